@@ -1,0 +1,62 @@
+# churnlab: `make demo` and `make test` set everything up by themselves.
+# Only Python 3 and make are needed; uv is bootstrapped into .uv when it is missing.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# A pyenv shim may be on PATH without a uv behind it, so uv is asked, not looked up.
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
+STAMP := $(VENV)/.installed
+export MPLBACKEND ?= Agg
+
+.PHONY: help setup lock demo test test-slow lint format bench lab clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+# The stamp holds the hash of what was installed: an unchanged lock is not installed twice.
+$(STAMP): requirements.lock pyproject.toml .python-version | $(filter .uv/bin/uv,$(UV))
+	@echo "setting up $(VENV) from requirements.lock"
+	@test -x $(BIN)/python || $(UV) venv --quiet --python "$$(cat .python-version)" $(VENV)
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP) ## create .venv from requirements.lock
+
+lock: | $(filter .uv/bin/uv,$(UV)) ## re-resolve requirements.lock (no index address is written)
+	$(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --all-extras --upgrade pyproject.toml -o requirements.lock
+
+demo: $(STAMP) ## the main job on embedded real data, then where the reports lie
+	$(BIN)/churnlab demo
+
+test: $(STAMP) ## the fast tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-slow: $(STAMP) ## simulation-based calibration and long chains
+	$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP) ## ruff, mypy, import-linter
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## let ruff put the code in order
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## speed and memory beside the peers, in one run
+	$(BIN)/python benchmarks/run.py
+
+lab: $(STAMP) ## JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+clean: ## remove the environment and all caches
+	rm -rf .venv .uv .ruff_cache .mypy_cache .pytest_cache .hypothesis .import_linter_cache

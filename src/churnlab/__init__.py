@@ -1,0 +1,1 @@
+"""churnlab: probabilistic models of silent customer churn."""

@@ -1,0 +1,232 @@
+"""Run folders: everything a run made, whole or not at all, with a manifest.
+
+Files are written beside their place and renamed, so a reader sees the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import math
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churnlab.errors import UsageError
+
+_PACKAGES = ("churnlab", "numpy", "pandas", "scipy", "numba", "pymc", "arviz", "nutpie", "duckdb")
+
+
+def write_atomic(path: Path, write: Callable[[Path], object]) -> Path:
+    """Let `write` fill a temporary file beside `path`, then rename it into place.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file shall stand.
+    write : callable
+        Called with the temporary path; when it raises, nothing is left behind.
+    """
+    path = Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def to_jsonable(value: Any) -> Any:
+    """Turn dataclasses, NumPy values, dates and paths into what JSON can hold (NaN becomes null)."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return to_jsonable(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(k): to_jsonable(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return to_jsonable(value.tolist())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [to_jsonable(v) for v in value]
+    if isinstance(value, np.generic):
+        return to_jsonable(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is pd.NaT or value is pd.NA:
+        return None
+    if isinstance(value, (dt.date, dt.datetime, pd.Timestamp)):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def canonical_json(value: Any) -> str:
+    """Return JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(
+        to_jsonable(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+
+
+def content_hash(value: Any) -> str:
+    """Return the SHA-256 of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def frame_hash(frame: pd.DataFrame) -> str:
+    """Return the SHA-256 of a frame's columns and values, independent of its index."""
+    digest = hashlib.sha256(canonical_json([str(c) for c in frame.columns]).encode())
+    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages a result depends on."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str | None:
+    """Return the commit of the source tree churnlab runs from, or None outside of one."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def timestamped_folder(command: str, root: Path = Path("outputs")) -> Path:
+    """Return a fresh folder name for a run, stamped to the microsecond."""
+    stamp = dt.datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
+    return root / f"{command}_{stamp}"
+
+
+@dataclass
+class RunFolder:
+    """A folder that a run fills.
+
+    Parameters
+    ----------
+    path : Path
+        Created when missing; refused when it cannot be written.
+    command : str
+        The command that fills it.
+    config : mapping
+        The resolved configuration, stored in the manifest.
+    seed : int or None
+        Seed of the run.
+    """
+
+    path: Path
+    command: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+    started_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+
+    def __post_init__(self) -> None:
+        """Create the folder and see that it can be written."""
+        self.path = Path(self.path)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise UsageError(
+                f"run_dir {str(self.path)!r} cannot be written ({error.strerror}); "
+                "give a folder you may write to with run_dir=FOLDER."
+            ) from error
+
+    def write(self, name: str, write: Callable[[Path], object]) -> Path:
+        """Write one file whole or not at all and remember its hash."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, write)
+        self.written[name] = file_hash(path)
+        return path
+
+    def write_json(self, name: str, value: Any) -> Path:
+        """Write `value` as indented JSON."""
+        text = json.dumps(to_jsonable(value), indent=2, ensure_ascii=False) + "\n"
+        return self.write_text(name, text)
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write text as UTF-8."""
+        return self.write(name, lambda path: path.write_text(text, encoding="utf-8"))
+
+    def write_parquet(self, name: str, frame: pd.DataFrame) -> Path:
+        """Write a frame as Parquet without its index."""
+        return self.write(name, lambda path: frame.to_parquet(path, index=False))
+
+    def finish(self, **extra: Any) -> Path:
+        """Write `manifest.json`, last: its presence says that the run came to its end."""
+        manifest = {
+            "command": self.command,
+            "started_at": self.started_at,
+            "finished_at": dt.datetime.now(dt.UTC),
+            "seed": self.seed,
+            "commit": commit(),
+            "versions": versions(),
+            "config": self.config,
+            "config_hash": content_hash(self.config),
+            "inputs": self.inputs,
+            "files": dict(self.written),
+            **extra,
+        }
+        return self.write_json("manifest.json", manifest)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a run folder; a missing or broken one is a plain error."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} is missing; is {Path(path).parent} a finished run?") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not readable JSON ({error}); run the command again.") from error
+
+
+def require_files(folder: Path, names: Iterable[str], made_by: str) -> None:
+    """Refuse a run folder that lacks files, naming the command that writes them."""
+    missing = [n for n in names if not (Path(folder) / n).exists()]
+    if missing:
+        raise UsageError(
+            f"{folder} lacks {', '.join(missing)}; expected a folder written by "
+            f"`churnlab {made_by}`. Run that first or give its folder."
+        )
