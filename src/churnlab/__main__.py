@@ -1,0 +1,8 @@
+"""`python -m churnlab`."""
+
+import sys
+
+from churnlab.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

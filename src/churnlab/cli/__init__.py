@@ -1,0 +1,75 @@
+"""The console script: `churnlab COMMAND [KEY=VALUE ...]`.
+
+Kept light: help and spelling mistakes are answered before Hydra or a model is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from churnlab.cli import helptext
+from churnlab.cli.registry import COMMANDS
+from churnlab.errors import ChurnlabError, UsageError, nearest
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status (see `churnlab --help`).
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program's name; those of the process by default.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except KeyboardInterrupt:
+        _complain("interrupted; files already named above are whole, the rest was not written.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) went away; that is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ChurnlabError as error:
+        _complain(str(error))
+        return error.exit_status
+    except Exception as error:
+        _complain(
+            f"internal error: {type(error).__name__}: {error}\n"
+            "This is a fault in churnlab. Set CHURNLAB_DEBUG=1 for the traceback and report it."
+        )
+        return ChurnlabError.exit_status
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(helptext.overview())
+        return 0
+    if arguments[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"churnlab {version('churnlab')}")
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    if name not in COMMANDS:
+        raise UsageError(
+            f"unknown command {name!r}.{nearest(name, COMMANDS)} "
+            f"Commands: {', '.join(COMMANDS)}. See `churnlab --help`."
+        )
+    if any(a in ("-h", "--help") for a in rest):
+        print(helptext.command(COMMANDS[name]))
+        return 0
+    from churnlab.cli.run import run_command
+
+    return run_command(COMMANDS[name], rest)
+
+
+def _complain(message: str) -> None:
+    if os.environ.get("CHURNLAB_DEBUG") == "1":
+        traceback.print_exc()
+    print(f"churnlab: {message}", file=sys.stderr)

@@ -1,0 +1,142 @@
+"""What a command says while it works: a progress line on a terminal, plain log lines elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console as RichConsole
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+_log = logging.getLogger("churnlab.cli")
+
+
+class Console:
+    """Progress goes to standard error, results to standard output.
+
+    Parameters
+    ----------
+    quiet : bool
+        Log to the run's file only; a pipeline's inner steps are quiet about their results.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._rich = RichConsole(stderr=True)
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._prefix = ""
+        self._quiet = quiet
+        self._last_logged = 0.0
+
+    def __enter__(self) -> Self:
+        """Start the progress line when standard error is a terminal."""
+        if self._rich.is_terminal and not os.environ.get("CHURNLAB_PLAIN"):
+            self._progress = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(compact=True),
+                console=self._rich,
+                transient=True,
+            )
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the progress line away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    @contextmanager
+    def stage(self, text: str) -> Iterator[None]:
+        """Name what is being done; its seconds are logged when it ends."""
+        started = time.perf_counter()
+        full = f"{self._prefix}{text}"
+        self._last_logged = started
+        if self._progress is not None:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(full, total=None)
+        else:
+            self._plain(f"{full} ...")
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - started
+            _log.info("%s: %.1f s", full, seconds)
+            if self._progress is not None and self._task is not None:
+                self._progress.remove_task(self._task)
+                self._task = None
+            if self._progress is not None:
+                self._rich.print(Text(f"  {full}  {seconds:.1f} s", style="dim"))
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Prefix the stages of a part (one step of a pipeline) with its name."""
+        before, self._prefix = self._prefix, f"{self._prefix}{name}: "
+        try:
+            yield
+        finally:
+            self._prefix = before
+
+    def progress(self, text: str, fraction: float) -> None:
+        """Take part results of long work: what, and the fraction done (0 to 1)."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(
+                self._task,
+                description=f"{self._prefix}{text}",
+                completed=fraction,
+                total=1.0,
+            )
+        elif time.perf_counter() - self._last_logged > 5.0:
+            self._last_logged = time.perf_counter()
+            self._plain(f"{self._prefix}{text} ({fraction:.0%})")
+
+    def say(self, *lines: str) -> None:
+        """Print result lines to standard output and to the run's log."""
+        for line in lines:
+            _log.info("%s", line)
+        if not self._quiet:
+            self.show(*lines)
+
+    def show(self, *lines: str) -> None:
+        """Print lines to standard output, above a progress line when there is one."""
+        if self._progress is not None and sys.stdout.isatty():
+            for line in lines:
+                self._progress.console.print(Text(line), soft_wrap=True)
+            return
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+
+    def warn(self, lines: Sequence[str]) -> None:
+        """Print warnings, each on its own line, to standard error and to the log."""
+        for line in lines:
+            _log.warning("%s", line)
+            self._rich.print(Text(f"warning: {line}", style="yellow"), soft_wrap=True)
+
+    def _plain(self, text: str) -> None:
+        if not self._rich.is_terminal:
+            print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)

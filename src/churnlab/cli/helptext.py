@@ -1,0 +1,56 @@
+"""Help texts, written from the registry so that they cannot drift from it."""
+
+from __future__ import annotations
+
+import textwrap
+
+from churnlab.cli.registry import COMMANDS, Command
+
+_STATUSES = (
+    "Exit status: 0 done; 1 internal error; 2 wrong command, key or value; 3 wrong data; "
+    "4 fit refused by its diagnostics; 5 verification or monitoring failed; 130 interrupted."
+)
+
+
+def overview() -> str:
+    """Return what `churnlab --help` prints."""
+    width = max(map(len, COMMANDS))
+    rows = "\n".join(f"  {c.name:<{width}}  {c.does}" for c in COMMANDS.values())
+    return "\n".join(
+        (
+            "churnlab: who is slipping away, since which date, and how sure that is.",
+            "",
+            "  churnlab COMMAND [KEY=VALUE ...]",
+            "",
+            rows,
+            "",
+            "Start with `churnlab demo`. On your own orders:",
+            "  churnlab pipeline data=files data.purchases.path=orders.csv "
+            "data.purchases.customer_id=user_id data.purchases.event_at=ordered_at",
+            "",
+            "`churnlab COMMAND --help` explains one with examples; `--cfg job` shows its whole",
+            "configuration; `-m` sweeps comma-separated values; `--config-dir DIR` adds your own",
+            "configs. CHURNLAB_DEBUG=1 adds tracebacks to errors.",
+            "",
+            *textwrap.wrap(_STATUSES, 88),
+        )
+    )
+
+
+def command(entry: Command) -> str:
+    """Return what `churnlab COMMAND --help` prints."""
+    width = max((len(key) for key, _ in entry.options), default=0)
+    options = [f"  {key:<{width}}  {text}" for key, text in entry.options]
+    return "\n".join(
+        (
+            f"churnlab {entry.name}: {entry.does}",
+            "",
+            f"Writes: {', '.join(entry.writes)} (with manifest.json, config.resolved.yaml, run.log)",
+            "",
+            "Options (all of them: add `--cfg job`):",
+            *options,
+            "",
+            "Examples:",
+            *(f"  {e}" for e in entry.examples),
+        )
+    )

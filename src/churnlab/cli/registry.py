@@ -1,0 +1,140 @@
+"""The commands: what each does, needs and writes. Adding one is an entry here and its module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command of the console script."""
+
+    name: str
+    does: str
+    writes: tuple[str, ...]
+    examples: tuple[str, ...]
+    options: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def module(self) -> str:
+        """The module whose `run(settings, folder, console)` does the work."""
+        return f"churnlab.cli.commands.{self.name}"
+
+
+_DATA = ("data=cdnow", "embedded logs: cdnow, cdnow_full, complete_journey, syn_shop; yours: files")
+_PATH = ("data.purchases.path=FILE", "CSV, Parquet or a glob; columns by data.purchases.COLUMN=NAME")
+_AS_OF = ("as_of=DATE", "the last known day, inclusive (default: the last day in the logs)")
+_MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, bg_cnbd_k, mbg_cnbd_k")
+_INFERENCE = ("inference=laplace", "or nuts; inference.draws=N, inference.chains=N")
+_RISK = ("risk.basis=p_alive", "or personal_cycles, fixed_days; risk.horizon_days, risk.cycles")
+_RULE = ("rule=cost_ratio", "or fixed (rule.value=.5), capacity, precision, calibrated")
+_SEED = ("seed=1", "one seed, spawned to the parts")
+_RUN_DIR = ("run_dir=FOLDER", "where the files go (default: outputs/COMMAND_TIME)")
+
+COMMANDS: dict[str, Command] = {
+    c.name: c
+    for c in (
+        Command(
+            name="demo",
+            does="the main job on embedded data, end to end; prints what it found",
+            writes=("cdnow/...", "syn_shop/..."),
+            examples=("churnlab demo", "churnlab demo run_dir=outputs/demo lang=ko"),
+            options=(("lang=en", "or ko: the language of the reports"), _SEED, _RUN_DIR),
+        ),
+        Command(
+            name="pipeline",
+            does="the main job on your data: check, fit, segment, backtest, report",
+            writes=("one folder per step", "report.html"),
+            examples=(
+                "churnlab pipeline data=files data.purchases.path=orders.csv as_of=2011-09-30",
+                "churnlab pipeline data=syn_shop",
+            ),
+            options=(_DATA, _PATH, _AS_OF, _MODEL, _INFERENCE, _RISK, _RULE, _SEED, _RUN_DIR),
+        ),
+        Command(
+            name="check",
+            does="event logs against the data contract",
+            writes=("data_report.json",),
+            examples=(
+                "churnlab check data=cdnow",
+                "churnlab check data=files data.purchases.path='orders/*.parquet' "
+                "data.purchases.customer_id=user_id data.purchases.event_at=ordered_at",
+            ),
+            options=(
+                _DATA,
+                _PATH,
+                _AS_OF,
+                ("data.time_zone=UTC", "an IANA zone; sets the day boundary"),
+                ("data.returns=drop", "or keep, error: rows with amount < 0 or cancelled"),
+                ("data.on_bad_rows=drop", "or error; default: drop up to data.max_bad_share"),
+                _RUN_DIR,
+            ),
+        ),
+        Command(
+            name="fit",
+            does="posterior of a model and the per-customer table",
+            writes=("posterior.nc", "fit.json", "customers.parquet"),
+            examples=(
+                "churnlab fit data=cdnow as_of=1997-09-30",
+                "churnlab fit data=cdnow model=pareto_nbd inference=nuts run_dir=outputs/pareto",
+                'churnlab fit model.priors.rate_shape="Gamma(alpha=2, beta=1)"',
+                "churnlab fit -m model=bg_nbd,mbg_nbd,pareto_nbd",
+            ),
+            options=(_DATA, _PATH, _AS_OF, _MODEL, _INFERENCE, _RISK, _RULE, _SEED, _RUN_DIR),
+        ),
+        Command(
+            name="segment",
+            does="visit x purchase grid at as_of, and changes since compare_to",
+            writes=("membership.parquet", "shares.parquet", "transitions.parquet"),
+            examples=(
+                "churnlab segment data=syn_shop",
+                "churnlab segment data=syn_shop compare_to=2024-10-31",
+            ),
+            options=(
+                _DATA,
+                _AS_OF,
+                ("compare_to=DATE", "an earlier day for the change of the shares"),
+                _MODEL,
+                ("visits.model=mbg_nbd", "model of the visit-days; visits.risk_value, ..."),
+                _RISK,
+                _RULE,
+                _SEED,
+                _RUN_DIR,
+            ),
+        ),
+        Command(
+            name="backtest",
+            does="rolling origins x candidates x rules on held-out periods",
+            writes=("scores.parquet", "rules.parquet", "calibration.parquet", "backtest.json"),
+            examples=(
+                "churnlab backtest data=cdnow split.origins=[1997-09-30] split.horizon_days=[273]",
+                "churnlab backtest -m experiment=model_per_horizon seed=1,2",
+            ),
+            options=(
+                _DATA,
+                _AS_OF,
+                ("candidates=[...]", "models and baselines to compare"),
+                ("split.origins=3", "a number of rolling origins, or a list of dates"),
+                ("split.horizon_days=[28,91]", "label windows"),
+                _RISK,
+                _RULE,
+                _SEED,
+                _RUN_DIR,
+            ),
+        ),
+        Command(
+            name="report",
+            does="renders the notebook report of a run folder",
+            writes=("report.html", "summary.md"),
+            examples=("churnlab report run=outputs/demo/cdnow", "churnlab report run=F lang=ko"),
+            options=(("run=FOLDER", "a finished run"), ("lang=en", "or ko")),
+        ),
+        Command(
+            name="simulate",
+            does="event logs with known truth: purchases, visits, members, treatments, items",
+            writes=("*.parquet", "truth.parquet"),
+            examples=("churnlab simulate shop.n_members=20000 seed=7 run_dir=data/cache/shop",),
+            options=(("shop.n_members=N", "members of the simulated shop"), _SEED, _RUN_DIR),
+        ),
+    )
+}

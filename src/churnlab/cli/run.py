@@ -1,0 +1,169 @@
+"""From the command line to a run folder: compose with Hydra, run the command, write the manifest."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from churnlab.cli.console import Console
+from churnlab.cli.registry import Command
+from churnlab.config import configs_folder, explain, mend, register, to_settings
+from churnlab.errors import ChurnlabError, UsageError
+from churnlab.runs import RunFolder, read_json, timestamped_folder
+
+_FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
+
+
+def run_command(command: Command, arguments: Sequence[str]) -> int:
+    """Compose the configuration of `command` from `arguments`, run it, return the exit status."""
+    register()
+    flags, overrides = _split(arguments)
+    statuses: list[int] = []
+    job = _job(command, statuses)
+    argv = [f"churnlab {command.name}", *flags, *mend(overrides)]
+    # Without this Hydra prints errors itself and exits with 1 whatever happened.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    with _argv(argv):
+        try:
+            hydra.main(
+                version_base="1.3", config_path=str(configs_folder()), config_name=command.name
+            )(job)()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise explain(error, command.name) from error
+        except SystemExit as error:
+            return error.code if isinstance(error.code, int) else UsageError.exit_status
+        except ValueError as error:
+            if isinstance(error, ChurnlabError):
+                raise
+            raise explain(error, command.name) from error if _from_hydra(error) else error
+    return max(statuses, default=0)
+
+
+def _from_hydra(error: BaseException) -> bool:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and "/hydra/" in trace.tb_frame.f_code.co_filename
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part Hydra's own flags from KEY=VALUE overrides, in whatever order they were typed."""
+    flags: list[str] = []
+    overrides: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in _FLAGS_WITH_VALUE:
+            value = next(rest, None)
+            if value is None:
+                raise UsageError(f"{argument} expects a value; see `churnlab --help`.")
+            flags += [argument, value]
+        elif argument.startswith("-"):
+            flags.append(argument)
+        else:
+            overrides.append(argument)
+    return flags, overrides
+
+
+@contextmanager
+def _argv(argv: list[str]) -> Iterator[None]:
+    before, sys.argv = sys.argv, argv
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+def _job(command: Command, statuses: list[int]) -> Any:
+    def job(config: DictConfig) -> None:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            statuses.append(_sweep_job(command, config))
+        else:
+            settings = to_settings(config)
+            folder = Path(settings.run_dir or timestamped_folder(command.name))
+            run_in_folder(command.name, settings, folder, plain(config), Console())
+
+    return job
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """Return a configuration as plain mappings and lists, interpolations resolved."""
+    return dict(OmegaConf.to_container(config, resolve=True, enum_to_str=True))  # type: ignore[arg-type]
+
+
+def _sweep_job(command: Command, config: DictConfig) -> int:
+    """Run one job of a sweep; its status goes into a file, because launchers lose it."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    settings = to_settings(config)
+    settings.run_dir = str(folder)
+    content = plain(config)
+    if _finished(folder, content):
+        print(f"{folder}: finished before with the same configuration, kept", flush=True)
+        return 0
+    status = 0
+    try:
+        run_in_folder(command.name, settings, folder, content, Console())
+    except ChurnlabError as error:
+        status = error.exit_status
+        print(f"churnlab: {folder}: {error}", file=sys.stderr, flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "status").write_text(f"{status}\n")
+    return status
+
+
+def _finished(folder: Path, content: dict[str, Any]) -> bool:
+    from churnlab.runs import content_hash
+
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
+        return False
+    recorded = read_json(manifest)
+    return recorded.get("config_hash") == content_hash(_without_place(content))
+
+
+def _without_place(content: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what says where a run is written: it does not change what is computed."""
+    return {k: v for k, v in content.items() if k != "run_dir"}
+
+
+def run_in_folder(
+    name: str, settings: Any, folder: Path, content: dict[str, Any], console: Console
+) -> RunFolder:
+    """Run a command into a folder: log, resolved configuration, results, manifest last."""
+    run = RunFolder(folder, name, config=_without_place(content), seed=getattr(settings, "seed", None))
+    with _log_file(run.path / "run.log"), console:
+        run.write_text("config.resolved.yaml", OmegaConf.to_yaml(OmegaConf.create(content)))
+        module = importlib.import_module(f"churnlab.cli.commands.{name}")
+        module.run(settings, run, console)
+        run.finish()
+    return run
+
+
+@contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("churnlab")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = True
+        handler.close()

@@ -1,0 +1,241 @@
+"""From a summary to a fit: the object that data scientists hold in a notebook.
+
+`fit` ties the population's posterior (inference) to each customer's (posterior); both stay usable
+without it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from churnlab import posterior as individual
+from churnlab.draws import PopulationDraws
+from churnlab.errors import UsageError, nearest
+from churnlab.inference import PopulationFit, fit_population, gate
+from churnlab.posterior import RiskConfig
+from churnlab.summary import Summary
+from churnlab.vocabulary import INFERENCE_METHODS, MODELS
+
+if TYPE_CHECKING:
+    from xarray import DataTree
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(kw_only=True)
+class ModelConfig:
+    """Which model, how it pools, and its priors.
+
+    Parameters
+    ----------
+    name : str
+        One of `churnlab.vocabulary.MODELS`.
+    k : int, optional
+        Erlang shape of the gaps of `bg_cnbd_k` and `mbg_cnbd_k`; chosen by evidence when missing.
+    group : str or list of str, optional
+        Columns that pool partially.
+    pooling : str
+        With groups: `partial`, `complete` or `none`.
+    priors : mapping
+        Priors as text in PyMC's notation, by name, e.g. ``{"rate_shape": "Gamma(alpha=2, beta=1)"}``.
+    """
+
+    name: str = "mbg_nbd"
+    k: int | None = None
+    group: Any = None
+    pooling: str = "partial"
+    priors: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse unknown models and pooling, naming the known ones."""
+        if self.name not in MODELS:
+            raise UsageError(
+                f"unknown model {self.name!r}.{nearest(self.name, MODELS)} "
+                f"Expected one of: {', '.join(MODELS)}."
+            )
+        if self.k is not None and self.k < 1:
+            raise UsageError(f"model.k must be a positive whole number; got {self.k}.")
+        if self.pooling not in ("partial", "complete", "none"):
+            raise UsageError(
+                f"model.pooling must be partial, complete or none; got {self.pooling!r}."
+            )
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The grouping columns as a tuple."""
+        if self.group is None:
+            return ()
+        return (self.group,) if isinstance(self.group, str) else tuple(self.group)
+
+
+@dataclass(kw_only=True)
+class InferenceConfig:
+    """How the posterior of the population is reached.
+
+    Parameters
+    ----------
+    method : str
+        `laplace` (mode, curvature, importance sampling) or `nuts`.
+    draws : int
+        Posterior draws (per chain under `nuts`).
+    chains : int
+        Chains of `nuts`.
+    """
+
+    method: str = "laplace"
+    draws: int = 1000
+    chains: int = 4
+
+    def __post_init__(self) -> None:
+        """Refuse unknown methods and too few draws or chains."""
+        if self.method not in INFERENCE_METHODS:
+            raise UsageError(
+                f"unknown inference {self.method!r}; expected one of {', '.join(INFERENCE_METHODS)}."
+            )
+        if self.draws < 100:
+            raise UsageError(f"inference.draws must be at least 100; got {self.draws}.")
+        if self.chains < 2:
+            raise UsageError(f"inference.chains must be at least 2; got {self.chains}.")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model: the population's posterior, and through it each customer's.
+
+    Attributes
+    ----------
+    summary : Summary
+        What the model was fitted to.
+    population : PopulationFit
+        Draws of the population's parameters with their diagnostics.
+    """
+
+    summary: Summary
+    population: PopulationFit
+
+    @property
+    def draws(self) -> PopulationDraws:
+        """Equal-weight posterior draws of the population's parameters, time in days."""
+        return self.population.draws
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.draws.model
+
+    @property
+    def posterior(self) -> DataTree:
+        """Everything about the population's posterior as an ArviZ DataTree."""
+        return self.population.to_datatree()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the data cannot support, in words."""
+        return list(self.population.warnings)
+
+    def diagnostics(self) -> pd.DataFrame:
+        """Return one row per parameter: mean, sd, interval, convergence and sample size."""
+        return self.population.table
+
+    def customers(
+        self,
+        *,
+        horizon_days: int | None = None,
+        risk: RiskConfig | None = None,
+        threshold: float | None = 0.5,
+        first_threshold: float | None = None,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
+        """Return the per-customer table (columns: docs/files.md).
+
+        Parameters
+        ----------
+        horizon_days : int, optional
+            Look this many days ahead; overrides `risk.horizon_days`.
+        risk : RiskConfig, optional
+            Basis and horizons of the risk.
+        threshold, first_threshold : float, optional
+            Risk from which a customer counts as at risk; a separate one for first purchasers.
+        """
+        settings = risk or RiskConfig()
+        if horizon_days is not None:
+            settings = RiskConfig(**{**settings.__dict__, "horizon_days": horizon_days})
+        return individual.customers_table(
+            self.summary,
+            self.draws,
+            settings,
+            threshold=threshold,
+            first_threshold=first_threshold,
+            progress=progress,
+        )
+
+    def p_alive(self, *, at: dt.date | str | None = None) -> pd.DataFrame:
+        """Return P(alive) with its interval per customer, now or on a later day without purchase."""
+        return individual.p_alive_table(self.summary, self.draws, at=at)
+
+    def sample_latent(self, *, draws: int = 200, seed: int = 1) -> dict[str, Any]:
+        """Return exact draws of each customer's rate, dropout and being alive, (draw, customer)."""
+        return individual.sample_latent(self.summary, self.draws, draws=draws, seed=seed)
+
+
+def fit(
+    summary: Summary,
+    *,
+    model: str | ModelConfig = "mbg_nbd",
+    group: str | Sequence[str] | None = None,
+    inference: str | InferenceConfig = "laplace",
+    priors: Mapping[str, str] | None = None,
+    draws: int | None = None,
+    seed: int = 1,
+    check: bool = True,
+    progress: Progress | None = None,
+) -> Fit:
+    """Fit a model to a summary.
+
+    Parameters
+    ----------
+    summary : Summary
+        x, t_x, T per customer, from `summarise`.
+    model : str or ModelConfig
+        A model's name, or its whole configuration.
+    group : str or list of str, optional
+        Columns that pool partially.
+    inference : str or InferenceConfig
+        `laplace` or `nuts`.
+    priors : mapping, optional
+        Priors as text, by name.
+    draws : int, optional
+        Posterior draws.
+    seed : int
+        Everything random follows from it.
+    check : bool
+        Refuse a fit that its diagnostics do not support.
+
+    Raises
+    ------
+    DataError
+        Too few customers or no repeat purchase.
+    FitRefusedError
+        The diagnostics do not support the fit.
+    """
+    chosen = model if isinstance(model, ModelConfig) else ModelConfig(name=model)
+    how = inference if isinstance(inference, InferenceConfig) else InferenceConfig(method=inference)
+    result = fit_population(
+        summary.cells,
+        model=chosen.name,
+        k=chosen.k,
+        method=how.method,
+        draws=draws or how.draws,
+        chains=how.chains,
+        seed=seed,
+        priors={**chosen.priors, **(priors or {})},
+        progress=progress,
+    )
+    if check:
+        gate(result)
+    return Fit(summary, result)

@@ -1,0 +1,56 @@
+"""The one style of all figures, with a font that has Hangul."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib import font_manager
+from matplotlib import pyplot as plt
+
+_STYLE = Path(__file__).with_name("churnlab.mplstyle")
+
+#: Colours with a meaning, the same in every figure.
+COLOURS = {
+    "actual": "#222222",
+    "model": "#0072B2",
+    "baseline": "#D55E00",
+    "good": "#009E73",
+    "bad": "#D55E00",
+    "muted": "#999999",
+}
+
+
+def korean_font() -> str | None:
+    """Register NanumGothic from the koreanize-matplotlib package; return its family name.
+
+    The file is loaded by its path: importing that package needs distutils, gone since Python 3.12.
+    """
+    spec = find_spec("koreanize_matplotlib")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    for folder in spec.submodule_search_locations:
+        path = Path(folder) / "fonts" / "NanumGothic.ttf"
+        if path.exists():
+            font_manager.fontManager.addfont(str(path))
+            return str(font_manager.FontProperties(fname=str(path)).get_name())
+    return None
+
+
+def use() -> None:
+    """Apply the style to everything drawn from now on."""
+    plt.style.use(str(_STYLE))
+    family = korean_font()
+    if family is not None:
+        mpl.rcParams["font.family"] = [family, "DejaVu Sans"]
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Apply the style inside a `with` block only."""
+    with mpl.rc_context():
+        use()
+        yield

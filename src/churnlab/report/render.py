@@ -1,0 +1,135 @@
+"""Render a report: a percent notebook run against a finished run folder.
+
+A report fits nothing. It needs no network: scripts, styles and pictures are inside the page.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from churnlab.errors import ChurnlabError, UsageError
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A report's page and its summary."""
+
+    html: str
+    summary: str
+
+
+def notebooks_folder() -> Path:
+    """Return the folder of the report notebooks: packaged, or the checkout's `notebooks/`."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "notebooks", package.parents[1] / "notebooks"):
+        if folder.is_dir():
+            return folder
+    raise ChurnlabError(f"the report notebooks are missing beside {package}; reinstall churnlab.")
+
+
+def render(
+    notebook: str, parameters: Mapping[str, Any], *, title: str, progress: Progress | None = None
+) -> Rendered:
+    """Run a percent notebook with parameters and return its page and summary.
+
+    Parameters
+    ----------
+    notebook : str
+        Name inside the notebooks folder, without `.py`.
+    parameters : mapping
+        Replaces the values of the cell tagged `parameters`.
+    title : str
+        Title of the page.
+
+    Raises
+    ------
+    UsageError
+        There is no such notebook.
+    ChurnlabError
+        A cell failed; the message carries the cell's error.
+    """
+    import jupytext
+    import nbformat
+
+    path = notebooks_folder() / f"{notebook}.py"
+    if not path.exists():
+        raise UsageError(f"there is no report {notebook!r} in {path.parent}.")
+    book = jupytext.read(path)
+    _inject(book, parameters)
+    _execute(book, progress)
+    nbformat.validate(book)
+    return Rendered(html=_html(book, title), summary=summary_text(book))
+
+
+def _inject(book: Any, parameters: Mapping[str, Any]) -> None:
+    for cell in book.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source += "\n" + "\n".join(f"{k} = {v!r}" for k, v in parameters.items())
+            return
+    raise ChurnlabError("the notebook has no cell tagged 'parameters'.")
+
+
+def _execute(book: Any, progress: Progress | None) -> None:
+    from jupyter_client.manager import KernelManager
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    count = max(len(book.cells), 1)
+
+    def cell_done(cell_index: int, **_: Any) -> None:
+        if progress is not None:
+            progress("report", (cell_index + 1) / count)
+
+    manager = KernelManager(kernel_name="python3")
+    # The kernel is this interpreter: a user's kernelspec may point anywhere.
+    manager.kernel_spec.argv = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    client = NotebookClient(
+        book, timeout=600, km=manager, on_cell_executed=lambda **kw: cell_done(**_index(kw))
+    )
+    try:
+        client.execute(env={**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"})
+    except CellExecutionError as error:
+        raise ChurnlabError(
+            f"the report's notebook failed: {error.ename}: {error.evalue}"
+        ) from error
+
+
+def _index(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {"cell_index": arguments.get("cell_index", 0)}
+
+
+def _html(book: Any, title: str) -> str:
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    config = Config()
+    config.HTMLExporter.mathjax_url = ""
+    config.HTMLExporter.require_js_url = ""
+    config.HTMLExporter.jquery_url = ""
+    config.HTMLExporter.mermaid_js_url = ""
+    exporter = HTMLExporter(
+        config=config, embed_images=True, exclude_input=True, exclude_output_prompt=True
+    )
+    book.metadata["title"] = title
+    body, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": title}})
+    return str(body)
+
+
+def summary_text(book: Any) -> str:
+    """Return the report's words and tables as Markdown, without its pictures."""
+    parts: list[str] = []
+    for cell in book.cells:
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+        for output in cell.get("outputs", []):
+            text = output.get("data", {}).get("text/markdown")
+            if text is not None:
+                parts.append("".join(text))
+    return "\n\n".join(p.strip() for p in parts if p.strip()) + "\n"
