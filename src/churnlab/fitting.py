@@ -42,7 +42,7 @@ class ModelConfig:
     pooling : str
         With groups: `partial`, `complete` or `none`.
     priors : mapping
-        Priors as text in PyMC's notation, by name, e.g. ``{"rate_shape": "Gamma(alpha=2, beta=1)"}``.
+        Priors as text in PyMC's notation, by name: ``{"rate_shape": "Gamma(alpha=2, beta=1)"}``.
     """
 
     name: str = "mbg_nbd"
@@ -95,7 +95,8 @@ class InferenceConfig:
         """Refuse unknown methods and too few draws or chains."""
         if self.method not in INFERENCE_METHODS:
             raise UsageError(
-                f"unknown inference {self.method!r}; expected one of {', '.join(INFERENCE_METHODS)}."
+                f"unknown inference {self.method!r}; "
+                f"expected one of {', '.join(INFERENCE_METHODS)}."
             )
         if self.draws < 100:
             raise UsageError(f"inference.draws must be at least 100; got {self.draws}.")
@@ -175,7 +176,7 @@ class Fit:
         )
 
     def p_alive(self, *, at: dt.date | str | None = None) -> pd.DataFrame:
-        """Return P(alive) with its interval per customer, now or on a later day without purchase."""
+        """Return P(alive) with interval per customer, now or on a later day without purchase."""
         return individual.p_alive_table(self.summary, self.draws, at=at)
 
     def sample_latent(self, *, draws: int = 200, seed: int = 1) -> dict[str, Any]:

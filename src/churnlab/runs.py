@@ -53,7 +53,7 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> Path:
 
 
 def to_jsonable(value: Any) -> Any:
-    """Turn dataclasses, NumPy values, dates and paths into what JSON can hold (NaN becomes null)."""
+    """Turn dataclasses, NumPy values, dates and paths into JSON values (NaN becomes null)."""
     if is_dataclass(value) and not isinstance(value, type):
         return to_jsonable(asdict(value))
     if isinstance(value, Mapping):
@@ -77,9 +77,7 @@ def to_jsonable(value: Any) -> Any:
 
 def canonical_json(value: Any) -> str:
     """Return JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(
-        to_jsonable(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    return json.dumps(to_jsonable(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def content_hash(value: Any) -> str:
@@ -219,7 +217,9 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError as error:
         raise UsageError(f"{path} is missing; is {Path(path).parent} a finished run?") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not readable JSON ({error}); run the command again.") from error
+        raise UsageError(
+            f"{path} is not readable JSON ({error}); run the command again."
+        ) from error
 
 
 def require_files(folder: Path, names: Iterable[str], made_by: str) -> None:

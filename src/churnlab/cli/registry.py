@@ -22,7 +22,10 @@ class Command:
 
 
 _DATA = ("data=cdnow", "embedded logs: cdnow, cdnow_full, complete_journey, syn_shop; yours: files")
-_PATH = ("data.purchases.path=FILE", "CSV, Parquet or a glob; columns by data.purchases.COLUMN=NAME")
+_PATH = (
+    "data.purchases.path=FILE",
+    "CSV, Parquet or a glob; columns by data.purchases.COLUMN=NAME",
+)
 _AS_OF = ("as_of=DATE", "the last known day, inclusive (default: the last day in the logs)")
 _MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, bg_cnbd_k, mbg_cnbd_k")
 _INFERENCE = ("inference=laplace", "or nuts; inference.draws=N, inference.chains=N")

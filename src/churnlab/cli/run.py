@@ -22,8 +22,18 @@ from churnlab.cli.console import Console
 from churnlab.cli.registry import Command
 from churnlab.config import configs_folder, explain, mend, register, to_settings
 from churnlab.errors import ChurnlabError, UsageError
-from churnlab.runs import RunFolder, read_json, timestamped_folder
+from churnlab.runs import RunFolder, content_hash, read_json, timestamped_folder
 
+# Hydra's own files and logs stay out of run folders, which have theirs; what a user sets wins.
+_HYDRA_DEFAULTS = {
+    "hydra/job_logging": "none",
+    "hydra/hydra_logging": "none",
+    "hydra.output_subdir": "null",
+    "hydra.run.dir": ".",
+    "hydra.sweep.dir": "${run_dir}",
+    "hydra.sweep.subdir": "${hydra.job.num}",
+}
+_SWEEP_DEFAULTS = {"hydra/launcher": "joblib", "hydra.launcher.n_jobs": "2"}
 _FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
 
 
@@ -31,9 +41,10 @@ def run_command(command: Command, arguments: Sequence[str]) -> int:
     """Compose the configuration of `command` from `arguments`, run it, return the exit status."""
     register()
     flags, overrides = _split(arguments)
-    statuses: list[int] = []
-    job = _job(command, statuses)
-    argv = [f"churnlab {command.name}", *flags, *mend(overrides)]
+    outcomes: list[int | BaseException] = []
+    job = _job(command, outcomes)
+    sweeping = bool({"-m", "--multirun"} & set(flags))
+    argv = [f"churnlab {command.name}", *flags, *_with_defaults(mend(overrides), command, sweeping)]
     # Without this Hydra prints errors itself and exits with 1 whatever happened.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     with _argv(argv):
@@ -49,7 +60,27 @@ def run_command(command: Command, arguments: Sequence[str]) -> int:
             if isinstance(error, ChurnlabError):
                 raise
             raise explain(error, command.name) from error if _from_hydra(error) else error
-    return max(statuses, default=0)
+    failure = next((o for o in outcomes if isinstance(o, BaseException)), None)
+    if failure is not None:
+        raise failure
+    return _sweep_status(argv) if sweeping else 0
+
+
+def _with_defaults(overrides: list[str], command: Command, sweeping: bool) -> list[str]:
+    keys = {o.split("=", 1)[0].lstrip("+~") for o in overrides}
+    defaults = {**_HYDRA_DEFAULTS, **(_SWEEP_DEFAULTS if sweeping else {})}
+    if sweeping:
+        defaults["run_dir"] = str(timestamped_folder(command.name, Path("multirun")))
+    if "hydra/launcher" in keys:
+        defaults.pop("hydra.launcher.n_jobs", None)
+    return [*(f"{k}={v}" for k, v in defaults.items() if k not in keys), *overrides]
+
+
+def _sweep_status(argv: Sequence[str]) -> int:
+    """Read the jobs' status files: a launcher in other processes loses what they returned."""
+    place = next(a.split("=", 1)[1] for a in argv if a.startswith("run_dir="))
+    files = Path(place.strip('"')).glob("*/status")
+    return max((int(f.read_text()) for f in files), default=0)
 
 
 def _from_hydra(error: BaseException) -> bool:
@@ -86,14 +117,18 @@ def _argv(argv: list[str]) -> Iterator[None]:
         sys.argv = before
 
 
-def _job(command: Command, statuses: list[int]) -> Any:
+def _job(command: Command, outcomes: list[int | BaseException]) -> Any:
     def job(config: DictConfig) -> None:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
-            statuses.append(_sweep_job(command, config))
-        else:
+            _sweep_job(command, config)
+            return
+        # Kept for the caller: what leaves here is reported by Hydra in its own words.
+        try:
             settings = to_settings(config)
             folder = Path(settings.run_dir or timestamped_folder(command.name))
             run_in_folder(command.name, settings, folder, plain(config), Console())
+        except (Exception, KeyboardInterrupt) as error:
+            outcomes.append(error)
 
     return job
 
@@ -124,8 +159,6 @@ def _sweep_job(command: Command, config: DictConfig) -> int:
 
 
 def _finished(folder: Path, content: dict[str, Any]) -> bool:
-    from churnlab.runs import content_hash
-
     manifest = folder / "manifest.json"
     if not manifest.exists():
         return False
@@ -142,7 +175,10 @@ def run_in_folder(
     name: str, settings: Any, folder: Path, content: dict[str, Any], console: Console
 ) -> RunFolder:
     """Run a command into a folder: log, resolved configuration, results, manifest last."""
-    run = RunFolder(folder, name, config=_without_place(content), seed=getattr(settings, "seed", None))
+    run = RunFolder(
+        folder, name, config=_without_place(content), seed=getattr(settings, "seed", None)
+    )
+    (run.path / "manifest.json").unlink(missing_ok=True)
     with _log_file(run.path / "run.log"), console:
         run.write_text("config.resolved.yaml", OmegaConf.to_yaml(OmegaConf.create(content)))
         module = importlib.import_module(f"churnlab.cli.commands.{name}")

@@ -1,0 +1,170 @@
+"""Figures of forecasts: tracking of purchases, risk against silence, reliability, threshold cost.
+
+Each function draws numbers that were computed elsewhere on an `Axes` and returns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from churnlab.plots.labels import label
+from churnlab.plots.style import COLOURS
+
+
+def tracking(ax: Axes, weeks: pd.DataFrame, *, name: str, lang: str = "en") -> Axes:
+    """Draw cumulative purchases: what came against the forecast with its band.
+
+    Parameters
+    ----------
+    weeks : DataFrame
+        Columns `week` (1, 2, ...), `actual`, `mean`, `q05`, `q95`: all cumulative.
+    name : str
+        The model's name for the legend.
+    """
+    ax.fill_between(
+        weeks["week"],
+        weeks["q05"],
+        weeks["q95"],
+        color=COLOURS["model"],
+        alpha=0.2,
+        lw=0,
+        label=label("band_90", lang),
+    )
+    ax.plot(
+        weeks["week"],
+        weeks["mean"],
+        color=COLOURS["model"],
+        label=f"{label('forecast', lang)}: {name}",
+    )
+    ax.plot(weeks["week"], weeks["actual"], color=COLOURS["actual"], label=label("actual", lang))
+    ax.set(xlabel=label("week", lang), ylabel=label("cumulative_purchases", lang))
+    ax.set_ylim(bottom=0)
+    ax.legend(loc="upper left")
+    return ax
+
+
+def risk_over_silence(
+    ax: Axes,
+    idle_days: ArrayLike,
+    mean: ArrayLike,
+    q05: ArrayLike,
+    q95: ArrayLike,
+    *,
+    name: str,
+    colour: str,
+    today: float | None = None,
+    lang: str = "en",
+) -> Axes:
+    """Draw one customer's probability against the days of silence, with its band.
+
+    Parameters
+    ----------
+    idle_days, mean, q05, q95 : array, shape (day,)
+        Days since the last purchase, and the probability with its interval.
+    today : float, optional
+        Where the customer stands now; marked with a point.
+    """
+    days, centre = np.asarray(idle_days, float), np.asarray(mean, float)
+    ax.fill_between(days, np.asarray(q05), np.asarray(q95), color=colour, alpha=0.2, lw=0)
+    ax.plot(days, centre, color=colour, label=name)
+    if today is not None:
+        ax.plot([today], [np.interp(today, days, centre)], "o", color=colour, ms=6)
+    ax.set(xlabel=label("days_since_last", lang), ylim=(0, 1))
+    return ax
+
+
+def reliability(
+    ax: Axes,
+    predicted: ArrayLike,
+    observed: ArrayLike,
+    *,
+    band: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
+    name: str,
+    colour: str | None = None,
+    lang: str = "en",
+) -> Axes:
+    """Draw a CORP reliability curve, with the consistency band of a calibrated forecast.
+
+    Parameters
+    ----------
+    predicted, observed : array, shape (point,)
+        Forecast probability and the recalibrated (isotonic) frequency.
+    band : tuple of arrays, optional
+        Positions, lower and upper limits of the consistency band.
+    """
+    ax.plot([0, 1], [0, 1], color=COLOURS["muted"], lw=1, ls="--")
+    if band is not None:
+        at, low, high = band
+        ax.fill_between(
+            np.asarray(at),
+            np.asarray(low),
+            np.asarray(high),
+            color=COLOURS["muted"],
+            alpha=0.25,
+            lw=0,
+            label=label("consistency_band", lang),
+        )
+    ax.plot(np.asarray(predicted), np.asarray(observed), color=colour, label=name)
+    ax.set(
+        xlabel=label("predicted", lang), ylabel=label("observed", lang), xlim=(0, 1), ylim=(0, 1)
+    )
+    ax.legend(loc="upper left")
+    return ax
+
+
+def threshold_cost(
+    ax: Axes,
+    thresholds: ArrayLike,
+    cost: ArrayLike,
+    *,
+    chosen: float,
+    interval: tuple[float, float] | None = None,
+    lang: str = "en",
+) -> Axes:
+    """Draw realised cost per customer against the threshold, and the one chosen."""
+    at, values = np.asarray(thresholds, float), np.asarray(cost, float)
+    ax.plot(at, values, color=COLOURS["model"])
+    if interval is not None:
+        ax.axvspan(*interval, color=COLOURS["good"], alpha=0.15, lw=0)
+    height = float(np.interp(chosen, at, values))
+    ax.plot([chosen], [height], "o", color=COLOURS["good"], ms=7, label=label("chosen", lang))
+    ax.annotate(
+        f"{chosen:.2f}", (chosen, height), textcoords="offset points", xytext=(8, 8), fontsize=9
+    )
+    ax.set(xlabel=label("threshold", lang), ylabel=label("cost_per_customer", lang), xlim=(0, 1))
+    ax.legend()
+    return ax
+
+
+def score_bars(
+    ax: Axes,
+    names: Sequence[str],
+    values: ArrayLike,
+    *,
+    baselines: Sequence[str] = (),
+    axis_label: str,
+) -> Axes:
+    """Draw one bar per candidate, best on top; baselines in their own colour."""
+    scores = np.asarray(values, float)
+    order = np.argsort(scores)[::-1]
+    ordered = [names[i] for i in order]
+    colours = [COLOURS["baseline"] if n in baselines else COLOURS["model"] for n in ordered]
+    ax.barh(ordered, scores[order], color=colours, height=0.7)
+    for position, value in enumerate(scores[order]):
+        ax.annotate(
+            f"{value:.4f}",
+            (value, position),
+            textcoords="offset points",
+            xytext=(4, 0),
+            va="center",
+            fontsize=8,
+        )
+    ax.set_xlabel(axis_label)
+    ax.set_xlim(0, float(np.nanmax(scores)) * 1.15)
+    ax.grid(axis="y", visible=False)
+    return ax

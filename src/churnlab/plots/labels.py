@@ -1,0 +1,50 @@
+"""Words on figures and in reports, in English and Korean: one table, looked up by key."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from churnlab.errors import UsageError
+
+LANGUAGES: Final = ("en", "ko")
+
+_WORDS: Final[dict[str, tuple[str, str]]] = {
+    "week": ("week", "주"),
+    "cumulative_purchases": ("cumulative repeat purchase-days", "누적 재구매 일수"),
+    "weekly_purchases": ("repeat purchase-days per week", "주간 재구매 일수"),
+    "actual": ("what came", "실제"),
+    "forecast": ("forecast", "예측"),
+    "band_90": ("90% band", "90% 구간"),
+    "held_out_starts": ("held-out weeks start", "검증 기간 시작"),
+    "days_since_last": ("days since the last purchase", "마지막 구매 후 경과 일수"),
+    "p_alive": ("P(alive)", "생존 확률 P(alive)"),
+    "purchase_risk": ("purchase risk", "구매 위험"),
+    "threshold": ("threshold", "임계값"),
+    "predicted": ("forecast probability of no purchase", "예측한 미구매 확률"),
+    "observed": ("observed share without a purchase", "실제 미구매 비율"),
+    "consistency_band": ("90% consistency band", "90% 일관성 구간"),
+    "cost_per_customer": ("cost per customer", "고객당 비용"),
+    "chosen": ("chosen", "선택"),
+    "cost_of_ten_points": ("ten points off", "10%p 오차"),
+    "customers": ("customers", "고객 수"),
+    "today": ("today", "오늘"),
+    "at_risk_since": ("at risk since", "위험 시작일"),
+    "brier": ("Brier score (lower is better)", "Brier 점수 (낮을수록 좋음)"),
+    "model": ("model", "모형"),
+    "raw_gap": ("mean gap observed (days)", "관측된 평균 구매 간격 (일)"),
+    "posterior_cycle": ("posterior purchase cycle (days)", "사후 구매 주기 (일)"),
+    "purchases": ("purchases", "구매"),
+}
+
+
+def label(key: str, lang: str = "en") -> str:
+    """Return the words for a key.
+
+    Raises
+    ------
+    UsageError
+        The language is neither `en` nor `ko`.
+    """
+    if lang not in LANGUAGES:
+        raise UsageError(f"lang must be one of {', '.join(LANGUAGES)}; got {lang!r}.")
+    return _WORDS[key][LANGUAGES.index(lang)]
