@@ -1,0 +1,123 @@
+"""Scores of probabilities and rankings of a yes-or-no outcome."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from churnlab.errors import UsageError
+from churnlab.metrics._arrays import (
+    Array,
+    as_outcome,
+    as_probability,
+    as_vector,
+    as_weight,
+    run_starts,
+    same_length,
+    segment_sums,
+)
+
+#: Forecasts of exactly 0 or 1 are moved this far inside before taking logarithms.
+LOG_MARGIN = 1e-12
+
+
+def brier(risk: ArrayLike, outcome: ArrayLike, weight: ArrayLike | None = None) -> float:
+    """Return the mean squared difference of forecast and outcome (0 is perfect; Brier 1950).
+
+    Parameters
+    ----------
+    risk : array (n,)
+        Forecast probability of outcome 1.
+    outcome : array (n,)
+        0 or 1.
+    weight : array (n,), optional
+        Counts of customers.
+    """
+    p, y = as_probability(risk), as_outcome(outcome)
+    same_length(p, y)
+    return float(np.average((p - y) ** 2, weights=as_weight(weight, p)))
+
+
+def log_score(risk: ArrayLike, outcome: ArrayLike, weight: ArrayLike | None = None) -> float:
+    """Return the mean of -log(forecast probability of what happened), in nats (0 is perfect).
+
+    Forecasts of exactly 0 and 1 are moved inside by `LOG_MARGIN`: an isotonic recalibration makes
+    such forecasts, and one miss would make every comparison infinite.
+    """
+    p, y = as_probability(risk), as_outcome(outcome)
+    same_length(p, y)
+    return float(np.average(log_losses(p, y), weights=as_weight(weight, p)))
+
+
+def log_losses(risk: Array, outcome: Array) -> Array:
+    """Return -log(forecast probability of what happened), per customer."""
+    p = np.clip(risk, LOG_MARGIN, 1 - LOG_MARGIN)
+    return -np.where(outcome == 1, np.log(p), np.log1p(-p))
+
+
+def bias(risk: ArrayLike, outcome: ArrayLike, weight: ArrayLike | None = None) -> float:
+    """Return sum(forecast) / sum(outcome) - 1: +.7 means seventy per cent too many foretold.
+
+    Also for counts (expected against actual). NaN when nothing happened.
+    """
+    p, y = as_vector(risk, "risk"), as_vector(outcome, "outcome")
+    same_length(p, y)
+    w = as_weight(weight, p)
+    total = float((w * y).sum())
+    return float((w * p).sum()) / total - 1 if total > 0 else float("nan")
+
+
+def area_under_curve(
+    score: ArrayLike, outcome: ArrayLike, weight: ArrayLike | None = None
+) -> float:
+    """Return P(score of a 1 > score of a 0) + P(equal) / 2, the area under the ROC curve.
+
+    Any score will do, not only probabilities. NaN when one of the classes is empty.
+    """
+    s, y = as_vector(score, "score"), as_outcome(outcome)
+    same_length(s, y)
+    return float(auc_of_weights(s, y, as_weight(weight, s)[None, :])[0])
+
+
+def auc_of_weights(score: Array, outcome: Array, weights: Array) -> Array:
+    """Return the AUC under each row of `weights` (replicate, n), sorting once.
+
+    Formula: sum over distinct scores of pos * (neg below + neg equal / 2) / (pos * neg).
+    """
+    order = np.argsort(score, kind="stable")
+    starts = run_starts(score[order])
+    y, w = outcome[order], weights[:, order]
+    positive, negative = segment_sums(w * y, starts), segment_sums(w * (1 - y), starts)
+    below = np.cumsum(negative, axis=-1) - negative / 2
+    pairs = positive.sum(axis=-1) * negative.sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        area = (positive * below).sum(axis=-1) / pairs
+    return np.where(pairs > 0, area, np.nan)
+
+
+def lift_at_capacity(
+    score: ArrayLike, outcome: ArrayLike, share: float, weight: ArrayLike | None = None
+) -> float:
+    """Return the outcome rate among the `share` of highest scores over the rate among all.
+
+    Customers tied at the cut are taken in part, so that the result does not hang on row order.
+
+    Parameters
+    ----------
+    share : float
+        Share of customers that can be contacted, 0 < share <= 1.
+    """
+    if not 0 < share <= 1:
+        raise UsageError(f"share must lie in (0, 1]; got {share}.")
+    s, y = as_vector(score, "score"), as_outcome(outcome)
+    same_length(s, y)
+    w = as_weight(weight, s)
+    order = np.argsort(-s, kind="stable")
+    starts = run_starts(-s[order])
+    size = segment_sums(w[order], starts)
+    events = segment_sums((w * y)[order], starts)
+    taken = np.clip(share * size.sum() - (np.cumsum(size) - size), 0, size)
+    part = np.divide(taken, size, out=np.zeros_like(taken), where=size > 0)
+    rate = float((w * y).sum() / w.sum())
+    reached = float((events * part).sum() / (share * size.sum()))
+    return reached / rate if rate > 0 else float("nan")

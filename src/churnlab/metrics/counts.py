@@ -1,0 +1,107 @@
+"""Scores of forecast counts: purchases in a window."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from churnlab.errors import UsageError
+from churnlab.metrics._arrays import Array, as_vector, as_weight, same_length
+from churnlab.metrics.binary import bias
+
+
+def mean_absolute_error(
+    expected: ArrayLike, actual: ArrayLike, weight: ArrayLike | None = None
+) -> float:
+    """Return mean |expected - actual|.
+
+    The functional that minimises it is the *median*: a median forecast (often zero) beats an
+    honest mean on this score. Reported because published tables have it; decide on CRPS.
+    """
+    e, a = as_vector(expected, "expected"), as_vector(actual, "actual")
+    same_length(e, a)
+    return float(np.average(np.abs(e - a), weights=as_weight(weight, e)))
+
+
+def root_mean_square_error(
+    expected: ArrayLike, actual: ArrayLike, weight: ArrayLike | None = None
+) -> float:
+    """Return sqrt(mean (expected - actual)^2); its functional is the mean."""
+    e, a = as_vector(expected, "expected"), as_vector(actual, "actual")
+    same_length(e, a)
+    return float(np.sqrt(np.average((e - a) ** 2, weights=as_weight(weight, e))))
+
+
+def count_bias(expected: ArrayLike, actual: ArrayLike, weight: ArrayLike | None = None) -> float:
+    """Return sum(expected) / sum(actual) - 1."""
+    return bias(expected, actual, weight)
+
+
+def crps_pmf(pmf: ArrayLike, actual: ArrayLike) -> Array:
+    """Continuous ranked probability score of forecast distributions of counts, per customer.
+
+    CRPS = sum over n >= 0 of (F(n) - 1{actual <= n})^2, in purchases (0 is perfect).
+
+    Parameters
+    ----------
+    pmf : array (customer, n)
+        Probabilities of 0, 1, 2, ... purchases; what is missing to 1 counts as lying just beyond
+        the last column, so give enough columns.
+    actual : array (customer,)
+        Counts that came; beyond the table each further purchase adds one, exactly as in the sum.
+    """
+    table = np.atleast_2d(np.asarray(pmf, dtype=np.float64))
+    y = as_vector(actual, "actual")
+    if table.shape[0] != y.size:
+        raise UsageError(f"pmf has {table.shape[0]} rows; expected one per customer ({y.size}).")
+    if table.min() < -1e-9 or table.sum(axis=1).max() > 1 + 1e-6:
+        raise UsageError("each row of pmf must be non-negative and sum to at most 1.")
+    below = np.cumsum(table, axis=1)
+    happened = y[:, None] <= np.arange(table.shape[1])[None, :]
+    beyond = np.maximum(y - table.shape[1], 0.0)
+    return ((below - happened) ** 2).sum(axis=1) + beyond
+
+
+def crps_samples(samples: ArrayLike, actual: ArrayLike) -> Array:
+    """CRPS of forecast samples, per customer: E|S - actual| - E|S - S'| / 2.
+
+    Parameters
+    ----------
+    samples : array (customer, sample)
+    actual : array (customer,)
+    """
+    drawn = np.sort(np.atleast_2d(np.asarray(samples, dtype=np.float64)), axis=1)
+    y = as_vector(actual, "actual")
+    if drawn.shape[0] != y.size:
+        raise UsageError(f"samples has {drawn.shape[0]} rows; expected {y.size}.")
+    m = drawn.shape[1]
+    distance = np.abs(drawn - y[:, None]).mean(axis=1)
+    coefficient = 2 * np.arange(1, m + 1) - m - 1
+    spread = (drawn * coefficient).sum(axis=1) / m**2
+    return distance - spread
+
+
+def pit_histogram(pmf: ArrayLike, actual: ArrayLike, bins: int = 10) -> Array:
+    """Heights of the non-randomised PIT histogram of counts; flat at 1 when calibrated.
+
+    Source: Czado, Gneiting, Held (2009), "Predictive model assessment for count data".
+
+    Parameters
+    ----------
+    pmf : array (customer, n)
+        Probabilities of 0, 1, 2, ...; columns must reach the largest count.
+    actual : array (customer,)
+    """
+    table, y = np.atleast_2d(np.asarray(pmf, dtype=np.float64)), as_vector(actual, "actual")
+    if y.max() >= table.shape[1]:
+        raise UsageError(
+            f"pmf ends at {table.shape[1] - 1} purchases but {y.max():g} came; give more columns."
+        )
+    cumulative = np.cumsum(table, axis=1)
+    row, n = np.arange(y.size), y.astype(int)
+    upper = cumulative[row, n]
+    lower = np.where(n > 0, cumulative[row, n - 1], 0.0)
+    edges = np.linspace(0, 1, bins + 1)
+    width = np.maximum(upper - lower, 1e-300)
+    inside = np.clip((edges[None, :] - lower[:, None]) / width[:, None], 0.0, 1.0)
+    return np.diff(inside.mean(axis=0)) * bins

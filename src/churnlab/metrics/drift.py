@@ -1,0 +1,32 @@
+"""How far a distribution has moved."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from churnlab.errors import UsageError
+from churnlab.metrics._arrays import as_vector
+
+
+def population_stability_index(
+    expected: ArrayLike, actual: ArrayLike, *, floor: float = 1e-4
+) -> float:
+    """PSI of two sets of shares: sum (actual - expected) ln(actual / expected), 0 when equal.
+
+    Common limits: .1 warns, .25 fails.
+
+    Parameters
+    ----------
+    expected, actual : array (bin,)
+        Counts or shares per bin of the reference and of the new data; each is scaled to 1.
+    floor : float
+        Least share of a bin: an empty bin would make the index infinite.
+    """
+    e, a = as_vector(expected, "expected"), as_vector(actual, "actual")
+    if e.shape != a.shape:
+        raise UsageError(f"expected and actual need the same bins; got {e.size} and {a.size}.")
+    if min(e.min(), a.min()) < 0 or e.sum() <= 0 or a.sum() <= 0:
+        raise UsageError("counts must be non-negative with a positive sum.")
+    p, q = np.maximum(e / e.sum(), floor), np.maximum(a / a.sum(), floor)
+    return float(((q - p) * np.log(q / p)).sum())

@@ -1,0 +1,130 @@
+"""Consistency bands, paired intervals and recalibration on simulated data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from sklearn.linear_model import LogisticRegression
+
+from churnlab.errors import UsageError
+from churnlab.metrics import (
+    BetaCalibrator,
+    IsotonicCalibrator,
+    brier,
+    calibrator,
+    cluster_weights,
+    corp_split,
+    paired_auc_difference,
+    paired_difference,
+    reliability_curve,
+)
+
+
+def _band_coverage(simulations: int, replicates: int) -> float:
+    rng = np.random.default_rng(5)
+    inside = []
+    for _ in range(simulations):
+        risk = rng.beta(1.2, 2.0, 400)
+        outcome = (rng.random(400) < risk).astype(float)
+        curve = reliability_curve(risk, outcome, rng, points=12, replicates=replicates)
+        middle = curve.iloc[1:-1]
+        inside.append(
+            ((middle["observed"] >= middle["low"]) & (middle["observed"] <= middle["high"])).mean()
+        )
+    return float(np.mean(inside))
+
+
+def test_consistency_bands_cover_at_their_nominal_rate_short():
+    # 60 curves of correlated points: standard error about .015; 100 replicates lose about .01
+    assert 0.85 < _band_coverage(60, 100) < 0.95
+
+
+@pytest.mark.slow
+def test_consistency_bands_cover_at_their_nominal_rate():
+    assert 0.885 < _band_coverage(600, 400) < 0.915
+
+
+def test_a_miscalibrated_forecast_leaves_the_band():
+    rng = np.random.default_rng(6)
+    truth = rng.beta(1.2, 2.0, 3000)
+    outcome = (rng.random(3000) < truth).astype(float)
+    curve = reliability_curve(np.sqrt(truth), outcome, rng, points=15)
+    outside = (curve["observed"] < curve["low"]) | (curve["observed"] > curve["high"])
+    assert outside.mean() > 0.7
+    assert curve["n"].sum() == 3000
+
+
+def test_paired_interval_resamples_customers_not_rows():
+    """Ten copies of each customer's row say nothing new: the interval must not shrink."""
+    rng = np.random.default_rng(7)
+    a, b = rng.random(300), rng.random(300)
+    customer = np.arange(300)
+    one = paired_difference(a, b, customer, np.random.default_rng(1))
+    ten = paired_difference(
+        np.tile(a, 10), np.tile(b, 10), np.tile(customer, 10), np.random.default_rng(1)
+    )
+    assert ten == pytest.approx(one, abs=1e-12)
+    assert one.value == pytest.approx((a - b).mean())
+    assert one.n_customers == 300
+
+
+def test_paired_interval_has_the_width_of_the_standard_error():
+    rng = np.random.default_rng(8)
+    a, b = rng.normal(0.1, 1, 2000), rng.normal(0, 1, 2000)
+    found = paired_difference(a, b, np.arange(2000), rng, replicates=1000)
+    normal = 2 * 1.645 * (a - b).std() / 2000**0.5
+    assert found.high - found.low == pytest.approx(normal, rel=0.1)
+    z = found.value / ((a - b).std() / 2000**0.5)
+    assert found.share_below == pytest.approx(norm.cdf(-z), abs=0.03)
+
+
+def test_paired_auc_difference_of_equal_scores_is_zero_and_of_noise_is_not():
+    rng = np.random.default_rng(9)
+    y = (rng.random(500) < 0.4).astype(float)
+    good, noise = y + rng.normal(0, 1, 500), rng.random(500)
+    customer = np.arange(500) // 2
+    same = paired_auc_difference(good, good, y, customer, rng, replicates=20)
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+    better = paired_auc_difference(good, noise, y, customer, rng, replicates=100)
+    assert better.low > 0.1
+
+
+def test_cluster_weights_are_counts_of_a_resample():
+    weights = cluster_weights(50, 20, np.random.default_rng(1))
+    assert weights.shape == (20, 50)
+    np.testing.assert_array_equal(weights.sum(axis=1), 50)
+
+
+@pytest.mark.parametrize("name", ["isotonic", "beta"])
+def test_recalibration_learnt_on_one_half_removes_mcb_on_the_other(name):
+    rng = np.random.default_rng(10)
+    truth = rng.beta(1.2, 2.0, 8000)
+    outcome = (rng.random(8000) < truth).astype(float)
+    risk = truth**0.4
+    learnt = calibrator(name).learn(risk[:4000], outcome[:4000])
+    before = corp_split(risk[4000:], outcome[4000:])
+    after = corp_split(learnt(risk[4000:]), outcome[4000:])
+    assert after.mcb < 0.2 * before.mcb
+    assert (np.diff(learnt(np.linspace(0, 1, 200))) >= -1e-12).all()
+
+
+def test_beta_calibration_agrees_with_an_unpenalised_logistic_regression():
+    rng = np.random.default_rng(11)
+    risk = rng.beta(1.2, 2.0, 3000)
+    outcome = (rng.random(3000) < risk**1.5).astype(float)
+    learnt = BetaCalibrator.learn(risk, outcome)
+    features = np.column_stack([np.log(risk), -np.log1p(-risk)])
+    peer = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(features, outcome)
+    np.testing.assert_allclose(learnt(risk), peer.predict_proba(features)[:, 1], atol=2e-3)
+    assert brier(learnt(risk), outcome) < brier(risk, outcome)
+
+
+def test_isotonic_calibrator_is_flat_beyond_what_it_saw():
+    learnt = IsotonicCalibrator.learn([0.3, 0.6], [0, 1])
+    np.testing.assert_allclose(learnt([0.0, 0.45, 0.9]), [0, 0.5, 1])
+
+
+def test_an_unknown_recalibration_is_said_plainly():
+    with pytest.raises(UsageError, match="Did you mean 'isotonic'"):
+        calibrator("isotonix")
