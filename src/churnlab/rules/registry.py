@@ -1,0 +1,32 @@
+"""Rules by name."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from churnlab.errors import UsageError, nearest
+from churnlab.rules.base import ThresholdRule
+from churnlab.rules.threshold import (
+    CalibratedRule,
+    CapacityRule,
+    CostRatioRule,
+    FixedRule,
+    PrecisionRule,
+)
+
+RULES: Final[dict[str, type[ThresholdRule]]] = {
+    "fixed": FixedRule,
+    "cost_ratio": CostRatioRule,
+    "capacity": CapacityRule,
+    "precision": PrecisionRule,
+    "calibrated": CalibratedRule,
+}
+
+
+def rule_named(name: str, **fields: Any) -> ThresholdRule:
+    """Return the rule `name` with its fields set; an unknown name is a plain error."""
+    if name not in RULES:
+        raise UsageError(
+            f"rule {name!r} is unknown; expected one of {sorted(RULES)}." + nearest(name, RULES)
+        )
+    return RULES[name](**fields)

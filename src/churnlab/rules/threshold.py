@@ -1,0 +1,213 @@
+"""The five rules: fixed, cost ratio, capacity, target precision, calibrated level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from churnlab.errors import UsageError
+from churnlab.metrics.cost import least_cost_cuts
+from churnlab.rules.base import ThresholdRule
+from churnlab.rules.types import Array, Evidence
+
+
+@dataclass(kw_only=True)
+class FixedRule(ThresholdRule):
+    """A stated cut; learns nothing.
+
+    Attributes
+    ----------
+    value : float
+        The cut on risk.
+    """
+
+    name: str = "fixed"
+    value: float = 0.5
+    learns: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Check the cut."""
+        super().__post_init__()
+        _within(self.value, "value")
+
+    def cuts(self, evidence: Evidence, weights: Array, basis: str) -> Array:
+        """Return the stated cut for every replicate."""
+        del evidence, basis
+        return np.full(weights.shape[0], self.value)
+
+
+@dataclass(kw_only=True)
+class CostRatioRule(ThresholdRule):
+    """Contact when it pays: p >= wasted / (wasted + missed).
+
+    On a windowed basis with ``learn=auto`` the risk is taken as the probability it claims to be
+    and the cut is the ratio itself. Under p_alive nothing in a window was claimed, so the cut is
+    learnt: the one with the least realised cost on earlier origins, which is the same cut as
+    mapping risk to outcome by isotonic regression and reading off the ratio.
+
+    Attributes
+    ----------
+    learn : str
+        auto (formula on windowed bases, learnt under p_alive), always, or never.
+    """
+
+    name: str = "cost_ratio"
+    learn: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Check the mode."""
+        super().__post_init__()
+        if self.learn not in ("auto", "always", "never"):
+            raise UsageError(f"learn must be auto, always or never; got {self.learn!r}.")
+
+    def needs_outcome(self, basis: str) -> bool:
+        """Say whether the cut is learnt under this basis."""
+        return self.learn == "always" or (self.learn == "auto" and basis == "p_alive")
+
+    def cuts(self, evidence: Evidence, weights: Array, basis: str) -> Array:
+        """Return the ratio, or the cut of least realised cost."""
+        if not self.needs_outcome(basis):
+            return np.full(weights.shape[0], self.ratio)
+        outcome = _outcome(evidence)
+        return least_cost_cuts(evidence.risk, outcome, weights, self.wasted, self.missed)
+
+    def notes(self, evidence: Evidence, value: float, basis: str) -> tuple[str, ...]:
+        """Say where the cut is only as good as the forecast's calibration, or flags all or none."""
+        del evidence
+        said = ["risk is not uplift: save_probability is an assumption until a test measures it"]
+        if not self.needs_outcome(basis):
+            said.append("the cut is the cost ratio: right only where the risk is calibrated")
+        elif value in (0.0, 1.0):
+            whom = "everybody" if value == 0 else "nobody"
+            said.append(f"at these costs the cheapest decision was to contact {whom}")
+        return tuple(said)
+
+
+@dataclass(kw_only=True)
+class CapacityRule(ThresholdRule):
+    """Contact the k riskiest.
+
+    Attributes
+    ----------
+    share : float
+        Share of customers that can be contacted.
+    contacts : int, optional
+        Number of customers that can be contacted; overrides `share`.
+    """
+
+    name: str = "capacity"
+    share: float = 0.2
+    contacts: int | None = None
+    learns: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Check the capacity."""
+        super().__post_init__()
+        if not 0 < self.share <= 1:
+            raise UsageError(f"share must lie in (0, 1]; got {self.share}.")
+        if self.contacts is not None and self.contacts < 1:
+            raise UsageError(f"contacts must be at least 1; got {self.contacts}.")
+
+    def cuts(self, evidence: Evidence, weights: Array, basis: str) -> Array:
+        """Return the least cut that flags no more customers than there is room for."""
+        del basis
+        order = np.argsort(-evidence.risk, kind="stable")
+        risk = evidence.risk[order]
+        last = np.r_[risk[1:] != risk[:-1], True]  # the last row of each run of ties
+        found = []
+        for weight in weights:
+            count = np.cumsum(weight[order])
+            room = self.share * count[-1] if self.contacts is None else self.contacts
+            fits = np.flatnonzero(last & (count <= room + 1e-9))
+            found.append(_just_below(risk, fits[-1]) if fits.size else 1.0)
+        return np.array(found)
+
+
+@dataclass(kw_only=True)
+class PrecisionRule(ThresholdRule):
+    """The lowest cut whose flagged customers were right often enough on earlier origins.
+
+    Attributes
+    ----------
+    target : float
+        Share of the flagged who did not buy.
+    least_flagged : int
+        Cuts that flag fewer customers than this are not looked at: a precision of few is noise.
+    """
+
+    name: str = "precision"
+    target: float = 0.9
+    least_flagged: int = 50
+
+    def __post_init__(self) -> None:
+        """Check the target."""
+        super().__post_init__()
+        _within(self.target, "target")
+
+    def cuts(self, evidence: Evidence, weights: Array, basis: str) -> Array:
+        """Return the lowest cut that meets the target; 1.0 when none does."""
+        del basis
+        order = np.argsort(-evidence.risk, kind="stable")
+        risk, outcome = evidence.risk[order], _outcome(evidence)[order]
+        last = np.r_[risk[1:] != risk[:-1], True]
+        found = []
+        for weight in weights:
+            w = weight[order]
+            count, events = np.cumsum(w), np.cumsum(w * outcome)
+            meets = last & (count >= self.least_flagged) & (events >= self.target * count)
+            rows = np.flatnonzero(meets)
+            found.append(_just_below(risk, rows[-1]) if rows.size else 1.0)
+        return np.array(found)
+
+    def notes(self, evidence: Evidence, value: float, basis: str) -> tuple[str, ...]:
+        """Say when the target was out of reach."""
+        del evidence, basis
+        if value < 1.0:
+            return ()
+        return (f"no cut reached a precision of {self.target:g}: the cut is 1, nobody is flagged",)
+
+
+@dataclass(kw_only=True)
+class CalibratedRule(ThresholdRule):
+    """The risk at which, on earlier origins, the stated share of customers did not buy.
+
+    The isotonic map from risk to outcome passes `level` there; costs play no part.
+
+    Attributes
+    ----------
+    level : float
+        Observed probability of no purchase.
+    """
+
+    name: str = "calibrated"
+    level: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check the level."""
+        super().__post_init__()
+        _within(self.level, "level")
+
+    def cuts(self, evidence: Evidence, weights: Array, basis: str) -> Array:
+        """Return the risk from which the mapped outcome rate passes the level."""
+        del basis
+        # The least-cost cut at the costs (level, 1 - level) is that crossing of the isotonic map.
+        outcome = _outcome(evidence)
+        return least_cost_cuts(evidence.risk, outcome, weights, self.level, 1 - self.level)
+
+
+def _within(value: float, name: str) -> None:
+    if not 0 <= value <= 1:
+        raise UsageError(f"{name} must lie in [0, 1]; got {value}.")
+
+
+def _outcome(evidence: Evidence) -> Array:
+    assert evidence.outcome is not None  # `choose` has checked
+    return evidence.outcome
+
+
+def _just_below(risk: Array, i: int) -> float:
+    """Return a cut between the i-th highest risk (flagged) and the next one (not)."""
+    below = risk[i + 1] if i + 1 < risk.size else 0.0
+    return float((risk[i] + below) / 2) if i + 1 < risk.size else 0.0

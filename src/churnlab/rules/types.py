@@ -1,0 +1,121 @@
+"""What a rule learns from and what it returns."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from churnlab.errors import UsageError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Risks, and outcomes where known, that a rule learns from: one row per customer and origin.
+
+    Attributes
+    ----------
+    risk : array (row,)
+        Risk under the basis of the decision, 0 to 1.
+    outcome : array (row,), optional
+        1 when no purchase came in the window, on *earlier* origins.
+    customer : array (row,), optional
+        Whose row it is: the unit that is resampled. Default: each row a customer of its own.
+    origin : array (row,), optional
+        Origin of the row, for the spread over origins.
+    """
+
+    risk: Array
+    outcome: Array | None = None
+    customer: NDArray[Any] | None = None
+    origin: NDArray[Any] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        risk: ArrayLike,
+        outcome: ArrayLike | None = None,
+        customer: ArrayLike | None = None,
+        origin: ArrayLike | None = None,
+    ) -> Evidence:
+        """Check and convert."""
+        r = np.asarray(risk, dtype=np.float64)
+        if r.ndim != 1 or r.size == 0:
+            raise UsageError(f"risk must be a non-empty vector; got shape {r.shape}.")
+        if not np.isfinite(r).all() or r.min() < 0 or r.max() > 1:
+            raise UsageError("risk must be finite and lie within [0, 1].")
+        y = None if outcome is None else np.asarray(outcome, dtype=np.float64)
+        if y is not None and (y.shape != r.shape or not np.isin(y, (0, 1)).all()):
+            raise UsageError("outcome must be 0 or 1 and as long as risk.")
+        who = None if customer is None else np.asarray(customer)
+        when = None if origin is None else np.asarray(origin)
+        return cls(r, y, who, when)
+
+    def rows(self, mask: NDArray[np.bool_]) -> Evidence:
+        """Return the rows where `mask` holds."""
+        pick = [None if v is None else v[mask] for v in (self.outcome, self.customer, self.origin)]
+        return Evidence(self.risk[mask], *pick)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A cut on risk: at risk means ``risk >= value``.
+
+    Attributes
+    ----------
+    value, first_value : float
+        Cut for repeat buyers and for first purchasers (equal unless the rule says otherwise).
+    low, high : float, optional
+        90% interval of `value`: bootstrap over customers, all their origins together. None where
+        the value is not learnt.
+    origin_low, origin_high : float, optional
+        Least and greatest value when chosen on one origin at a time (None with one origin).
+    basis : str
+        Which risk the cut is on: p_alive, personal_cycles or fixed_days.
+    rule : str
+        Name of the rule.
+    learnt_until : date, optional
+        Last day of the outcomes it was learnt from; None when nothing was learnt.
+    cost_per_customer : float, optional
+        Realised cost of the cut where it was learnt, under the stated costs.
+    extra_cost_lower, extra_cost_higher : float, optional
+        What a cut ten points (.10) lower or higher would cost *more*, per customer, same data.
+    curve : DataFrame, optional
+        threshold, flagged_share, precision, recall, cost_per_customer on the data it was learnt on.
+    notes : tuple of str
+        What was assumed or fell short, in plain words.
+    """
+
+    value: float
+    first_value: float
+    basis: str
+    rule: str
+    low: float | None = None
+    high: float | None = None
+    origin_low: float | None = None
+    origin_high: float | None = None
+    learnt_until: dt.date | None = None
+    cost_per_customer: float | None = None
+    extra_cost_lower: float | None = None
+    extra_cost_higher: float | None = None
+    curve: pd.DataFrame | None = field(default=None, compare=False, repr=False)
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; the curve as a list of records."""
+        plain = {k: v for k, v in vars(self).items() if k != "curve"}
+        plain["notes"] = list(self.notes)
+        plain["curve"] = None if self.curve is None else self.curve.to_dict("records")
+        return plain
+
+    def flag(self, risk: ArrayLike, first: ArrayLike | None = None) -> NDArray[np.bool_]:
+        """Return who is at risk; `first` marks customers without a repeat purchase."""
+        r = np.asarray(risk, dtype=np.float64)
+        cut = self.value if first is None else np.where(first, self.first_value, self.value)
+        return np.asarray(r >= cut)

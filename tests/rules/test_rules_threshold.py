@@ -1,0 +1,192 @@
+"""Threshold rules: what each promises, by hand and as relations."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from churnlab.errors import UsageError
+from churnlab.metrics import realised_cost
+from churnlab.rules import (
+    RULES,
+    CalibratedRule,
+    CapacityRule,
+    CostRatioRule,
+    Costs,
+    FixedRule,
+    PrecisionRule,
+    rule_named,
+)
+
+
+def _past(n: int = 3000, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Risks that overstate: the outcome has probability risk squared."""
+    rng = np.random.default_rng(seed)
+    risk = rng.random(n)
+    return risk, (rng.random(n) < risk**2).astype(float)
+
+
+def test_cost_ratio_is_the_stated_formula():
+    costs = Costs(contact_cost=2.0, save_probability=0.1, value_per_customer=80.0)
+    assert (costs.wasted, costs.missed) == (2.0, 6.0)
+    assert costs.ratio == 0.25
+    rule = CostRatioRule(contact_cost=2.0, save_probability=0.1, value_per_customer=80.0)
+    chosen = rule.choose([0.1, 0.9], basis="fixed_days")
+    assert chosen.value == chosen.first_value == 0.25
+    assert chosen.low is None
+    assert chosen.learnt_until is None
+    assert "calibrated" in " ".join(chosen.notes)
+
+
+def test_costs_can_be_given_directly_and_senseless_ones_are_refused():
+    assert Costs(cost_contact_wasted=1.0, cost_churn_missed=3.0).ratio == 0.25
+    with pytest.raises(UsageError, match="contacting never pays"):
+        Costs(contact_cost=5.0, save_probability=0.1, value_per_customer=20.0)
+    with pytest.raises(UsageError, match="wasted contact must be positive"):
+        Costs(contact_cost=0.0)
+    with pytest.raises(UsageError, match=r"save_probability must lie in \[0, 1\]"):
+        Costs(save_probability=1.5)
+
+
+def test_under_p_alive_the_cost_ratio_maps_risk_to_the_outcome():
+    """Outcome probability is risk^2, so the ratio .25 sits at risk .5."""
+    risk, outcome = _past(20_000)
+    rule = CostRatioRule(cost_contact_wasted=1.0, cost_churn_missed=3.0)
+    until = dt.date(1997, 9, 30)
+    chosen = rule.choose(
+        risk, outcome, basis="p_alive", learnt_until=until, rng=np.random.default_rng(2)
+    )
+    assert chosen.value == pytest.approx(0.5, abs=0.06)
+    assert chosen.low <= chosen.value <= chosen.high
+    assert chosen.high - chosen.low < 0.2
+    assert chosen.learnt_until == until
+    assert chosen.extra_cost_lower > 0
+    assert chosen.extra_cost_higher > 0
+    assert chosen.cost_per_customer == pytest.approx(
+        realised_cost(risk, outcome, chosen.value, 1.0, 3.0)
+    )
+    least = chosen.curve["cost_per_customer"].min()
+    assert chosen.cost_per_customer <= least + 1e-12
+
+
+def test_a_rule_that_learns_asks_for_outcomes():
+    with pytest.raises(UsageError, match=r"'cost_ratio' on basis 'p_alive' learns from outcomes"):
+        CostRatioRule().choose([0.2], basis="p_alive")
+    with pytest.raises(UsageError, match="'precision'"):
+        PrecisionRule().choose([0.2], basis="fixed_days")
+    assert CostRatioRule(learn="never").choose([0.2], basis="p_alive").value == 0.5
+
+
+def test_calibrated_rule_finds_the_risk_with_the_stated_outcome_rate():
+    risk, outcome = _past(20_000)
+    chosen = CalibratedRule(level=0.49).choose(risk, outcome, basis="p_alive")
+    assert chosen.value == pytest.approx(0.7, abs=0.05)
+
+
+def test_capacity_never_flags_more_than_there_is_room_for():
+    risk = np.array([0.9, 0.8, 0.8, 0.8, 0.1])
+    for share, flagged in [(0.2, 1), (0.6, 1), (0.8, 4), (1.0, 5)]:
+        chosen = CapacityRule(share=share).choose(risk, basis="fixed_days")
+        assert chosen.flag(risk).sum() == flagged
+    two = CapacityRule(contacts=1).choose(risk, basis="fixed_days")
+    assert two.flag(risk).sum() == 1
+    none = CapacityRule(contacts=2).choose(np.full(5, 0.3), basis="fixed_days")
+    assert none.flag(np.full(5, 0.3)).sum() == 0
+
+
+def test_precision_meets_its_target_where_it_was_learnt_with_the_most_customers():
+    risk, outcome = _past()
+    chosen = PrecisionRule(target=0.8).choose(risk, outcome, basis="fixed_days")
+    flagged = chosen.flag(risk)
+    assert outcome[flagged].mean() >= 0.8
+    lower = risk >= chosen.value - 0.03
+    assert outcome[lower].mean() < 0.8
+
+
+def test_precision_out_of_reach_flags_nobody_and_says_so():
+    risk, outcome = _past()
+    chosen = PrecisionRule(target=1.0, least_flagged=500).choose(risk, outcome, basis="fixed_days")
+    assert chosen.value == 1.0
+    assert "nobody" in chosen.notes[0]
+
+
+def test_first_purchasers_can_have_their_own_cut():
+    chosen = FixedRule(value=0.6, first_value=0.3).choose([0.4], basis="p_alive")
+    np.testing.assert_array_equal(chosen.flag([0.4, 0.4], first=[True, False]), [True, False])
+    assert FixedRule(value=0.6).choose([0.4], basis="p_alive").first_value == 0.6
+
+
+def test_the_interval_resamples_customers_and_the_origins_show_their_spread():
+    risk, outcome = _past(600)
+    rule = CostRatioRule(learn="always")
+    kinds = {"basis": "p_alive", "learnt_until": dt.date(2020, 1, 1)}
+    one = rule.choose(risk, outcome, customer=np.arange(600), rng=np.random.default_rng(1), **kinds)
+    copies = rule.choose(
+        np.tile(risk, 5),
+        np.tile(outcome, 5),
+        customer=np.tile(np.arange(600), 5),
+        origin=np.repeat(np.arange(5), 600),
+        rng=np.random.default_rng(1),
+        **kinds,
+    )
+    assert (copies.low, copies.high) == pytest.approx((one.low, one.high), abs=1e-9)
+    assert one.origin_low is None
+    assert copies.origin_low == copies.origin_high == one.value
+
+
+def test_same_seed_same_threshold():
+    risk, outcome = _past(400)
+    chosen = [
+        CalibratedRule().choose(risk, outcome, basis="p_alive", rng=np.random.default_rng(3))
+        for _ in range(2)
+    ]
+    assert chosen[0] == chosen[1]
+    assert chosen[0].low < chosen[0].high
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_every_rule_honours_the_contract(name):
+    """A new rule joins with its line in the registry."""
+    rule = rule_named(name)
+    assert rule.name == name
+    assert dataclasses.is_dataclass(rule)
+    risk, outcome = _past(800)
+    for basis in ("p_alive", "personal_cycles", "fixed_days"):
+        chosen = rule.choose(risk, outcome, basis=basis, rng=np.random.default_rng(1))
+        assert 0 <= chosen.value <= 1
+        assert chosen.basis == basis
+        assert chosen.rule == name
+        assert list(chosen.to_dict()["curve"][0]) == [
+            "threshold", "flagged_share", "precision", "recall", "cost_per_customer",
+        ]  # fmt: skip
+        order = np.random.default_rng(4).permutation(risk.size)
+        again = rule.choose(risk[order], outcome[order], basis=basis)
+        assert again.value == pytest.approx(chosen.value, abs=1e-12)
+        if chosen.low is not None:
+            assert chosen.low <= chosen.high
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: rule_named("cost_ration"), "Did you mean 'cost_ratio'"),
+        (lambda: FixedRule(value=1.2), r"value must lie in \[0, 1\]; got 1.2"),
+        (lambda: FixedRule(first_value=-1.0), "first_value"),
+        (lambda: CapacityRule(share=0.0), "share"),
+        (lambda: CapacityRule(contacts=0), "contacts"),
+        (lambda: PrecisionRule(target=2.0), "target"),
+        (lambda: CalibratedRule(level=-0.1), "level"),
+        (lambda: CostRatioRule(learn="maybe"), "learn must be"),
+        (lambda: FixedRule(replicates=-1), "replicates"),
+        (lambda: FixedRule().choose([0.2], basis="pawn"), "basis 'pawn'"),
+        (lambda: FixedRule().choose([1.2], basis="p_alive"), "risk must be finite"),
+        (lambda: FixedRule().choose([], basis="p_alive"), "non-empty"),
+        (lambda: FixedRule().choose([0.2], [3], basis="p_alive"), "outcome must be 0 or 1"),
+    ],
+)
+def test_bad_values_are_said_plainly(make, words):
+    with pytest.raises(UsageError, match=words):
+        make()
