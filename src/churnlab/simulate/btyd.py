@@ -1,0 +1,163 @@
+"""Purchase logs of a known buy-till-you-die population, on the day grid that real logs have."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from churnlab.errors import UsageError, nearest
+from churnlab.simulate.processes import Array, Events, dropout_after_event, exponential_lifetime
+from churnlab.vocabulary import MODELS
+
+
+class BtydLog(NamedTuple):
+    """A simulated log with its truth."""
+
+    purchases: pd.DataFrame
+    """``customer_id``, ``event_at`` (midnight of the purchase-day), one row per customer-day."""
+    truth: pd.DataFrame
+    """``customer_id``, ``first_purchase_at``, ``rate_per_day`` (of the exponential stages),
+    ``purchase_days_per_day`` (what the day grid shows, 1 - exp(-rate / k)), ``dropout``
+    (probability per purchase, or rate per day for Pareto/NBD), ``ended_at`` (day of dropout, NaT
+    while alive), ``alive``."""
+    as_of: dt.date
+
+
+def simulate_btyd(
+    model: str,
+    theta: Sequence[float] | Array,
+    n_customers: int,
+    days: int,
+    rng: np.random.Generator,
+    *,
+    k: int | None = None,
+    start: dt.date | str = "2024-01-01",
+    inflow_days: int | None = None,
+    first_days: ArrayLike | None = None,
+    prefix: str = "c",
+) -> BtydLog:
+    """Simulate purchase-days of customers whose rates and dropout follow `model` with `theta`.
+
+    Continuous-time events are laid on whole days, and several on a day count once, as in a real
+    log. First purchases come at uniform times over the first `inflow_days`.
+
+    Parameters
+    ----------
+    model : str
+        One of ``bg_nbd``, ``mbg_nbd``, ``pareto_nbd``, ``bg_cnbd_k``, ``mbg_cnbd_k``.
+    theta : sequence of 4 floats
+        ``r, alpha, a, b`` or, for Pareto/NBD, ``r, alpha, s, beta``; time in days.
+    n_customers, days : int
+        Customers, and days from `start` to the last known day (`as_of`), both inclusive.
+    k : int, optional
+        Erlang shape of the ``*_cnbd_k`` models (default 2); 1 otherwise.
+    inflow_days : int, optional
+        First purchases fall on the first `inflow_days` days (default: all of them).
+    first_days : array of int, shape (n_customers,), optional
+        Day number of each first purchase instead of the uniform inflow.
+
+    Raises
+    ------
+    UsageError
+        For an unknown model or values that are not positive.
+    """
+    _check(model, theta, n_customers, days)
+    stages = (k or 2) if model.endswith("_k") else 1
+    inflow = days if inflow_days is None else inflow_days
+    births = (
+        rng.uniform(0, inflow, n_customers)
+        if first_days is None
+        else np.asarray(first_days, dtype=float) + rng.uniform(0, 1, n_customers)
+    )
+    rate, dropout = _latent(model, theta, n_customers, rng)
+    window = np.nextafter(days - births, 0.0)  # the last instant still belongs to as_of
+    events = _events(model, rate, dropout, window, rng, stages)
+    origin = pd.Timestamp(start).normalize()
+    ids = customer_ids(n_customers, prefix)
+    purchases = _day_grid(events, births, origin, ids, days - 1)
+    truth = _truth(events, births, origin, ids, rate, dropout, stages)
+    return BtydLog(purchases, truth, (origin + pd.Timedelta(days=days - 1)).date())
+
+
+def customer_ids(n: int, prefix: str) -> np.ndarray:
+    """Return `n` text ids of equal width, in order."""
+    width = max(5, len(str(n)))
+    return np.array([f"{prefix}{i:0{width}d}" for i in range(1, n + 1)], dtype=object)
+
+
+def _check(model: str, theta: Sequence[float] | Array, n_customers: int, days: int) -> None:
+    if model not in MODELS:
+        raise UsageError(
+            f"model {model!r} is not known; expected one of {', '.join(MODELS)}."
+            + nearest(model, MODELS)
+        )
+    values = np.asarray(theta, dtype=float)
+    if values.shape != (4,) or not np.all(np.isfinite(values) & (values > 0)):
+        raise UsageError(f"theta must be 4 positive numbers; got {theta!r}.")
+    for name, value in (("n_customers", n_customers), ("days", days)):
+        if value < 1:
+            raise UsageError(f"{name} must be at least 1; got {value}.")
+
+
+def _latent(
+    model: str, theta: Sequence[float] | Array, n: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    first, second, third, fourth = (float(v) for v in theta)
+    # a rate of exactly 0 would give an infinite gap times 0 stages: keep it tiny instead
+    rate = np.maximum(rng.gamma(first, 1.0 / second, n), 1e-12)
+    if model == "pareto_nbd":
+        return rate, np.maximum(rng.gamma(third, 1.0 / fourth, n), 1e-12)
+    return rate, rng.beta(third, fourth, n)
+
+
+def _events(
+    model: str, rate: Array, dropout: Array, window: Array, rng: np.random.Generator, k: int
+) -> Events:
+    if model == "pareto_nbd":
+        return exponential_lifetime(rate, dropout, window, rng, k=k)
+    mbg = model.startswith("mbg")
+    return dropout_after_event(rate, dropout, window, rng, k=k, toss_at_start=mbg)
+
+
+def _day_grid(
+    events: Events, births: Array, origin: pd.Timestamp, ids: np.ndarray, last_day: int
+) -> pd.DataFrame:
+    day = np.floor(births[events.customer] + events.time).astype(np.int64)
+    day = np.minimum(day, last_day)  # a sum may round up to the first instant after the window
+    keep = np.ones(len(day), dtype=bool)
+    keep[1:] = (np.diff(day) != 0) | (np.diff(events.customer) != 0)
+    return pd.DataFrame(
+        {
+            "customer_id": ids[events.customer[keep]],
+            "event_at": origin + pd.to_timedelta(day[keep], unit="D"),
+        }
+    )
+
+
+def _truth(
+    events: Events,
+    births: Array,
+    origin: pd.Timestamp,
+    ids: np.ndarray,
+    rate: Array,
+    dropout: Array,
+    k: int,
+) -> pd.DataFrame:
+    alive = ~np.isfinite(events.ended)
+    ended = pd.to_timedelta(np.where(alive, np.nan, np.floor(births + events.ended)), unit="D")
+    return pd.DataFrame(
+        {
+            "customer_id": ids,
+            "first_purchase_at": origin + pd.to_timedelta(np.floor(births), unit="D"),
+            "rate_per_day": rate,
+            "purchase_days_per_day": -np.expm1(-rate / k),
+            "dropout": dropout,
+            "ended_at": origin + ended,
+            "alive": alive,
+        }
+    )
