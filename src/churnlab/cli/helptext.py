@@ -45,7 +45,8 @@ def command(entry: Command) -> str:
         (
             f"churnlab {entry.name}: {entry.does}",
             "",
-            f"Writes: {', '.join(entry.writes)} (with manifest.json, config.resolved.yaml, run.log)",
+            f"Writes: {', '.join(entry.writes)}",
+            "        (and manifest.json, config.resolved.yaml, run.log)",
             "",
             "Options (all of them: add `--cfg job`):",
             *options,

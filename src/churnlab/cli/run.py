@@ -1,4 +1,4 @@
-"""From the command line to a run folder: compose with Hydra, run the command, write the manifest."""
+"""From the command line to a run folder: compose with Hydra, run, write the manifest."""
 
 from __future__ import annotations
 
@@ -52,14 +52,13 @@ def run_command(command: Command, arguments: Sequence[str]) -> int:
             hydra.main(
                 version_base="1.3", config_path=str(configs_folder()), config_name=command.name
             )(job)()
-        except (HydraException, OmegaConfBaseException) as error:
-            raise explain(error, command.name) from error
         except SystemExit as error:
             return error.code if isinstance(error.code, int) else UsageError.exit_status
-        except ValueError as error:
-            if isinstance(error, ChurnlabError):
-                raise
-            raise explain(error, command.name) from error if _from_hydra(error) else error
+        except ChurnlabError:
+            raise
+        except (HydraException, OmegaConfBaseException, ValueError, OSError) as error:
+            # The command itself cannot end here: what it raises is kept in `outcomes`.
+            raise explain(error, command.name) from error
     failure = next((o for o in outcomes if isinstance(o, BaseException)), None)
     if failure is not None:
         raise failure
@@ -81,13 +80,6 @@ def _sweep_status(argv: Sequence[str]) -> int:
     place = next(a.split("=", 1)[1] for a in argv if a.startswith("run_dir="))
     files = Path(place.strip('"')).glob("*/status")
     return max((int(f.read_text()) for f in files), default=0)
-
-
-def _from_hydra(error: BaseException) -> bool:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and "/hydra/" in trace.tb_frame.f_code.co_filename
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -22,9 +22,7 @@ def configs_folder() -> Path:
     for folder in (package / "configs", package.parents[1] / "configs"):
         if (folder / "fit.yaml").exists():
             return folder
-    raise UsageError(
-        f"the configuration tree is missing beside {package}; reinstall churnlab."
-    )
+    raise UsageError(f"the configuration tree is missing beside {package}; reinstall churnlab.")
 
 
 def compose(command: str, overrides: Sequence[str] = ()) -> DictConfig:

@@ -8,11 +8,15 @@ from omegaconf import OmegaConf
 
 from churnlab.errors import ChurnlabError, UsageError, nearest
 
-_UNKNOWN_KEY = re.compile(r"Could not override '(?P<key>[^']+)'|Key '(?P<bare>[^']+)' (?:is )?not in")
+_UNKNOWN_KEY = re.compile(
+    r"Could not override '(?P<key>[^']+)'|Key '(?P<bare>[^']+)' (?:is )?not in"
+)
 _UNKNOWN_OPTION = re.compile(
     r"Could not find '(?P<group>[^'/]+(?:/[^'/]+)*)/(?P<option>[^'/]+)'(?P<rest>.*)", re.DOTALL
 )
-_OPTIONS = re.compile(r"Available options in '[^']*':\s*(?P<options>.*?)(?:\n\s*\n|\nConfig search|$)", re.DOTALL)
+_OPTIONS = re.compile(
+    r"Available options in '[^']*':\s*(?P<options>.*?)(?:\n\s*\n|\nConfig search|$)", re.DOTALL
+)
 _SWEEP = "sweep overrides without --multirun"
 
 
@@ -22,11 +26,7 @@ def explain(error: BaseException, command: str) -> ChurnlabError:
     if cause is not None:
         return cause
     text = "\n".join(str(e) for e in _chain(error))
-    return (
-        _unknown_option(text)
-        or _unknown_key(text, command)
-        or _other(text, command)
-    )
+    return _unknown_option(text) or _unknown_key(text, command) or _other(text, command)
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
@@ -66,7 +66,7 @@ def _unknown_key(text: str, command: str) -> UsageError | None:
 
 
 def _other(text: str, command: str) -> UsageError:
-    if "Ambiguous value for argument" in text and "multirun" in text or _SWEEP in text:
+    if ("Ambiguous value for argument" in text and "multirun" in text) or _SWEEP in text:
         first = text.splitlines()[0]
         return UsageError(f"{first}; add -m to sweep, or quote a value that contains commas.")
     first = " ".join(line.strip() for line in text.splitlines() if line.strip())[:400]

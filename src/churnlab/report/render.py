@@ -89,12 +89,21 @@ def _execute(book: Any, progress: Progress | None) -> None:
 
     manager = KernelManager(kernel_name="python3")
     # The kernel is this interpreter: a user's kernelspec may point anywhere.
-    manager.kernel_spec.argv = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    manager.kernel_spec.argv = [
+        sys.executable,
+        "-Xfrozen_modules=off",
+        "-m",
+        "ipykernel_launcher",
+        "-f",
+        "{connection_file}",
+    ]
     client = NotebookClient(
         book, timeout=600, km=manager, on_cell_executed=lambda **kw: cell_done(**_index(kw))
     )
     try:
-        client.execute(env={**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"})
+        client.execute(
+            env={**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+        )
     except CellExecutionError as error:
         raise ChurnlabError(
             f"the report's notebook failed: {error.ename}: {error.evalue}"

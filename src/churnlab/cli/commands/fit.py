@@ -1,0 +1,141 @@
+"""`churnlab fit`: posterior of a model, a first threshold, and the per-customer table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from churnlab.backtest import calibrate_threshold
+from churnlab.cli.console import Console
+from churnlab.cli.opening import open_data
+from churnlab.config.schema import FitSettings, ModelSettings
+from churnlab.events import EventLog
+from churnlab.fitting import Fit
+from churnlab.fitting import fit as fit_model
+from churnlab.inference import save_posterior
+from churnlab.rules import Threshold
+from churnlab.runs import RunFolder
+from churnlab.summary import summarise
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What the later steps of a pipeline take over from a fit."""
+
+    log: EventLog
+    fit: Fit
+    threshold: Threshold
+    customers: pd.DataFrame
+
+
+def run(settings: FitSettings, folder: RunFolder, console: Console) -> Fitted:
+    """Open the data, fit, write `posterior.nc`, `fit.json` and `customers.parquet`."""
+    log = open_data(settings, folder, console)
+    fitted = fit_log(log, settings, console)
+    with console.stage("writing posterior and customers"):
+        write(fitted, folder)
+    console.warn(fitted.fit.warnings)
+    console.say(*lines(fitted, folder))
+    return fitted
+
+
+def fit_log(log: EventLog, settings: ModelSettings, console: Console) -> Fitted:
+    """Fit the model to a log, choose the threshold, compute the per-customer table."""
+    model = settings.model
+    with console.stage("summarising customers"):
+        summary = summarise(log, group=list(model.groups) or None)
+    with console.stage(f"fitting {model.name} ({settings.inference.method})"):
+        fit = fit_model(
+            summary,
+            model=model,
+            inference=settings.inference,
+            seed=settings.seed,
+            progress=console.progress,
+        )
+    with console.stage(f"choosing the threshold ({settings.rule.name})"):
+        threshold = choose_threshold(log, settings, console)
+    with console.stage("risk and dates of every customer"):
+        customers = fit.customers(
+            risk=settings.risk,
+            threshold=threshold.value,
+            first_threshold=threshold.first_value,
+            progress=console.progress,
+        )
+    return Fitted(log, fit, threshold, customers)
+
+
+def choose_threshold(log: EventLog, settings: ModelSettings, console: Console) -> Threshold:
+    """Choose the threshold by the rule, on earlier origins of the same log where it learns."""
+    return calibrate_threshold(
+        log,
+        model=settings.model.name,
+        rule=settings.rule,
+        risk=settings.risk,
+        seed=settings.seed,
+        progress=console.progress,
+    )
+
+
+def write(fitted: Fitted, folder: RunFolder) -> None:
+    """Write the three files of a fit."""
+    folder.write("posterior.nc", lambda path: save_posterior(fitted.fit.population, path))
+    folder.write_json("fit.json", fit_report(fitted))
+    folder.write_parquet("customers.parquet", fitted.customers)
+
+
+def fit_report(fitted: Fitted) -> dict[str, Any]:
+    """Return what `fit.json` holds (docs/files.md lists the keys)."""
+    population, summary = fitted.fit.population, fitted.fit.summary
+    best, mode = population.max_likelihood, population.mode
+    return {
+        "model": fitted.fit.model,
+        "k": fitted.fit.draws.k,
+        "method": population.method,
+        "reason": population.reason,
+        "as_of": summary.as_of,
+        "parameters": population.table.to_dict("records"),
+        "n_customers": summary.cells.n_customers,
+        "n_cells": len(summary.cells.x),
+        "max_log_likelihood": best.value,
+        "max_likelihood": best.theta,
+        "log_likelihood_at_mode": mode.value,
+        "diagnostics": population.diagnostics,
+        "warnings": population.warnings,
+        "seconds": population.seconds,
+        "threshold": fitted.threshold.to_dict(),
+    }
+
+
+def lines(fitted: Fitted, folder: RunFolder) -> list[str]:
+    """Return the closing lines: key results first, then the files."""
+    customers, threshold = fitted.customers, fitted.threshold
+    as_of = pd.Timestamp(fitted.fit.summary.as_of)
+    flagged = int((customers["at_risk_date"] <= as_of).sum())
+    share = flagged / len(customers)
+    return [
+        f"{fitted.fit.model}: {len(customers):,} customers up to {as_of.date()}, "
+        f"{fitted.fit.population.method} with {len(fitted.fit.draws.theta):,} draws",
+        _cycles(customers),
+        f"threshold {threshold.value:.3f} on {threshold.basis} ({threshold.rule}"
+        + (f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}" if _known(threshold) else "")
+        + f"): {flagged:,} at risk ({share:.1%})",
+        *(f"note: {n}" for n in threshold.notes),
+        f"files: {folder.path}/customers.parquet, fit.json, posterior.nc",
+    ]
+
+
+def _known(threshold: Threshold) -> bool:
+    return threshold.low is not None and threshold.high is not None
+
+
+def _cycles(customers: pd.DataFrame) -> str:
+    repeat = customers.loc[customers["x"] > 0, "cycle_days"]
+    if repeat.empty:
+        return "nobody has bought twice: cycles are the population's"
+    low, middle, high = repeat.quantile([0.1, 0.5, 0.9])
+    return (
+        f"purchase cycles of the {len(repeat):,} repeat customers: median {middle:.0f} days, "
+        f"80% of them between {low:.0f} and {high:.0f}"
+    )

@@ -1,0 +1,75 @@
+"""Headings, tables and provenance of the reports, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+
+from churnlab.plots.labels import LANGUAGES
+from churnlab.report.reading import Run
+
+_HEADINGS: Final[dict[str, tuple[str, str]]] = {
+    "question": ("Question", "질문"),
+    "answer": ("Answer", "답"),
+    "evidence": ("Evidence", "근거"),
+    "checks": ("Checks", "점검"),
+    "change_our_mind": ("What would change our mind", "결론을 바꿀 수 있는 것"),
+    "provenance": ("Provenance", "출처와 재현"),
+}
+
+
+def heading(key: str, lang: str = "en") -> str:
+    """Return a report's section heading."""
+    return f"## {_HEADINGS[key][LANGUAGES.index(lang)]}"
+
+
+def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
+    """Return a frame as a Markdown table.
+
+    Parameters
+    ----------
+    formats : mapping, optional
+        A format specification per column, e.g. ``{"brier": ".4f"}``; missing values become "–".
+    """
+    wanted = dict(formats or {})
+    lines = [
+        "| " + " | ".join(str(c) for c in frame.columns) + " |",
+        "|" + "|".join("---:" if _numeric(frame[c]) else "---" for c in frame.columns) + "|",
+    ]
+    for row in frame.itertuples(index=False):
+        cells = (_cell(v, wanted.get(str(c), "")) for c, v in zip(frame.columns, row, strict=True))
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _numeric(column: pd.Series[Any]) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column))
+
+
+def _cell(value: Any, spec: str) -> str:
+    if value is None or (not isinstance(value, (list, tuple)) and pd.isna(value)):
+        return "–"
+    text = format(value, spec) if spec else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def bullets(items: list[str], *, none: str) -> str:
+    """Return a bullet list, or the words for an empty one."""
+    return "\n".join(f"- {item}" for item in items) if items else none
+
+
+def provenance(run: Run) -> str:
+    """Return where a run came from: command, commit, seed, versions, hashes."""
+    m = run.manifest
+    versions = ", ".join(f"{k} {v}" for k, v in m["versions"].items())
+    inputs = "\n".join(f"- input `{k}`: `{str(v)[:16]}`" for k, v in m["inputs"].items())
+    return "\n".join(
+        (
+            f"- `churnlab {m['command']}`, seed {m['seed']}, finished {str(m['finished_at'])[:19]} UTC",
+            f"- commit `{(m['commit'] or 'outside of git')[:12]}`, configuration `{m['config_hash'][:16]}`",
+            f"- {versions}",
+            inputs,
+        )
+    ).rstrip()

@@ -1,0 +1,86 @@
+"""Files appear whole or not at all; manifests say what a run was."""
+
+import datetime as dt
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churnlab.errors import UsageError
+from churnlab.runs import (
+    RunFolder,
+    canonical_json,
+    content_hash,
+    file_hash,
+    frame_hash,
+    read_json,
+    timestamped_folder,
+    write_atomic,
+)
+
+
+def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "result.json"
+    target.write_text("old")
+
+    def half(path):
+        path.write_text("ne")
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        write_atomic(target, half)
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_an_interrupt_while_writing_leaves_nothing(tmp_path):
+    def interrupted(path):
+        path.write_text("ne")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(tmp_path / "result.json", interrupted)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_manifest_names_every_file_by_its_hash(tmp_path):
+    run = RunFolder(tmp_path / "a" / "b", "fit", config={"seed": 1}, seed=1)
+    run.write_json("fit.json", {"as_of": dt.date(2020, 1, 2), "nan": float("nan"), "n": np.int64(3)})
+    run.write_parquet("customers.parquet", pd.DataFrame({"customer_id": ["0001", "회원"]}))
+    manifest = json.loads(run.finish().read_text())
+    assert manifest["files"]["fit.json"] == file_hash(run.path / "fit.json")
+    assert set(manifest["files"]) == {"fit.json", "customers.parquet"}
+    assert read_json(run.path / "fit.json") == {"as_of": "2020-01-02", "nan": None, "n": 3}
+    assert manifest["versions"]["numpy"] == np.__version__
+
+
+def test_an_unwritable_folder_is_refused_before_anything_else(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be written"):
+        RunFolder(tmp_path / "file" / "run", "fit")
+
+
+def test_hashes_do_not_depend_on_the_order_of_keys_but_on_values():
+    assert content_hash({"a": 1, "b": [1, 2]}) == content_hash({"b": (1, 2), "a": 1})
+    assert content_hash({"a": 1}) != content_hash({"a": 2})
+    assert canonical_json({"ㄱ": 1.5}) == '{"ㄱ":1.5}'
+
+
+def test_frame_hash_sees_values_and_names_but_no_index():
+    frame = pd.DataFrame({"x": [1, 2], "id": ["a", "b"]})
+    assert frame_hash(frame) == frame_hash(frame.set_axis([7, 8], axis=0))
+    assert frame_hash(frame) != frame_hash(frame.assign(x=[1, 3]))
+    assert frame_hash(frame) != frame_hash(frame.rename(columns={"x": "y"}))
+
+
+def test_two_runs_started_at_once_have_two_folders():
+    assert timestamped_folder("fit") != timestamped_folder("fit")
+
+
+def test_broken_json_is_a_plain_error(tmp_path):
+    (tmp_path / "x.json").write_bytes(b"\xff{")
+    with pytest.raises(UsageError, match="not readable JSON"):
+        read_json(tmp_path / "x.json")
+    with pytest.raises(UsageError, match="missing"):
+        read_json(tmp_path / "y.json")
