@@ -117,12 +117,19 @@ def _job(command: Command, outcomes: list[int | BaseException]) -> Any:
         # Kept for the caller: what leaves here is reported by Hydra in its own words.
         try:
             settings = to_settings(config)
-            folder = Path(settings.run_dir or timestamped_folder(command.name))
+            folder = Path(settings.run_dir or _default_folder(command, settings))
             run_in_folder(command.name, settings, folder, plain(config), Console())
         except (Exception, KeyboardInterrupt) as error:
             outcomes.append(error)
 
     return job
+
+
+def _default_folder(command: Command, settings: Any) -> Path:
+    """A report goes into the run that it reports on; every other run gets a fresh folder."""
+    if command.name == "report":
+        return Path(settings.run) / "report"
+    return timestamped_folder(command.name)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
