@@ -32,11 +32,23 @@ def _segments() -> tuple[Segment, ...]:
     names = {
         "repeat_active.visit_active": ("재구매 핵심 활성 고객", "Core active, repeat purchase"),
         "first_active.visit_active": ("첫구매 핵심 활성 고객", "Core active, first purchase"),
-        "repeat_risk.visit_active": ("재구매위험-방문활성 고객", "Repeat-purchase risk, visit-active"),
-        "first_risk.visit_active": ("첫구매위험-방문활성 고객", "First-purchase risk, visit-active"),
+        "repeat_risk.visit_active": (
+            "재구매위험-방문활성 고객",
+            "Repeat-purchase risk, visit-active",
+        ),
+        "first_risk.visit_active": (
+            "첫구매위험-방문활성 고객",
+            "First-purchase risk, visit-active",
+        ),
         "none.visit_active": ("미구매-방문활성 고객", "No purchase, visit-active"),
-        "repeat_active.visit_risk": ("재구매활성-방문위험 고객", "Repeat-purchase active, visit-risk"),
-        "first_active.visit_risk": ("첫구매활성-방문위험 고객", "First-purchase active, visit-risk"),
+        "repeat_active.visit_risk": (
+            "재구매활성-방문위험 고객",
+            "Repeat-purchase active, visit-risk",
+        ),
+        "first_active.visit_risk": (
+            "첫구매활성-방문위험 고객",
+            "First-purchase active, visit-risk",
+        ),
         "repeat_risk.visit_risk": ("재구매위험-방문위험 고객", "Repeat-purchase risk, visit-risk"),
         "first_risk.visit_risk": ("첫구매위험-방문위험 고객", "First-purchase risk, visit-risk"),
         "none.visit_risk": ("미구매-방문위험 고객", "No purchase, visit-risk"),
