@@ -68,7 +68,12 @@ class Likelihood(ABC):
 
     @abstractmethod
     def pmf(
-        self, theta: Array, n: ArrayLike, x: ArrayLike, t_x: ArrayLike, T: ArrayLike,
+        self,
+        theta: Array,
+        n: ArrayLike,
+        x: ArrayLike,
+        t_x: ArrayLike,
+        T: ArrayLike,
         horizon: ArrayLike,
     ) -> Array:
         """P(exactly n purchases in (T, T + horizon] | data)."""
