@@ -1,0 +1,116 @@
+"""Posterior draws of the population's parameters: what everything after the fit reads."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab import likelihoods
+from churnlab.errors import UsageError
+from churnlab.likelihoods.base import Array, Likelihood
+
+
+@dataclass(frozen=True)
+class PopulationDraws:
+    """Equal-weight posterior draws of a model's parameters, time in days.
+
+    Parameters
+    ----------
+    model
+        Name of the model, as in `churnlab.vocabulary.MODELS`.
+    k
+        Erlang shape of the gaps; 1 for exponential.
+    theta
+        (draw, group, parameter), parameters in the order of ``likelihood.parameters``, in days.
+    groups
+        Names of the groups; ``("all",)`` when pooled.
+    seen_until
+        Last day of the data behind the fit, if known.
+    """
+
+    model: str
+    k: int
+    theta: Array
+    groups: tuple[str, ...] = ("all",)
+    seen_until: dt.date | None = None
+
+    def __post_init__(self) -> None:
+        """Check shapes and values."""
+        theta = np.ascontiguousarray(self.theta, dtype=np.float64)
+        if theta.ndim != 3 or theta.shape[1] != len(self.groups) or theta.shape[0] == 0:
+            raise UsageError(
+                f"theta must be (draw, group, parameter) with {len(self.groups)} group(s) and at "
+                f"least one draw; got shape {theta.shape}."
+            )
+        if not (np.isfinite(theta).all() and (theta > 0).all()):
+            raise UsageError("Draws of model parameters must be finite and positive.")
+        object.__setattr__(self, "theta", theta)
+        object.__setattr__(self, "groups", tuple(self.groups))
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """The formulas of the model."""
+        return likelihoods.get(self.model, self.k)
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return self.theta.shape[0]
+
+    def theta_rows(self, group_codes: NDArray[np.int64] | None = None) -> Array:
+        """Parameters for rows of data: (parameter, draw, row), or (parameter, draw, 1) if pooled.
+
+        Parameters
+        ----------
+        group_codes
+            Group of each row, codes into `groups`. With one group it may be left out.
+
+        Raises
+        ------
+        UsageError
+            Several groups and no codes, or a code that no group has.
+        """
+        by_parameter = np.moveaxis(self.theta, 2, 0)
+        if len(self.groups) == 1:
+            return by_parameter
+        if group_codes is None:
+            raise UsageError(f"The draws have {len(self.groups)} groups; pass each row's code.")
+        codes = np.asarray(group_codes)
+        if codes.size and (codes.min() < 0 or codes.max() >= len(self.groups)):
+            raise UsageError(f"Group codes must lie in 0..{len(self.groups) - 1}.")
+        return by_parameter[:, :, codes]
+
+    def thin(self, n: int) -> PopulationDraws:
+        """Return `n` draws spread evenly over the order of the draws (all, if there are fewer)."""
+        if n < 1:
+            raise UsageError(f"At least one draw must be kept; got {n}.")
+        if n >= self.n_draws:
+            return self
+        rows = np.linspace(0, self.n_draws - 1, n).round().astype(int)
+        return replace(self, theta=self.theta[rows])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` reads them back exactly."""
+        return {
+            "model": self.model,
+            "k": self.k,
+            "groups": list(self.groups),
+            "seen_until": self.seen_until.isoformat() if self.seen_until else None,
+            "theta": self.theta.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> PopulationDraws:
+        """Read what `to_dict` wrote."""
+        until = values.get("seen_until")
+        return cls(
+            model=values["model"],
+            k=int(values["k"]),
+            theta=np.asarray(values["theta"], dtype=np.float64),
+            groups=tuple(values["groups"]),
+            seen_until=dt.date.fromisoformat(until) if until else None,
+        )

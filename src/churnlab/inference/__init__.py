@@ -1,0 +1,14 @@
+"""Posteriors of a population's parameters: laplace or NUTS, one result, one gate."""
+
+from churnlab.inference.diagnostics import gate, problems
+from churnlab.inference.fit import fit_population, maximum_likelihood
+from churnlab.inference.result import Point, PopulationFit
+
+__all__ = [
+    "Point",
+    "PopulationFit",
+    "fit_population",
+    "gate",
+    "maximum_likelihood",
+    "problems",
+]

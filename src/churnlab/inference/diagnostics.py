@@ -1,0 +1,193 @@
+"""What the data cannot support, in words a data scientist can act on; and the gate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab.errors import DataError, FitRefusedError
+from churnlab.inference.mode import Mode
+from churnlab.inference.target import Target
+
+if TYPE_CHECKING:
+    from churnlab.inference.result import PopulationFit
+    from churnlab.summary import Cells
+
+Array = NDArray[np.float64]
+
+MAX_R_HAT = 1.01
+MIN_ESS = 400.0
+MAX_K_HAT = 0.7
+FEW_REPEATERS = 50
+FEW_CELLS = 20
+
+
+def check_cells(cells: Cells) -> None:
+    """Refuse data from which no purchase model can be learnt.
+
+    Raises
+    ------
+    DataError
+        Fewer than two customers, nobody who bought twice, nobody observed for any time, or times
+        that contradict each other.
+    """
+    customers = float(np.sum(cells.weight))
+    if customers < 2:
+        raise DataError(
+            f"A population model needs at least 2 purchasers; got {customers:.0f}. "
+            "Widen the data (more customers, a later as_of)."
+        )
+    if not (np.isfinite(cells.T).all() and np.isfinite(cells.t_x).all()):
+        raise DataError("t_x and T must be finite; some are not. Check the dates of the purchases.")
+    if bool(np.any((cells.t_x > cells.T) | (cells.t_x < 0))):
+        raise DataError("t_x must lie between 0 and T in every row; check first and last purchase.")
+    if not bool(np.any(cells.x > 0)):
+        raise DataError(
+            f"None of {customers:.0f} purchasers bought on a second day, so neither a purchase "
+            "cycle nor dropout can be learnt. Take a later as_of or a longer history."
+        )
+    if not bool(np.any(cells.T > 0)):
+        raise DataError("Every customer's first purchase is on as_of; take a later as_of.")
+
+
+def identifiability(
+    target: Target, cells: Cells, natural: Array, u: Array, likelihood_mode: Mode
+) -> list[str]:
+    """Warnings about parameters that the data leave open.
+
+    Parameters
+    ----------
+    target
+        The log posterior (names, priors, time scale).
+    cells
+        The data.
+    natural
+        Draws of the natural quantities, (draw, quantity), rates per day.
+    u
+        The same draws, unconstrained.
+    likelihood_mode
+        The maximum of the bare likelihood.
+    """
+    return [
+        *_thin_data(cells),
+        *_runaway(target, likelihood_mode),
+        *_dropout_level(target, natural),
+        *_ridge(target, u),
+        *_prior_only(target, u),
+    ]
+
+
+def _thin_data(cells: Cells) -> list[str]:
+    found = []
+    repeaters = float(np.sum(cells.weight[cells.x > 0]))
+    if repeaters < FEW_REPEATERS:
+        found.append(
+            f"Only {repeaters:.0f} customers bought again; below {FEW_REPEATERS} the intervals are "
+            "wide and lean on the priors. Use a longer history or more customers."
+        )
+    if len(cells.x) < FEW_CELLS:
+        found.append(
+            f"The customers fall into only {len(cells.x)} distinct histories; dropout and rate can "
+            "hardly be told apart. Check that dates are not rounded to months."
+        )
+    return found
+
+
+def _runaway(target: Target, mode: Mode) -> list[str]:
+    if mode.proper and np.abs(mode.u).max() < 8:
+        return []
+    names = target.map.names
+    natural = target.map.natural(mode.u)
+    far = [i for i in range(len(names)) if i in mode.at_bound or abs(mode.u[i]) >= 8]
+    listed = ", ".join(f"{names[i]} -> {natural[i]:.3g}" for i in far) or "a flat ridge"
+    return [
+        f"The likelihood has no proper maximum (runs off along {listed}); the posterior is held by "
+        "the priors there. Report intervals, not point estimates, or use a simpler model."
+    ]
+
+
+def _dropout_level(target: Target, natural: Array) -> list[str]:
+    level = natural[:, 2]
+    high = float(np.quantile(level, 0.95))
+    if target.map.beta_dropout:
+        text, near_zero = f"{high:.2g} per purchase", high < 0.02
+    else:
+        high *= target.time_scale
+        text, near_zero = f"{high:.2g} over the customers' mean age", high < 0.02
+    if not near_zero:
+        return []
+    return [
+        f"Dropout is near zero (95% sure below {text}): P(alive) is close to 1 for everybody and "
+        "ranks nobody. Use risk.basis=personal_cycles or fixed_days."
+    ]
+
+
+def _ridge(target: Target, u: Array) -> list[str]:
+    theta = np.log(target.theta_days(u)[:, 0, 2:])
+    spread = theta.std(axis=0)
+    if spread.min() <= 0:
+        return []
+    correlation = float(np.corrcoef(theta.T)[0, 1])
+    if correlation < 0.9 or spread.max() < 0.8:
+        return []
+    first, second = target.likelihood.parameters[2:]
+    low, high = np.exp(np.quantile(theta[:, 1], [0.05, 0.95]))
+    return [
+        f"({first}, {second}) lie on a ridge (correlation {correlation:.2f} in logs, {second} "
+        f"between {low:.3g} and {high:.3g}): their ratio, the mean dropout, is known, its spread "
+        "between customers is not. Read dropout_mean-type rows of the table, not these two."
+    ]
+
+
+def _prior_only(target: Target, u: Array) -> list[str]:
+    """Quantities whose posterior is nearly as wide as the prior."""
+    prior = target.prior_draws(4000, np.random.default_rng(0))
+    low, high = np.quantile(prior, [0.16, 0.84], axis=0)
+    share = u.std(axis=0) / np.maximum((high - low) / 2, 1e-12)
+    return [
+        f"The data say little about {name}: its posterior is {value:.0%} as wide as the prior. "
+        f"What depends on it follows the prior {p.text}."
+        for name, value, p in zip(target.map.names, share, target.priors, strict=True)
+        if value > 0.6
+    ]
+
+
+def gate(fit: PopulationFit) -> None:
+    """Refuse a fit that its diagnostics do not support.
+
+    Raises
+    ------
+    FitRefusedError
+        Names the worst parameter and its figures.
+    """
+    found = problems(fit)
+    if found:
+        raise FitRefusedError(
+            f"The {fit.draws.model} fit ({fit.method}) is refused: {'; '.join(found)}. "
+            "Try inference=nuts with more draws, tighter priors, or a simpler model."
+        )
+
+
+def problems(fit: PopulationFit) -> list[str]:
+    """What the gate holds against a fit; empty when it passes."""
+    table, found = fit.table, []
+    ess = table[["ess_bulk", "ess_tail"]].min(axis=1)
+    needed = min(MIN_ESS, 0.4 * fit.draws.n_draws)
+    if not float(ess.min()) >= needed:
+        found.append(
+            f"{ess.idxmin()} has {float(ess.min()):.0f} effective draws (at least {needed:.0f})"
+        )
+    if fit.method == "laplace":
+        k_hat = float(fit.diagnostics["k_hat"])
+        if not k_hat < MAX_K_HAT:
+            found.append(f"Pareto k-hat {k_hat:.2f} (below {MAX_K_HAT})")
+        return found
+    r_hat = table["r_hat"]
+    if not float(r_hat.max()) < MAX_R_HAT:
+        found.append(f"{r_hat.idxmax()} has R-hat {float(r_hat.max()):.3f} (below {MAX_R_HAT})")
+    divergent = int(fit.diagnostics.get("divergences", 0))
+    if divergent > 0.01 * fit.draws.n_draws:
+        found.append(f"{divergent} divergent transitions of {fit.draws.n_draws}")
+    return found

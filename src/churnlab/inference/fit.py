@@ -1,0 +1,224 @@
+"""Fitting a population: one entrance, two ways, one result."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab.draws import PopulationDraws
+from churnlab.errors import UsageError, nearest
+from churnlab.inference.diagnostics import check_cells, identifiability
+from churnlab.inference.laplace import Sample, quantities, sample_laplace
+from churnlab.inference.mode import Mode, find_mode
+from churnlab.inference.result import Point, PopulationFit, parameter_table
+from churnlab.inference.target import Target
+from churnlab.vocabulary import INFERENCE_METHODS
+
+if TYPE_CHECKING:
+    from churnlab.summary import Cells
+
+Array = NDArray[np.float64]
+Progress = Callable[[str, float], None]
+
+
+def fit_population(
+    cells: Cells,
+    *,
+    model: str = "mbg_nbd",
+    k: int | None = None,
+    method: str = "laplace",
+    draws: int = 1000,
+    chains: int = 4,
+    seed: int = 1,
+    priors: dict[str, str] | None = None,
+    time_scale: float | None = None,
+    seen_until: dt.date | None = None,
+    progress: Progress | None = None,
+) -> PopulationFit:
+    """Posterior of a population's parameters.
+
+    Parameters
+    ----------
+    cells
+        Distinct (group, x, t_x, T) with weights, in days (`churnlab.summary`).
+    model
+        One of `churnlab.vocabulary.MODELS`.
+    k
+        Erlang shape of ``bg_cnbd_k`` and ``mbg_cnbd_k``; chosen by evidence when missing.
+    method
+        ``laplace`` (falls through to NUTS where it is unreliable, with the reason) or ``nuts``.
+    draws
+        Equal-weight draws (``nuts``: per chain).
+    chains
+        Chains of ``nuts``.
+    seed
+        Everything random follows from it.
+    priors
+        Prior texts by natural quantity, e.g. ``{"rate_shape": "Gamma(alpha=2, beta=1)"}``.
+    time_scale
+        Days per unit of inner time that the priors refer to; default: the customers' mean age.
+    seen_until
+        Last day of the data, kept with the draws.
+    progress
+        Called with (stage, share done).
+
+    Raises
+    ------
+    UsageError
+        Unknown model, method or prior.
+    DataError
+        Data that no model can be learnt from.
+    """
+    _check_method(method, draws)
+    check_cells(cells)
+    stage = _Stages(progress)
+    erlang = _erlang_shape(cells, model, k, priors, time_scale, seed)
+    target = Target(cells, model, erlang, priors, time_scale=time_scale)
+    with stage("mode", 0.0):
+        mode = find_mode(target)
+        bare, most_likely = _most_likely(cells, target, mode)
+    rng = np.random.default_rng(seed)
+    reason, sample = "", None
+    if method == "laplace":
+        with stage("laplace", 0.3):
+            sample = sample_laplace(target, mode, draws, rng)
+        reason = sample.reason
+    if sample is not None and not reason:
+        parts = _from_laplace(target, sample)
+    else:
+        with stage("nuts", 0.4):
+            parts = _from_nuts(target, mode, draws, chains, rng)
+    u = parts.pop("u")
+    natural = target.natural_days(u)
+    warnings = identifiability(target, cells, natural, u, most_likely)
+    if mode.n_modes > 1:
+        warnings.append("Two starts ended in different maxima; run inference=nuts to compare.")
+    theta = target.theta_days(u)
+    found = PopulationFit(
+        draws=PopulationDraws(model, erlang, theta, ("all",), seen_until),
+        reason=reason,
+        max_likelihood=Point(bare.theta_days(most_likely.u[None])[0, 0], most_likely.value),
+        mode=Point(target.theta_days(mode.u[None])[0, 0], _bare_value(target, mode.u)),
+        warnings=warnings,
+        seconds=stage.seconds,
+        u=u,
+        target=target,
+        cells=cells,
+        **parts,
+    )
+    if progress:
+        progress("done", 1.0)
+    return found
+
+
+def maximum_likelihood(cells: Cells, model: str, k: int | None = None) -> Point:
+    """Maximum-likelihood parameters (time in days) and the log-likelihood there.
+
+    Parameters
+    ----------
+    cells
+        Distinct (group, x, t_x, T) with weights, in days.
+    model, k
+        Name of the model and Erlang shape (default 1).
+
+    Raises
+    ------
+    DataError
+        Data that no model can be learnt from.
+    """
+    check_cells(cells)
+    target = Target(cells, model, k or 1, with_prior=False)
+    mode = find_mode(target)
+    return Point(target.theta_days(mode.u[None])[0, 0], mode.value)
+
+
+def _most_likely(cells: Cells, target: Target, mode: Mode) -> tuple[Target, Mode]:
+    bare = Target(cells, target.model, target.k, time_scale=target.time_scale, with_prior=False)
+    return bare, find_mode(bare, mode.u)
+
+
+def _bare_value(target: Target, u: Array) -> float:
+    return float(target.log_likelihoods(u[None])[0])
+
+
+def _check_method(method: str, draws: int) -> None:
+    if method not in INFERENCE_METHODS:
+        raise UsageError(
+            f"Unknown inference {method!r}; expected one of {', '.join(INFERENCE_METHODS)}."
+            + nearest(method, INFERENCE_METHODS)
+        )
+    if draws < 1:
+        raise UsageError(f"draws must be at least 1; got {draws}.")
+
+
+def _erlang_shape(
+    cells: Cells,
+    model: str,
+    k: int | None,
+    priors: dict[str, str] | None,
+    time_scale: float | None,
+    seed: int,
+) -> int:
+    if not model.endswith("cnbd_k"):
+        return k or 1
+    if k is not None:
+        return k
+    from churnlab.inference.compare import choose_k
+
+    return choose_k(cells, model, priors=priors, time_scale=time_scale, seed=seed).best
+
+
+def parameter_names(target: Target) -> tuple[str, ...]:
+    """Rows of the parameter table: natural quantities, then the model's own parameters."""
+    return (*target.map.names, *target.likelihood.parameters)
+
+
+def _from_laplace(target: Target, sample: Sample) -> dict[str, Any]:
+    table = parameter_table(
+        parameter_names(target),
+        quantities(target, sample.u),
+        {"k_hat": sample.k_hat, "ess_bulk": sample.ess_bulk, "ess_tail": sample.ess_tail},
+    )
+    diagnostics = {
+        "k_hat": sample.k_hat,
+        "efficiency": sample.efficiency,
+        "proposed": sample.proposed,
+        "rounds": sample.rounds,
+        "log_evidence": sample.log_evidence,
+        "log_evidence_se": sample.log_evidence_se,
+        "passes": target.evaluations,
+    }
+    return {"u": sample.u, "method": "laplace", "table": table, "diagnostics": diagnostics}
+
+
+def _from_nuts(
+    target: Target, mode: Mode, draws: int, chains: int, rng: np.random.Generator
+) -> dict[str, Any]:
+    from churnlab.inference.nuts import sample_nuts
+
+    return sample_nuts(target, mode, draws, chains, int(rng.integers(2**31)))
+
+
+class _Stages:
+    """Wall time by stage, with progress."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.progress = progress
+        self.seconds: dict[str, float] = {}
+
+    def __call__(self, name: str, share: float) -> _Stages:
+        self._name = name
+        if self.progress:
+            self.progress(name, share)
+        return self
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds[self._name] = time.perf_counter() - self._start
