@@ -1,0 +1,1 @@
+"""What leaves churnlab: bundle, tables, SQL, verification, monitoring."""

@@ -1,0 +1,216 @@
+"""Whole scoring statements, from events or from (x, t_x, T), in every dialect."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+
+from churnlab.errors import UsageError, nearest
+from churnlab.export.sql import formulas
+from churnlab.export.sql.names import (
+    CANONICAL,
+    DIALECTS,
+    check_identifier,
+    column,
+    number,
+    table,
+    text,
+)
+from churnlab.scoring.bundle import ScoringBundle
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventSource:
+    """A table of events; `event_at` holds local times or days.
+
+    Parameters
+    ----------
+    name, schema
+        Table and, if any, its schema, to the letter.
+    customer_id, event_at
+        Columns.
+    members, member_id
+        With a model pooled by group: the table that has the group columns, and its id.
+    """
+
+    name: str = "purchases"
+    schema: str | None = None
+    customer_id: str = "customer_id"
+    event_at: str = "event_at"
+    members: str = "members"
+    member_id: str = "customer_id"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummarySource:
+    """A table with one row per customer: x, t_x, T in days (and the group columns)."""
+
+    name: str = "customer_summary"
+    schema: str | None = None
+    customer_id: str = "customer_id"
+    x: str = "x"
+    t_x: str = "t_x"
+    T: str = "T"
+
+
+Source = EventSource | SummarySource
+
+
+def score_sql(
+    bundle: ScoringBundle,
+    dialect: str,
+    source: Source | None = None,
+    *,
+    as_of: dt.date | None = None,
+    pretty: bool = True,
+) -> str:
+    """Return one SELECT that scores every customer of the source.
+
+    Output columns: `customer_id, x, t_x, age_days, p_alive, purchase_risk, horizon_days,
+    purchase_state, bundle_id`; work is done per distinct cell, then joined back.
+
+    Parameters
+    ----------
+    bundle : ScoringBundle
+        Draws, risk and thresholds.
+    dialect : str
+        One of `DIALECTS`.
+    source : EventSource or SummarySource
+        Where the customers are; default: a table `purchases`.
+    as_of : date, optional
+        Last complete day, used by events; default: the bundle's.
+
+    Raises
+    ------
+    UsageError
+        For an unknown dialect, a name that cannot be quoted, or a model without SQL.
+    """
+    if dialect not in DIALECTS:
+        raise UsageError(
+            f"SQL dialect {dialect!r} is not known; expected one of {', '.join(DIALECTS)}."
+            f"{nearest(dialect, DIALECTS)}"
+        )
+    place = source or EventSource()
+    for value in vars(place).values():
+        if value is not None:
+            check_identifier(value, "name", dialect)
+    tree = sqlglot.parse_one(_canonical(bundle, place, as_of or bundle.as_of), read=CANONICAL)
+    for node in tree.find_all(exp.Greatest, exp.Least):
+        node.set("ignore_nulls", False)  # no nulls here, and Snowflake's plain GREATEST is older
+    return _header(bundle, dialect, place) + tree.sql(dialect, pretty=pretty) + "\n"
+
+
+def _header(bundle: ScoringBundle, dialect: str, source: Source) -> str:
+    """Say what the statement is; no name from outside enters the comment."""
+    lines = [
+        f"churnlab scoring, {dialect}, bundle {check_id(bundle.bundle_id)}",
+        "One SELECT, no side effects. P(alive), risk and state per customer; times in days.",
+    ]
+    if isinstance(source, EventSource):
+        lines += [
+            "event_at must be local days or times of the bundle's time zone; rows after as_of are "
+            "left out.",
+            "To score another day, change the date in `params` (the last complete day).",
+        ]
+    return "".join(f"-- {line}\n" for line in lines)
+
+
+def check_id(bundle_id: str) -> str:
+    """Return the id if it is safe inside a comment."""
+    return "".join(c for c in bundle_id if c.isalnum() or c == "-")
+
+
+def _canonical(bundle: ScoringBundle, source: Source, as_of: dt.date) -> str:
+    process, risk = bundle.purchases.process, bundle.purchases.risk
+    ctes = [formulas.draws_cte(process)]
+    if process.model == "pareto_nbd":
+        ctes.append(formulas.nodes_cte())
+    ctes += _summary_ctes(bundle, source, as_of)
+    ctes.append("cells AS (SELECT DISTINCT s.grp, s.x, s.t_x, s.age FROM summary AS s)")
+    ctes += formulas.window_ctes(process, risk) + formulas.score_ctes(process, risk)
+    return "WITH " + ",\n".join(ctes) + "\n" + _final(bundle)
+
+
+def _summary_ctes(bundle: ScoringBundle, source: Source, as_of: dt.date) -> list[str]:
+    """CTEs that end in `summary(customer_id, x, t_x, age, grp)` with double columns."""
+    if isinstance(source, SummarySource):
+        return _grouped(bundle, source, _counted_rows(bundle, source))
+    day = f"CAST(e.{column(source.event_at)} AS DATE)"
+    return [
+        f"params AS (SELECT CAST({text(as_of.isoformat())} AS DATE) AS as_of)",
+        f"days AS (SELECT DISTINCT CAST(e.{column(source.customer_id)} AS TEXT) AS customer_id, "
+        f"{day} AS event_day FROM {table(source.name, source.schema)} AS e CROSS JOIN params AS p "
+        f"WHERE e.{column(source.customer_id)} IS NOT NULL AND {day} <= p.as_of)",
+        *_grouped(
+            bundle,
+            source,
+            "SELECT d.customer_id, COUNT(*) - 1 AS x, "
+            "DATE_DIFF('day', MIN(d.event_day), MAX(d.event_day)) AS t_x, "
+            "DATE_DIFF('day', MIN(d.event_day), MAX(p.as_of)) AS age "
+            "FROM days AS d CROSS JOIN params AS p GROUP BY d.customer_id",
+        ),
+    ]
+
+
+def _counted_rows(bundle: ScoringBundle, source: SummarySource) -> str:
+    names = {"x": source.x, "t_x": source.t_x, "age": source.T}
+    fields = ", ".join(f"c.{column(name)} AS {key}" for key, name in names.items())
+    label = ""
+    if len(bundle.purchases.process.groups) > 1:
+        label = f", {_label(bundle, 'c')} AS label"
+    return (
+        f"SELECT CAST(c.{column(source.customer_id)} AS TEXT) AS customer_id, {fields}{label} "
+        f"FROM {table(source.name, source.schema)} AS c"
+    )
+
+
+def _label(bundle: ScoringBundle, row: str) -> str:
+    columns = bundle.group_columns or ("group",)
+    parts = [f"CAST({row}.{column(name, 'group column')} AS TEXT)" for name in columns]
+    return f" || {text('|')} || ".join(parts)
+
+
+def _grouped(bundle: ScoringBundle, source: Source, counted: str) -> list[str]:
+    """Attach the group code; a label without draws keeps a null code and gets no score."""
+    doubles = ", ".join(f"CAST(k.{c} AS DOUBLE) AS {c}" for c in ("x", "t_x", "age"))
+    groups = bundle.purchases.process.groups
+    if len(groups) == 1:
+        return [
+            f"counted AS ({counted})",
+            f"summary AS (SELECT k.customer_id, {doubles}, 0 AS grp FROM counted AS k)",
+        ]
+    rows = [(str(i), text(name)) for i, name in enumerate(groups)]
+    ctes = [formulas.values("group_names", ("grp", "label"), rows), f"counted AS ({counted})"]
+    label, joined = "k.label", ""
+    if isinstance(source, EventSource):
+        ctes.append(
+            f"labels AS (SELECT DISTINCT CAST(m.{column(source.member_id)} AS TEXT) AS customer_id,"
+            f" {_label(bundle, 'm')} AS label FROM {table(source.members, source.schema)} AS m)"
+        )
+        label, joined = "l.label", "LEFT JOIN labels AS l ON l.customer_id = k.customer_id "
+    ctes.append(
+        f"summary AS (SELECT k.customer_id, {doubles}, g.grp FROM counted AS k {joined}"
+        f"LEFT JOIN group_names AS g ON g.label = {label})"
+    )
+    return ctes
+
+
+def _final(bundle: ScoringBundle) -> str:
+    rule = bundle.purchases
+    cut = f"CASE WHEN s.x = 0 THEN {number(rule.first_value)} ELSE {number(rule.value)} END"
+    horizon = "NULL" if rule.risk.basis == "p_alive" else "v.horizon"
+    state = (
+        "CASE WHEN v.purchase_risk IS NULL THEN 'unknown_group' "
+        f"WHEN s.age > s.t_x AND v.purchase_risk >= {cut} "
+        "THEN CASE WHEN s.x = 0 THEN 'first_risk' ELSE 'repeat_risk' END "
+        "ELSE CASE WHEN s.x = 0 THEN 'first_active' ELSE 'repeat_active' END END"
+    )
+    return (
+        "SELECT s.customer_id, s.x, s.t_x, s.age AS age_days, v.p_alive, v.purchase_risk, "
+        f"CAST({horizon} AS DOUBLE) AS horizon_days, {state} AS purchase_state, "
+        f"{text(bundle.bundle_id)} AS bundle_id FROM summary AS s LEFT JOIN scores AS v "
+        "ON v.grp = s.grp AND v.x = s.x AND v.t_x = s.t_x AND v.age = s.age"
+    )
