@@ -1,0 +1,24 @@
+"""Compiling with numba: without the GIL, cached on disk wherever a folder is writable."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+
+def njit(function: Callable[..., Any]) -> Any:
+    """Compile `function` on first call, free of the GIL, with the result cached on disk.
+
+    numba raises while decorating where neither the package's folder nor the home is writable (a
+    read-only install in a container); a temporary folder is the cache then, for this process and
+    those that share its TMPDIR.
+    """
+    options = {"nogil": True, "cache": True, "error_model": "numpy"}
+    try:
+        return numba.njit(**options)(function)
+    except RuntimeError:
+        numba.config.CACHE_DIR = tempfile.mkdtemp(prefix="churnlab-numba-")
+        return numba.njit(**options)(function)

@@ -1,0 +1,133 @@
+"""One set of cells, prepared once; many parameter values, evaluated in threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from churnlab.likelihoods import get
+from churnlab.likelihoods.base import Likelihood
+from churnlab.likelihoods.kernels.plan import Cells, blocks, find_runs, sort_cells
+
+Array = NDArray[np.float64]
+
+
+class Engine:
+    """The weighted log-likelihood of one model over one set of cells.
+
+    Parameters
+    ----------
+    model
+        A `Likelihood` or its name (k = 1).
+    group
+        Group of each cell, 0 .. G - 1 (all 0 when pooled; ``arange(n)`` with covariates).
+    x, t_x, T
+        Repeat purchases and times, in the unit of theta's time parameters.
+    weight
+        Customers per cell.
+    threads
+        Threads to use; all cores if None. The result does not depend on it.
+
+    Notes
+    -----
+    Cells are sorted by (group, x, t_x, T) and cut into blocks of fixed size; block sums are added
+    in block order.
+    """
+
+    def __init__(
+        self,
+        model: Likelihood | str,
+        group: ArrayLike,
+        x: ArrayLike,
+        t_x: ArrayLike,
+        T: ArrayLike,
+        weight: ArrayLike,
+        threads: int | None = None,
+    ) -> None:
+        self.model = get(model) if isinstance(model, str) else model
+        self.threads = threads or os.cpu_count() or 1
+        self._blocks = blocks(sort_cells(group, x, t_x, T, weight))
+        self._value, self._gradient = _loops(self.model, self._blocks)
+
+    def value_and_gradient(self, theta: ArrayLike) -> tuple[float, Array]:
+        """Return the log-likelihood and its derivatives (parameter, group) at theta, same shape."""
+        theta = np.ascontiguousarray(theta, float)
+        jobs = [(i, theta) for i in range(len(self._blocks))]
+        parts = self._map(lambda job: self._gradient(*job), jobs)
+        return float(sum(value for value, _ in parts)), np.sum([g for _, g in parts], axis=0)
+
+    def value(self, theta: ArrayLike) -> float:
+        """Return the log-likelihood at theta (parameter, group)."""
+        return float(self.values(np.asarray(theta, float)[None])[0])
+
+    def values(self, thetas: ArrayLike) -> Array:
+        """Return the log-likelihood (draw,) at each of thetas (draw, parameter, group)."""
+        thetas = np.ascontiguousarray(thetas, float)
+        blocks_ = range(len(self._blocks))
+        jobs = [(i, theta) for theta in thetas for i in blocks_]
+        parts = self._map(lambda job: self._value(*job), jobs)
+        return np.asarray(parts).reshape(len(thetas), len(self._blocks)).sum(axis=1)
+
+    def _map(self, function: Callable[[Any], Any], jobs: list[Any]) -> list[Any]:
+        """Apply `function` to the jobs, in threads, in order."""
+        if self.threads == 1 or len(jobs) == 1:
+            return [function(job) for job in jobs]
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(function, jobs))
+
+
+def _loops(
+    model: Likelihood, parts: list[Cells]
+) -> tuple[Callable[..., float], Callable[..., tuple[float, Array]]]:
+    """Return value(block, theta) and gradient(block, theta) of `model`."""
+    from churnlab.likelihoods.kernels import compiled
+
+    if model.name == "pareto_nbd":
+        from churnlab.likelihoods.kernels.pareto import RULES
+
+        runs = [find_runs(c) for c in parts]
+        return (
+            lambda i, theta: compiled.pareto_value(theta, runs[i], parts[i].weight, RULES),
+            lambda i, theta: compiled.pareto_gradient(theta, runs[i], parts[i].weight, RULES),
+        )
+    first = int(getattr(model, "toss_at_first"))  # noqa: B009
+    return (
+        lambda i, theta: compiled.geometric_value(theta, *parts[i], model.k, first),
+        lambda i, theta: compiled.geometric_gradient(theta, *parts[i], model.k, first),
+    )
+
+
+def value_and_gradient(
+    model: Likelihood | str,
+    theta: ArrayLike,
+    group: ArrayLike,
+    x: ArrayLike,
+    t_x: ArrayLike,
+    T: ArrayLike,
+    weight: ArrayLike,
+    threads: int | None = None,
+) -> tuple[float, Array]:
+    """Weighted log-likelihood and derivatives at theta (parameter, group); see `Engine`.
+
+    For many values of theta make an `Engine` once: it keeps what depends on the cells only.
+    """
+    return Engine(model, group, x, t_x, T, weight, threads).value_and_gradient(theta)
+
+
+def values(
+    model: Likelihood | str,
+    thetas: ArrayLike,
+    group: ArrayLike,
+    x: ArrayLike,
+    t_x: ArrayLike,
+    T: ArrayLike,
+    weight: ArrayLike,
+    threads: int | None = None,
+) -> Array:
+    """Weighted log-likelihood (draw,) at thetas (draw, parameter, group); see `Engine`."""
+    return Engine(model, group, x, t_x, T, weight, threads).values(thetas)

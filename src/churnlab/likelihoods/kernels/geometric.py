@@ -1,0 +1,19 @@
+"""Kernels of BG/NBD, MBG/NBD and their Erlang-k kin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from churnlab.likelihoods.kernels import compiled
+
+
+@lru_cache(maxsize=32)
+def kernel_for(toss_at_first: bool, k: int) -> Callable[..., Any]:
+    """Return kernel(theta, group, x, t_x, T, weight) -> (value, gradient) of one model."""
+
+    def kernel(theta: Any, group: Any, x: Any, t_x: Any, T: Any, weight: Any) -> Any:
+        return compiled.geometric_gradient(theta, group, x, t_x, T, weight, k, int(toss_at_first))
+
+    return kernel

@@ -1,0 +1,28 @@
+"""Kernel of Pareto/NBD."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from churnlab.likelihoods.kernels import compiled
+from churnlab.likelihoods.kernels.plan import find_runs, sort_cells
+
+
+def rules() -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return Gauss-Legendre nodes and weights on [0, 1]: (rule size, (node, weight), index)."""
+    table = np.zeros((13, 2, 12))
+    for n in (4, 6, 8, 12):
+        z, w = np.polynomial.legendre.leggauss(n)
+        table[n, 0, :n], table[n, 1, :n] = (z + 1) / 2, w / 2
+    return table
+
+
+RULES = rules()
+
+
+def kernel(theta: Any, group: Any, x: Any, t_x: Any, T: Any, weight: Any) -> Any:
+    """Return (value, gradient (parameter, group)) of the weighted log-likelihood."""
+    cells = sort_cells(group, x, t_x, T, weight)
+    return compiled.pareto_gradient(theta, find_runs(cells), cells.weight, RULES)
