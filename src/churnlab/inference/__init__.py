@@ -1,5 +1,6 @@
 """Posteriors of a population's parameters: laplace or NUTS, one result, one gate."""
 
+from churnlab.inference.datatree import load_draws, save_posterior
 from churnlab.inference.diagnostics import gate, problems
 from churnlab.inference.fit import fit_population, maximum_likelihood
 from churnlab.inference.result import Point, PopulationFit
@@ -9,6 +10,8 @@ __all__ = [
     "PopulationFit",
     "fit_population",
     "gate",
+    "load_draws",
     "maximum_likelihood",
     "problems",
+    "save_posterior",
 ]

@@ -4,7 +4,8 @@ In coordinates whitened by the curvature at the mode, z = A^-1 (u - m), long axi
 
     z_j = c_j(z_1..z_{j-1}) + s_j(z_1..z_{j-1}) * e_j,
 
-with c_j quadratic (the bend of ridges such as (s, beta) of Pareto/NBD), log s_j linear, and e a multivariate t whose scale differs left and right of 0 (Geweke 1989, split-t). The map is
+with c_j quadratic (the bend of ridges such as (s, beta) of Pareto/NBD), log s_j linear, and e a
+multivariate t whose scale differs left and right of 0 (Geweke 1989, split-t). The map is
 triangular, so its density is exact and importance weights stay exact. It is started from gradients
 around the mode and, if need be, refitted to weighted draws.
 """

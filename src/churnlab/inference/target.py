@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from churnlab import likelihoods
-from churnlab.likelihoods import kernels
+from churnlab.likelihoods.kernels import Engine
 from churnlab.priors import Parametrisation, Prior, model_priors, parametrisation
 
 if TYPE_CHECKING:
@@ -56,26 +56,31 @@ class Target:
         self.priors: tuple[Prior, ...] = model_priors(model, priors)
         self.with_prior = with_prior
         self.time_scale = time_scale or default_time_scale(cells)
-        self._columns = (
+        self.columns = (
             np.zeros(len(cells.x), dtype=np.int64),
             np.ascontiguousarray(cells.x, dtype=np.float64),
             np.ascontiguousarray(cells.t_x / self.time_scale),
             np.ascontiguousarray(cells.T / self.time_scale),
             np.ascontiguousarray(cells.weight, dtype=np.float64),
         )
+        self.engine = Engine(self.likelihood, *self.columns)
         self.n_customers = float(np.sum(cells.weight))
         self.data_constant = _data_constant(cells, k, self.time_scale)
         self.evaluations = 0
 
+    def named_priors(self) -> list[tuple[str, Prior]]:
+        """Natural quantities with their priors."""
+        return list(zip(self.map.names, self.priors, strict=True))
+
     @property
     def n_cells(self) -> int:
         """Number of distinct rows."""
-        return len(self._columns[0])
+        return len(self.columns[0])
 
     @property
     def purchases_per_time(self) -> float:
         """Repeat purchases per inner time over all customers; never 0."""
-        _, x, _, T, weight = self._columns
+        _, x, _, T, weight = self.columns
         return float(max(np.sum(weight * x), 0.5) / max(np.sum(weight * T), 1e-9))
 
     @property
@@ -90,9 +95,7 @@ class Target:
             theta = self.map.theta(u)
             if not (np.isfinite(theta).all() and (theta > 0).all()):
                 return -np.inf, np.zeros_like(u)
-            value, by_theta = kernels.value_and_gradient(
-                self.likelihood, theta[:, None], *self._columns
-            )
+            value, by_theta = self.engine.value_and_gradient(theta[:, None])
             self.evaluations += 1
             gradient = self.map.pull_back(u, theta, np.asarray(by_theta)[:, 0])
             prior, by_u = self.log_prior(u[:, None])
@@ -113,9 +116,7 @@ class Target:
         good = (np.isfinite(theta) & (theta > 0)).all(axis=(1, 2))
         out = np.full(len(theta), -np.inf)
         if good.any():
-            found = kernels.values(
-                self.likelihood, np.ascontiguousarray(theta[good]), *self._columns
-            )
+            found = self.engine.values(theta[good])
             out[good] = np.where(np.isnan(found), -np.inf, found) + self.data_constant
         self.evaluations += int(good.sum())
         return out

@@ -1,0 +1,245 @@
+"""Posterior of a conversion model: mode, curvature and importance sampling, else HMC, else refuse.
+
+The cohort levels are integrated out exactly (quadrature), so what is sampled are a few dozen
+population parameters; the laplace path is accepted only by its k-hat and effective sample size.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from churnlab.cohorts import CohortConfig, CohortCounts, build_design
+from churnlab.errors import FitRefusedError
+from churnlab.inference.conversion.hmc import sample_chains
+from churnlab.inference.conversion.mode import ConversionMode, find_mode, log_posterior
+from churnlab.inference.psis import smooth
+from churnlab.likelihoods.conversion import CohortData, ConversionLikelihood, build
+
+Array = NDArray[np.float64]
+Progress = Callable[[str, float], None]
+
+#: Above this the importance weights are not trusted (Vehtari et al. 2024).
+K_HAT_LIMIT = 0.7
+#: Fewest effective draws of an accepted fit.
+ESS_LIMIT = 100.0
+R_HAT_LIMIT = 1.03
+_DEGREES = 12.0
+
+
+@dataclass(frozen=True)
+class ConversionFit:
+    """A fitted conversion model.
+
+    Parameters
+    ----------
+    name : str
+        Registry name of the model.
+    likelihood : ConversionLikelihood
+        The model bound to its data's layout.
+    theta : array (draw, parameter)
+        Equal-weight posterior draws.
+    table : DataFrame
+        `parameter`, `mean`, `sd`, `q05`, `q95` and, from chains, `r_hat` and `ess_bulk`.
+    method : str
+        ``importance`` or ``hmc``: the one that ended up used.
+    reason : str
+        Why importance sampling was given up; empty otherwise.
+    diagnostics : dict
+        `k_hat`, `ess`, `newton_decrement`; from chains `r_hat`, `accepted`.
+    config : CohortConfig
+        How the cohorts were cut.
+    seconds : float
+        Time of the fit.
+    """
+
+    name: str
+    likelihood: ConversionLikelihood
+    theta: Array
+    table: pd.DataFrame
+    method: str
+    reason: str
+    diagnostics: dict[str, float]
+    config: CohortConfig
+    seconds: float
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups the fit has seen."""
+        return self.likelihood.data.groups
+
+    def data(self, counts: CohortCounts) -> CohortData:
+        """Arrange other cohorts in this fit's columns and groups."""
+        return cohort_data(counts, self.config, like=self.likelihood.data)
+
+
+def cohort_data(
+    counts: CohortCounts, config: CohortConfig, like: CohortData | None = None
+) -> CohortData:
+    """Arrange counts for the likelihoods; `like` gives the columns and groups of a fit.
+
+    A group that `like` does not have is scored as its first group with the average level.
+    """
+    design = build_design(counts, config, like.names if like else None)
+    groups = like.groups if like else counts.groups
+    codes = {g: i for i, g in enumerate(groups)}
+    return CohortData(
+        signups=counts.signups,
+        conversions=counts.conversions,
+        horizon=counts.horizon,
+        design=design.matrix,
+        names=design.names,
+        group=counts.cohorts["group"].map(codes).fillna(0).to_numpy(np.int64),
+        groups=groups,
+        expiry_ages=config.expiry_ages,
+    )
+
+
+def fit_conversion(
+    counts: CohortCounts,
+    config: CohortConfig,
+    *,
+    model: str = "piecewise_hazard",
+    draws: int = 1000,
+    method: str = "auto",
+    rng: np.random.Generator,
+    progress: Progress | None = None,
+) -> ConversionFit:
+    """Fit one conversion model to cohort counts.
+
+    Parameters
+    ----------
+    counts : CohortCounts
+        Cohort x age counts up to their `as_of`.
+    config : CohortConfig
+        Effects, window, expiry days.
+    model : str
+        Name in `CONVERSION_MODELS`.
+    draws : int
+        Posterior draws returned.
+    method : str
+        ``auto`` (importance sampling, HMC when refused), ``importance`` or ``hmc``.
+    rng : Generator
+        Same state, same result.
+
+    Raises
+    ------
+    FitRefusedError
+        Neither way gave draws that can be trusted; the message has the figures.
+    """
+    began = time.perf_counter()
+    likelihood = build(model, cohort_data(counts, config))
+    if progress is not None:
+        progress(f"{model}: mode", 0.1)
+    mode = find_mode(likelihood)
+    theta, diagnostics, reason = None, {"newton_decrement": mode.decrement}, ""
+    if method != "hmc":
+        theta, found, reason = _importance(likelihood, mode, draws, rng)
+        diagnostics |= found
+    used = "importance" if theta is not None else "hmc"
+    chains = None
+    if theta is None:
+        if method == "importance":
+            raise FitRefusedError(f"{model}: {reason}; use method=auto or hmc.")
+        if progress is not None:
+            progress(f"{model}: chains ({reason})", 0.3)
+        theta, chains, found = _chains(likelihood, mode, draws, rng)
+        diagnostics |= found
+    table = _table(likelihood.names, theta, chains)
+    _gate(model, used, diagnostics, table)
+    seconds = time.perf_counter() - began
+    return ConversionFit(
+        model, likelihood, theta, table, used, reason, diagnostics, config, seconds
+    )
+
+
+def _importance(
+    model: ConversionLikelihood, mode: ConversionMode, draws: int, rng: np.random.Generator
+) -> tuple[Array | None, dict[str, float], str]:
+    """Draw from a t around the mode; adapt to the weighted draws once; judge by k-hat and ESS."""
+    centre, covariance = mode.theta, mode.covariance
+    proposals = max(1000, 2 * draws)
+    k_hat = ess = np.nan
+    for attempt in range(2):
+        theta, log_q = _student_t(centre, covariance, proposals, rng)
+        ratios = np.array([log_posterior(model, t)[0] for t in theta]) - log_q
+        log_weights, k_hat = smooth(ratios)
+        weights = np.exp(log_weights)
+        ess = float(1.0 / np.sum(weights**2))
+        if k_hat < K_HAT_LIMIT and ess >= ESS_LIMIT:
+            picked = theta[_systematic(weights, draws, rng)]
+            return picked, {"k_hat": k_hat, "ess": ess, "adapted": float(attempt)}, ""
+        if ess < 4 * len(centre):
+            break
+        centre = weights @ theta
+        covariance = np.cov(theta, rowvar=False, aweights=weights)
+    reason = f"importance sampling refused: k-hat {k_hat:.2f} (limit {K_HAT_LIMIT}), ESS {ess:.0f}"
+    return None, {"k_hat": k_hat, "ess": ess}, reason
+
+
+def _student_t(
+    centre: Array, covariance: Array, n: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    size = len(centre)
+    factor = np.linalg.cholesky(covariance)
+    z = rng.standard_normal((n, size)) * np.sqrt(_DEGREES / rng.chisquare(_DEGREES, n))[:, None]
+    norm = gammaln((_DEGREES + size) / 2) - gammaln(_DEGREES / 2) - size / 2 * np.log(_DEGREES)
+    square = np.sum(z**2, axis=1)
+    log_q = norm - (_DEGREES + size) / 2 * np.log1p(square / _DEGREES)
+    return centre + z @ factor.T, log_q
+
+
+def _systematic(weights: Array, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Systematic resampling, shuffled: equal-weight draws with little extra noise."""
+    points = (rng.random() + np.arange(n)) / n
+    index = np.searchsorted(np.cumsum(weights), points)
+    return rng.permutation(np.minimum(index, len(weights) - 1))
+
+
+def _chains(
+    model: ConversionLikelihood, mode: ConversionMode, draws: int, rng: np.random.Generator
+) -> tuple[Array, Array, dict[str, float]]:
+    chains = sample_chains(model, mode, rng, draws=max(250, draws // 4))
+    flat = chains.theta.reshape(-1, chains.theta.shape[-1])
+    picked = flat[np.linspace(0, len(flat) - 1, draws).astype(int)]
+    return picked, chains.theta, {"accepted": chains.accepted}
+
+
+def _table(names: tuple[str, ...], theta: Array, chains: Array | None) -> pd.DataFrame:
+    low, high = np.quantile(theta, [0.05, 0.95], axis=0)
+    table = pd.DataFrame(
+        {
+            "parameter": names,
+            "mean": theta.mean(axis=0),
+            "sd": theta.std(axis=0, ddof=1),
+            "q05": low,
+            "q95": high,
+        }
+    )
+    if chains is not None:
+        from arviz_stats.base import array_stats
+
+        table["r_hat"] = array_stats.rhat(chains, chain_axis=0, draw_axis=1)
+        table["ess_bulk"] = array_stats.ess(chains, chain_axis=0, draw_axis=1)
+    return table
+
+
+def _gate(model: str, used: str, diagnostics: dict[str, float], table: pd.DataFrame) -> None:
+    """Refuse a fit without support; note the chains' worst figures in `diagnostics`."""
+    if used == "importance":
+        return
+    worst = table.loc[table["r_hat"].idxmax()]
+    diagnostics["r_hat"] = float(worst["r_hat"])
+    diagnostics["ess"] = float(table["ess_bulk"].min())
+    if diagnostics["r_hat"] > R_HAT_LIMIT or diagnostics["ess"] < ESS_LIMIT:
+        raise FitRefusedError(
+            f"{model}: chains did not agree: R-hat {diagnostics['r_hat']:.3f} of "
+            f"{worst['parameter']} (limit {R_HAT_LIMIT}), smallest ESS {diagnostics['ess']:.0f} "
+            f"(at least {ESS_LIMIT:.0f}); give more data, fewer effects or another model."
+        )

@@ -1,0 +1,221 @@
+"""A fit as an ArviZ DataTree, and draws to and from netCDF.
+
+Groups: ``posterior`` (natural quantities and model parameters, per day and in days),
+``sample_stats``, ``log_likelihood`` (per cell), ``constant_data`` (cells and weights), ``prior``,
+``prior_predictive`` and ``posterior_predictive`` (customers by number of repeat purchases, 0 to
+`PREDICTIVE_MAX` and above), ``observed_data`` (the same counts in the data).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab import likelihoods
+from churnlab.draws import PopulationDraws
+from churnlab.errors import DataError
+from churnlab.runs import write_atomic
+
+if TYPE_CHECKING:
+    from xarray import DataTree
+
+    from churnlab.inference.result import PopulationFit
+    from churnlab.summary import Cells
+
+Array = NDArray[np.float64]
+
+#: Draws for which predictive counts are simulated.
+PREDICTIVE_DRAWS = 100
+#: Customers simulated per predictive draw (counts are scaled to the population).
+PREDICTIVE_CUSTOMERS = 20_000
+PREDICTIVE_MAX = 7
+#: Largest (draw x cell) table of log-likelihoods kept; draws are thinned above it.
+LOG_LIKELIHOOD_LIMIT = 20_000_000
+
+
+def build(fit: PopulationFit) -> DataTree:
+    """Build the tree of a fit (see the module's docstring for its groups)."""
+    from xarray import DataTree
+
+    rng = np.random.default_rng(0)
+    prior = fit.target.prior_draws(500, rng)
+    return DataTree.from_dict(
+        {
+            "/": _attributes(fit),
+            "/posterior": _parameters(fit, fit.u, fit.chains),
+            "/sample_stats": _statistics(fit),
+            "/log_likelihood": _log_likelihood(fit),
+            "/constant_data": _cells(fit.cells),
+            "/observed_data": _counts_set(observed_counts(fit.cells)[None, None], "repeaters"),
+            "/prior": _parameters(fit, prior, 1),
+            "/prior_predictive": _predictive(fit, prior, rng),
+            "/posterior_predictive": _predictive(fit, fit.u, rng),
+        }
+    )
+
+
+def _attributes(fit: PopulationFit) -> Any:
+    from xarray import Dataset
+
+    seen = fit.draws.seen_until
+    return Dataset(
+        attrs={
+            "model": fit.draws.model,
+            "k": fit.draws.k,
+            "groups": json.dumps(fit.draws.groups, ensure_ascii=False),
+            "seen_until": seen.isoformat() if seen else "",
+            "method": fit.method,
+            "reason": fit.reason,
+            "time_unit": "days",
+            "time_scale_days": fit.target.time_scale,
+            "priors": json.dumps({q: p.text for q, p in fit.target.named_priors()}),
+            "warnings": json.dumps(fit.warnings, ensure_ascii=False),
+        }
+    )
+
+
+def _parameters(fit: PopulationFit, u: Array, chains: int) -> Any:
+    from xarray import Dataset
+
+    natural, theta = fit.target.natural_days(u), fit.target.theta_days(u)
+    variables: dict[str, Any] = {}
+    for i, name in enumerate(fit.target.map.names):
+        variables[name] = (("chain", "draw"), natural[:, i].reshape(chains, -1))
+    for i, name in enumerate(fit.target.likelihood.parameters):
+        values = theta[:, :, i].reshape(chains, -1, theta.shape[1])
+        variables[name] = (("chain", "draw", "group"), values)
+    draws = len(u) // chains
+    coords = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    return Dataset(variables, coords | {"group": list(fit.draws.groups)})
+
+
+def _statistics(fit: PopulationFit) -> Any:
+    from xarray import Dataset
+
+    draws = len(fit.u) // fit.chains
+    values = fit.target.values(fit.u).reshape(fit.chains, draws)
+    stats = {"lp": (("chain", "draw"), values)}
+    for name, array in fit.sample_stats.items():
+        stats[name] = (("chain", "draw"), np.asarray(array))
+    figures = {k: v for k, v in fit.diagnostics.items() if isinstance(v, int | float)}
+    return Dataset(stats, {"chain": np.arange(fit.chains), "draw": np.arange(draws)}, figures)
+
+
+def log_likelihood_matrix(fit: PopulationFit, limit: int = LOG_LIKELIHOOD_LIMIT) -> Array:
+    """Log-likelihood of one customer of each cell, (draw, cell); draws are thinned to `limit`."""
+    cells, draws = fit.cells, fit.draws
+    draws = draws.thin(max(50, min(draws.n_draws, limit // max(len(cells.x), 1))))
+    theta = draws.theta_rows(cells.group)
+    out = np.empty((draws.n_draws, len(cells.x)))
+    step = max(1, 2_000_000 // max(len(cells.x), 1))
+    for start in range(0, draws.n_draws, step):
+        rows = theta[:, start : start + step]
+        out[start : start + step] = draws.likelihood.log_likelihood(
+            rows, cells.x, cells.t_x, cells.T, cells.sum_log_gap
+        )
+    return out
+
+
+def _log_likelihood(fit: PopulationFit) -> Any:
+    from xarray import Dataset
+
+    values = log_likelihood_matrix(fit)
+    chains = fit.chains if len(values) == len(fit.u) else 1
+    shaped = values.reshape(chains, -1, values.shape[1])
+    return Dataset(
+        {"customer": (("chain", "draw", "cell"), shaped)},
+        {"chain": np.arange(chains), "draw": np.arange(shaped.shape[1])},
+        {"note": "of one customer of the cell; constant_data/weight customers are alike"},
+    )
+
+
+def _cells(cells: Cells) -> Any:
+    from xarray import Dataset
+
+    names = ("x", "t_x", "T", "weight", "sum_log_gap", "group")
+    return Dataset({name: ("cell", np.asarray(getattr(cells, name))) for name in names})
+
+
+def observed_counts(cells: Cells) -> Array:
+    """Customers with 0, 1, ... `PREDICTIVE_MAX` or more repeat purchases."""
+    group = np.minimum(cells.x, PREDICTIVE_MAX).astype(int)
+    return np.bincount(group, weights=cells.weight, minlength=PREDICTIVE_MAX + 1)
+
+
+def predictive_counts(fit: PopulationFit, u: Array, rng: np.random.Generator) -> Array:
+    """Simulated counts like `observed_counts`, (draw, count), for customers of the same ages."""
+    cells = fit.cells
+    rows = np.linspace(0, len(u) - 1, min(PREDICTIVE_DRAWS, len(u))).round().astype(int)
+    theta = fit.target.theta_days(u[rows])
+    total = float(cells.weight.sum())
+    size = int(min(total, PREDICTIVE_CUSTOMERS))
+    share = cells.weight / total
+    model = likelihoods.get(fit.draws.model, fit.draws.k)
+    out = np.empty((len(rows), PREDICTIVE_MAX + 1))
+    for i, one in enumerate(theta):
+        chosen = rng.choice(len(share), size=size, p=share)
+        parameters = one[cells.group[chosen] if one.shape[0] > 1 else 0].T
+        x, _, _ = model.simulate(parameters, cells.T[chosen], rng)
+        counts = np.bincount(np.minimum(x, PREDICTIVE_MAX).astype(int), minlength=out.shape[1])
+        out[i] = counts * (total / size)
+    return out
+
+
+def _predictive(fit: PopulationFit, u: Array, rng: np.random.Generator) -> Any:
+    return _counts_set(predictive_counts(fit, u, rng)[None], "repeaters")
+
+
+def _counts_set(counts: Array, name: str) -> Any:
+    from xarray import Dataset
+
+    coords = {
+        "chain": np.arange(counts.shape[0]),
+        "draw": np.arange(counts.shape[1]),
+        "repeat_purchases": np.arange(counts.shape[2]),
+    }
+    return Dataset({name: (("chain", "draw", "repeat_purchases"), counts)}, coords)
+
+
+def save_posterior(fit: PopulationFit, path: str | Path) -> None:
+    """Write the fit's DataTree as netCDF; the file appears whole or not at all."""
+    tree = fit.to_datatree()
+    write_atomic(Path(path), lambda temporary: tree.to_netcdf(temporary, engine="h5netcdf"))
+
+
+def load_draws(path: str | Path) -> PopulationDraws:
+    """Read the draws back from a file that `save_posterior` wrote.
+
+    Raises
+    ------
+    DataError
+        A missing file, or one without a posterior of churnlab.
+    """
+    import xarray as xr
+
+    if not Path(path).is_file():
+        raise DataError(f"There is no posterior at {path}; run `churnlab fit` first.")
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            return _read(tree)
+    except (KeyError, OSError, ValueError) as error:
+        raise DataError(f"{path} is not a posterior written by churnlab ({error}).") from error
+
+
+def _read(tree: Any) -> PopulationDraws:
+    attributes, posterior = tree.attrs, tree["posterior"]
+    model, k = str(attributes["model"]), int(attributes["k"])
+    names = likelihoods.get(model, k).parameters
+    theta = np.stack([np.asarray(posterior[name]) for name in names], axis=-1)
+    seen = str(attributes["seen_until"])
+    return PopulationDraws(
+        model=model,
+        k=k,
+        theta=theta.reshape(-1, *theta.shape[2:]),
+        groups=tuple(json.loads(attributes["groups"])),
+        seen_until=dt.date.fromisoformat(seen) if seen else None,
+    )
