@@ -39,6 +39,9 @@ class Likelihood(ABC):
     #: Erlang shape of the gaps; 1 is exponential.
     k: int = 1
 
+    def __init__(self, k: int = 1) -> None:
+        self.k = k
+
     @property
     @abstractmethod
     def kernel(self) -> Callable[..., Any]:

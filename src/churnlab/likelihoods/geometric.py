@@ -153,8 +153,25 @@ class GeometricDropout(Likelihood):
     def _erlang_one_minus_pgf(
         self, theta: Array, x: Array, t_x: Array, T: Array, horizon: Array, p: Array
     ) -> Array:
-        """Return E[1 - (1 - p)^N | alive] for k > 1."""
-        raise NotImplementedError
+        """Return E[1 - (1 - p)^N | alive] for k > 1, a sum of k^2 complex powers.
+
+        With j stages passed and M ~ negative binomial stages to come, N = floor((j + M) / k). Put
+        y = (1 - p)^(1/k) and w = exp(2 pi i / k): the discrete Fourier transform of y^-(m mod k)
+        turns (1 - p)^floor(m/k) into sum_l c_l (y w^l)^m with c_l = 1/k sum_m y^-m w^-lm, and
+        E (y w^l)^M = (1 + (1 - y w^l) horizon / (alpha + T))^-(R + j).
+        """
+        k, y = self.k, np.exp(np.log1p(-np.minimum(p, 1.0 - 1e-16)) / self.k)
+        stages = self._stages(theta, x, t_x, T - t_x)
+        shape, ratio = theta[0] + k * x, horizon / (theta[1] + T)
+        pgf: Any = 0.0
+        for turn in range(k):
+            root = np.exp(2j * np.pi * turn / k)
+            c = sum(y**-m * root**-m for m in range(k)) / k
+            base = 1.0 + (1.0 - y * root) * ratio
+            first = c * np.exp(-shape * np.log(base))
+            for j, stage in enumerate(stages):
+                pgf = pgf + np.real(first * stage * (y * root / base) ** j)
+        return np.maximum(1.0 - pgf / sum(stages), 0.0)
 
     def pmf(
         self,
@@ -167,8 +184,9 @@ class GeometricDropout(Likelihood):
     ) -> Array:
         """P(exactly n purchases in (T, T + horizon] | data).
 
-        For n >= 1: A [B(a, b*+n)/B(a, b*) P(N = n) + B(a+1, b*+n-1)/B(a, b*) P(N >= n)], b* = b + m:
-        alive to the end, or dropped out at the n-th; N without dropout. At n = 0 `p_no_purchase`.
+        For n >= 1, with b* = b + m and N without dropout: alive to the end, or dropped out at the
+        n-th, A [B(a, b*+n)/B(a, b*) P(N = n) + B(a+1, b*+n-1)/B(a, b*) P(N >= n)].
+        At n = 0 it is `p_no_purchase`.
         """
         n, x, t_x, T, horizon = _floats(n, x, t_x, T, horizon)
         a, b = theta[2], theta[3] + x + self.toss_at_first

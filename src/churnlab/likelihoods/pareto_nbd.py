@@ -47,7 +47,10 @@ class ParetoNbd(Likelihood):
     def log_likelihood(
         self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, sum_log_gap: ArrayLike = 0.0
     ) -> Array:
-        """Log-likelihood per customer: ln Gamma(r+x)/Gamma(r) + r ln alpha + s ln beta + ln[...]."""
+        """Log-likelihood per customer.
+
+        ln L = ln Gamma(r+x)/Gamma(r) + r ln alpha + s ln beta + ln[P(T) + s I].
+        """
         r, alpha, s, beta = theta
         x, t_x, T = (np.asarray(v, float) for v in (x, t_x, T))
         start = -r * np.log1p(t_x / alpha) - x * np.log(alpha + t_x) - s * np.log1p(t_x / beta)

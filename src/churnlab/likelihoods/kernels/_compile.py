@@ -16,9 +16,13 @@ def njit(function: Callable[..., Any]) -> Any:
     read-only install in a container); a temporary folder is the cache then, for this process and
     those that share its TMPDIR.
     """
-    options = {"nogil": True, "cache": True, "error_model": "numpy"}
     try:
-        return numba.njit(**options)(function)
+        return _decorate(function)
     except RuntimeError:
-        numba.config.CACHE_DIR = tempfile.mkdtemp(prefix="churnlab-numba-")
-        return numba.njit(**options)(function)
+        config: Any = numba.config
+        config.CACHE_DIR = tempfile.mkdtemp(prefix="churnlab-numba-")
+        return _decorate(function)
+
+
+def _decorate(function: Callable[..., Any]) -> Any:
+    return numba.njit(nogil=True, cache=True, error_model="numpy")(function)

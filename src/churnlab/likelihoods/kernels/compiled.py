@@ -127,11 +127,11 @@ def geometric_gradient(theta, group, x, t_x, T, weight, k, first):  # type: igno
 def geometric_value(theta, group, x, t_x, T, weight, k, first):  # type: ignore[no-untyped-def]
     """Weighted log-likelihood of BG/MBG-CNBD-k."""
     total, last_g, last_x, last_t = 0.0, -1, -1, -1.0
-    const = log_q = left = begin = 0.0
+    const = log_q = begin = 0.0
     for i in range(x.shape[0]):
         g, xi = group[i], int(x[i])
         if g != last_g or xi != last_x:
-            const, _, _, _, log_q, left = _geometric_constants(theta, g, xi, k, first)
+            const, _, _, _, log_q, _ = _geometric_constants(theta, g, xi, k, first)
             last_g, last_x, last_t = g, xi, -1.0
         r, alpha = theta[0, g], theta[1, g]
         start, u = alpha + t_x[i], T[i] - t_x[i]
@@ -170,7 +170,7 @@ def _panel_rule(width, decay):  # type: ignore[no-untyped-def]
         return 6, 1
     if width < 1.3 and decay < 3.0:
         return 8, 1
-    return 12, max(1, int(ceil(max(width / 3.0, decay / 8.0))))
+    return 12, max(1, ceil(max(width / 3.0, decay / 8.0)))
 
 
 @njit
