@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from churnlab.cohorts import CohortCounts
 from churnlab.inference.conversion.curves import predict_cohorts
 from churnlab.inference.conversion.fit import ConversionFit
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 
 def _converted(y: Array, signups: Array) -> float:

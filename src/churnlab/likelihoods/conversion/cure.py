@@ -101,7 +101,8 @@ class MixtureCure(ConversionLikelihood):
         gradient[self.n_beta] = d_tau.sum() * self.tau(theta)
         pull = np.zeros_like(F_star)
         np.add.at(pull, (data.group, data.horizon), d_F)
-        by_group = np.stack([self._timing_gradient(*row) for row in zip(shapes, self._by_age, pull, strict=True)])  # fmt: skip
+        rows = zip(shapes, self._by_age, pull, strict=True)
+        by_group = np.stack([self._timing_gradient(*row) for row in rows])
         gradient[self.own_slice] = self._own_gradient(by_group)
         return float(values.sum()) + timing, gradient
 

@@ -1,0 +1,166 @@
+"""The N-day rule as a decision: on day N, message those without a purchase since signup.
+
+Everything here is arithmetic on draws of the conversion curve G, an array (draw, age) of the share
+converted through the end of each age (whole days from the signup day). A message on age a meets
+those unconverted through the end of age a - 1; day N of the user's count is age N - day_index.
+
+Per signup, with M the window's end, m margin, c coupon, k message, rho redemption of organic
+buyers, u uplift of the messaged (DOMAIN section 6):
+
+    reach = 1 - G(a - 1)              o = (G(M) - G(a - 1)) / (1 - G(a - 1))
+    V = reach (u (m - c) - o rho c - k)      u* = (o rho c + k) / (m - c)
+    u(a) = min(u0 A(a), 1 - o(a)),   A the share of the unconverted still visit-active
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab.errors import UsageError
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(kw_only=True)
+class NdayCosts:
+    """What a message, a coupon and an order are worth, in one currency.
+
+    The defaults are placeholders that show the arithmetic: set your own.
+
+    Parameters
+    ----------
+    margin : float
+        m: margin of a first order before the coupon.
+    coupon : float
+        c: what a redeemed coupon costs.
+    message : float
+        k: cost of one message.
+    organic_redemption : float
+        rho: share of those who would have bought anyway that redeem the coupon. A *larger* coupon
+        has no history: this is an assumption and is printed as one.
+    revenue : float
+        Revenue of a first order, for the cost ratio.
+    """
+
+    margin: float = 20.0
+    coupon: float = 5.0
+    message: float = 0.05
+    organic_redemption: float = 0.8
+    revenue: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        if not self.margin >= 0:
+            raise UsageError(f"costs.margin must not be negative; got {self.margin}.")
+        if self.coupon < 0 or self.message < 0:
+            raise UsageError(
+                f"costs.coupon and costs.message must not be negative; got {self.coupon} and "
+                f"{self.message}."
+            )
+        if self.margin <= self.coupon:
+            raise UsageError(
+                f"costs.margin ({self.margin}) must exceed costs.coupon ({self.coupon}): "
+                "otherwise every extra order loses money and no uplift breaks even."
+            )
+        if not 0 <= self.organic_redemption <= 1:
+            raise UsageError(
+                f"costs.organic_redemption must lie in 0..1; got {self.organic_redemption}."
+            )
+        if not self.revenue > 0:
+            raise UsageError(f"costs.revenue must be positive; got {self.revenue}.")
+
+
+def converted_before(G: Array, ages: Sequence[int] | Ints) -> Array:
+    """G(a - 1): converted through the end of the day before each age, (draw, len(ages))."""
+    padded = np.concatenate([np.zeros((len(G), 1)), G], axis=1)
+    return np.asarray(padded[:, np.asarray(ages)])
+
+
+def reach(G: Array, ages: Sequence[int] | Ints) -> Array:
+    """Share of signups that a message at each age goes to."""
+    return 1.0 - converted_before(G, ages)
+
+
+def organic_after(G: Array, ages: Sequence[int] | Ints) -> Array:
+    """Share of the messaged who would have bought by the window's end without a message."""
+    before = converted_before(G, ages)
+    return (G[:, -1:] - before) / np.maximum(1.0 - before, 1e-12)
+
+
+def hazard(G: Array) -> Array:
+    """Share of the unconverted who convert at each age, (draw, age)."""
+    before = converted_before(G, np.arange(G.shape[1]))
+    return (G - before) / np.maximum(1.0 - before, 1e-12)
+
+
+def waste(G: Array, ages: Sequence[int] | Ints, costs: NdayCosts) -> Array:
+    """Incentive per signup that goes to those who would have bought anyway: reach o rho c."""
+    paid = costs.organic_redemption * costs.coupon
+    return reach(G, ages) * organic_after(G, ages) * paid
+
+
+def break_even(G: Array, ages: Sequence[int] | Ints, costs: NdayCosts) -> Array:
+    """Uplift at which the message pays for itself, u*."""
+    paid = organic_after(G, ages) * costs.organic_redemption * costs.coupon + costs.message
+    return paid / (costs.margin - costs.coupon)
+
+
+def uplift(G: Array, ages: Sequence[int] | Ints, u0: float, attention: Array) -> Array:
+    """u(a) = min(u0 A(a), 1 - o(a)); `attention` (draw or 1, age) over all ages of G."""
+    wanted = u0 * attention[:, np.asarray(ages)]
+    return np.minimum(wanted, 1.0 - organic_after(G, ages))
+
+
+def value(G: Array, ages: Sequence[int] | Ints, u: Array, costs: NdayCosts) -> Array:
+    """V per signup for uplifts `u` (draw, len(ages))."""
+    gain = u * (costs.margin - costs.coupon)
+    paid = organic_after(G, ages) * costs.organic_redemption * costs.coupon
+    return reach(G, ages) * (gain - paid - costs.message)
+
+
+def stopping_gain(G: Array, age: int, u_now: Array, u_next: Array, costs: NdayCosts) -> Array:
+    """V(a + 1) - V(a) by the closed form: reach (h (rho c + k - u' (m-c)) - (u - u')(m-c)), (draw,).
+
+    Waiting a day pays while it is positive.
+    """
+    h = hazard(G)[:, age]
+    unit = costs.margin - costs.coupon
+    saved = costs.organic_redemption * costs.coupon + costs.message - u_next * unit
+    return reach(G, [age])[:, 0] * (h * saved - (u_now - u_next) * unit)
+
+
+def cost_ratio(
+    G: Array, ages: Sequence[int] | Ints, u: Array, costs: NdayCosts
+) -> tuple[Array, Array]:
+    """Incentive and message cost / revenue of those messaged: with and without organic buyers.
+
+    Without organic buyers both their coupons and their revenue leave: the cost of an extra order.
+    """
+    organic = organic_after(G, ages)
+    rho_c = costs.organic_redemption * costs.coupon
+    all_cost = u * costs.coupon + organic * rho_c + costs.message
+    extra_cost = u * costs.coupon + costs.message
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (
+            all_cost / ((u + organic) * costs.revenue),
+            np.where(u > 0, extra_cost / (u * costs.revenue), np.inf),
+        )
+
+
+def attention_band(half_lives: Sequence[float], n_ages: int) -> dict[str, Array]:
+    """Attention without a visit log: A(a) = 2^(-a / half-life), one row per half-life in days.
+
+    A half-life of 0 stands for "does not fade" (A = 1), the reading "never converts".
+    """
+    out = {}
+    for days in half_lives:
+        if days < 0:
+            raise UsageError(f"attention half-lives must not be negative; got {days}.")
+        fade = np.ones(n_ages) if days == 0 else 0.5 ** (np.arange(n_ages) / days)
+        out["steady" if days == 0 else f"half_life_{days:g}d"] = fade[None, :]
+    return out
