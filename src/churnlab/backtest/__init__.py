@@ -1,0 +1,41 @@
+"""Backtests: rolling origins x candidates x threshold rules, held against plain recency.
+
+Candidates see a history that ends at the origin; labels are complete windows after it; what is
+learnt (parameters, cutoffs, recalibration, thresholds) carries the last day that it has seen.
+"""
+
+from churnlab.backtest.candidates import (
+    COMPULSORY,
+    DEFAULT_CANDIDATES,
+    Candidate,
+    Context,
+    Forecast,
+    candidate_named,
+    known_candidates,
+)
+from churnlab.backtest.config import Limits, SplitConfig
+from churnlab.backtest.guards import LeakageError
+from churnlab.backtest.panel import Panel, Past
+from churnlab.backtest.result import BacktestResult
+from churnlab.backtest.run import run_backtest
+from churnlab.backtest.targets import Target
+from churnlab.backtest.threshold import calibrate_threshold
+
+__all__ = [
+    "COMPULSORY",
+    "DEFAULT_CANDIDATES",
+    "BacktestResult",
+    "Candidate",
+    "Context",
+    "Forecast",
+    "LeakageError",
+    "Limits",
+    "Panel",
+    "Past",
+    "SplitConfig",
+    "Target",
+    "calibrate_threshold",
+    "candidate_named",
+    "known_candidates",
+    "run_backtest",
+]

@@ -1,0 +1,21 @@
+"""Candidates of a backtest: models, peers, baselines, a comparator; one small class each."""
+
+from churnlab.backtest.candidates.base import Candidate, Context, Forecast
+from churnlab.backtest.candidates.registry import (
+    COMPULSORY,
+    DEFAULT_CANDIDATES,
+    candidate_named,
+    known_candidates,
+    with_compulsory,
+)
+
+__all__ = [
+    "COMPULSORY",
+    "DEFAULT_CANDIDATES",
+    "Candidate",
+    "Context",
+    "Forecast",
+    "candidate_named",
+    "known_candidates",
+    "with_compulsory",
+]

@@ -1,0 +1,193 @@
+"""Buy-till-you-die models: Bayesian, by maximum likelihood, and as `lifetimes` fits them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab.backtest.candidates import forecasts
+from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
+from churnlab.backtest.panel import Array, Past
+from churnlab.backtest.targets import Target
+from churnlab.draws import PopulationDraws
+from churnlab.runs import content_hash
+from churnlab.summary import Cells, Summary
+
+#: Draws behind count distributions: they cost a column per count, and CRPS settles early.
+_PMF_DRAWS = 20
+
+
+class ModelCandidate(Candidate):
+    """A model whose forecasts are its closed forms averaged over draws of its parameters.
+
+    Parameters
+    ----------
+    name : str
+        Name in tables.
+    model : str
+        Likelihood, as in `churnlab.vocabulary.MODELS`.
+    k : int, optional
+        Erlang shape of the gaps; None leaves the choice to the fit.
+    """
+
+    kind: ClassVar[Kind] = "model"
+
+    def __init__(self, name: str, model: str, k: int | None = None) -> None:
+        self.name = name
+        self.model = model
+        self.k = k
+
+    @abstractmethod
+    def fit(self, cells: Cells, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
+        """Return draws (one row for a plug-in fit) and what should stand in the tables."""
+
+    def key(self, context: Context) -> dict[str, Any]:
+        """Return what the fit depends on besides the data."""
+        del context
+        return {"how": type(self).__name__, "model": self.model, "k": self.k}
+
+    def learn(self, past: Past, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
+        """Fit at an origin, or find the finished fit."""
+        cells = summary_at(past).cells
+        key = {**self.key(context), "data": _data_hash(cells), "group": list(cells.groups)}
+
+        def make() -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+            context.report("fit")
+            draws, note = self.fit(cells, context)
+            about = {"k": draws.k, "groups": list(draws.groups), "note": note}
+            return {"theta": draws.theta}, about
+
+        arrays, about = context.cache.get(key, make)
+        groups = tuple(about["groups"])
+        draws = PopulationDraws(self.model, int(about["k"]), arrays["theta"], groups, past.origin)
+        return draws, about["note"]
+
+    def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
+        """Forecast by the model's closed forms."""
+        draws, note = self.learn(past, context)
+        thin = draws.thin(context.score_draws)
+        windows = target.windows(past)
+        rows = forecasts.Rows(past, windows)
+        risk = forecasts.risk_of(rows, thin)
+        expected = forecasts.expected_of(rows, thin)
+        pmf = None
+        if context.counts:
+            pmf = forecasts.pmf_of(rows, draws.thin(_PMF_DRAWS), _largest(expected))
+        assert draws.seen_until is not None
+        return Forecast(
+            score=risk,
+            seen_until=draws.seen_until,
+            risk=risk,
+            p_alive=forecasts.p_alive_of(rows, thin),
+            expected=expected,
+            pmf=pmf,
+            details={**_parameters(draws), **note},
+            notes=tuple(note.get("warnings", ())),
+        )
+
+
+class BayesianCandidate(ModelCandidate):
+    """Posterior draws from `inference.fit_population`."""
+
+    def key(self, context: Context) -> dict[str, Any]:
+        """Return what the fit depends on besides the data."""
+        how = {"method": context.method, "draws": context.draws, "seed": context.seed}
+        return {**super().key(context), **how, "priors": dict(context.priors)}
+
+    def fit(self, cells: Cells, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
+        """Fit the posterior of the population; a fit that its diagnostics refuse raises."""
+        from churnlab import inference
+
+        fit = inference.fit_population(
+            cells,
+            model=self.model,
+            k=self.k,
+            method=context.method,
+            draws=context.draws,
+            chains=context.chains,
+            seed=context.seed,
+            priors=dict(context.priors),
+        )
+        inference.gate(fit)
+        return fit.draws, {"method": fit.method, "warnings": list(fit.warnings)}
+
+
+class MaximumLikelihoodCandidate(ModelCandidate):
+    """The plug-in forecast at the maximum-likelihood point: what published tables report."""
+
+    def fit(self, cells: Cells, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
+        """Maximise the likelihood."""
+        from churnlab import inference
+
+        del context
+        k = self.k or 1
+        theta, value = inference.maximum_likelihood(cells, self.model, k)
+        draws = PopulationDraws(self.model, k, np.asarray(theta, dtype=np.float64)[None, None, :])
+        return draws, {"max_log_likelihood": float(value)}
+
+
+class LifetimesCandidate(ModelCandidate):
+    """The peer: parameters by `lifetimes`, in weeks (its optimiser is built for small numbers).
+
+    lifetimes has no P(no purchase in a window) for every model, so the forecasts are our closed
+    forms at its parameters: what differs from `<model>_ml` is the optimiser alone.
+    """
+
+    kind: ClassVar[Kind] = "peer"
+    _FITTERS: ClassVar[dict[str, str]] = {
+        "bg_nbd": "BetaGeoFitter",
+        "mbg_nbd": "ModifiedBetaGeoFitter",
+        "pareto_nbd": "ParetoNBDFitter",
+    }
+
+    def fit(self, cells: Cells, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
+        """Fit with lifetimes on weighted cells and bring the time parameters to days."""
+        import warnings
+
+        del context
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import lifetimes
+
+            fitter = getattr(lifetimes, self._FITTERS[self.model])(penalizer_coef=0.0)
+            fitter.fit(cells.x, cells.t_x / 7, cells.T / 7, weights=cells.weight)
+        found = {str(k): float(v) for k, v in fitter.params_.items()}
+        empty = PopulationDraws(self.model, 1, np.ones((1, 1, 4)))
+        names = empty.likelihood.parameters
+        scale = [7.0 if n in empty.likelihood.time_parameters else 1.0 for n in names]
+        theta = np.array([found[n] for n in names]) * scale
+        return replace(empty, theta=theta[None, None, :]), {}
+
+
+def summary_at(past: Past) -> Summary:
+    """Return the summary of a history, as the models read it."""
+    return Summary.from_arrays(
+        past.x, past.t_x, past.T, as_of=past.origin, sum_log_gap=past.sum_log_gap
+    )
+
+
+def _data_hash(cells: Cells) -> str:
+    columns = (cells.x, cells.t_x, cells.T, cells.weight, cells.sum_log_gap)
+    return content_hash([_digest(np.asarray(c, dtype=np.float64)) for c in columns])
+
+
+def _digest(values: Array) -> str:
+    import hashlib
+
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+
+
+def _parameters(draws: PopulationDraws) -> dict[str, float]:
+    mean = draws.theta.mean(axis=(0, 1))
+    names = draws.likelihood.parameters
+    return {f"mean_{n}": float(v) for n, v in zip(names, mean, strict=True)} | {"k": draws.k}
+
+
+def _largest(expected: Array) -> int:
+    """Return a count beyond which hardly anything lies, for the columns of the pmf."""
+    top = float(expected.max())
+    return int(np.ceil(top + 6 * np.sqrt(top + 1) + 4))

@@ -1,0 +1,124 @@
+"""How the past is cut into origins and windows, and how the forecasts are scored."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+
+from churnlab.errors import UsageError
+
+
+@dataclass(kw_only=True)
+class Limits:
+    """What is refused and what is only marked as degraded (DOMAIN section 4).
+
+    Attributes
+    ----------
+    least_purchasers : int
+        Fewer purchasers at the last origin: refused.
+    least_events : int
+        Fewer events or non-events over all origins: refused.
+    history_factor : float
+        History shorter than this many horizons: degraded.
+    least_origins : int
+        Fewer scored origins: degraded (and `export` refuses).
+    thin_cell : int
+        Fewer customers in a class of a breakdown: the class is marked thin.
+    """
+
+    least_purchasers: int = 500
+    least_events: int = 100
+    history_factor: float = 3.0
+    least_origins: int = 3
+    thin_cell: int = 50
+
+
+@dataclass(kw_only=True)
+class SplitConfig:
+    """Rolling origins, label windows, and how they are scored.
+
+    Attributes
+    ----------
+    origins : int or list of str
+        Number of origins, laid back from the last complete window, or dates (YYYY-MM-DD). An
+        origin is the last known day; the window is origin + 1 .. origin + H.
+    horizon_days : list of int
+        Windows H of the label "no purchase in H days".
+    cycles : list of float
+        Windows in own rhythms: "no purchase in c own rhythms", H_i = ceil(clip(c rhythm, 14, 182)).
+    step_days : int, optional
+        Days between origins; default: the longest window, less where the history is short.
+    warmup : int
+        Extra earlier origins that are only learnt from (thresholds, recalibration), not scored.
+    min_history_days : int, optional
+        Least history before an origin; default: one window, or half of what there is.
+    recalibration : str
+        isotonic, beta or none: shown beside each candidate that forecasts a probability.
+    replicates : int
+        Bootstrap replicates over customers behind every interval.
+    counts : bool
+        Score forecast counts by CRPS too (the slowest part).
+    group : str, optional
+        Member attribute by which scores are broken down.
+    limits : Limits
+        Refusals and degradations.
+    """
+
+    origins: Any = 3
+    horizon_days: list[int] = field(default_factory=lambda: [90])
+    cycles: list[float] = field(default_factory=list)
+    step_days: int | None = None
+    warmup: int = 1
+    min_history_days: int | None = None
+    recalibration: str = "isotonic"
+    replicates: int = 200
+    counts: bool = True
+    group: str | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        self.origin_dates()
+        for horizon in self.horizon_days:
+            if horizon < 1:
+                raise UsageError(f"split.horizon_days must be positive; got {horizon}.")
+        for cycles in self.cycles:
+            if cycles <= 0:
+                raise UsageError(f"split.cycles must be positive; got {cycles}.")
+        if not self.horizon_days and not self.cycles:
+            raise UsageError("split needs at least one of horizon_days and cycles; both are empty.")
+        if self.recalibration not in ("isotonic", "beta", "none"):
+            raise UsageError(
+                f"split.recalibration must be isotonic, beta or none; got {self.recalibration!r}."
+            )
+        for name in ("step_days", "min_history_days"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"split.{name} must be positive; got {value}.")
+        if self.warmup < 0 or self.replicates < 20:
+            raise UsageError(
+                f"split.warmup must be 0 or more and split.replicates at least 20; "
+                f"got {self.warmup} and {self.replicates}."
+            )
+
+    def origin_dates(self) -> list[dt.date] | None:
+        """Return the stated dates in order, or None when a number of origins was given."""
+        if isinstance(self.origins, bool) or not isinstance(self.origins, (int, list, tuple)):
+            raise UsageError(_ORIGINS.format(self.origins))
+        if isinstance(self.origins, int):
+            if self.origins < 1:
+                raise UsageError(_ORIGINS.format(self.origins))
+            return None
+        try:
+            dates = sorted({dt.date.fromisoformat(str(o)) for o in self.origins})
+        except ValueError as error:
+            raise UsageError(_ORIGINS.format(list(self.origins))) from error
+        if not dates:
+            raise UsageError(_ORIGINS.format("an empty list"))
+        return dates
+
+
+_ORIGINS = (
+    "split.origins must be a positive number or a list of dates such as [1997-09-30]; got {}."
+)

@@ -1,0 +1,247 @@
+"""A customer panel: purchase-days of everybody, cut off at any origin.
+
+`Past` is what a candidate gets: a copy that ends at the origin, so the future is not there to be
+looked at. Labels are read from the whole panel by the harness only.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.backtest.guards import LeakageError
+from churnlab.errors import DataError, nearest
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_EPOCH = dt.date(1970, 1, 1)
+#: Days are below this, so customer * _SPAN + day sorts by customer, then day.
+_SPAN = 1 << 20
+
+
+def day_number(day: dt.date) -> int:
+    """Return days since 1970-01-01."""
+    return (day - _EPOCH).days
+
+
+def date_of(number: int) -> dt.date:
+    """Return the date of a day number."""
+    return _EPOCH + dt.timedelta(days=int(number))
+
+
+class Log(Protocol):
+    """What the harness needs of an event log."""
+
+    @property
+    def as_of(self) -> dt.date:
+        """Last complete day."""
+
+    def days(self, events: str = "purchases") -> pd.DataFrame:
+        """Return distinct (customer_id, day), sorted."""
+
+    def members(self) -> pd.DataFrame:
+        """Return customer_id, signed_up_at and attributes."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is known at an origin, one row per customer with a purchase by then; times in days.
+
+    Attributes
+    ----------
+    origin : date
+        Last known day, inclusive.
+    customer : array (customer,)
+        Codes into the panel's `ids`.
+    x, t_x, T, sum_log_gap : array (customer,)
+        Repeat purchase-days, first to last, first to origin, sum of log gaps.
+    spend : array (customer,), optional
+        Mean amount per purchase-day, where the log has amounts.
+    group : array (customer,)
+        Group code; `group_names` names them.
+    """
+
+    origin: dt.date
+    customer: Ints
+    x: Array
+    t_x: Array
+    T: Array
+    sum_log_gap: Array
+    group: Ints
+    group_names: tuple[str, ...]
+    spend: Array | None
+    _events: Events = field(repr=False)
+
+    @property
+    def n(self) -> int:
+        """Number of customers."""
+        return int(self.customer.size)
+
+    @property
+    def idle(self) -> Array:
+        """Days since the last purchase."""
+        return self.T - self.t_x
+
+    @property
+    def first_day(self) -> dt.date:
+        """First purchase day of the log."""
+        return date_of(int(self._events.day.min()))
+
+    def at(self, inner: dt.date) -> Past:
+        """Return what was known at an earlier day."""
+        if inner > self.origin:
+            raise LeakageError(f"{inner} lies after the origin {self.origin}: not known there.")
+        return self._events.until(inner)
+
+    def counts(self, inner: Past, windows: Ints) -> Ints:
+        """Return purchases of `inner`'s customers in their windows, complete by this origin."""
+        end = inner.origin + dt.timedelta(days=int(windows.max()))
+        if end > self.origin:
+            raise LeakageError(
+                f"labels of {inner.origin} need data until {end}, after the origin {self.origin}."
+            )
+        return self._events.counts(inner, windows)
+
+
+@dataclass(frozen=True)
+class Events:
+    """Purchase-days sorted by customer and day; `Past` objects are cut from it."""
+
+    customer: Ints
+    day: Ints
+    amount: Array | None
+    group: Ints
+    group_names: tuple[str, ...]
+
+    @cached_property
+    def _key(self) -> Ints:
+        return self.customer * _SPAN + self.day
+
+    def until(self, origin: dt.date) -> Past:
+        """Copy everything up to `origin` and summarise it."""
+        kept = self.day <= day_number(origin)
+        customer, day = self.customer[kept], self.day[kept]
+        if not customer.size:
+            raise DataError(
+                f"no purchase up to {origin}; the first is on {date_of(int(self.day.min()))}."
+            )
+        amount = None if self.amount is None else self.amount[kept]
+        known = Events(customer, day, amount, self.group, self.group_names)
+        starts = np.flatnonzero(np.r_[True, customer[1:] != customer[:-1]])
+        sizes = np.diff(np.r_[starts, customer.size])
+        first, last = day[starts], day[starts + sizes - 1]
+        who = customer[starts]
+        return Past(
+            origin=origin,
+            customer=who,
+            x=(sizes - 1).astype(np.float64),
+            t_x=(last - first).astype(np.float64),
+            T=(day_number(origin) - first).astype(np.float64),
+            sum_log_gap=_sum_log_gaps(customer, day, starts),
+            group=self.group[who],
+            group_names=self.group_names,
+            spend=None if amount is None else np.add.reduceat(amount, starts) / sizes,
+            _events=known,
+        )
+
+    def counts(self, past: Past, windows: Ints) -> Ints:
+        """Return purchase-days in (origin, origin + window] of each customer of `past`."""
+        start = past.customer * _SPAN + day_number(past.origin)
+        low = np.searchsorted(self._key, start, side="right")
+        high = np.searchsorted(self._key, start + windows, side="right")
+        return high - low
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The whole log as a panel."""
+
+    ids: NDArray[Any]
+    events: Events
+    as_of: dt.date
+
+    @classmethod
+    def from_log(cls, log: Log, group: str | None = None) -> Panel:
+        """Read purchase-days, amounts and one member attribute from a log.
+
+        Parameters
+        ----------
+        log : EventLog
+            Clean events up to its `as_of`.
+        group : str, optional
+            Attribute of members by which scores are broken down.
+        """
+        days = log.days()
+        if days.empty:
+            raise DataError("the log has no purchases; a backtest needs some.")
+        ids, customer = np.unique(days["customer_id"].to_numpy(dtype=object), return_inverse=True)
+        day = days["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
+        order = np.lexsort((day, customer))
+        names, codes = _groups(log, group, ids)
+        amount = _amounts(log, days)
+        kept = None if amount is None else amount[order]
+        events = Events(customer[order].astype(np.int64), day[order], kept, codes, names)
+        return cls(ids, events, log.as_of)
+
+    @property
+    def first_day(self) -> dt.date:
+        """First purchase day."""
+        return date_of(int(self.events.day.min()))
+
+    def until(self, origin: dt.date) -> Past:
+        """Return what was known at `origin`."""
+        return self.events.until(origin)
+
+    def counts(self, past: Past, windows: Ints) -> Ints:
+        """Return what came in the windows; refuse windows that are not complete."""
+        end = past.origin + dt.timedelta(days=int(windows.max()))
+        if end > self.as_of:
+            raise DataError(
+                f"the label window of {past.origin} ends on {end}, after the last known day "
+                f"{self.as_of}; drop this origin or shorten the horizon."
+            )
+        return self.events.counts(past, windows)
+
+
+def _sum_log_gaps(customer: Ints, day: Ints, starts: NDArray[np.intp]) -> Array:
+    """Sum of log gaps in days per customer; -inf where two purchases share a day."""
+    gap = np.diff(day, prepend=day[0]).astype(np.float64)
+    gap[starts] = 1.0  # the first purchase has no gap: log 1 = 0
+    with np.errstate(divide="ignore"):
+        return np.add.reduceat(np.log(gap), starts)
+
+
+def _groups(log: Log, group: str | None, ids: NDArray[Any]) -> tuple[tuple[str, ...], Ints]:
+    if group is None:
+        return ("all",), np.zeros(ids.size, dtype=np.int64)
+    members = log.members()
+    if group not in members.columns:
+        raise DataError(
+            f"members have no column {group!r}; they have {list(members.columns)}."
+            + nearest(group, members.columns)
+        )
+    values = members.drop_duplicates("customer_id").set_index("customer_id")[group]
+    text = values.reindex(ids).astype("string").fillna("unknown").astype(str)
+    names, codes = np.unique(text.to_numpy(dtype=str), return_inverse=True)
+    return tuple(str(n) for n in names), codes.astype(np.int64)
+
+
+def _amounts(log: Any, days: pd.DataFrame) -> Array | None:
+    """Amount per purchase-day in the order of `days`, or None where the log has none."""
+    frame = getattr(log, "frame", None)
+    if frame is None:
+        return None
+    rows = frame("purchases")
+    if "amount" not in rows.columns or len(days) != len(days.drop_duplicates()):
+        return None
+    day = pd.to_datetime(rows["event_at"]).dt.normalize()
+    total = rows.assign(day=day).groupby(["customer_id", "day"])["amount"].sum()
+    index = pd.MultiIndex.from_frame(days[["customer_id", "day"]])
+    return total.reindex(index).fillna(0.0).to_numpy(dtype=np.float64)

@@ -1,0 +1,83 @@
+"""What a backtest returns: tidy tables and a summary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """Tables and summary of a backtest (columns: docs/files.md and docs/backtesting.md).
+
+    Attributes
+    ----------
+    scores : DataFrame
+        origin, target, candidate, variant, slice, level, metric, value, q05, q95, n, events, thin.
+    differences : DataFrame
+        Paired differences to the bar, per origin and for the mean over origins (``all``).
+    rules : DataFrame
+        Threshold, who was flagged, cost, regret, price of ten points, per origin and rule.
+    calibration : DataFrame
+        Reliability curves with consistency bands.
+    curves : DataFrame
+        Held-out cost of every cut.
+    tracking : DataFrame
+        Purchases per week: actual, and forecast with bands.
+    predictions : DataFrame or None
+        Forecast and outcome per customer, when asked for.
+    summary : dict
+        Answers, settings, origins, drops, degradations, learnt parameters.
+    """
+
+    scores: pd.DataFrame
+    differences: pd.DataFrame
+    rules: pd.DataFrame
+    calibration: pd.DataFrame
+    curves: pd.DataFrame
+    tracking: pd.DataFrame
+    predictions: pd.DataFrame | None
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> list[str]:
+        """The answers in words."""
+        return list(self.summary["answers"])
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables by name, those that are there."""
+        names = (
+            "scores", "differences", "rules", "calibration", "curves", "tracking", "predictions",
+        )  # fmt: skip
+        found = {n: getattr(self, n) for n in names}
+        return {n: t for n, t in found.items() if t is not None and len(t)}
+
+    def score(
+        self,
+        metric: str,
+        candidate: str,
+        *,
+        target: str | None = None,
+        origin: str | None = None,
+        variant: str = "plain",
+        level: str = "all",
+    ) -> float:
+        """Return one score; the mean over origins and targets that match."""
+        s = self.scores
+        rows = s[
+            (s["metric"] == metric) & (s["candidate"] == candidate) & (s["variant"] == variant)
+        ]
+        rows = rows[rows["level"] == level]
+        for column, wanted in (("target", target), ("origin", origin)):
+            rows = rows if wanted is None else rows[rows[column] == wanted]
+        if rows.empty:
+            raise KeyError(f"no score {metric} of {candidate} ({variant}, {level})")
+        return float(rows["value"].mean())
+
+    def headline(self) -> pd.DataFrame:
+        """Return metrics of each candidate, averaged over its origins."""
+        from churnlab.backtest.answers import means_table
+
+        return means_table(self.scores)

@@ -1,0 +1,313 @@
+"""A backtest: rolling origins x candidates x rules on held-out windows."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churnlab.backtest import answers, decisions, evaluate
+from churnlab.backtest.board import (
+    Entry,
+    Truth,
+    entry_of,
+    p_alive_entry,
+    predictions_frame,
+    recalibrated_entry,
+)
+from churnlab.backtest.cache import FitCache
+from churnlab.backtest.candidates import (
+    COMPULSORY,
+    Candidate,
+    Context,
+    candidate_named,
+    with_compulsory,
+)
+from churnlab.backtest.config import SplitConfig
+from churnlab.backtest.differences import differences_frame
+from churnlab.backtest.limits import degradations, refuse_few_customers, refuse_few_events
+from churnlab.backtest.panel import Log, Panel
+from churnlab.backtest.resample import Resample
+from churnlab.backtest.result import BacktestResult
+from churnlab.backtest.splits import Plan, plan_origins
+from churnlab.backtest.targets import targets
+from churnlab.backtest.tracking import tracking_frame
+from churnlab.errors import FitRefusedError
+from churnlab.rules import CostRatioRule, Costs, ThresholdRule
+
+Progress = Callable[[str, float], None]
+#: Share of the work that is forecasting; the rest is scoring.
+_FORECASTING = 0.75
+
+
+@dataclass
+class Board:
+    """Entries of a backtest as they come in."""
+
+    runners: Sequence[Candidate] = ()
+    entries: list[Entry] = field(default_factory=list)
+    truths: list[Truth] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    earlier: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
+
+    def add(self, entry: Entry, how: str) -> None:
+        """Add a forecast with its variants: recalibrated on earlier origins, and P(alive)."""
+        key = (entry.truth.target.label, entry.candidate)
+        past = self.earlier.setdefault(key, [])
+        mapped = None if entry.flag is not None else recalibrated_entry(entry, past, how)
+        variants = (entry, mapped, p_alive_entry(entry))
+        self.entries += [e for e in variants if e is not None]
+        past.append(entry)
+
+
+def run_backtest(
+    log: Log,
+    *,
+    candidates: Sequence[str | Candidate] = (),
+    split: SplitConfig | None = None,
+    rules: Mapping[str, ThresholdRule] | None = None,
+    costs: Costs | None = None,
+    seed: int = 1,
+    k: int | None = None,
+    method: str = "laplace",
+    draws: int = 1000,
+    chains: int = 4,
+    priors: Mapping[str, str] | None = None,
+    cache_dir: Path | str | None = None,
+    keep_predictions: bool = False,
+    progress: Progress | None = None,
+) -> BacktestResult:
+    """Backtest candidates and threshold rules on rolling origins.
+
+    Parameters
+    ----------
+    log : EventLog
+        Clean purchases up to `log.as_of`.
+    candidates : sequence of str or Candidate
+        Names (see `known_candidates`) or own candidates; the compulsory baselines are added.
+        Empty: the default set.
+    split : SplitConfig
+        Origins, windows, recalibration, limits.
+    rules : mapping of str to ThresholdRule
+        Rules by name; all are scored on the same forecasts. Default: cost_ratio.
+    costs : Costs
+        Costs that decisions are paid in; default: those of the first rule.
+    seed : int
+        Everything random follows from it.
+    k, method, draws, chains, priors
+        How Bayesian candidates are fitted (see `inference.fit_population`).
+    cache_dir : Path, optional
+        Folder in which finished fits are kept and found again.
+    keep_predictions : bool
+        Keep forecasts per customer.
+    progress : callable
+        Called with a text (origin, target, candidate) and the fraction done.
+
+    Raises
+    ------
+    DataError
+        No complete window; too few purchasers, events or non-events.
+    LeakageError
+        A candidate has seen the future.
+    """
+    split = split or SplitConfig()
+    chosen_rules = dict(rules or {"cost_ratio": CostRatioRule()})
+    costs = costs or next(iter(chosen_rules.values()))
+    panel = Panel.from_log(log, split.group)
+    plan = plan_origins(panel, split, targets(split.horizon_days, split.cycles))
+    refuse_few_customers(panel.until(plan.origins[-1].date), split.limits)
+    context = Context(
+        seed=seed,
+        costs=costs,
+        method=method,
+        draws=draws,
+        chains=chains,
+        priors=dict(priors or {}),
+        counts=split.counts,
+        cache=FitCache(cache_dir),
+    )
+    runners = _candidates(candidates, k)
+    say = progress or (lambda _text, _done: None)
+    board = _forecast_all(panel, plan, runners, split, context, say)
+    result = _score(panel, plan, board, split, chosen_rules, costs, context, say)
+    predictions = predictions_frame(board.entries, panel.ids) if keep_predictions else None
+    return replace(result, predictions=predictions)
+
+
+def _candidates(wanted: Sequence[str | Candidate], k: int | None) -> list[Candidate]:
+    """Return the wanted candidates and the compulsory baselines."""
+    names = [c for c in wanted if isinstance(c, str)]
+    own = [c for c in wanted if not isinstance(c, str)]
+    every = list(COMPULSORY) if own and not names else with_compulsory(names)
+    return [candidate_named(n, k) for n in every] + own
+
+
+def _forecast_all(
+    panel: Panel,
+    plan: Plan,
+    runners: Sequence[Candidate],
+    split: SplitConfig,
+    context: Context,
+    say: Progress,
+) -> Board:
+    """Forecast at every origin, guard, recalibrate."""
+    board, started = Board(runners), time.monotonic()
+    steps = sum(len(o.targets) for o in plan.origins) * len(runners)
+    done = 0
+    board.truths = [
+        Truth.at(panel, panel.until(o.date), t, scored=o.scored)
+        for o in plan.origins
+        for t in o.targets
+    ]
+    refuse_few_events(board.truths, split.limits)
+    for truth in board.truths:
+        for candidate in runners:
+            per_step = (time.monotonic() - started) / max(done, 1)
+            left = f", {per_step * (steps - done):.0f} s left" if done >= 3 else ""
+            where = f"origin {truth.origin}, {truth.target.label}, {candidate.name}{left}"
+            say(where, _FORECASTING * done / steps)
+            _forecast_one(board, truth, candidate, split, context)
+            done += 1
+    return board
+
+
+def _forecast_one(
+    board: Board, truth: Truth, candidate: Candidate, split: SplitConfig, context: Context
+) -> None:
+    """Add one candidate's forecast; a refused fit is noted, the others go on."""
+    try:
+        forecast = candidate.forecast(truth.past, truth.target, context)
+    except FitRefusedError as error:
+        board.refused.append(f"{truth.origin}, {truth.target.label}, {candidate.name}: {error}")
+        return
+    board.add(entry_of(truth, candidate.name, candidate.kind, forecast), split.recalibration)
+
+
+def _score(
+    panel: Panel,
+    plan: Plan,
+    board: Board,
+    split: SplitConfig,
+    rules: Mapping[str, ThresholdRule],
+    costs: Costs,
+    context: Context,
+    say: Progress,
+) -> BacktestResult:
+    """Turn forecasts into tables."""
+
+    def rng_for(*parts: object) -> np.random.Generator:
+        return generator(context.seed, *parts)
+
+    resample = Resample(panel.ids.size, split.replicates, rng_for("customers"))
+    say("scores", _FORECASTING)
+    scores = evaluate.scores_frame(board.entries, resample, split.limits.thin_cell)
+    say("paired differences", 0.85)
+    differences = differences_frame(board.entries, resample)
+    say("threshold rules", 0.9)
+    made = decisions.decide(board.entries, rules, costs, rng_for)
+    paid = decisions.cost_differences(made, resample)
+    say("reliability", 0.95)
+    calibration = evaluate.calibration_frame(board.entries, rng_for)
+    found = answers.brier_answers(board.entries, resample)
+    found += answers.cost_answers(made, resample)
+    result = BacktestResult(
+        scores=scores,
+        differences=pd.concat([differences, paid], ignore_index=True),
+        rules=decisions.rules_frame(made, resample, costs),
+        calibration=calibration,
+        curves=decisions.curves_frame(made, costs),
+        tracking=_tracking(panel, plan, board, context),
+        predictions=None,
+        summary=_summary(panel, plan, board, split, rules, costs, context, found),
+    )
+    say("done", 1.0)
+    return result
+
+
+def _tracking(panel: Panel, plan: Plan, board: Board, context: Context) -> pd.DataFrame:
+    """Follow weekly purchases from the first scored origin: the longest held-out stretch."""
+    first = plan.scored[0].date
+    fitted = {e.candidate for e in board.entries if e.truth.origin == first}
+    runners = [c for c in board.runners if c.name in fitted]
+    rng = generator(context.seed, "tracking")
+    return tracking_frame(panel, panel.until(first), runners, context, rng)
+
+
+def generator(seed: int, *parts: object) -> np.random.Generator:
+    """Return a generator that depends on the seed and on what it is for, not on what ran before."""
+    key = zlib.crc32("|".join(str(p) for p in parts).encode())
+    return np.random.default_rng([seed, key])
+
+
+def _summary(
+    panel: Panel,
+    plan: Plan,
+    board: Board,
+    split: SplitConfig,
+    rules: Mapping[str, ThresholdRule],
+    costs: Costs,
+    context: Context,
+    found: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return what the tables do not hold: answers, settings, origins, what fell short."""
+    return {
+        "answers": [answers.sentence(a) for a in found],
+        "comparisons": found,
+        "origins": [
+            {"date": o.date, "scored": o.scored, "targets": [t.label for t in o.targets]}
+            for o in plan.origins
+        ],
+        "n_origins": len(plan.scored),
+        "dropped": list(plan.dropped),
+        "degradations": degradations(board.truths, panel.first_day, split.limits)
+        + _shortfalls(board.entries),
+        "refused_fits": board.refused,
+        "learnt": _learnt(board.entries),
+        "split": asdict(split),
+        "rules": {name: asdict(rule) for name, rule in rules.items()},
+        "costs": {"wasted": costs.wasted, "missed": costs.missed, "ratio": costs.ratio},
+        "data": {
+            "customers": int(panel.ids.size),
+            "purchase_days": int(panel.events.day.size),
+            "first_day": panel.first_day,
+            "as_of": panel.as_of,
+        },
+        "fits": {"made": context.cache.fits, "reused": context.cache.hits},
+        "policy": "outcomes arose under the marketing policy then in force; risk is not uplift",
+        "seed": context.seed,
+    }
+
+
+def _shortfalls(entries: list[Entry]) -> list[dict[str, Any]]:
+    """Return the notes of candidates (short training windows and the like), once each."""
+    rows = {
+        (e.truth.target.label, e.candidate, note): {
+            "target": e.truth.target.label,
+            "what": "candidate",
+            "reason": f"{e.candidate}: {note}",
+        }
+        for e in entries
+        if e.variant == "plain"
+        for note in e.notes
+    }
+    return list(rows.values())
+
+
+def _learnt(entries: list[Entry]) -> list[dict[str, Any]]:
+    """Return what candidates learnt at each origin."""
+    return [
+        {
+            "origin": e.truth.origin,
+            "target": e.truth.target.label,
+            "candidate": e.candidate,
+            **e.details,
+        }
+        for e in entries
+        if e.variant == "plain" and e.details
+    ]

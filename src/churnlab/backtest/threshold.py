@@ -1,0 +1,139 @@
+"""A threshold for a fit, calibrated on earlier origins of the same log."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from churnlab.backtest.board import Truth
+from churnlab.backtest.candidates import Context, candidate_named
+from churnlab.backtest.candidates.base import Forecast
+from churnlab.backtest.panel import Log, Panel
+from churnlab.backtest.run import generator
+from churnlab.backtest.targets import Target
+from churnlab.errors import FitRefusedError
+from churnlab.rules import Threshold, ThresholdRule
+
+#: Earlier origins that a first threshold learns from, one window apart.
+_MOST_ORIGINS = 3
+_LEAST_CUSTOMERS = 100
+_LEAST_OUTCOMES = 20
+
+
+class Risk(Protocol):
+    """What is needed of `posterior.RiskConfig`."""
+
+    basis: str
+    horizon_days: int
+    cycles: float
+
+
+def calibrate_threshold(
+    log: Log,
+    *,
+    rule: ThresholdRule,
+    risk: Risk,
+    model: str = "mbg_nbd",
+    k: int | None = None,
+    origins: int = _MOST_ORIGINS,
+    seed: int = 1,
+    context: Context | None = None,
+) -> Threshold:
+    """Choose a threshold by refitting the model at earlier origins and looking at what came.
+
+    The outcome is "no purchase within the window": `risk.horizon_days` under p_alive and
+    fixed_days, own rhythms under personal_cycles. Everything used lies at or before `log.as_of`.
+
+    Parameters
+    ----------
+    log : EventLog
+        Clean events; `log.as_of` is the day at which the threshold will be used.
+    rule : ThresholdRule
+        The rule that chooses.
+    risk : RiskConfig
+        Basis, horizon and cycles of the risk.
+    model, k : str, int
+        Model whose risk is cut.
+    origins : int
+        At most so many earlier origins, one window apart.
+    seed : int
+        For fits and the bootstrap interval.
+
+    Returns
+    -------
+    Threshold
+        With interval, curve and price of being wrong. Where the history is too short for one
+        earlier origin, a rule that learns falls back to the cost ratio itself, without an
+        interval, and `notes` says so.
+    """
+    context = context or Context(seed=seed, counts=False)
+    target = _target(risk)
+    found = _earlier(log, target, model, k, origins, context)
+    if not found:
+        return _fallback(rule, risk, log, target)
+    risks = [_risk(f, risk.basis) for _, f in found]
+    truths = [t for t, _ in found]
+    return rule.choose(
+        np.concatenate(risks),
+        np.concatenate([t.outcome for t in truths]),
+        basis=risk.basis,
+        customer=np.concatenate([t.past.customer for t in truths]),
+        origin=np.concatenate([np.full(t.past.n, t.origin.toordinal()) for t in truths]),
+        learnt_until=max(t.known_from for t in truths),
+        rng=generator(seed, "threshold", model, rule.name, risk.basis),
+    )
+
+
+def _target(risk: Risk) -> Target:
+    if risk.basis == "personal_cycles":
+        return Target("personal_cycles", float(risk.cycles))
+    return Target("fixed_days", float(risk.horizon_days))
+
+
+def _risk(forecast: Forecast, basis: str) -> np.ndarray:
+    if basis == "p_alive":
+        assert forecast.p_alive is not None
+        return 1 - forecast.p_alive
+    assert forecast.risk is not None
+    return forecast.risk
+
+
+def _earlier(
+    log: Log, target: Target, model: str, k: int | None, origins: int, context: Context
+) -> list[tuple[Truth, Forecast]]:
+    """Return forecasts and outcomes at origins whose windows are complete by `log.as_of`."""
+    panel, candidate = Panel.from_log(log), candidate_named(model, k)
+    found = []
+    for j in range(1, origins + 1):
+        date = log.as_of - dt.timedelta(days=j * target.reach_days)
+        if date <= panel.first_day + dt.timedelta(days=28):
+            break
+        past = panel.until(date)
+        if past.n < _LEAST_CUSTOMERS:
+            break
+        truth = Truth.at(panel, past, target, scored=True)
+        if min(truth.outcome.sum(), past.n - truth.outcome.sum()) < _LEAST_OUTCOMES:
+            break
+        try:
+            found.append((truth, candidate.forecast(past, target, context)))
+        except FitRefusedError:
+            break
+    return found[::-1]
+
+
+def _fallback(rule: ThresholdRule, risk: Risk, log: Log, target: Target) -> Threshold:
+    """Return the cost ratio as the cut, saying that nothing was learnt."""
+    why = (
+        f"the log up to {log.as_of} is too short for an earlier origin with a complete window of "
+        f"{target.label}: nothing was learnt"
+    )
+    if not rule.needs_outcome(risk.basis) and rule.name in ("fixed", "cost_ratio"):
+        found = rule.choose([0.5], basis=risk.basis)
+        return replace(found, notes=(*found.notes, why + "; the stated value is used as it is"))
+    value = rule.ratio
+    first = value if rule.first_value is None else rule.first_value
+    said = f"{why}; the cut is the cost ratio {value:g}, as if the risk were calibrated"
+    return Threshold(value, first, risk.basis, rule.name, notes=(said,))

@@ -1,0 +1,83 @@
+"""Purchases per week of the customers known at an origin: forecast there, and what came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churnlab.backtest.candidates import forecasts
+from churnlab.backtest.candidates.base import Candidate, Context
+from churnlab.backtest.candidates.models import ModelCandidate
+from churnlab.backtest.panel import Array, Panel, Past
+from churnlab.draws import PopulationDraws
+
+#: Weeks shown at most, and draws behind the band.
+_WEEKS, _DRAWS = 52, 100
+
+
+def tracking_frame(
+    panel: Panel,
+    past: Past,
+    candidates: Sequence[Candidate],
+    context: Context,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Return purchases per week after an origin, actual and forecast with a 90% band.
+
+    The band holds parameter uncertainty and the chance of the weekly total; the total of many
+    customers' rare purchases is taken as Poisson given the parameters, which is a little narrow
+    where single customers buy very often.
+
+    Returns
+    -------
+    DataFrame
+        origin, candidate, week, ends_on, actual, expected, q05, q95; purchases of customers known
+        at the origin (later joiners are no repeat buyers of it).
+    """
+    weeks = min(_WEEKS, (panel.as_of - past.origin).days // 7)
+    if weeks < 1:
+        return pd.DataFrame()
+    actual = _actual(panel, past, weeks)
+    parts = []
+    for candidate in candidates:
+        if isinstance(candidate, ModelCandidate) and candidate.kind == "model":
+            draws, _ = candidate.learn(past, context)
+            weekly = weekly_expected(past, draws.thin(_DRAWS), weeks)
+            parts.append(_rows(past, candidate.name, actual, weekly, rng))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _actual(panel: Panel, past: Past, weeks: int) -> Array:
+    ends = [
+        panel.counts(past, np.full(past.n, 7 * (w + 1), dtype=np.int64)).sum() for w in range(weeks)
+    ]
+    return np.diff(np.array(ends, dtype=np.float64), prepend=0.0)
+
+
+def weekly_expected(past: Past, draws: PopulationDraws, weeks: int) -> Array:
+    """Expected purchases of all customers per week, given each draw: (draw, week)."""
+    rows = forecasts.Rows(past, np.zeros(past.n, dtype=np.int64))
+    weight = np.bincount(rows.inverse, minlength=len(rows.distinct)).astype(np.float64)
+    theta, formula = draws.theta_rows(), draws.likelihood.expected_purchases
+    total = np.zeros((draws.n_draws, weeks))
+    for i in range(0, len(rows.distinct), 2000):
+        x, t_x, T, _ = rows.distinct[i : i + 2000].T
+        for w in range(weeks):
+            expected = formula(theta, x, t_x, T, 7.0 * (w + 1))
+            total[:, w] += expected @ weight[i : i + 2000]
+    return np.diff(total, axis=1, prepend=0.0)
+
+
+def _rows(
+    past: Past, name: str, actual: Array, weekly: Array, rng: np.random.Generator
+) -> pd.DataFrame:
+    chance = rng.poisson(np.repeat(np.maximum(weekly, 0.0), 20, axis=0))
+    low, high = np.quantile(chance, (0.05, 0.95), axis=0)
+    week = np.arange(1, actual.size + 1)
+    ends: Any = pd.Timestamp(past.origin) + pd.to_timedelta(7 * week, unit="D")
+    columns = {"origin": past.origin.isoformat(), "candidate": name, "week": week, "ends_on": ends}
+    columns |= {"actual": actual, "expected": weekly.mean(axis=0), "q05": low, "q95": high}
+    return pd.DataFrame(columns)
