@@ -103,5 +103,5 @@ def chain_diagnostics(values: Array) -> dict[str, Array]:
     return {
         "r_hat": each(array_stats.rhat, method="rank"),
         "ess_bulk": each(array_stats.ess, method="bulk"),
-        "ess_tail": each(array_stats.ess, method="tail"),
+        "ess_tail": each(array_stats.ess, method="tail", prob=(0.05, 0.95)),
     }

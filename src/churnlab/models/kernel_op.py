@@ -11,16 +11,36 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
+from numpy.typing import NDArray
 from pytensor.gradient import DisconnectedType
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_funcify, numba_njit
 
 from churnlab import likelihoods
+from churnlab.likelihoods.kernels import compiled
+from churnlab.likelihoods.kernels.pareto import RULES
+from churnlab.likelihoods.kernels.plan import find_runs, sort_cells
+
+
+def arguments(model: str, columns: tuple[Any, ...]) -> tuple[NDArray[Any], ...]:
+    """What the compiled kernel of `model` wants after theta.
+
+    Parameters
+    ----------
+    model
+        Name of the model.
+    columns
+        (group, x, t_x, T, weight).
+    """
+    cells = sort_cells(*columns)
+    if model == "pareto_nbd":
+        return (*find_runs(cells), cells.weight, RULES)
+    return tuple(cells)
 
 
 class WeightedLogLikelihood(Op):
-    """(theta, group, x, t_x, T, weight) -> (log-likelihood, its gradient by theta).
+    """(theta, *arguments) -> (log-likelihood, its gradient by theta).
 
     Parameters
     ----------
@@ -29,7 +49,8 @@ class WeightedLogLikelihood(Op):
 
     Notes
     -----
-    theta is (parameter, group); the Erlang data constant and the prior are left to the caller.
+    theta is (parameter, group), the rest comes from `arguments`; the Erlang data constant and the
+    prior are left to the caller.
     """
 
     __props__ = ("model", "k")
@@ -37,23 +58,14 @@ class WeightedLogLikelihood(Op):
     def __init__(self, model: str, k: int = 1) -> None:
         self.model, self.k = model, k
 
-    @property
-    def kernel(self) -> Any:
-        """The numba kernel."""
-        return likelihoods.get(self.model, self.k).kernel
-
-    def make_node(self, theta: Any, group: Any, x: Any, t_x: Any, T: Any, weight: Any) -> Apply:
+    def make_node(self, theta: Any, *data: Any) -> Apply:
         """Type the inputs and outputs."""
-        inputs = [
-            pt.as_tensor(theta, dtype="float64", ndim=2),
-            pt.as_tensor(group, dtype="int64", ndim=1),
-            *(pt.as_tensor(v, dtype="float64", ndim=1) for v in (x, t_x, T, weight)),
-        ]
+        inputs = [pt.as_tensor(theta, dtype="float64", ndim=2), *(pt.as_tensor(v) for v in data)]
         return Apply(self, inputs, [pt.dscalar(), pt.dmatrix()])
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any, *_: Any) -> None:
-        """Evaluate in Python (where nutpie's numba path is not in use)."""
-        value, gradient = self.kernel(*(np.ascontiguousarray(v) for v in inputs))
+        """Evaluate from Python (where nutpie's numba path is not in use)."""
+        value, gradient = _compiled(self)(*(np.ascontiguousarray(v) for v in inputs))
         output_storage[0][0] = np.asarray(value, dtype=np.float64)
         output_storage[1][0] = np.asarray(gradient, dtype=np.float64)
 
@@ -63,23 +75,38 @@ class WeightedLogLikelihood(Op):
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """Only the value is differentiable, and only by theta."""
-        return [[True, False]] + [[False, False]] * 5
+        return [[True, False]] + [[False, False]] * (len(node.inputs) - 1)
 
-    def pullback(
-        self, inputs: list[Variable], outputs: list[Variable], cotangents: list[Variable]
-    ) -> list[Variable]:
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable]:
         """Reverse derivative: the second output, scaled."""
         gradient = self(*inputs)[1]
         return [cotangents[0] * gradient, *(DisconnectedType()() for _ in inputs[1:])]
 
 
-@numba_funcify.register(WeightedLogLikelihood)
-def _numba(op: WeightedLogLikelihood, **_: Any) -> Any:
-    kernel = op.kernel
+def _compiled(op: WeightedLogLikelihood) -> Any:
+    """Return the numba function (theta, *arguments) -> (0-d value, gradient)."""
+    model, k = op.model, op.k
+    if model == "pareto_nbd":
+        pareto = compiled.pareto_gradient
+
+        @numba_njit
+        def of_runs(theta, group, x, cells, times_of, times, start, end, weight, rules):  # type: ignore[no-untyped-def]
+            plan = (group, x, cells, times_of, times, start, end)
+            value, gradient = pareto(theta, plan, weight, rules)
+            return np.asarray(value), gradient
+
+        return of_runs
+    geometric = compiled.geometric_gradient
+    first = int(getattr(likelihoods.get(model, k), "toss_at_first"))  # noqa: B009
 
     @numba_njit
-    def weighted_log_likelihood(theta, group, x, t_x, T, weight):  # type: ignore[no-untyped-def]
-        value, gradient = kernel(theta, group, x, t_x, T, weight)
+    def of_cells(theta, group, x, t_x, T, weight):  # type: ignore[no-untyped-def]
+        value, gradient = geometric(theta, group, x, t_x, T, weight, k, first)
         return np.asarray(value), gradient
 
-    return weighted_log_likelihood
+    return of_cells
+
+
+@numba_funcify.register(WeightedLogLikelihood)
+def _numba(op: WeightedLogLikelihood, **_: Any) -> Any:
+    return _compiled(op)

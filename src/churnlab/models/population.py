@@ -13,7 +13,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from churnlab.models.kernel_op import WeightedLogLikelihood
+from churnlab.models.kernel_op import WeightedLogLikelihood, arguments
 from churnlab.priors import Parametrisation, Prior
 
 Array = NDArray[np.float64]
@@ -77,7 +77,9 @@ def pooled_model(
         Mode of u and its whitening axes.
     """
     with pm.Model() as built:
-        data = [pm.Data(f"column_{i}", column) for i, column in enumerate(columns)]
+        data = [
+            pm.Data(f"column_{i}", column) for i, column in enumerate(arguments(model, columns))
+        ]
         z = pm.Flat("z", shape=len(centre))
         u = pt.constant(centre) + pt.dot(pt.constant(axes), z)
         rows = [u[i] for i in range(len(centre))]
