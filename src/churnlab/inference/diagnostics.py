@@ -24,7 +24,7 @@ FEW_REPEATERS = 50
 FEW_CELLS = 20
 
 
-def check_cells(cells: Cells) -> None:
+def check_cells(cells: Cells, k: int = 1) -> None:
     """Refuse data from which no purchase model can be learnt.
 
     Raises
@@ -47,6 +47,11 @@ def check_cells(cells: Cells) -> None:
         raise DataError(
             f"None of {customers:.0f} purchasers bought on a second day, so neither a purchase "
             "cycle nor dropout can be learnt. Take a later as_of or a longer history."
+        )
+    if k > 1 and not np.isfinite(cells.sum_log_gap[cells.x > 0]).all():
+        raise DataError(
+            f"Erlang gaps (k = {k}) need gaps above 0; some purchases fall on one moment. Use "
+            "data.purchase_unit=customer_day, or a model without k."
         )
     if not bool(np.any(cells.T > 0)):
         raise DataError("Every customer's first purchase is on as_of; take a later as_of.")

@@ -75,7 +75,7 @@ def fit_population(
         Data that no model can be learnt from.
     """
     _check_method(method, draws)
-    check_cells(cells)
+    check_cells(cells, 2 if model.endswith("cnbd_k") and k != 1 else 1)
     stage = _Stages(progress)
     erlang = _erlang_shape(cells, model, k, priors, time_scale, seed)
     target = Target(cells, model, erlang, priors, time_scale=time_scale)
@@ -131,7 +131,7 @@ def maximum_likelihood(cells: Cells, model: str, k: int | None = None) -> Point:
     DataError
         Data that no model can be learnt from.
     """
-    check_cells(cells)
+    check_cells(cells, k or 1)
     target = Target(cells, model, k or 1, with_prior=False)
     mode = find_mode(target)
     return Point(target.theta_days(mode.u[None])[0, 0], mode.value)

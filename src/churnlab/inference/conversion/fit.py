@@ -95,7 +95,7 @@ def cohort_data(
         horizon=counts.horizon,
         design=design.matrix,
         names=design.names,
-        group=counts.cohorts["group"].map(codes).fillna(0).to_numpy(np.int64),
+        group=np.array([codes.get(g, 0) for g in counts.cohorts["group"]], dtype=np.int64),
         groups=groups,
         expiry_ages=config.expiry_ages,
     )
@@ -223,7 +223,7 @@ def _table(names: tuple[str, ...], theta: Array, chains: Array | None) -> pd.Dat
         }
     )
     if chains is not None:
-        from arviz_stats.base import array_stats
+        from arviz_stats.base.array_stats import array_stats
 
         table["r_hat"] = array_stats.rhat(chains, chain_axis=0, draw_axis=1)
         table["ess_bulk"] = array_stats.ess(chains, chain_axis=0, draw_axis=1)
@@ -234,7 +234,7 @@ def _gate(model: str, used: str, diagnostics: dict[str, float], table: pd.DataFr
     """Refuse a fit without support; note the chains' worst figures in `diagnostics`."""
     if used == "importance":
         return
-    worst = table.loc[table["r_hat"].idxmax()]
+    worst = table.sort_values("r_hat").iloc[-1]
     diagnostics["r_hat"] = float(worst["r_hat"])
     diagnostics["ess"] = float(table["ess_bulk"].min())
     if diagnostics["r_hat"] > R_HAT_LIMIT or diagnostics["ess"] < ESS_LIMIT:
