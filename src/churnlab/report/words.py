@@ -25,6 +25,11 @@ def heading(key: str, lang: str = "en") -> str:
     return f"## {_HEADINGS[key][LANGUAGES.index(lang)]}"
 
 
+def pick[T](lang: str, english: T, korean: T) -> T:
+    """Return the words of the language asked for."""
+    return (english, korean)[LANGUAGES.index(lang)]
+
+
 def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
     """Return a frame as a Markdown table.
 

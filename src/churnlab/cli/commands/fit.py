@@ -55,7 +55,7 @@ def fit_log(log: EventLog, settings: ModelSettings, console: Console) -> Fitted:
             progress=console.progress,
         )
     with console.stage(f"choosing the threshold ({settings.rule.name})"):
-        threshold = choose_threshold(log, settings, console)
+        threshold = choose_threshold(log, settings)
     with console.stage("risk and dates of every customer"):
         customers = fit.customers(
             risk=settings.risk,
@@ -66,15 +66,15 @@ def fit_log(log: EventLog, settings: ModelSettings, console: Console) -> Fitted:
     return Fitted(log, fit, threshold, customers)
 
 
-def choose_threshold(log: EventLog, settings: ModelSettings, console: Console) -> Threshold:
+def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:
     """Choose the threshold by the rule, on earlier origins of the same log where it learns."""
     return calibrate_threshold(
         log,
-        model=settings.model.name,
         rule=settings.rule,
         risk=settings.risk,
+        model=settings.model.name,
+        k=settings.model.k,
         seed=settings.seed,
-        progress=console.progress,
     )
 
 
@@ -95,7 +95,7 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "method": population.method,
         "reason": population.reason,
         "as_of": summary.as_of,
-        "parameters": population.table.to_dict("records"),
+        "parameters": population.table.reset_index().to_dict("records"),
         "n_customers": summary.cells.n_customers,
         "n_cells": len(summary.cells.x),
         "max_log_likelihood": best.value,

@@ -1,0 +1,84 @@
+"""`churnlab backtest`: rolling origins x candidates x rules on held-out periods."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from churnlab.backtest import BacktestResult, run_backtest
+from churnlab.cli.console import Console
+from churnlab.cli.opening import open_data
+from churnlab.config.schema import BacktestSettings, PipelineSettings
+from churnlab.events import EventLog
+from churnlab.runs import RunFolder
+
+#: Columns of the table on the terminal: metric and how it is written.
+SHOWN = {
+    "brier": ".4f",
+    "log_score": ".4f",
+    "auc": ".3f",
+    "bias": "+.1%",
+    "mae": ".3f",
+    "count_bias": "+.1%",
+}
+
+
+def run(settings: BacktestSettings, folder: RunFolder, console: Console) -> BacktestResult:
+    """Open the data, backtest, write the tables and `backtest.json`."""
+    log = open_data(settings, folder, console)
+    return backtest_log(log, settings, folder, console)
+
+
+def backtest_log(
+    log: EventLog,
+    settings: BacktestSettings | PipelineSettings,
+    folder: RunFolder,
+    console: Console,
+) -> BacktestResult:
+    """Backtest a log that is open already."""
+    with console.stage("backtest"):
+        result = run_backtest(
+            log,
+            candidates=settings.candidates,
+            split=settings.split,
+            rules=settings.rules or {settings.rule.name: settings.rule},
+            seed=settings.seed,
+            k=settings.model.k,
+            method=settings.inference.method,
+            draws=settings.inference.draws,
+            chains=settings.inference.chains,
+            priors=settings.model.priors,
+            cache_dir=settings.cache_dir,
+            progress=console.progress,
+        )
+    with console.stage("writing the backtest's tables"):
+        for name, table in result.tables().items():
+            folder.write_parquet(f"{name}.parquet", table)
+        folder.write_json("backtest.json", result.summary)
+    console.warn([str(d["reason"]) for d in result.summary["degradations"]])
+    console.say(*lines(result))
+    console.say(f"files: {folder.path}/scores.parquet, rules.parquet, backtest.json, ...")
+    return result
+
+
+def lines(result: BacktestResult) -> list[str]:
+    """Return the table of candidates and the answers in words."""
+    return [*table_lines(result.headline()), *result.answers]
+
+
+def table_lines(headline: pd.DataFrame) -> list[str]:
+    """Return the candidates' scores as aligned text, one block per target, best Brier first."""
+    found: list[str] = []
+    metrics = [m for m in SHOWN if m in headline]
+    for target, block in headline.groupby("target", sort=False):
+        block = block.sort_values("brier", na_position="last")
+        found.append(f"no purchase in {target} (means over origins; lower Brier is better)")
+        found.append(f"  {'candidate':<34}" + "".join(f"{m:>12}" for m in metrics))
+        for row in block.itertuples():
+            name = row.candidate + ("" if row.variant == "plain" else f" ({row.variant})")
+            values = (getattr(row, m) for m in metrics)
+            cells = (
+                f"{format(v, SHOWN[m]) if pd.notna(v) else '–':>12}"
+                for m, v in zip(metrics, values, strict=True)
+            )
+            found.append(f"  {name:<34}" + "".join(cells))
+    return found

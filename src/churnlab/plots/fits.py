@@ -1,0 +1,92 @@
+"""Figures of a fit: three customers' silence, and shrinkage of the purchase cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from churnlab.draws import PopulationDraws
+from churnlab.plotdata import fits as data
+from churnlab.plots.forecasts import risk_over_silence
+from churnlab.plots.labels import label
+
+_COLOURS = ("#0072B2", "#009E73", "#D55E00")
+
+
+def silence(
+    axes: Sequence[Axes],
+    draws: PopulationDraws,
+    people: pd.DataFrame,
+    *,
+    horizon_days: float,
+    threshold: float | None = None,
+    lang: str = "en",
+) -> None:
+    """Draw P(alive) and the risk of no purchase against silence, one line per customer.
+
+    Parameters
+    ----------
+    axes : two Axes
+        Left P(alive), right P(no purchase in `horizon_days`).
+    people : DataFrame
+        Rows of the customers table; the dots mark where they stand.
+    threshold : float, optional
+        On 1 - P(alive): drawn in the left panel.
+    """
+    left, right = axes
+    reach = max(1.3 * float(people["days_since_last"].max()), 3.0 * float(people["rhythm_days"].max()))
+    days = np.linspace(0.0, reach, 121)
+    for person, colour in zip(people.itertuples(), _COLOURS, strict=False):
+        name = f"{person.customer_id} ({person.rhythm_days:.0f} d)"
+        today = float(person.days_since_last)
+        alive = data.p_alive_curve(draws, person.x, person.t_x, days)
+        risk = data.risk_curve(draws, person.x, person.t_x, days, horizon_days)
+        for ax, curve in ((left, alive), (right, risk)):
+            risk_over_silence(ax, *curve, name=name, colour=colour, today=today, lang=lang)
+    if threshold is not None:
+        left.axhline(1 - threshold, color="#555555", lw=1, ls=":")
+        left.annotate(
+            label("threshold", lang),
+            (reach, 1 - threshold),
+            ha="right",
+            va="bottom",
+            fontsize=8,
+            color="#555555",
+        )
+    left.set_ylabel(label("p_alive", lang))
+    right.set_ylabel(label("no_purchase_in", lang).format(days=f"{horizon_days:.0f}"))
+    left.legend(title=label("rhythm", lang), loc="upper right")
+
+
+def shrinkage(ax: Axes, pairs: pd.DataFrame, *, lang: str = "en") -> Axes:
+    """Draw each repeat customer's mean gap against the posterior cycle; the more gaps, the darker.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        `x`, `mean_gap_days`, `cycle_days` (see `plotdata.fits.shrinkage`).
+    """
+    shown = pairs[pairs["mean_gap_days"] > 0].sort_values("x")
+    points = ax.scatter(
+        shown["mean_gap_days"],
+        shown["cycle_days"],
+        c=np.log2(shown["x"]),
+        s=10,
+        cmap="viridis_r",
+        alpha=0.7,
+        linewidths=0,
+    )
+    both = pd.concat([shown["mean_gap_days"], shown["cycle_days"]])
+    ends = [float(both.min()), float(both.max())]
+    ax.plot(ends, ends, color="#999999", lw=1, ls="--")
+    ax.set(xscale="log", yscale="log")
+    ax.set_xlabel(label("raw_gap", lang))
+    ax.set_ylabel(label("posterior_cycle", lang))
+    bar = ax.figure.colorbar(points, ax=ax, pad=0.02)
+    ticks = [t for t in range(8) if t <= np.log2(max(int(shown["x"].max()), 1))]
+    bar.set_ticks(ticks, labels=[str(2**t) for t in ticks])
+    bar.set_label(label("gaps_observed", lang))
+    return ax

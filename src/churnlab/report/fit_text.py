@@ -1,0 +1,182 @@
+"""What the report of a fit says, in English and Korean, with numbers from the run folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from churnlab.report.words import bullets, heading, pick, table
+
+
+def question(fit: dict[str, Any], lang: str) -> str:
+    """Return the question that a fit answers."""
+    text = pick(
+        lang,
+        "Which customers have fallen silent for longer than their own rhythm allows, since which "
+        "date, and how sure is that on {as_of}?",
+        "{as_of} 현재, 자신의 구매 주기에 비해 너무 오래 조용한 고객은 누구이고, 언제부터이며, 얼마나 확실한가?",
+    )
+    return heading("question", lang) + "\n\n" + text.format(as_of=fit["as_of"])
+
+
+def answer(fit: dict[str, Any], customers: pd.DataFrame, lang: str) -> str:
+    """Return the answer: one sentence with numbers, one table by number of purchases."""
+    as_of = pd.Timestamp(fit["as_of"])
+    flagged = customers["at_risk_date"] <= as_of
+    cut = fit["threshold"]
+    text = pick(
+        lang,
+        "**{flagged:,} of {n:,} customers ({share:.1%}) are at risk**: their risk ({basis}) has "
+        "reached {value:.3f}{interval}. {model} expects {expected:,.0f} purchases within the "
+        "horizon.",
+        "**고객 {n:,}명 중 {flagged:,}명({share:.1%})이 위험 상태**입니다. 위험도({basis})가 "
+        "{value:.3f}{interval} 이상입니다. {model} 모형은 기간 내 {expected:,.0f}건의 구매를 예상합니다.",
+    ).format(
+        flagged=int(flagged.sum()),
+        n=len(customers),
+        share=flagged.mean(),
+        basis=cut["basis"],
+        value=cut["value"],
+        interval=_interval(cut, lang),
+        model=fit["model"],
+        expected=customers["expected_purchases"].sum(),
+    )
+    return "\n\n".join((heading("answer", lang), text, table(by_purchases(customers, as_of))))
+
+
+def _interval(cut: dict[str, Any], lang: str) -> str:
+    if cut.get("low") is None:
+        return ""
+    text = pick(lang, " (90% interval {low:.3f} to {high:.3f})", "(90% 구간 {low:.3f}–{high:.3f})")
+    return text.format(low=cut["low"], high=cut["high"])
+
+
+def by_purchases(customers: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return customers, shares at risk and median cycles by number of repeat purchases."""
+    classes = pd.cut(
+        customers["x"], [-1, 0, 1, 3, 7, float("inf")], labels=["0", "1", "2-3", "4-7", "8+"]
+    )
+    groups = customers.assign(at_risk=customers["at_risk_date"] <= as_of).groupby(
+        classes, observed=True
+    )
+    found = groups.agg(
+        customers=("x", "size"),
+        at_risk=("at_risk", "mean"),
+        p_alive=("p_alive", "mean"),
+        cycle=("cycle_days", "median"),
+    ).reset_index(names="repeat purchases")
+    return pd.DataFrame(
+        {
+            "repeat purchases": found["repeat purchases"].astype(str),
+            "customers": found["customers"].map("{:,}".format),
+            "at risk": found["at_risk"].map("{:.1%}".format),
+            "mean P(alive)": found["p_alive"].map("{:.3f}".format),
+            "median cycle (days)": found["cycle"].map("{:.0f}".format),
+        }
+    )
+
+
+def silence_claim(people: pd.DataFrame, lang: str) -> str:
+    """Return the claim of the silence figure."""
+    fast, slow = people.iloc[0], people.iloc[-1]
+    text = pick(
+        lang,
+        "The same silence means more for who buys every {fast:.0f} days than every {slow:.0f}",
+        "같은 침묵도 {fast:.0f}일 주기 고객에게는 {slow:.0f}일 주기 고객보다 더 위험하다",
+    )
+    return text.format(fast=fast["rhythm_days"], slow=slow["rhythm_days"])
+
+
+def shrinkage_claim(pairs: pd.DataFrame, lang: str) -> str:
+    """Return the claim of the shrinkage figure: how far one gap is pulled, and many."""
+    shift = (pairs["cycle_days"] / pairs["mean_gap_days"].clip(lower=1.0)).map(
+        lambda ratio: max(ratio, 1 / ratio)
+    )
+    few, many = shift[pairs["x"] == 1].median(), shift[pairs["x"] >= 8].median()
+    text = pick(
+        lang,
+        "One gap moves by a factor of {few:.1f} towards the population, eight or more by {many:.1f}",
+        "간격이 하나면 모집단 쪽으로 {few:.1f}배, 여덟 이상이면 {many:.1f}배 이동",
+    )
+    return text.format(few=few, many=many)
+
+
+def threshold_claim(cut: dict[str, Any], lang: str) -> str:
+    """Return the claim of the threshold figure: what ten points off would cost."""
+    if cut.get("extra_cost_lower") is None:
+        return pick(lang, "The threshold is stated, not learnt", "임계값은 학습이 아닌 지정값")
+    text = pick(
+        lang,
+        "Ten points off costs {lower:+.4f} (lower) or {higher:+.4f} (higher) per customer",
+        "임계값이 10%p 틀리면 고객당 비용 {lower:+.4f}(낮게) / {higher:+.4f}(높게)",
+    )
+    return text.format(lower=cut["extra_cost_lower"], higher=cut["extra_cost_higher"])
+
+
+def latest_at_risk(customers: pd.DataFrame, as_of: pd.Timestamp, n: int = 10) -> pd.DataFrame:
+    """Return the repeat customers who became at risk most recently, best buyers first."""
+    risky = customers[(customers["at_risk_date"] <= as_of) & (customers["x"] > 0)]
+    recent = risky.sort_values(["at_risk_date", "x"], ascending=False).head(n)
+    shown = recent[["customer_id", "x", "days_since_last", "rhythm_days", "p_alive"]].copy()
+    shown["p_alive"] = [
+        f"{r.p_alive:.2f} ({r.p_alive_q05:.2f}–{r.p_alive_q95:.2f})" for r in recent.itertuples()
+    ]
+    shown["rhythm_days"] = shown["rhythm_days"].map("{:.0f}".format)
+    shown["days_since_last"] = shown["days_since_last"].map("{:.0f}".format)
+    shown["at risk since"] = recent["at_risk_date"].astype(str).str[:10]
+    return shown
+
+
+def recent_risks(fit: dict[str, Any], customers: pd.DataFrame, lang: str) -> str:
+    """Return the table of those who became at risk last."""
+    title = pick(
+        lang, "**Who crossed the threshold most recently**", "**가장 최근에 위험 상태가 된 고객**"
+    )
+    return title + "\n\n" + table(latest_at_risk(customers, pd.Timestamp(fit["as_of"])))
+
+
+def checks(fit: dict[str, Any], lang: str) -> str:
+    """Return the parameter table with its diagnostics, and the warnings."""
+    parameters = pd.DataFrame(fit["parameters"])
+    formats = {c: ".4g" for c in parameters.columns if c != "parameter"}
+    facts = pick(
+        lang,
+        "Method: {method}{reason}. {cells:,} distinct cells of {n:,} customers. Log-likelihood at "
+        "its maximum {best:.2f} (time in days), at the posterior mode {mode:.2f}.",
+        "방법: {method}{reason}. 고객 {n:,}명의 서로 다른 셀 {cells:,}개. 최대 로그가능도 {best:.2f}"
+        "(시간 단위: 일), 사후 최빈점에서 {mode:.2f}.",
+    ).format(
+        method=fit["method"],
+        reason=f" ({fit['reason']})" if fit["reason"] else "",
+        cells=fit["n_cells"],
+        n=fit["n_customers"],
+        best=fit["max_log_likelihood"],
+        mode=fit["log_likelihood_at_mode"],
+    )
+    notes = [*fit["warnings"], *fit["threshold"]["notes"]]
+    none = pick(lang, "No warnings.", "경고 없음.")
+    return "\n\n".join(
+        (heading("checks", lang), facts, table(parameters, formats), bullets(notes, none=none))
+    )
+
+
+def change_our_mind(fit: dict[str, Any], lang: str) -> str:
+    """Return what would change the conclusion."""
+    items = pick(
+        lang,
+        [
+            "P(alive) is identified through the model's form only: \"will ever buy again\" is never "
+            "observed. Its interval is parameter uncertainty; it shrinks as customers are added.",
+            "Risk is not uplift: who is at risk is not who can be won back. A holdout would tell.",
+            "A backtest on held-out periods in which the simple rule does as well: run "
+            "`churnlab backtest` on the same data.",
+        ],
+        [
+            "P(alive)는 모형의 형태를 통해서만 식별됩니다. '다시는 사지 않는다'는 관측되지 않습니다. 구간은 모수의 "
+            "불확실성이며 고객이 늘수록 줄어듭니다.",
+            "위험은 향상 효과(uplift)가 아닙니다. 되찾을 수 있는 고객인지는 홀드아웃 실험이 답합니다.",
+            "보류 기간 백테스트에서 단순 규칙이 대등하다면 결론이 바뀝니다: `churnlab backtest`.",
+        ],
+    )
+    return heading("change_our_mind", lang) + "\n\n" + bullets(list(items), none="")
