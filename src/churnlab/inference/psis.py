@@ -40,7 +40,7 @@ def smooth(log_ratios: Array, tail: int | None = None) -> Smoothed:
     if not np.isfinite(ratios).any():
         return Smoothed(np.full(n, -np.log(n)), np.inf)
     shifted = ratios - ratios.max()
-    tail = tail or int(np.ceil(min(n / 5, 3 * np.sqrt(n))))
+    tail = tail or int(min(n / 5, 3 * np.sqrt(n)))
     order = np.argsort(shifted, kind="stable")
     in_tail = order[-tail:]
     cutoff = max(float(shifted[order[-tail - 1]]) if n > tail else -np.inf, -700.0)

@@ -125,13 +125,14 @@ class Target:
         """Log prior density of `u` (coordinate, ...), with the Jacobian, and its gradient."""
         if not self.with_prior:
             return np.zeros(u.shape[1:]), np.zeros_like(u)
-        natural = self.map.natural(u)
-        value, gradient = self.map.log_jacobian(u)
-        for i, (q, prior) in enumerate(zip(self.map.quantities, self.priors, strict=True)):
-            value = value + prior.logpdf(natural[i])
-            slope = natural[i] * (1 - natural[i]) if q.support == "unit" else natural[i]
-            gradient[i] += prior.dlogpdf(natural[i]) * slope
-        return value, gradient
+        with np.errstate(all="ignore"):
+            natural = self.map.natural(u)
+            value, gradient = self.map.log_jacobian(u)
+            for i, (q, prior) in enumerate(zip(self.map.quantities, self.priors, strict=True)):
+                value = value + prior.logpdf(natural[i])
+                slope = natural[i] * (1 - natural[i]) if q.support == "unit" else natural[i]
+                gradient[i] += prior.dlogpdf(natural[i]) * slope
+        return np.where(np.isnan(value), -np.inf, value), gradient
 
     def theta_days(self, u: Array) -> Array:
         """Model parameters with time in days: (draw, coordinate) -> (draw, group, parameter)."""

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from churnlab.inference.laplace import resample
+from churnlab.inference.psis import effective_sizes, smooth
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
+def test_equals_arviz(scale: float) -> None:
+    from arviz_stats.base import array_stats
+
+    ratios = np.random.default_rng(1).standard_t(4, 2000) * scale
+    expected, k_hat = array_stats.psislw(-ratios, r_eff=1.0)  # it takes log-likelihoods
+    found = smooth(ratios)
+    assert found.k_hat == pytest.approx(float(k_hat), abs=1e-6)
+    np.testing.assert_allclose(found.log_weights, expected, atol=1e-6)
+
+
+def test_k_hat_tells_good_proposals_from_bad() -> None:
+    rng = np.random.default_rng(2)
+    good = stats.t(8).rvs(4000, random_state=rng)
+    bad = rng.normal(0, 0.4, 4000)
+    k_good = smooth(stats.norm.logpdf(good) - stats.t(8).logpdf(good)).k_hat
+    k_bad = smooth(stats.norm.logpdf(bad) - stats.norm(0, 0.4).logpdf(bad)).k_hat
+    assert k_good < 0.3 < 0.7 < k_bad
+
+
+def test_degenerate_ratios() -> None:
+    assert smooth(np.full(100, -np.inf)).k_hat == np.inf
+    flat = smooth(np.zeros(100))
+    np.testing.assert_allclose(np.exp(flat.log_weights), 0.01)
+    one = np.full(1000, -np.inf)
+    one[3] = 0.0
+    assert smooth(one).k_hat > 0.7
+
+
+def test_effective_size_predicts_the_error_of_the_mean() -> None:
+    """Variance of weighted means over repetitions against the plain variance / size."""
+    rng = np.random.default_rng(5)
+    means, sizes = [], []
+    for _ in range(400):
+        draws = rng.standard_t(5, 500) * 1.3
+        ratio = stats.norm.logpdf(draws) - stats.t(5, scale=1.3).logpdf(draws)
+        weights = np.exp(ratio) / np.exp(ratio).sum()
+        means.append(weights @ draws)
+        sizes.append(effective_sizes(draws[:, None], weights)[0][0])
+    assert np.mean(sizes) == pytest.approx(1 / np.var(means), rel=0.25)
+    assert np.mean(sizes) < 500
+
+
+def test_effective_size_of_resampled_draws_is_conservative() -> None:
+    """Counting duplicates at full cost never promises more than repetitions deliver."""
+    rng = np.random.default_rng(6)
+    means, sizes = [], []
+    for _ in range(400):
+        draws = rng.standard_t(5, 500) * 1.5
+        ratio = stats.norm.logpdf(draws) - stats.t(5, scale=1.5).logpdf(draws)
+        counts = resample(np.exp(ratio) / np.exp(ratio).sum(), draws, 400, rng)
+        means.append(counts @ draws / 400)
+        sizes.append(effective_sizes(draws[:, None], counts / 400)[0][0])
+    assert np.mean(sizes) <= 1.15 / np.var(means)
+    assert np.mean(sizes) > 0.5 / np.var(means)
+
+
+def test_resampling_keeps_counts_within_one() -> None:
+    rng = np.random.default_rng(7)
+    weights = rng.dirichlet(np.ones(50))
+    counts = resample(weights, rng.normal(size=50), 1000, rng)
+    assert counts.sum() == 1000
+    assert np.abs(counts - 1000 * weights).max() <= 1.0

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from churnlab.errors import UsageError
+from churnlab.priors import QUANTITIES, parametrisation
+
+U = np.array([[0.3, -0.7], [-0.5, 0.4], [-1.1, 0.6], [0.8, -0.2]])
+
+
+@pytest.mark.parametrize("model", QUANTITIES)
+@pytest.mark.parametrize("k", [1, 3])
+def test_round_trips(model: str, k: int) -> None:
+    mapping = parametrisation(model, k)
+    np.testing.assert_allclose(mapping.eta(mapping.natural(U)), U, rtol=1e-12)
+    np.testing.assert_allclose(mapping.from_theta(mapping.theta(U)), U, rtol=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_natural_quantities_mean_what_they_say(k: int) -> None:
+    mapping = parametrisation("bg_cnbd_k", k)
+    r, alpha, a, b = mapping.theta(U)
+    rate, shape, dropout, concentration = mapping.natural(U)
+    np.testing.assert_allclose([r / alpha / k, r, a / (a + b), a + b],
+                               [rate, shape, dropout, concentration])  # fmt: skip
+    r, alpha, s, beta = (mapping := parametrisation("pareto_nbd")).theta(U)
+    np.testing.assert_allclose([r / alpha, r, s / beta, s], mapping.natural(U))
+
+
+@pytest.mark.parametrize("model", ["mbg_nbd", "pareto_nbd"])
+def test_pull_back_is_the_chain_rule(model: str) -> None:
+    mapping = parametrisation(model, 1)
+    weights = np.array([0.7, -1.3, 2.1, 0.4])
+    u = U[:, 0]
+
+    def value(v: np.ndarray) -> float:
+        return float(weights @ np.sin(mapping.theta(v)))
+
+    theta = mapping.theta(u)
+    found = mapping.pull_back(u, theta, weights * np.cos(theta))
+    h = 1e-6
+    for i in range(4):
+        shift = h * np.eye(4)[i]
+        slope = (value(u + shift) - value(u - shift)) / (2 * h)
+        assert found[i] == pytest.approx(slope, rel=1e-7)
+
+
+@pytest.mark.parametrize("model", ["mbg_nbd", "pareto_nbd"])
+def test_jacobian(model: str) -> None:
+    mapping = parametrisation(model)
+    value, gradient = mapping.log_jacobian(U)
+    h = 1e-6
+    slopes = (mapping.natural(U + h) - mapping.natural(U - h)) / (2 * h)
+    np.testing.assert_allclose(value, np.log(slopes).sum(axis=0), rtol=1e-6)
+    high, low = mapping.log_jacobian(U + h)[0], mapping.log_jacobian(U - h)[0]
+    np.testing.assert_allclose(gradient.sum(axis=0), (high - low) / (2 * h), rtol=1e-5)
+
+
+def test_unknown_model_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'bg_nbd'"):
+        parametrisation("bg_nbdd")
