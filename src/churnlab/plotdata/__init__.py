@@ -1,0 +1,1 @@
+"""The numbers behind figures: frames in, arrays ready to draw out."""

@@ -1,0 +1,1 @@
+"""Figures: numbers that were computed elsewhere, drawn on an `Axes`."""

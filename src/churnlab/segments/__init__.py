@@ -1,0 +1,65 @@
+"""The visit x purchase grid: who stands where, since when, what changed, and what to do about it.
+
+No fitting here: posterior draws and summaries come in. See docs/segments.md.
+"""
+
+from churnlab.segments.audiences import (
+    Audience,
+    AudienceConfig,
+    AudienceData,
+    all_audiences,
+    audience,
+    audience_frame,
+)
+from churnlab.segments.axes import Axis
+from churnlab.segments.bands import band_calibration, churn_bands
+from churnlab.segments.build import take_snapshot
+from churnlab.segments.change import change_table, reestimation_table, segment_share_frame
+from churnlab.segments.config import SegmentsConfig, VisitsConfig, check_dates
+from churnlab.segments.leaks import LeakAlert, leak_alert, leak_history, leak_table
+from churnlab.segments.playbook import Action, Playbook, default_playbook, load_playbook
+from churnlab.segments.polarity import check_polarity, polarity_of, segment_name
+from churnlab.segments.repeat import repeat_rates, repeat_table
+from churnlab.segments.shares import breakdown_table, shares_table
+from churnlab.segments.snapshot import Snapshot
+from churnlab.segments.transitions import transition_table
+from churnlab.segments.winback import WinbackConfig, break_even_table, message_value
+
+__all__ = [
+    "Action",
+    "Audience",
+    "AudienceConfig",
+    "AudienceData",
+    "Axis",
+    "LeakAlert",
+    "Playbook",
+    "SegmentsConfig",
+    "Snapshot",
+    "VisitsConfig",
+    "WinbackConfig",
+    "all_audiences",
+    "audience",
+    "audience_frame",
+    "band_calibration",
+    "break_even_table",
+    "breakdown_table",
+    "change_table",
+    "check_dates",
+    "check_polarity",
+    "churn_bands",
+    "default_playbook",
+    "leak_alert",
+    "leak_history",
+    "leak_table",
+    "load_playbook",
+    "message_value",
+    "polarity_of",
+    "reestimation_table",
+    "repeat_rates",
+    "repeat_table",
+    "segment_name",
+    "segment_share_frame",
+    "shares_table",
+    "take_snapshot",
+    "transition_table",
+]

@@ -1,0 +1,116 @@
+"""The churn rate on the purchase cycle (구매주기 이탈률, P12): bands, and their calibration."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.stats import beta as beta_distribution
+
+from churnlab.errors import UsageError
+
+EDGES = (0.25, 0.5, 0.75)
+#: Risk of not buying within a window can be checked; 1 - P(alive) cannot.
+_WINDOWED = ("personal_cycles", "fixed_days")
+
+
+def churn_bands(
+    customers: pd.DataFrame,
+    *,
+    basis: str = "personal_cycles",
+    edges: Sequence[float] = EDGES,
+) -> pd.DataFrame:
+    """Put repeat customers (two purchases or more) into bands of churn rate.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        The per-customer table: ``customer_id, x`` and ``risk_<basis>``.
+    basis : str
+        ``personal_cycles`` (no purchase within c own rhythms) or ``fixed_days``.
+    edges : sequence of float
+        Inner edges of the bands, increasing, in (0, 1).
+
+    Returns
+    -------
+    DataFrame
+        ``customer_id, churn_rate, churn_band``, sorted by customer.
+    """
+    _check_edges(edges)
+    if basis not in _WINDOWED:
+        raise UsageError(
+            f"Churn-rate bands need a windowed basis, one of {', '.join(_WINDOWED)}; got "
+            f"{basis!r}. P(alive) is never observed, so its bands cannot be checked."
+        )
+    repeat = customers.loc[customers["x"] >= 1, ["customer_id", f"risk_{basis}"]]
+    rate = repeat[f"risk_{basis}"].to_numpy(dtype=float)
+    frame = pd.DataFrame(
+        {
+            "customer_id": repeat["customer_id"].to_numpy(),
+            "churn_rate": rate,
+            "churn_band": np.array(band_labels(edges), dtype=object)[_band(rate, edges)],
+        }
+    )
+    return frame.sort_values("customer_id", ignore_index=True)
+
+
+def band_calibration(
+    churn_rate: ArrayLike, returned: ArrayLike, *, edges: Sequence[float] = EDGES
+) -> pd.DataFrame:
+    """Compare forecast and observed churn per band, on an origin whose windows are over.
+
+    Parameters
+    ----------
+    churn_rate : array of float, shape (customer,)
+        Forecast at the earlier origin.
+    returned : array of bool, shape (customer,)
+        Whether the customer bought within the own window after the origin.
+
+    Returns
+    -------
+    DataFrame
+        ``churn_band, n, forecast, observed, observed_q05, observed_q95`` (Jeffreys intervals; a
+        band nobody is in has nan).
+    """
+    _check_edges(edges)
+    rate = np.asarray(churn_rate, dtype=float)
+    churned = ~np.asarray(returned, dtype=bool)
+    band = _band(rate, edges)
+    n = np.bincount(band, minlength=len(edges) + 1)
+    k = np.bincount(band, weights=churned, minlength=len(edges) + 1)
+    with np.errstate(invalid="ignore"):
+        forecast = np.bincount(band, weights=rate, minlength=len(edges) + 1) / n
+        observed = k / n
+    low, high = (
+        np.where(n > 0, beta_distribution.ppf(q, k + 0.5, n - k + 0.5), np.nan)
+        for q in (0.05, 0.95)
+    )
+    return pd.DataFrame(
+        {
+            "churn_band": band_labels(edges),
+            "n": n,
+            "forecast": forecast,
+            "observed": observed,
+            "observed_q05": low,
+            "observed_q95": high,
+        }
+    )
+
+
+def band_labels(edges: Sequence[float]) -> list[str]:
+    """Return labels such as ``0-25%``; an edge belongs to the band above it."""
+    ends = [0.0, *edges, 1.0]
+    return [f"{100 * a:g}-{100 * b:g}%" for a, b in itertools.pairwise(ends)]
+
+
+def _band(rate: np.ndarray, edges: Sequence[float]) -> np.ndarray:
+    return np.searchsorted(np.asarray(edges), rate, side="right")
+
+
+def _check_edges(edges: Sequence[float]) -> None:
+    inner = list(edges)
+    if not inner or any(a >= b for a, b in zip([0.0, *inner], [*inner, 1.0], strict=True)):
+        raise UsageError(f"Band edges must increase inside (0, 1); got {inner}.")

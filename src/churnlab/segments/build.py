@@ -1,0 +1,299 @@
+"""Take a snapshot: members, two summaries and two fits in; everybody's cell out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.errors import UsageError
+from churnlab.posterior.stream import Rows
+from churnlab.segments.axes import Axis, HasCells, cut_days, drawn_levels, group_codes, rows_for
+from churnlab.segments.config import SegmentsConfig
+from churnlab.segments.polarity import polarity_of
+from churnlab.segments.snapshot import DrawnStates, Snapshot, state_columns
+from churnlab.segments.states import (
+    N_PURCHASE_STATES,
+    Codes,
+    Days,
+    after_days,
+    cell_names,
+    cells,
+    purchase_codes,
+    reached,
+    visit_codes,
+)
+
+Ints = NDArray[np.int64]
+#: Positions of the two at-risk states.
+_RISK_STATES = [2, 3]
+_NAT = np.datetime64("NaT", "D")
+
+
+class HasSummary(Protocol):
+    """What is needed of `churnlab.summary.Summary`."""
+
+    @property
+    def customers(self) -> pd.DataFrame:
+        """One row per customer with at least one event."""
+
+    @property
+    def cells(self) -> HasCells:
+        """Distinct rows."""
+
+    @property
+    def as_of(self) -> dt.date:
+        """The last day counted."""
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One axis for everybody: rows of data, whose row is whose, and dates per member."""
+
+    rows: Rows
+    row: Ints
+    """(member,) position in `rows`, -1 for none."""
+    last: Days
+    """(member,) day of the last event; NaT for none."""
+    dates: list[Days]
+    """Per cut point, (member,); NaT for none."""
+
+
+def take_snapshot(
+    members: pd.DataFrame,
+    purchases: HasSummary,
+    purchase_axis: Axis,
+    visits: HasSummary | None = None,
+    visit_axis: Axis | None = None,
+    *,
+    as_of: dt.date | None = None,
+    config: SegmentsConfig | None = None,
+) -> Snapshot:
+    """Place every member in the grid on one day.
+
+    Parameters
+    ----------
+    members : DataFrame
+        ``customer_id, signed_up_at`` (and, with a grouped visit fit, its group column). Those who
+        signed up later are left out; purchasers and visitors who are missing are added, counted
+        and said so in `Snapshot.notes`.
+    purchases, visits : Summary
+        Purchase-days and visit-days up to the same day; no `visits` means ``visit_unknown``.
+    purchase_axis, visit_axis : Axis
+        Fits and cut points; one cut for purchases, two for visits.
+    as_of : date, optional
+        Must equal the summaries' day.
+
+    Raises
+    ------
+    UsageError
+        When days or cut points do not fit together.
+    """
+    config = config or SegmentsConfig()
+    day = np.datetime64(_check(purchases, purchase_axis, visits, visit_axis, as_of), "D")
+    ids, signup, notes = _everybody(members, purchases, visits, day)
+    bought = _side(ids, purchases, purchase_axis, day)
+    x = np.full(len(ids), np.nan)
+    has = bought.row >= 0
+    x[has] = bought.rows.x[bought.row[has]]
+    purchase = purchase_codes(x, reached(day, bought.dates[0]))
+    seen = _visit_side(ids, signup, members, visits, visit_axis, has, day)
+    thin, gone = (reached(day, date) for date in seen.dates)
+    visit = visit_codes(thin, gone, seen.row < 0)
+    code = cells(purchase, visit)
+    drawn = DrawnStates(
+        _drawn_purchases(purchase_axis, bought.rows, config.draws),
+        bought.row,
+        np.zeros((1, 0), np.int8)
+        if visit_axis is None
+        else drawn_levels(visit_axis, seen.rows, config.draws),
+        seen.row,
+    )
+    frame = _membership(ids, signup, (code, drawn), (bought, seen), day, config)
+    return Snapshot(pd.Timestamp(day).date(), frame, code, drawn, notes)
+
+
+def _check(
+    purchases: HasSummary,
+    purchase_axis: Axis,
+    visits: HasSummary | None,
+    visit_axis: Axis | None,
+    as_of: dt.date | None,
+) -> dt.date:
+    days = {purchases.as_of} | ({visits.as_of} if visits is not None else set())
+    days |= {as_of} if as_of is not None else set()
+    if len(days) > 1:
+        raise UsageError(
+            f"A snapshot needs one day; got {', '.join(map(str, sorted(days)))}. "
+            "Summarise purchases and visits up to the same as_of."
+        )
+    if len(purchase_axis.cuts) != 1 or (visit_axis is not None and len(visit_axis.cuts) != 2):
+        raise UsageError("Purchases need one cut point and visits two.")
+    if (visits is None) != (visit_axis is None):
+        raise UsageError("Give both a visit summary and a visit axis, or neither.")
+    return days.pop()
+
+
+def _everybody(
+    members: pd.DataFrame, purchases: HasSummary, visits: HasSummary | None, day: np.datetime64
+) -> tuple[NDArray[np.object_], Days, tuple[str, ...]]:
+    """Return ids (sorted), signup days and notes of all who are members on the day."""
+    known = members.drop_duplicates("customer_id").set_index("customer_id")["signed_up_at"]
+    signup = pd.to_datetime(known).dt.normalize()
+    notes = []
+    for name, summary in (("purchasers", purchases), ("visitors", visits)):
+        if summary is None:
+            continue
+        first = summary.customers.set_index("customer_id")["first_purchase_at"]
+        missing = first[~first.index.isin(signup.index)]
+        if len(missing):
+            notes.append(
+                f"{len(missing)} {name} are missing from the members table; they were added with "
+                "their first event as the signup."
+            )
+            signup = pd.concat([signup, missing])
+        # whoever has an event on the day is a member, whatever the signup says
+        both = first.reindex(signup.index)
+        signup = signup.where(both.isna() | (signup <= both), both)
+    signup = signup[signup.to_numpy().astype("datetime64[D]") <= day].sort_index()
+    ids = signup.index.to_numpy(dtype=object)
+    return ids, signup.to_numpy().astype("datetime64[D]"), tuple(notes)
+
+
+def _side(ids: NDArray[np.object_], summary: HasSummary, axis: Axis, day: np.datetime64) -> _Side:
+    customers = summary.customers
+    rows = rows_for(summary.cells, axis.draws)
+    at = pd.Index(customers["customer_id"]).get_indexer(pd.Index(ids))
+    row = np.where(at >= 0, customers["cell"].to_numpy(dtype=np.int64)[at], -1)
+    last = np.where(
+        at >= 0, customers["last_purchase_at"].to_numpy().astype("datetime64[D]")[at], _NAT
+    )
+    return _Side(rows, row, last, _dates(axis, rows, row, last))
+
+
+def _dates(axis: Axis, rows: Rows, row: Ints, start: Days) -> list[Days]:
+    """Return the dates of the cut points per member, counted from the start of the silence."""
+    return [
+        np.where(row >= 0, after_days(start, days[row]), _NAT)
+        if days.size
+        else np.full(len(row), _NAT)
+        for days in cut_days(axis, rows)
+    ]
+
+
+def _visit_side(
+    ids: NDArray[np.object_],
+    signup: Days,
+    members: pd.DataFrame,
+    visits: HasSummary | None,
+    axis: Axis | None,
+    purchased: NDArray[np.bool_],
+    day: np.datetime64,
+) -> _Side:
+    """Visit clocks: the last visit; for members without a purchase or a visit, the signup."""
+    nobody = np.full(len(ids), _NAT)
+    if visits is None or axis is None:
+        empty = Rows(np.zeros(0, np.int64), *(np.zeros(0) for _ in range(3)))
+        return _Side(empty, np.full(len(ids), -1), nobody, [nobody, nobody])
+    side = _side(ids, visits, axis, day)
+    new = np.flatnonzero((side.row < 0) & ~purchased)
+    if not len(new):
+        return side
+    group = _member_groups(ids[new], members, visits, axis)
+    idle = (day - signup[new]).astype(float)
+    key, of = np.unique(np.stack([group.astype(float), idle]), axis=1, return_inverse=True)
+    zero = np.zeros(key.shape[1])
+    clock = (key[0].astype(np.int64), zero, zero, key[1])
+    rows = Rows(*(np.concatenate(pair) for pair in zip(side.rows, clock, strict=True)))
+    row, start = side.row.copy(), side.last.copy()
+    row[new] = len(side.rows.x) + of.ravel()
+    start[new] = signup[new]
+    return _Side(rows, row, side.last, _dates(axis, rows, row, start))
+
+
+def _member_groups(
+    ids: NDArray[np.object_], members: pd.DataFrame, visits: HasSummary, axis: Axis
+) -> Ints:
+    """Group codes of members who have no visit rows."""
+    if len(axis.draws.groups) == 1:
+        return np.zeros(len(ids), dtype=np.int64)
+    columns = list(getattr(visits, "group_columns", ()))
+    absent = [c for c in columns if c not in members.columns]
+    if absent or not columns:
+        raise UsageError(
+            "The visit fit is grouped, and some members have no visits: the members table needs "
+            f"the group column(s) {', '.join(absent or ['?'])}."
+        )
+    table = members.drop_duplicates("customer_id").set_index("customer_id").reindex(ids)
+    names = table[columns].astype(str).agg("|".join, axis=1)
+    distinct, inverse = np.unique(names.to_numpy(dtype=object), return_inverse=True)
+    return group_codes(tuple(distinct), axis.draws)[inverse]
+
+
+def _drawn_purchases(axis: Axis, rows: Rows, n_draws: int) -> Codes:
+    return purchase_codes(rows.x, drawn_levels(axis, rows, n_draws) > 0)
+
+
+def _membership(
+    ids: NDArray[np.object_],
+    signup: Days,
+    states: tuple[Codes, DrawnStates],
+    sides: tuple[_Side, _Side],
+    day: np.datetime64,
+    config: SegmentsConfig,
+) -> pd.DataFrame:
+    code, drawn = states
+    bought, seen = sides
+    purchase_state, visit_state = state_columns(code)
+    names, polarity = cell_names(code), polarity_of(config.polarity)
+    return pd.DataFrame(
+        {
+            "customer_id": ids,
+            "as_of": pd.Timestamp(day),
+            "segment_code": names,
+            "purchase_state": purchase_state,
+            "visit_state": visit_state,
+            "polarity": np.array([polarity[c] for c in names], dtype=object),
+            **_probabilities(code, drawn),
+            "signed_up_at": _stamps(signup),
+            "last_purchase_at": _stamps(bought.last),
+            "at_risk_date": _stamps(bought.dates[0]),
+            "last_visit_at": _stamps(seen.last),
+            "visit_risk_date": _stamps(seen.dates[0]),
+            "visit_inactive_date": _stamps(seen.dates[1]),
+            "state_since": _stamps(_since(signup, bought, seen, day)),
+        }
+    )
+
+
+def _probabilities(code: Codes, drawn: DrawnStates) -> dict[str, NDArray[np.float64]]:
+    """Posterior probability of the cell stated, and of the states of each axis."""
+    cell = drawn.probabilities()
+    by_axis = cell.reshape(len(code), -1, N_PURCHASE_STATES)
+    risk = by_axis.sum(axis=1)[:, _RISK_STATES].sum(axis=1)
+    visit = np.where((drawn.visit_row >= 0)[:, None], by_axis.sum(axis=2), np.nan)
+    return {
+        "probability": cell[np.arange(len(code)), code],
+        "p_purchase_risk": np.where(drawn.purchase_row >= 0, risk, np.nan),
+        "p_visit_active": visit[:, 0],
+        "p_visit_risk": visit[:, 1],
+        "p_visit_inactive": visit[:, 2],
+    }
+
+
+def _since(signup: Days, bought: _Side, seen: _Side, day: np.datetime64) -> Days:
+    """Last day on which one of the clocks was reset or ran out."""
+    since = signup.copy()
+    for date in (bought.last, seen.last, *bought.dates, *seen.dates):
+        passed = ~np.isnat(date) & (date <= day)
+        since = np.where(passed, np.maximum(since, np.where(passed, date, since)), since)
+    return since
+
+
+def _stamps(days: Days) -> NDArray[np.datetime64]:
+    """Dates to the second: nanoseconds cannot hold the far date."""
+    return days.astype("datetime64[s]")

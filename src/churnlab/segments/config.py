@@ -1,0 +1,119 @@
+"""What a user may choose about visits and segments."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from churnlab.errors import UsageError, nearest
+from churnlab.segments.polarity import check_polarity
+from churnlab.vocabulary import MODELS, RISK_BASES
+
+
+@dataclass(kw_only=True)
+class VisitsConfig:
+    """The visit axis: a model of visit-days and two cut points on its risk.
+
+    A member is visit-active while the risk lies below `risk_value`, at risk from there on, and
+    inactive from `inactive_value` on.
+    """
+
+    model: str = "mbg_nbd"
+    k: int | None = None
+    """Erlang shape of the ``*_cnbd_k`` models; None lets the fit choose."""
+    basis: str = "p_alive"
+    """Definition of visit risk: ``p_alive``, ``personal_cycles`` or ``fixed_days``."""
+    horizon_days: int = 30
+    cycles: float = 2.0
+    risk_value: float = 0.5
+    inactive_value: float = 0.9
+    count_purchases: bool = False
+    """Whether a purchase-day counts as a visit-day."""
+    calibration_days: list[int] = field(default_factory=lambda: [1, 3, 7])
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.model not in MODELS:
+            raise UsageError(
+                f"visits.model {self.model!r} is not known; expected one of {', '.join(MODELS)}."
+                + nearest(self.model, MODELS)
+            )
+        if self.basis not in RISK_BASES:
+            raise UsageError(
+                f"visits.basis {self.basis!r} is not known; expected one of "
+                f"{', '.join(RISK_BASES)}." + nearest(self.basis, RISK_BASES)
+            )
+        if not 0 < self.risk_value < self.inactive_value < 1:
+            raise UsageError(
+                "The visit cut points must increase, 0 < visits.risk_value < "
+                f"visits.inactive_value < 1; got {self.risk_value} and {self.inactive_value}."
+            )
+        if self.horizon_days < 1 or self.cycles <= 0:
+            raise UsageError(
+                "visits.horizon_days must be at least 1 and visits.cycles positive; got "
+                f"{self.horizon_days} and {self.cycles}."
+            )
+        if any(days < 1 for days in self.calibration_days):
+            raise UsageError(
+                f"visits.calibration_days must be at least 1; got {self.calibration_days}."
+            )
+
+
+@dataclass(kw_only=True)
+class SegmentsConfig:
+    """How the grid is compared, grouped, shrunk and shown."""
+
+    polarity: dict[str, str] = field(default_factory=dict)
+    """Cell -> positive, negative or neutral; empty for the default. All 15 cells or none."""
+    breakdown: list[str] = field(default_factory=list)
+    """Member attributes by which shares are also given."""
+    draws: int = 200
+    """Posterior draws behind the intervals."""
+    replicates: int = 1000
+    """Bootstrap replicates of the customers behind the intervals."""
+    dwell_bands: list[int] = field(default_factory=lambda: [7, 30, 90])
+    """Upper edges (days, inclusive) of the dwell bands of the transition table."""
+    prior_strength: float = 20.0
+    """Customers that the pooled row weighs in each shrunk row."""
+    alert_level: float = 0.05
+    """Nominal false-alarm rate of the core-leak alert."""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.polarity:
+            check_polarity(self.polarity)
+        if self.draws < 2 or self.replicates < 20:
+            raise UsageError(
+                "segments.draws must be at least 2 and segments.replicates at least 20; got "
+                f"{self.draws} and {self.replicates}."
+            )
+        edges = self.dwell_bands
+        if any(a >= b for a, b in zip([0, *edges], edges, strict=False)):
+            raise UsageError(f"segments.dwell_bands must be positive and increase; got {edges}.")
+        if self.prior_strength <= 0:
+            raise UsageError(
+                f"segments.prior_strength must be positive; got {self.prior_strength}."
+            )
+        if not 0 < self.alert_level < 0.5:
+            raise UsageError(
+                f"segments.alert_level must lie between 0 and .5; got {self.alert_level}."
+            )
+
+
+def check_dates(as_of: dt.date, compare_to: dt.date, first_event: dt.date) -> None:
+    """Refuse a comparison date that is not before `as_of` or lies before the first event.
+
+    Raises
+    ------
+    UsageError
+        With the three dates.
+    """
+    if compare_to >= as_of:
+        raise UsageError(
+            f"compare_to ({compare_to}) must lie before as_of ({as_of}); give an earlier date."
+        )
+    if compare_to < first_event:
+        raise UsageError(
+            f"compare_to ({compare_to}) lies before the first event ({first_event}); there is "
+            "nobody to compare with. Give a later date."
+        )
