@@ -1,0 +1,27 @@
+"""Event logs: the data contract, its sources, and the checked log inside an embedded engine."""
+
+from churnlab.events.config import (
+    DataConfig,
+    MembersTable,
+    PurchasesTable,
+    TreatmentsTable,
+    VisitsTable,
+)
+from churnlab.events.log import EventLog
+from churnlab.events.reading import log_from_frames, open_log, read_events
+from churnlab.events.report import DataReport, MembersReport, TableReport
+
+__all__ = [
+    "DataConfig",
+    "DataReport",
+    "EventLog",
+    "MembersReport",
+    "MembersTable",
+    "PurchasesTable",
+    "TableReport",
+    "TreatmentsTable",
+    "VisitsTable",
+    "log_from_frames",
+    "open_log",
+    "read_events",
+]

@@ -1,0 +1,194 @@
+"""Drop what the contract drops, count it by reason, and refuse what it does not allow."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import ibis
+from ibis.backends.duckdb import Backend
+
+from churnlab.errors import DataError
+from churnlab.events.config import DataConfig
+from churnlab.events.report import TableReport
+from churnlab.events.schema import BAD_REASONS, COLUMNS, REASONS, time_column
+from churnlab.events.staging import (
+    DATE,
+    HASH,
+    TIME_TEXT,
+    Staged,
+    describe_bad,
+    format_hint,
+    literal_date,
+)
+
+_REASON = "_reason"
+_RANK = "_rank"
+
+
+def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) -> TableReport:
+    """Write the clean table into the engine and return its account.
+
+    A row is dropped for the first of `schema.REASONS` that fits.
+
+    Raises
+    ------
+    DataError
+        More bad rows than allowed; returned or duplicate rows where they are an error; nothing
+        left of the purchases.
+    """
+    table = _judged(backend, staged, config, as_of)
+    backend.create_table(f"judged_{staged.table}", table)
+    judged = backend.table(f"judged_{staged.table}")
+    dropped = _counts(judged)
+    _enforce(backend, staged, config, dropped, as_of)
+    kept = judged.filter(judged[_REASON].isnull()).drop(_REASON)
+    backend.create_table(staged.table, kept)
+    backend.drop_table(f"judged_{staged.table}")
+    backend.drop_table(staged.name)
+    report = _account(backend, staged, dropped)
+    if not report.kept and staged.table in ("purchases", "visits"):
+        raise _nothing_left(staged, dropped, as_of)
+    return report
+
+
+def _judged(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) -> Any:
+    table = backend.table(staged.name)
+    at = time_column(staged.table)
+    table = table.mutate(**{_RANK: _rank(staged, at)})
+    tests = {
+        "after_as_of": table[DATE] > literal_date(as_of),
+        "missing_id": table.customer_id.isnull(),
+        "missing_time": table[TIME_TEXT].isnull(),
+        "unreadable_time": table[at].isnull(),
+    }
+    if staged.table == "purchases" and config.returns != "keep":
+        tests["returned"] = _returned(table)
+    if config.duplicates != "keep" or staged.table == "members":
+        tests["duplicate"] = table[_RANK] > 0
+    reason = ibis.cases(*((tests[r].fill_null(False), r) for r in REASONS if r in tests))
+    own = [c for c in table.columns if not c.startswith("_")]
+    return table.select(*own, **{_REASON: reason})
+
+
+def _rank(staged: Staged, at: str) -> Any:
+    """Number equal rows from 0; of a member's rows, which must be one, the earliest signup is 0.
+
+    Id and time are in the key beside the 64-bit hash, so that a collision cannot drop a row.
+    """
+    if staged.table == "members":
+        window = ibis.window(
+            group_by="customer_id", order_by=[ibis.asc(at, nulls_first=False), HASH]
+        )
+    else:
+        window = ibis.window(group_by=["customer_id", at, HASH], order_by=HASH)
+    return ibis.row_number().over(window)
+
+
+def _returned(table: Any) -> Any:
+    tests = [ibis.literal(False)]
+    if "amount" in table.columns:
+        tests.append((table.amount < 0).fill_null(False))
+    if "cancelled" in table.columns:
+        tests.append(table.cancelled)
+    return ibis.or_(*tests)
+
+
+def _counts(judged: Any) -> dict[str, int]:
+    counted = judged.group_by(_REASON).aggregate(n=judged.count()).to_pyarrow().to_pydict()
+    found = dict(zip(counted[_REASON], counted["n"], strict=True))
+    return {r: int(found.get(r, 0)) for r in REASONS}
+
+
+def _enforce(
+    backend: Backend, staged: Staged, config: DataConfig, dropped: dict[str, int], as_of: dt.date
+) -> None:
+    seen = staged.rows - dropped["after_as_of"]
+    bad = sum(dropped[r] for r in BAD_REASONS)
+    unread = max(staged.unreadable.values(), default=0)
+    limit = {"drop": 1.0, "error": 0.0, None: config.max_bad_share}[config.on_bad_rows]
+    if bad and bad > limit * seen:
+        raise _too_bad(backend, staged, config, dropped, seen)
+    if unread > limit * staged.rows:
+        raise _unreadable_values(backend, staged, config)
+    for reason, policy in (("returned", config.returns), ("duplicate", config.duplicates)):
+        if policy == "error" and dropped[reason]:
+            raise _forbidden(staged, reason, dropped[reason])
+
+
+def _too_bad(
+    backend: Backend, staged: Staged, config: DataConfig, dropped: dict[str, int], seen: int
+) -> DataError:
+    counts = {r: dropped[r] for r in BAD_REASONS if dropped[r]}
+    said = ", ".join(f"{n:,} {r.replace('_', ' ')}" for r, n in counts.items())
+    bad, at = sum(counts.values()), time_column(staged.table)
+    hints = [f"{staged.table}: {bad:,} of {seen:,} rows ({bad / seen:.1%}) are bad: {said}."]
+    if "unreadable_time" in counts:
+        hints.append(f"Times not readable: {describe_bad(backend, staged, at)}.")
+        hints.append(format_hint(backend, staged))
+    if "missing_id" in counts:
+        hints.append(f"The ids stand in {staged.columns['customer_id']!r}.")
+    allowed = "none" if config.on_bad_rows == "error" else f"at most {config.max_bad_share:.1%}"
+    hints.append(
+        f"Allowed: {allowed}. Mend the source, or drop such rows with data.on_bad_rows=drop."
+    )
+    return DataError(" ".join(hints))
+
+
+def _unreadable_values(backend: Backend, staged: Staged, config: DataConfig) -> DataError:
+    column = max(staged.unreadable, key=lambda c: staged.unreadable[c])
+    kind = next(c.kind for c in COLUMNS[staged.table] if c.name == column)
+    wanted = "plain numbers (12000.50)" if kind == "number" else "true/false, yes/no or 1/0"
+    return DataError(
+        f"{staged.table}: {staged.unreadable[column]:,} of {staged.rows:,} values of {column} are "
+        f"not readable: {describe_bad(backend, staged, column)}. Expected {wanted}. Mend the "
+        "source, or take them as missing with data.on_bad_rows=drop."
+    )
+
+
+def _forbidden(staged: Staged, reason: str, count: int) -> DataError:
+    if reason == "returned":
+        return DataError(
+            f"purchases: {count:,} rows are returns (amount < 0 or cancelled) and "
+            "data.returns=error; drop them with data.returns=drop or count them with keep."
+        )
+    return DataError(
+        f"{staged.table}: {count:,} rows repeat an earlier row in every column and "
+        "data.duplicates=error; drop them with data.duplicates=drop or count them with keep."
+    )
+
+
+def _nothing_left(staged: Staged, dropped: dict[str, int], as_of: dt.date) -> DataError:
+    if dropped["after_as_of"] == staged.rows:
+        return DataError(
+            f"{staged.table}: all {staged.rows:,} rows lie after as_of {as_of}; "
+            "give a later as_of, or data that reach back further."
+        )
+    said = ", ".join(f"{n:,} {r.replace('_', ' ')}" for r, n in dropped.items() if n)
+    return DataError(
+        f"{staged.table}: none of {staged.rows:,} rows can be used up to {as_of} ({said})."
+    )
+
+
+def _account(backend: Backend, staged: Staged, dropped: dict[str, int]) -> TableReport:
+    table = backend.table(staged.table)
+    found = table.aggregate(
+        kept=table.count(),
+        customers=table.customer_id.nunique(),
+        first=table[DATE].min(),
+        last=table[DATE].max(),
+    )
+    values = {k: v[0] for k, v in found.to_pyarrow().to_pydict().items()}
+    return TableReport(
+        source=staged.source.label,
+        rows=staged.rows,
+        kept=int(values["kept"]),
+        dropped=dropped,
+        customers=int(values["customers"]),
+        first_day=values["first"],
+        last_day=values["last"],
+        times=staged.time_kind,
+        columns=staged.columns,
+        unreadable=staged.unreadable,
+        notes=staged.notes,
+    )

@@ -1,0 +1,180 @@
+"""Settings of the data: which tables, where they lie, how their columns are called."""
+
+from __future__ import annotations
+
+import zoneinfo
+from dataclasses import dataclass, field
+
+from churnlab.errors import UsageError, nearest
+
+RETURNS = ("drop", "keep", "error")
+BAD_ROWS = ("drop", "error")
+DUPLICATES = ("drop", "keep", "error")
+PURCHASE_UNITS = ("customer_day", "order")
+#: Data that come with packages; `syn_shop` is simulated by the commands, `files` are the user's.
+EMBEDDED = ("cdnow", "cdnow_full", "complete_journey")
+DATA_NAMES = ("files", *EMBEDDED, "syn_shop")
+
+
+@dataclass(kw_only=True)
+class SourceTable:
+    """Where one table lies and which of its rows count.
+
+    Parameters
+    ----------
+    path : str, optional
+        CSV or Parquet file, or a glob of such files.
+    table : str, optional
+        Name of a table behind `data.connection`, instead of a path.
+    where : str, optional
+        SQL condition on the source's own columns; rows for which it does not hold are left out
+        before anything is counted.
+    time_format : str, optional
+        strptime format of the times, or `epoch_s`, `epoch_ms`, `epoch_us`.
+    customer_id : str
+        The source's column with the customer's id.
+    """
+
+    path: str | None = None
+    table: str | None = None
+    where: str | None = None
+    time_format: str | None = None
+    customer_id: str = "customer_id"
+
+    def __post_init__(self) -> None:
+        """Refuse a table with two sources."""
+        if self.path is not None and self.table is not None:
+            raise UsageError(
+                f"a table has either a path or a table name; got path={self.path!r} and "
+                f"table={self.table!r}. Remove one."
+            )
+
+    @property
+    def given(self) -> bool:
+        """Whether the table has a source at all."""
+        return self.path is not None or self.table is not None
+
+
+@dataclass(kw_only=True)
+class PurchasesTable(SourceTable):
+    """Purchases; an optional column left at null is taken where the source has one of that name."""
+
+    event_at: str = "event_at"
+    amount: str | None = None
+    order_id: str | None = None
+    item: str | None = None
+    category: str | None = None
+    cancelled: str | None = None
+
+
+@dataclass(kw_only=True)
+class VisitsTable(SourceTable):
+    """Visits or other signs of attention."""
+
+    event_at: str = "event_at"
+    source: str | None = None
+    event: str | None = None
+    item: str | None = None
+
+
+@dataclass(kw_only=True)
+class MembersTable(SourceTable):
+    """Members; with no `attributes` named, every other column is one under its own name."""
+
+    signed_up_at: str = "signed_up_at"
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class TreatmentsTable(SourceTable):
+    """Messages sent or withheld."""
+
+    event_at: str = "event_at"
+    arm: str = "arm"
+    rule_id: str | None = None
+    cost: str | None = None
+
+
+@dataclass(kw_only=True)
+class DataConfig:
+    """The data of a run.
+
+    Parameters
+    ----------
+    name : str
+        `files` (the tables below) or embedded data: `cdnow`, `cdnow_full`, `complete_journey`.
+    connection : str, optional
+        An Ibis URL (`duckdb://…`, `postgres://…`); tables are then named by `table`.
+    time_zone : str
+        IANA name; sets the day boundary. Naive times are local to it, offsets are converted.
+    returns : str
+        What becomes of purchases with amount < 0 or `cancelled` true: `drop`, `keep`, `error`.
+    on_bad_rows : str, optional
+        Rows without id or readable time: `drop`, `error`; default: drop up to `max_bad_share`.
+    max_bad_share : float
+        Largest share of bad rows that is dropped without asking.
+    duplicates : str
+        Rows equal to an earlier one in every column of the source: `drop`, `keep`, `error`.
+    purchase_unit : str
+        `customer_day` (several purchases on a day are one) or `order`.
+    """
+
+    name: str = "files"
+    connection: str | None = None
+    time_zone: str = "UTC"
+    returns: str = "drop"
+    on_bad_rows: str | None = None
+    max_bad_share: float = 0.01
+    duplicates: str = "drop"
+    purchase_unit: str = "customer_day"
+    purchases: PurchasesTable = field(default_factory=PurchasesTable)
+    visits: VisitsTable = field(default_factory=VisitsTable)
+    members: MembersTable = field(default_factory=MembersTable)
+    treatments: TreatmentsTable = field(default_factory=TreatmentsTable)
+
+    def __post_init__(self) -> None:
+        """Refuse unknown words, shares outside 0..1, zones that do not exist."""
+        _one_of("data", self.name, DATA_NAMES)
+        _one_of("data.returns", self.returns, RETURNS)
+        _one_of("data.duplicates", self.duplicates, DUPLICATES)
+        _one_of("data.purchase_unit", self.purchase_unit, PURCHASE_UNITS)
+        if self.on_bad_rows is not None:
+            _one_of("data.on_bad_rows", self.on_bad_rows, BAD_ROWS)
+        if not 0 <= self.max_bad_share <= 1:
+            raise UsageError(
+                f"data.max_bad_share must lie between 0 and 1; got {self.max_bad_share}."
+            )
+        check_time_zone(self.time_zone)
+        for name, table in self.tables.items():
+            if table.table is not None and self.connection is None:
+                raise UsageError(
+                    f"data.{name}.table={table.table} needs data.connection, an Ibis URL such as "
+                    f"postgres://user@host/database; for a file use data.{name}.path."
+                )
+
+    @property
+    def tables(self) -> dict[str, SourceTable]:
+        """The four tables by name, given or not."""
+        return {
+            "purchases": self.purchases,
+            "visits": self.visits,
+            "members": self.members,
+            "treatments": self.treatments,
+        }
+
+
+def check_time_zone(name: str) -> None:
+    """Refuse a time zone that the IANA database does not hold."""
+    known = zoneinfo.available_timezones() | {"UTC"}
+    if name not in known:
+        raise UsageError(
+            f"unknown time zone {name!r}.{nearest(name, known)} "
+            "Expected an IANA name such as UTC, Asia/Seoul or America/New_York."
+        )
+
+
+def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UsageError(
+            f"{key} must be one of {', '.join(known)}; got {value!r}.{nearest(value, known)}"
+        )

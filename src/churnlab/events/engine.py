@@ -1,0 +1,76 @@
+"""The embedded engine: one private in-memory DuckDB behind Ibis, per event log."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+import duckdb
+import ibis
+import pandas as pd
+import pyarrow as pa
+from ibis.backends.duckdb import Backend
+
+from churnlab.errors import DataError
+
+
+def connect() -> Backend:
+    """Open an empty in-memory database whose session zone is UTC.
+
+    DuckDB spills into the working directory by default; a temporary folder is used instead.
+    """
+    backend = ibis.duckdb.connect()
+    backend.raw_sql("SET TimeZone = 'UTC'")
+    backend.raw_sql(f"SET temp_directory = {literal(tempfile.gettempdir() + '/churnlab-duckdb')}")
+    return backend
+
+
+def literal(text: str) -> str:
+    """Quote text as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Quote a name as an SQL identifier: any character is safe inside."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def rows(backend: Backend, sql: str) -> list[tuple[Any, ...]]:
+    """Run SQL and return its rows."""
+    return list(backend.raw_sql(sql).fetchall())
+
+
+def frame(expression: Any) -> pd.DataFrame:
+    """Run an Ibis expression and return a pandas frame; text stays text, integers stay integers."""
+    table = expression.to_pyarrow()
+    result: pd.DataFrame = table.to_pandas()
+    return result
+
+
+def to_arrow(table: str, data: pd.DataFrame) -> pa.Table:
+    """Turn a user's frame into Arrow without guessing; columns of mixed kinds become text."""
+    data = data.reset_index(drop=True)
+    data.columns = pd.Index([str(c) for c in data.columns])
+    if not data.columns.is_unique:
+        twice = sorted(set(data.columns[data.columns.duplicated()]))
+        raise DataError(f"{table}: the frame has columns of the same name: {', '.join(twice)}.")
+    return pa.table({c: _arrow_column(data[c]) for c in data.columns})
+
+
+def _arrow_column(values: pd.Series) -> pa.Array:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        text = [None if pd.isna(v) else str(v) for v in values.tolist()]
+        return pa.array(text, type=pa.string())
+
+
+def plain_message(error: Exception) -> str:
+    """Return the first line of a DuckDB error without its class prefix."""
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return text.split("Error: ", 1)[-1]
+
+
+DuckDBError = duckdb.Error

@@ -1,0 +1,153 @@
+"""The event log: clean tables inside the engine, cut off at a day."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import ibis
+import pandas as pd
+from ibis.backends.duckdb import Backend
+
+from churnlab.errors import DataError, UsageError, nearest
+from churnlab.events import engine
+from churnlab.events.members import members_expression
+from churnlab.events.report import DataReport
+from churnlab.events.schema import COLUMNS, time_column
+from churnlab.events.staging import DATE, literal_date
+from churnlab.events.times import parse_day
+
+EVENTS = ("purchases", "visits")
+
+
+@dataclass(frozen=True)
+class EventLog:
+    """Checked events up to and including `as_of`.
+
+    Attributes
+    ----------
+    as_of : date
+        Last known day, inclusive and complete. Nothing later can be got out of the log.
+    time_zone : str
+        IANA zone that the times are local to.
+    report : DataReport
+        The account of the reading, as of the day it was read for (views share it).
+    hashes : dict
+        SHA-256 of each input, by table.
+    purchase_unit : str
+        `customer_day` or `order`.
+    """
+
+    as_of: dt.date
+    time_zone: str
+    report: DataReport
+    hashes: dict[str, str]
+    purchase_unit: str = "customer_day"
+    _backend: Backend = field(repr=False, kw_only=True)
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """Names of the tables there are."""
+        return frozenset(self.report.tables)
+
+    @property
+    def members_derived(self) -> bool:
+        """True when members are derived from events, for want of a members table."""
+        return "members" not in self.tables
+
+    def table(self, name: str) -> Any:
+        """Return a table as an Ibis expression: canonical columns, nothing after `as_of`.
+
+        Parameters
+        ----------
+        name : str
+            `purchases`, `visits`, `treatments` (customer_id: text, event_at: local timestamp,
+            event_date: date, and the optional columns there are) or `members`.
+
+        Raises
+        ------
+        DataError
+            The log has no such table.
+        """
+        if name == "members":
+            return members_expression(self._events(), self._raw("members"))
+        if name not in self.tables:
+            raise DataError(
+                f"the log has no table {name!r}; it has {', '.join(sorted(self.tables))}."
+                + nearest(name, COLUMNS)
+            )
+        return self._raw(name)
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """Return a table as a pandas frame, sorted by customer, time and the other columns."""
+        table = self.table(name)
+        first = ["customer_id", time_column(name)]
+        rest = [c for c in table.columns if c not in first]
+        return engine.frame(table.order_by([*first, *rest]))
+
+    def days(self, events: str = "purchases") -> pd.DataFrame:
+        """Return distinct `customer_id`, `day` (midnight), sorted.
+
+        Under `purchase_unit=order` purchases have one row per order instead: an order is one
+        order_id of a customer, on the day of its first row; rows without order_id are one each.
+        """
+        return engine.frame(
+            self.day_table(events)
+            .select("customer_id", day=lambda t: t.day.cast("timestamp"))
+            .order_by(["customer_id", "day"])
+        )
+
+    def day_table(self, events: str = "purchases") -> Any:
+        """Return the same as `days`, unsorted, as an Ibis expression with `day` a date."""
+        if events not in EVENTS:
+            raise UsageError(f"events must be one of {', '.join(EVENTS)}; got {events!r}.")
+        table = self.table(events)
+        if events == "purchases" and self.purchase_unit == "order":
+            return _orders(table)
+        return table.select("customer_id", day=table[DATE]).distinct()
+
+    def members(self) -> pd.DataFrame:
+        """Return customer_id, signed_up_at and the attributes, one row per member, sorted.
+
+        Everybody with a purchase or visit is a member: those the members table lacks are added
+        with their first event as signup and no attributes.
+        """
+        return engine.frame(self.table("members").order_by("customer_id"))
+
+    def until(self, as_of: dt.date | str) -> EventLog:
+        """Return a view of the log as it was known at the end of an earlier day.
+
+        Nothing is copied; each table is filtered inside the engine.
+
+        Raises
+        ------
+        UsageError
+            A day after this log's own `as_of`: not known.
+        """
+        day = parse_day(as_of)
+        if day is None or day > self.as_of:
+            raise UsageError(f"the log is known until {self.as_of}; {as_of} lies after it.")
+        return replace(self, as_of=day)
+
+    def _raw(self, name: str) -> Any:
+        if name not in self.tables:
+            return None
+        table = self._backend.table(name)
+        return table.filter(table[DATE] <= literal_date(self.as_of))
+
+    def _events(self) -> list[Any]:
+        return [self._raw(name) for name in EVENTS if name in self.tables]
+
+
+def _orders(table: Any) -> Any:
+    if "order_id" not in table.columns:
+        return table.select("customer_id", day=table[DATE])
+    known = table.filter(table.order_id.notnull())
+    orders = known.group_by(["customer_id", "order_id"]).aggregate(day=known[DATE].min())
+    single = table.filter(table.order_id.isnull())
+    return ibis.union(
+        orders.select("customer_id", "day"),
+        single.select("customer_id", day=single[DATE]),
+        distinct=False,
+    )

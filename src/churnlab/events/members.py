@@ -1,0 +1,104 @@
+"""Members: from their table, or derived from events; nobody with an event is left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+from ibis.backends.duckdb import Backend
+
+from churnlab.events.report import MembersReport
+from churnlab.events.staging import DATE
+from churnlab.events.times import read_time
+
+
+def members_expression(events: list[Any], members: Any | None) -> Any:
+    """Return one row per member: customer_id, signed_up_at, attributes.
+
+    Parameters
+    ----------
+    events : list of Ibis tables
+        Purchases and visits up to the day in question.
+    members : Ibis table, optional
+        Members who had signed up by then.
+    """
+    first = first_events(events)
+    if members is None:
+        return first
+    known = members.drop(DATE)
+    added = first.anti_join(known, "customer_id")
+    empty = {
+        c: ibis.null(known[c].type()).name(c)
+        for c in known.columns
+        if c not in ("customer_id", "signed_up_at")
+    }
+    added = added.mutate(**empty).select(*known.columns)
+    return ibis.union(known, added, distinct=False)
+
+
+def first_events(events: list[Any]) -> Any:
+    """Return everybody with an event and the time of the first, as `signed_up_at`."""
+    parts = [t.select("customer_id", "event_at") for t in events]
+    together = parts[0] if len(parts) == 1 else ibis.union(*parts, distinct=False)
+    return together.group_by("customer_id").aggregate(signed_up_at=together.event_at.min())
+
+
+def type_attributes(backend: Backend, zone: str) -> None:
+    """Turn text attributes of which every value is a date or time into local timestamps."""
+    table = backend.table("members")
+    text = [c for c, kind in table.schema().items() if kind.is_string() and c != "customer_id"]
+    if not text:
+        return
+    read = {c: read_time(table[c], zone, None, c) for c in text}
+    counts = table.aggregate(
+        **{f"n_{i}": table[c].count() for i, c in enumerate(text)},
+        **{f"t_{i}": read[c].local.count() for i, c in enumerate(text)},
+    )
+    found = {k: int(v[0] or 0) for k, v in counts.to_pyarrow().to_pydict().items()}
+    times = [
+        c for i, c in enumerate(text) if found[f"n_{i}"] and found[f"n_{i}"] == found[f"t_{i}"]
+    ]
+    if times:
+        changed = table.mutate(**{c: read[c].local for c in times})
+        backend.create_table("members", changed, overwrite=True)
+
+
+def members_report(events: dict[str, Any], members: Any | None) -> MembersReport:
+    """Count the members, those added, and purchases before signup."""
+    everybody = members_expression(list(events.values()), members)
+    count = int(everybody.count().to_pyarrow().as_py())
+    if members is None:
+        return MembersReport(derived=True, count=count)
+    purchases = events.get("purchases")
+    lacking = {k: _ids(t).anti_join(members, "customer_id") for k, t in events.items()}
+    buyers = lacking.get("purchases")
+    visitors = lacking.get("visits")
+    if visitors is not None and buyers is not None:
+        visitors = visitors.anti_join(buyers, "customer_id")
+    early, who = _early(purchases, members)
+    return MembersReport(
+        derived=False,
+        count=count,
+        added_purchasers=_size(buyers),
+        added_visitors=_size(visitors),
+        early_purchase_rows=early,
+        early_purchasers=who,
+    )
+
+
+def _ids(table: Any) -> Any:
+    return table.select("customer_id").distinct()
+
+
+def _size(table: Any | None) -> int:
+    return 0 if table is None else int(table.count().to_pyarrow().as_py())
+
+
+def _early(purchases: Any | None, members: Any) -> tuple[int, int]:
+    if purchases is None:
+        return 0, 0
+    signup = members.select("customer_id", signup_day=members[DATE])
+    joined = purchases.inner_join(signup, "customer_id")
+    early = joined.filter(joined[DATE] < joined.signup_day)
+    found = early.aggregate(rows=early.count(), who=early.customer_id.nunique()).to_pyarrow()
+    return int(found["rows"][0].as_py()), int(found["who"][0].as_py())
