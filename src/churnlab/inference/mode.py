@@ -119,7 +119,7 @@ def _polish(
     for _ in range(max_steps):
         if not np.isfinite(curvature).all():
             break
-        if _decrement(curvature, gradient) < 1e-8:
+        if _decrement(curvature, gradient) < 1e-14:  # 1e-7 posterior deviations from the mode
             break
         step = _newton_step(curvature, gradient)
         trial = np.clip(u + step, -BOUND, BOUND)

@@ -114,7 +114,9 @@ def from_mode(target: Target, mode: Mode) -> Proposal:
 def whitening_axes(hessian: Array) -> Array:
     """Columns: principal axes of the curvature, one standard deviation long, longest first."""
     roots, vectors = eigh(-hessian)
-    return vectors / np.sqrt(np.maximum(roots, 1e-6))
+    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0)
+    signs = np.sign(largest)  # an eigenvector's sign is arbitrary: fix it, or rounding picks one
+    return vectors * signs / np.sqrt(np.maximum(roots, 1e-6))
 
 
 def _probe(target: Target, mode: Mode, axes: Array, i: int) -> tuple[Array, Array]:

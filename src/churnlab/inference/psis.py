@@ -104,7 +104,8 @@ def effective_sizes(values: Array, weights: Array) -> tuple[Array, Array]:
     Notes
     -----
     The delta-method variance of a self-normalised estimate of f is ``sum w^2 (f - mean)^2``; the
-    size is the plain variance divided by it.
+    size is the plain variance divided by it, at most the number of draws (wide proposals can do
+    better for some means, but not for quantiles).
     """
     mean = weights @ values
     bulk = _size(values - mean, weights)
@@ -123,4 +124,4 @@ def _size(centred: Array, weights: Array) -> Array:
     squares = centred**2
     with np.errstate(invalid="ignore", divide="ignore"):
         size = (weights @ squares) / (weights**2 @ squares)
-    return np.where(np.isfinite(size), size, 0.0)
+    return np.minimum(np.where(np.isfinite(size), size, 0.0), float(np.sum(weights > 0)))

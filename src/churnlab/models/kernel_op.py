@@ -69,7 +69,7 @@ class WeightedLogLikelihood(Op):
         output_storage[0][0] = np.asarray(value, dtype=np.float64)
         output_storage[1][0] = np.asarray(gradient, dtype=np.float64)
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: Any) -> list[Any]:
+    def infer_shape(self, node: Apply, shapes: Any) -> list[Any]:
         """Shapes without evaluating."""
         return [(), shapes[0]]
 

@@ -223,7 +223,7 @@ def _table(names: tuple[str, ...], theta: Array, chains: Array | None) -> pd.Dat
         }
     )
     if chains is not None:
-        from arviz_stats.base.array_stats import array_stats
+        from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
         table["r_hat"] = array_stats.rhat(chains, chain_axis=0, draw_axis=1)
         table["ess_bulk"] = array_stats.ess(chains, chain_axis=0, draw_axis=1)
