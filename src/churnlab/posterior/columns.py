@@ -1,0 +1,180 @@
+"""The columns of the customers table, per cell: each block is computed only when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab.draws import PopulationDraws
+from churnlab.likelihoods import Array
+from churnlab.posterior.counts import expected_purchases
+from churnlab.posterior.cycles import rate_quantiles
+from churnlab.posterior.dates import at_risk_days, due_days
+from churnlab.posterior.process import Process
+from churnlab.posterior.risk import key_rhythm, personal_window, quantiles
+from churnlab.posterior.settings import RiskConfig
+from churnlab.posterior.stream import Ints, Keys, Rows, chunks, for_each_run, keys_of
+from churnlab.vocabulary import RISK_BASES
+
+Values = NDArray[np.float64] | NDArray[np.int64]
+Progress = Callable[[str, float], None]
+
+#: Columns that hold days after the last purchase here and dates in the table.
+DATES: Final = ("at_risk_date", "due_date", "due_q10", "due_q90")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compute, for which rows, under which draws."""
+
+    rows: Rows
+    draws: PopulationDraws
+    risk: RiskConfig
+    threshold: float | None
+    first_threshold: float | None
+    wanted: tuple[str, ...]
+    threads: int | None = None
+
+    @cached_property
+    def keys(self) -> Keys:
+        """Distinct (group, x, t_x)."""
+        return keys_of(self.rows)
+
+    @cached_property
+    def rhythm(self) -> Array:
+        """Rhythm per key, days."""
+        return key_rhythm(self.draws, self.keys, threads=self.threads)
+
+    @property
+    def window(self) -> Array:
+        """Personal window per row, days."""
+        return personal_window(self.rhythm, self.risk.cycles)[self.keys.of]
+
+    def only(self, at: Ints, draws: PopulationDraws) -> Request:
+        """Return the request for some rows under other draws: risk and its date only."""
+        group, x, t_x, T = self.rows
+        rows = Rows(group[at], x[at], t_x[at], T[at])
+        wanted = tuple(c for c in self.wanted if c in (*RISK_COLUMNS, "at_risk_date"))
+        return replace(self, rows=rows, draws=draws, wanted=wanted)
+
+
+def _risk_columns(request: Request) -> dict[str, Values]:
+    """P(alive), the three risks' means, and the interval of the chosen one."""
+    rows, basis = request.rows, request.risk.basis
+    n = len(rows.x)
+    fixed, personal = np.full(n, float(request.risk.horizon_days)), request.window
+    mean, bands = np.empty((3, n)), np.empty((4, n))
+
+    def work(process: Process, at: Ints) -> None:
+        for part in chunks(len(at), process.n_draws):
+            i = at[part]
+            alive, *quiet = process.states(rows.t_x[i], rows.T[i], personal[i], fixed[i])
+            risks = [1.0 - alive, *(1.0 - alive * (1.0 - q) for q in quiet)]
+            mean[:, i] = [r.mean(axis=1) for r in risks]
+            bands[:2, i] = quantiles(alive, (0.05, 0.95))
+            if basis != "p_alive":
+                bands[2:, i] = quantiles(risks[RISK_BASES.index(basis)], (0.05, 0.95))
+
+    top = float(rows.T.max(initial=0.0)) + max(fixed.max(initial=0.0), personal.max(initial=0.0))
+    for_each_run(request.draws, rows.group, rows.x, top + 1.0, work, threads=request.threads)
+    if basis == "p_alive":
+        bands[2:] = 1.0 - bands[1::-1]
+    columns = (1.0 - mean[0], *bands[:2], mean[RISK_BASES.index(basis)], *bands[2:], *mean)
+    return dict(zip(RISK_COLUMNS, columns, strict=True))
+
+
+def _horizon_column(request: Request) -> dict[str, Values]:
+    """The window of the chosen basis; absent under `p_alive`."""
+    if request.risk.basis == "personal_cycles":
+        return {"horizon_days": request.window.astype(np.int64)}
+    if request.risk.basis == "fixed_days":
+        return {"horizon_days": np.full(len(request.rows.x), request.risk.horizon_days)}
+    return {}
+
+
+def _rhythm_column(request: Request) -> dict[str, Values]:
+    return {"rhythm_days": request.rhythm[request.keys.of]}
+
+
+def _at_risk_column(request: Request) -> dict[str, Values]:
+    if request.threshold is None:
+        return {}
+    days = at_risk_days(
+        request.draws,
+        request.keys,
+        request.risk,
+        request.threshold,
+        request.first_threshold,
+        threads=request.threads,
+    )
+    return {"at_risk_date": days[request.keys.of]}
+
+
+def _due_columns(request: Request) -> dict[str, Values]:
+    days = due_days(
+        request.draws, request.keys, within=request.risk.due_window_days, threads=request.threads
+    )
+    return dict(zip(DATES[1:], days[:, request.keys.of], strict=True))
+
+
+def _cycle_columns(request: Request) -> dict[str, Values]:
+    rate = rate_quantiles(request.draws, request.rows, threads=request.threads)
+    cycles = (1.0 / rate.median, 1.0 / rate.q95, 1.0 / rate.q05)
+    columns = (*cycles, rate.mean, rate.q05, rate.q95)
+    return dict(zip(CYCLE_COLUMNS, columns, strict=True))
+
+
+def _count_columns(request: Request) -> dict[str, Values]:
+    coming = expected_purchases(
+        request.draws, request.rows, request.risk.horizon_days, threads=request.threads
+    )
+    whole = (coming.q05.astype(np.int64), coming.q95.astype(np.int64))
+    return dict(zip(COUNT_COLUMNS, (coming.mean, *whole), strict=True))
+
+
+RISK_COLUMNS: Final = (
+    "p_alive", "p_alive_q05", "p_alive_q95", "purchase_risk", "purchase_risk_q05",
+    "purchase_risk_q95", "risk_p_alive", "risk_personal_cycles", "risk_fixed_days",
+)  # fmt: skip
+CYCLE_COLUMNS: Final = (
+    "cycle_days", "cycle_q05", "cycle_q95", "rate_per_day", "rate_q05", "rate_q95",
+)  # fmt: skip
+COUNT_COLUMNS: Final = (
+    "expected_purchases", "expected_purchases_q05", "expected_purchases_q95",
+)  # fmt: skip
+
+_Block = Callable[[Request], dict[str, Values]]
+#: Stage shown as progress, its columns, and what computes them.
+_BLOCKS: Final[tuple[tuple[str, tuple[str, ...], _Block], ...]] = (
+    ("rhythm", ("rhythm_days",), _rhythm_column),
+    ("risk", RISK_COLUMNS, _risk_columns),
+    ("risk", ("horizon_days",), _horizon_column),
+    ("at-risk dates", ("at_risk_date",), _at_risk_column),
+    ("due dates", DATES[1:], _due_columns),
+    ("cycles", CYCLE_COLUMNS, _cycle_columns),
+    ("purchases to come", COUNT_COLUMNS, _count_columns),
+)
+
+
+def cell_columns(request: Request, progress: Progress | None = None) -> dict[str, Values]:
+    """Return the wanted columns per row (dates as days after the last purchase)."""
+    out: dict[str, Values] = {}
+    for done, (stage, names, block) in enumerate(_BLOCKS):
+        if progress is not None:
+            progress(stage, done / len(_BLOCKS))
+        if any(name in request.wanted for name in names):
+            out |= block(request)
+    if progress is not None:
+        progress("customers", 1.0)
+    return out
+
+
+def overrule(columns: dict[str, Values], by: dict[str, Values], at: Ints) -> None:
+    """Put the columns in `by` over those of the rows `at`, in place."""
+    for name, values in by.items():
+        columns[name][at] = values

@@ -1,0 +1,139 @@
+"""The per-customer table: what `customers.parquet` holds (docs/files.md, docs/risk.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from churnlab.draws import PopulationDraws
+from churnlab.errors import UsageError, nearest
+from churnlab.posterior.columns import DATES, Request, Values, cell_columns, overrule
+from churnlab.posterior.dates import to_dates
+from churnlab.posterior.settings import RiskConfig
+from churnlab.posterior.stream import rows_of
+
+if TYPE_CHECKING:
+    from churnlab.summary import Summary
+
+Progress = Callable[[str, float], None]
+
+COLUMNS: Final = (
+    "customer_id", "x", "t_x", "T", "first_purchase_at", "last_purchase_at", "days_since_last",
+    "p_alive", "p_alive_q05", "p_alive_q95", "cycle_days", "cycle_q05", "cycle_q95",
+    "rhythm_days", "rate_per_day", "rate_q05", "rate_q95", "expected_purchases",
+    "expected_purchases_q05", "expected_purchases_q95", "purchase_risk", "purchase_risk_q05",
+    "purchase_risk_q95", "horizon_days", "risk_p_alive", "risk_personal_cycles",
+    "risk_fixed_days", "at_risk_date", "due_date", "due_q10", "due_q90",
+)  # fmt: skip
+
+
+def first_purchase_warning(draws: PopulationDraws) -> str | None:
+    """Return what the caller must say when a BG model would decide first-purchase states."""
+    if getattr(draws.likelihood, "toss_at_first", True):
+        return None
+    return (
+        f"{draws.model} tosses dropout only after a repeat purchase: it sets P(alive) = 1 for "
+        "every customer with one purchase, however long ago. Their risk and at_risk_date say "
+        "nothing under this model; take mbg_nbd or pareto_nbd, or pass first_draws of one of them."
+    )
+
+
+def customers_table(
+    summary: Summary,
+    draws: PopulationDraws,
+    risk: RiskConfig | None = None,
+    *,
+    threshold: float | None = 0.5,
+    first_threshold: float | None = None,
+    first_draws: PopulationDraws | None = None,
+    columns: Sequence[str] | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return one row per customer, in the order of the summary (DOMAIN section 3).
+
+    Parameters
+    ----------
+    summary
+        x, t_x, T per customer and their distinct cells, days.
+    draws
+        Posterior draws of the population's parameters.
+    risk
+        Basis and windows.
+    threshold, first_threshold
+        Risk from which a repeat purchaser, or a first purchaser (default: the same), is at risk.
+        Without a threshold `at_risk_date` is left out.
+    first_draws
+        Draws of another model, on the same groups, that decide the risk and the date of customers
+        with one purchase; for BG models, which cannot. See `first_purchase_warning`.
+    columns
+        Only these columns are returned, and only what they need is computed; default: all.
+    seed
+        Unused: nothing here is random. Kept so that callers may pass the run's seed.
+    threads
+        Default: one per core.
+    progress
+        Told the stage and the share done.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`, then the group columns. Dates are datetime64[s]: the far date 9999-12-31 does
+        not fit nanoseconds. ``attrs["warnings"]`` holds `first_purchase_warning` when it applies.
+    """
+    risk = risk or RiskConfig()
+    wanted = _wanted(columns, threshold, tuple(summary.group_columns))
+    request = Request(
+        rows_of(summary.cells), draws, risk, threshold, first_threshold, tuple(wanted), threads
+    )
+    cells = cell_columns(request, progress)
+    first = np.flatnonzero(request.rows.x == 0)
+    warning = first_purchase_warning(draws)
+    if first_draws is not None and first.size:
+        overrule(cells, cell_columns(request.only(first, first_draws)), first)
+    table = _join(summary, cells, wanted)
+    if warning and first_draws is None and first.size:
+        table.attrs["warnings"] = [warning]
+    return table
+
+
+def _wanted(
+    columns: Sequence[str] | None, threshold: float | None, groups: tuple[str, ...]
+) -> list[str]:
+    known = [*COLUMNS, *groups]
+    if columns is None:
+        return [c for c in known if threshold is not None or c != "at_risk_date"]
+    for name in columns:
+        if name not in known:
+            raise UsageError(
+                f"Unknown column {name!r} of the customers table.{nearest(name, known)}"
+            )
+    if threshold is None and "at_risk_date" in columns:
+        raise UsageError("at_risk_date needs a threshold; pass one, such as threshold=0.5.")
+    return list(columns)
+
+
+def _join(summary: Summary, cells: dict[str, Values], wanted: list[str]) -> pd.DataFrame:
+    """Bring cell columns back to customers and turn days after the last purchase into dates."""
+    people = summary.customers
+    cell = people["cell"].to_numpy()
+    last = people["last_purchase_at"].to_numpy()
+    out: dict[str, object] = {}
+    for name in wanted:
+        if name == "days_since_last":
+            out[name] = people["T"].to_numpy() - people["t_x"].to_numpy()
+        elif name in ("first_purchase_at", "last_purchase_at"):
+            out[name] = people[name].to_numpy().astype("datetime64[s]")
+        elif name in DATES:
+            out[name] = to_dates(last, cells[name][cell])
+        elif name in cells:
+            out[name] = cells[name][cell]
+        elif name == "horizon_days":
+            out[name] = pd.array(np.full(len(cell), pd.NA, object), dtype="Int64")
+        else:
+            out[name] = people[name].to_numpy() if name != "customer_id" else people[name].array
+    return pd.DataFrame(out, copy=False)

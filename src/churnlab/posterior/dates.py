@@ -1,0 +1,247 @@
+"""Dates: from which day on a silent customer is at risk, and when the next purchase is due.
+
+Both depend on (group, x, t_x) alone, not on how long the silence has lasted: one search per key.
+Searches start on a few draws and end on all of them, so the answer is that of the whole posterior.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab.draws import PopulationDraws
+from churnlab.likelihoods import Array
+from churnlab.posterior.process import Process
+from churnlab.posterior.risk import risk_mean, windows
+from churnlab.posterior.roots import solve
+from churnlab.posterior.settings import LAST_DAY, NEVER, RiskConfig, check_threshold
+from churnlab.posterior.stream import Ints, Keys, chunks, for_each_run
+from churnlab.vocabulary import FAR_DATE
+
+#: Draws of the first, coarse search.
+COARSE_DRAWS = 32
+#: Days at which a risk that may fall first (Erlang gaps) is looked at.
+_GRID = np.unique(np.concatenate([np.arange(1, 31), np.geomspace(30, LAST_DAY, 80).round()]))
+
+#: Due dates are sought from here to the end of the window, days.
+_SHORTEST_DAYS = 1e-3
+#: (days after the last purchase, positions) -> mean risk
+_Risk = Callable[[Array, Ints], Array]
+
+
+def falls_first(k: int, risk: RiskConfig) -> bool:
+    """Whether risk may fall with silence before it rises: windowed bases with Erlang-k gaps."""
+    return k > 1 and risk.basis != "p_alive"
+
+
+def at_risk_days(
+    draws: PopulationDraws,
+    keys: Keys,
+    risk: RiskConfig,
+    threshold: float,
+    first_threshold: float | None = None,
+    *,
+    threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Ints:
+    """Return whole days after the last purchase from which the mean risk stays at the threshold.
+
+    Parameters
+    ----------
+    draws
+        Posterior draws of the population's parameters.
+    keys
+        Distinct (group, x, t_x), days.
+    risk
+        Basis and windows.
+    threshold, first_threshold
+        Cut for repeat purchasers and for first purchasers (default: the same).
+
+    Returns
+    -------
+    array of int (key,)
+        The first day d >= 1 with mean risk >= threshold on d and on every later day up to ten
+        years; `NEVER` (-1) if there is none.
+    """
+    cut = check_threshold(threshold)
+    first = cut if first_threshold is None else check_threshold(first_threshold, "first_threshold")
+    window = windows(draws, keys, risk, threads=threads)
+    out = np.empty(len(keys.x), np.int64)
+    oldest = float(keys.t_x.max(initial=0.0)) + LAST_DAY + 1.0
+    oldest += 0.0 if window is None else float(window.max(initial=0.0))
+    falling = falls_first(draws.k, risk)
+
+    def work(process: Process, at: Ints) -> None:
+        wide = None if window is None else window[at]
+        level = cut if process.x > 0 else first
+        out[at] = _last_crossing(process, keys.t_x[at], wide, level, falling)
+
+    for_each_run(draws, keys.group, keys.x, oldest, work, threads=threads, progress=progress)
+    return out
+
+
+def _last_crossing(
+    process: Process, t_x: Array, window: Array | None, level: float, falling: bool
+) -> Ints:
+    """Search the day for all keys of a run: coarse draws first, then all draws around it."""
+
+    def on(some: Process) -> _Risk:
+        def mean(days: Array, rows: Ints) -> Array:
+            wide = None if window is None else window[rows]
+            return risk_mean(some, t_x[rows], t_x[rows] + days, wide)
+
+        return mean
+
+    n = len(t_x)
+    coarse, full = on(process.thin(COARSE_DRAWS)), on(process)
+    floor = _lowest_day(coarse, n) if falling else np.ones(n, np.int64)
+    guess = _bisect(coarse, level, floor - 1, np.full(n, LAST_DAY, np.int64))
+    return _settle(full, level, floor, guess)
+
+
+def _lowest_day(risk: _Risk, n: int) -> Ints:
+    """Return the day of the lowest risk, of a risk that falls and then rises."""
+    everyone = np.arange(n)
+    values = np.stack([risk(np.full(n, day), everyone) for day in _GRID])
+    best = values.argmin(axis=0)
+    low = _GRID[np.maximum(best - 1, 0)].astype(np.int64)
+    high = _GRID[np.minimum(best + 1, len(_GRID) - 1)].astype(np.int64)
+    while np.any(high - low > 2):  # ternary search over whole days
+        left, right = low + (high - low) // 3, high - (high - low) // 3
+        rising = risk(left.astype(float), everyone) <= risk(right.astype(float), everyone)
+        high, low = np.where(rising, right, high), np.where(rising, low, left)
+    days = np.stack([low, np.minimum(low + 1, high), high])
+    values = np.stack([risk(day.astype(float), everyone) for day in days])
+    return np.asarray(days[values.argmin(axis=0), everyone])
+
+
+def _bisect(risk: _Risk, level: float, low: Ints, high: Ints) -> Ints:
+    """Return the first day in (low, high] at the level or above; `high` if none is."""
+    low, high = low.copy(), high.copy()
+    while True:
+        wide = np.flatnonzero(high - low > 1)
+        if not wide.size:
+            return high
+        middle = (low[wide] + high[wide]) // 2
+        hit = risk(middle.astype(float), wide) >= level
+        high[wide[hit]] = middle[hit]
+        low[wide[~hit]] = middle[~hit]
+
+
+def _settle(risk: _Risk, level: float, floor: Ints, guess: Ints) -> Ints:
+    """Return the exact day: gallop from a guess until the day is bracketed, then bisect.
+
+    `floor` is the day from which risk rises. A floor at the level or above means day 1: no day is
+    below. (`low` is a day known to be below, floor - 1 when nothing is known yet.)
+    """
+    n = len(guess)
+    low, high = floor - 1, np.full(n, LAST_DAY + 1, np.int64)
+    probe, step = np.maximum(guess, floor), np.ones(n, np.int64)
+    active = np.arange(n)
+    while active.size:
+        hit = risk(probe[active].astype(float), active) >= level
+        high[active[hit]] = probe[active[hit]]
+        low[active[~hit]] = probe[active[~hit]]
+        active = active[high[active] - low[active] > 1]
+        down = high[active] <= LAST_DAY
+        known = down & (low[active] >= floor[active])
+        target = np.where(down, high[active] - step[active], low[active] + step[active])
+        target = np.where(known, (low[active] + high[active]) // 2, target)
+        probe[active] = np.clip(target, low[active] + 1, np.minimum(high[active] - 1, LAST_DAY))
+        step[active] *= 4
+    return np.where(high > LAST_DAY, NEVER, np.where(high <= floor, 1, high))
+
+
+def due_days(
+    draws: PopulationDraws,
+    keys: Keys,
+    *,
+    within: int = 365,
+    levels: tuple[float, ...] = (0.5, 0.1, 0.9),
+    threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Array:
+    """Return days from the last purchase to the next, given that it comes within `within` days.
+
+    Parameters
+    ----------
+    draws
+        Posterior draws of the population's parameters.
+    keys
+        Distinct (group, x, t_x), days.
+    within
+        W, `risk.due_window_days`.
+    levels
+        Probabilities q with F(h) = q.
+
+    Returns
+    -------
+    array (level, key)
+        Days, to a hundredth.
+
+    Notes
+    -----
+    F(h) = mean[1 - L(t_x+h)/L(t_x)] / mean[1 - L(t_x+W)/L(t_x)], means over draws (DOMAIN 3).
+    """
+    out = np.empty((len(levels), len(keys.x)))
+
+    def work(process: Process, at: Ints) -> None:
+        t_x = keys.t_x[at]
+        guess = _due(process.thin(COARSE_DRAWS), t_x, float(within), levels)
+        out[:, at] = _due(process, t_x, float(within), levels, guess)
+
+    oldest = float(keys.t_x.max(initial=0.0)) + within + 1.0
+    for_each_run(draws, keys.group, keys.x, oldest, work, threads=threads, progress=progress)
+    return out
+
+
+def _due(
+    process: Process,
+    t_x: Array,
+    within: float,
+    levels: tuple[float, ...],
+    guess: Array | None = None,
+) -> Array:
+    """Solve F(h) = q for each level, in ln h."""
+    n = len(t_x)
+    whole = _returned(process, t_x, np.full(n, within))
+    low, high = np.full(n, np.log(_SHORTEST_DAYS)), np.full(n, np.log(within))
+    out = np.empty((len(levels), n))
+    for row, level in enumerate(levels):
+
+        def excess(y: Array, i: Ints, level: float = level) -> Array:
+            return _returned(process, t_x[i], np.exp(y)) / whole[i] - level
+
+        start = np.full(n, np.log(within * level / 4)) if guess is None else np.log(guess[row])
+        step = 0.5 if guess is None else 0.02
+        out[row] = np.exp(solve(excess, start, low, high, step=step, f_tolerance=1e-6))
+    return out
+
+
+def _returned(process: Process, t_x: Array, h: Array) -> Array:
+    """Return mean over draws of P(next purchase within h of the last), (row,)."""
+    out = np.empty(len(t_x))
+    for part in chunks(len(t_x), process.n_draws):
+        quiet = process.no_purchase(t_x[part], t_x[part], h[part])
+        out[part] = (1.0 - quiet).mean(axis=1)
+    return out
+
+
+def to_dates(
+    last: NDArray[np.datetime64], days: NDArray[np.int64] | Array
+) -> NDArray[np.datetime64]:
+    """Return last purchase + days as dates (seconds since 1970, so that year 9999 fits).
+
+    Parameters
+    ----------
+    last
+        Day of the last purchase, (row,).
+    days
+        Days after it; fractions are rounded to the nearest day, `NEVER` is 9999-12-31.
+    """
+    whole = np.rint(np.asarray(days, float)).astype("timedelta64[D]")
+    dates = np.asarray(last).astype("datetime64[D]") + whole
+    far = np.datetime64(FAR_DATE, "D")
+    return np.where(np.asarray(days) == NEVER, far, dates).astype("datetime64[s]")

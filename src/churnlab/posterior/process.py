@@ -1,0 +1,143 @@
+"""A customer's silence under every draw: the few functions that risk, dates and counts need.
+
+One `Process` belongs to customers of one group with the same number x of repeat purchases. Times
+are days; matrices are (row, draw), contiguous along the draws, so that each row is summed and
+sorted the same way whatever rows stand beside it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from churnlab.likelihoods import Array, Likelihood
+from churnlab.posterior.silence import DeathTable
+
+#: exp() of more than this is infinite for every purpose here.
+_HUGE = 700.0
+
+
+class Process(ABC):
+    """Draws of one group, for customers with x repeat purchases.
+
+    Parameters
+    ----------
+    likelihood
+        The model.
+    theta
+        (parameter, draw), in days.
+    x
+        Repeat purchases.
+    oldest
+        Largest age, in days, that will be asked for.
+    """
+
+    def __init__(self, likelihood: Likelihood, theta: Array, x: float, oldest: float) -> None:
+        self.likelihood = likelihood
+        self.theta = np.ascontiguousarray(theta)
+        self.x = float(x)
+        self.oldest = float(oldest)
+        self.k = likelihood.k
+        self.shape = self.theta[0] + self.k * self.x
+        self.alpha = self.theta[1]
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return self.theta.shape[1]
+
+    def thin(self, n: int) -> Process:
+        """Return a process with `n` draws spread evenly over all of them."""
+        if n >= self.n_draws:
+            return self
+        rows = np.linspace(0, self.n_draws - 1, n).round().astype(int)
+        return type(self)(self.likelihood, self.theta[:, rows], self.x, self.oldest)
+
+    @abstractmethod
+    def states(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
+        """Return P(alive at T), and P(no purchase in (T, T+H] | alive at T) per horizon.
+
+        Parameters
+        ----------
+        t_x, T
+            Shape (row,).
+        horizons
+            Days, each of shape (row,).
+        """
+
+    def alive(self, t_x: Array, T: Array) -> Array:
+        """P(alive at T | data), (row, draw)."""
+        return self.states(t_x, T)[0]
+
+    def no_purchase(self, t_x: Array, T: Array, horizon: Array) -> Array:
+        """P(no purchase in (T, T + horizon] | data), (row, draw)."""
+        alive, quiet = self.states(t_x, T, horizon)
+        return 1.0 - alive * (1.0 - quiet)
+
+
+class GeometricProcess(Process):
+    """BG/NBD, MBG/NBD and their Erlang-k kin."""
+
+    def __init__(self, likelihood: Likelihood, theta: Array, x: float, oldest: float) -> None:
+        super().__init__(likelihood, theta, x, oldest)
+        a, b = self.theta[2], self.theta[3]
+        if getattr(likelihood, "toss_at_first", False):
+            self.dead_odds = a / (b + self.x)
+        else:
+            self.dead_odds = a / (b + self.x - 1.0) if self.x > 0 else np.zeros_like(a)
+
+    def states(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
+        """A = 1 / (1 + q S(0)/S(u)); quiet = S(u + H) / S(u). See `likelihoods.geometric`."""
+        start = np.log(self.alpha + t_x[:, None])
+        now = self._log_survivor(start, t_x, T)
+        alive = 1.0 / (1.0 + self.dead_odds * np.exp(np.minimum(-now, _HUGE)))
+        quiet = (np.exp(self._log_survivor(start, t_x, T + h) - now) for h in horizons)
+        return (alive, *quiet)
+
+    def _log_survivor(self, start: Array, t_x: Array, t: Array) -> Array:
+        """Return ln S(t - t_x) / S(0); `start` is ln(alpha + t_x)."""
+        end = self.alpha + t[:, None]
+        value = self.shape * (start - np.log(end))
+        if self.k > 1:
+            z = (t - t_x)[:, None] / end
+            total = stage = np.ones_like(value)
+            for j in range(1, self.k):
+                stage = stage * z * ((self.shape + j - 1) / j)
+                total = total + stage
+            value += np.log(total)
+        return np.asarray(value)
+
+
+class ParetoProcess(Process):
+    """Pareto/NBD, by the probability Q of death before the next purchase (`silence`)."""
+
+    def __init__(self, likelihood: Likelihood, theta: Array, x: float, oldest: float) -> None:
+        super().__init__(likelihood, theta, x, oldest)
+        self.s, self.beta = self.theta[2], self.theta[3]
+        self.doom = DeathTable(self.shape, self.alpha, self.s, self.beta, oldest)
+
+    def states(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
+        """A = 1 / (1 + Q(t_x) P(t_x)/P(T) - Q(T)).
+
+        quiet = P(T+H)/P(T) + Q(T) - P(T+H)/P(T) Q(T+H): alive and silent, or dead before buying.
+        """
+        now, doomed = self._cost(T), self.doom(T)
+        growth = np.exp(np.minimum(now - self._cost(t_x), _HUGE))
+        odds = np.maximum(self.doom(t_x) * growth - doomed, 0.0)
+        quiet = []
+        for h in horizons:
+            silent = np.exp(now - self._cost(T + h))
+            quiet.append(np.minimum(silent * (1.0 - self.doom(T + h)) + doomed, 1.0))
+        return (1.0 / (1.0 + odds), *quiet)
+
+    def _cost(self, t: Array) -> Array:
+        """Return -ln P(t)."""
+        age = t[:, None]
+        return np.asarray(self.shape * np.log(self.alpha + age) + self.s * np.log(self.beta + age))
+
+
+def make(likelihood: Likelihood, theta: Array, x: float, oldest: float) -> Process:
+    """Return the process of a model; `theta` is (parameter, draw)."""
+    kind = ParetoProcess if "beta" in likelihood.parameters else GeometricProcess
+    return kind(likelihood, theta, x, oldest)

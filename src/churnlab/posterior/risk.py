@@ -1,0 +1,205 @@
+"""Risk of customers: its mean and interval over the draws, now, later, and day by day."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from churnlab.draws import PopulationDraws
+from churnlab.likelihoods import Array
+from churnlab.posterior.process import Process
+from churnlab.posterior.settings import (
+    LONGEST_WINDOW_DAYS,
+    SHORTEST_WINDOW_DAYS,
+    RiskConfig,
+    check_threshold,
+)
+from churnlab.posterior.stream import (
+    Cells,
+    Ints,
+    Keys,
+    Rows,
+    chunks,
+    for_each_run,
+    keys_of,
+    oldest_age,
+    rows_of,
+)
+
+
+class RiskSummary(NamedTuple):
+    """Risk per row; the interval is uncertainty of the population's parameters only."""
+
+    mean: Array
+    q05: Array
+    q95: Array
+    above: Array | None
+    """P(risk >= threshold) over the draws; None without a threshold."""
+
+
+def quantiles(values: Array, levels: tuple[float, ...]) -> Array:
+    """Return quantiles of each row, shape (level, row), by partial sorting.
+
+    Linear interpolation between order statistics, as `numpy.quantile` does by default.
+    """
+    n = values.shape[1]
+    place = np.asarray(levels) * (n - 1)
+    low = np.floor(place).astype(int)
+    high = np.minimum(low + 1, n - 1)
+    ordered = np.partition(values, np.unique(np.concatenate([low, high])), axis=1)
+    left, right = ordered[:, low].T, ordered[:, high].T
+    return np.asarray(left + (place - low)[:, None] * (right - left))
+
+
+def rhythm(process: Process, t_x: Array) -> Array:
+    """Return ``1 / mean over draws of (r+kx) / (k (alpha+t_x))`` in days, (row,)."""
+    out = np.empty(len(t_x))
+    for part in chunks(len(t_x), process.n_draws):
+        rate = process.shape / (process.k * (process.alpha + t_x[part, None]))
+        out[part] = 1.0 / rate.mean(axis=1)
+    return out
+
+
+def personal_window(rhythm_days: ArrayLike, cycles: float) -> Array:
+    """Return the window ceil(clip(cycles * rhythm, 14, 182)) in days."""
+    days = np.asarray(rhythm_days, float) * cycles
+    return np.ceil(np.clip(days, SHORTEST_WINDOW_DAYS, LONGEST_WINDOW_DAYS))
+
+
+def rhythm_days(draws: PopulationDraws, cells: Cells, *, threads: int | None = None) -> Array:
+    """Return each row's rhythm as it stood at the last purchase, in days."""
+    rows = rows_of(cells)
+    keys = keys_of(rows)
+    return key_rhythm(draws, keys, threads=threads)[keys.of]
+
+
+def key_rhythm(draws: PopulationDraws, keys: Keys, *, threads: int | None = None) -> Array:
+    """Return the rhythm of each key in days."""
+    out = np.empty(len(keys.x))
+
+    def work(process: Process, at: Ints) -> None:
+        out[at] = rhythm(process, keys.t_x[at])
+
+    for_each_run(draws, keys.group, keys.x, 1.0, work, threads=threads)
+    return out
+
+
+def windows(
+    draws: PopulationDraws, keys: Keys, risk: RiskConfig, *, threads: int | None = None
+) -> Array | None:
+    """Return the window of the risk's basis per key in days; None under `p_alive`."""
+    if risk.basis == "p_alive":
+        return None
+    if risk.basis == "fixed_days":
+        return np.full(len(keys.x), float(risk.horizon_days))
+    return personal_window(key_rhythm(draws, keys, threads=threads), risk.cycles)
+
+
+def risk_matrix(process: Process, t_x: Array, T: Array, window: Array | None) -> Array:
+    """Return risk, (row, draw): 1 - P(alive), or P(no purchase within the window)."""
+    if window is None:
+        return 1.0 - process.alive(t_x, T)
+    return process.no_purchase(t_x, T, window)
+
+
+def risk_mean(process: Process, t_x: Array, T: Array, window: Array | None) -> Array:
+    """Return the mean risk over draws, (row,), in chunks."""
+    out = np.empty(len(t_x))
+    for part in chunks(len(t_x), process.n_draws):
+        chosen = None if window is None else window[part]
+        out[part] = risk_matrix(process, t_x[part], T[part], chosen).mean(axis=1)
+    return out
+
+
+def risk_summary(
+    draws: PopulationDraws,
+    cells: Cells,
+    risk: RiskConfig | None = None,
+    *,
+    days_later: float = 0.0,
+    threshold: float | None = None,
+    threads: int | None = None,
+) -> RiskSummary:
+    """Return mean, q05, q95 of the risk per row, and P(risk >= threshold).
+
+    Parameters
+    ----------
+    draws
+        Posterior draws of the population's parameters.
+    cells
+        Rows with group, x, t_x, T (days).
+    risk
+        Basis and windows.
+    days_later
+        Look at the risk so many days after the cutoff, given no purchase in between.
+    threshold
+        Cut for `RiskSummary.above`.
+    """
+    risk = risk or RiskConfig()
+    rows = rows_of(cells)
+    rows = rows._replace(T=rows.T + days_later)
+    keys = keys_of(rows)
+    window = windows(draws, keys, risk, threads=threads)
+    per_row = None if window is None else window[keys.of]
+    cut = None if threshold is None else check_threshold(threshold)
+    out = np.empty((3 + (cut is not None), len(rows.x)))
+
+    def work(process: Process, at: Ints) -> None:
+        for part in chunks(len(at), process.n_draws):
+            i = at[part]
+            chosen = None if per_row is None else per_row[i]
+            values = risk_matrix(process, rows.t_x[i], rows.T[i], chosen)
+            out[0, i] = values.mean(axis=1)
+            out[1:3, i] = quantiles(values, (0.05, 0.95))
+            if cut is not None:
+                out[3, i] = (values >= cut).mean(axis=1)
+
+    oldest = float(rows.T.max(initial=0.0)) + float(0 if per_row is None else per_row.max())
+    for_each_run(draws, rows.group, rows.x, oldest + 1.0, work, threads=threads)
+    return RiskSummary(out[0], out[1], out[2], out[3] if cut is not None else None)
+
+
+def risk_curve(
+    draws: PopulationDraws,
+    x: float,
+    t_x: float,
+    days: ArrayLike,
+    risk: RiskConfig | None = None,
+    *,
+    group: int = 0,
+) -> RiskSummary:
+    """Return the risk of one customer on days after the last purchase, for plots.
+
+    Parameters
+    ----------
+    x, t_x
+        Repeat purchases, and days from the first to the last purchase.
+    days
+        Days since the last purchase, (day,).
+    risk
+        Basis and windows; a personal window stays as it stood at the last purchase.
+    """
+    days = np.asarray(days, float)
+    n = len(days)
+    rows = Rows(
+        np.full(n, group, np.int64), np.full(n, float(x)), np.full(n, float(t_x)), t_x + days
+    )
+    return risk_summary(draws, rows, risk)
+
+
+__all__ = [
+    "RiskSummary",
+    "key_rhythm",
+    "oldest_age",
+    "personal_window",
+    "quantiles",
+    "rhythm",
+    "rhythm_days",
+    "risk_curve",
+    "risk_matrix",
+    "risk_mean",
+    "risk_summary",
+    "windows",
+]

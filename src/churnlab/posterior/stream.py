@@ -1,0 +1,159 @@
+"""Work over cells in pieces: runs of equal (group, x) in threads, chunks of rows within a run.
+
+Every row's result is a function of its own x, t_x, T and the draws, so neither the order of rows,
+nor the size of chunks, nor the number of threads can change it. Memory is O(chunk x draws).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab.draws import PopulationDraws
+from churnlab.errors import UsageError
+from churnlab.likelihoods import Array
+from churnlab.posterior.process import Process, make
+from churnlab.posterior.settings import LAST_DAY
+
+Ints = NDArray[np.int64]
+Progress = Callable[[str, float], None]
+
+#: Elements (row x draw) of one temporary matrix: half a megabyte, so that it stays in cache.
+CHUNK_ELEMENTS = 1 << 16
+
+
+class Cells(Protocol):
+    """What is needed of `churnlab.summary.Cells`: distinct rows, days."""
+
+    @property
+    def group(self) -> Ints:
+        """Codes into the groups, (row,)."""
+
+    @property
+    def x(self) -> Array:
+        """Repeat purchases, (row,)."""
+
+    @property
+    def t_x(self) -> Array:
+        """First to last purchase, (row,)."""
+
+    @property
+    def T(self) -> Array:  # noqa: N802 (the field's own symbol)
+        """First purchase to the cutoff, (row,)."""
+
+
+class Rows(NamedTuple):
+    """Rows of customers or cells: group codes, x, t_x, T, each of shape (row,)."""
+
+    group: Ints
+    x: Array
+    t_x: Array
+    T: Array
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Distinct (group, x, t_x): dates and rhythms depend on nothing else."""
+
+    group: Ints
+    x: Array
+    t_x: Array
+    of: Ints
+    """Key of each row."""
+
+
+def rows_of(cells: Cells) -> Rows:
+    """Return the four columns of cells as arrays of the right types."""
+    return Rows(
+        np.asarray(cells.group, np.int64),
+        *(np.asarray(v, np.float64) for v in (cells.x, cells.t_x, cells.T)),
+    )
+
+
+def keys_of(rows: Rows) -> Keys:
+    """Return the distinct (group, x, t_x) of rows and each row's key."""
+    order = np.lexsort((rows.t_x, rows.x, rows.group))
+    new = np.ones(len(order), bool)
+    new[1:] = np.any([np.diff(v[order]) != 0 for v in (rows.group, rows.x, rows.t_x)], axis=0)
+    of = np.empty(len(order), np.int64)
+    of[order] = np.cumsum(new) - 1
+    first = order[new]
+    return Keys(rows.group[first], rows.x[first], rows.t_x[first], of)
+
+
+def runs(group: Ints, x: Array) -> list[Ints]:
+    """Return the positions of each run of equal (group, x), the longest first."""
+    if not len(x):
+        return []
+    order = np.lexsort((x, group))
+    change = np.flatnonzero((np.diff(group[order]) != 0) | (np.diff(x[order]) != 0)) + 1
+    return sorted(np.split(order, change), key=len, reverse=True)
+
+
+def chunks(n: int, n_draws: int, elements: int | None = None) -> Iterator[slice]:
+    """Cut n rows into slices of at most `elements` row x draw values."""
+    step = max(1, (elements or CHUNK_ELEMENTS) // max(n_draws, 1))
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))
+
+
+def for_each_run(
+    draws: PopulationDraws,
+    group: Ints,
+    x: Array,
+    oldest: float,
+    work: Callable[[Process, Ints], None],
+    *,
+    threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> None:
+    """Call ``work(process, positions)`` for every run of equal (group, x), in threads.
+
+    Parameters
+    ----------
+    draws
+        Posterior draws of the population's parameters.
+    group, x
+        Shape (row,).
+    oldest
+        Largest age in days that the work will ask for.
+    work
+        Writes its results at `positions` of arrays of its own. NumPy releases the interpreter's
+        lock within each operation, so threads share the cores.
+    """
+    likelihood = draws.likelihood
+    pieces = runs(group, x)
+    done, total = 0, max(len(x), 1)
+
+    def one(positions: Ints) -> int:
+        first = positions[0]
+        theta = draws.theta[:, _group(draws, int(group[first])), :].T
+        work(make(likelihood, theta, float(x[first]), oldest), positions)
+        return len(positions)
+
+    workers = threads or min(os.cpu_count() or 1, 16)
+    with ThreadPoolExecutor(workers) as pool:
+        for size in pool.map(one, pieces):
+            done += size
+            if progress is not None:
+                progress(done / total)
+
+
+def _group(draws: PopulationDraws, code: int) -> int:
+    if len(draws.groups) == 1:
+        return 0
+    if not 0 <= code < len(draws.groups):
+        raise UsageError(f"Group codes must lie in 0..{len(draws.groups) - 1}; got {code}.")
+    return code
+
+
+def oldest_age(rows: Rows, window: float) -> float:
+    """Return the largest age that risk, dates and counts can ask for, in days."""
+    top = float(rows.T.max()) if len(rows.T) else 0.0
+    return top + LAST_DAY + window
