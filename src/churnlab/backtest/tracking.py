@@ -34,8 +34,9 @@ def tracking_frame(
     Returns
     -------
     DataFrame
-        origin, candidate, week, ends_on, actual, expected, q05, q95; purchases of customers known
-        at the origin (later joiners are no repeat buyers of it).
+        origin, candidate, week, ends_on, actual, expected, q05, q95, and the same cumulated from
+        the origin on (cumulative_...); purchases of customers known at the origin (later joiners
+        are no repeat buyers of it).
     """
     weeks = min(_WEEKS, (panel.as_of - past.origin).days // 7)
     if weeks < 1:
@@ -80,4 +81,7 @@ def _rows(
     ends: Any = pd.Timestamp(past.origin) + pd.to_timedelta(7 * week, unit="D")
     columns = {"origin": past.origin.isoformat(), "candidate": name, "week": week, "ends_on": ends}
     columns |= {"actual": actual, "expected": weekly.mean(axis=0), "q05": low, "q95": high}
+    low, high = np.quantile(chance.cumsum(axis=1), (0.05, 0.95), axis=0)
+    columns |= {"cumulative_actual": actual.cumsum(), "cumulative_q05": low}
+    columns |= {"cumulative_expected": weekly.mean(axis=0).cumsum(), "cumulative_q95": high}
     return pd.DataFrame(columns)

@@ -37,7 +37,9 @@ def silence(
         On 1 - P(alive): drawn in the left panel.
     """
     left, right = axes
-    reach = max(1.3 * float(people["days_since_last"].max()), 3.0 * float(people["rhythm_days"].max()))
+    reach = max(
+        1.3 * float(people["days_since_last"].max()), 3.0 * float(people["rhythm_days"].max())
+    )
     days = np.linspace(0.0, reach, 121)
     for person, colour in zip(people.itertuples(), _COLOURS, strict=False):
         name = f"{person.customer_id} ({person.rhythm_days:.0f} d)"

@@ -16,35 +16,37 @@ from churnlab.plots.labels import label
 from churnlab.plots.style import COLOURS
 
 
-def tracking(ax: Axes, weeks: pd.DataFrame, *, name: str, lang: str = "en") -> Axes:
-    """Draw cumulative purchases: what came against the forecast with its band.
+def tracking(ax: Axes, weeks: pd.DataFrame, *, lang: str = "en") -> Axes:
+    """Draw cumulative purchases through the held-out weeks: what came, and each model's forecast.
 
     Parameters
     ----------
     weeks : DataFrame
-        Columns `week` (1, 2, ...), `actual`, `mean`, `q05`, `q95`: all cumulative.
-    name : str
-        The model's name for the legend.
+        `candidate`, `week`, `cumulative_actual`, `cumulative_expected`, `cumulative_q05`,
+        `cumulative_q95` (a backtest's `tracking.parquet`).
     """
-    ax.fill_between(
-        weeks["week"],
-        weeks["q05"],
-        weeks["q95"],
-        color=COLOURS["model"],
-        alpha=0.2,
-        lw=0,
-        label=label("band_90", lang),
-    )
+    for position, (name, rows) in enumerate(weeks.groupby("candidate", sort=False)):
+        colour = f"C{position}"
+        ax.fill_between(
+            rows["week"],
+            rows["cumulative_q05"],
+            rows["cumulative_q95"],
+            color=colour,
+            alpha=0.15,
+            lw=0,
+        )
+        ax.plot(rows["week"], rows["cumulative_expected"], color=colour, label=str(name))
+    first = weeks.drop_duplicates("week")
     ax.plot(
-        weeks["week"],
-        weeks["mean"],
-        color=COLOURS["model"],
-        label=f"{label('forecast', lang)}: {name}",
+        first["week"],
+        first["cumulative_actual"],
+        color=COLOURS["actual"],
+        lw=2.4,
+        label=label("actual", lang),
     )
-    ax.plot(weeks["week"], weeks["actual"], color=COLOURS["actual"], label=label("actual", lang))
     ax.set(xlabel=label("week", lang), ylabel=label("cumulative_purchases", lang))
     ax.set_ylim(bottom=0)
-    ax.legend(loc="upper left")
+    ax.legend(loc="upper left", title=label("band_90", lang))
     return ax
 
 

@@ -166,7 +166,7 @@ def change_our_mind(fit: dict[str, Any], lang: str) -> str:
     items = pick(
         lang,
         [
-            "P(alive) is identified through the model's form only: \"will ever buy again\" is never "
+            'P(alive) is identified through the model\'s form only: "will ever buy again" is never '
             "observed. Its interval is parameter uncertainty; it shrinks as customers are added.",
             "Risk is not uplift: who is at risk is not who can be won back. A holdout would tell.",
             "A backtest on held-out periods in which the simple rule does as well: run "

@@ -69,12 +69,11 @@ def provenance(run: Run) -> str:
     """Return where a run came from: command, commit, seed, versions, hashes."""
     m = run.manifest
     versions = ", ".join(f"{k} {v}" for k, v in m["versions"].items())
-    inputs = "\n".join(f"- input `{k}`: `{str(v)[:16]}`" for k, v in m["inputs"].items())
-    return "\n".join(
-        (
-            f"- `churnlab {m['command']}`, seed {m['seed']}, finished {str(m['finished_at'])[:19]} UTC",
-            f"- commit `{(m['commit'] or 'outside of git')[:12]}`, configuration `{m['config_hash'][:16]}`",
-            f"- {versions}",
-            inputs,
-        )
-    ).rstrip()
+    commit, finished = (m["commit"] or "outside of git")[:12], str(m["finished_at"])[:19]
+    lines = [
+        f"- `churnlab {m['command']}`, seed {m['seed']}, finished {finished} UTC",
+        f"- commit `{commit}`, configuration `{m['config_hash'][:16]}`",
+        f"- {versions}",
+        *(f"- input `{k}`: `{str(v)[:16]}`" for k, v in m["inputs"].items()),
+    ]
+    return "\n".join(lines)

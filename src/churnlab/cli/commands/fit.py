@@ -119,7 +119,11 @@ def lines(fitted: Fitted, folder: RunFolder) -> list[str]:
         f"{fitted.fit.population.method} with {len(fitted.fit.draws.theta):,} draws",
         _cycles(customers),
         f"threshold {threshold.value:.3f} on {threshold.basis} ({threshold.rule}"
-        + (f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}" if _known(threshold) else "")
+        + (
+            f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}"
+            if _known(threshold)
+            else ""
+        )
         + f"): {flagged:,} at risk ({share:.1%})",
         *(f"note: {n}" for n in threshold.notes),
         f"files: {folder.path}/customers.parquet, fit.json, posterior.nc",

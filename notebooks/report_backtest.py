@@ -1,0 +1,100 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% tags=["parameters"]
+run_dir = "outputs/backtest"
+lang = "en"
+
+# %%
+from IPython.display import Markdown
+from matplotlib import pyplot as plt
+
+from churnlab.plotdata import backtests as data
+from churnlab.plots import forecasts, style
+from churnlab.plots.labels import label
+from churnlab.report import backtest_text as text
+from churnlab.report import open_run, words
+
+style.use()
+run = open_run(run_dir)
+summary = run.json("backtest.json")
+headline = data.headline(run.frame("scores.parquet"))
+rules = run.frame("rules.parquet")
+
+# %%
+Markdown(text.question(summary, lang))
+
+# %%
+Markdown(text.answer(summary, headline, lang))
+
+# %%
+Markdown(words.heading("evidence", lang))
+
+# %%
+if run.has("tracking.parquet"):
+    weeks = run.frame("tracking.parquet")
+    figure, ax = plt.subplots()
+    forecasts.tracking(ax, weeks, lang=lang)
+    ax.set_title(text.tracking_claim(weeks, lang))
+    plt.show()
+
+# %%
+curves = data.reliability_curves(run.frame("calibration.parquet"), headline)
+figure, axes = plt.subplots(1, len(curves), figsize=(4.2 * len(curves), 4.2), squeeze=False)
+for ax, (name, curve) in zip(axes[0], curves.items(), strict=True):
+    forecasts.reliability(
+        ax,
+        curve["forecast"],
+        curve["observed"],
+        band=(curve["forecast"], curve["low"], curve["high"]),
+        name=name,
+        lang=lang,
+    )
+figure.suptitle(
+    text.reliability_claim(headline, list(curves), lang), x=0.02, ha="left", fontweight="bold"
+)
+plt.show()
+
+# %%
+ranked = data.ranked(headline)
+figure, ax = plt.subplots(figsize=(7.2, 0.36 * len(ranked) + 1))
+forecasts.score_bars(
+    ax,
+    ranked["name"].tolist(),
+    ranked["brier"],
+    baselines=ranked.loc[ranked["kind"] == "baseline", "name"].tolist(),
+    axis_label=label("brier", lang),
+)
+ax.set_title(text.ranking_claim(ranked, lang))
+plt.show()
+
+# %%
+curve = data.best_cost_curve(run.frame("curves.parquet"), rules)
+if curve is not None:
+    figure, ax = plt.subplots()
+    forecasts.threshold_cost(
+        ax, curve.cuts, curve.cost, chosen=curve.chosen, interval=curve.interval, lang=lang
+    )
+    ax.set_title(text.cost_claim(rules, lang))
+    plt.show()
+
+# %%
+Markdown(text.rules_table(rules))
+
+# %%
+Markdown(text.checks(summary, lang))
+
+# %%
+Markdown(text.change_our_mind(summary, lang))
+
+# %%
+Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))

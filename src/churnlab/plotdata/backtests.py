@@ -1,0 +1,73 @@
+"""Numbers behind the figures of a backtest, from the tables in its run folder."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+_KEYS = ["target", "candidate", "kind", "variant"]
+
+
+class CostCurve(NamedTuple):
+    """Held-out cost per customer of every cut, and the cut that was chosen beforehand."""
+
+    cuts: Array
+    cost: Array
+    chosen: float
+    interval: tuple[float, float] | None
+
+
+def headline(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return each candidate's metrics, means over its origins: one row per target and variant."""
+    whole = scores[scores["slice"] == "all"]
+    wide = whole.pivot_table(
+        index=_KEYS, columns="metric", values="value", aggfunc="mean", sort=False
+    )
+    return wide.reset_index()
+
+
+def ranked(headline: pd.DataFrame, *, most: int = 14) -> pd.DataFrame:
+    """Return candidates of the first target by Brier score, best first, with a name to show."""
+    first = headline[headline["target"] == headline["target"].iloc[0]].dropna(subset=["brier"])
+    best = first.sort_values("brier").head(most)
+    variant = best["variant"].where(best["variant"] != "plain", "")
+    names = best["candidate"] + variant.map(lambda v: f" ({v})" if v else "")
+    return best.assign(name=names)[["name", "kind", "brier"]].reset_index(drop=True)
+
+
+def reliability_curves(
+    calibration: pd.DataFrame, headline: pd.DataFrame, *, most: int = 3
+) -> dict[str, pd.DataFrame]:
+    """Return reliability curves of the best models of the first target, at the last origin."""
+    models = headline[(headline["kind"] == "model") & (headline["variant"] == "plain")]
+    if models.empty:
+        models = headline[headline["variant"] == "plain"].dropna(subset=["brier"])
+    first = models[models["target"] == models["target"].iloc[0]].sort_values("brier").head(most)
+    target, names = first["target"].iloc[0], first["candidate"]
+    rows = calibration[(calibration["target"] == target) & (calibration["variant"] == "plain")]
+    last = rows[rows["origin"] == rows["origin"].max()]
+    return {n: last[last["candidate"] == n] for n in names if (last["candidate"] == n).any()}
+
+
+def best_cost_curve(curves: pd.DataFrame, rules: pd.DataFrame) -> CostCurve | None:
+    """Return the cost curve of the cheapest model's decision, mean over its origins."""
+    on_risk = rules[rules["basis"].isin(["p_alive", "fixed_days", "personal_cycles"])]
+    if on_risk.empty or curves.empty:
+        return None
+    keys = ["target", "candidate", "variant", "basis"]
+    means = on_risk.groupby([*keys, "rule"])["cost_per_customer"].mean()
+    best = dict(zip([*keys, "rule"], means.idxmin(), strict=True))
+    rows = curves[np.logical_and.reduce([curves[k] == best[k] for k in keys])]
+    if rows.empty:
+        return None
+    cost = rows.groupby("threshold")["cost_per_customer"].mean()
+    chosen = on_risk[np.logical_and.reduce([on_risk[k] == v for k, v in best.items()])].iloc[-1]
+    known = pd.notna(chosen["threshold_low"])
+    interval = (float(chosen["threshold_low"]), float(chosen["threshold_high"])) if known else None
+    return CostCurve(
+        cost.index.to_numpy(float), cost.to_numpy(float), float(chosen["threshold"]), interval
+    )

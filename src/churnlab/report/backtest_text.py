@@ -1,0 +1,151 @@
+"""What the report of a backtest says, in English and Korean, with numbers from the run folder."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pandas as pd
+
+from churnlab.report.words import bullets, heading, pick, table
+
+_FORMATS: Final = {
+    "brier": ".4f",
+    "mcb": ".4f",
+    "dsc": ".4f",
+    "log_score": ".4f",
+    "auc": ".3f",
+    "bias": "+.1%",
+    "lift_10": ".2f",
+    "mae": ".3f",
+    "count_bias": "+.1%",
+    "crps": ".4f",
+}
+
+
+def question(summary: dict[str, Any], lang: str) -> str:
+    """Return the question that a backtest answers."""
+    scored = [o["date"] for o in summary["origins"] if o["scored"]]
+    text = pick(
+        lang,
+        "Held out after {origins}: which model forecasts best who stops buying, which threshold "
+        "costs least, and does any of it beat the simple rule a shop would use anyway?",
+        "{origins} 이후를 보류했을 때, 누가 구매를 멈추는지 가장 잘 예측하는 모형은 무엇이고, 비용이 가장 적은 "
+        "임계값은 무엇이며, 단순 규칙보다 나은가?",
+    )
+    return heading("question", lang) + "\n\n" + text.format(origins=", ".join(scored))
+
+
+def answer(summary: dict[str, Any], headline: pd.DataFrame, lang: str) -> str:
+    """Return the answers in words and the table of candidates."""
+    said = bullets([f"**{a}**" for a in summary["answers"]], none="–")
+    return "\n\n".join((heading("answer", lang), said, candidates_table(headline)))
+
+
+def candidates_table(headline: pd.DataFrame) -> str:
+    """Return scores per target and candidate, means over origins, best Brier first."""
+    keep = ["target", "candidate", "variant", *[m for m in _FORMATS if m in headline]]
+    ordered = headline.sort_values(["target", "brier"], na_position="last")
+    return table(ordered[keep], _FORMATS)
+
+
+def ranking_claim(ranked: pd.DataFrame, lang: str) -> str:
+    """Return the claim of the ranking figure: the best candidate and the best baseline."""
+    best = ranked.iloc[0]
+    simple = ranked[ranked["kind"] == "baseline"]
+    rival = f"{simple.iloc[0]['name']} {simple.iloc[0]['brier']:.4f}" if len(simple) else "–"
+    text = pick(
+        lang,
+        "Best Brier score: {name} {value:.4f}; best baseline: {rival}",
+        "최고 Brier 점수: {name} {value:.4f}; 최고 기준선: {rival}",
+    )
+    return text.format(name=best["name"], value=best["brier"], rival=rival)
+
+
+def reliability_claim(headline: pd.DataFrame, names: list[str], lang: str) -> str:
+    """Return the claim of the reliability figure: bias of the models shown."""
+    rows = headline[(headline["candidate"].isin(names)) & (headline["variant"] == "plain")]
+    biases = ", ".join(
+        f"{r.candidate} {r.bias:+.0%}" for r in rows.drop_duplicates("candidate").itertuples()
+    )
+    text = pick(
+        lang,
+        "Forecast of no purchase against what came (bias: {biases})",
+        "미구매 예측과 실제 (편향: {biases})",
+    )
+    return text.format(biases=biases)
+
+
+def tracking_claim(weeks: pd.DataFrame, lang: str) -> str:
+    """Return the claim of the tracking figure: how far each model ended from what came."""
+    last = weeks[weeks["week"] == weeks["week"].max()]
+    gaps = ", ".join(
+        f"{r.candidate} {r.cumulative_expected / r.cumulative_actual - 1:+.0%}"
+        for r in last.itertuples()
+    )
+    text = pick(lang, "After {n} weeks the forecasts stand at {gaps}", "{n}주 후 예측 오차: {gaps}")
+    return text.format(n=int(last["week"].iloc[0]), gaps=gaps)
+
+
+def cost_claim(rules: pd.DataFrame, lang: str) -> str:
+    """Return the claim of the cost figure: the cheapest decision beside the tuned hiatus."""
+    means = rules.groupby(["candidate", "variant", "rule"])["cost_per_customer"].mean()
+    best = means.idxmin()
+    text = pick(
+        lang,
+        "Cheapest decision: {name}, {cost:.4f} per customer",
+        "가장 저렴한 결정: {name}, 고객당 {cost:.4f}",
+    )
+    return text.format(name=f"{best[0]} ({best[2]})", cost=means.min())
+
+
+def rules_table(rules: pd.DataFrame) -> str:
+    """Return the rules' realised costs, means over origins, cheapest first."""
+    keys = ["target", "candidate", "variant", "basis", "rule"]
+    numbers = [
+        c for c in ("threshold", "flagged_share", "cost_per_customer", "regret") if c in rules
+    ]
+    means = rules.groupby(keys, dropna=False)[numbers].mean().reset_index()
+    ordered = means.sort_values(["target", "cost_per_customer"]).groupby("target").head(12)
+    formats = {
+        "threshold": ".3f",
+        "flagged_share": ".1%",
+        "cost_per_customer": ".4f",
+        "regret": ".4f",
+    }
+    return table(ordered, formats)
+
+
+def checks(summary: dict[str, Any], lang: str) -> str:
+    """Return what was dropped, degraded and refused, and that the guards held."""
+    found = [
+        *(f"{d['what']}: {d['reason']}" for d in summary["degradations"]),
+        *(str(d) for d in summary["dropped"]),
+        *(str(r) for r in summary["refused_fits"]),
+    ]
+    guard = pick(
+        lang,
+        "Leakage: every candidate, recalibration and threshold carried the last day it had seen, "
+        "and scoring asserted that it does not lie after its origin.",
+        "누출 점검: 모든 후보, 재보정, 임계값은 마지막으로 본 날짜를 지니며, 채점 시 기준일 이후가 아님을 확인했습니다.",
+    )
+    none = pick(lang, "Nothing was dropped, degraded or refused.", "제외되거나 제한된 항목 없음.")
+    return "\n\n".join((heading("checks", lang), guard, bullets(found, none=none)))
+
+
+def change_our_mind(summary: dict[str, Any], lang: str) -> str:
+    """Return what would change the conclusion."""
+    items = pick(
+        lang,
+        [
+            f"Costs: {summary['costs']['wasted']:g} for a wasted contact against "
+            f"{summary['costs']['missed']:g} for a missed one are assumptions.",
+            f"The policy: {summary['policy']}.",
+            "More origins: with one origin, the interval holds customers' chance, not the season's.",
+        ],
+        [
+            f"비용 가정: 헛된 접촉 {summary['costs']['wasted']:g}, 놓친 이탈 {summary['costs']['missed']:g}.",
+            "정책: 결과는 당시 시행 중이던 마케팅 정책 아래에서 생겼고, 위험은 향상 효과가 아닙니다.",
+            "기준일이 더 많아지면: 기준일이 하나면 구간은 고객의 우연만 담고 계절의 우연은 담지 못합니다.",
+        ],
+    )
+    return heading("change_our_mind", lang) + "\n\n" + bullets(list(items), none="")
