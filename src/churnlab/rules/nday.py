@@ -124,7 +124,7 @@ def value(G: Array, ages: Sequence[int] | Ints, u: Array, costs: NdayCosts) -> A
 
 
 def stopping_gain(G: Array, age: int, u_now: Array, u_next: Array, costs: NdayCosts) -> Array:
-    """V(a + 1) - V(a) by the closed form: reach (h (rho c + k - u' (m-c)) - (u - u')(m-c)), (draw,).
+    """V(a + 1) - V(a) = reach (h (rho c + k - u' (m - c)) - (u - u') (m - c)), (draw,).
 
     Waiting a day pays while it is positive.
     """

@@ -98,8 +98,7 @@ def audience(
     DataError
         No members, or a column is missing.
     """
-    days = {None: n, **(n_by_group or {})}
-    _check(days.values(), day_index, holdout_share)
+    _check([n, *(n_by_group or {}).values()], day_index, holdout_share)
     found = convert(members, purchases, as_of=as_of, by=by, time_zone=time_zone)
     send_date = pd.Timestamp(as_of) + pd.Timedelta(days=1)
     frame = found.frame

@@ -7,6 +7,7 @@ Days are ages (0 = the signup day) here; callers add the configured day index.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,13 +87,13 @@ def fraction_of_final(G: Array, q: float = 0.9) -> PlateauDay:
 
     "Final" is the stated window's end, never infinity: it exists on every curve, flat or not.
     """
-    reached = G >= q * G[:, -1:]
+    reached = q * G[:, -1:] <= G
     return PlateauDay(f"fraction_of_final({q:g})", reached.argmax(axis=1).astype(float))
 
 
 def changepoint(
-    conversions: Array,
-    at_risk: Array,
+    conversions: NDArray[Any],
+    at_risk: NDArray[Any],
     rng: np.random.Generator,
     *,
     draws: int = 1000,
