@@ -18,6 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 
+#: A next purchase later than this many times (alpha + T) counts as never.
+NEVER = 1e6
+#: Halvings of ln h: from e^48 down to a relative error of 1e-14.
+BISECTIONS = 53
+
+
 class Latent(NamedTuple):
     """Exact draws of what is hidden in a customer, given the population's parameters."""
 
@@ -45,7 +51,11 @@ class Likelihood(ABC):
     @property
     @abstractmethod
     def kernel(self) -> Callable[..., Any]:
-        """Fused numba kernel: see `churnlab.likelihoods.kernels`."""
+        """kernel(theta (P, G), group, x, t_x, T, weight) -> (value, gradient (P, G)), compiled.
+
+        Weighted log-likelihood without the Erlang data constant; see `churnlab.likelihoods.kernels`
+        for many evaluations over the same cells.
+        """
 
     @abstractmethod
     def log_likelihood(
@@ -88,6 +98,44 @@ class Likelihood(ABC):
     @abstractmethod
     def pmf_new(self, theta: Array, n: ArrayLike, t: ArrayLike) -> Array:
         """P(exactly n repeat purchases in (0, t]) of a new customer."""
+
+    def p_alive_later(
+        self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, delay: ArrayLike
+    ) -> Array:
+        """P(alive at T + delay | data to T, and no purchase until then) = p_alive at T + delay."""
+        return self.p_alive(theta, x, t_x, np.asarray(T, float) + delay)
+
+    def expected_between(
+        self,
+        theta: Array,
+        x: ArrayLike,
+        t_x: ArrayLike,
+        T: ArrayLike,
+        start: ArrayLike,
+        end: ArrayLike,
+    ) -> Array:
+        """E[purchases in (T + start, T + end] | data to T]."""
+        until_end = self.expected_purchases(theta, x, t_x, T, end)
+        return until_end - self.expected_purchases(theta, x, t_x, T, start)
+
+    def next_purchase_quantile(
+        self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, q: ArrayLike
+    ) -> Array:
+        """Return h with P(a purchase in (T, T + h] | data) = q, per element.
+
+        Solved by bisection in ln h. Infinite where the customer is too likely never to buy again,
+        that is where the probability is below q even for h = `NEVER` times (alpha + T).
+        """
+        silent = 1.0 - np.asarray(q, float)
+        scale = theta[1] + np.asarray(T, float)
+        shape = np.broadcast_shapes(np.shape(self.p_alive(theta, x, t_x, T)), np.shape(silent))
+        low, high = np.full(shape, np.log(1e-15)), np.full(shape, np.log(NEVER))
+        finite = self.p_no_purchase(theta, x, t_x, T, scale * NEVER) <= silent
+        for _ in range(BISECTIONS):
+            middle = 0.5 * (low + high)
+            late = self.p_no_purchase(theta, x, t_x, T, scale * np.exp(middle)) <= silent
+            low, high = np.where(late, low, middle), np.where(late, middle, high)
+        return np.where(finite, scale * np.exp(high), np.inf)
 
     @abstractmethod
     def sample_latent(

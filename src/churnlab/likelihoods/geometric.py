@@ -23,10 +23,9 @@ from numpy.typing import ArrayLike
 from scipy.special import betainc, expit, gammaln
 
 from churnlab.likelihoods.base import Array, Latent, Likelihood
-from churnlab.likelihoods.special import beta_rule, log_beta_shift, log_rising
-
-#: Nodes of the Gauss rule over the dropout probability.
-P_NODES = 16
+from churnlab.likelihoods.dropout_mean import GAUSS_LIMITS, gauss_mean, logit_mean
+from churnlab.likelihoods.renewals import erlang_one_minus_pgf
+from churnlab.likelihoods.special import log_beta_shift, log_rising
 
 
 class GeometricDropout(Likelihood):
@@ -115,28 +114,42 @@ class GeometricDropout(Likelihood):
         """E[purchases in (T, T + horizon] | data] = A E[(1 - (1 - p)^N) / p].
 
         N counts the purchases of a customer who never drops out; given alive, p ~ Beta(a, b + m).
-        Gauss' rule of 16 nodes over p; see `_one_minus_pgf` for the inner expectation.
+        Gauss' rule of 16 nodes over p unless the horizon exceeds the customer's age: see
+        `dropout_mean`; `_one_minus_pgf` has the inner expectation.
         """
         x, t_x, T, horizon = _floats(x, t_x, T, horizon)
-        nodes, weights = self._dropout_rule(theta, x)
-        total: Any = 0.0
-        for i in range(P_NODES):  # a loop, not a new axis: memory stays that of the result
-            p = nodes[..., i]
-            total = total + weights[..., i] / p * self._one_minus_pgf(theta, x, t_x, T, horizon, p)
-        return np.asarray(self.p_alive(theta, x, t_x, T) * total)
+        reach = horizon / (theta[1] + T)
+        if np.all(reach <= GAUSS_LIMITS[0][1]):
+            mean = self._mean_purchases(theta, x, t_x, T, horizon, GAUSS_LIMITS[0][0])
+        else:
+            parts = np.broadcast_arrays(reach, *(theta[i] for i in range(4)), x, t_x, T, horizon)
+            mean = self._by_reach(*(np.ravel(v) for v in parts)).reshape(parts[0].shape)
+        return np.asarray(self.p_alive(theta, x, t_x, T) * mean)
 
-    def _dropout_rule(self, theta: Array, x: Array) -> tuple[Array, Array]:
-        """Return Gauss' rule over p given alive, Beta(a, b + m), made once per distinct x."""
-        a, b = np.asarray(theta[2], float), np.asarray(theta[3], float)
-        distinct, where = np.unique(x, return_inverse=True)
-        if distinct.size == x.size or x.ndim == 0:
-            return beta_rule(a, b + x + self.toss_at_first, P_NODES)
-        if a.ndim and a.shape[-1] != 1:  # parameters differ along the data axis
-            return beta_rule(a, b + x + self.toss_at_first, P_NODES)
-        if x.ndim != 1:
-            return beta_rule(a, b + x + self.toss_at_first, P_NODES)
-        nodes, weights = beta_rule(a, b + distinct + self.toss_at_first, P_NODES)
-        return nodes[..., where, :], weights[..., where, :]
+    def _by_reach(self, reach: Array, *parts: Array) -> Array:
+        """Return E[(1 - (1-p)^N) / p | alive], each element by the rule that its reach asks for."""
+        result, below = np.empty(reach.shape), -np.inf
+        for nodes, limit in (*GAUSS_LIMITS, (0, np.inf)):
+            here = np.flatnonzero((reach > below) & (reach <= limit))
+            if here.size:
+                r, alpha, a, b, x, t_x, T, horizon = (v[here] for v in parts)
+                theta = np.stack([r, alpha, a, b])
+                result[here] = self._mean_purchases(theta, x, t_x, T, horizon, nodes)
+            below = limit
+        return result
+
+    def _mean_purchases(
+        self, theta: Array, x: Array, t_x: Array, T: Array, horizon: Array, nodes: int
+    ) -> Array:
+        """Return E[(1 - (1-p)^N) / p | alive] by Gauss' rule of `nodes`, or in logit p if 0."""
+
+        def f(p: Array) -> Array:
+            p = np.maximum(p, 1e-300)
+            return self._one_minus_pgf(theta, x, t_x, T, horizon, p) / p
+
+        if nodes:
+            return gauss_mean(f, theta[2], theta[3], x + self.toss_at_first, nodes)
+        return logit_mean(f, theta[2], theta[3] + x + self.toss_at_first, f(np.zeros(x.shape)))
 
     def _one_minus_pgf(
         self, theta: Array, x: Array, t_x: Array, T: Array, horizon: Array, p: Array
@@ -145,33 +158,10 @@ class GeometricDropout(Likelihood):
 
         k = 1: 1 - ((alpha + T) / (alpha + T + p horizon))^(r + x).
         """
-        alpha = theta[1]
         if self.k == 1:
-            return -np.expm1(-(theta[0] + x) * np.log1p(p * horizon / (alpha + T)))
-        return self._erlang_one_minus_pgf(theta, x, t_x, T, horizon, p)
-
-    def _erlang_one_minus_pgf(
-        self, theta: Array, x: Array, t_x: Array, T: Array, horizon: Array, p: Array
-    ) -> Array:
-        """Return E[1 - (1 - p)^N | alive] for k > 1, a sum of k^2 complex powers.
-
-        With j stages passed and M ~ negative binomial stages to come, N = floor((j + M) / k). Put
-        y = (1 - p)^(1/k) and w = exp(2 pi i / k): the discrete Fourier transform of y^-(m mod k)
-        turns (1 - p)^floor(m/k) into sum_l c_l (y w^l)^m with c_l = 1/k sum_m y^-m w^-lm, and
-        E (y w^l)^M = (1 + (1 - y w^l) horizon / (alpha + T))^-(R + j).
-        """
-        k, y = self.k, np.exp(np.log1p(-np.minimum(p, 1.0 - 1e-16)) / self.k)
-        stages = self._stages(theta, x, t_x, T - t_x)
-        shape, ratio = theta[0] + k * x, horizon / (theta[1] + T)
-        pgf: Any = 0.0
-        for turn in range(k):
-            root = np.exp(2j * np.pi * turn / k)
-            c = sum(y**-m * root**-m for m in range(k)) / k
-            base = 1.0 + (1.0 - y * root) * ratio
-            first = c * np.exp(-shape * np.log(base))
-            for j, stage in enumerate(stages):
-                pgf = pgf + np.real(first * stage * (y * root / base) ** j)
-        return np.maximum(1.0 - pgf / sum(stages), 0.0)
+            return -np.expm1(-(theta[0] + x) * np.log1p(p * horizon / (theta[1] + T)))
+        shape, ratio = theta[0] + self.k * x, horizon / (theta[1] + T)
+        return erlang_one_minus_pgf(shape, ratio, p, self._stages(theta, x, t_x, T - t_x))
 
     def pmf(
         self,
@@ -255,21 +245,24 @@ class GeometricDropout(Likelihood):
         self, theta: Array, T: ArrayLike, rng: np.random.Generator
     ) -> tuple[Array, Array, Array]:
         """Simulate (x, t_x, sum_log_gap) of new customers observed for T each, by the story."""
-        r, alpha, a, b, T = np.broadcast_arrays(*(theta[i] for i in range(4)), np.asarray(T, float))
+        parts = np.broadcast_arrays(*(theta[i] for i in range(4)), np.asarray(T, float))
+        shape = parts[0].shape
+        r, alpha, a, b, T = (np.ravel(v) for v in parts)
         rate, p = rng.gamma(r) / alpha, rng.beta(a, b)
         x, t_x, log_gap = np.zeros(T.shape), np.zeros(T.shape), np.zeros(T.shape)
-        active = np.ones(T.shape, bool)
+        active = np.arange(T.size)
         if self.toss_at_first:
-            active = rng.random(T.shape) >= p
-        while active.any():
-            with np.errstate(divide="ignore"):
-                gap = rng.gamma(self.k, size=T.shape) / rate
-            active = active & (t_x + gap <= T)
-            t_x[active] += gap[active]
+            active = active[rng.random(T.size) >= p]
+        while active.size:
+            with np.errstate(divide="ignore", over="ignore"):
+                gap = rng.gamma(self.k, size=active.size) / rate[active]
+            buys = t_x[active] + gap <= T[active]
+            active, gap = active[buys], gap[buys]
+            t_x[active] += gap
             x[active] += 1
-            log_gap[active] += np.log(gap[active])
-            active = active & (rng.random(T.shape) >= p)
-        return x, t_x, log_gap
+            log_gap[active] += np.log(gap)
+            active = active[rng.random(active.size) >= p[active]]
+        return x.reshape(shape), t_x.reshape(shape), log_gap.reshape(shape)
 
 
 def _floats(*values: ArrayLike) -> list[Array]:

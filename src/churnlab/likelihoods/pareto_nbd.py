@@ -17,12 +17,8 @@ from scipy.special import expit
 
 from churnlab.likelihoods.base import Array, Latent, Likelihood
 from churnlab.likelihoods.bg_nbd import only_exponential
+from churnlab.likelihoods.death import decay, log_death_integral, sample_death
 from churnlab.likelihoods.special import legendre, log_rising
-
-#: Nodes per panel and panels of the rule for the death-time integral.
-NODES, PANELS = 24, 2
-#: The integrand is cut where it has fallen by this many powers of e.
-CUT = 45.0
 
 
 class ParetoNbd(Likelihood):
@@ -54,7 +50,7 @@ class ParetoNbd(Likelihood):
         r, alpha, s, beta = theta
         x, t_x, T = (np.asarray(v, float) for v in (x, t_x, T))
         start = -r * np.log1p(t_x / alpha) - x * np.log(alpha + t_x) - s * np.log1p(t_x / beta)
-        alive = -_decay(theta, x, t_x, T - t_x)
+        alive = -decay(theta, x, t_x, T - t_x)
         dead = log_death_integral(theta, x, t_x, T - t_x)
         return np.asarray(log_rising(r, x) + start + np.logaddexp(alive, dead))
 
@@ -65,7 +61,7 @@ class ParetoNbd(Likelihood):
     def _log_odds(self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Array:
         """Return ln[P(T) / (s I)]; +inf at T = t_x."""
         x, t_x, T = (np.asarray(v, float) for v in (x, t_x, T))
-        return -_decay(theta, x, t_x, T - t_x) - log_death_integral(theta, x, t_x, T - t_x)
+        return -decay(theta, x, t_x, T - t_x) - log_death_integral(theta, x, t_x, T - t_x)
 
     def p_no_purchase(
         self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
@@ -77,7 +73,7 @@ class ParetoNbd(Likelihood):
         """
         x, T, horizon = (np.asarray(v, float) for v in (x, T, horizon))
         odds = self._log_odds(theta, x, t_x, T)
-        silent = np.exp(-_decay(theta, x, T, horizon))
+        silent = np.exp(-decay(theta, x, T, horizon))
         silent = silent + np.exp(log_death_integral(theta, x, T, horizon))
         return np.asarray(expit(-odds) + expit(odds) * np.minimum(silent, 1.0))
 
@@ -112,14 +108,14 @@ class ParetoNbd(Likelihood):
         """P(exactly n purchases in (T, T + horizon] | data).
 
         A [NB(n; horizon) S(horizon) + integral_0^horizon NB(n; tau) s (beta+T)^s /
-        (beta+T+tau)^(s+1) dtau] for n >= 1: alive to the end or dead at tau. The integral by parts
-        is -integral P(N > n - 1 ...) and is done by Gauss-Legendre in log(c + T + tau).
+        (beta+T+tau)^(s+1) dtau] for n >= 1: alive to the end or dead at tau. Gauss-Legendre in
+        ln(c + T + tau), c = min(alpha, beta), as for the likelihood.
         """
         r, alpha, s, beta = theta
         n, x, T, horizon = (np.asarray(v, float) for v in (n, x, T, horizon))
         low = np.minimum(alpha, beta) + T
         width = np.log1p(horizon / low)
-        z, weights = legendre(NODES, 8)
+        z, weights = legendre(24, 8)
         some = np.maximum(n, 1.0)
         total: Any = np.exp(
             _log_nbd(some, r + x, alpha + T, horizon) - s * np.log1p(horizon / (beta + T))
@@ -163,93 +159,23 @@ class ParetoNbd(Likelihood):
         self, theta: Array, T: ArrayLike, rng: np.random.Generator
     ) -> tuple[Array, Array, Array]:
         """Simulate (x, t_x, sum_log_gap) of new customers observed for T each, by the story."""
-        r, alpha, s, beta, T = np.broadcast_arrays(
-            *(theta[i] for i in range(4)), np.asarray(T, float)
-        )
+        parts = np.broadcast_arrays(*(theta[i] for i in range(4)), np.asarray(T, float))
+        shape = parts[0].shape
+        r, alpha, s, beta, T = (np.ravel(v) for v in parts)
         rate = rng.gamma(r) / alpha
-        with np.errstate(divide="ignore"):
-            end = np.minimum(rng.exponential(size=T.shape) / (rng.gamma(s) / beta), T)
+        with np.errstate(divide="ignore", over="ignore"):
+            end = np.minimum(rng.exponential(size=T.size) / (rng.gamma(s) / beta), T)
         x, t_x, log_gap = np.zeros(T.shape), np.zeros(T.shape), np.zeros(T.shape)
-        active = np.ones(T.shape, bool)
-        while active.any():
-            with np.errstate(divide="ignore"):
-                gap = rng.exponential(size=T.shape) / rate
-            active = active & (t_x + gap <= end)
-            t_x[active] += gap[active]
+        active = np.arange(T.size)
+        while active.size:
+            with np.errstate(divide="ignore", over="ignore"):
+                gap = rng.exponential(size=active.size) / rate[active]
+            buys = t_x[active] + gap <= end[active]
+            active, gap = active[buys], gap[buys]
+            t_x[active] += gap
             x[active] += 1
-            log_gap[active] += np.log(gap[active])
-        return x, t_x, log_gap
-
-
-def _decay(theta: Array, x: Array, start: Array, length: Array) -> Array:
-    """Return ln P(start) / P(start + length)."""
-    r, alpha, s, beta = theta
-    return (r + x) * np.log1p(length / (alpha + start)) + s * np.log1p(length / (beta + start))
-
-
-def _width(theta: Array, x: Array, start: Array, length: Array) -> Array:
-    """Return W, the reach of the integration variable v (DOMAIN section 3)."""
-    r, alpha, s, beta = theta
-    low = np.minimum(alpha, beta) + start
-    with np.errstate(over="ignore"):
-        gap = np.minimum(
-            (alpha + start) * np.expm1(CUT / (r + x)), (beta + start) * np.expm1(CUT / s)
-        )
-    return np.log1p(np.minimum(length, gap) / low)
-
-
-def log_death_integral(
-    theta: Array,
-    x: ArrayLike,
-    start: ArrayLike,
-    length: ArrayLike,
-    nodes: int = NODES,
-    panels: int = PANELS,
-) -> Array:
-    """Return ln of s / P(start) times the integral of P(u)/(beta+u) over (start, start + length].
-
-    The probability, relative to being alive and silent, of death in that time without a purchase.
-
-    Parameters
-    ----------
-    theta
-        (r, alpha, s, beta) on the first axis.
-    x, start, length
-        Purchases so far; times in the unit of alpha and beta.
-    nodes, panels
-        Of the composite Gauss-Legendre rule in v, u = start + (c + start) expm1(v),
-        c = min(alpha, beta), v in [0, W].
-
-    Notes
-    -----
-    The integrand is divided by its value at `start` and falls from there, so nothing overflows
-    and underflow is harmless. Beyond W it is below e^-45 of its start.
-    """
-    r, alpha, s, beta = theta
-    x, start, length = (np.asarray(v, float) for v in (x, start, length))
-    low = np.minimum(alpha, beta) + start
-    width = _width(theta, x, start, length)
-    near, far = low / (alpha + start), low / (beta + start)
-    total: Any = 0.0
-    for node, weight in zip(*legendre(nodes, panels), strict=True):
-        growth = np.expm1(node * width)
-        decay = (r + x) * np.log1p(growth * near) + (s + 1) * np.log1p(growth * far)
-        total = total + weight * np.exp(node * width - decay)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(s) + np.log(far) + np.log(width * total))
-
-
-def quadrature_error(theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Array:
-    """Estimate the error of the log-likelihood's quadrature, per customer.
-
-    The absolute change of ln L (so the relative change of L) when the rule of `log_likelihood` is
-    replaced by one with four times the panels.
-    """
-    x, t_x, T = (np.asarray(v, float) for v in (x, t_x, T))
-    alive = -_decay(theta, x, t_x, T - t_x)
-    coarse = np.logaddexp(alive, log_death_integral(theta, x, t_x, T - t_x))
-    fine = np.logaddexp(alive, log_death_integral(theta, x, t_x, T - t_x, panels=4 * PANELS))
-    return np.abs(coarse - fine)
+            log_gap[active] += np.log(gap)
+        return x.reshape(shape), t_x.reshape(shape), log_gap.reshape(shape)
 
 
 def _log_nbd(n: Array, shape: Array, rate: Array, time: Array) -> Array:
@@ -261,48 +187,3 @@ def _log_nbd(n: Array, shape: Array, rate: Array, time: Array) -> Array:
             - shape * np.log1p(time / rate)
             + n * (np.log(time) - np.log(rate + time))
         )
-
-
-def sample_death(
-    theta: Array, x: Array, t_x: Array, T: Array, dead: Any, rng: np.random.Generator
-) -> Array:
-    """Draw death times in (t_x, T] of the dead, from the density ~ P(u)/(beta+u); T for the rest.
-
-    Rejection, exact: P(u)/(beta+u) is a product of two falling powers; the proposal is whichever
-    of them, alone, leaves the smaller envelope (both have an inverse distribution function), and
-    the other, relative to its value at t_x, is the probability to accept.
-    """
-    r, alpha, s, beta = theta
-    end = np.array(T, float)
-    rate_decay = _envelope(alpha + t_x, r + x, T - t_x)
-    death_decay = _envelope(beta + t_x, s + 1.0, T - t_x)
-    by_rate = rate_decay < death_decay
-    wait = np.flatnonzero(dead)
-    while wait.size:
-        i = np.unravel_index(wait, end.shape)
-        purchases, death = (alpha[i] + t_x[i], r[i] + x[i]), (beta[i] + t_x[i], s[i] + 1.0)
-        first = by_rate[i]
-        scale, power = (np.where(first, p, d) for p, d in zip(purchases, death, strict=True))
-        other_scale, other = (np.where(first, d, p) for p, d in zip(purchases, death, strict=True))
-        y = _power_draw(scale, power, T[i] - t_x[i], rng.random(wait.size))
-        accept = np.log(rng.random(wait.size)) <= -other * np.log1p(y / other_scale)
-        end[tuple(j[accept] for j in i)] = (t_x[i] + y)[accept]
-        wait = wait[~accept]
-    return end
-
-
-def _envelope(scale: Array, power: Array, length: Array) -> Array:
-    """Return the integral of (1 + y/scale)^-power over (0, length]."""
-    z = np.log1p(length / scale)
-    q = (1.0 - power) * z
-    safe = np.where(np.abs(q) < 1e-12, 1.0, q)
-    return scale * z * np.where(np.abs(q) < 1e-12, 1.0, np.expm1(safe) / safe)
-
-
-def _power_draw(scale: Array, power: Array, length: Array, uniform: Array) -> Array:
-    """Draw y in (0, length] with density ~ (1 + y/scale)^-power by its inverse distribution."""
-    z = np.log1p(length / scale)
-    q = (1.0 - power) * z
-    safe = np.where(np.abs(q) < 1e-12, 1.0, q)
-    v = np.where(np.abs(q) < 1e-12, uniform, np.log1p(uniform * np.expm1(safe)) / safe) * z
-    return np.minimum(scale * np.expm1(v), length)

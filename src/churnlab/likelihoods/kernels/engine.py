@@ -12,7 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from churnlab.likelihoods import get
 from churnlab.likelihoods.base import Likelihood
-from churnlab.likelihoods.kernels.plan import Cells, blocks, find_runs, sort_cells
+from churnlab.likelihoods.kernels.plan import (
+    Cells,
+    blocks,
+    find_runs,
+    sort_cells,
+    split_groups,
+)
 
 Array = NDArray[np.float64]
 
@@ -51,15 +57,24 @@ class Engine:
     ) -> None:
         self.model = get(model) if isinstance(model, str) else model
         self.threads = threads or os.cpu_count() or 1
-        self._blocks = blocks(sort_cells(group, x, t_x, T, weight))
-        self._value, self._gradient = _loops(self.model, self._blocks)
+        self._groups: list[slice] = []
+        parts: list[Cells] = []
+        for block in blocks(sort_cells(group, x, t_x, T, weight)):
+            cells, groups = split_groups(block)
+            parts.append(cells)
+            self._groups.append(groups)
+        self._value, self._gradient = _loops(self.model, parts)
 
     def value_and_gradient(self, theta: ArrayLike) -> tuple[float, Array]:
         """Return the log-likelihood and its derivatives (parameter, group) at theta, same shape."""
-        theta = np.ascontiguousarray(theta, float)
-        jobs = [(i, theta) for i in range(len(self._blocks))]
+        theta = np.asarray(theta, float)
+        jobs = [(i, np.ascontiguousarray(theta[:, g])) for i, g in enumerate(self._groups)]
         parts = self._map(lambda job: self._gradient(*job), jobs)
-        return float(sum(value for value, _ in parts)), np.sum([g for _, g in parts], axis=0)
+        total, gradient = 0.0, np.zeros(theta.shape)
+        for (value, slope), groups in zip(parts, self._groups, strict=True):
+            total += value
+            gradient[:, groups] += slope
+        return total, gradient
 
     def value(self, theta: ArrayLike) -> float:
         """Return the log-likelihood at theta (parameter, group)."""
@@ -67,11 +82,23 @@ class Engine:
 
     def values(self, thetas: ArrayLike) -> Array:
         """Return the log-likelihood (draw,) at each of thetas (draw, parameter, group)."""
-        thetas = np.ascontiguousarray(thetas, float)
-        blocks_ = range(len(self._blocks))
-        jobs = [(i, theta) for theta in thetas for i in blocks_]
-        parts = self._map(lambda job: self._value(*job), jobs)
-        return np.asarray(parts).reshape(len(thetas), len(self._blocks)).sum(axis=1)
+        thetas = np.asarray(thetas, float)
+
+        def one_draw(theta: Array) -> float:
+            parts = (
+                self._value(i, np.ascontiguousarray(theta[:, groups]))
+                for i, groups in enumerate(self._groups)
+            )
+            return float(sum(parts))
+
+        if len(thetas) >= self.threads:  # a draw is a job: no two threads share a sum
+            return np.asarray(self._map(one_draw, list(thetas)))
+        return np.asarray([self._one_value(theta) for theta in thetas])
+
+    def _one_value(self, theta: Array) -> float:
+        """Return the log-likelihood at theta, blocks in parallel."""
+        jobs = [(i, np.ascontiguousarray(theta[:, g])) for i, g in enumerate(self._groups)]
+        return float(sum(self._map(lambda job: self._value(*job), jobs)))
 
     def _map(self, function: Callable[[Any], Any], jobs: list[Any]) -> list[Any]:
         """Apply `function` to the jobs, in threads, in order."""

@@ -5,6 +5,7 @@ Made once for a set of cells and used for every parameter value.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,7 +74,15 @@ def find_runs(cells: Cells) -> Runs:
 
 
 def blocks(cells: Cells) -> list[Cells]:
-    """Cut the cells into blocks of about `BLOCK` rows."""
-    n = cells.x.size
-    edges = list(range(0, n, BLOCK)) + [n]
-    return [Cells(*(v[i:j] for v in cells)) for i, j in zip(edges[:-1], edges[1:], strict=True)]
+    """Cut the cells into blocks of `BLOCK` rows."""
+    edges = [*range(0, cells.x.size, BLOCK), cells.x.size]
+    return [
+        Cells(cells.group[i:j], cells.x[i:j], cells.t_x[i:j], cells.T[i:j], cells.weight[i:j])
+        for i, j in pairwise(edges)
+    ]
+
+
+def split_groups(cells: Cells) -> tuple[Cells, slice]:
+    """Renumber a block's groups from 0; the slice picks them out of theta's last axis."""
+    first, last = int(cells.group[0]), int(cells.group[-1])
+    return cells._replace(group=cells.group - first), slice(first, last + 1)

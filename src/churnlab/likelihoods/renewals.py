@@ -1,0 +1,51 @@
+"""Counts of Erlang-k renewals, through complex powers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def erlang_one_minus_pgf(shape: Array, ratio: Array, p: Array, stages: list[Array]) -> Array:
+    """Return E[1 - (1 - p)^N], N the purchases with Erlang-k gaps and a Gamma rate.
+
+    Parameters
+    ----------
+    shape
+        R = r + k x: given j stages passed, lambda ~ Gamma(R + j, alpha + T).
+    ratio
+        horizon / (alpha + T).
+    p
+        Dropout probability.
+    stages
+        Weights of j = 0 .. k - 1 stages of the present gap passed, up to a common factor.
+
+    Notes
+    -----
+    N = floor((j + M) / k) with M stages to come. Put y = (1 - p)^(1/k), w = exp(2 pi i / k): the
+    discrete Fourier transform of y^-(m mod k) turns (1 - p)^floor(m/k) into sum_l c_l (y w^l)^m
+    with c_l = 1/k sum_m y^-m w^-lm, and E (y w^l)^M = (1 + (1 - y w^l) ratio)^-(R + j). The l = 0
+    term is near 1 and the others near 0 at small p; both are written as differences (expm1), so
+    that nothing cancels however small p is.
+    """
+    k = len(stages)
+    log_y = np.log1p(-np.minimum(p, 1.0 - 1e-16)) / k
+    powers = [np.expm1(-m * log_y) for m in range(k)]  # y^-m - 1
+    excess = sum(powers) / k
+    stretch = np.log1p(-np.expm1(log_y) * ratio)
+    total: Any = 0.0
+    for j, stage in enumerate(stages):
+        main = -shape * stretch + j * (log_y - stretch)
+        total = total - stage * (np.expm1(main) + excess * np.exp(main))
+    for turn in range(1, k):
+        root = np.exp(2j * np.pi * turn / k)
+        c = sum(power * root**-m for m, power in enumerate(powers)) / k
+        base = 1.0 + (1.0 - np.exp(log_y) * root) * ratio
+        first, step = c * np.exp(-shape * np.log(base)), np.exp(log_y) * root / base
+        for j, stage in enumerate(stages):
+            total = total - stage * np.real(first * step**j)
+    return np.maximum(total / sum(stages), 0.0)
