@@ -1,1 +1,24 @@
-"""What leaves churnlab: bundle, tables, SQL, verification, monitoring."""
+"""What leaves churnlab: bundle, tables, SQL, verification, monitoring.
+
+`export_bundle` writes a bundle from in-memory results, `verify` checks it, `monitor` holds it
+against newer data; `churnlab.scoring.score` scores new events with it.
+"""
+
+from churnlab.export.config import ExportConfig, LimitsConfig, SqlConfig
+from churnlab.export.export import export_bundle
+from churnlab.export.inputs import ExportInputs, VisitEvidence
+from churnlab.export.schema import bundle_schema
+from churnlab.export.tables import TABLES
+from churnlab.export.verify import verify
+
+__all__ = [
+    "TABLES",
+    "ExportConfig",
+    "ExportInputs",
+    "LimitsConfig",
+    "SqlConfig",
+    "VisitEvidence",
+    "bundle_schema",
+    "export_bundle",
+    "verify",
+]

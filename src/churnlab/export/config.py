@@ -1,0 +1,122 @@
+"""What a user may choose about an export, a verification and the monitoring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from churnlab.errors import UsageError, nearest
+from churnlab.export.sql.names import DIALECTS, check_identifier
+
+
+@dataclass(kw_only=True)
+class SqlConfig:
+    """Names in the warehouse that the scoring SQL reads.
+
+    Parameters
+    ----------
+    dialects : list of str
+        Which `score.<dialect>.sql` are written.
+    table, schema : str
+        Event table, to the letter (a dot is part of the name), and its schema if any.
+    customer_id, event_at : str
+        Columns.
+    """
+
+    dialects: list[str] = field(default_factory=lambda: list(DIALECTS))
+    table: str = "purchases"
+    schema: str | None = None
+    customer_id: str = "customer_id"
+    event_at: str = "event_at"
+
+    def __post_init__(self) -> None:
+        """Refuse unknown dialects and names that cannot be quoted."""
+        for dialect in self.dialects:
+            if dialect not in DIALECTS:
+                raise UsageError(
+                    f"export.sql.dialects has {dialect!r}; expected some of "
+                    f"{', '.join(DIALECTS)}.{nearest(dialect, DIALECTS)}"
+                )
+            for key in ("table", "schema", "customer_id", "event_at"):
+                name = getattr(self, key)
+                if name is not None:
+                    check_identifier(name, f"export.sql.{key}", dialect)
+
+
+@dataclass(kw_only=True)
+class LimitsConfig:
+    """Limits that `churnlab monitor` holds the bundle against.
+
+    Parameters
+    ----------
+    stale_warn_days, stale_fail_days : float
+        Days since the bundle's last known day.
+    psi_warn, psi_fail : float
+        Population stability index of risk and of segment shares.
+    count_warn, count_fail : float
+        |ln(purchasers now / then)|.
+    duplicate_warn, duplicate_fail : float
+        Share of event rows that repeat another.
+    bias_warn, bias_fail : float
+        |sum of forecasts / sum of outcomes - 1| of matured labels.
+    mcb_warn, mcb_fail : float
+        Miscalibration part of the Brier score of matured labels.
+    """
+
+    stale_warn_days: float = 35.0
+    stale_fail_days: float = 90.0
+    psi_warn: float = 0.1
+    psi_fail: float = 0.25
+    count_warn: float = 0.2
+    count_fail: float = 0.7
+    duplicate_warn: float = 0.05
+    duplicate_fail: float = 0.2
+    bias_warn: float = 0.1
+    bias_fail: float = 0.25
+    mcb_warn: float = 0.01
+    mcb_fail: float = 0.03
+
+    def __post_init__(self) -> None:
+        """Refuse limits that are not positive or whose warning lies above the failure."""
+        for name in ("psi", "count", "duplicate", "bias", "mcb"):
+            _increasing(self, f"{name}_warn", f"{name}_fail")
+        _increasing(self, "stale_warn_days", "stale_fail_days")
+
+
+def _increasing(limits: LimitsConfig, warn: str, fail: str) -> None:
+    low, high = getattr(limits, warn), getattr(limits, fail)
+    if not 0 < low <= high:
+        raise UsageError(f"export.limits must have 0 < {warn} <= {fail}; got {low} and {high}.")
+
+
+@dataclass(kw_only=True)
+class ExportConfig:
+    """How a bundle is exported.
+
+    Parameters
+    ----------
+    draws : int
+        Posterior draws kept, at most 64.
+    valid_days : int
+        The thresholds are meant for this many days after the last known day.
+    csv : bool
+        Also write every table as CSV.
+    changed_since : str, optional
+        Folder of an earlier export: adds tables with only the rows that changed since.
+    allow_uncalibrated : bool
+        Export although the backtest does not suffice; the bundle then says "not calibrated".
+    """
+
+    draws: int = 64
+    valid_days: int = 90
+    csv: bool = True
+    changed_since: str | None = None
+    allow_uncalibrated: bool = False
+    sql: SqlConfig = field(default_factory=SqlConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse values outside of their range."""
+        if not 1 <= self.draws <= 64:
+            raise UsageError(f"export.draws must lie in 1..64; got {self.draws}.")
+        if self.valid_days < 1:
+            raise UsageError(f"export.valid_days must be at least 1; got {self.valid_days}.")

@@ -1,0 +1,281 @@
+"""From in-memory results to the content of bundle.json, field by field."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churnlab.errors import DataError, UsageError
+from churnlab.export.config import ExportConfig
+from churnlab.export.inputs import ExportInputs
+from churnlab.export.sql import unsupported
+from churnlab.export.thinning import Thinned
+from churnlab.runs import content_hash, to_jsonable
+from churnlab.scoring.forms import PARAMETERS
+from churnlab.scoring.process import Process, Risk
+from churnlab.vocabulary import SEGMENT_CODES, SEGMENTS
+
+#: Thresholds are written with six digits, so that no customer's risk equals one but for rounding.
+DIGITS = 6
+MIN_ORIGINS = 3
+HIATUS = "hiatus"
+_RISK_BINS = 10
+
+
+def model_section(
+    thinned: Thinned, n_full: int, columns: Sequence[str], seen_until: dt.date | None
+) -> dict[str, Any]:
+    """Describe a model: its thinned draws and how far they are from the full posterior."""
+    process = thinned.process
+    return {
+        "name": process.model,
+        "k": process.k,
+        "parameters": list(PARAMETERS[process.model]),
+        "groups": list(process.groups),
+        "group_columns": list(columns),
+        "unit": "day",
+        "seen_until": None if seen_until is None else seen_until.isoformat(),
+        "draws": process.theta.tolist(),
+        "n_draws_full": n_full,
+        "thinning_error": {
+            "p_alive": thinned.p_alive,
+            "risk": thinned.risk,
+            "n_cells": thinned.n_cells,
+        },
+    }
+
+
+def risk_section(risk: Risk) -> dict[str, Any]:
+    """Describe the definition of risk."""
+    return asdict(risk)
+
+
+def threshold_section(threshold: Any, basis: str) -> dict[str, Any]:
+    """Describe the purchase threshold: value, interval, curve and the price of being wrong.
+
+    Takes a `churnlab.rules` Threshold or a mapping.
+
+    Raises
+    ------
+    UsageError
+        When it was chosen on another basis than the one to be scored.
+    """
+    given = dict(threshold) if isinstance(threshold, Mapping) else dict(vars(threshold))
+    if given.get("basis", basis) != basis:
+        raise UsageError(
+            f"the threshold was chosen on the basis {given['basis']!r}, the risk to be exported is "
+            f"{basis!r}; backtest and export with the same risk.basis."
+        )
+    value = float(given["value"])
+    ten = given.get("cost_of_ten_points")
+    if not isinstance(ten, Mapping):
+        ten = {
+            "lower": given.get("extra_cost_lower", ten),
+            "higher": given.get("extra_cost_higher", ten),
+        }
+    first = given.get("first_value")
+    until = given.get("learnt_until")
+    return {
+        "rule": str(given.get("rule", "fixed")),
+        "value": round(value, DIGITS),
+        "first_value": round(value if first is None else float(first), DIGITS),
+        "q05": maybe(given.get("q05", given.get("low"))),
+        "q95": maybe(given.get("q95", given.get("high"))),
+        "origin_low": maybe(given.get("origin_low")),
+        "origin_high": maybe(given.get("origin_high")),
+        "learnt_until": None if until is None else str(pd.Timestamp(until).date()),
+        "curve": curve_rows(given.get("curve")),
+        "cost_per_customer": maybe(given.get("cost_per_customer")),
+        "cost_of_ten_points": {k: maybe(ten.get(k)) for k in ("lower", "higher")},
+        "notes": [str(n) for n in given.get("notes") or ()],
+    }
+
+
+def maybe(value: Any) -> float | None:
+    """Return a finite float, or None."""
+    if value is None or value is pd.NA:
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def curve_rows(curve: Any) -> list[dict[str, Any]]:
+    """Return a curve as records with finite numbers or null."""
+    if curve is None:
+        return []
+    rows = curve.to_dict("records") if isinstance(curve, pd.DataFrame) else list(curve)
+    return [{str(k): to_jsonable(v) for k, v in row.items()} for row in rows]
+
+
+def backtest_section(backtest: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe the evidence: origins, horizons, baselines, scores by origin and forecaster."""
+    scores = backtest.get("scores")
+    rows: list[Any]
+    rows = scores.to_dict("records") if isinstance(scores, pd.DataFrame) else list(scores or ())
+    origins = sorted({str(pd.Timestamp(o).date()) for o in backtest.get("origins", ())})
+    return {
+        "origins": origins,
+        "horizon_days": [float(h) for h in np.atleast_1d(backtest.get("horizon_days", ()))],
+        "baselines": sorted({str(b) for b in backtest.get("baselines", ())}),
+        "scores": [_score_row(row) for row in rows],
+        "degraded": [str(d) for d in backtest.get("degraded", ())],
+    }
+
+
+def _score_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    origin = row["origin"]
+    return {
+        "origin": "all" if str(origin) == "all" else str(pd.Timestamp(origin).date()),
+        "horizon_days": maybe(row.get("horizon_days")),
+        "forecaster": str(row["forecaster"]),
+        "metric": str(row["metric"]),
+        "value": maybe(row.get("value")),
+        "q05": maybe(row.get("q05")),
+        "q95": maybe(row.get("q95")),
+    }
+
+
+def calibration_section(backtest: Mapping[str, Any], *, override: bool) -> dict[str, Any]:
+    """Say whether the backtest suffices.
+
+    Raises
+    ------
+    DataError
+        Under three origins, or without the hiatus baseline, unless overridden.
+    """
+    reasons = []
+    n = len(backtest["origins"])
+    if n < MIN_ORIGINS:
+        reasons.append(f"{n} backtest origins; at least {MIN_ORIGINS} are expected")
+    if HIATUS not in backtest["baselines"]:
+        reasons.append("the hiatus baseline is missing from the backtest")
+    if reasons and not override:
+        raise DataError(
+            f"not exported: {'; '.join(reasons)}. Backtest with more origins and the hiatus "
+            "baseline, or set export.allow_uncalibrated=true (the bundle then says so)."
+        )
+    return {"status": "not calibrated" if reasons else "calibrated", "reasons": reasons}
+
+
+def segment_section(
+    playbook: Mapping[str, Sequence[str]], polarity: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Describe the 15 segments and their actions.
+
+    Raises
+    ------
+    DataError
+        When a cell has no action.
+    """
+    bare = [code for code in SEGMENT_CODES if not playbook.get(code)]
+    if bare:
+        raise DataError(
+            f"no action for {', '.join(bare[:5])}; every segment needs at least one. "
+            "Complete the playbook."
+        )
+    return [
+        {
+            "code": s.code,
+            "korean": s.korean,
+            "english": s.english,
+            "polarity": polarity.get(s.code, s.polarity),
+            "actions": [str(a) for a in playbook[s.code]],
+        }
+        for s in SEGMENTS
+    ]
+
+
+def nday_section(rule: Mapping[str, Any], time_zone: str) -> dict[str, Any]:
+    """Describe one N-day rule; without randomisation the uplift is empty."""
+    last = int(rule["last_unconverted_day"])
+    randomised = bool(rule.get("randomised", False))
+    uplift = rule.get("uplift") if randomised else None
+    return {
+        "rule_id": str(rule["rule_id"]),
+        "last_unconverted_day": last,
+        "send_day": int(rule.get("send_day", last + 1)),
+        "day_zero_index": int(rule.get("day_zero_index", 0)),
+        "time_zone": str(rule.get("time_zone", time_zone)),
+        "action_id": str(rule["action_id"]),
+        "randomised": randomised,
+        "holdout_share": float(rule.get("holdout_share", 0.0)),
+        "uplift": None if uplift is None else {k: float(uplift[k]) for k in ("mean", "q05", "q95")},
+    }
+
+
+def journey_section(journey: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe one item journey."""
+    action = journey.get("action_id")
+    return {
+        "journey_id": str(journey["journey_id"]),
+        "items": [str(i) for i in journey["items"]],
+        "window_days": float(journey["window_days"]),
+        **{k: maybe(journey.get(k)) for k in ("lift", "lift_q05", "lift_q95")},
+        "action_id": None if action is None else str(action),
+    }
+
+
+def action_section(action: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe one action."""
+    text = ("action_id", "channel", "incentive", "message_class", "evidence")
+    described: dict[str, Any] = {key: str(action.get(key) or "") for key in text}
+    described["cooldown_days"] = int(action.get("cooldown_days") or 0)
+    return described
+
+
+def monitoring_section(
+    config: ExportConfig, table: pd.DataFrame, risk: Risk, backtest: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Describe limits, and the distributions that monitoring compares with."""
+    scored = table["purchase_risk"].dropna().to_numpy(float)
+    edges = np.unique(np.quantile(scored, np.arange(1, _RISK_BINS) / _RISK_BINS).round(9))
+    shares = table["segment_code"].value_counts(normalize=True).sort_index()
+    horizons = backtest["horizon_days"]
+    return {
+        "limits": asdict(config.limits),
+        "reference": {
+            "risk_edges": edges.tolist(),
+            "risk_shares": risk_shares(scored, edges).tolist(),
+            "segment_shares": {str(code): float(share) for code, share in shares.items()},
+            "n_purchasers": len(scored),
+            "horizon_days": float(min(horizons)) if horizons else float(risk.horizon_days),
+        },
+    }
+
+
+def risk_shares(risk: Any, edges: Any) -> Any:
+    """Return the share of customers per bin of risk."""
+    bins = np.searchsorted(np.asarray(edges), np.asarray(risk), side="right")
+    return np.bincount(bins, minlength=len(edges) + 1) / max(len(bins), 1)
+
+
+def sql_section(config: ExportConfig, process: Process, risk: Risk) -> dict[str, Any]:
+    """Describe the scoring SQL, or why there is none."""
+    reason = unsupported(process, risk)
+    return {
+        "dialects": [] if reason else list(config.sql.dialects),
+        "schema": config.sql.schema,
+        "table": config.sql.table,
+        "customer_id": config.sql.customer_id,
+        "event_at": config.sql.event_at,
+        "reason": reason,
+    }
+
+
+def provenance_section(inputs: ExportInputs, n_members: int, n_cells: int) -> dict[str, Any]:
+    """Describe where the numbers come from."""
+    hashes = dict(inputs.data_hashes) or {"summary": content_hash(len(inputs.summary))}
+    return {
+        "config_hash": content_hash(inputs.config),
+        "data_hashes": hashes,
+        "seed": inputs.seed,
+        "n_customers": len(inputs.summary),
+        "n_members": n_members,
+        "n_cells": n_cells,
+    }

@@ -1,0 +1,192 @@
+"""The exported frames, made from the scored table and the results of the other parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from churnlab.errors import DataError
+from churnlab.export.inputs import ExportInputs, group_labels
+from churnlab.export.tables import SEGMENT_SHARE
+from churnlab.scoring import ScoringBundle, score
+from churnlab.scoring.summaries import ids
+from churnlab.scoring.table import FAR
+from churnlab.scoring.visits import visit_dates
+from churnlab.vocabulary import ALL_CODES, SEGMENTS, UNKNOWN_CODES, VISIT_STATES, VISIT_UNKNOWN
+
+#: Columns that the full posterior gives better than the thinned draws; the rest is scored.
+_FROM_FIT = (
+    "cycle_days",
+    "cycle_q05",
+    "cycle_q95",
+    "rhythm_days",
+    "due_date",
+    "due_q10",
+    "due_q90",
+)
+
+
+def thresholds_frame(inputs: ExportInputs, rules: ScoringBundle) -> pd.DataFrame:
+    """Return `customer_thresholds`: states, risk and dates by the bundle's draws.
+
+    Dates and risk are those of the bundle's own draws, so that every later score agrees with
+    them; cycle and due dates come from the fit's table where given.
+    """
+    detailed = inputs.customers is not None and set(_FROM_FIT) <= set(inputs.customers.columns)
+    members = inputs.members
+    if members is None and inputs.visits is not None:
+        members = _visitors(inputs.visits.summary, pd.Timestamp(inputs.as_of))
+    summary = inputs.summary.assign(customer_id=ids(inputs.summary["customer_id"], "summary"))
+    table = score(rules, summary=summary, members=members, as_of=inputs.as_of, details=not detailed)
+    if detailed:
+        table = _with_fit(table, inputs.customers)  # type: ignore[arg-type]
+    return _with_visits(table, inputs, rules)
+
+
+def _visitors(seen: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Without a members table, whoever visited is a member since the first visit."""
+    first = as_of.as_unit("us") - pd.to_timedelta(seen["T"], unit="D")
+    return pd.DataFrame({"customer_id": seen["customer_id"], "signed_up_at": first})
+
+
+def _with_fit(table: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
+    fitted = customers.assign(customer_id=ids(customers["customer_id"], "customers"))
+    fitted = fitted.set_index("customer_id").reindex(table["customer_id"])
+    bought = table["purchase_state"].ne("none").to_numpy()
+    if fitted.loc[bought, "cycle_days"].isna().any():
+        raise DataError(
+            "customers lacks purchasers of the summary; give both from the same fit and as_of."
+        )
+    table = table.copy()
+    for column in _FROM_FIT:
+        if column.startswith("due"):
+            days = pd.to_datetime(fitted[column]).dt.normalize().astype("datetime64[us]")
+            table[column] = days.fillna(FAR).to_numpy()
+        else:
+            table[column] = fitted[column].to_numpy()
+    return table
+
+
+def _with_visits(table: pd.DataFrame, inputs: ExportInputs, rules: ScoringBundle) -> pd.DataFrame:
+    """Put visit states and dates in place, from the summary of the visits."""
+    if inputs.visits is None or rules.visits is None:
+        return table
+    seen = inputs.visits.summary
+    seen = seen.assign(customer_id=ids(seen["customer_id"], "visits")).set_index("customer_id")
+    rows = seen.reindex(table["customer_id"])
+    known = rows["x"].notna().to_numpy()
+    x, t_x, T = (rows[c].to_numpy(float)[known] for c in ("x", "t_x", "T"))
+    day = np.datetime64(inputs.as_of, "D")
+    last = day - (T - t_x).astype("timedelta64[D]")
+    risk, inactive = visit_dates(rules.visits, x, t_x, last)
+    table = table.copy()
+    state = np.full(len(table), VISIT_UNKNOWN, object)
+    step = (risk <= day).astype(int) + (inactive <= day)
+    state[known] = np.array(VISIT_STATES, object)[step]
+    table["visit_state"] = pd.Series(state, dtype="str")
+    for column, values in (("visit_risk_date", risk), ("visit_inactive_date", inactive),
+                           ("valid_for_last_visit_at", last)):  # fmt: skip
+        table.loc[known, column] = values.astype("datetime64[us]")
+    table["segment_code"] = table["purchase_state"] + "." + table["visit_state"]
+    return table
+
+
+def summary_frame(inputs: ExportInputs, rules: ScoringBundle) -> pd.DataFrame:
+    """Return `customer_summary`: what the scores rest on."""
+    frame = inputs.summary
+    pooled = len(rules.purchases.process.groups) == 1
+    label = "all" if pooled else group_labels(frame, inputs.group_columns or ("group",))
+    last = pd.Timestamp(inputs.as_of).as_unit("us") - pd.to_timedelta(
+        frame["T"] - frame["t_x"], unit="D"
+    )
+    return pd.DataFrame(
+        {
+            "customer_id": ids(frame["customer_id"], "summary"),
+            "x": frame["x"],
+            "t_x": frame["t_x"],
+            "T": frame["T"],
+            "grp": label,
+            "last_purchase_at": last,
+        }
+    )
+
+
+def membership_frame(
+    table: pd.DataFrame, inputs: ExportInputs, segments: Sequence[Mapping[str, str]]
+) -> pd.DataFrame:
+    """Return `segment_membership`: the present code of everyone, and the previous one if known."""
+    polarity = dict.fromkeys(UNKNOWN_CODES, "neutral") | {
+        s["code"]: s["polarity"] for s in segments
+    }
+    out = pd.DataFrame(
+        {
+            "customer_id": table["customer_id"],
+            "as_of": pd.Timestamp(inputs.as_of).as_unit("us"),
+            "segment_code": table["segment_code"],
+            "previous_code": pd.Series([None] * len(table), dtype="object"),
+            "entered_at": _entered(table, pd.Timestamp(inputs.as_of).as_unit("us")),
+            "polarity": table["segment_code"].map(polarity),
+        }
+    )
+    given = inputs.membership
+    if given is None or "previous_code" not in given.columns:
+        return out
+    keyed = given.assign(customer_id=ids(given["customer_id"], "membership"))
+    keyed = keyed.drop_duplicates("customer_id", keep="last").set_index("customer_id")
+    rows = keyed.reindex(out["customer_id"])
+    out["previous_code"] = rows["previous_code"].astype("object").to_numpy()
+    if "entered_at" in rows.columns:
+        same = rows["segment_code"].to_numpy() == out["segment_code"].to_numpy()
+        known = pd.to_datetime(rows["entered_at"]).to_numpy().astype("datetime64[us]")
+        keep = same & ~np.isnat(known)
+        out["entered_at"] = np.where(keep, known, out["entered_at"].to_numpy())
+    return out
+
+
+def _entered(table: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:
+    """Return the latest of the dates that led into the present state, never after `as_of`."""
+    columns = ("valid_for_last_purchase_at", "valid_for_last_visit_at", "at_risk_date",
+               "visit_risk_date", "visit_inactive_date")  # fmt: skip
+    dates = table[list(columns)].where(table[list(columns)] <= as_of)
+    latest: pd.Series = dates.max(axis=1).fillna(as_of)
+    return latest
+
+
+def share_frame(table: pd.DataFrame, inputs: ExportInputs) -> pd.DataFrame:
+    """Return `segment_share`: counts of the exported table, intervals and changes where given."""
+    counts = table["segment_code"].value_counts()
+    codes = [c for c in ALL_CODES if c in counts.index or c not in UNKNOWN_CODES]
+    n = counts.reindex(codes).fillna(0).astype("int64")
+    out = pd.DataFrame({"as_of": pd.Timestamp(inputs.as_of).as_unit("us"), "segment_code": codes})
+    out["n"], out["share"] = n.to_numpy(), n.to_numpy() / max(len(table), 1)
+    extra = [c for c in SEGMENT_SHARE.names if c not in out.columns]
+    if inputs.shares is not None:
+        given = inputs.shares
+        if "level" in given.columns:
+            given = given[given["level"] == "segment"]
+        given = given[[c for c in ("segment_code", *extra) if c in given.columns]]
+        out = out.merge(given, on="segment_code", how="left")
+    return out.reindex(columns=SEGMENT_SHARE.names)
+
+
+def segment_actions_frame(segments: Sequence[Mapping[str, Sequence[str]]]) -> pd.DataFrame:
+    """Return `segment_actions`: the playbook as rows."""
+    rows = [
+        {"segment_code": s["code"], "action_id": action, "priority": i + 1}
+        for s in segments
+        for i, action in enumerate(s["actions"])
+    ]
+    return pd.DataFrame(rows)
+
+
+def audience_frame(table: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
+    """Return `segment_audience`: every member of a segment with the segment's first action.
+
+    Members of the `visit_unknown` codes are in no audience: no action is stated for them.
+    """
+    first = actions[actions["priority"] == 1][["segment_code", "action_id"]]
+    known = table[table["segment_code"].isin([s.code for s in SEGMENTS])]
+    columns = ["customer_id", "action_id", "segment_code", "due_date", "at_risk_date"]
+    return known.merge(first, on="segment_code")[columns]

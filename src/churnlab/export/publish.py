@@ -1,0 +1,120 @@
+"""Putting a bundle where others read it: the old one or the new one, never a mixture.
+
+Files are written into a staging folder, which is renamed to ``bundles/<bundle_id>`` in one step.
+Then plain copies are put beside, for convenience, and `bundle.json` is renamed into place last.
+Whoever reads `bundle.json` finds its files under ``bundles/<bundle_id>``, where nothing is ever
+overwritten: concurrent exports, a full disk and a killed process leave a bundle that verifies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from churnlab.errors import UsageError
+from churnlab.runs import file_hash, write_atomic
+from churnlab.scoring import strict_json
+
+VERSIONS = "bundles"
+Writer = Callable[[Path], object]
+
+
+class Staging:
+    """A folder beside the final one, in which a bundle is put together.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the export; created when missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.files: list[dict[str, Any]] = []
+        with _plain_errors(self.folder):
+            (self.folder / VERSIONS).mkdir(parents=True, exist_ok=True)
+            self.path = Path(tempfile.mkdtemp(prefix=".staging-", dir=self.folder / VERSIONS))
+            self.path.chmod(0o755)
+
+    def add(self, name: str, write: Writer, rows: int | None = None) -> None:
+        """Write one file and remember its hash."""
+        path = self.path / name
+        with _plain_errors(self.folder):
+            write(path)
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+            path.chmod(0o644)
+        entry = {
+            "name": name,
+            "sha256": file_hash(path),
+            "bytes": path.stat().st_size,
+            "rows": rows,
+        }
+        self.files.append(entry)
+
+    def publish(self, bundle_id: str, content: Mapping[str, Any], text: str) -> Path:
+        """Make the bundle visible; `text` is `content` as written into bundle.json."""
+        with _plain_errors(self.folder):
+            self.add("bundle.json", lambda path: path.write_text(text, encoding="utf-8"))
+            final = self.folder / VERSIONS / bundle_id
+            try:
+                self.path.rename(final)
+            except OSError:
+                if not (final / "bundle.json").exists():
+                    raise
+                text = (final / "bundle.json").read_text(encoding="utf-8")  # the same export, twice
+            for entry in content["files"]:
+                _copy(final / entry["name"], self.folder / entry["name"])
+            return write_atomic(
+                self.folder / "bundle.json", lambda path: path.write_text(text, encoding="utf-8")
+            )
+
+    def discard(self) -> None:
+        """Remove what was not published."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _plain_errors(folder: Path) -> Any:
+    """Turn a full disk or a missing permission into one readable error."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"the export into {str(folder)!r} cannot be written ({error.strerror or error}); the "
+            "bundle that was there, if any, is untouched. Free space or choose another run_dir."
+        ) from error
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Put a plain copy in place in one step; a hard link where the file system has them."""
+
+    def fill(temporary: Path) -> None:
+        temporary.unlink()
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+    write_atomic(target, fill)
+
+
+def locate(folder: Path, content: Mapping[str, Any], name: str) -> Path:
+    """Return where a bundle's file is: under ``bundles/<bundle_id>``, else beside bundle.json."""
+    versioned = folder / VERSIONS / str(content.get("bundle_id")) / name
+    return versioned if versioned.exists() else folder / name
+
+
+def previous_id(folder: Path) -> str | None:
+    """Return the id of the bundle that stands in the folder now, if it can be read."""
+    try:
+        content = strict_json.load(Path(folder) / "bundle.json")
+        found = content.get("bundle_id") if isinstance(content, dict) else None
+    except Exception:  # an unreadable old bundle is simply not superseded by name
+        return None
+    return found if isinstance(found, str) and found.startswith("cb-") else None
