@@ -96,20 +96,27 @@ class Cells:
         inverse : int array (customer,)
             ``cells.x[inverse]`` is `x`.
         """
-        columns = [np.asarray(v, dtype=np.float64) for v in (x, t_x, T)]
-        n = len(columns[0])
+        xs, ts, ages = (np.asarray(v, dtype=np.float64) for v in (x, t_x, T))
+        n = len(xs)
         codes = np.zeros(n, np.int64) if group is None else np.asarray(group, dtype=np.int64)
         gaps = np.zeros(n) if sum_log_gap is None else np.asarray(sum_log_gap, dtype=np.float64)
-        order = np.lexsort((columns[2], columns[1], columns[0], codes))
+        order = np.lexsort((ages, ts, xs, codes))
         new = np.ones(n, dtype=bool)
         if n:
-            sides = [v[order] for v in (codes, *columns)]
+            sides = [v[order] for v in (codes, xs, ts, ages)]
             new[1:] = np.any([v[1:] != v[:-1] for v in sides], axis=0)
         inverse = np.empty(n, dtype=np.int64)
         inverse[order] = np.cumsum(new) - 1
         first, weight = order[new], np.bincount(inverse).astype(np.float64)
-        mean_gap = np.bincount(inverse, weights=gaps) / weight
-        cells = Cells(*(v[first] for v in columns), weight, mean_gap, codes[first], tuple(groups))
+        cells = Cells(
+            x=xs[first],
+            t_x=ts[first],
+            T=ages[first],
+            weight=weight,
+            sum_log_gap=np.bincount(inverse, weights=gaps) / weight,
+            group=codes[first],
+            groups=tuple(groups),
+        )
         return cells, inverse
 
 
@@ -144,8 +151,8 @@ class Summary:
         *,
         as_of: dt.date | str,
         sum_log_gap: ArrayLike | None = None,
-        customer_id: Sequence[str] | ArrayLike | None = None,
-        group: Sequence[str] | ArrayLike | None = None,
+        customer_id: Sequence[str] | NDArray[Any] | pd.Series | None = None,
+        group: Sequence[str] | NDArray[Any] | pd.Series | None = None,
     ) -> Summary:
         """Make a summary from arrays, in days.
 
@@ -228,8 +235,8 @@ def _per_customer(days: Any, as_of: dt.date) -> Any:
     gap = days.day.delta(before, unit="day").cast("float64")
     nothing = ibis.literal(float("-inf"))
     # DuckDB raises on ln(0): two orders on a day, under purchase_unit=order
-    days = days.mutate(log_gap=ibis.ifelse(gap > 0, ibis.ifelse(gap > 0, gap, 1.0).ln(), nothing))
-    days = days.mutate(log_gap=ibis.ifelse(before.isnull(), 0.0, days.log_gap))
+    log_gap = ibis.cases((gap > 0, ibis.ifelse(gap > 0, gap, 1.0).ln()), (gap == 0, nothing))
+    days = days.mutate(log_gap=log_gap.fill_null(0.0))  # the first event has no gap
     found = days.group_by("customer_id").aggregate(
         n=days.count(), first=days.day.min(), last=days.day.max(), gaps=days.log_gap.sum()
     )
@@ -265,8 +272,10 @@ def _with_cells(customers: pd.DataFrame, as_of: dt.date, columns: tuple[str, ...
     if columns:
         text = customers[list(columns)].astype("str").fillna(UNKNOWN)
         customers[list(columns)] = text
-        label = text[columns[0]].str.cat([text[c] for c in columns[1:]], sep=JOINED)
-        names, codes = np.unique(label.to_numpy(dtype=object).astype(str), return_inverse=True)
+        label = text[columns[0]]
+        for column in columns[1:]:
+            label = label + JOINED + text[column]
+        codes, names = pd.factorize(label, sort=True)
         groups = tuple(str(n) for n in names)
     cells, inverse = Cells.collapse(
         customers["x"],

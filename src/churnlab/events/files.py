@@ -81,7 +81,8 @@ def _existing(table: str, path: str) -> list[Path]:
     if plain.exists():
         return [plain]
     if glob.has_magic(path):
-        found = sorted(p for p in map(Path, glob.glob(str(plain), recursive=True)) if p.is_file())
+        names = glob.glob(str(plain), recursive=True)  # noqa: PTH207 (also absolute patterns)
+        found = sorted(p for p in map(Path, names) if p.is_file())
         if not found:
             raise DataError(f"{table}: no file matches {path}; check the folder and the pattern.")
         return found

@@ -80,10 +80,15 @@ class EventLog:
         return self._raw(name)
 
     def frame(self, name: str) -> pd.DataFrame:
-        """Return a table as a pandas frame, sorted by customer, time and the other columns."""
+        """Return a table as a pandas frame, sorted by customer, time and the other columns.
+
+        `event_date` comes as midnight of the day.
+        """
         table = self.table(name)
         first = ["customer_id", time_column(name)]
         rest = [c for c in table.columns if c not in first]
+        if DATE in table.columns:  # dates would come out as Python objects
+            table = table.mutate(**{DATE: table[DATE].cast("timestamp")})
         return engine.frame(table.order_by([*first, *rest]))
 
     def days(self, events: str = "purchases") -> pd.DataFrame:
@@ -143,9 +148,9 @@ class EventLog:
 def _orders(table: Any) -> Any:
     if "order_id" not in table.columns:
         return table.select("customer_id", day=table[DATE])
-    known = table.filter(table.order_id.notnull())
+    known = table.filter(table.order_id.notnull())  # noqa: PD004 (Ibis)
     orders = known.group_by(["customer_id", "order_id"]).aggregate(day=known[DATE].min())
-    single = table.filter(table.order_id.isnull())
+    single = table.filter(table.order_id.isnull())  # noqa: PD003 (Ibis)
     return ibis.union(
         orders.select("customer_id", "day"),
         single.select("customer_id", day=single[DATE]),

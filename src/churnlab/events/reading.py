@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
-from churnlab.errors import DataError, UsageError, nearest
+from churnlab.errors import UsageError, nearest
 from churnlab.events import embedded, engine
 from churnlab.events.clean import clean
 from churnlab.events.config import DataConfig, SourceTable
@@ -20,11 +20,11 @@ from churnlab.events.log import EVENTS, EventLog
 from churnlab.events.members import members_report, type_attributes
 from churnlab.events.report import DataReport, TableReport
 from churnlab.events.sources import Source, from_connection, from_files, from_frame
-from churnlab.events.staging import DATE, Staged, last_day, stage
+from churnlab.events.staging import DATE, Staged, last_day, no_readable_time, stage
 from churnlab.events.times import parse_day
 
-Frame = pd.DataFrame | pa.Table
-Given = str | PathLike[str] | pd.DataFrame | None
+type Frame = pd.DataFrame | pa.Table
+type Given = str | PathLike[str] | pd.DataFrame | None
 
 
 def open_log(config: DataConfig, as_of: dt.date | str | None = None) -> EventLog:
@@ -155,10 +155,10 @@ def _with_columns(
     name: str, default: SourceTable, mapping: Mapping[str, str], settings: dict[str, Any]
 ) -> SourceTable:
     own = {f.name for f in dataclasses.fields(default)} - {"path", "table", "attributes"}
-    values = {k: v for k, v in mapping.items() if k in own}
-    others = {k: v for k, v in mapping.items() if k not in own}
+    values: dict[str, Any] = {k: v for k, v in mapping.items() if k in own}
+    others: dict[str, Any] = {k: v for k, v in mapping.items() if k not in own}
     if name == "members":
-        values["attributes"] = others.pop("attributes", None) or others  # type: ignore[assignment]
+        values["attributes"] = others.pop("attributes", None) or others
     elif others:
         wrong = next(iter(others))
         raise UsageError(
@@ -225,10 +225,7 @@ def _last_day(backend: Backend, staged: list[Staged]) -> dt.date:
     days = [d for s in staged if s.table in EVENTS and (d := last_day(backend, s)) is not None]
     if days:
         return max(days)
-    # Nothing readable: let the check of bad rows say what is wrong, in its own words.
-    for s in staged:
-        clean(backend, s, DataConfig(on_bad_rows="error"), dt.date.max)
-    raise DataError("no readable time in purchases or visits; expected dates or timestamps.")
+    raise no_readable_time(backend, next(s for s in staged if s.table in EVENTS))
 
 
 def _report(

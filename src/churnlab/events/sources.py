@@ -82,7 +82,8 @@ def from_connection(backend: Backend, table: str, config: SourceTable, url: str)
     except Exception as error:
         raise DataError(
             f"{table}: {config.table} cannot be read over data.connection "
-            f"({engine.plain_message(error)}). Check the URL, the table's name and data.{table}.where."
+            f"({engine.plain_message(error)}). Check the URL, the table's name and "
+            f"data.{table}.where."
         ) from error
     here = SourceTable(path="-", customer_id=config.customer_id)
     backend.create_table(f"raw_{table}", data)

@@ -79,6 +79,10 @@ def stage(backend: Backend, source: Source, config: SourceTable, zone: str) -> S
     _require(source, mapped)
     view = backend.table(source.view)
     staged = Staged(source, f"staged_{source.table}", {m.column.name: m.source for m in mapped})
+    if not source.text_lines and not view.count().to_pyarrow().as_py():
+        raise _no_rows(
+            staged, config
+        )  # before types are judged: those of an empty table say nothing
     try:
         staged.notes += _mend_notes(view, source, mapped)
         backend.create_table(staged.name, _selection(view, source, config, mapped, zone))
@@ -166,8 +170,7 @@ def _look(backend: Backend, staged: Staged, config: SourceTable) -> None:
     found = {k: int(v[0] or 0) for k, v in counts.to_pyarrow().to_pydict().items()}
     staged.rows = found["rows"]
     if not staged.rows:
-        kept = f" for which {config.where} holds" if config.where else ""
-        raise DataError(f"{staged.table}: {staged.source.label} has no rows{kept}; expected some.")
+        raise _no_rows(staged, config)
     if found["naive"] and found["offset"]:
         raise _mixed(backend, staged, found)
     staged.time_kind = "naive" if found["naive"] else "offset" if found["offset"] else "none"
@@ -176,11 +179,16 @@ def _look(backend: Backend, staged: Staged, config: SourceTable) -> None:
         _check_arms(backend, staged)
 
 
+def _no_rows(staged: Staged, config: SourceTable) -> DataError:
+    kept = f" for which {config.where} holds" if config.where else ""
+    return DataError(f"{staged.table}: {staged.source.label} has no rows{kept}; expected some.")
+
+
 def _mixed(backend: Backend, staged: Staged, found: dict[str, int]) -> DataError:
     table = backend.table(staged.name)
     zoned = table[KIND] == OFFSET
     both = [
-        table.filter(c)[TIME_TEXT].name("t").limit(1).to_pyarrow()[0].as_py()
+        table.filter(c).select(t=TIME_TEXT).limit(1).to_pyarrow()["t"][0].as_py()
         for c in (~zoned, zoned)
     ]
     return DataError(
@@ -197,7 +205,8 @@ def _check_arms(backend: Backend, staged: Staged) -> None:
     unknown = [n for n in names if n not in ARMS]
     if unknown:
         raise DataError(
-            f"treatments: arm must be {' or '.join(ARMS)}; got {', '.join(map(repr, unknown[:5]))}. "
+            f"treatments: arm must be {' or '.join(ARMS)}; "
+            f"got {', '.join(map(repr, unknown[:5]))}. "
             "Rename them in the source, or keep the two arms to compare with data.treatments.where."
         )
 
@@ -225,6 +234,17 @@ def format_hint(backend: Backend, staged: Staged) -> str:
     if pattern is None:
         return f"Give data.{staged.table}.time_format if they follow another format."
     return f"data.{staged.table}.time_format='{pattern}' reads these."
+
+
+def no_readable_time(backend: Backend, staged: Staged) -> DataError:
+    """Return the error for a table in which not one time can be read."""
+    at = time_column(staged.table)
+    found = describe_bad(backend, staged, at)
+    said = f"They say {found}. {format_hint(backend, staged)}" if found else "All are missing."
+    return DataError(
+        f"{staged.table}: none of {staged.rows:,} times in {staged.columns[at]!r} is readable. "
+        f"{said} Expected dates or timestamps such as 2020-01-31 or 2020-01-31T18:05:00+09:00."
+    )
 
 
 def _place(backend: Backend, staged: Staged, column: str, value: str) -> str:
