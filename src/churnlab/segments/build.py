@@ -31,6 +31,8 @@ from churnlab.segments.states import (
 Ints = NDArray[np.int64]
 #: Positions of the two at-risk states.
 _RISK_STATES = [2, 3]
+#: Dropout is tossed after a repeat event only: P(alive) = 1 at x = 0 whatever the silence.
+_NO_FIRST_DROPOUT = ("bg_nbd", "bg_cnbd_k")
 _NAT = np.datetime64("NaT", "D")
 
 
@@ -133,6 +135,12 @@ def _check(
         )
     if len(purchase_axis.cuts) != 1 or (visit_axis is not None and len(visit_axis.cuts) != 2):
         raise UsageError("Purchases need one cut point and visits two.")
+    for axis in (purchase_axis, visit_axis):
+        if axis is not None and axis.draws.model in _NO_FIRST_DROPOUT:
+            raise UsageError(
+                f"{axis.draws.model} cannot place first purchasers or one-time visitors: it holds "
+                "them alive for ever. Choose mbg_nbd, mbg_cnbd_k or pareto_nbd for segments."
+            )
     if (visits is None) != (visit_axis is None):
         raise UsageError("Give both a visit summary and a visit axis, or neither.")
     return days.pop()

@@ -1,0 +1,186 @@
+"""Transitions, first -> repeat (P14) and core leaks (P10)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import betabinom
+
+from churnlab.errors import UsageError
+from churnlab.segments import (
+    SegmentsConfig,
+    Snapshot,
+    leak_alert,
+    leak_history,
+    leak_table,
+    repeat_rates,
+    repeat_table,
+    transition_table,
+)
+from churnlab.segments.shrinkage import best_strength, pooled_row, shrink
+from churnlab.segments.transitions import band_names, dwell_days, transition_counts
+from churnlab.vocabulary import CORE_CODES
+
+from .test_shares_change import ids_of, made_up
+
+CONFIG = SegmentsConfig(draws=30, replicates=600)
+
+
+def test_transition_rows_sum_to_one_and_counts_to_the_members(
+    november: Snapshot, december: Snapshot
+) -> None:
+    table = transition_table(november, december, CONFIG)
+    sums = table.groupby(["origin", "dwell_band"])[["probability", "share"]].sum()
+    assert sums.to_numpy() == pytest.approx(1.0, abs=1e-12)
+    assert table.loc[table["dwell_band"] == "all", "n"].sum() == november.n_members
+    assert table.loc[table["dwell_band"] != "all", "n"].sum() == november.n_members
+    assert (table["probability_q05"] <= table["probability"] + 1e-9).all()
+    assert (table["probability"] <= table["probability_q95"] + 0.02).all()
+
+
+def test_small_bands_are_drawn_to_their_cells_row(november: Snapshot, december: Snapshot) -> None:
+    table = transition_table(november, december, CONFIG)
+    rows = table[table["dwell_band"] != "all"].merge(
+        table.loc[table["dwell_band"] == "all", ["origin", "destination", "share", "n_origin"]],
+        on=["origin", "destination"], suffixes=("", "_cell"),
+    )  # fmt: skip
+    raw, pulled = ((rows[c] - rows["share_cell"]).abs() for c in ("share", "probability"))
+    clear = (raw > 0.05) & (rows["n_origin_cell"] >= 100)
+    assert clear.sum() > 10
+    assert (pulled[clear] < raw[clear]).all()
+    # the pooled row weighs 20 customers: what is left of a difference is n / (n + 20)
+    n = rows["n_origin"]
+    assert (pulled / raw)[clear].to_numpy() == pytest.approx((n / (n + 20))[clear], abs=0.1)
+
+
+def test_what_cannot_happen_gets_no_probability(november: Snapshot, december: Snapshot) -> None:
+    table = transition_table(november, december, CONFIG)
+    stays = table["destination"].str.startswith("repeat") | (table["destination"] == "left")
+    undone = table["origin"].str.startswith("repeat") & ~stays
+    assert undone.sum() > 50
+    assert (table.loc[undone, "probability"] == 0).all()
+
+
+def test_dwell_bands_count_days_since_the_last_clock(november: Snapshot) -> None:
+    assert band_names([7, 30]) == ["0-7", "8-30", "31+"]
+    days = dwell_days(november)
+    frame = november.membership
+    assert days.min() >= 0
+    visited = frame["last_visit_at"] == pd.Timestamp("2024-11-30")
+    assert (days[visited] == 0).all()
+    counts = transition_counts(november, november, [7, 30])
+    assert counts[:, 0].sum() == (days <= 7).sum()
+    assert counts[:, 2].sum() == (days > 30).sum()
+
+
+def test_shrinkage_is_the_conjugate_posterior() -> None:
+    """Against scipy's beta-binomial: the strength found maximises its likelihood."""
+    rng = np.random.default_rng(3)
+    p = rng.beta(0.3 * 30, 0.7 * 30, 60)
+    n = rng.integers(20, 200, 60)
+    k = rng.binomial(n, p)
+    counts = np.stack([k, n - k], axis=1)
+    pooled = pooled_row(counts.astype(float))
+    strength = best_strength(counts, pooled)
+
+    def log_likelihood(s: float) -> float:
+        return float(betabinom.logpmf(k, n, s * pooled[0], s * pooled[1]).sum())
+
+    assert log_likelihood(strength) >= max(log_likelihood(strength * f) for f in (0.8, 1.25))
+    assert 12 < strength < 80  # the truth is 30
+    shrunk = shrink(counts, 10.0)
+    assert shrunk.mean[:, 0] == pytest.approx((k + 10 * pooled[0]) / (n + 10), abs=1e-14)
+
+
+def test_p14_repeat_rates_count_first_purchasers_who_bought_again(
+    november: Snapshot, december: Snapshot
+) -> None:
+    table = repeat_table(november, december)
+    both = november.membership.merge(
+        december.membership[["customer_id", "purchase_state"]], on="customer_id",
+        suffixes=("", "_after"),
+    )  # fmt: skip
+    first = both[both["purchase_state"].str.startswith("first")]
+    repeated = first["purchase_state_after"].str.startswith("repeat")
+    assert table["n"].sum() == len(first)
+    assert table["n_repeat"].sum() == repeated.sum() > 5
+    by_cell = repeated.groupby(first["segment_code"]).sum()
+    counted = table.set_index("segment_code")["n_repeat"]
+    assert (counted[by_cell.index] == by_cell).all()
+    assert table["repeat_rate"].between(table["repeat_rate_q05"], table["repeat_rate_q95"]).all()
+    assert (table["days"] == 31).all()
+
+
+def _p14_gain(rng: np.random.Generator) -> float:
+    """Held-out log score per customer: shrunk minus add-half smoothed."""
+    truth = rng.beta(0.15 * 20, 0.85 * 20, 6)
+    n = rng.integers(5, 120, 6)
+    k = rng.binomial(n, truth)
+    future_n = np.full(6, 200)
+    future_k = rng.binomial(future_n, truth)
+    shrunk = np.asarray(repeat_rates(n, k)["repeat_rate"])
+    smoothed = (k + 0.5) / (n + 1)
+
+    def score(p: np.ndarray) -> float:
+        return float((future_k * np.log(p) + (future_n - future_k) * np.log1p(-p)).sum())
+
+    return (score(shrunk) - score(smoothed)) / future_n.sum()
+
+
+def test_p14_shrinkage_is_no_worse_on_held_out_customers() -> None:
+    gains = np.array([_p14_gain(np.random.default_rng(seed)) for seed in range(40)])
+    assert gains.mean() > 0
+    assert gains.mean() > 1.5 * gains.std() / np.sqrt(len(gains))
+
+
+def test_p10_leaks_go_from_the_core_to_elsewhere(november: Snapshot, december: Snapshot) -> None:
+    table = leak_table(november, december, CONFIG, np.random.default_rng(1))
+    both = november.membership[["customer_id", "segment_code"]].merge(
+        december.membership[["customer_id", "segment_code"]], on="customer_id",
+        suffixes=("_before", ""),
+    )  # fmt: skip
+    core = both[both["segment_code_before"].isin(CORE_CODES)]
+    gone = core[~core["segment_code"].isin(CORE_CODES)]
+    total = table[table["destination"] == "total"].iloc[0]
+    assert (total["n_core"], total["n"]) == (len(core), len(gone))
+    assert total["share_q05"] < total["share"] < total["share_q95"]
+    parts = table[table["destination"] != "total"].set_index("destination")["n"]
+    assert (parts == gone["segment_code"].value_counts()[parts.index]).all()
+    assert not set(parts.index) & set(CORE_CODES)
+
+
+def test_p10_history_and_alert_on_a_sudden_leak() -> None:
+    rng, ids = np.random.default_rng(1), ids_of(1000)
+    days = pd.date_range("2024-01-31", periods=7, freq="MS")
+    snapshots = []
+    for i, day in enumerate(days):
+        core = rng.random(1000) < (0.8 if i < 6 else 0.5)
+        snapshots.append(made_up(str(day.date()), ids, np.where(core, 0, 12)))
+    history = leak_history(snapshots)
+    assert list(history["as_of"]) == list(days[1:])
+    alert = leak_alert(history, 0.05)
+    assert alert.alert
+    assert "usual is" in alert.sentence
+    assert not leak_alert(history.iloc[:-1], 0.05).alert
+    with pytest.raises(UsageError, match="at least 3 earlier periods; got 2"):
+        leak_alert(history.iloc[:3])
+
+
+def _false_alarms(n_runs: int, spread: float, seed: int) -> float:
+    rng = np.random.default_rng(seed)
+    alarms = 0
+    for _ in range(n_runs):
+        n = rng.integers(200, 400, 8)
+        p = 0.2 * np.exp(rng.normal(0, spread, 8))
+        history = pd.DataFrame({"n_core": n, "n_leaked": rng.binomial(n, p)})
+        alarms += leak_alert(history, 0.1).alert
+    return alarms / n_runs
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.15], ids=["chance", "seasons"])
+def test_p10_false_alarm_rate_of_the_test_itself(spread: float) -> None:
+    rate = _false_alarms(600, spread, 6)
+    error = np.sqrt(0.1 * 0.9 / 600)
+    assert rate <= 0.1 + 2 * error
+    assert rate > 0.01  # it can ring at all
