@@ -22,8 +22,11 @@ Array = NDArray[np.float64]
 
 MAX_K_HAT = 0.7
 MIN_ESS = 400.0
-#: Below this efficiency (effective / proposed) another fit of the proposal is worth its passes.
-GOOD_EFFICIENCY = 0.5
+#: Draws by which a proposal is judged before the full number is taken.
+PILOT = 500
+#: A pilot that is this good is extended; otherwise the proposal is fitted to it once more.
+GOOD_K_HAT = 0.5
+GOOD_EFFICIENCY = 0.6
 MAX_ROUNDS = 5
 #: Row evaluations (cells x draws) up to which two proposals per kept draw are taken.
 CHEAP = 4e7
@@ -52,6 +55,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class _Round:
+    proposal: Proposal
     u: Array
     log_ratios: Array
     smoothed: Smoothed
@@ -77,41 +81,56 @@ def sample_laplace(
     """
     if not mode.proper:
         return _unusable(target, mode, draws, "the mode has no proper curvature")
-    size = proposals(target, draws)
     proposal = from_mode(target, mode)
-    best = _round(target, proposal, size, rng)
-    rounds = 1
-    while not _good_enough(best, size, rounds, min_ess):
-        proposal = refit(proposal, best.u, best.weights)
-        found = _round(target, proposal, size, rng)
-        best = max(best, found, key=_quality)
+    pilot, rounds = _draw(target, proposal, PILOT, rng), 1
+    while rounds < MAX_ROUNDS and not _good(pilot):
+        proposal = refit(pilot.proposal, pilot.u, pilot.weights)
+        pilot = max(pilot, _draw(target, proposal, PILOT, rng), key=_quality)
         rounds += 1
-    return _finish(target, best, draws, rounds, min_ess, rng)
+    found = _extend(target, pilot, proposals(target, draws), rng)
+    if found.ess < min_ess and not _hopeless(found):
+        found = _extend(target, found, int(1.3 * len(found.u) * min_ess / found.ess), rng)
+    return _finish(target, found, draws, rounds, min_ess, rng)
 
 
 def proposals(target: Target, draws: int) -> int:
-    """Proposed draws per round: two per kept draw while that is cheap, and at least 1,000."""
+    """Proposed draws: two per kept draw while that is cheap, and at least 1,000."""
     cheap = target.n_cells * draws * 2 <= CHEAP
     return max(1000, 2 * draws if cheap else draws)
 
 
-def _good_enough(found: _Round, size: int, rounds: int, min_ess: float) -> bool:
-    """Whether to stop: enough rounds, or usable and not so wasteful that a refit would pay."""
-    usable = found.smoothed.k_hat < MAX_K_HAT and found.ess >= min_ess
-    return rounds >= MAX_ROUNDS or (usable and (found.ess >= GOOD_EFFICIENCY * size or rounds > 1))
+def _good(found: _Round) -> bool:
+    return found.smoothed.k_hat < GOOD_K_HAT and found.ess >= GOOD_EFFICIENCY * len(found.u)
+
+
+def _hopeless(found: _Round) -> bool:
+    return not found.smoothed.k_hat < MAX_K_HAT or found.ess < 0.02 * len(found.u)
 
 
 def _quality(found: _Round) -> tuple[bool, float]:
     return found.smoothed.k_hat < MAX_K_HAT, found.ess
 
 
-def _round(target: Target, proposal: Proposal, size: int, rng: np.random.Generator) -> _Round:
+def _draw(target: Target, proposal: Proposal, size: int, rng: np.random.Generator) -> _Round:
     u, log_q = proposal.sample(size, rng)
-    ratios = target.values(u) - log_q
+    return _weigh(target, proposal, u, target.values(u) - log_q)
+
+
+def _extend(target: Target, found: _Round, size: int, rng: np.random.Generator) -> _Round:
+    """Add draws of the same proposal up to `size`."""
+    missing = size - len(found.u)
+    if missing <= 0:
+        return found
+    u, log_q = found.proposal.sample(missing, rng)
+    ratios = np.concatenate([found.log_ratios, target.values(u) - log_q])
+    return _weigh(target, found.proposal, np.concatenate([found.u, u]), ratios)
+
+
+def _weigh(target: Target, proposal: Proposal, u: Array, ratios: Array) -> _Round:
     smoothed = smooth(ratios)
     weights = np.exp(smoothed.log_weights)
     bulk, tail = effective_sizes(quantities(target, u), weights)
-    return _Round(u, ratios, smoothed, weights, float(min(bulk.min(), tail.min())))
+    return _Round(proposal, u, ratios, smoothed, weights, float(min(bulk.min(), tail.min())))
 
 
 def quantities(target: Target, u: Array) -> Array:

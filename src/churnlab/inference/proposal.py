@@ -25,9 +25,9 @@ from churnlab.inference.target import Target
 Array = NDArray[np.float64]
 
 #: Degrees of freedom: heavier than Gaussian tails keep importance weights bounded.
-DEGREES = 12.0
+DEGREES = 8.0
 #: Where along an axis (in standard deviations) the bend and the two scales are measured.
-PROBE = 1.5
+PROBE = 2.0
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from scipy.special import gammaln
 from churnlab.cohorts import CohortConfig, CohortCounts, build_design
 from churnlab.errors import FitRefusedError
 from churnlab.inference.conversion.hmc import sample_chains
-from churnlab.inference.conversion.mode import ConversionMode, find_mode, log_posterior
+from churnlab.inference.conversion.mode import ConversionMode, find_mode, log_density
 from churnlab.inference.psis import smooth
 from churnlab.likelihoods.conversion import CohortData, ConversionLikelihood, build
 
@@ -168,7 +168,7 @@ def _importance(
     k_hat = ess = np.nan
     for attempt in range(2):
         theta, log_q = _student_t(centre, covariance, proposals, rng)
-        ratios = np.array([log_posterior(model, t)[0] for t in theta]) - log_q
+        ratios = np.array([log_density(model, t) for t in theta]) - log_q
         log_weights, k_hat = smooth(ratios)
         weights = np.exp(log_weights)
         ess = float(1.0 / np.sum(weights**2))

@@ -38,6 +38,14 @@ def log_posterior(model: ConversionLikelihood, theta: Array) -> tuple[float, Arr
     return value + prior, gradient + slope
 
 
+def log_density(model: ConversionLikelihood, theta: Array) -> float:
+    """Log posterior density alone: about half the cost of the one with its gradient."""
+    if not np.all(np.abs(theta) < _BOUND):
+        return -np.inf
+    value = float(model.cohort_log_likelihood(theta, model.data).sum()) + model.log_prior(theta)[0]
+    return value if np.isfinite(value) else -np.inf
+
+
 def find_mode(model: ConversionLikelihood, steps: int = 8) -> ConversionMode:
     """Maximise by BFGS, then Newton steps on the differenced exact gradient."""
     scale = max(float(model.data.conversions.sum()), 1.0)
