@@ -23,7 +23,7 @@ from churnlab.events.staging import (
 )
 
 _REASON = "_reason"
-_RANK = "_rank"
+_ROW = "_row"
 
 
 def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) -> TableReport:
@@ -54,8 +54,8 @@ def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) 
 
 def _judged(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) -> Any:
     table = backend.table(staged.name)
+    table = table.mutate(**{_ROW: table.rowid()})
     at = time_column(staged.table)
-    table = table.mutate(**{_RANK: _rank(staged, at)})
     tests = {
         "after_as_of": table[DATE] > literal_date(as_of),
         "missing_id": table.customer_id.isnull(),
@@ -64,25 +64,33 @@ def _judged(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date
     }
     if staged.table == "purchases" and config.returns != "keep":
         tests["returned"] = _returned(table)
-    if config.duplicates != "keep" or staged.table == "members":
-        tests["duplicate"] = table[_RANK] > 0
     reason = ibis.cases(*((tests[r].fill_null(False), r) for r in REASONS if r in tests))
     own = [c for c in table.columns if not c.startswith("_")]
-    return table.select(*own, **{_REASON: reason})
+    judged = table.select(*own, **{_REASON: reason, _ROW: table[_ROW]})
+    if config.duplicates == "keep" and staged.table != "members":
+        return judged.drop(_ROW)
+    backend.create_table("repeated", _repeated(table, staged, at), temp=True, overwrite=True)
+    judged = judged.left_join(backend.table("repeated"), _ROW)
+    again = ibis.ifelse(judged.repeated, "duplicate", ibis.null("string"))
+    return judged.select(*own, **{_REASON: ibis.coalesce(judged[_REASON], again)})
 
 
-def _rank(staged: Staged, at: str) -> Any:
-    """Number equal rows from 0; of a member's rows, which must be one, the earliest signup is 0.
+def _repeated(table: Any, staged: Staged, at: str) -> Any:
+    """Return the rows that repeat an earlier one; of a member's rows the earliest signup stays.
 
-    Id and time are in the key beside the 64-bit hash, so that a collision cannot drop a row.
+    Only rows whose key occurs twice are numbered: a window over all rows costs several times
+    the reading. Id and time are in the key beside the 64-bit hash, so that a collision of hashes
+    cannot drop a row.
     """
-    if staged.table == "members":
-        window = ibis.window(
-            group_by="customer_id", order_by=[ibis.asc(at, nulls_first=False), HASH]
-        )
-    else:
-        window = ibis.window(group_by=["customer_id", at, HASH], order_by=HASH)
-    return ibis.row_number().over(window)
+    members = staged.table == "members"
+    key = ["customer_id"] if members else ["customer_id", at, HASH]
+    known = table.filter(table.customer_id.notnull())
+    twice = known.group_by(key).aggregate(n=known.count())
+    several = known.semi_join(twice.filter(twice.n > 1), key)
+    first = [ibis.asc(at, nulls_first=False), HASH] if members else [_ROW]
+    rank = ibis.row_number().over(ibis.window(group_by=key, order_by=first))
+    numbered = several.select(_ROW, rank=rank)
+    return numbered.filter(numbered["rank"] > 0).select(_ROW, repeated=ibis.literal(True))
 
 
 def _returned(table: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from typing import Any
 
@@ -65,6 +66,34 @@ def _arrow_column(values: pd.Series) -> pa.Array:
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         text = [None if pd.isna(v) else str(v) for v in values.tolist()]
         return pa.array(text, type=pa.string())
+
+
+def arrow_hash(data: pa.Table) -> str:
+    """Return the SHA-256 of a table's columns and values as Arrow writes them."""
+    digest = _Digest()
+    whole = data.replace_schema_metadata(None).combine_chunks()
+    with pa.ipc.new_stream(pa.PythonFile(digest, mode="w"), whole.schema) as stream:
+        stream.write_table(whole)
+    return digest.sha.hexdigest()
+
+
+class _Digest:
+    """A file that only remembers the hash of what is written."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.sha = hashlib.sha256()
+
+    def write(self, block: Any) -> int:
+        self.sha.update(block)
+        return len(block)
+
+    def flush(self) -> None:
+        """Do nothing: there is no buffer."""
+
+    def close(self) -> None:
+        """Do nothing: the hash stays readable."""
 
 
 def plain_message(error: Exception) -> str:

@@ -14,7 +14,6 @@ from churnlab.errors import DataError
 from churnlab.events import engine
 from churnlab.events.config import SourceTable
 from churnlab.events.files import Files, encoding_error, resolve
-from churnlab.runs import frame_hash
 
 #: Added to each source: a hash over all its columns, by which duplicates are known.
 ROW_HASH = "churnlab row hash"
@@ -64,7 +63,7 @@ def from_frame(
     """Take a pandas frame or an Arrow table over into the engine."""
     data = engine.to_arrow(table, frame) if isinstance(frame, pd.DataFrame) else frame
     backend.create_table(f"raw_{table}", data)
-    return _finish(backend, table, config, "a frame", frame_hash(data.to_pandas()), False)
+    return _finish(backend, table, config, "a frame", engine.arrow_hash(data), False)
 
 
 def from_connection(backend: Backend, table: str, config: SourceTable, url: str) -> Source:
@@ -87,7 +86,7 @@ def from_connection(backend: Backend, table: str, config: SourceTable, url: str)
         ) from error
     here = SourceTable(path="-", customer_id=config.customer_id)
     backend.create_table(f"raw_{table}", data)
-    return _finish(backend, table, here, str(config.table), frame_hash(data.to_pandas()), False)
+    return _finish(backend, table, here, str(config.table), engine.arrow_hash(data), False)
 
 
 def _whole(remote: ibis.BaseBackend, config: SourceTable) -> pa.Table:
