@@ -7,6 +7,7 @@ against newer data; `churnlab.scoring.score` scores new events with it.
 from churnlab.export.config import ExportConfig, LimitsConfig, SqlConfig
 from churnlab.export.export import export_bundle
 from churnlab.export.inputs import ExportInputs, VisitEvidence
+from churnlab.export.monitor import monitor
 from churnlab.export.schema import bundle_schema
 from churnlab.export.tables import TABLES
 from churnlab.export.verify import verify
@@ -20,5 +21,6 @@ __all__ = [
     "VisitEvidence",
     "bundle_schema",
     "export_bundle",
+    "monitor",
     "verify",
 ]

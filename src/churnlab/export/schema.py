@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
@@ -26,9 +28,24 @@ def bundle_schema() -> dict[str, Any]:
 
 @cache
 def _validator() -> Any:
-    from jsonschema import Draft202012Validator
+    return _jsonschema().Draft202012Validator(bundle_schema())
 
-    return Draft202012Validator(bundle_schema())
+
+def _jsonschema() -> Any:
+    """Import jsonschema without the IRI grammar that JupyterLab brings along.
+
+    jsonschema tries to import it for a format that the schema does not use; building that grammar
+    takes four seconds.
+    """
+    grammar = "rfc3987_syntax"
+    hidden = grammar not in sys.modules and "jsonschema" not in sys.modules
+    if hidden:
+        sys.modules[grammar] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module("jsonschema")
+    finally:
+        if hidden:
+            del sys.modules[grammar]
 
 
 def place(path: Iterable[str | int]) -> str:

@@ -22,7 +22,7 @@ from churnlab.scoring.process import Process, Risk
 MAX_DRAWS = 64
 MAX_ERROR = 0.005
 #: Cells that the choice looks at, and days of further silence at which it looks.
-_PROBES, _LATER = 60, (0.0, 60.0, 240.0)
+_PROBES, _LATER = 24, (0.0, 60.0, 240.0)
 _COMPONENTS = 3
 _SPREAD_WEIGHT = 0.3
 #: Rows x draws (x nodes) of the comparison with the full posterior: seconds, not minutes.
@@ -96,13 +96,14 @@ def _features(full: Process, risk: Risk, cells: Cells) -> Array:
             columns.append(_per_draw(full, full.form.no_purchase, probe, at, window))
     linear = np.concatenate(columns, axis=1)
     linear -= linear.mean(axis=0)
-    u, s, _ = np.linalg.svd(linear, full_matrices=False)
-    lead = (u * s)[:, :_COMPONENTS]
+    _, axes = np.linalg.eigh(linear.T @ linear)
+    scores = linear @ axes[:, ::-1]
+    lead = scores[:, :_COMPONENTS]
     pairs = [lead[:, i] * lead[:, j] for i in range(lead.shape[1]) for j in range(i + 1)]
     quadratic = np.column_stack(pairs)
     quadratic -= quadratic.mean(axis=0)
-    scale = max(float(s[0]) / np.sqrt(len(u)), 1e-12)
-    return np.hstack([u * s, _SPREAD_WEIGHT * quadratic / scale])
+    scale = max(float(scores[:, 0].std()), 1e-12)
+    return np.hstack([scores, _SPREAD_WEIGHT * quadratic / scale])
 
 
 def _per_draw(
@@ -157,7 +158,7 @@ def _measured(
     full: Process, process: Process, rows: NDArray[np.int64], risk: Risk, cells: Cells
 ) -> Thinned:
     nodes = 48 if full.model == "pareto_nbd" else 1
-    affordable = max(_PROBES, _BUDGET // (len(full.theta) * nodes))
+    affordable = max(64, _BUDGET // (len(full.theta) * nodes))
     some = cells.rows(spread_rows(cells, affordable))
     key = (some.group, some.x, some.t_x)
     alive = [p.mean(p.form.p_alive, *key, some.T) for p in (full, process)]

@@ -28,7 +28,8 @@ class DistinctRows:
         )
         self.inverse: NDArray[np.int64] = np.zeros(0, np.int64)
         if len(frame):
-            self.inverse = frame.groupby(list(frame.columns), sort=True).ngroup().to_numpy(np.int64)
+            number = frame.groupby(list(frame.columns), sort=True).ngroup()
+            self.inverse = np.asarray(number, np.int64)
         rows = frame.drop_duplicates().sort_values(list(frame.columns)).to_numpy()
         self.group: NDArray[np.int64] = rows[:, 0].astype(np.int64)
         self.columns: tuple[Array, ...] = tuple(

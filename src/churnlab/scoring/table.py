@@ -87,7 +87,7 @@ def score(
     day = _as_day(as_of, rules.as_of)
     buyers = _buyers(purchases, summary, columns, day, rules.time_zone)
     people = _people(buyers, visits, members, day, rules.time_zone)
-    scored = score_purchases(rules.purchases, buyers, _groups(rules, buyers, members), day,
+    scored = score_purchases(rules.purchases, buyers, group_codes(rules, buyers, members), day,
                              details=details)  # fmt: skip
     table = people[["customer_id"]].merge(scored, on="customer_id", how="left", sort=False)
     for name, column in visit_columns(rules.visits, people, visits, day, rules.time_zone).items():
@@ -167,9 +167,10 @@ def _people(
     )
 
 
-def _groups(
+def group_codes(
     rules: ScoringBundle, buyers: pd.DataFrame, members: pd.DataFrame | None
 ) -> NDArray[np.int64]:
+    """Return the group of each purchaser, from the group columns of the summary or the members."""
     process = rules.purchases.process
     if len(process.groups) == 1:
         return np.zeros(len(buyers), np.int64)

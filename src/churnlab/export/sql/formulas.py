@@ -25,20 +25,30 @@ def exp_clipped(z: str) -> str:
 
 
 def values(name: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Return a CTE of literal rows."""
+    """Return a CTE of literal rows, as they stand."""
     body = ",\n".join("(" + ", ".join(row) + ")" for row in rows)
     return f"{name} AS (SELECT * FROM (VALUES {body}) AS v({', '.join(columns)}))"
 
 
-def draws_cte(process: Process) -> str:
+def doubles(
+    name: str, codes: tuple[str, ...], columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]
+) -> list[str]:
+    """Return CTEs of literal rows whose `columns` are cast to doubles once, not row by row."""
+    cast = ", ".join(f"CAST(w.{c} AS DOUBLE) AS {c}" for c in columns)
+    kept = "".join(f"w.{c}, " for c in codes)
+    literals = values(f"{name}_literal", (*codes, *columns), rows)
+    return [literals, f"{name} AS (SELECT {kept}{cast} FROM {name}_literal AS w)"]
+
+
+def draws_ctes(process: Process) -> list[str]:
     """Return the CTE of the bundle's draws: one row per draw and group."""
     first, second = ("s", "beta") if process.model == "pareto_nbd" else ("a", "b")
     rows = [
-        (str(g), str(d), *(number(v) for v in process.theta[d, g]))
+        (str(g), str(d), *(f"{v:.17e}" for v in process.theta[d, g]))
         for d in range(process.theta.shape[0])
         for g in range(process.theta.shape[1])
     ]
-    return values("draws", ("grp", "draw", "r", "alpha", first, second), rows)
+    return doubles("draws", ("grp", "draw"), ("r", "alpha", first, second), rows)
 
 
 def window_ctes(process: Process, risk: Risk) -> list[str]:
@@ -172,7 +182,7 @@ def _pareto(*, windowed: bool) -> list[str]:
     return [base, spans, steps, totals, per_draw, _averages(risk)]
 
 
-def nodes_cte() -> str:
+def nodes_ctes() -> list[str]:
     """Return the CTE of the 48 quadrature nodes that Pareto/NBD's sum runs over."""
-    rows = [(number(n), number(w)) for n, w in zip(*unit_rule(), strict=True)]
-    return values("nodes", ("node", "weight"), rows)
+    rows = [(f"{n:.17e}", f"{w:.17e}") for n, w in zip(*unit_rule(), strict=True)]
+    return doubles("nodes", (), ("node", "weight"), rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -97,10 +98,17 @@ def score_sql(
     for value in vars(place).values():
         if value is not None:
             check_identifier(value, "name", dialect)
-    tree = sqlglot.parse_one(_canonical(bundle, place, as_of or bundle.as_of), read=CANONICAL)
+    tree = _parsed(_canonical(bundle, place, as_of or bundle.as_of))
+    return _header(bundle, dialect, place) + tree.sql(dialect, pretty=pretty) + "\n"
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> exp.Expression:
+    """Parse canonical text; five dialects are written from one tree (generating copies it)."""
+    tree = sqlglot.parse_one(text, read=CANONICAL)
     for node in tree.find_all(exp.Greatest, exp.Least):
         node.set("ignore_nulls", False)  # no nulls here, and Snowflake's plain GREATEST is older
-    return _header(bundle, dialect, place) + tree.sql(dialect, pretty=pretty) + "\n"
+    return tree
 
 
 def _header(bundle: ScoringBundle, dialect: str, source: Source) -> str:
@@ -125,9 +133,9 @@ def check_id(bundle_id: str) -> str:
 
 def _canonical(bundle: ScoringBundle, source: Source, as_of: dt.date) -> str:
     process, risk = bundle.purchases.process, bundle.purchases.risk
-    ctes = [formulas.draws_cte(process)]
+    ctes = formulas.draws_ctes(process)
     if process.model == "pareto_nbd":
-        ctes.append(formulas.nodes_cte())
+        ctes += formulas.nodes_ctes()
     ctes += _summary_ctes(bundle, source, as_of)
     ctes.append("cells AS (SELECT DISTINCT s.grp, s.x, s.t_x, s.age FROM summary AS s)")
     ctes += formulas.window_ctes(process, risk) + formulas.score_ctes(process, risk)
