@@ -3,7 +3,7 @@
 N, the purchases without dropout, is a mixed Poisson count over a horizon z times as long as the
 customer's age (alpha + T), so f has a branch point at p = -1/z. Measured over 6,000 cases (r .03
 to 30, a .01 to 10, b .1 to 100, x to 2,000): Gauss' rule of 16 nodes for the Beta density errs by
-less than 1e-10 at z <= 1.5, 32 nodes by less than 2e-9 at z <= 5, and no number of nodes serves
+less than 1e-10 at z <= 1.5, 32 nodes by less than 1e-9 at z <= 4, and no number of nodes serves
 beyond. There the trapezoidal rule in y = logit p takes over, as f's strip of analyticity in y is
 |Im y| < pi for every z.
 """
@@ -21,7 +21,7 @@ from churnlab.likelihoods.special import beta_rule, betaln
 Array = NDArray[np.float64]
 
 #: Largest z for each size of Gauss' rule.
-GAUSS_LIMITS = ((16, 1.5), (32, 5.0))
+GAUSS_LIMITS = ((16, 1.5), (32, 4.0))
 #: Spacing of the trapezoidal rule in logit p.
 STEP = 0.2
 

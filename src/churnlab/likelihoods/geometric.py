@@ -185,7 +185,9 @@ class GeometricDropout(Likelihood):
         beyond = self._at_least(theta, some + 1.0, x, t_x, T, horizon)
         stays = np.exp(log_beta_shift(a, b, 0, some))
         drops = np.exp(log_beta_shift(a, b, 1, some - 1.0))
-        value = self.p_alive(theta, x, t_x, T) * (stays * (reach - beyond) + drops * reach)
+        value = self.p_alive(theta, x, t_x, T) * (
+            stays * np.maximum(reach - beyond, 0.0) + drops * reach
+        )
         return np.where(n > 0, value, self.p_no_purchase(theta, x, t_x, T, horizon))
 
     def _at_least(

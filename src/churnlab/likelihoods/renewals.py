@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+#: Below this 1 - p the sum over few purchases is taken instead of the roots of unity.
+FEW = 1e-4
+
 
 def erlang_one_minus_pgf(shape: Array, ratio: Array, p: Array, stages: list[Array]) -> Array:
     """Return E[1 - (1 - p)^N], N the purchases with Erlang-k gaps and a Gamma rate.
@@ -32,8 +35,17 @@ def erlang_one_minus_pgf(shape: Array, ratio: Array, p: Array, stages: list[Arra
     term is near 1 and the others near 0 at small p; both are written as differences (expm1), so
     that nothing cancels however small p is.
     """
+    q = 1.0 - np.asarray(p, float)
+    value = _by_roots(shape, ratio, np.minimum(p, 1.0 - FEW), stages)
+    if np.any(q < FEW):
+        value = np.where(q < FEW, 1.0 - _first_terms(shape, ratio, q, stages), value)
+    return np.maximum(value, 0.0)
+
+
+def _by_roots(shape: Array, ratio: Array, p: Array, stages: list[Array]) -> Array:
+    """Return E[1 - (1 - p)^N] by the roots of unity; loses digits like (1 - p)^-(k-1)/k."""
     k = len(stages)
-    log_y = np.log1p(-np.minimum(p, 1.0 - 1e-16)) / k
+    log_y = np.log1p(-p) / k
     powers = [np.expm1(-m * log_y) for m in range(k)]  # y^-m - 1
     excess = sum(powers) / k
     stretch = np.log1p(-np.expm1(log_y) * ratio)
@@ -48,4 +60,15 @@ def erlang_one_minus_pgf(shape: Array, ratio: Array, p: Array, stages: list[Arra
         first, step = c * np.exp(-shape * np.log(base)), np.exp(log_y) * root / base
         for j, stage in enumerate(stages):
             total = total - stage * np.real(first * step**j)
-    return np.maximum(total / sum(stages), 0.0)
+    return np.asarray(total / sum(stages))
+
+
+def _first_terms(shape: Array, ratio: Array, q: Array, stages: list[Array]) -> Array:
+    """Return E[q^N] for q < `FEW`, from P(N = 0), .., P(N = 3): q^4 is below rounding."""
+    k, total = len(stages), np.zeros(())
+    for j, stage in enumerate(stages):
+        chance = np.exp(-(shape + j) * np.log1p(ratio))  # of no stage to come
+        for m in range(4 * k - j):
+            total = total + stage * chance * q ** ((j + m) // k)
+            chance = chance * (shape + j + m) / (m + 1) * ratio / (1.0 + ratio)
+    return np.asarray(total / sum(stages))
