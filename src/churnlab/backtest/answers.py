@@ -52,11 +52,12 @@ def _brier_answer(
     rivals: dict[tuple[str, str, str], Series],
 ) -> dict[str, Any]:
     """Compare every contender with the better form of the simple rule, on their common origins."""
-    origins = _common(*(s for k, s in simple.items() if k[2] == PLAIN), *_plain(rivals))
+    origins = _shared_origins(simple, rivals)
     usable = {k: s for k, s in rivals.items() if set(origins) <= _origins(s)}
     bars = {k: s for k, s in simple.items() if set(origins) <= _origins(s)}
     bar_key = min(bars, key=lambda k: _at(bars[k], origins)[0])
     bar, bar_draws = _at(bars[bar_key], origins)
+    simple_at = [e for e in bars[bar_key].entries if e.truth.origin in origins]
     pairs = {k: _at(s, origins) for k, s in usable.items()}
     differences = [v - bar for v, _ in pairs.values()]
     draws = [d - bar_draws for _, d in pairs.values()]
@@ -79,7 +80,17 @@ def _brier_answer(
         "contenders": len(pairs),
         "origins": [o.isoformat() for o in origins],
         "simple_is_as_good": bool(highs[best] >= 0),
+        "caution": "; ".join(dict.fromkeys(n for e in simple_at for n in e.notes)),
     }
+
+
+def _shared_origins(
+    simple: dict[tuple[str, str, str], Series], rivals: dict[tuple[str, str, str], Series]
+) -> list[Any]:
+    """Return the origins that all have, recalibrated ones too where that keeps at least half."""
+    plain = _common(*_plain(simple), *_plain(rivals))
+    every = _common(*simple.values(), *rivals.values())
+    return every if 2 * len(every) >= len(plain) and every else plain
 
 
 def _plain(rivals: dict[tuple[str, str, str], Series]) -> list[Series]:
@@ -152,6 +163,7 @@ def sentence(answer: dict[str, Any]) -> str:
         f"(difference {answer['difference']:+.4f}, 90% interval {answer['q05']:+.4f} to "
         f"{answer['q95']:+.4f}; bound adjusted for picking the best {answer['adjusted_high']:+.4f};"
         f" {count} origin{'s' if count != 1 else ''})."
+        + (f" Caution: {simple} was {answer['caution']}." if answer.get("caution") else "")
     )
 
 

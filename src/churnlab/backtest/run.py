@@ -117,7 +117,7 @@ def run_backtest(
         A candidate has seen the future.
     """
     split = split or SplitConfig()
-    chosen_rules = dict(rules or {"cost_ratio": CostRatioRule()})
+    chosen_rules: dict[str, ThresholdRule] = dict(rules or {"cost_ratio": CostRatioRule()})
     costs = costs or next(iter(chosen_rules.values()))
     panel = Panel.from_log(log, split.group)
     plan = plan_origins(panel, split, targets(split.horizon_days, split.cycles))
@@ -259,7 +259,10 @@ def _summary(
     return {
         "answers": [answers.sentence(a) for a in found],
         "comparisons": found,
-        "origins": [
+        "origins": [o.date.isoformat() for o in plan.scored],
+        "horizon_days": [float(h) for h in split.horizon_days],
+        "baselines": [c.name for c in board.runners if c.kind in ("baseline", "peer")],
+        "plan": [
             {"date": o.date, "scored": o.scored, "targets": [t.label for t in o.targets]}
             for o in plan.origins
         ],

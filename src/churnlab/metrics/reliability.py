@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.optimize import isotonic_regression
 
 from churnlab.errors import UsageError
 from churnlab.metrics._arrays import Array, as_outcome, as_probability, same_length
@@ -46,10 +47,13 @@ def reliability_curve(
     p, y = as_probability(risk), as_outcome(outcome)
     same_length(p, y)
     grid = _grid(p, points)
+    # Equal forecasts are drawn together: their events are binomial.
+    distinct, size = np.unique(p, return_counts=True)
     resampled = np.empty((replicates, grid.size))
     for i in range(replicates):
-        drawn = (rng.random(p.size) < p).astype(np.float64)
-        resampled[i] = step_at(isotonic_fit(p, drawn), grid)
+        share = rng.binomial(size, distinct) / size
+        rate = isotonic_regression(share, weights=size.astype(np.float64)).x
+        resampled[i] = np.interp(grid, distinct, rate)
     tail = (1 - level) / 2
     low, high = np.quantile(resampled, (tail, 1 - tail), axis=0)
     edges = (grid[1:] + grid[:-1]) / 2

@@ -48,7 +48,7 @@ class Context:
     draws: int = 1000
     chains: int = 4
     priors: Mapping[str, str] = field(default_factory=dict)
-    score_draws: int = 200
+    score_draws: int = 64
     counts: bool = True
     cache: FitCache = field(default_factory=FitCache)
     report: Callable[[str], None] = lambda _: None

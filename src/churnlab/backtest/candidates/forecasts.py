@@ -1,20 +1,20 @@
 """Forecasts of a model from draws of its population parameters: closed forms averaged over draws.
 
 The average of the formula, never the formula at the average (DOMAIN section 3). Equal rows are
-computed once.
+computed once, through `posterior`'s processes.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 
 from churnlab.backtest.panel import Array, Ints, Past
 from churnlab.draws import PopulationDraws
+from churnlab.posterior.counts import _counts as count_law
+from churnlab.posterior.counts import mean_function
+from churnlab.posterior.process import Process
+from churnlab.posterior.stream import chunks, for_each_run
 
-#: Draw-by-row products per block: 2 MB per temporary array.
-_BLOCK = 250_000
 #: Columns of the count distribution, at most.
 _MOST_COUNTS = 60
 
@@ -32,49 +32,90 @@ class Rows:
 
     def __init__(self, past: Past, windows: Ints) -> None:
         table = np.column_stack([past.x, past.t_x, past.T, windows.astype(np.float64)])
-        self.distinct, inverse = np.unique(table, axis=0, return_inverse=True)
+        distinct, inverse = np.unique(table, axis=0, return_inverse=True)
+        self.x, self.t_x, self.T, self.window = (np.ascontiguousarray(c) for c in distinct.T)
         self.inverse = inverse.reshape(-1)
+        self.group = np.zeros(len(distinct), dtype=np.int64)
 
-    def mean(
-        self, draws: PopulationDraws, formula: Callable[[Array, Array, Array, Array, Array], Array]
-    ) -> Array:
-        """Average ``formula(theta, x, t_x, T, window)`` over draws; one value per customer."""
-        theta = draws.theta_rows()
-        size = max(1, _BLOCK // draws.n_draws)
-        parts = [
-            formula(theta, *self.distinct[i : i + size].T).mean(axis=0)
-            for i in range(0, len(self.distinct), size)
-        ]
-        values: Array = np.concatenate(parts)[self.inverse]
-        return values
+    @property
+    def oldest(self) -> float:
+        """Largest age that is asked for, in days."""
+        return float((self.T + self.window).max()) + 1.0
+
+    @property
+    def weight(self) -> Array:
+        """Customers per distinct row."""
+        return np.bincount(self.inverse, minlength=len(self.x)).astype(np.float64)
 
 
-def risk_of(rows: Rows, draws: PopulationDraws) -> Array:
-    """P(no purchase in the window) per customer."""
-    found = rows.mean(draws, draws.likelihood.p_no_purchase)
-    return np.clip(found, 0.0, 1.0)
+def risk_and_alive(rows: Rows, draws: PopulationDraws) -> tuple[Array, Array]:
+    """P(no purchase in the window) and P(alive at the origin), per customer."""
+    out = np.empty((2, len(rows.x)))
 
+    def work(process: Process, at: Ints) -> None:
+        for part in chunks(len(at), process.n_draws):
+            i = at[part]
+            alive, quiet = process.states(rows.t_x[i], rows.T[i], rows.window[i])
+            out[0, i] = (1.0 - alive * (1.0 - quiet)).mean(axis=1)
+            out[1, i] = alive.mean(axis=1)
 
-def p_alive_of(rows: Rows, draws: PopulationDraws) -> Array:
-    """P(alive at the origin) per customer."""
-    p_alive = draws.likelihood.p_alive
-    found = rows.mean(draws, lambda theta, x, t_x, T, _: p_alive(theta, x, t_x, T))
-    return np.clip(found, 0.0, 1.0)
+    for_each_run(draws, rows.group, rows.x, rows.oldest, work)
+    risk, alive = np.clip(out, 0.0, 1.0)[:, rows.inverse]
+    return risk, alive
 
 
 def expected_of(rows: Rows, draws: PopulationDraws) -> Array:
     """Expected purchases in the window per customer."""
-    return rows.mean(draws, draws.likelihood.expected_purchases)
+    out = np.empty(len(rows.x))
+
+    def work(process: Process, at: Ints) -> None:
+        for window in np.unique(rows.window[at]):
+            same = at[rows.window[at] == window]
+            mean = mean_function(process, float(window))
+            for part in chunks(len(same), process.n_draws):
+                i = same[part]
+                out[i] = mean(rows.t_x[i], rows.T[i]).mean(axis=1)
+
+    for_each_run(draws, rows.group, rows.x, rows.oldest, work)
+    values: Array = out[rows.inverse]
+    return values
+
+
+def expected_by_horizon(rows: Rows, draws: PopulationDraws, horizons: Array) -> Array:
+    """Expected purchases of all customers together within each horizon, (draw, horizon)."""
+    weight = rows.weight
+    parts: list[Array] = []
+
+    def work(process: Process, at: Ints) -> None:
+        total = np.zeros((process.n_draws, len(horizons)))
+        for j, horizon in enumerate(horizons):
+            mean = mean_function(process, float(horizon))
+            for part in chunks(len(at), process.n_draws):
+                i = at[part]
+                total[:, j] += weight[i] @ mean(rows.t_x[i], rows.T[i])
+        parts.append(total)
+
+    # one thread: sums of floats must not depend on which run ends first
+    oldest = rows.oldest + float(horizons.max())
+    for_each_run(draws, rows.group, rows.x, oldest, work, threads=1)
+    return np.sum(parts, axis=0)
 
 
 def pmf_of(rows: Rows, draws: PopulationDraws, largest: int) -> Array:
     """P(n purchases in the window), n = 0 .. columns - 1, (customer, n)."""
-    pmf, n = draws.likelihood.pmf, np.arange(min(largest, _MOST_COUNTS) + 1)
-    theta = draws.theta_rows()[..., None]
-    size = max(1, _BLOCK // (draws.n_draws * n.size))
-    parts = []
-    for i in range(0, len(rows.distinct), size):
-        x, t_x, T, window = (column[:, None] for column in rows.distinct[i : i + size].T)
-        parts.append(pmf(theta, n, x, t_x, T, window).mean(axis=0))
-    values: Array = np.clip(np.concatenate(parts), 0.0, 1.0)[rows.inverse]
+    columns = min(largest, _MOST_COUNTS) + 1
+    out = np.zeros((len(rows.x), columns))
+
+    def work(process: Process, at: Ints) -> None:
+        for window in np.unique(rows.window[at]):
+            same = at[rows.window[at] == window]
+            for part in chunks(len(same), process.n_draws):
+                i = same[part]
+                law = count_law(process, rows.t_x[i], rows.T[i], float(window))
+                out[i, 0] = law.first()
+                for n in range(1, columns):
+                    out[i, n] = law.next()
+
+    for_each_run(draws, rows.group, rows.x, rows.oldest, work)
+    values: Array = np.clip(out, 0.0, 1.0)[rows.inverse]
     return values

@@ -14,6 +14,7 @@ from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.backtest.panel import Array, Past
 from churnlab.backtest.targets import Target
 from churnlab.draws import PopulationDraws
+from churnlab.errors import FitRefusedError
 from churnlab.runs import content_hash
 from churnlab.summary import Cells, Summary
 
@@ -72,17 +73,17 @@ class ModelCandidate(Candidate):
         thin = draws.thin(context.score_draws)
         windows = target.windows(past)
         rows = forecasts.Rows(past, windows)
-        risk = forecasts.risk_of(rows, thin)
+        risk, alive = forecasts.risk_and_alive(rows, thin)
         expected = forecasts.expected_of(rows, thin)
         pmf = None
-        if context.counts:
+        if context.counts and target.basis == "fixed_days":
             pmf = forecasts.pmf_of(rows, draws.thin(_PMF_DRAWS), _largest(expected))
         assert draws.seen_until is not None
         return Forecast(
             score=risk,
             seen_until=draws.seen_until,
             risk=risk,
-            p_alive=forecasts.p_alive_of(rows, thin),
+            p_alive=alive,
             expected=expected,
             pmf=pmf,
             details={**_parameters(draws), **note},
@@ -152,9 +153,16 @@ class LifetimesCandidate(ModelCandidate):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import lifetimes
+            from lifetimes.utils import ConvergenceError
 
             fitter = getattr(lifetimes, self._FITTERS[self.model])(penalizer_coef=0.0)
-            fitter.fit(cells.x, cells.t_x / 7, cells.T / 7, weights=cells.weight)
+            try:
+                fitter.fit(cells.x, cells.t_x / 7, cells.T / 7, weights=cells.weight)
+            except (ConvergenceError, ValueError, FloatingPointError) as error:
+                raise FitRefusedError(
+                    f"lifetimes' {type(fitter).__name__} did not converge on {cells.n_customers} "
+                    f"customers: {str(error).splitlines()[0][:120]}. Compare with {self.model}_ml."
+                ) from error
         found = {str(k): float(v) for k, v in fitter.params_.items()}
         empty = PopulationDraws(self.model, 1, np.ones((1, 1, 4)))
         names = empty.likelihood.parameters

@@ -51,8 +51,12 @@ class HeldOut:
         the best N in hindsight and the regret.
     origin : date or None
         Last day the training saw; None when skipped.
+    split : str
+        ``forward`` (earlier cohorts predict later ones), ``interleaved`` (every fourth signup day
+        held out: the follow-up is too short to go forward; no test of change over time) or
+        ``none``.
     skipped : str
-        Why there is no backtest; empty otherwise.
+        Why there is no forward backtest, or which models were refused; empty otherwise.
     """
 
     cohorts: pd.DataFrame
@@ -60,7 +64,21 @@ class HeldOut:
     comparison: pd.DataFrame
     choice: pd.DataFrame
     origin: dt.date | None
+    split: str
     skipped: str
+
+
+def interleave(counts: CohortCounts) -> tuple[CohortCounts, CohortCounts] | str:
+    """Hold out every fourth signup day with a whole window."""
+    days = np.unique(counts.cohorts["signup_date"].to_numpy()[counts.complete])
+    held = days[3::4]
+    if len(held) < _MIN_TEST_COHORTS:
+        return (
+            f"{len(days)} signup days have the whole window; a backtest holds out at least "
+            f"{_MIN_TEST_COHORTS}, every fourth"
+        )
+    out = counts.cohorts["signup_date"].isin(held).to_numpy() & counts.complete
+    return counts.select(~out), counts.select(out)
 
 
 def split(counts: CohortCounts, test_share: float) -> tuple[CohortCounts, CohortCounts] | str:
@@ -102,8 +120,12 @@ def backtest_nday(
         Reading -> (draw or 1, age); a fixed assumption here, not something learnt.
     """
     parts = split(counts, config.test_share)
+    way, why = "forward", ""
     if isinstance(parts, str):
-        return _skipped(parts)
+        way, why = "interleaved", parts
+        parts = interleave(counts)
+    if isinstance(parts, str):
+        return _skipped(f"{why}; {parts}")
     train, test = parts
     fits, refused = _fits(train, config, rng, progress)
     if not fits:
@@ -117,7 +139,8 @@ def backtest_nday(
         comparison=compare(fits, test),
         choice=_choice(population_curves(chosen), test, config, attention),
         origin=train.as_of,
-        skipped="; ".join(refused),
+        split=way,
+        skipped="; ".join([*([why] if why else []), *refused]),
     )
 
 
@@ -252,4 +275,4 @@ def _choice(
 
 def _skipped(reason: str) -> HeldOut:
     empty = pd.DataFrame()
-    return HeldOut(empty, empty, empty, empty, None, reason)
+    return HeldOut(empty, empty, empty, empty, None, "none", reason)

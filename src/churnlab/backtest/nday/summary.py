@@ -118,12 +118,13 @@ def backtest_part(held_out: HeldOut | None) -> dict[str, Any]:
     """Coverage on held-out cohorts and the models' order; the uplift stays empty."""
     if held_out is None or held_out.origin is None:
         reason = held_out.skipped if held_out else "turned off"
-        return {"skipped": reason, "uplift": None}
+        return {"split": "none", "skipped": reason, "uplift": None}
     return {
+        "split": held_out.split,
         "origin": held_out.origin,
         "coverage": held_out.coverage.to_dict("records"),
         "comparison": held_out.comparison.to_dict("records"),
-        "refused": held_out.skipped,
+        "skipped": held_out.skipped,
         "uplift": None,
     }
 
@@ -174,7 +175,7 @@ def data_part(
 
 def trust_part(
     seen: AttentionReadings, trial: Experiment | None, config: NdayConfig, start: dt.date | None
-) -> list[Mapping[str, str]]:
+) -> list[dict[str, str]]:
     """Assumptions, in both languages."""
     return assumptions(
         from_visits=seen.from_visits,
