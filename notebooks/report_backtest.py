@@ -41,7 +41,7 @@ Markdown(words.heading("evidence", lang))
 
 # %%
 if run.has("tracking.parquet"):
-    weeks = run.frame("tracking.parquet")
+    weeks = data.followed(run.frame("tracking.parquet"))
     figure, ax = plt.subplots()
     forecasts.tracking(ax, weeks, lang=lang)
     ax.set_title(text.tracking_claim(weeks, lang))

@@ -190,6 +190,7 @@ def summarise(
     *,
     events: str = "purchases",
     group: str | Sequence[str] | None = None,
+    count_purchases: bool = False,
 ) -> Summary:
     """Return x, t_x, T of every customer with an event up to `as_of`.
 
@@ -205,6 +206,8 @@ def summarise(
         `purchases`, or `visits`: then x, t_x, T speak of visit-days.
     group : str or list of str, optional
         Attributes of members, or `signup_month` (YYYY-MM).
+    count_purchases : bool
+        With ``events="visits"``: a purchase-day counts as a visit-day too.
 
     Raises
     ------
@@ -215,7 +218,10 @@ def summarise(
     """
     view = log if as_of is None else log.until(as_of)
     columns = () if group is None else (group,) if isinstance(group, str) else tuple(group)
-    customers = _per_customer(view.day_table(events), view.as_of)
+    days = view.day_table(events)
+    if count_purchases and events == "visits" and "purchases" in view.tables:
+        days = days.union(view.day_table("purchases"), distinct=True)
+    customers = _per_customer(days, view.as_of)
     if columns:
         customers = customers.left_join(_group_table(view, columns), "customer_id").drop(
             "customer_id_right"

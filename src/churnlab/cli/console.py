@@ -27,20 +27,14 @@ _log = logging.getLogger("churnlab.cli")
 
 
 class Console:
-    """Progress goes to standard error, results to standard output.
+    """Progress goes to standard error, results to standard output."""
 
-    Parameters
-    ----------
-    quiet : bool
-        Log to the run's file only; a pipeline's inner steps are quiet about their results.
-    """
-
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self) -> None:
         self._rich = RichConsole(stderr=True)
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._prefix = ""
-        self._quiet = quiet
+        self._quiet = False
         self._last_logged = 0.0
 
     def __enter__(self) -> Self:
@@ -101,6 +95,15 @@ class Console:
         finally:
             self._prefix = before
 
+    @contextmanager
+    def quietly(self) -> Iterator[None]:
+        """Keep results and warnings to the log: whoever runs the parts sums them up."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
+
     def progress(self, text: str, fraction: float) -> None:
         """Take part results of long work: what, and the fraction done (0 to 1)."""
         if self._progress is not None and self._task is not None:
@@ -135,6 +138,8 @@ class Console:
         """Print warnings, each on its own line, to standard error and to the log."""
         for line in lines:
             _log.warning("%s", line)
+            if self._quiet:
+                continue
             self._rich.print(Text(f"warning: {line}", style="yellow"), soft_wrap=True)
 
     def _plain(self, text: str) -> None:

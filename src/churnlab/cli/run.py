@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from churnlab.cli.console import Console
 from churnlab.cli.registry import Command
-from churnlab.config import configs_folder, explain, mend, register, to_settings
+from churnlab.config import configs_folder, explain, mend, plain, register, to_settings
 from churnlab.errors import ChurnlabError, UsageError
 from churnlab.runs import RunFolder, content_hash, read_json, timestamped_folder
 
@@ -130,11 +130,6 @@ def _default_folder(command: Command, settings: Any) -> Path:
     if command.name == "report":
         return Path(settings.run) / "report"
     return timestamped_folder(command.name)
-
-
-def plain(config: DictConfig) -> dict[str, Any]:
-    """Return a configuration as plain mappings and lists, interpolations resolved."""
-    return dict(OmegaConf.to_container(config, resolve=True, enum_to_str=True))  # type: ignore[arg-type]
 
 
 def _sweep_job(command: Command, config: DictConfig) -> int:

@@ -30,6 +30,11 @@ def headline(scores: pd.DataFrame) -> pd.DataFrame:
     return wide.reset_index()
 
 
+def followed(tracking: pd.DataFrame) -> pd.DataFrame:
+    """Return the tracking of the Bayesian models only; plug-in twins lie on top of them."""
+    return tracking[~tracking["candidate"].str.endswith("_ml")].reset_index(drop=True)
+
+
 def ranked(headline: pd.DataFrame, *, most: int = 14) -> pd.DataFrame:
     """Return candidates of the first target by Brier score, best first, with a name to show."""
     first = headline[headline["target"] == headline["target"].iloc[0]].dropna(subset=["brier"])

@@ -52,15 +52,15 @@ def silence(
         left.axhline(1 - threshold, color="#555555", lw=1, ls=":")
         left.annotate(
             label("threshold", lang),
-            (reach, 1 - threshold),
-            ha="right",
-            va="bottom",
+            (0, 1 - threshold),
+            ha="left",
+            va="top",
             fontsize=8,
             color="#555555",
         )
     left.set_ylabel(label("p_alive", lang))
     right.set_ylabel(label("no_purchase_in", lang).format(days=f"{horizon_days:.0f}"))
-    left.legend(title=label("rhythm", lang), loc="upper right")
+    right.legend(title=label("rhythm", lang), loc="lower right")
 
 
 def shrinkage(ax: Axes, pairs: pd.DataFrame, *, lang: str = "en") -> Axes:

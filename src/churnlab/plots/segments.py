@@ -171,8 +171,9 @@ def _rectangle(ax: Axes, column: float, row: float, face: object, edge: str) -> 
 
 def _name(ax: Axes, column: float, row: float, name: str, ink: str) -> None:
     text = name.removesuffix(" 고객")
-    ax.text(column - 0.44, row - 0.28, "\n".join(textwrap.wrap(text, 24, break_on_hyphens=False)), fontsize=7.5,
-            color=ink, ha="left", va="center")  # fmt: skip
+    lines = textwrap.wrap(text, 24, break_on_hyphens=False)
+    ax.text(column - 0.44, row - 0.28, "\n".join(lines), fontsize=7.5, color=ink,
+            ha="left", va="center")  # fmt: skip
 
 
 def _arrow(ax: Axes, origin: np.ndarray, destination: np.ndarray, n: int, share: float) -> None:

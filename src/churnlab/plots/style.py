@@ -32,12 +32,14 @@ def korean_font() -> str | None:
     spec = find_spec("koreanize_matplotlib")
     if spec is None or not spec.submodule_search_locations:
         return None
-    for folder in spec.submodule_search_locations:
-        path = Path(folder) / "fonts" / "NanumGothic.ttf"
+    folder = Path(spec.submodule_search_locations[0]) / "fonts"
+    regular = folder / "NanumGothic.ttf"
+    if not regular.exists():
+        return None
+    for path in (regular, folder / "NanumGothicBold.ttf"):
         if path.exists():
             font_manager.fontManager.addfont(str(path))
-            return str(font_manager.FontProperties(fname=str(path)).get_name())
-    return None
+    return str(font_manager.FontProperties(fname=str(regular)).get_name())
 
 
 def use() -> None:

@@ -87,7 +87,8 @@ def _execute(book: Any, progress: Progress | None) -> None:
         if progress is not None:
             progress("report", (cell_index + 1) / count)
 
-    manager = KernelManager(kernel_name="python3")
+    # Pipes instead of TCP: nothing listens on the network.
+    manager = KernelManager(kernel_name="python3", transport="ipc")
     # The kernel is this interpreter: a user's kernelspec may point anywhere.
     manager.kernel_spec.argv = [
         sys.executable,
@@ -108,6 +109,9 @@ def _execute(book: Any, progress: Progress | None) -> None:
         raise ChurnlabError(
             f"the report's notebook failed: {error.ename}: {error.evalue}"
         ) from error
+    finally:
+        if manager.has_kernel:
+            manager.shutdown_kernel(now=True)
 
 
 def _index(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -107,6 +107,16 @@ class Threshold:
     curve: pd.DataFrame | None = field(default=None, compare=False, repr=False)
     notes: tuple[str, ...] = ()
 
+    def inside(self) -> tuple[float, float]:
+        """Return both cuts strictly inside (0, 1), as dates need them.
+
+        A learnt cut of 0 or 1 means that contacting everybody, or nobody, was cheapest; moved by
+        1e-6 it still flags everybody, or nobody, whose risk is not certain.
+        """
+        edge = 1e-6
+        value, first = np.clip([self.value, self.first_value], edge, 1 - edge)
+        return float(value), float(first)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; the curve as a list of records."""
         plain = {k: v for k, v in vars(self).items() if k != "curve"}

@@ -56,11 +56,12 @@ def fit_log(log: EventLog, settings: ModelSettings, console: Console) -> Fitted:
         )
     with console.stage(f"choosing the threshold ({settings.rule.name})"):
         threshold = choose_threshold(log, settings)
+    value, first = threshold.inside()
     with console.stage("risk and dates of every customer"):
         customers = fit.customers(
             risk=settings.risk,
-            threshold=threshold.value,
-            first_threshold=threshold.first_value,
+            threshold=value,
+            first_threshold=first,
             progress=console.progress,
         )
     return Fitted(log, fit, threshold, customers)

@@ -30,8 +30,8 @@ from churnlab.segments import (
     check_dates,
     default_playbook,
     leak_table,
-    repeat_table,
     reestimation_table,
+    repeat_table,
     segment_share_frame,
     shares_table,
     take_snapshot,
@@ -42,8 +42,6 @@ from churnlab.summary import summarise
 Settings = SegmentSettings | PipelineSettings
 #: Without `compare_to` the grid is compared with this many days before.
 _DEFAULT_LOOK_BACK = 30
-#: Cut points lie strictly inside (0, 1): a learnt cut of 0 or 1 contacts everybody or nobody.
-_EDGE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -93,10 +91,8 @@ def place(
 ) -> Placed:
     """Fit the visit-days and place every member of a log in the grid on its last day."""
     visits = _fit_visits(log, settings, console)
-    cut = fitted.threshold
-    purchase_axis = Axis(
-        fitted.fit.draws, settings.risk, (_inside(cut.value),), _inside(cut.first_value)
-    )
+    value, first = fitted.threshold.inside()
+    purchase_axis = Axis(fitted.fit.draws, settings.risk, (value,), first)
     visit_axis = None if visits is None else _visit_axis(visits, settings)
     with console.stage("placing everybody in the grid"):
         snapshot = take_snapshot(
@@ -128,10 +124,6 @@ def _visit_axis(visits: Fit, settings: Settings) -> Axis:
     chosen = settings.visits
     risk = RiskConfig(basis=chosen.basis, horizon_days=chosen.horizon_days, cycles=chosen.cycles)
     return Axis(visits.draws, risk, (chosen.risk_value, chosen.inactive_value))
-
-
-def _inside(value: float) -> float:
-    return float(np.clip(value, _EDGE, 1 - _EDGE))
 
 
 def _comparison_day(log: EventLog, settings: Settings) -> dt.date | None:

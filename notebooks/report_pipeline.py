@@ -1,0 +1,120 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% tags=["parameters"]
+run_dir = "outputs/pipeline"
+lang = "en"
+
+# %%
+from IPython.display import Markdown
+from matplotlib import pyplot as plt
+
+from churnlab.inference import load_draws
+from churnlab.plotdata import backtests, fits
+from churnlab.plotdata import segments as cells
+from churnlab.plots import fits as draw_fits
+from churnlab.plots import forecasts, style
+from churnlab.plots import segments as draw_cells
+from churnlab.report import backtest_text, fit_text, open_run, segments_text, words
+from churnlab.report import pipeline_text as text
+
+style.use()
+run = open_run(run_dir)
+fit_run, backtest_run, segment_run = run.part("fit"), run.part("backtest"), run.part("segment")
+fit = fit_run.json("fit.json")
+customers = fit_run.frame("customers.parquet")
+
+# %%
+Markdown(text.question(run, lang))
+
+# %%
+Markdown(text.answer(run, lang))
+
+# %%
+Markdown(words.heading("evidence", lang))
+
+# %%
+if backtest_run is not None and backtest_run.has("tracking.parquet"):
+    weeks = backtests.followed(backtest_run.frame("tracking.parquet"))
+    figure, ax = plt.subplots()
+    forecasts.tracking(ax, weeks, lang=lang)
+    ax.set_title(backtest_text.tracking_claim(weeks, lang))
+    plt.show()
+
+# %%
+people = fits.three_customers(customers)
+figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True)
+draw_fits.silence(
+    axes,
+    load_draws(fit_run.path / "posterior.nc"),
+    people,
+    horizon_days=run.manifest["config"]["risk"]["horizon_days"],
+    threshold=fit["threshold"]["value"] if fit["threshold"]["basis"] == "p_alive" else None,
+    lang=lang,
+)
+figure.suptitle(fit_text.silence_claim(people, lang), x=0.02, ha="left", fontweight="bold")
+plt.show()
+
+# %%
+if backtest_run is not None:
+    headline = backtests.headline(backtest_run.frame("scores.parquet"))
+    curves = backtests.reliability_curves(backtest_run.frame("calibration.parquet"), headline)
+    figure, axes = plt.subplots(1, len(curves), figsize=(4.2 * len(curves), 4.2), squeeze=False)
+    for ax, (name, curve) in zip(axes[0], curves.items(), strict=True):
+        band = (curve["forecast"], curve["low"], curve["high"])
+        forecasts.reliability(
+            ax, curve["forecast"], curve["observed"], band=band, name=name, lang=lang
+        )
+    figure.suptitle(
+        backtest_text.reliability_claim(headline, list(curves), lang),
+        x=0.02,
+        ha="left",
+        fontweight="bold",
+    )
+    plt.show()
+
+# %%
+curve = fits.cost_curve(fit["threshold"])
+if curve is not None:
+    figure, ax = plt.subplots()
+    forecasts.threshold_cost(
+        ax,
+        curve["threshold"],
+        curve["cost_per_customer"],
+        chosen=fit["threshold"]["value"],
+        interval=fits.interval(fit["threshold"]),
+        lang=lang,
+    )
+    ax.set_title(fit_text.threshold_claim(fit["threshold"], lang))
+    plt.show()
+
+# %%
+if segment_run is not None:
+    shares = segment_run.frame("shares.parquet")
+    has_change = segment_run.has("changes.parquet")
+    changes = segment_run.frame("changes.parquet") if has_change else None
+    figure, ax = plt.subplots(figsize=(9, 6))
+    draw_cells.draw_grid(ax, cells.grid(shares, changes, lang=lang), lang=lang)
+    ax.set_title(segments_text.grid_claim(shares, lang))
+    plt.show()
+
+# %%
+Markdown(fit_text.recent_risks(fit, customers, lang))
+
+# %%
+Markdown(text.checks(run, lang))
+
+# %%
+Markdown(fit_text.change_our_mind(fit, lang))
+
+# %%
+Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))

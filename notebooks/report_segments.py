@@ -1,0 +1,71 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% tags=["parameters"]
+run_dir = "outputs/segment"
+lang = "en"
+
+# %%
+from IPython.display import Markdown
+from matplotlib import pyplot as plt
+
+from churnlab.plotdata import segments as data
+from churnlab.plots import segments as draw
+from churnlab.plots import style
+from churnlab.report import open_run, words
+from churnlab.report import segments_text as text
+
+style.use()
+run = open_run(run_dir)
+segments = run.json("segments.json")
+shares = run.frame("shares.parquet")
+changes = run.frame("changes.parquet") if run.has("changes.parquet") else None
+
+# %%
+Markdown(text.question(segments, lang))
+
+# %%
+Markdown(text.answer(shares, changes, lang))
+
+# %%
+Markdown(words.heading("evidence", lang))
+
+# %%
+grid = data.grid(shares, changes, lang=lang)
+figure, ax = plt.subplots(figsize=(9, 6))
+draw.draw_grid(ax, grid, lang=lang)
+ax.set_title(text.grid_claim(shares, lang))
+plt.show()
+
+# %%
+if run.has("transitions.parquet"):
+    flows = data.flows(run.frame("transitions.parquet"), lang=lang)
+    figure, ax = plt.subplots(figsize=(9, 6))
+    draw.draw_flows(ax, flows, lang=lang)
+    ax.set_title(text.flows_claim(run.frame("transitions.parquet"), lang))
+    plt.show()
+
+# %%
+if run.has("leaks.parquet"):
+    display(Markdown(text.leaks(run.frame("leaks.parquet"), lang)))  # noqa: F821
+
+# %%
+Markdown(text.actions(run.frame("actions.parquet"), lang))
+
+# %%
+Markdown(text.checks(run, segments, lang))
+
+# %%
+Markdown(text.change_our_mind(lang))
+
+# %%
+Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))

@@ -1,0 +1,110 @@
+"""`churnlab pipeline`: the main job on one's own data; a step without its data is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from churnlab.backtest import BacktestResult
+from churnlab.cli.commands import backtest, fit, report, segment
+from churnlab.cli.console import Console
+from churnlab.cli.opening import open_data
+from churnlab.config.schema import PipelineSettings
+from churnlab.errors import DataError, FitRefusedError
+from churnlab.events import EventLog
+from churnlab.fitting import ModelConfig
+from churnlab.report import open_run
+from churnlab.runs import RunFolder
+
+
+@dataclass
+class Steps:
+    """Runs steps, each into a folder of its own; remembers what was done and skipped."""
+
+    settings: PipelineSettings
+    folder: RunFolder
+    console: Console
+    outcomes: dict[str, str] = field(default_factory=dict)
+
+    def run[T](self, name: str, work: Callable[[RunFolder], T]) -> T:
+        """Run a step; its folder gets a manifest only when it came to its end."""
+        part = self.part(name)
+        with self.console.part(name):
+            result = work(part)
+        part.finish()
+        self.outcomes[name] = "done"
+        return result
+
+    def attempt[T](self, name: str, work: Callable[[RunFolder], T]) -> T | None:
+        """Run a step that the others can do without: what the data cannot support is a reason."""
+        try:
+            return self.run(name, work)
+        except (DataError, FitRefusedError) as error:
+            self.skip(name, str(error))
+            return None
+
+    def skip(self, name: str, reason: str) -> None:
+        """Remember why a step was skipped, and say so."""
+        self.outcomes[name] = f"skipped: {reason}"
+        self.console.warn([f"{name} skipped: {reason}"])
+
+    def part(self, name: str) -> RunFolder:
+        """Return the folder of a step."""
+        # A model's own fit goes by the name of the command that reads it: fit.
+        command = name.split("_", 1)[0]
+        part = RunFolder(
+            self.folder.path / name, command, config=self.folder.config, seed=self.settings.seed
+        )
+        (part.path / "manifest.json").unlink(missing_ok=True)
+        part.inputs.update(self.folder.inputs)
+        return part
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a pipeline found, for whoever sums it up."""
+
+    log: EventLog
+    fits: dict[str, fit.Fitted]
+    placed: segment.Placed | None
+    backtest: BacktestResult | None
+    page: Path
+
+
+def run(settings: PipelineSettings, folder: RunFolder, console: Console) -> None:
+    """Run check, fit, segment, backtest and report."""
+    run_steps(settings, folder, console)
+
+
+def run_steps(
+    settings: PipelineSettings, folder: RunFolder, console: Console, *, also: Sequence[str] = ()
+) -> Ran:
+    """Run the steps; `also` names models that are fitted beside the chosen one."""
+    steps = Steps(settings, folder, console)
+    log = steps.run("check", lambda part: open_data(settings, part, console))
+    folder.inputs.update(log.hashes)
+    console.say(*log.report.lines())
+
+    def fit_into(part: RunFolder, options: PipelineSettings) -> fit.Fitted:
+        fitted = fit.fit_log(log, options, console)
+        fit.write(fitted, part)
+        console.say(*fit.lines(fitted, part))
+        console.warn(fitted.fit.warnings)
+        return fitted
+
+    fits = {settings.model.name: steps.run("fit", lambda part: fit_into(part, settings))}
+    for name in also:
+        other = replace(settings, model=ModelConfig(name=name))
+        fits[name] = steps.run(f"fit_{name}", lambda part, o=other: fit_into(part, o))
+    fitted = fits[settings.model.name]
+    placed = steps.attempt(
+        "segment", lambda part: segment.segment_log(log, fitted, settings, part, console)
+    )
+    result = steps.attempt(
+        "backtest", lambda part: backtest.backtest_log(log, settings, part, console)
+    )
+    folder.write_json("steps.json", steps.outcomes)
+    folder.finish()
+    page = report.render_into(open_run(folder.path), folder, console, lang=settings.lang)
+    return Ran(log, fits, placed, result, page)
