@@ -35,10 +35,11 @@ class StandInDraws:
     seen_until: dt.date | None = AS_OF
 
 
-def make_draws(model="mbg_nbd", *, n=300, groups=("all",), k=1, seed=1):
+def make_draws(model="mbg_nbd", *, n=200, groups=("all",), k=1, seed=1, pace=1.0):
     rng = np.random.default_rng(seed)
     shift = 1 + 0.2 * np.arange(len(groups))[:, None]
     theta = np.array(CENTRES[model]) * shift * np.exp(0.08 * rng.normal(size=(n, len(groups), 4)))
+    theta[:, :, 1] /= pace
     return StandInDraws(model, k, theta, tuple(groups))
 
 
@@ -62,9 +63,7 @@ def make_summary(events, as_of=AS_OF):
     rows = []
     for customer, own in events.groupby("customer_id"):
         days = sorted({t.date() for t in own["event_at"] if t.date() <= as_of})
-        rows.append(
-            (customer, len(days) - 1, (days[-1] - days[0]).days, (as_of - days[0]).days)
-        )
+        rows.append((customer, len(days) - 1, (days[-1] - days[0]).days, (as_of - days[0]).days))
     return pd.DataFrame(rows, columns=["customer_id", "x", "t_x", "T"])
 
 
@@ -108,8 +107,8 @@ def make_inputs(model="mbg_nbd", *, basis="p_alive", visits=True, groups=("all",
     if visits:
         seen = make_summary(make_events(150, seed=5))
         evidence = VisitEvidence(
-            draws=make_draws(seed=9), risk=Risk(basis="fixed_days", horizon_days=14),
-            risk_value=0.5, inactive_value=0.9, summary=seen,
+            draws=make_draws(seed=9, pace=30.0), risk=Risk(basis="fixed_days", horizon_days=14),
+            risk_value=0.7, inactive_value=0.95, summary=seen,
         )  # fmt: skip
     members = pd.DataFrame(
         {

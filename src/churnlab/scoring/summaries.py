@@ -47,12 +47,18 @@ def to_days(times: pd.Series, time_zone: str, what: str) -> pd.Series:
     DataError
         When a time cannot be read.
     """
+    if pd.api.types.is_numeric_dtype(times) and len(times):
+        raise DataError(
+            f"{what} holds times as numbers ({times.iloc[0]!r}); expected days or ISO 8601 times."
+        )
     try:
-        parsed = times if pd.api.types.is_datetime64_any_dtype(times) else pd.to_datetime(times)
+        parsed = times
+        if not pd.api.types.is_datetime64_any_dtype(times):
+            parsed = pd.to_datetime(times, format="ISO8601")
     except (ValueError, TypeError, OverflowError) as error:
         raise DataError(
-            f"{what} holds times that cannot be read ({error}); expected ISO 8601, and naive "
-            "times or times with an offset, not both."
+            f"{what} holds times that cannot be read ({str(error).splitlines()[0]}); expected "
+            "ISO 8601, and naive times or times with an offset, not both."
         ) from error
     if getattr(parsed.dtype, "tz", None) is not None:
         parsed = parsed.dt.tz_convert(time_zone).dt.tz_localize(None)
