@@ -6,9 +6,17 @@ Formulas only: nothing here needs PyMC. Definitions and their reasons: docs/risk
 from __future__ import annotations
 
 from churnlab.posterior.counts import Purchases, expected_purchases
-from churnlab.posterior.customers import COLUMNS, customers_table, first_purchase_warning
+from churnlab.posterior.customers import (
+    COLUMNS,
+    customers_table,
+    first_purchase_warning,
+    p_alive_table,
+)
 from churnlab.posterior.cycles import RateQuantiles, rate_quantiles
 from churnlab.posterior.dates import at_risk_days, due_days, to_dates
+from churnlab.posterior.dropout import DropoutSummary, dropout_summary
+from churnlab.posterior.forecast import WeeklyForecast, weekly_forecast
+from churnlab.posterior.latent import sample_latent, sample_next_purchase
 from churnlab.posterior.risk import (
     RiskSummary,
     personal_window,
@@ -22,23 +30,30 @@ from churnlab.posterior.stream import Keys, Rows, keys_of, rows_of
 __all__ = [
     "COLUMNS",
     "NEVER",
+    "DropoutSummary",
     "Keys",
     "Purchases",
     "RateQuantiles",
     "RiskConfig",
     "RiskSummary",
     "Rows",
+    "WeeklyForecast",
     "at_risk_days",
     "customers_table",
+    "dropout_summary",
     "due_days",
     "expected_purchases",
     "first_purchase_warning",
     "keys_of",
+    "p_alive_table",
     "personal_window",
     "rate_quantiles",
     "rhythm_days",
     "risk_curve",
     "risk_summary",
     "rows_of",
+    "sample_latent",
+    "sample_next_purchase",
     "to_dates",
+    "weekly_forecast",
 ]

@@ -189,10 +189,11 @@ class _FormulaCounts:
         return np.asarray(value.mean(axis=-1))
 
 
-_Counts = _GeometricCounts | _ParetoCounts | _FormulaCounts
+#: The law of a count: `first`, `next`, `keep`.
+Counts = _GeometricCounts | _ParetoCounts | _FormulaCounts
 
 
-def _counts(process: Process, t_x: Array, T: Array, horizon: float) -> _Counts:
+def count_law(process: Process, t_x: Array, T: Array, horizon: float) -> Counts:
     """Return the law of the count; recursions start at P(N = 0), which must not underflow."""
     start = process.shape.max() * np.log1p(horizon / (process.alpha.min() + T.min()))
     if process.k > 1 or start > 650.0:
@@ -203,9 +204,13 @@ def _counts(process: Process, t_x: Array, T: Array, horizon: float) -> _Counts:
     return _GeometricCounts(process, t_x, T, horizon)
 
 
+#: Former name.
+_counts = count_law
+
+
 def _quantiles(process: Process, t_x: Array, T: Array, horizon: float) -> Array:
     """Return the smallest n with P(X <= n) >= level, for each level, (level, row)."""
-    law = _counts(process, t_x, T, horizon)
+    law = count_law(process, t_x, T, horizon)
     out = np.full((len(_LEVELS), len(t_x)), -1.0)
     rows = np.arange(len(t_x))
     below = law.first()

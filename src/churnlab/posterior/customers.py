@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError, nearest
 from churnlab.posterior.columns import DATES, Request, Values, cell_columns, overrule
 from churnlab.posterior.dates import to_dates
+from churnlab.posterior.risk import risk_summary
 from churnlab.posterior.settings import RiskConfig
 from churnlab.posterior.stream import rows_of
 
@@ -137,3 +139,52 @@ def _join(summary: Summary, cells: dict[str, Values], wanted: list[str]) -> pd.D
         else:
             out[name] = people[name].to_numpy() if name != "customer_id" else people[name].array
     return pd.DataFrame(out, copy=False)
+
+
+def p_alive_table(
+    summary: Summary,
+    draws: PopulationDraws,
+    *,
+    at: dt.date | str | None = None,
+    threads: int | None = None,
+) -> pd.DataFrame:
+    """Return P(alive) per customer at the cutoff, or on a later day without a purchase until then.
+
+    Parameters
+    ----------
+    at
+        A day not before `summary.as_of` (default: that day).
+
+    Returns
+    -------
+    DataFrame
+        customer_id, p_alive, p_alive_q05, p_alive_q95.
+    """
+    later = days_later(summary.as_of, at)
+    risk = risk_summary(draws, summary.cells, RiskConfig(), days_later=later, threads=threads)
+    cell = summary.customers["cell"].to_numpy()
+    return pd.DataFrame(
+        {
+            "customer_id": summary.customers["customer_id"].array,
+            "p_alive": (1.0 - risk.mean)[cell],
+            "p_alive_q05": (1.0 - risk.q95)[cell],
+            "p_alive_q95": (1.0 - risk.q05)[cell],
+        }
+    )
+
+
+def days_later(as_of: dt.date, at: dt.date | str | None) -> int:
+    """Return whole days from `as_of` to `at`, refusing earlier and unreadable days."""
+    if at is None:
+        return 0
+    try:
+        day = at if isinstance(at, dt.date) else dt.date.fromisoformat(at)
+    except ValueError as error:
+        raise UsageError(f"at must be a date such as 2011-12-31; got {at!r}.") from error
+    later = (dt.date(day.year, day.month, day.day) - as_of).days
+    if later < 0:
+        raise UsageError(
+            f"at ({day}) lies before the cutoff ({as_of}); "
+            "summarise the log as of that day instead."
+        )
+    return later

@@ -20,8 +20,8 @@ from churnlab.posterior.roots import solve
 from churnlab.posterior.stream import Cells, Ints, chunks, for_each_run, rows_of
 
 #: Draws behind the quantiles. The spread between draws is small beside the customer's own, so the
-#: level of a quantile moves by about .02 / sqrt(128) = .002.
-CYCLE_DRAWS = 128
+#: level of a quantile moves by about .02 / sqrt(64) = .0025.
+CYCLE_DRAWS = 64
 #: Nodes over the death time of Pareto/NBD.
 _DEATH_NODES = 8
 #: Grid of ln z on which Gamma distribution functions are tabulated, in units of its own width.
@@ -74,7 +74,7 @@ def rate_quantiles(
 
 def _quantiles(process: Process, t_x: Array, T: Array, tables: dict[int, _GammaTable]) -> Array:
     """Return mean, q05, median and q95 of the rate, (4, row)."""
-    parts = _components(process, t_x, T)
+    parts = rate_mixture(process, t_x, T)
     mean = sum((c.weight * c.shape / c.rate).mean(axis=1) for c in parts)
     lookups = []
     for c in parts:
@@ -86,7 +86,7 @@ def _quantiles(process: Process, t_x: Array, T: Array, tables: dict[int, _GammaT
     return np.stack([mean, *np.exp(levels)]) / process.k
 
 
-def _components(process: Process, t_x: Array, T: Array) -> list[_Component]:
+def rate_mixture(process: Process, t_x: Array, T: Array) -> list[_Component]:
     """Return the mixture of lambda given each draw; weights sum to one per (row, draw)."""
     alive = process.alive(t_x, T)
     if isinstance(process, ParetoProcess):
@@ -108,25 +108,33 @@ def _components(process: Process, t_x: Array, T: Array) -> list[_Component]:
 
 
 def _deaths(process: ParetoProcess, dead: Array, t_x: Array, T: Array) -> list[_Component]:
-    """Return the dead part over the death time tau: density ~ P(tau)/(beta+tau) on (t_x, T].
+    """Return the dead part of Pareto/NBD: lambda | dead at tau ~ Gamma(R, alpha + tau)."""
+    return [
+        _Component(dead * weight, process.shape, process.alpha + tau)
+        for weight, tau in death_times(process, t_x, T)
+    ]
 
-    Gauss-Legendre in the proxy variable w = 1 - (c+t_x)^m / (c+tau)^m, m = R + s, c = min(alpha,
-    beta), in which the density is nearly flat.
+
+def death_times(process: ParetoProcess, t_x: Array, T: Array) -> list[tuple[Array, Array]]:
+    """Return a rule (weight, tau) over the death time of the dead, each (row, draw).
+
+    The density is ~ P(tau)/(beta+tau) on (t_x, T]; Gauss-Legendre in the proxy variable
+    w = 1 - ((c+t_x)/(c+tau))^m, m = R + s, c = min(alpha, beta), in which it is nearly flat.
     """
-    power = process.shape + process.s
-    low = np.minimum(process.alpha, process.beta) + t_x[:, None]
+    power, start = process.shape + process.s, t_x[:, None]
+    low = np.minimum(process.alpha, process.beta) + start
     reach = -np.expm1(-power * np.log1p((T - t_x)[:, None] / low))
-    out, total = [], np.zeros_like(dead)
+    out: list[tuple[Array, Array]] = []
+    total = np.zeros_like(reach)
     for node, weight in zip(*legendre(_DEATH_NODES), strict=True):
-        growth = np.expm1(-np.log1p(-node * reach) / power)
-        tau = low * growth
-        log_density = -process.shape * np.log1p(tau / (process.alpha + t_x[:, None]))
-        log_density -= (process.s + 1.0) * np.log1p(tau / (process.beta + t_x[:, None]))
-        log_density += (power + 1.0) * np.log1p(growth)
-        share = weight * np.exp(log_density)
+        log_growth = -np.log1p(-node * reach) / power
+        after = low * np.expm1(log_growth)
+        log_density = -process.shape * np.log1p(after / (process.alpha + start))
+        log_density -= (process.s + 1.0) * np.log1p(after / (process.beta + start))
+        share = weight * np.exp(log_density + (power + 1.0) * log_growth)
         total += share
-        out.append(_Component(share, process.shape, process.alpha + t_x[:, None] + tau))
-    return [c._replace(weight=dead * c.weight / total) for c in out]
+        out.append((share, start + after))
+    return [(share / total, tau) for share, tau in out]
 
 
 class _GammaTable:
@@ -171,7 +179,9 @@ def _invert(lookups: list[tuple[Array, Array, _GammaTable]], level: float, shape
     start = np.full(len(lookups[0][0]), np.log(gammaincinv(shape, level)))
     for weight, log_rate, _ in lookups:
         start -= (weight * log_rate).mean(axis=1)
-    low = np.min([t.low - log_rate.max(axis=1) for _, log_rate, t in lookups], axis=0)
-    high = np.max([t.high - log_rate.min(axis=1) for _, log_rate, t in lookups], axis=0)
+    low, high = start.copy(), start.copy()
+    for _, log_rate, table in lookups:
+        low = np.minimum(low, table.low - log_rate.max(axis=1))
+        high = np.maximum(high, table.high - log_rate.min(axis=1))
     step = 0.2 / min(np.sqrt(max(shape, 1.0)), 10.0)
     return solve(excess, start, low, high, step=step, x_tolerance=1e-6, f_tolerance=1e-6)

@@ -224,7 +224,8 @@ def _returned(process: Process, t_x: Array, h: Array) -> Array:
     """Return mean over draws of P(next purchase within h of the last), (row,)."""
     out = np.empty(len(t_x))
     for part in chunks(len(t_x), process.n_draws):
-        quiet = process.no_purchase(t_x[part], t_x[part], h[part])
+        last = t_x[part]
+        quiet = process.no_purchase(last, last, h[part])
         out[part] = (1.0 - quiet).mean(axis=1)
     return out
 

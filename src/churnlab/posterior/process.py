@@ -122,14 +122,26 @@ class ParetoProcess(Process):
 
         quiet = P(T+H)/P(T) + Q(T) - P(T+H)/P(T) Q(T+H): alive and silent, or dead before buying.
         """
-        now, doomed = self._cost(T), self.doom(T)
-        growth = np.exp(np.minimum(now - self._cost(t_x), _HUGE))
-        odds = np.maximum(self.doom(t_x) * growth - doomed, 0.0)
+        now, doomed = self._at(T)
+        if t_x is T:  # on the day of the purchase itself everybody is alive
+            odds = np.zeros_like(now)
+        else:
+            then, doomed_then = self._at(t_x)
+            growth = np.exp(np.minimum(now - then, _HUGE))
+            odds = np.maximum(doomed_then * growth - doomed, 0.0)
         quiet = []
         for h in horizons:
-            silent = np.exp(now - self._cost(T + h))
-            quiet.append(np.minimum(silent * (1.0 - self.doom(T + h)) + doomed, 1.0))
+            later, doomed_later = self._at(T + h)
+            silent = np.exp(now - later)
+            quiet.append(np.minimum(silent * (1.0 - doomed_later) + doomed, 1.0))
         return (1.0 / (1.0 + odds), *quiet)
+
+    def _at(self, t: Array) -> tuple[Array, Array]:
+        """Return -ln P(t) and Q(t), (row, draw); equal ages, common in sorted rows, share work."""
+        distinct, where = np.unique(t, return_inverse=True)
+        if 2 * len(distinct) > len(t):
+            return self._cost(t), self.doom(t)
+        return self._cost(distinct)[where], self.doom(distinct)[where]
 
     def _cost(self, t: Array) -> Array:
         """Return -ln P(t)."""

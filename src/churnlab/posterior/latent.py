@@ -1,0 +1,160 @@
+"""Exact draws of what is hidden in each customer: rate, dropout, being alive, the next purchase.
+
+Every cell has a generator of its own, made from the seed and the cell's (group, x, t_x, T);
+customers of a cell take their draws in the order of their ids. So the draws of a customer depend
+neither on the order of rows nor on threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.draws import PopulationDraws
+from churnlab.errors import UsageError
+from churnlab.likelihoods import Array, Latent, Likelihood
+from churnlab.posterior.stream import Ints, rows_of
+
+if TYPE_CHECKING:
+    from churnlab.summary import Summary
+
+
+class _Cell(NamedTuple):
+    """One cell: its population draws, its data, its customers, its generator."""
+
+    theta: Array
+    x: float
+    t_x: float
+    T: float
+    customers: Ints
+    rng: np.random.Generator
+
+
+def sample_latent(
+    summary: Summary, population: PopulationDraws, /, *, draws: int = 200, seed: int = 1
+) -> dict[str, Array | NDArray[np.bool_]]:
+    """Return exact posterior draws of each customer's rate, dropout and being alive.
+
+    Parameters
+    ----------
+    summary
+        Customers and cells.
+    population
+        Posterior draws of the population's parameters. Row i of the result belongs to the same
+        population draw for every customer, so rows are draws of all customers jointly.
+    draws
+        Number of rows; memory is 17 bytes x draws x customers.
+    seed
+        Of the generators.
+
+    Returns
+    -------
+    dict
+        ``rate`` (purchases per day while alive), ``dropout`` (probability per purchase; rate per
+        day for Pareto/NBD), ``alive`` (at the cutoff), each (draw, customer) in the order of
+        ``summary.customers``.
+    """
+    shape = (_checked(draws), len(summary.customers))
+    rate, dropout = np.empty(shape), np.empty(shape)
+    alive = np.empty(shape, bool)
+    likelihood = population.likelihood
+    for cell in _cells(summary, population, draws, seed):
+        drawn = _draw(likelihood, cell)
+        for out, values in zip((rate, dropout, alive), drawn, strict=True):
+            out[:, cell.customers] = values
+    return {"rate": rate, "dropout": dropout, "alive": alive}
+
+
+def sample_next_purchase(
+    summary: Summary, population: PopulationDraws, /, *, draws: int = 200, seed: int = 1
+) -> Array:
+    """Return draws of the days from the cutoff to each customer's next purchase.
+
+    Returns
+    -------
+    array (draw, customer)
+        Days after `summary.as_of`; infinite where the customer never buys again.
+    """
+    out = np.empty((_checked(draws), len(summary.customers)))
+    likelihood = population.likelihood
+    for cell in _cells(summary, population, draws, seed):
+        latent = _draw(likelihood, cell)
+        gap = next_gap(likelihood, latent, cell.T - cell.t_x, cell.rng)
+        end = time_to_death(likelihood, latent, cell.rng)
+        out[:, cell.customers] = np.where(latent.alive & (gap <= end), gap, np.inf)
+    return out
+
+
+def next_gap(
+    likelihood: Likelihood, latent: Latent, silence: float | Array, rng: np.random.Generator
+) -> Array:
+    """Draw the days until the purchase that is next while the customer stays alive.
+
+    Given the rate, the stages passed in the silence are Poisson, fewer than k; the others are
+    still to come. With k = 1 the silence does not matter.
+    """
+    k = likelihood.k
+    left: Array | float = 1.0
+    if k > 1:
+        mean = latent.rate * k * silence
+        stages = np.cumsum([_power(mean, j) for j in range(k)], axis=0)
+        passed = (rng.random(mean.shape) * stages[-1] >= stages[:-1]).sum(axis=0)
+        left = k - passed
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.asarray(rng.gamma(left, size=latent.rate.shape) / (latent.rate * k))
+
+
+def _power(mean: Array, j: int) -> Array:
+    """Return mean^j / j!."""
+    return np.asarray(mean**j / np.prod(np.arange(1, j + 1)))
+
+
+def time_to_death(likelihood: Likelihood, latent: Latent, rng: np.random.Generator) -> Array:
+    """Draw the days until death (Pareto/NBD); infinite where dropout follows purchases."""
+    if "beta" not in likelihood.parameters:
+        return np.full(latent.rate.shape, np.inf)
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.asarray(rng.exponential(size=latent.rate.shape) / latent.dropout)
+
+
+def spread(population: PopulationDraws, n: int) -> Array:
+    """Return n draws spread evenly over the posterior, repeated if it has fewer: (n, group, P)."""
+    rows = np.linspace(0, population.n_draws - 1, n).round().astype(int)
+    return population.theta[rows]
+
+
+def generator(seed: int, values: Iterable[float]) -> np.random.Generator:
+    """Return a generator that depends on the seed and the numbers, and on nothing else."""
+    words = np.asarray(list(values), np.float64).view(np.uint32)
+    return np.random.default_rng([seed, *(int(w) for w in words)])
+
+
+def _checked(draws: int) -> int:
+    if draws < 1:
+        raise UsageError(f"draws must be at least 1; got {draws}.")
+    return draws
+
+
+def _draw(likelihood: Likelihood, cell: _Cell) -> Latent:
+    """Draw (draw, customer of the cell)."""
+    theta = np.repeat(cell.theta.T[:, :, None], len(cell.customers), axis=2)
+    return likelihood.sample_latent(theta, cell.x, cell.t_x, cell.T, cell.rng)
+
+
+def _cells(summary: Summary, population: PopulationDraws, draws: int, seed: int) -> Iterable[_Cell]:
+    """Yield the cells with their customers in the order of their ids."""
+    rows = rows_of(summary.cells)
+    theta = spread(population, draws)
+    people = summary.customers
+    cell = people["cell"].to_numpy()
+    rank = np.argsort(pd.factorize(people["customer_id"], sort=True)[0], kind="stable")
+    order = rank[np.argsort(cell[rank], kind="stable")]
+    for customers in np.split(order, np.flatnonzero(np.diff(cell[order])) + 1):
+        i = cell[customers[0]]
+        group = 0 if len(population.groups) == 1 else int(rows.group[i])
+        data = (float(rows.x[i]), float(rows.t_x[i]), float(rows.T[i]))
+        yield _Cell(theta[:, group, :], *data, customers, generator(seed, (group, *data)))

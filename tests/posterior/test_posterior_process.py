@@ -1,0 +1,69 @@
+"""The streamed process against the readable formulas of the models, and Q against quadrature."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from churnlab.posterior.process import make
+from churnlab.posterior.silence import DeathTable, death_before_purchase
+
+MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd", "bg_cnbd_k", "mbg_cnbd_k")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_states_agree_with_the_likelihoods_formulas(model, make_draws, make_rows):
+    draws, rows = make_draws(model, 30), make_rows(40)
+    likelihood, theta = draws.likelihood, draws.theta[:, 0, :].T
+    for x, t_x, T in zip(*rows[1:], strict=True):
+        process = make(likelihood, theta, x, 5000.0)
+        one = np.array([t_x]), np.array([T])
+        for H in (1.0, 90.0, 3000.0):
+            alive, quiet = process.states(*one, np.array([H]))
+            np.testing.assert_allclose(alive[0], likelihood.p_alive(theta, x, t_x, T), atol=2e-9)
+            direct = likelihood.p_no_purchase(theta, x, t_x, T, H)
+            np.testing.assert_allclose(1 - alive[0] * (1 - quiet[0]), direct, atol=2e-9)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("case", [(2000, 700, 730), (40, 14, 273), (300, 10, 3000), (0, 0, 4000)])
+def test_heavy_buyers_and_long_silence_stay_finite(model, case, make_draws):
+    draws = make_draws(model, 5)
+    x, t_x, T = (np.array([float(v)]) for v in case)
+    process = make(draws.likelihood, draws.theta[:, 0, :].T, x[0], T[0] + 100)
+    alive, quiet = process.states(t_x, T, np.array([90.0]))
+    assert np.isfinite(alive).all()
+    assert ((alive >= 0) & (alive <= 1) & (quiet >= 0) & (quiet <= 1)).all()
+    direct = draws.likelihood.p_alive(draws.theta[:, 0, :].T, x, t_x, T)
+    np.testing.assert_allclose(alive[0], direct, atol=2e-9)
+
+
+@pytest.mark.parametrize(
+    ("R", "alpha", "s", "beta"),
+    [(0.5, 74.0, 0.6, 81.0), (30.5, 74.0, 0.6, 81.0), (3.0, 5.0, 2.0, 500.0), (1.0, 9.0, 1.0, 9.0)],
+)
+@pytest.mark.parametrize("t", [0.0, 40.0, 2000.0])
+def test_death_before_purchase_is_its_integral(R, alpha, s, beta, t):
+    def integrand(v):  # u = t + (c + t) expm1(v), relative to the start
+        c = min(alpha, beta) + t
+        u = c * np.expm1(v)
+        decay = R * np.log1p(u / (alpha + t)) + (s + 1) * np.log1p(u / (beta + t))
+        return s * c / (beta + t) * np.exp(v - decay)
+
+    direct = quad(integrand, 0, 60, epsabs=1e-13, limit=400)[0]
+    assert death_before_purchase(R, alpha, s, beta, t) == pytest.approx(direct, abs=1e-10)
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(74.0, 81.0), (0.5, 900.0), (900.0, 0.5)])
+def test_the_table_of_death_is_exact_between_its_nodes(alpha, beta):
+    args = [np.array([v]) for v in (2.4, alpha, 0.7, beta)]
+    ages = np.concatenate([[0.0], np.geomspace(0.3, 5000, 50)])
+    direct = death_before_purchase(*args, ages[:, None])
+    np.testing.assert_allclose(DeathTable(*args, 5000.0)(ages), direct, atol=1e-11)
+
+
+def test_thinned_processes_are_those_of_thinned_draws(make_draws):
+    draws = make_draws("pareto_nbd", 50)
+    process = make(draws.likelihood, draws.theta[:, 0, :].T, 2.0, 400.0).thin(7)
+    assert np.array_equal(process.theta, draws.thin(7).theta[:, 0, :].T)
