@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import io
+import warnings
 from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -20,6 +24,8 @@ from churnlab.summary import Cells, Summary
 
 #: Draws behind count distributions: they cost a column per count, and CRPS settles early.
 _PMF_DRAWS = 20
+#: lifetimes' own tolerance first.
+_PEER_TOLERANCES = (1e-7, 1e-5, 1e-3)
 
 
 class ModelCandidate(Candidate):
@@ -147,28 +153,34 @@ class LifetimesCandidate(ModelCandidate):
 
     def fit(self, cells: Cells, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         """Fit with lifetimes on weighted cells and bring the time parameters to days."""
-        import warnings
-
         del context
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import lifetimes
-            from lifetimes.utils import ConvergenceError
-
-            fitter = getattr(lifetimes, self._FITTERS[self.model])(penalizer_coef=0.0)
-            try:
-                fitter.fit(cells.x, cells.t_x / 7, cells.T / 7, weights=cells.weight)
-            except (ConvergenceError, ValueError, FloatingPointError) as error:
-                raise FitRefusedError(
-                    f"lifetimes' {type(fitter).__name__} did not converge on {cells.n_customers} "
-                    f"customers: {str(error).splitlines()[0][:120]}. Compare with {self.model}_ml."
-                ) from error
+        fitter = self._converged(cells)
         found = {str(k): float(v) for k, v in fitter.params_.items()}
         empty = PopulationDraws(self.model, 1, np.ones((1, 1, 4)))
         names = empty.likelihood.parameters
         scale = [7.0 if n in empty.likelihood.time_parameters else 1.0 for n in names]
         theta = np.array([found[n] for n in names]) * scale
         return replace(empty, theta=theta[None, None, :]), {}
+
+    def _converged(self, cells: Cells) -> Any:
+        """Fit, loosening the tolerance where the peer's optimiser gives up near a flat ridge."""
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            import lifetimes
+            from lifetimes.utils import ConvergenceError
+
+            fitter = getattr(lifetimes, self._FITTERS[self.model])(penalizer_coef=0.0)
+            for tol in _PEER_TOLERANCES:
+                try:
+                    return fitter.fit(
+                        cells.x, cells.t_x / 7, cells.T / 7, weights=cells.weight, tol=tol
+                    )
+                except (ConvergenceError, ValueError, FloatingPointError):
+                    continue
+        raise FitRefusedError(
+            f"lifetimes' {self._FITTERS[self.model]} did not converge on {cells.n_customers} "
+            f"customers; compare with {self.model}_ml."
+        )
 
 
 def summary_at(past: Past) -> Summary:
@@ -184,8 +196,6 @@ def _data_hash(cells: Cells) -> str:
 
 
 def _digest(values: Array) -> str:
-    import hashlib
-
     return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
 
 

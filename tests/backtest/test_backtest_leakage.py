@@ -1,0 +1,96 @@
+"""Guards: what has seen the future is an error, and no registered candidate has."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from churnlab.backtest import (
+    Candidate,
+    Context,
+    Forecast,
+    LeakageError,
+    Limits,
+    Panel,
+    SplitConfig,
+    Target,
+    candidate_named,
+    known_candidates,
+    run_backtest,
+)
+from churnlab.errors import UsageError, VerificationError
+
+SPLIT = SplitConfig(
+    origins=["2020-10-01"], horizon_days=[60], limits=Limits(least_purchasers=100), replicates=20
+)
+ORIGIN = dt.date(2020, 10, 1)
+
+
+class Clairvoyant(Candidate):
+    """Learns from the whole log, future included, and says so."""
+
+    name = "clairvoyant"
+    kind = "comparator"
+
+    def __init__(self, log, seen_until):
+        self.panel, self.seen_until = Panel.from_log(log), seen_until
+
+    def forecast(self, past, target, context):
+        came = self.panel.counts(past, target.windows(past))
+        risk = np.where(came == 0, 0.9, 0.1)
+        return Forecast(risk, self.seen_until, risk=risk)
+
+
+def test_a_deliberately_leaky_candidate_is_caught(small_log):
+    leaky = Clairvoyant(small_log, small_log.as_of)
+    with pytest.raises(LeakageError, match="clairvoyant has seen data until 2021-02-03, after"):
+        run_backtest(small_log, candidates=[leaky], split=SPLIT)
+
+
+def test_a_candidate_that_does_not_say_what_it_has_seen_is_caught(small_log):
+    with pytest.raises(LeakageError, match="does not say which days it has seen"):
+        run_backtest(small_log, candidates=[Clairvoyant(small_log, None)], split=SPLIT)
+
+
+def test_a_forecast_out_of_range_is_caught(small_log):
+    class Wild(Candidate):
+        name, kind = "wild", "comparator"
+
+        def forecast(self, past, target, context):
+            return Forecast(past.idle, past.origin, risk=past.idle)
+
+    with pytest.raises(VerificationError, match=r"wild: risk leaves \[0, 1\]"):
+        run_backtest(small_log, candidates=[Wild()], split=SPLIT)
+
+
+FAST = [n for n in known_candidates() if n.endswith(("_nbd_ml", "lifetimes_bg_nbd"))] + [
+    "mbg_nbd", "mbg_cnbd_2_ml", "recency", "recency_logistic", "hiatus", "personal_ratio", "rfm",
+    "majority", "gradient_boosting",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("target", [Target("fixed_days", 60.0), Target("personal_cycles", 2.0)])
+def test_no_candidate_changes_when_the_future_is_taken_away(small_log, name, target):
+    """Forecasts at an origin are the same from the whole log and from the log up to the origin.
+
+    A new candidate joins by its name above.
+    """
+    context = Context(seed=3, draws=200)
+    made = [
+        candidate_named(name).forecast(Panel.from_log(log).until(ORIGIN), target, context)
+        for log in (small_log, small_log.until(ORIGIN))
+    ]
+    assert made[0].seen_until <= ORIGIN
+    for what in ("score", "risk", "p_alive", "expected", "flag"):
+        one, other = getattr(made[0], what), getattr(made[1], what)
+        assert (one is None) == (other is None)
+        if one is not None:
+            np.testing.assert_array_equal(one, other)
+
+
+def test_unknown_candidates_are_said_plainly(small_log):
+    with pytest.raises(UsageError, match="Did you mean 'mbg_nbd'"):
+        run_backtest(small_log, candidates=["mbg_ndb"], split=SPLIT)

@@ -1,0 +1,110 @@
+"""The panel against a slow, obvious twin and against the summary of the engine."""
+
+from __future__ import annotations
+
+import datetime as dt
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churnlab.backtest import LeakageError, Panel, Target
+from churnlab.backtest.targets import common_rhythm
+from churnlab.backtest.training import training_for
+from churnlab.errors import DataError
+from churnlab.summary import summarise
+
+ORIGIN = dt.date(2020, 8, 1)
+
+
+def test_past_agrees_with_the_engine_s_summary(small_log):
+    past = Panel.from_log(small_log).until(ORIGIN)
+    expected = summarise(small_log, ORIGIN).customers
+    assert past.n == len(expected)
+    for name in ("x", "t_x", "T"):
+        np.testing.assert_array_equal(getattr(past, name), expected[name])
+    np.testing.assert_allclose(past.sum_log_gap, expected["sum_log_gap"], atol=1e-9)
+
+
+def test_past_and_counts_agree_with_a_loop_over_customers(small_log):
+    panel = Panel.from_log(small_log)
+    past, windows = panel.until(ORIGIN), None
+    windows = Target("personal_cycles", 2.0).windows(past)
+    counts = panel.counts(past, windows)
+    days = small_log.days()
+    rows = {c: sorted(g["day"].dt.date) for c, g in days.groupby("customer_id")}
+    for i in range(0, past.n, 17):
+        known = [d for d in rows[panel.ids[past.customer[i]]] if d <= ORIGIN]
+        assert past.x[i] == len(known) - 1
+        assert past.t_x[i] == (known[-1] - known[0]).days
+        assert past.T[i] == (ORIGIN - known[0]).days
+        gaps = [np.log((b - a).days) for a, b in pairwise(known)]
+        assert past.sum_log_gap[i] == pytest.approx(sum(gaps))
+        end = ORIGIN + dt.timedelta(days=int(windows[i]))
+        came = [d for d in rows[panel.ids[past.customer[i]]] if ORIGIN < d <= end]
+        assert counts[i] == len(came)
+
+
+def test_a_past_holds_nothing_after_its_origin(small_log):
+    """The same past comes from the log that never had the future."""
+    whole, cut = Panel.from_log(small_log), Panel.from_log(small_log.until(ORIGIN))
+    one, other = whole.until(ORIGIN), cut.until(ORIGIN)
+    np.testing.assert_array_equal(whole.ids[one.customer], cut.ids[other.customer])
+    for name in ("x", "t_x", "T", "sum_log_gap"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert one._events.day.max() <= (ORIGIN - dt.date(1970, 1, 1)).days
+    with pytest.raises(LeakageError, match="lies after the origin"):
+        one.at(ORIGIN + dt.timedelta(days=1))
+    with pytest.raises(LeakageError, match="need data until"):
+        one.counts(one, np.full(one.n, 30))
+
+
+def test_incomplete_windows_are_refused(small_log):
+    panel = Panel.from_log(small_log)
+    past = panel.until(small_log.as_of - dt.timedelta(days=10))
+    with pytest.raises(DataError, match="after the last known day"):
+        panel.counts(past, np.full(past.n, 11))
+
+
+def test_the_window_begins_the_day_after_the_origin():
+    from churnlab.events import read_events
+
+    rows = [("a", "2020-01-01"), ("a", "2020-01-10"), ("b", "2020-01-05"), ("b", "2020-01-11")]
+    frame = pd.DataFrame(rows, columns=["customer_id", "event_at"])
+    panel = Panel.from_log(read_events(purchases=frame, as_of="2020-01-31"))
+    past = panel.until(dt.date(2020, 1, 10))
+    assert past.idle.tolist() == [0.0, 5.0]
+    assert panel.counts(past, np.array([1, 1])).tolist() == [0, 1]
+
+
+def test_personal_windows_follow_one_rule_and_stay_within_bounds(small_log):
+    past = Panel.from_log(small_log).until(ORIGIN)
+    typical = past.t_x.sum() / past.x.sum()
+    np.testing.assert_allclose(common_rhythm(past), (past.t_x + typical) / (past.x + 1))
+    windows = Target("personal_cycles", 2.0).windows(past)
+    assert windows.min() >= 14
+    assert windows.max() <= 182
+    slow = common_rhythm(past) > 40
+    assert (windows[slow] > 80).all()
+
+
+def test_training_uses_complete_earlier_windows_only(small_log):
+    past = Panel.from_log(small_log).until(dt.date(2020, 12, 1))
+    training = training_for(past, Target("fixed_days", 60.0))
+    assert training.note == ""
+    assert [p.origin for p in training.pasts][-1] == dt.date(2020, 10, 2)
+    assert training.seen_until == past.origin
+    assert training.outcome.size == sum(p.n for p in training.pasts)
+
+
+def test_training_on_a_short_history_is_cut_and_says_so(small_log):
+    past = Panel.from_log(small_log).until(dt.date(2020, 3, 1))
+    training = training_for(past, Target("fixed_days", 180.0))
+    assert "learnt on windows of 30 days instead of 180d" in training.note
+    assert training.seen_until <= past.origin
+
+
+def test_an_unknown_group_column_is_said_plainly(small_log):
+    with pytest.raises(DataError, match="members have no column 'chanel'"):
+        Panel.from_log(small_log, "chanel")

@@ -1,0 +1,176 @@
+"""Runs as a whole: the same twice, resumed from the cache, refused or degraded with reasons."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churnlab.backtest import Limits, SplitConfig, calibrate_threshold, run_backtest
+from churnlab.backtest.cache import FitCache
+from churnlab.errors import DataError
+from churnlab.posterior import RiskConfig
+from churnlab.rules import CapacityRule, CostRatioRule, FixedRule, PrecisionRule
+
+from .conftest import simulate_log
+
+LIMITS = Limits(least_purchasers=200, least_events=50)
+RULES = {"cost_ratio": CostRatioRule(), "top": CapacityRule(share=0.3), "half": FixedRule()}
+
+
+def _split(**fields):
+    base = {"origins": 2, "horizon_days": [45], "limits": LIMITS, "replicates": 30}
+    return SplitConfig(**{**base, **fields})
+
+
+@pytest.fixture(scope="module")
+def twice(small_log, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    said = []
+    runs = [
+        run_backtest(
+            small_log,
+            candidates=["mbg_nbd", "gradient_boosting"],
+            split=_split(cycles=[2.0]),
+            rules=RULES,
+            draws=200,
+            cache_dir=folder,
+            keep_predictions=True,
+            progress=lambda text, done: said.append((text, done)),
+        )
+        for _ in range(2)
+    ]
+    return runs, said
+
+
+def test_two_runs_give_identical_tables(twice):
+    (one, other), _ = twice
+    assert set(one.tables()) == {
+        "scores", "differences", "rules", "calibration", "curves", "tracking", "predictions",
+    }  # fmt: skip
+    for name, table in one.tables().items():
+        pd.testing.assert_frame_equal(table, other.tables()[name], check_exact=True)
+    assert one.answers == other.answers
+
+
+def test_finished_fits_are_found_again(twice):
+    (one, other), _ = twice
+    assert one.summary["fits"]["made"] > 0
+    assert other.summary["fits"]["made"] == 0
+
+
+def test_a_changed_log_is_fitted_anew(tmp_path):
+    for seed, made in ((1, True), (1, False), (2, True)):
+        log = simulate_log(300, 250, seed)
+        result = run_backtest(
+            log,
+            candidates=["mbg_nbd_ml"],
+            split=_split(origins=1, horizon_days=[30], warmup=0, counts=False),
+            cache_dir=tmp_path,
+        )
+        assert (result.summary["fits"]["made"] > 0) is made
+
+
+def test_progress_names_origin_and_candidate_and_never_falls(twice):
+    _, said = twice
+    half = said[: len(said) // 2]
+    shares = [done for _, done in half]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert any("mbg_nbd" in text and "s left" in text and "origin 2020" in text for text, _ in half)
+
+
+def test_every_variant_rule_and_slice_is_there(twice):
+    (result, _), _ = twice
+    scores = result.scores
+    assert set(scores["variant"]) == {"plain", "recalibrated", "p_alive"}
+    assert set(scores["target"]) == {"45d", "2 cycles"}
+    assert set(scores["slice"]) == {"all", "frequency", "age"}
+    whole = scores[(scores["slice"] == "all") & (scores["metric"] == "brier")]
+    assert ((whole["q05"] <= whole["value"]) & (whole["value"] <= whole["q95"])).all()
+    rules = result.rules
+    assert set(rules["rule"]) == {"cost_ratio", "top", "half", "own_cutoff"}
+    learnt = rules[(rules["basis"] == "p_alive") & (rules["rule"] == "cost_ratio")]
+    assert (learnt["learnt_until"] != "").any()
+    told = learnt[learnt["learnt_until"] != ""]
+    assert (told["learnt_until"] <= told["origin"]).all()
+    top = rules[(rules["rule"] == "top") & (rules["candidate"] == "mbg_nbd")]
+    assert top["flagged_share"].max() < 0.5
+
+
+def test_crps_and_expectation_of_the_bayesian_model_are_scored(twice):
+    (result, _), _ = twice
+    assert (
+        0
+        < result.score("crps", "mbg_nbd", target="45d")
+        < result.score("mae", "mbg_nbd", target="45d")
+    )
+
+
+def test_predictions_reproduce_the_scores(twice):
+    (result, _), _ = twice
+    rows = result.predictions.query("candidate == 'mbg_nbd' and variant == 'plain'")
+    rows = rows[(rows["target"] == "45d") & (rows["origin"] == result.summary["origins"][-1])]
+    brier = np.mean((rows["risk"] - rows["no_purchase"]) ** 2)
+    origin = result.summary["origins"][-1]
+    assert result.score("brier", "mbg_nbd", target="45d", origin=origin) == pytest.approx(brier)
+
+
+def test_too_few_customers_or_events_are_refused(small_log):
+    with pytest.raises(DataError, match="a backtest needs at least 5000"):
+        run_backtest(small_log, split=_split(limits=Limits(least_purchasers=5000)))
+    limits = Limits(least_purchasers=100, least_events=100000)
+    with pytest.raises(DataError, match=r"each needs at least 100000"):
+        run_backtest(small_log, split=_split(limits=limits))
+
+
+def test_a_broken_cache_entry_is_made_again(tmp_path):
+    def make():
+        return {"theta": np.arange(3.0)}, {"k": 1}
+
+    cache = FitCache(tmp_path)
+    cache.get({"a": 1}, make)
+    (file,) = tmp_path.glob("*.npz")
+    file.write_bytes(b"broken")
+    again = FitCache(tmp_path)
+    arrays, note = again.get({"a": 1}, make)
+    assert again.fits == 1
+    assert arrays["theta"].tolist() == [0, 1, 2]
+    assert note == {"k": 1}
+
+
+@pytest.mark.parametrize("basis", ["p_alive", "fixed_days", "personal_cycles"])
+def test_a_threshold_is_calibrated_on_earlier_origins(small_log, basis):
+    risk = RiskConfig(basis=basis, horizon_days=60)
+    chosen = calibrate_threshold(
+        small_log, rule=CostRatioRule(learn="always"), risk=risk, model="mbg_nbd_ml", seed=2
+    )
+    assert 0 < chosen.value < 1
+    assert chosen.low <= chosen.value <= chosen.high
+    assert chosen.learnt_until <= small_log.as_of
+    assert chosen.basis == basis
+    assert chosen.extra_cost_lower >= 0
+    assert chosen.extra_cost_higher >= 0
+    again = calibrate_threshold(
+        small_log, rule=CostRatioRule(learn="always"), risk=risk, model="mbg_nbd_ml", seed=2
+    )
+    assert again == chosen
+
+
+def test_a_threshold_never_sees_later_days(small_log):
+    risk, day = RiskConfig(horizon_days=60), dt.date(2020, 10, 1)
+    known = small_log.until(day)
+    one = calibrate_threshold(known, rule=CostRatioRule(), risk=risk, model="mbg_nbd_ml")
+    assert one.learnt_until <= day
+
+
+@pytest.mark.parametrize("rule", [CostRatioRule(), PrecisionRule(), FixedRule(value=0.3)])
+def test_with_too_short_a_history_nothing_is_learnt_and_it_is_said(small_log, rule):
+    risk = RiskConfig(horizon_days=399)
+    chosen = calibrate_threshold(small_log, rule=rule, risk=risk, model="mbg_nbd_ml")
+    assert chosen.value == (0.3 if rule.name == "fixed" else 0.5)
+    assert chosen.low is None
+    assert chosen.learnt_until is None
+    assert "too short for an earlier origin" in " ".join(chosen.notes)
