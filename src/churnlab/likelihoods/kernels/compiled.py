@@ -88,62 +88,92 @@ def _stage_sum(shape, z, k):  # type: ignore[no-untyped-def]
 
 
 @njit
+def _end_of_run(group, x, start):  # type: ignore[no-untyped-def]
+    """Return the first position after `start` where the group or x differs."""
+    end = start + 1
+    while end < x.shape[0] and group[end] == group[start] and x[end] == x[start]:
+        end += 1
+    return end
+
+
+@njit
+def _log_age(T, g, alpha, ages):  # type: ignore[no-untyped-def]
+    """Return log1p(T / alpha), remembered in a small table: cells share few ages."""
+    slot = int(T * 17.0) & 2047  # no two whole days below 2048 share a slot
+    if ages[0, slot] != T or ages[1, slot] != g:
+        ages[0, slot], ages[1, slot], ages[2, slot] = T, g, log1p(T / alpha)
+    return ages[2, slot]
+
+
+@njit
 def geometric_gradient(theta, group, x, t_x, T, weight, k, first):  # type: ignore[no-untyped-def]
     """Weighted log-likelihood of BG/MBG-CNBD-k and its derivatives in (r, alpha, a, b)."""
-    gradient = np.zeros(theta.shape)
-    total, last_g, last_x = 0.0, -1, -1
-    const = d_r = d_a = d_b = log_q = left = 0.0
-    for i in range(x.shape[0]):
-        g, xi, w = group[i], int(x[i]), weight[i]
-        if g != last_g or xi != last_x:
-            const, d_r, d_a, d_b, log_q, left = _geometric_constants(theta, g, xi, k, first)
-            last_g, last_x = g, xi
-        r, alpha = theta[0, g], theta[1, g]
-        start, u = alpha + t_x[i], T[i] - t_x[i]
-        shape = r + k * xi
-        early, late = log1p(t_x[i] / alpha), log1p(u / start)
-        stages, d_shape, d_z = 1.0, 0.0, 0.0
-        if k > 1:
-            stages, d_shape, d_z = _stage_sum(shape, u / (start + u), k)
-        log_s = log(stages) - shape * late if k > 1 else -shape * late
-        if log_s > log_q:
-            odds = exp(log_q - log_s)
-            top, alive = log_s + log1p(odds), 1.0 / (1.0 + odds)
-            dead = odds * alive
-        else:
-            odds = exp(log_s - log_q)
-            top, dead = log_q + log1p(odds), 1.0 / (1.0 + odds)
-            alive = odds * dead
-        total += w * (const - r * early - (k * xi) * log(start) + top)
-        gradient[0, g] += w * (d_r - early + alive * (d_shape / stages - late))
-        slope = shape * u / (start * (start + u)) - d_z / stages * u / ((start + u) * (start + u))
-        gradient[1, g] += w * (r * t_x[i] / (alpha * start) - k * xi / start + alive * slope)
-        gradient[2, g] += w * (d_a + dead / theta[2, g])
-        gradient[3, g] += w * (d_b - (dead / left if dead > 0 else 0.0))
+    gradient, ages, total = np.zeros(theta.shape), np.full((3, 2048), -1.0), 0.0
+    lo = 0
+    while lo < x.shape[0]:
+        hi = _end_of_run(group, x, lo)
+        run = (group[lo], int(x[lo]), t_x[lo:hi], T[lo:hi], weight[lo:hi])
+        total += _geometric_run_gradient(theta, run, k, first, ages, gradient)
+        lo = hi
     return total, gradient
+
+
+@njit
+def _geometric_run_gradient(theta, run, k, first, ages, gradient):  # type: ignore[no-untyped-def]
+    """Add one run's derivatives to `gradient` and return its value; sums stay in registers."""
+    g, x, t_x, T, weight = run
+    r, alpha = theta[0, g], theta[1, g]
+    const, d_r, d_a, d_b, log_q, left = _geometric_constants(theta, g, x, k, first)
+    shape, stages, d_shape, d_z = r + k * x, 1.0, 0.0, 0.0
+    value = sum_w = sum_r = sum_alpha = sum_dead = early = d_start = base = 0.0
+    last = -1.0
+    for i in range(t_x.shape[0]):
+        t, age, w = t_x[i], T[i], weight[i]
+        if t != last:
+            last, early = t, log1p(t / alpha)
+            base = const - r * early - k * x * log(alpha + t)
+            d_start = (r * t / alpha - k * x) / (alpha + t)
+        late = _log_age(age, g, alpha, ages) - early
+        end, log_s = alpha + age, -shape * late
+        if k > 1:
+            stages, d_shape, d_z = _stage_sum(shape, (age - t) / end, k)
+            log_s += log(stages)
+        odds = exp(-abs(log_s - log_q))
+        share = 1.0 / (1.0 + odds)
+        alive = share if log_s > log_q else odds * share
+        value += w * (base + max(log_s, log_q) + log1p(odds))
+        sum_w += w
+        sum_dead += w * (odds * share if log_s > log_q else share)
+        sum_r += w * (alive * (d_shape / stages - late) - early)
+        slope = shape / (alpha + t) - d_z / (stages * end)
+        sum_alpha += w * (d_start + alive * slope * (age - t) / end)
+    gradient[0, g] += sum_w * d_r + sum_r
+    gradient[1, g] += sum_alpha
+    gradient[2, g] += sum_w * d_a + sum_dead / theta[2, g]
+    gradient[3, g] += sum_w * d_b - (sum_dead / left if sum_dead > 0.0 else 0.0)
+    return value
 
 
 @njit
 def geometric_value(theta, group, x, t_x, T, weight, k, first):  # type: ignore[no-untyped-def]
     """Weighted log-likelihood of BG/MBG-CNBD-k."""
-    total, last_g, last_x, last_t = 0.0, -1, -1, -1.0
-    const = log_q = begin = 0.0
-    for i in range(x.shape[0]):
-        g, xi = group[i], int(x[i])
-        if g != last_g or xi != last_x:
-            const, _, _, _, log_q, _ = _geometric_constants(theta, g, xi, k, first)
-            last_g, last_x, last_t = g, xi, -1.0
-        r, alpha = theta[0, g], theta[1, g]
-        start, u = alpha + t_x[i], T[i] - t_x[i]
-        if t_x[i] != last_t:
-            last_t = t_x[i]
-            begin = const - r * log1p(last_t / alpha) - (k * xi) * log(start)
-        shape = r + k * xi
-        log_s = -shape * log1p(u / start)
-        if k > 1:
-            log_s += log(_stage_sum(shape, u / (start + u), k)[0])
-        high, gap = (log_s, log_q - log_s) if log_s > log_q else (log_q, log_s - log_q)
-        total += weight[i] * (begin + high + log1p(exp(gap)))
+    ages, total, lo = np.full((3, 2048), -1.0), 0.0, 0
+    while lo < x.shape[0]:
+        hi, g = _end_of_run(group, x, lo), group[lo]
+        r, alpha, count = theta[0, g], theta[1, g], int(x[lo])
+        const, _, _, _, log_q, _ = _geometric_constants(theta, g, count, k, first)
+        shape, last, early, base = r + k * count, -1.0, 0.0, 0.0
+        for i in range(lo, hi):
+            t, age = t_x[i], T[i]
+            if t != last:
+                last, early = t, log1p(t / alpha)
+                base = const - r * early - k * count * log(alpha + t)
+            log_s = -shape * (_log_age(age, g, alpha, ages) - early)
+            if k > 1:
+                log_s += log(_stage_sum(shape, (age - t) / (alpha + age), k)[0])
+            high, gap = max(log_s, log_q), -abs(log_s - log_q)
+            total += weight[i] * (base + high + log1p(exp(gap)))
+        lo = hi
     return total
 
 
