@@ -99,16 +99,22 @@ def score_sql(
         if value is not None:
             check_identifier(value, "name", dialect)
     tree = _parsed(_canonical(bundle, place, as_of or bundle.as_of))
-    return _header(bundle, dialect, place) + tree.sql(dialect, pretty=pretty) + "\n"
+    return _header(bundle, dialect, place) + _written(tree, dialect, pretty=pretty) + "\n"
 
 
 @lru_cache(maxsize=4)
 def _parsed(text: str) -> exp.Expression:
     """Parse canonical text; five dialects are written from one tree (generating copies it)."""
-    tree = sqlglot.parse_one(text, read=CANONICAL)
-    for node in tree.find_all(exp.Greatest, exp.Least):
-        node.set("ignore_nulls", False)  # no nulls here, and Snowflake's plain GREATEST is older
-    return tree
+    return sqlglot.parse_one(text, read=CANONICAL)
+
+
+def _written(tree: exp.Expression, dialect: str, *, pretty: bool) -> str:
+    if dialect == "snowflake":
+        # there are no nulls here, and plain GREATEST is older than GREATEST_IGNORE_NULLS
+        tree = tree.copy()
+        for node in tree.find_all(exp.Greatest, exp.Least):
+            node.set("ignore_nulls", False)
+    return tree.sql(dialect, pretty=pretty)
 
 
 def _header(bundle: ScoringBundle, dialect: str, source: Source) -> str:
