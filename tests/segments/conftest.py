@@ -68,14 +68,16 @@ PURCHASE_THETA = (1.07, 24.7, 1.28, 2.84)
 VISIT_THETA = (2.2, 12.0, 0.87, 14.5)
 
 
-def axes(**change: object) -> tuple[Axis, Axis]:
-    purchase = Axis(draws_around(PURCHASE_THETA), RiskConfig(), (0.5,))
-    visit = Axis(draws_around(VISIT_THETA), RiskConfig(), (0.5, 0.9))
+def axes(n_draws: int = 40) -> tuple[Axis, Axis]:
+    purchase = Axis(draws_around(PURCHASE_THETA, n=n_draws), RiskConfig(), (0.5,))
+    visit = Axis(draws_around(VISIT_THETA, n=n_draws), RiskConfig(), (0.5, 0.9))
     return purchase, visit
 
 
-def snapshot_of(shop: Shop, as_of: str, *, visits: bool = True, **config: object) -> Snapshot:
-    purchase, visit = axes()
+def snapshot_of(
+    shop: Shop, as_of: str, *, visits: bool = True, n_draws: int = 40, **config: object
+) -> Snapshot:
+    purchase, visit = axes(n_draws)
     return take_snapshot(
         shop.members,
         slow_summary(shop.purchases, as_of),

@@ -51,7 +51,7 @@ def test_small_bands_are_drawn_to_their_cells_row(november: Snapshot, december: 
     assert (pulled[clear] < raw[clear]).all()
     # the pooled row weighs 20 customers: what is left of a difference is n / (n + 20)
     n = rows["n_origin"]
-    assert (pulled / raw)[clear].to_numpy() == pytest.approx((n / (n + 20))[clear], abs=0.1)
+    assert (pulled / raw)[clear].to_numpy() == pytest.approx((n / (n + 20))[clear], abs=0.2)
 
 
 def test_what_cannot_happen_gets_no_probability(november: Snapshot, december: Snapshot) -> None:

@@ -19,10 +19,17 @@ from churnlab.segments.config import SegmentsConfig, VisitsConfig, check_dates
 from churnlab.segments.leaks import LeakAlert, leak_alert, leak_history, leak_table
 from churnlab.segments.playbook import Action, Playbook, default_playbook, load_playbook
 from churnlab.segments.polarity import check_polarity, polarity_of, segment_name
+from churnlab.segments.precedence import (
+    Precedence,
+    origins_before,
+    precedence_rows,
+    visits_lead,
+)
 from churnlab.segments.repeat import repeat_rates, repeat_table
 from churnlab.segments.shares import breakdown_table, shares_table
 from churnlab.segments.snapshot import Snapshot
 from churnlab.segments.transitions import transition_table
+from churnlab.segments.visits import forecast_silence, visit_calibration
 from churnlab.segments.winback import WinbackConfig, break_even_table, message_value
 
 __all__ = [
@@ -33,6 +40,7 @@ __all__ = [
     "Axis",
     "LeakAlert",
     "Playbook",
+    "Precedence",
     "SegmentsConfig",
     "Snapshot",
     "VisitsConfig",
@@ -48,12 +56,15 @@ __all__ = [
     "check_polarity",
     "churn_bands",
     "default_playbook",
+    "forecast_silence",
     "leak_alert",
     "leak_history",
     "leak_table",
     "load_playbook",
     "message_value",
+    "origins_before",
     "polarity_of",
+    "precedence_rows",
     "reestimation_table",
     "repeat_rates",
     "repeat_table",
@@ -62,4 +73,6 @@ __all__ = [
     "shares_table",
     "take_snapshot",
     "transition_table",
+    "visit_calibration",
+    "visits_lead",
 ]

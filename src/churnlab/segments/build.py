@@ -27,6 +27,7 @@ from churnlab.segments.states import (
     reached,
     visit_codes,
 )
+from churnlab.summary import JOINED, UNKNOWN
 
 Ints = NDArray[np.int64]
 #: Positions of the two at-risk states.
@@ -98,7 +99,8 @@ def take_snapshot(
     config = config or SegmentsConfig()
     day = np.datetime64(_check(purchases, purchase_axis, visits, visit_axis, as_of), "D")
     ids, signup, notes = _everybody(members, purchases, visits, day)
-    bought = _side(ids, purchases, purchase_axis, day)
+    found = _match(ids, purchases, purchase_axis)
+    bought = _Side(*found, _dates(purchase_axis, *found))
     x = np.full(len(ids), np.nan)
     has = bought.row >= 0
     x[has] = bought.rows.x[bought.row[has]]
@@ -172,7 +174,8 @@ def _everybody(
     return ids, signup.to_numpy().astype("datetime64[D]"), tuple(notes)
 
 
-def _side(ids: NDArray[np.object_], summary: HasSummary, axis: Axis, day: np.datetime64) -> _Side:
+def _match(ids: NDArray[np.object_], summary: HasSummary, axis: Axis) -> tuple[Rows, Ints, Days]:
+    """Return the rows of data, everybody's row (-1 for none) and day of the last event."""
     customers = summary.customers
     rows = rows_for(summary.cells, axis.draws)
     at = pd.Index(customers["customer_id"]).get_indexer(pd.Index(ids))
@@ -180,7 +183,7 @@ def _side(ids: NDArray[np.object_], summary: HasSummary, axis: Axis, day: np.dat
     last = np.where(
         at >= 0, customers["last_purchase_at"].to_numpy().astype("datetime64[D]")[at], _NAT
     )
-    return _Side(rows, row, last, _dates(axis, rows, row, last))
+    return rows, row, last
 
 
 def _dates(axis: Axis, rows: Rows, row: Ints, start: Days) -> list[Days]:
@@ -207,27 +210,25 @@ def _visit_side(
     if visits is None or axis is None:
         empty = Rows(np.zeros(0, np.int64), *(np.zeros(0) for _ in range(3)))
         return _Side(empty, np.full(len(ids), -1), nobody, [nobody, nobody])
-    side = _side(ids, visits, axis, day)
-    new = np.flatnonzero((side.row < 0) & ~purchased)
-    if not len(new):
-        return side
+    seen, row, last = _match(ids, visits, axis)
+    start = last.copy()
+    new = np.flatnonzero((row < 0) & ~purchased)
     group = _member_groups(ids[new], members, visits, axis)
     idle = (day - signup[new]).astype(float)
     key, of = np.unique(np.stack([group.astype(float), idle]), axis=1, return_inverse=True)
     zero = np.zeros(key.shape[1])
     clock = (key[0].astype(np.int64), zero, zero, key[1])
-    rows = Rows(*(np.concatenate(pair) for pair in zip(side.rows, clock, strict=True)))
-    row, start = side.row.copy(), side.last.copy()
-    row[new] = len(side.rows.x) + of.ravel()
+    rows = Rows(*(np.concatenate(pair) for pair in zip(seen, clock, strict=True)))
+    row[new] = len(seen.x) + of.ravel()
     start[new] = signup[new]
-    return _Side(rows, row, side.last, _dates(axis, rows, row, start))
+    return _Side(rows, row, last, _dates(axis, rows, row, start))
 
 
 def _member_groups(
     ids: NDArray[np.object_], members: pd.DataFrame, visits: HasSummary, axis: Axis
 ) -> Ints:
     """Group codes of members who have no visit rows."""
-    if len(axis.draws.groups) == 1:
+    if len(axis.draws.groups) == 1 or len(ids) == 0:
         return np.zeros(len(ids), dtype=np.int64)
     columns = list(getattr(visits, "group_columns", ()))
     absent = [c for c in columns if c not in members.columns]
@@ -237,7 +238,7 @@ def _member_groups(
             f"the group column(s) {', '.join(absent or ['?'])}."
         )
     table = members.drop_duplicates("customer_id").set_index("customer_id").reindex(ids)
-    names = table[columns].astype(str).agg("|".join, axis=1)
+    names = table[columns].astype("str").fillna(UNKNOWN).agg(JOINED.join, axis=1)
     distinct, inverse = np.unique(names.to_numpy(dtype=object), return_inverse=True)
     return group_codes(tuple(distinct), axis.draws)[inverse]
 
