@@ -102,8 +102,13 @@ if segment_run is not None:
     shares = segment_run.frame("shares.parquet")
     has_change = segment_run.has("changes.parquet")
     changes = segment_run.frame("changes.parquet") if has_change else None
-    figure, ax = plt.subplots(figsize=(9, 6))
-    draw_cells.draw_grid(ax, cells.grid(shares, changes, lang=lang), lang=lang)
+    grid = cells.grid(shares, changes, lang=lang)
+    if grid.unknown_share < 1:
+        figure, ax = plt.subplots(figsize=(9, 6))
+        draw_cells.draw_grid(ax, grid, lang=lang)
+    else:
+        figure, ax = plt.subplots(figsize=(7.2, 3))
+        forecasts.purchase_axis(ax, shares, lang=lang)
     ax.set_title(segments_text.grid_claim(shares, lang))
     plt.show()
 

@@ -19,8 +19,8 @@ from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
 from churnlab.plotdata import segments as data
+from churnlab.plots import forecasts, style
 from churnlab.plots import segments as draw
-from churnlab.plots import style
 from churnlab.report import open_run, words
 from churnlab.report import segments_text as text
 
@@ -41,8 +41,12 @@ Markdown(words.heading("evidence", lang))
 
 # %%
 grid = data.grid(shares, changes, lang=lang)
-figure, ax = plt.subplots(figsize=(9, 6))
-draw.draw_grid(ax, grid, lang=lang)
+if grid.unknown_share < 1:
+    figure, ax = plt.subplots(figsize=(9, 6))
+    draw.draw_grid(ax, grid, lang=lang)
+else:
+    figure, ax = plt.subplots(figsize=(7.2, 3))
+    forecasts.purchase_axis(ax, shares, lang=lang)
 ax.set_title(text.grid_claim(shares, lang))
 plt.show()
 

@@ -1,4 +1,4 @@
-"""Bad input ends in one plain message and the right exit status, and leaves nothing half-written."""
+"""Bad input ends in one plain message and the right exit status; nothing is half-written."""
 
 import os
 import signal

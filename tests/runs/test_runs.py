@@ -46,7 +46,9 @@ def test_an_interrupt_while_writing_leaves_nothing(tmp_path):
 
 def test_the_manifest_names_every_file_by_its_hash(tmp_path):
     run = RunFolder(tmp_path / "a" / "b", "fit", config={"seed": 1}, seed=1)
-    run.write_json("fit.json", {"as_of": dt.date(2020, 1, 2), "nan": float("nan"), "n": np.int64(3)})
+    run.write_json(
+        "fit.json", {"as_of": dt.date(2020, 1, 2), "nan": float("nan"), "n": np.int64(3)}
+    )
     run.write_parquet("customers.parquet", pd.DataFrame({"customer_id": ["0001", "회원"]}))
     manifest = json.loads(run.finish().read_text())
     assert manifest["files"]["fit.json"] == file_hash(run.path / "fit.json")

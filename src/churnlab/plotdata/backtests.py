@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -65,7 +65,8 @@ def best_cost_curve(curves: pd.DataFrame, rules: pd.DataFrame) -> CostCurve | No
         return None
     keys = ["target", "candidate", "variant", "basis"]
     means = on_risk.groupby([*keys, "rule"])["cost_per_customer"].mean()
-    best = dict(zip([*keys, "rule"], means.idxmin(), strict=True))
+    cheapest: Any = means.idxmin()
+    best = dict(zip([*keys, "rule"], cheapest, strict=True))
     rows = curves[np.logical_and.reduce([curves[k] == best[k] for k in keys])]
     if rows.empty:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,7 @@ def silence(
         1.3 * float(people["days_since_last"].max()), 3.0 * float(people["rhythm_days"].max())
     )
     days = np.linspace(0.0, reach, 121)
+    person: Any
     for person, colour in zip(people.itertuples(), _COLOURS, strict=False):
         name = f"{person.customer_id} ({person.rhythm_days:.0f} d)"
         today = float(person.days_since_last)

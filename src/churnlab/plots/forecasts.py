@@ -143,6 +143,38 @@ def threshold_cost(
     return ax
 
 
+def purchase_axis(ax: Axes, shares: pd.DataFrame, *, lang: str = "en") -> Axes:
+    """Draw the purchase states' shares with their intervals: the grid where visits are unknown.
+
+    Parameters
+    ----------
+    shares : DataFrame
+        From `segments.shares_table`; the rows of level ``purchase_state`` are shown.
+    """
+    states = shares[shares["level"] == "purchase_state"].iloc[::-1]
+    names = states["name_ko" if lang == "ko" else "name_en"]
+    error = [states["share"] - states["share_q05"], states["share_q95"] - states["share"]]
+    risky = states["segment_code"].astype(str).str.endswith("_risk")
+    colours = np.where(risky, COLOURS["bad"], COLOURS["good"])
+    colours[(states["segment_code"] == "none").to_numpy()] = COLOURS["muted"]
+    ax.barh(
+        names, states["share"], xerr=np.clip(np.array(error), 0, None), color=colours, height=0.7
+    )
+    for position, row in enumerate(states.itertuples()):
+        ax.annotate(
+            f"{row.share:.1%}  ({row.n:,})",
+            (row.share_q95, position),
+            textcoords="offset points",
+            xytext=(6, 0),
+            va="center",
+            fontsize=9,
+        )
+    ax.set_xlim(0, float(states["share_q95"].max()) * 1.3)
+    ax.set_xlabel(label("share", lang))
+    ax.grid(axis="y", visible=False)
+    return ax
+
+
 def score_bars(
     ax: Axes,
     names: Sequence[str],

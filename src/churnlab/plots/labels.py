@@ -35,6 +35,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "posterior_cycle": ("posterior purchase cycle (days)", "사후 구매 주기 (일)"),
     "purchases": ("purchases", "구매"),
     "no_purchase_in": ("P(no purchase in {days} days)", "{days}일 내 미구매 확률"),
+    "share": ("share of members (90% interval)", "회원 비중 (90% 구간)"),
     "rhythm": ("customer (rhythm)", "고객 (구매 주기)"),
     "gaps_observed": ("gaps observed", "관측된 구매 간격 수"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -45,6 +46,8 @@ def korean_font() -> str | None:
 def use() -> None:
     """Apply the style to everything drawn from now on."""
     plt.style.use(str(_STYLE))
+    # It reports each missing weight of a font, once per figure, into the reports.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     family = korean_font()
     if family is not None:
         mpl.rcParams["font.family"] = [family, "DejaVu Sans"]

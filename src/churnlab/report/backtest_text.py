@@ -89,7 +89,7 @@ def tracking_claim(weeks: pd.DataFrame, lang: str) -> str:
 def cost_claim(rules: pd.DataFrame, lang: str) -> str:
     """Return the claim of the cost figure: the cheapest decision beside the tuned hiatus."""
     means = rules.groupby(["candidate", "variant", "rule"])["cost_per_customer"].mean()
-    best = means.idxmin()
+    best: Any = means.idxmin()
     text = pick(
         lang,
         "Cheapest decision: {name}, {cost:.4f} per customer",

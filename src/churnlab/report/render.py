@@ -90,6 +90,7 @@ def _execute(book: Any, progress: Progress | None) -> None:
     # Pipes instead of TCP: nothing listens on the network.
     manager = KernelManager(kernel_name="python3", transport="ipc")
     # The kernel is this interpreter: a user's kernelspec may point anywhere.
+    assert manager.kernel_spec is not None
     manager.kernel_spec.argv = [
         sys.executable,
         "-Xfrozen_modules=off",

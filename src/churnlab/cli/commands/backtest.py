@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from churnlab.backtest import BacktestResult, run_backtest
@@ -68,6 +70,7 @@ def lines(result: BacktestResult) -> list[str]:
 def table_lines(headline: pd.DataFrame) -> list[str]:
     """Return the candidates' scores as aligned text, one block per target, best Brier first."""
     found: list[str] = []
+    row: Any
     metrics = [m for m in SHOWN if m in headline]
     for target, block in headline.groupby("target", sort=False):
         block = block.sort_values("brier", na_position="last")

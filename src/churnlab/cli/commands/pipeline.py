@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from churnlab.backtest import BacktestResult
@@ -95,8 +96,8 @@ def run_steps(
 
     fits = {settings.model.name: steps.run("fit", lambda part: fit_into(part, settings))}
     for name in also:
-        other = replace(settings, model=ModelConfig(name=name))
-        fits[name] = steps.run(f"fit_{name}", lambda part, o=other: fit_into(part, o))
+        other = partial(fit_into, options=replace(settings, model=ModelConfig(name=name)))
+        fits[name] = steps.run(f"fit_{name}", other)
     fitted = fits[settings.model.name]
     placed = steps.attempt(
         "segment", lambda part: segment.segment_log(log, fitted, settings, part, console)
