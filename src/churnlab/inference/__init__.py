@@ -5,6 +5,7 @@ from churnlab.inference.datatree import load_draws, save_posterior
 from churnlab.inference.diagnostics import gate, problems
 from churnlab.inference.fit import fit_population, maximum_likelihood
 from churnlab.inference.result import Point, PopulationFit
+from churnlab.inference.sbc import sbc_ecdf, sbc_summary, sbc_table
 
 __all__ = [
     "Elpd",
@@ -20,4 +21,7 @@ __all__ = [
     "maximum_likelihood",
     "problems",
     "save_posterior",
+    "sbc_ecdf",
+    "sbc_summary",
+    "sbc_table",
 ]

@@ -181,4 +181,5 @@ def choose_k(
         raise FitRefusedError(f"No k of {model} could be fitted reliably; set model.k yourself.")
     relative = np.exp(table["log_evidence"] - table["log_evidence"].max())
     table["probability"] = (relative / relative.sum()).fillna(0.0)
-    return KChoice(int(table["log_evidence"].idxmax()), table)
+    best = int(table.index[int(np.nanargmax(table["log_evidence"]))])
+    return KChoice(best, table)

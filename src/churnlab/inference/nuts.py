@@ -90,7 +90,7 @@ def _parts(target: Target, u: Array, chains: int, stats: dict[str, Array]) -> di
 
 def chain_diagnostics(values: Array) -> dict[str, Array]:
     """Rank-normalised R-hat, bulk and tail ESS per quantity of (chain, draw, quantity)."""
-    from arviz_stats.base import array_stats
+    from arviz_stats.base.array import array_stats
 
     def each(function: Any, **options: Any) -> Array:
         return np.array(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,7 +84,7 @@ class PopulationFit:
 
 
 def parameter_table(
-    names: tuple[str, ...], values: Array, diagnostics: dict[str, Array | float]
+    names: tuple[str, ...], values: Array, diagnostics: Mapping[str, Array | float]
 ) -> pd.DataFrame:
     """Mean, sd and 90% interval per parameter beside the given diagnostics.
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+#: Below this many cells a pass is shorter than handing it to a thread.
+FEW_CELLS = 500
+
 
 class Target:
     """Log posterior of one model on weighted cells.
@@ -63,7 +66,8 @@ class Target:
             np.ascontiguousarray(cells.T / self.time_scale),
             np.ascontiguousarray(cells.weight, dtype=np.float64),
         )
-        self.engine = Engine(self.likelihood, *self.columns)
+        threads = 1 if self.n_cells < FEW_CELLS else None
+        self.engine = Engine(self.likelihood, *self.columns, threads=threads)
         self.n_customers = float(np.sum(cells.weight))
         self.data_constant = _data_constant(cells, k, self.time_scale)
         self.evaluations = 0

@@ -58,10 +58,11 @@ class WeightedLogLikelihood(Op):
     def __init__(self, model: str, k: int = 1) -> None:
         self.model, self.k = model, k
 
-    def make_node(self, theta: Any, *data: Any) -> Apply:
-        """Type the inputs and outputs."""
-        inputs = [pt.as_tensor(theta, dtype="float64", ndim=2), *(pt.as_tensor(v) for v in data)]
-        return Apply(self, inputs, [pt.dscalar(), pt.dmatrix()])
+    def make_node(self, *inputs: Any) -> Apply:
+        """Type the inputs (theta, *arguments) and outputs."""
+        theta, *data = inputs
+        typed = [pt.as_tensor(theta, dtype="float64", ndim=2), *(pt.as_tensor(v) for v in data)]
+        return Apply(self, typed, [pt.dscalar(), pt.dmatrix()])
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any, *_: Any) -> None:
         """Evaluate from Python (where nutpie's numba path is not in use)."""
@@ -79,7 +80,7 @@ class WeightedLogLikelihood(Op):
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable]:
         """Reverse derivative: the second output, scaled."""
-        gradient = self(*inputs)[1]
+        gradient = self.make_node(*inputs).outputs[1]
         return [cotangents[0] * gradient, *(DisconnectedType()() for _ in inputs[1:])]
 
 

@@ -84,7 +84,7 @@ def pooled_model(
         u = pt.constant(centre) + pt.dot(pt.constant(axes), z)
         rows = [u[i] for i in range(len(centre))]
         op = WeightedLogLikelihood(model, parametrisation.k)
-        value, _ = op(theta(parametrisation, u[:, None]), *data)
+        value = op.make_node(theta(parametrisation, u[:, None]), *data).outputs[0]
         pm.Potential("log_likelihood", value)
         pm.Potential("log_prior", log_prior(parametrisation, priors, rows))
     return built

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from churnlab.cohorts import CohortConfig, CohortCounts, build_design
 from churnlab.errors import FitRefusedError
 from churnlab.inference.conversion.hmc import sample_chains
-from churnlab.inference.conversion.mode import ConversionMode, find_mode, log_density
+from churnlab.inference.conversion.mode import ConversionMode, find_components, log_density
 from churnlab.inference.psis import smooth
 from churnlab.likelihoods.conversion import CohortData, ConversionLikelihood, build
 
@@ -137,10 +136,11 @@ def fit_conversion(
     likelihood = build(model, cohort_data(counts, config))
     if progress is not None:
         progress(f"{model}: mode", 0.1)
-    mode = find_mode(likelihood)
-    theta, diagnostics, reason = None, {"newton_decrement": mode.decrement}, ""
+    modes = find_components(likelihood)
+    diagnostics = {"newton_decrement": max(m.decrement for m in modes), "components": len(modes)}
+    theta, reason = None, ""
     if method != "hmc":
-        theta, found, reason = _importance(likelihood, mode, draws, rng)
+        theta, found, reason = _importance(likelihood, modes, draws, rng)
         diagnostics |= found
     used = "importance" if theta is not None else "hmc"
     chains = None
@@ -149,7 +149,7 @@ def fit_conversion(
             raise FitRefusedError(f"{model}: {reason}; use method=auto or hmc.")
         if progress is not None:
             progress(f"{model}: chains ({reason})", 0.3)
-        theta, chains, found = _chains(likelihood, mode, draws, rng)
+        theta, chains, found = _chains(likelihood, modes[0], draws, rng)
         diagnostics |= found
     table = _table(likelihood.names, theta, chains)
     _gate(model, used, diagnostics, table)
@@ -160,39 +160,61 @@ def fit_conversion(
 
 
 def _importance(
-    model: ConversionLikelihood, mode: ConversionMode, draws: int, rng: np.random.Generator
+    model: ConversionLikelihood, modes: list[ConversionMode], draws: int, rng: np.random.Generator
 ) -> tuple[Array | None, dict[str, float], str]:
-    """Draw from a t around the mode; adapt to the weighted draws once; judge by k-hat and ESS."""
-    centre, covariance = mode.theta, mode.covariance
-    proposals = max(1000, 2 * draws)
+    """Draw from t's around the modes; adapt to the weighted draws once; judge by k-hat and ESS."""
+    proposals = max(600, 2 * draws)
     k_hat = ess = np.nan
     for attempt in range(2):
-        theta, log_q = _student_t(centre, covariance, proposals, rng)
-        ratios = np.array([log_density(model, t) for t in theta]) - log_q
-        log_weights, k_hat = smooth(ratios)
+        theta, log_q, which = _propose(modes, proposals, rng)
+        log_weights, k_hat = smooth(np.array([log_density(model, t) for t in theta]) - log_q)
         weights = np.exp(log_weights)
         ess = float(1.0 / np.sum(weights**2))
         if k_hat < K_HAT_LIMIT and ess >= ESS_LIMIT:
             picked = theta[_systematic(weights, draws, rng)]
             return picked, {"k_hat": k_hat, "ess": ess, "adapted": float(attempt)}, ""
-        if ess < 4 * len(centre):
-            break
-        centre = weights @ theta
-        covariance = np.cov(theta, rowvar=False, aweights=weights)
+        modes = [_adapt(m, theta[which == i], weights[which == i]) for i, m in enumerate(modes)]
     reason = f"importance sampling refused: k-hat {k_hat:.2f} (limit {K_HAT_LIMIT}), ESS {ess:.0f}"
     return None, {"k_hat": k_hat, "ess": ess}, reason
+
+
+def _propose(
+    modes: list[ConversionMode], n: int, rng: np.random.Generator
+) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Draws from every component in proportion to its weight, with log proposal densities."""
+    sizes = np.maximum(np.round([m.weight * n for m in modes]).astype(int), 20)
+    parts, logs = [], []
+    for mode, size in zip(modes, sizes, strict=True):
+        free, log_q = _student_t(mode.theta[mode.free], mode.covariance, int(size), rng)
+        parts.append(mode.full(free))
+        logs.append(log_q + np.log(size / sizes.sum()))
+    which = np.repeat(np.arange(len(modes)), sizes)
+    return np.concatenate(parts), np.concatenate(logs), which
+
+
+def _adapt(mode: ConversionMode, theta: Array, weights: Array) -> ConversionMode:
+    """Move a component to the mean and covariance of its weighted draws, if they suffice."""
+    total = float(weights.sum())
+    share = weights / max(total, 1e-300)
+    if total < 1e-6 or 1.0 / np.sum(share**2) < 2 * len(mode.free):
+        return mode._replace(weight=max(total, 1e-3))
+    free = theta[:, mode.free]
+    centre = mode.theta.copy()
+    centre[mode.free] = share @ free
+    covariance = np.cov(free, rowvar=False, aweights=share)
+    return mode._replace(theta=centre, covariance=covariance, weight=total)
 
 
 def _student_t(
     centre: Array, covariance: Array, n: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
+    """Draws of a multivariate t and their log densities, up to a constant of the dimension."""
     size = len(centre)
     factor = np.linalg.cholesky(covariance)
     z = rng.standard_normal((n, size)) * np.sqrt(_DEGREES / rng.chisquare(_DEGREES, n))[:, None]
-    norm = gammaln((_DEGREES + size) / 2) - gammaln(_DEGREES / 2) - size / 2 * np.log(_DEGREES)
     square = np.sum(z**2, axis=1)
-    log_q = norm - (_DEGREES + size) / 2 * np.log1p(square / _DEGREES)
-    return centre + z @ factor.T, log_q
+    log_q = -(_DEGREES + size) / 2 * np.log1p(square / _DEGREES)
+    return centre + z @ factor.T, log_q - float(np.sum(np.log(np.diag(factor))))
 
 
 def _systematic(weights: Array, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -205,6 +227,7 @@ def _systematic(weights: Array, n: int, rng: np.random.Generator) -> NDArray[np.
 def _chains(
     model: ConversionLikelihood, mode: ConversionMode, draws: int, rng: np.random.Generator
 ) -> tuple[Array, Array, dict[str, float]]:
+    # A pinned parameter stays at its heaviest value here.
     chains = sample_chains(model, mode, rng, draws=max(250, draws // 4))
     flat = chains.theta.reshape(-1, chains.theta.shape[-1])
     picked = flat[np.linspace(0, len(flat) - 1, draws).astype(int)]
@@ -225,8 +248,10 @@ def _table(names: tuple[str, ...], theta: Array, chains: Array | None) -> pd.Dat
     if chains is not None:
         from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
-        table["r_hat"] = array_stats.rhat(chains, chain_axis=0, draw_axis=1)
-        table["ess_bulk"] = array_stats.ess(chains, chain_axis=0, draw_axis=1)
+        moving = chains.std(axis=(0, 1)) > 0
+        for name, measure in (("r_hat", array_stats.rhat), ("ess_bulk", array_stats.ess)):
+            table[name] = np.nan
+            table.loc[moving, name] = measure(chains[..., moving], chain_axis=0, draw_axis=1)
     return table
 
 
@@ -234,7 +259,7 @@ def _gate(model: str, used: str, diagnostics: dict[str, float], table: pd.DataFr
     """Refuse a fit without support; note the chains' worst figures in `diagnostics`."""
     if used == "importance":
         return
-    worst = table.sort_values("r_hat").iloc[-1]
+    worst = table.dropna(subset="r_hat").sort_values("r_hat").iloc[-1]
     diagnostics["r_hat"] = float(worst["r_hat"])
     diagnostics["ess"] = float(table["ess_bulk"].min())
     if diagnostics["r_hat"] > R_HAT_LIMIT or diagnostics["ess"] < ESS_LIMIT:

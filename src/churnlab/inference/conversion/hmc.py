@@ -41,7 +41,7 @@ def sample_chains(
     warmup: int = 200,
     draws: int = 250,
 ) -> Chains:
-    """Run independent chains from points spread around the mode."""
+    """Run independent chains over the free parameters, from points spread around the mode."""
     axes = np.linalg.cholesky(mode.covariance)
     runs = [_chain(model, mode, axes, r, warmup, draws) for r in rng.spawn(chains)]
     return Chains(np.stack([r[0] for r in runs]), float(np.mean([r[1] for r in runs])))
@@ -57,10 +57,10 @@ def _chain(
 ) -> tuple[Array, float]:
     state = _first(model, mode, axes, rng)
     step, average, mean_error, accepted = 0.3, np.log(0.3), 0.0, 0
-    kept = np.empty((draws, len(mode.theta)))
+    kept = np.empty((draws, len(mode.free)))
     for i in range(warmup + draws):
         now = (step if i < warmup else float(np.exp(average))) * rng.uniform(0.85, 1.15)
-        state, chance, moved = _move(model, mode.theta, axes, state, now, rng)
+        state, chance, moved = _move(model, mode, axes, state, now, rng)
         if i < warmup:
             eta = 1.0 / (i + 11.0)
             mean_error = (1 - eta) * mean_error + eta * (_TARGET - chance)
@@ -70,8 +70,8 @@ def _chain(
             average = weight * np.log(step) + (1 - weight) * average
         else:
             accepted += moved
-            kept[i - warmup] = mode.theta + axes @ state[0]
-    return kept, accepted / draws
+            kept[i - warmup] = mode.theta[mode.free] + axes @ state[0]
+    return mode.full(kept), accepted / draws
 
 
 _State = tuple[Array, float, Array]
@@ -81,16 +81,24 @@ def _first(
     model: ConversionLikelihood, mode: ConversionMode, axes: Array, rng: np.random.Generator
 ) -> _State:
     for shrink in (1.0, 0.5, 0.2, 0.0):
-        z = shrink * rng.standard_normal(len(mode.theta))
-        value, gradient = log_posterior(model, mode.theta + axes @ z)
+        z = shrink * rng.standard_normal(len(mode.free))
+        value, gradient = _at(model, mode, axes, z)
         if np.isfinite(value) and value > mode.value - 200.0:
             break
-    return z, value, axes.T @ gradient
+    return z, value, gradient
+
+
+def _at(
+    model: ConversionLikelihood, mode: ConversionMode, axes: Array, z: Array
+) -> tuple[float, Array]:
+    """Log posterior and gradient in whitened coordinates."""
+    value, gradient = log_posterior(model, mode.full(mode.theta[mode.free] + axes @ z))
+    return value, axes.T @ gradient[mode.free]
 
 
 def _move(
     model: ConversionLikelihood,
-    centre: Array,
+    mode: ConversionMode,
     axes: Array,
     state: _State,
     step: float,
@@ -103,10 +111,9 @@ def _move(
     leaps = int(np.clip(np.ceil(_PATH / step), 1, _MAX_LEAPS))
     for leap in range(leaps):
         new_z = new_z + step * momentum
-        new_value, raw = log_posterior(model, centre + axes @ new_z)
+        new_value, new_gradient = _at(model, mode, axes, new_z)
         if not np.isfinite(new_value):
             return state, 0.0, False
-        new_gradient = axes.T @ raw
         momentum = momentum + (step if leap < leaps - 1 else 0.5 * step) * new_gradient
     gain = new_value - value - 0.5 * float(momentum @ momentum - start @ start)
     chance = float(np.exp(min(0.0, gain)))

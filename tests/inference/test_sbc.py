@@ -1,0 +1,73 @@
+"""Simulation-based calibration.
+
+Level: a calibrated model fails one run of the fast form (5 models x 8 quantities x 2 tests) with
+probability below 1%, since each p-value must fall below 1e-4.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churnlab.errors import UsageError
+from churnlab.inference import laplace, sbc_ecdf, sbc_summary, sbc_table
+
+LEVEL = 1e-4
+MODELS = [("bg_nbd", 1), ("mbg_nbd", 1), ("pareto_nbd", 1), ("bg_cnbd_k", 2), ("mbg_cnbd_k", 3)]
+
+
+def _assert_uniform(table: pd.DataFrame, most_refused: float) -> None:
+    summary = sbc_summary(table)
+    worst = summary[["chi2_p", "ecdf_p"]].min(axis=1)
+    assert worst.min() > LEVEL, summary.to_string()
+    assert summary["refused"].max() <= most_refused
+    assert len(summary) == 8
+
+
+@pytest.mark.parametrize(("model", "k"), MODELS)
+def test_ranks_are_uniform_short(model: str, k: int) -> None:
+    _assert_uniform(sbc_table(model, k=k, simulations=25, customers=120, seed=11), 0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "k"), MODELS)
+def test_ranks_are_uniform(model: str, k: int) -> None:
+    _assert_uniform(sbc_table(model, k=k, simulations=500, customers=400, seed=12), 0.05)
+
+
+def test_a_wrong_posterior_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws half as wide as they should be must fail."""
+    honest = laplace._finish
+
+    def narrow(*args, **kwargs):  # type: ignore[no-untyped-def]
+        from dataclasses import replace
+
+        found = honest(*args, **kwargs)
+        centre = found.u.mean(axis=0)
+        return replace(found, u=centre + 0.3 * (found.u - centre))
+
+    monkeypatch.setattr(laplace, "_finish", narrow)
+    table = sbc_table("bg_nbd", simulations=40, customers=100, seed=11)
+    summary = sbc_summary(table)
+    assert summary.loc["rate_mean", "chi2_p"] < LEVEL
+
+
+def test_plot_data_and_its_envelope() -> None:
+    rng = np.random.default_rng(1)
+    rows = [(i, "a", int(r), 100, False) for i, r in enumerate(rng.integers(0, 100, 300))]
+    rows += [(i, "b", int(r), 100, False) for i, r in enumerate(rng.integers(0, 60, 300))]
+    table = pd.DataFrame(rows, columns=["simulation", "quantity", "rank", "n_ranks", "refused"])
+    found = sbc_ecdf(table)
+    inside = found["difference"].between(found["low"], found["high"])
+    assert inside[found["quantity"] == "a"].all()
+    assert not inside[found["quantity"] == "b"].all()
+
+
+def test_more_simulations_keep_the_first_ones() -> None:
+    few = sbc_table("bg_nbd", simulations=2, customers=100, seed=5)
+    more = sbc_table("bg_nbd", simulations=3, customers=100, seed=5)
+    pd.testing.assert_frame_equal(few, more[more["simulation"] < 2])
+
+
+def test_wrong_settings() -> None:
+    with pytest.raises(UsageError, match="at least 1 simulation"):
+        sbc_table("bg_nbd", simulations=0)
