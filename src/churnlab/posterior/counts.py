@@ -91,6 +91,29 @@ def mean_function(process: Process, horizon_days: float) -> Callable[[Array, Arr
     return gauss
 
 
+class _Recursion:
+    """A probability that grows by factors; in logs where it would start by underflowing."""
+
+    def __init__(self, log_start: Array) -> None:
+        self.log: Array | None = log_start if log_start.min() < -650.0 else None
+        self.value = np.exp(log_start)
+
+    def times(self, factor: Array) -> Array:
+        """Multiply and return the value."""
+        if self.log is None:
+            self.value = self.value * factor
+        else:
+            self.log = self.log + np.log(factor)
+            self.value = np.exp(self.log)
+        return self.value
+
+    def keep(self, index: tuple[slice | Ints, ...]) -> None:
+        """Go on with some rows only."""
+        self.value = self.value[index]
+        if self.log is not None:
+            self.log = self.log[index]
+
+
 class _GeometricCounts:
     """P(X = n), n = 0, 1, ..., with a dropout toss after each purchase; k = 1.
 
@@ -104,8 +127,8 @@ class _GeometricCounts:
         self.alive = process.alive(t_x, T)
         growth = horizon / (process.alpha + T[:, None])
         self.z = growth / (1.0 + growth)
-        self.exact = np.exp(-process.shape * np.log1p(growth))
-        self.beyond = 1.0 - self.exact
+        self.exact = _Recursion(-process.shape * np.log1p(growth))
+        self.beyond = 1.0 - self.exact.value
         self.stays, self.n = np.ones_like(self.a), 0
 
     def first(self) -> Array:
@@ -116,17 +139,18 @@ class _GeometricCounts:
         """P(X = n) for the next n, (row,)."""
         self.n += 1
         n = self.n
-        self.exact = self.exact * self.z * ((self.shape + n - 1.0) / n)
+        exact = self.exact.times(self.z * ((self.shape + n - 1.0) / n))
         drops = self.stays * (self.a / (self.a + self.b + n - 1.0))
         self.stays = self.stays * ((self.b + n - 1.0) / (self.a + self.b + n - 1.0))
-        mass = self.alive * (self.stays * self.exact + drops * np.maximum(self.beyond, 0.0))
-        self.beyond = self.beyond - self.exact
+        mass = self.alive * (self.stays * exact + drops * np.maximum(self.beyond, 0.0))
+        self.beyond = self.beyond - exact
         return mass.mean(axis=1)
 
     def keep(self, rows: Ints) -> None:
         """Go on with some rows only."""
         self.alive, self.z = self.alive[rows], self.z[rows]
-        self.exact, self.beyond = self.exact[rows], self.beyond[rows]
+        self.exact.keep((rows,))
+        self.beyond = self.beyond[rows]
 
 
 class _ParetoCounts:
@@ -144,26 +168,27 @@ class _ParetoCounts:
         share = np.concatenate([weights[:, None, None] * (1.0 - survives), survives[None]])
         growth = end / (process.alpha + age)
         self.z = growth / (1.0 + growth)
-        self.mass = alive * share * np.exp(-process.shape * np.log1p(growth))
-        self.dead = 1.0 - alive
+        self.exact = _Recursion(-process.shape * np.log1p(growth))
+        self.share, self.dead = alive * share, 1.0 - alive
 
     def first(self) -> Array:
         """P(X = 0), (row,)."""
-        return (self.dead + self.mass.sum(axis=0)).mean(axis=1)
+        return (self.dead + (self.share * self.exact.value).sum(axis=0)).mean(axis=1)
 
     def next(self) -> Array:
         """P(X = n) for the next n, (row,)."""
         self.n += 1
-        self.mass = self.mass * self.z * ((self.shape + self.n - 1.0) / self.n)
-        return self.mass.sum(axis=0).mean(axis=1)
+        exact = self.exact.times(self.z * ((self.shape + self.n - 1.0) / self.n))
+        return np.asarray((self.share * exact).sum(axis=0).mean(axis=1))
 
     def keep(self, rows: Ints) -> None:
         """Go on with some rows only."""
-        self.mass, self.z = self.mass[:, rows], self.z[:, rows]
+        self.share, self.z = self.share[:, rows], self.z[:, rows]
+        self.exact.keep((slice(None), rows))
 
 
 class _FormulaCounts:
-    """P(X = n) by the model's own formula: Erlang gaps, and buyers too heavy for a recursion."""
+    """P(X = n) by the model's own formula: Erlang gaps have no short recursion."""
 
     def __init__(self, process: Process, t_x: Array, T: Array, horizon: float) -> None:
         self.process, self.horizon, self.n = process.thin(SLOW_DRAWS), horizon, 0
@@ -194,9 +219,8 @@ Counts = _GeometricCounts | _ParetoCounts | _FormulaCounts
 
 
 def count_law(process: Process, t_x: Array, T: Array, horizon: float) -> Counts:
-    """Return the law of the count; recursions start at P(N = 0), which must not underflow."""
-    start = process.shape.max() * np.log1p(horizon / (process.alpha.min() + T.min()))
-    if process.k > 1 or start > 650.0:
+    """Return the law of the count of purchases in (T, T + horizon]."""
+    if process.k > 1:
         return _FormulaCounts(process, t_x, T, horizon)
     if isinstance(process, ParetoProcess):
         return _ParetoCounts(process, t_x, T, horizon)

@@ -22,8 +22,11 @@ from churnlab.posterior.stream import Cells, Ints, chunks, for_each_run, rows_of
 #: Draws behind the quantiles. The spread between draws is small beside the customer's own, so the
 #: level of a quantile moves by about .02 / sqrt(64) = .0025.
 CYCLE_DRAWS = 64
-#: Nodes over the death time of Pareto/NBD.
-_DEATH_NODES = 8
+#: Nodes over the death time of Pareto/NBD, and the divisor of the proxy variable's power. Tried on
+#: 400 customers, largest error of ln q05: divisor 1, .019 with 6 nodes and .005 with 12; divisor 4,
+#: 1.5e-5 with 6.
+_DEATH_NODES = 6
+_PROXY = 4.0
 #: Grid of ln z on which Gamma distribution functions are tabulated, in units of its own width.
 _STEP = 0.125
 
@@ -119,9 +122,10 @@ def death_times(process: ParetoProcess, t_x: Array, T: Array) -> list[tuple[Arra
     """Return a rule (weight, tau) over the death time of the dead, each (row, draw).
 
     The density is ~ P(tau)/(beta+tau) on (t_x, T]; Gauss-Legendre in the proxy variable
-    w = 1 - ((c+t_x)/(c+tau))^m, m = R + s, c = min(alpha, beta), in which it is nearly flat.
+    w = 1 - ((c+t_x)/(c+tau))^m, c = min(alpha, beta). With m = R + s it would be nearly flat, but
+    its tail would hang on the last node; a quarter of that power makes it smooth everywhere.
     """
-    power, start = process.shape + process.s, t_x[:, None]
+    power, start = (process.shape + process.s) / _PROXY, t_x[:, None]
     low = np.minimum(process.alpha, process.beta) + start
     reach = -np.expm1(-power * np.log1p((T - t_x)[:, None] / low))
     out: list[tuple[Array, Array]] = []
