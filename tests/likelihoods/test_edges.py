@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import kstest
 
 from churnlab import likelihoods
-from churnlab.likelihoods.death import quadrature_error
+from churnlab.likelihoods.death import log_death_integral, sample_death
 from churnlab.likelihoods.kernels import Engine
 
 #: (x, t_x, T) and what is hard about it; times in days.
@@ -90,5 +91,17 @@ def test_error_estimate_bounds_the_true_error(theta, data, twin):
     model = likelihoods.get("pareto_nbd")
     expected = twin(model, digits=80).log_likelihood(theta, *data)
     error = abs(model.log_likelihood(np.array(theta), *data) - expected)
-    estimate = quadrature_error(np.array(theta), *data)
+    estimate = model.quadrature_error(np.array(theta), *data)
     assert error <= 1.5 * estimate + 1e-12 * max(1.0, abs(expected))
+
+
+@pytest.mark.parametrize("theta", PARETO.values(), ids=PARETO)
+@pytest.mark.parametrize("data", [(0, 0.0, 90.0), (3, 200.0, 270.0), (400, 20.0, 390.0)])
+def test_drawn_death_times_are_uniform_under_their_distribution(theta, data):
+    x, t_x, T = (np.full(4000, float(v)) for v in data)
+    thetas = np.repeat(np.array(theta)[:, None], 4000, axis=1)
+    death = sample_death(thetas, x, t_x, T, np.ones(4000, bool), np.random.default_rng(8))
+    assert np.all((death > t_x) & (death <= T))
+    until = log_death_integral(thetas, x, t_x, death - t_x)
+    share = np.exp(until - log_death_integral(thetas, x, t_x, T - t_x))
+    assert kstest(share, "uniform").pvalue > 1e-4  # 27 of these

@@ -40,21 +40,15 @@ def gauss_mean(f: Callable[[Array], Array], a: Any, b: Any, x: Any, nodes: int) 
     nodes
         Number of nodes.
     """
-    points, weights = _rule(np.asarray(a, float), np.asarray(b, float), np.asarray(x, float), nodes)
+    a, b, x = (np.asarray(v, float) for v in (a, b, x))
+    shared = x.ndim == 1 and not any(v.ndim and v.shape[-1] != 1 for v in (a, b))
+    distinct, where = np.unique(x, return_inverse=True) if shared else (x, slice(None))
+    points, weights = beta_rule(a, b + distinct, nodes)
     total: Any = 0.0
     for i in range(nodes):  # a loop, not a new axis: memory stays that of the result
-        total = total + weights[..., i] * f(points[..., i])
+        p, w = (v[..., i][..., where] if shared else v[..., i] for v in (points, weights))
+        total = total + w * f(p)
     return np.asarray(total)
-
-
-def _rule(a: Array, b: Array, x: Array, nodes: int) -> tuple[Array, Array]:
-    """Return the rule for Beta(a, b + x), made once per distinct x where the axes allow it."""
-    varies = any(v.ndim and v.shape[-1] != 1 for v in (a, b))
-    if x.ndim != 1 or varies:
-        return beta_rule(a, b + x, nodes)
-    distinct, where = np.unique(x, return_inverse=True)
-    points, weights = beta_rule(a, b + distinct, nodes)
-    return points[..., where, :], weights[..., where, :]
 
 
 def logit_mean(f: Callable[[Array], Array], a: Array, b: Array, f0: Array) -> Array:

@@ -17,7 +17,12 @@ from scipy.special import expit
 
 from churnlab.likelihoods.base import Array, Latent, Likelihood
 from churnlab.likelihoods.bg_nbd import only_exponential
-from churnlab.likelihoods.death import decay, log_death_integral, sample_death
+from churnlab.likelihoods.death import (
+    decay,
+    log_death_integral,
+    quadrature_error,
+    sample_death,
+)
 from churnlab.likelihoods.special import legendre, log_rising
 
 
@@ -62,6 +67,10 @@ class ParetoNbd(Likelihood):
         """Return ln[P(T) / (s I)]; +inf at T = t_x."""
         x, t_x, T = (np.asarray(v, float) for v in (x, t_x, T))
         return -decay(theta, x, t_x, T - t_x) - log_death_integral(theta, x, t_x, T - t_x)
+
+    def quadrature_error(self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Array:
+        """Estimate of the absolute error of `log_likelihood`, per customer, from a finer rule."""
+        return quadrature_error(theta, x, t_x, T)
 
     def p_no_purchase(
         self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, horizon: ArrayLike
