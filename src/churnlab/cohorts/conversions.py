@@ -40,8 +40,17 @@ class Conversions:
 
 
 def local_times(values: pd.Series, time_zone: str | None) -> pd.Series:
-    """Return naive local times; aware times are converted, naive times taken as local."""
-    times = pd.to_datetime(values)
+    """Return naive local times; aware times are converted, naive times taken as local.
+
+    Raises
+    ------
+    DataError
+        Text that is no ISO time.
+    """
+    try:
+        times = pd.to_datetime(values, format="ISO8601")
+    except ValueError as error:
+        raise DataError(f"unreadable time ({error}); expected ISO times.") from None
     if isinstance(times.dtype, pd.DatetimeTZDtype):
         times = times.dt.tz_convert(time_zone or "UTC").dt.tz_localize(None)
     return times.astype("datetime64[us]")
@@ -86,7 +95,7 @@ def convert(
     end = pd.Timestamp(as_of) + pd.Timedelta(days=1)
     people, report = _signups(members, by, time_zone, end)
     bought = _first_purchases(purchases, time_zone, end)
-    first = people["customer_id"].map(bought)
+    first = bought.reindex(people["customer_id"]).set_axis(people.index)
     before = _bought_before(people["signed_up_at"], first)
     report["purchase_before_signup"] = int(before.sum())
     age = (first.dt.normalize() - people["signup_date"]).dt.days.fillna(NOT_CONVERTED)

@@ -67,7 +67,7 @@ def _column(
     if kind == "mean":
         return np.ones(len(dates), bool)
     if kind == "weekday":
-        return (dates.dt.dayofweek == _WEEKDAYS.index(value)).to_numpy()
+        return (dates.dt.day_of_week == _WEEKDAYS.index(value)).to_numpy()
     if kind == "campaign":
         first, last = campaigns[value]
         return dates.between(pd.Timestamp(first), pd.Timestamp(last)).to_numpy()

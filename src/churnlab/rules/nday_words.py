@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from churnlab.rules.nday_plateau import LateBump, PlateauDay
@@ -78,7 +77,7 @@ def _day(age: float, day_index: int) -> str:
 
 def assumptions(
     *, from_visits: bool, experiment: bool, redemption: float, policy_start: str | None
-) -> list[Mapping[str, str]]:
+) -> list[dict[str, str]]:
     """List what the decision takes on trust, in both languages."""
     items = [
         {

@@ -127,7 +127,7 @@ class ConversionLikelihood(ABC):
         """Log prior density and its gradient.
 
         Weekdays N(0, .2), campaigns N(0, .5), log tau N(log .2, 1), groups N(0, sd) with
-        log sd N(log .4, .7): a spread learnt from the groups is what pools them partially.
+        log sd N(log .4, .5): a spread learnt from the groups is what pools them partially.
         """
         prior = self._prior()
         scaled = (theta - prior.mean) / prior.sd
@@ -143,9 +143,18 @@ class ConversionLikelihood(ABC):
             gradient[self.n_beta + 1] += square - len(effects)
         return value, gradient
 
+    @property
+    def pinned(self) -> tuple[int, tuple[float, ...]] | None:
+        """Index and values of a parameter with a discrete prior on a grid; None without one."""
+        return None
+
     def start(self) -> Array:
         """Where the search for the mode begins: the prior means, the intercept from the data."""
         return self._prior().mean.copy()
+
+    def prior_sd(self) -> Array:
+        """Prior scale of each parameter."""
+        return self._prior().sd
 
     def _prior(self) -> Prior:
         scales = {"mean": self.intercept[1], "weekday": 0.2, "campaign": 0.5, "group": 1e6}
@@ -155,5 +164,5 @@ class ConversionLikelihood(ABC):
         mean[0] = self.intercept[0]
         return Prior(
             mean=np.concatenate([mean, [np.log(0.2), np.log(0.4)], own.mean]),
-            sd=np.concatenate([[scales[k] for k in kinds], [1.0, 0.7], own.sd]),
+            sd=np.concatenate([[scales[k] for k in kinds], [1.0, 0.5], own.sd]),
         )

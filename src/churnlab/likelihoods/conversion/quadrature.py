@@ -34,7 +34,7 @@ class Placement(NamedTuple):
     """(cohort, 1)"""
 
 
-def place(slopes: Slopes, n_cohorts: int, nodes: int = NODES, steps: int = 6) -> Placement:
+def place(slopes: Slopes, n_cohorts: int, nodes: int = NODES, steps: int = 4) -> Placement:
     """Find each cohort's mode by damped Newton steps and place the nodes around it."""
     z = np.zeros((n_cohorts, 1))
     for _ in range(steps):
