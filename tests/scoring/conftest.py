@@ -1,31 +1,28 @@
-"""One small export for the scorer to read."""
+"""One small export for the scorer to read, built as in the export tests."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
 
-_PATH = Path(__file__).parents[1] / "export" / "conftest.py"
-_spec = importlib.util.spec_from_file_location("churnlab_export_builders", _PATH)
-assert _spec is not None
-assert _spec.loader is not None
-builders = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = builders
-_spec.loader.exec_module(builders)
+sys.path.insert(0, str(Path(__file__).parents[1] / "export"))
+
+import conftest_export
+
+from churnlab.export import export_bundle
 
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
     """Folder of one export that no test may change."""
     folder = tmp_path_factory.mktemp("export")
-    builders.export_bundle(folder, builders.make_inputs(), created_at=builders.CREATED)
+    export_bundle(folder, conftest_export.make_inputs(), created_at=conftest_export.CREATED)
     return folder
 
 
 @pytest.fixture(scope="session")
 def build():
     """The builders of the export tests."""
-    return builders
+    return conftest_export

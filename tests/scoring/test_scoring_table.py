@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import DataError, VerificationError
+from churnlab.export import export_bundle
 from churnlab.scoring import COLUMNS, read_bundle, score
 
 EVENTS = pd.DataFrame(
@@ -133,7 +134,7 @@ def test_an_edited_bundle_is_not_scored(exported, tmp_path):
 
 def test_grouped_bundles_take_the_group_from_members_or_summary(build, tmp_path):
     inputs = build.make_inputs(groups=("app", "web"), visits=False)
-    build.export_bundle(tmp_path, inputs, created_at=build.CREATED)
+    export_bundle(tmp_path, inputs, created_at=build.CREATED)
     events = build.make_events()
     members = inputs.summary[["customer_id", "channel"]].assign(signed_up_at="2022-01-01")
     from_events = score(tmp_path, purchases=events, members=members, details=False)

@@ -14,7 +14,7 @@ from churnlab.errors import DataError
 from churnlab.export.thinning import Cells
 from churnlab.scoring.forms import Array
 from churnlab.scoring.process import Process, Risk
-from churnlab.scoring.summaries import check_summary
+from churnlab.scoring.summaries import check_summary, require
 
 
 class DrawsLike(Protocol):
@@ -144,7 +144,14 @@ def process_of_draws(draws: DrawsLike) -> Process:
 
 
 def group_labels(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
-    """Return the group of each row: the values of the columns joined by ``|``."""
+    """Return the group of each row: the values of the columns joined by ``|``.
+
+    Raises
+    ------
+    DataError
+        When a group column is missing.
+    """
+    require(frame, tuple(columns), "summary (the draws have groups)")
     labels = frame[columns[0]].astype("str")
     for column in columns[1:]:
         labels = labels + "|" + frame[column].astype("str")

@@ -1,0 +1,105 @@
+"""The scoring SQL run for real on PostgreSQL and Spark, held against Python."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from export_sql_cases import CASES, assert_same, grouped_rules, rules_of
+
+from churnlab.export.sql import EventSource, SummarySource, score_sql
+from churnlab.scoring import score
+
+pytestmark = pytest.mark.service
+SMALL = ("mbg_nbd", 1, "personal_cycles")
+NAMES = EventSource(name='주문 "2024"; --', customer_id="고객's id", event_at="at time")
+
+
+@pytest.fixture
+def cursor(postgres):
+    import psycopg
+
+    with psycopg.connect(postgres, autocommit=True) as connection, connection.cursor() as cursor:
+        yield cursor
+
+
+def load(cursor, name, frame, types):
+    """Create and fill a table whose name and columns are taken to the letter."""
+    from psycopg import sql
+
+    table = sql.Identifier(name)
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(t)) for c, t in types.items()
+    )
+    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
+    cursor.execute(sql.SQL("CREATE TABLE {} ({})").format(table, columns))
+    with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
+        for row in frame[list(types)].itertuples(index=False):
+            copy.write_row(row)
+
+
+def query(cursor, text):
+    cursor.execute(text)
+    return pd.DataFrame(cursor.fetchall(), columns=[c.name for c in cursor.description])
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_postgres_scores_a_summary_as_python_does(case, cursor, sql_summary):
+    """PostgreSQL raises on underflow: the heavy buyers long silent are in the summary."""
+    rules = rules_of(case, draws=4)
+    types = {"customer_id": "text", "x": "integer", "t_x": "integer", "T": "integer"}
+    load(cursor, "customer_summary", sql_summary, types)
+    found = query(cursor, score_sql(rules, "postgres", SummarySource()))
+    assert_same(found, score(rules, summary=sql_summary, details=False))
+
+
+def test_postgres_scores_events_with_names_of_any_kind(cursor, sql_events):
+    rules = rules_of(SMALL)
+    events = sql_events.rename(
+        columns={"customer_id": NAMES.customer_id, "event_at": NAMES.event_at}
+    )
+    load(cursor, NAMES.name, events, {NAMES.customer_id: "text", NAMES.event_at: "timestamp"})
+    found = query(cursor, score_sql(rules, "postgres", NAMES))
+    assert_same(found, score(rules, purchases=sql_events, details=False))
+
+
+def test_postgres_takes_groups_from_members(cursor, sql_events):
+    rules = grouped_rules()
+    ids = sorted(sql_events["customer_id"].unique())
+    channel = [rules.purchases.process.groups[i % 2] for i in range(len(ids))]
+    members = pd.DataFrame({"customer_id": ids, 'cha"nnel': channel, "signed_up_at": "2020-01-01"})
+    load(cursor, "purchases", sql_events, {"customer_id": "text", "event_at": "timestamp"})
+    load(cursor, "members", members, {"customer_id": "text", 'cha"nnel': "text"})
+    python = score(rules, purchases=sql_events, members=members, details=False)
+    found = query(cursor, score_sql(rules, "postgres"))
+    assert_same(found, python[python["purchase_state"] != "none"])
+
+
+def in_spark(spark, text, frame, name, folder):
+    """Run a statement on a frame; rows are collected one by one (no pandas bridge in between)."""
+    path = folder / "table.parquet"
+    frame.to_parquet(path, index=False)
+    spark.read.parquet(str(path)).createOrReplaceTempView(name)
+    result = spark.sql(text)
+    return pd.DataFrame([tuple(row) for row in result.collect()], columns=result.columns)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [SMALL, pytest.param(("pareto_nbd", 1, "fixed_days"), marks=pytest.mark.slow)],
+    ids=str,
+)
+def test_spark_scores_a_summary_as_python_does(case, spark, sql_summary, tmp_path):
+    rules = rules_of(case, draws=4)
+    text = score_sql(rules, "spark", SummarySource())
+    found = in_spark(spark, text, sql_summary, "customer_summary", tmp_path)
+    assert_same(found, score(rules, summary=sql_summary, details=False))
+
+
+def test_spark_scores_events_with_names_of_any_kind(spark, sql_events, tmp_path):
+    rules = rules_of(("bg_nbd", 1, "p_alive"), draws=4)
+    source = EventSource(name="orders", customer_id="고객's `id`; --", event_at="at time")
+    events = sql_events.rename(
+        columns={"customer_id": source.customer_id, "event_at": source.event_at}
+    ).astype({source.event_at: "datetime64[us]"})
+    found = in_spark(spark, score_sql(rules, "spark", source), events, "orders", tmp_path)
+    assert_same(found, score(rules, purchases=sql_events, details=False))
