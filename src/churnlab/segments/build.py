@@ -152,26 +152,30 @@ def _everybody(
     members: pd.DataFrame, purchases: HasSummary, visits: HasSummary | None, day: np.datetime64
 ) -> tuple[NDArray[np.object_], Days, tuple[str, ...]]:
     """Return ids (sorted), signup days and notes of all who are members on the day."""
-    known = members.drop_duplicates("customer_id").set_index("customer_id")["signed_up_at"]
-    signup = pd.to_datetime(known).dt.normalize()
+    known = members.drop_duplicates("customer_id")
+    ids = known["customer_id"].to_numpy(dtype=object)
+    signup = known["signed_up_at"].to_numpy().astype("datetime64[D]")
     notes = []
     for name, summary in (("purchasers", purchases), ("visitors", visits)):
         if summary is None:
             continue
-        first = summary.customers.set_index("customer_id")["first_purchase_at"]
-        missing = first[~first.index.isin(signup.index)]
-        if len(missing):
+        others = summary.customers["customer_id"].to_numpy(dtype=object)
+        first = summary.customers["first_purchase_at"].to_numpy().astype("datetime64[D]")
+        at = pd.Index(ids).get_indexer(pd.Index(others))
+        there, missing = at[at >= 0], at < 0
+        # whoever has an event on the day is a member, whatever the signup says (NaT: no signup)
+        signup[there] = np.fmin(signup[there], first[at >= 0])
+        if missing.any():
             notes.append(
-                f"{len(missing)} {name} are missing from the members table; they were added with "
+                f"{missing.sum()} {name} are missing from the members table; they were added with "
                 "their first event as the signup."
             )
-            signup = pd.concat([signup, missing])
-        # whoever has an event on the day is a member, whatever the signup says
-        both = first.reindex(signup.index)
-        signup = signup.where(both.isna() | (signup <= both), both)
-    signup = signup[signup.to_numpy().astype("datetime64[D]") <= day].sort_index()
-    ids = signup.index.to_numpy(dtype=object)
-    return ids, signup.to_numpy().astype("datetime64[D]"), tuple(notes)
+            ids = np.concatenate([ids, others[missing]])
+            signup = np.concatenate([signup, first[missing]])
+    member = signup <= day
+    ids, signup = ids[member], signup[member]
+    order = np.argsort(ids, kind="stable")  # fast where the table is sorted already
+    return ids[order], signup[order], tuple(notes)
 
 
 def _match(ids: NDArray[np.object_], summary: HasSummary, axis: Axis) -> tuple[Rows, Ints, Days]:
