@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from churnlab.cli.console import Console
 from churnlab.config.schema import DataSettings
@@ -35,3 +36,12 @@ def _simulated_log(settings: DataSettings) -> EventLog:
     return log_from_frames(
         shop.frames(), time_zone=settings.data.time_zone, as_of=settings.as_of or shop.as_of
     )
+
+
+def frames_of(log: EventLog) -> dict[str, pd.DataFrame | None]:
+    """Return what the light scorer takes: purchases, visits where there are any, members."""
+    return {
+        "purchases": log.frame("purchases"),
+        "visits": log.frame("visits") if "visits" in log.tables else None,
+        "members": log.members(),
+    }

@@ -139,5 +139,61 @@ COMMANDS: dict[str, Command] = {
             examples=("churnlab simulate shop.n_members=20000 seed=7 run_dir=data/cache/shop",),
             options=(("shop.n_members=N", "members of the simulated shop"), _SEED, _RUN_DIR),
         ),
+        Command(
+            name="nday",
+            does="conversion curve of signup cohorts, plateau, rule(N), its backtest",
+            writes=("curve.parquet", "rule.json", "nday_audience.parquet"),
+            examples=(
+                "churnlab nday data=syn_shop nday.n=10",
+                "churnlab nday data=files data.members.path=members.csv "
+                "data.purchases.path=orders.csv nday.cohort.window_days=30",
+            ),
+            options=(
+                _DATA,
+                _PATH,
+                ("data.members.path=FILE", "who signed up when (needed)"),
+                _AS_OF,
+                ("nday.n=10", "day N of the stronger offer"),
+                ("nday.cohort.window_days=30", "conversion is reported within this window"),
+                ("nday.costs.margin=...", "what a purchase earns; also coupon and message cost"),
+                ("previous=FILE", "an earlier audience: nobody gets a message twice"),
+                _SEED,
+                _RUN_DIR,
+            ),
+        ),
+        Command(
+            name="score",
+            does="new events scored with a bundle, no refit",
+            writes=("customer_thresholds.parquet",),
+            examples=("churnlab score bundle=outputs/export data.purchases.path=orders.csv",),
+            options=(("bundle=FOLDER", "an export"), _DATA, _PATH, _AS_OF, _RUN_DIR),
+        ),
+        Command(
+            name="verify",
+            does="checks a bundle: schema, cross-field rules, hashes, SQL against Python",
+            writes=("verify.json",),
+            examples=("churnlab verify bundle=outputs/export",),
+            options=(("bundle=FOLDER", "an export"), _RUN_DIR),
+        ),
+        Command(
+            name="monitor",
+            does="a bundle against newer data: staleness, drift, matured labels",
+            writes=("monitor.json",),
+            examples=("churnlab monitor bundle=outputs/export data.purchases.path=orders.csv",),
+            options=(("bundle=FOLDER", "an export"), _DATA, _PATH, _AS_OF, _RUN_DIR),
+        ),
+        Command(
+            name="sbc",
+            does="simulation-based calibration of a model",
+            writes=("sbc.parquet", "sbc.png"),
+            examples=("churnlab sbc model=pareto_nbd simulations=200",),
+            options=(
+                ("model=mbg_nbd", "or bg_nbd, pareto_nbd, bg_cnbd_k, mbg_cnbd_k"),
+                ("simulations=200", "simulated populations"),
+                ("customers=300", "customers in each"),
+                _SEED,
+                _RUN_DIR,
+            ),
+        ),
     )
 }

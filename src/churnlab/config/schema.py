@@ -11,8 +11,10 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 
 from churnlab.backtest import SplitConfig
+from churnlab.backtest.nday import NdayConfig
 from churnlab.errors import UsageError
 from churnlab.events import DataConfig
+from churnlab.export import ExportConfig
 from churnlab.fitting import InferenceConfig, ModelConfig
 from churnlab.plots.labels import LANGUAGES
 from churnlab.posterior import RiskConfig
@@ -130,6 +132,61 @@ class ReportSettings(RunSettings):
         _check_language(self.lang)
 
 
+@dataclass(kw_only=True)
+class SbcSettings(RunSettings):
+    """Settings of `churnlab sbc`."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    simulations: int = 200
+    customers: int = 300
+
+    def __post_init__(self) -> None:
+        """Refuse numbers too small to say anything."""
+        super().__post_init__()
+        if self.simulations < 20 or self.customers < 50:
+            raise UsageError(
+                "sbc needs simulations >= 20 and customers >= 50; got "
+                f"{self.simulations} and {self.customers}."
+            )
+
+
+@dataclass(kw_only=True)
+class NdaySettings(DataSettings):
+    """Settings of `churnlab nday`."""
+
+    nday: NdayConfig = field(default_factory=NdayConfig)
+    previous: str | None = None
+
+
+@dataclass(kw_only=True)
+class ExplainSettings(SegmentSettings):
+    """Settings of `churnlab explain`."""
+
+    customer: str = "???"
+
+
+@dataclass(kw_only=True)
+class BundleSettings(RunSettings):
+    """Settings of `churnlab verify`."""
+
+    bundle: str = "???"
+
+
+@dataclass(kw_only=True)
+class ScoreSettings(DataSettings):
+    """Settings of `churnlab score` and `churnlab monitor`."""
+
+    bundle: str = "???"
+
+
+@dataclass(kw_only=True)
+class ExportSettings(RunSettings):
+    """Settings of `churnlab export`."""
+
+    runs: list[str] = field(default_factory=list)
+    export: ExportConfig = field(default_factory=ExportConfig)
+
+
 def _check_language(lang: str) -> None:
     if lang not in LANGUAGES:
         raise UsageError(f"lang must be one of {', '.join(LANGUAGES)}; got {lang!r}.")
@@ -144,6 +201,13 @@ COMMAND_SETTINGS: dict[str, type] = {
     "pipeline": PipelineSettings,
     "demo": DemoSettings,
     "report": ReportSettings,
+    "sbc": SbcSettings,
+    "nday": NdaySettings,
+    "explain": ExplainSettings,
+    "export": ExportSettings,
+    "score": ScoreSettings,
+    "verify": BundleSettings,
+    "monitor": ScoreSettings,
 }
 
 _GROUPS: dict[str, type] = {
@@ -152,6 +216,7 @@ _GROUPS: dict[str, type] = {
     "inference": InferenceConfig,
     "split": SplitConfig,
     "visits": VisitsConfig,
+    "export": ExportConfig,
 }
 
 

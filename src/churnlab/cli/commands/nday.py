@@ -1,0 +1,69 @@
+"""`churnlab nday`: conversion curve of signup cohorts, plateau, rule(N), audience."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from churnlab.backtest.nday import NdayResult, run_nday
+from churnlab.cli.console import Console
+from churnlab.cli.opening import open_data
+from churnlab.config.schema import NdaySettings
+from churnlab.errors import DataError, UsageError
+from churnlab.runs import RunFolder
+
+
+def run(settings: NdaySettings, folder: RunFolder, console: Console) -> NdayResult:
+    """Open the data, study the signup cohorts, write curve, rule and audience."""
+    previous = _previous(settings.previous)
+    log = open_data(settings, folder, console)
+    if log.members_derived:
+        raise DataError(
+            "the N-day rule needs signups: there is no members table, and a first event is no "
+            "signup. Give data.members.path (customer_id, signed_up_at)."
+        )
+    with console.stage("signup cohorts"):
+        result = run_nday(
+            log, settings.nday, seed=settings.seed, previous=previous, progress=console.progress
+        )
+    result.write(folder)
+    console.say(*lines(result))
+    console.say(f"files: {folder.path}/curve.parquet, nday_audience.parquet, rule.json")
+    return result
+
+
+def _previous(path: str | None) -> pd.DataFrame | None:
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        raise UsageError(f"previous={path!r} is no file; give an earlier nday_audience.parquet.")
+    return pd.read_parquet(path)
+
+
+def lines(result: NdayResult) -> list[str]:
+    """Return the closing lines: plateau, what rule(N) does, uplift, tomorrow's audience."""
+    rule, audience = result.rule, result.audience
+    sent = audience["suppressed_reason"].fillna("") == ""
+    treat = int((sent & (audience["arm"] == "treat")).sum())
+    at_n, n = rule["at_n"], rule["n"]
+    return [
+        str(rule["plateau"]["statement"]["en"]),
+        f"rule({n}): {_share(at_n['reach'])} of the signups are reached, "
+        f"{_share(at_n['organic_after'])} of them would have bought anyway within "
+        f"{rule['window_days']} days; it pays from an uplift of "
+        f"{_share(at_n['break_even_uplift'])}",
+        _uplift(rule.get("uplift")),
+        *(f"assumption: {a['en']}" for a in rule["assumptions"]),
+        f"message on {rule['send_date']}: {treat:,} to treat of {len(audience):,} who qualify",
+    ]
+
+
+def _share(value: dict[str, float]) -> str:
+    return f"{value['mean']:.1%} ({value['q05']:.1%} to {value['q95']:.1%})"
+
+
+def _uplift(value: dict[str, float] | None) -> str:
+    if not value:
+        return "uplift: unknown without a randomised holdout; keep 10-20% and log who got what"
+    return f"uplift measured by the randomised holdout: {_share(value)}"

@@ -1,0 +1,21 @@
+"""`churnlab score`: new events scored with a bundle, without a refit."""
+
+from __future__ import annotations
+
+from churnlab.cli.console import Console
+from churnlab.cli.opening import frames_of, open_data
+from churnlab.config.schema import ScoreSettings
+from churnlab.runs import RunFolder
+from churnlab.scoring import score
+
+
+def run(settings: ScoreSettings, folder: RunFolder, console: Console) -> None:
+    """Score every member of the log and write `customer_thresholds.parquet`."""
+    log = open_data(settings, folder, console)
+    with console.stage("scoring"):
+        table = score(settings.bundle, **frames_of(log), as_of=log.as_of)
+    path = folder.write_parquet("customer_thresholds.parquet", table)
+    states = table["purchase_state"].value_counts()
+    console.say(f"{len(table):,} members scored on {log.as_of}")
+    console.say(*(f"  {state:<16}{n:>9,}" for state, n in states.items()))
+    console.say(f"file: {path}")
