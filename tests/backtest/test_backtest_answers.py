@@ -16,8 +16,8 @@ LIMITS = Limits(least_purchasers=200, least_events=50)
 
 def test_without_signal_beyond_recency_the_simple_rule_is_as_good():
     """One rate and one dropout for everybody: idle days are all there is to know."""
-    log = simulate_log(1500, 420, 3, gap_days=(30.0, 30.001), dropout=0.1, entry=0.3)
-    split = SplitConfig(origins=2, horizon_days=[60], limits=LIMITS, counts=False)
+    log = simulate_log(1500, 500, 3, gap_days=(20.0, 20.001), dropout=0.1, entry=0.5)
+    split = SplitConfig(origins=3, horizon_days=[40], limits=LIMITS, counts=False)
     result = run_backtest(log, candidates=["mbg_nbd_ml", "gradient_boosting"], split=split)
     brier = result.summary["comparisons"][0]
     assert brier["metric"] == "brier"
@@ -26,8 +26,8 @@ def test_without_signal_beyond_recency_the_simple_rule_is_as_good():
 
 
 def test_with_personal_cycles_the_personal_threshold_wins():
-    log = simulate_log(1500, 420, 4, gap_days=(4.0, 90.0), dropout=0.06, entry=0.3)
-    split = SplitConfig(origins=2, horizon_days=[45], limits=LIMITS, counts=False)
+    log = simulate_log(2000, 500, 4, gap_days=(3.0, 120.0), dropout=0.06, entry=0.4)
+    split = SplitConfig(origins=3, horizon_days=[30], limits=LIMITS, counts=False)
     result = run_backtest(log, candidates=["mbg_nbd_ml"], split=split)
     brier, cost = result.summary["comparisons"]
     assert brier["adjusted_high"] < 0
@@ -37,7 +37,7 @@ def test_with_personal_cycles_the_personal_threshold_wins():
     rows = result.differences.query("metric == 'cost' and origin == 'all' and variant == 'plain'")
     model = rows[rows["candidate"] == "mbg_nbd_ml"].iloc[0]
     assert model["q95"] < 0
-    assert model["n_origins"] == 2
+    assert model["n_origins"] == 3
 
 
 def test_the_bound_for_the_best_of_many_is_wider_than_for_one():

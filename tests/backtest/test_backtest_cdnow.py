@@ -72,7 +72,8 @@ def test_bad_news_is_in_the_summary(result):
 def test_plain_recency_on_grocery(shared_data):
     from churnlab.events import read_events
 
-    log = read_events(purchases=shared_data / "grocery_elog.parquet")
+    path = shared_data / "grocery_elog.parquet"
+    log = read_events(purchases=path, columns={"event_at": "date"})
     split = SplitConfig(origins=["2006-12-31"], horizon_days=[364], replicates=20, counts=False)
     result = run_backtest(log, candidates=["mbg_nbd_ml"], split=split)
     assert round(result.score("auc", "recency"), 3) == 0.887

@@ -71,8 +71,12 @@ FAST = [n for n in known_candidates() if n.endswith(("_nbd_ml", "lifetimes_bg_nb
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FAST)
-@pytest.mark.parametrize("target", [Target("fixed_days", 60.0), Target("personal_cycles", 2.0)])
+CASES = [(n, Target("fixed_days", 60.0)) for n in FAST] + [
+    (n, Target("personal_cycles", 2.0)) for n in ("mbg_nbd_ml", "hiatus", "gradient_boosting")
+]
+
+
+@pytest.mark.parametrize(("name", "target"), CASES, ids=lambda v: getattr(v, "label", v))
 def test_no_candidate_changes_when_the_future_is_taken_away(small_log, name, target):
     """Forecasts at an origin are the same from the whole log and from the log up to the origin.
 

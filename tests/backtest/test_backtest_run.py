@@ -33,7 +33,7 @@ def twice(small_log, tmp_path_factory):
         run_backtest(
             small_log,
             candidates=["mbg_nbd", "gradient_boosting"],
-            split=_split(cycles=[2.0]),
+            split=_split(cycles=[2.0], warmup=0, compare_to=["hiatus"]),
             rules=RULES,
             draws=200,
             cache_dir=folder,
@@ -98,6 +98,18 @@ def test_every_variant_rule_and_slice_is_there(twice):
     assert (told["learnt_until"] <= told["origin"]).all()
     top = rules[(rules["rule"] == "top") & (rules["candidate"] == "mbg_nbd")]
     assert top["flagged_share"].max() < 0.5
+
+
+def test_candidates_are_held_against_the_bars_and_against_themselves(twice):
+    (result, _), _ = twice
+    rows = result.differences.query("metric == 'brier' and target == '45d' and origin == 'all'")
+    bars = rows[rows["candidate"] == "mbg_nbd"].groupby("variant")["baseline"].agg(set)
+    assert bars["plain"] == {"recency_logistic", "hiatus"}
+    assert bars["recalibrated"] == {"recency_logistic", "hiatus", "itself"}
+    row = rows.query("candidate == 'mbg_nbd' and baseline == 'itself'").iloc[0]
+    at = {"target": "45d", "origin": result.summary["origins"][-1]}
+    mapped = result.score("brier", "mbg_nbd", variant="recalibrated", **at)
+    assert row["difference"] == pytest.approx(mapped - result.score("brier", "mbg_nbd", **at))
 
 
 def test_crps_and_expectation_of_the_bayesian_model_are_scored(twice):

@@ -120,9 +120,10 @@ def test_beta_calibration_agrees_with_an_unpenalised_logistic_regression():
     assert brier(learnt(risk), outcome) < brier(risk, outcome)
 
 
-def test_isotonic_calibrator_is_flat_beyond_what_it_saw():
-    learnt = IsotonicCalibrator.learn([0.3, 0.6], [0, 1])
-    np.testing.assert_allclose(learnt([0.0, 0.45, 0.9]), [0, 0.5, 1])
+def test_isotonic_calibrator_is_flat_beyond_what_it_saw_and_off_zero_and_one():
+    learnt = IsotonicCalibrator.learn([0.2, 0.3, 0.6], [0, 0, 1])
+    # two customers without an event: half an event in three; one with: the mirror image
+    np.testing.assert_allclose(learnt([0.0, 0.25, 0.9]), [0.5 / 3, 0.5 / 3, 1 - 0.5 / 2])
 
 
 def test_an_unknown_recalibration_is_said_plainly():

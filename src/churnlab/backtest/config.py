@@ -61,6 +61,8 @@ class SplitConfig:
         Score forecast counts by CRPS too (the slowest part).
     group : str, optional
         Member attribute by which scores are broken down.
+    compare_to : list of str
+        Further candidates that every other one is held against in paired differences.
     limits : Limits
         Refusals and degradations.
     """
@@ -75,6 +77,7 @@ class SplitConfig:
     replicates: int = 200
     counts: bool = True
     group: str | None = None
+    compare_to: list[str] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -70,21 +71,42 @@ def bar_of(found: dict[tuple[str, str, str], Series], target: str, metric: str) 
     return peers[0] if peers else None
 
 
-def differences_frame(entries: list[Entry], resample: Resample) -> pd.DataFrame:
-    """Return candidate - bar of every metric: per origin and as the mean over common origins."""
+def differences_frame(
+    entries: list[Entry], resample: Resample, compare_to: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return candidate - bar of every metric: per origin and as the mean over common origins.
+
+    Bars: plain recency (`BARS`), the candidates of `compare_to`, and, for a recalibrated
+    candidate, itself without recalibration (``baseline == "itself"``).
+    """
     rows: list[dict[str, Any]] = []
     for metric in BARS:
         found = series_of(entries, resample, metric)
         for (target, candidate, variant), series in found.items():
-            bar = bar_of(found, target, metric)
-            if bar is None or (candidate, variant) == (bar, PLAIN):
-                continue
             same = {"target": target, "metric": metric, "candidate": candidate, "variant": variant}
-            rows += [
-                {**same, "baseline": bar, **r}
-                for r in paired_rows(series, found[target, bar, PLAIN])
-            ]
+            for name, bar in _bars(found, target, candidate, variant, metric, compare_to).items():
+                rows += [{**same, "baseline": name, **r} for r in paired_rows(series, bar)]
     return pd.DataFrame(rows)
+
+
+def _bars(
+    found: dict[tuple[str, str, str], Series],
+    target: str,
+    candidate: str,
+    variant: str,
+    metric: str,
+    compare_to: Sequence[str],
+) -> dict[str, Series]:
+    """Return what one candidate is held against, by name."""
+    names = [bar_of(found, target, metric), *compare_to]
+    bars = {
+        n: found[target, n, PLAIN]
+        for n in names
+        if n is not None and n != candidate and (target, n, PLAIN) in found
+    }
+    if variant == RECALIBRATED and (target, candidate, PLAIN) in found:
+        bars["itself"] = found[target, candidate, PLAIN]
+    return bars
 
 
 def paired_rows(series: Series, bar: Series) -> list[dict[str, Any]]:

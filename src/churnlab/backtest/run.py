@@ -208,7 +208,7 @@ def _score(
     say("scores", _FORECASTING)
     scores = evaluate.scores_frame(board.entries, resample, split.limits.thin_cell)
     say("paired differences", 0.85)
-    differences = differences_frame(board.entries, resample)
+    differences = differences_frame(board.entries, resample, split.compare_to)
     say("threshold rules", 0.9)
     made = decisions.decide(board.entries, rules, costs, rng_for)
     paid = decisions.cost_differences(made, resample)

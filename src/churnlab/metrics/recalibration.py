@@ -38,9 +38,16 @@ class IsotonicCalibrator(Calibrator):
     def learn(
         cls, score: ArrayLike, outcome: ArrayLike, weight: ArrayLike | None = None
     ) -> IsotonicCalibrator:
-        """Fit on earlier outcomes."""
+        """Fit on earlier outcomes.
+
+        The lowest and highest step are kept off 0 and 1 by half an event among their customers:
+        a step of 40 customers without an event does not show that events are impossible, and the
+        log score would punish the first one without bound.
+        """
         fit = isotonic_fit(score, outcome, weight)
-        return cls(fit.score, fit.rate)
+        low = 0.5 / (1.0 + fit.size[fit.rate == fit.rate[0]].sum())
+        high = 1.0 - 0.5 / (1.0 + fit.size[fit.rate == fit.rate[-1]].sum())
+        return cls(fit.score, np.clip(fit.rate, min(low, high), max(low, high)))
 
     def __call__(self, score: ArrayLike) -> Array:
         """Return the calibrated probability of each score."""

@@ -69,12 +69,11 @@ def expected_of(rows: Rows, draws: PopulationDraws) -> Array:
     out = np.empty(len(rows.x))
 
     def work(process: Process, at: Ints) -> None:
-        for window in np.unique(rows.window[at]):
-            same = at[rows.window[at] == window]
-            mean = mean_function(process, float(window))
-            for part in chunks(len(same), process.n_draws):
-                i = same[part]
-                out[i] = mean(rows.t_x[i], rows.T[i]).mean(axis=1)
+        for part in chunks(len(at), process.n_draws):
+            i = at[part]
+            # a column of windows, one per row: the formulas broadcast
+            mean = mean_function(process, rows.window[i][:, None])  # type: ignore[arg-type]
+            out[i] = mean(rows.t_x[i], rows.T[i]).mean(axis=1)
 
     for_each_run(draws, rows.group, rows.x, rows.oldest, work)
     values: Array = out[rows.inverse]
