@@ -148,6 +148,28 @@ def test_dates_are_where_the_mean_risk_crosses() -> None:
         assert ((1 - alive >= 0.5) == reached).all()
 
 
+def test_p4_cut_points_that_coincide_are_a_day_apart_and_else_where_they_belong() -> None:
+    draws = axes()[1].draws
+    x, t_x = np.array([0.0, 3.0, 20.0]), np.array([0.0, 50.0, 200.0])
+    rows = Rows(np.zeros(3, np.int64), x, t_x, t_x)
+    near = cut_days(Axis(draws, RiskConfig(), (0.5, 0.5001)), rows)
+    assert (near[1] - near[0] == 1).all()
+    wide = cut_days(Axis(draws, RiskConfig(), (0.5, 0.9)), rows)
+    alone = cut_days(Axis(draws, RiskConfig(), (0.9,)), rows)
+    assert (wide[1] == alone[0]).all()
+    assert (wide[1] > wide[0] + 1).all()
+
+
+def test_p4_a_draw_says_active_on_the_day_of_the_event_too() -> None:
+    """MBG's 1 - P(alive) is a/(a+b+x) on the day itself: above a low cut, and yet active."""
+    axis = Axis(draws_around((1.0, 20.0, 2.0, 2.0)), RiskConfig(), (0.1, 0.2))
+    zero = np.zeros(2)
+    rows = Rows(np.zeros(2, np.int64), zero, zero, np.array([0.0, 1.0]))
+    levels = drawn_levels(axis, rows, 40)
+    assert (levels[:, 0] == 0).all()
+    assert (levels[:, 1] == 2).all()
+
+
 def test_first_cut_moves_first_purchasers_only(shop: Shop) -> None:
     purchase, _ = axes()
     summary = slow_summary(shop.purchases, "2024-12-31")

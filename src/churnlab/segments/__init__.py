@@ -25,7 +25,12 @@ from churnlab.segments.precedence import (
     precedence_rows,
     visits_lead,
 )
-from churnlab.segments.repeat import repeat_rates, repeat_table
+from churnlab.segments.repeat import (
+    compare_repeat_rates,
+    first_purchasers,
+    repeat_rates,
+    repeat_table,
+)
 from churnlab.segments.shares import breakdown_table, shares_table
 from churnlab.segments.snapshot import Snapshot
 from churnlab.segments.transitions import transition_table
@@ -55,7 +60,9 @@ __all__ = [
     "check_dates",
     "check_polarity",
     "churn_bands",
+    "compare_repeat_rates",
     "default_playbook",
+    "first_purchasers",
     "forecast_silence",
     "leak_alert",
     "leak_history",
