@@ -50,7 +50,7 @@ def expected_purchases(
     horizon_days
         Days to look ahead.
     """
-    rows = rows_of(cells)
+    rows = rows_of(cells, draws)
     thinned = draws.thin(COUNT_DRAWS if draws.k == 1 else SLOW_DRAWS)
     out = np.empty((3, len(rows.x)))
 
@@ -69,26 +69,56 @@ def expected_purchases(
 
 def mean_function(process: Process, horizon_days: float) -> Callable[[Array, Array], Array]:
     """Return a function (t_x, T) -> E[purchases in (T, T + horizon] | data], (row, draw)."""
-    if not isinstance(process, GeometricProcess) or process.k > 1:
-        theta = process.theta[:, None, :]
+    mean = mean_by_horizon(process)
+    return lambda t_x, T: mean(t_x, T, horizon_days)
 
-        def formula(t_x: Array, T: Array) -> Array:
-            t_x, T = t_x[:, None], T[:, None]
-            return process.likelihood.expected_purchases(theta, process.x, t_x, T, horizon_days)
 
-        return formula
+def mean_by_horizon(process: Process) -> Callable[[Array, Array, float], Array]:
+    """Return a function (t_x, T, horizon) -> E[purchases in (T, T + horizon] | data], (row, draw).
+
+    Formulas: `Likelihood.expected_purchases`; what depends on the draws alone is done once here.
+    """
+    if isinstance(process, ParetoProcess):
+        return _pareto_mean(process)
+    if process.k == 1:
+        return _gauss_mean(process)
+    theta = process.theta[:, None, :]
+
+    def formula(t_x: Array, T: Array, horizon: float) -> Array:
+        last, now = t_x[:, None], T[:, None]
+        return process.likelihood.expected_purchases(theta, process.x, last, now, horizon)
+
+    return formula
+
+
+def _gauss_mean(process: Process) -> Callable[[Array, Array, float], Array]:
     a, b = process.theta[2], process.theta[3] + process.x
     b = b + getattr(process.likelihood, "toss_at_first", False)
-    nodes, weights = beta_rule(a, b, _P_NODES)  # once per run: the eigenproblems are the cost
+    nodes, weights = beta_rule(a, b, _P_NODES)  # the eigenproblems are the cost
 
-    def gauss(t_x: Array, T: Array) -> Array:
-        growth = horizon_days / (process.alpha + T[:, None])
+    def gauss(t_x: Array, T: Array, horizon: float) -> Array:
+        growth = horizon / (process.alpha + T[:, None])
         total = np.zeros_like(growth)
         for p, w in zip(nodes.T, weights.T, strict=True):
             total -= w / p * np.expm1(-process.shape * np.log1p(p * growth))
-        return process.alive(t_x, T) * total
+        return np.asarray(process.alive(t_x, T) * total)
 
     return gauss
+
+
+def _pareto_mean(process: ParetoProcess) -> Callable[[Array, Array, float], Array]:
+    lived = 1.0 - process.s
+
+    def closed(t_x: Array, T: Array, horizon: float) -> Array:
+        age = T[:, None]
+        y = np.log1p(horizon / (process.beta + age))
+        power = lived * y
+        safe = np.where(np.abs(power) < 1e-16, 1.0, power)  # expm1(z)/z is 1 below
+        growth = y * np.where(np.abs(power) < 1e-16, 1.0, np.expm1(safe) / safe)
+        rate = process.shape * (process.beta + age) / (process.alpha + age)
+        return np.asarray(process.alive(t_x, T) * rate * growth)
+
+    return closed
 
 
 class _Recursion:

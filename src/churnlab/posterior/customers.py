@@ -90,7 +90,13 @@ def customers_table(
     risk = risk or RiskConfig()
     wanted = _wanted(columns, threshold, tuple(summary.group_columns))
     request = Request(
-        rows_of(summary.cells), draws, risk, threshold, first_threshold, tuple(wanted), threads
+        rows_of(summary.cells, draws),
+        draws,
+        risk,
+        threshold,
+        first_threshold,
+        tuple(wanted),
+        threads,
     )
     cells = cell_columns(request, progress)
     first = np.flatnonzero(request.rows.x == 0)

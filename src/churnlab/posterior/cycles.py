@@ -60,7 +60,7 @@ def rate_quantiles(
     cells
         Rows with group, x, t_x, T (days).
     """
-    rows = rows_of(cells)
+    rows = rows_of(cells, draws)
     thinned = draws.thin(CYCLE_DRAWS)
     out = np.empty((4, len(rows.x)))
 

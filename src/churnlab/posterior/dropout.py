@@ -49,7 +49,7 @@ def dropout_summary(
     cells
         Rows with group, x, t_x, T (days).
     """
-    rows = rows_of(cells)
+    rows = rows_of(cells, draws)
     out = np.empty((3, len(rows.x)))
 
     def work(process: Process, at: Ints) -> None:

@@ -9,8 +9,10 @@ import numpy as np
 from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError
 from churnlab.likelihoods import Array, Likelihood
+from churnlab.posterior.counts import mean_by_horizon
 from churnlab.posterior.latent import generator, next_gap, spread, time_to_death
-from churnlab.posterior.stream import Cells, Ints, Rows, rows_of, runs
+from churnlab.posterior.process import make
+from churnlab.posterior.stream import Cells, Ints, Rows, chunks, rows_of, runs
 
 DAYS_PER_WEEK = 7
 #: Customers x draws simulated together; fixed, because the stream of random numbers depends on it.
@@ -71,7 +73,7 @@ def weekly_forecast(
             "weeks and n_draws must be at least 1 and new_per_week not negative; got "
             f"{weeks}, {n_draws} and {new_per_week}."
         )
-    rows, weight = rows_of(cells), np.asarray(cells.weight, np.float64)
+    rows, weight = rows_of(cells, draws), np.asarray(cells.weight, np.float64)
     theta, seed = spread(draws, n_draws), int(rng.integers(2**31))
     likelihood = draws.likelihood
     expected = _expected(likelihood, theta, rows, weight, weeks)
@@ -93,18 +95,17 @@ def _code(group: Ints, theta: Array) -> Ints:
 def _expected(likelihood: Likelihood, theta: Array, rows: Rows, weight: Array, weeks: int) -> Array:
     """Return the expectation per draw and week: differences of cumulative expectations."""
     total = np.zeros((len(theta), weeks + 1))
-    step = max(1, (1 << 16) // len(theta))
     code = _code(rows.group, theta)
+    oldest = float(rows.T.max(initial=0.0)) + 1.0
     for at in runs(rows.group, rows.x):
         at = at[np.lexsort((rows.T[at], rows.t_x[at]))]
-        values = theta[:, code[at[0]], :].T[:, :, None]
-        for start in range(0, len(at), step):
-            i = at[start : start + step]
-            data = (float(rows.x[i[0]]), rows.t_x[i], rows.T[i])
+        process = make(likelihood, theta[:, code[at[0]], :].T, float(rows.x[at[0]]), oldest)
+        mean = mean_by_horizon(process)
+        for part in chunks(len(at), len(theta)):
+            i = at[part]
             for week in range(1, weeks + 1):
-                horizon = float(DAYS_PER_WEEK * week)
-                mean = likelihood.expected_purchases(values, *data, horizon)
-                total[:, week] += mean @ weight[i]
+                values = mean(rows.t_x[i], rows.T[i], float(DAYS_PER_WEEK * week))
+                total[:, week] += weight[i] @ values
     return np.diff(total, axis=1)
 
 

@@ -147,7 +147,7 @@ def _draw(likelihood: Likelihood, cell: _Cell) -> Latent:
 
 def _cells(summary: Summary, population: PopulationDraws, draws: int, seed: int) -> Iterable[_Cell]:
     """Yield the cells with their customers in the order of their ids."""
-    rows = rows_of(summary.cells)
+    rows = rows_of(summary.cells, population)
     theta = spread(population, draws)
     people = summary.customers
     cell = people["cell"].to_numpy()

@@ -70,7 +70,7 @@ def personal_window(rhythm_days: ArrayLike, cycles: float) -> Array:
 
 def rhythm_days(draws: PopulationDraws, cells: Cells, *, threads: int | None = None) -> Array:
     """Return each row's rhythm as it stood at the last purchase, in days."""
-    rows = rows_of(cells)
+    rows = rows_of(cells, draws)
     keys = keys_of(rows)
     return key_rhythm(draws, keys, threads=threads)[keys.of]
 
@@ -138,7 +138,7 @@ def risk_summary(
         Cut for `RiskSummary.above`.
     """
     risk = risk or RiskConfig()
-    rows = rows_of(cells)
+    rows = rows_of(cells, draws)
     rows = rows._replace(T=rows.T + days_later)
     keys = keys_of(rows)
     window = windows(draws, keys, risk, threads=threads)

@@ -7,7 +7,7 @@ nor the size of chunks, nor the number of threads can change it. Memory is O(chu
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -68,12 +68,39 @@ class Keys:
     """Key of each row."""
 
 
-def rows_of(cells: Cells) -> Rows:
-    """Return the four columns of cells as arrays of the right types."""
-    return Rows(
-        np.asarray(cells.group, np.int64),
-        *(np.asarray(v, np.float64) for v in (cells.x, cells.t_x, cells.T)),
-    )
+def rows_of(cells: Cells, draws: PopulationDraws | None = None) -> Rows:
+    """Return the four columns of cells as arrays of the right types.
+
+    Parameters
+    ----------
+    cells
+        `churnlab.summary.Cells`, or `Rows`.
+    draws
+        With them, group codes are those of the *draws'* groups: matched by name where the cells
+        have names, so that a summary made on another day may have groups in another order.
+
+    Raises
+    ------
+    UsageError
+        A group of the cells that the draws do not know.
+    """
+    group = np.asarray(cells.group, np.int64)
+    names = getattr(cells, "groups", None)
+    if draws is not None and len(draws.groups) > 1 and names is not None and names != draws.groups:
+        group = _match(names, draws.groups)[group]
+    return Rows(group, *(np.asarray(v, np.float64) for v in (cells.x, cells.t_x, cells.T)))
+
+
+def _match(names: Sequence[str], known: Sequence[str]) -> Ints:
+    """Return the position in `known` of each name."""
+    place = {name: i for i, name in enumerate(known)}
+    missing = [name for name in names if name not in place]
+    if missing:
+        raise UsageError(
+            f"The fit knows no group {missing[0]!r}; it has {', '.join(known)}. Fit again on data "
+            "that have it, or drop its customers."
+        )
+    return np.array([place[name] for name in names], np.int64)
 
 
 def keys_of(rows: Rows) -> Keys:

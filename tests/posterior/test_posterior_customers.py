@@ -1,0 +1,177 @@
+"""The per-customer table: columns, agreement with its parts, first purchasers under BG, errors."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churnlab.errors import UsageError
+from churnlab.posterior import (
+    COLUMNS,
+    RiskConfig,
+    customers_table,
+    p_alive_table,
+    risk_summary,
+    stream,
+)
+from churnlab.summary import Summary
+
+#: shared/CONTRACT.md section 3, to the letter.
+CONTRACT = [
+    "customer_id", "x", "t_x", "T", "first_purchase_at", "last_purchase_at", "days_since_last",
+    "p_alive", "p_alive_q05", "p_alive_q95", "cycle_days", "cycle_q05", "cycle_q95",
+    "rhythm_days", "rate_per_day", "rate_q05", "rate_q95", "expected_purchases",
+    "expected_purchases_q05", "expected_purchases_q95", "purchase_risk", "purchase_risk_q05",
+    "purchase_risk_q95", "horizon_days", "risk_p_alive", "risk_personal_cycles",
+    "risk_fixed_days", "at_risk_date", "due_date", "due_q10", "due_q90",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def some(make_rows) -> Summary:
+    return Summary.from_arrays(*make_rows(50)[1:], as_of="2024-06-30")
+
+
+def test_columns_are_the_contracts():
+    assert list(COLUMNS) == CONTRACT
+
+
+@pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "pareto_nbd", "mbg_cnbd_k"])
+@pytest.mark.parametrize("basis", ["p_alive", "personal_cycles", "fixed_days"])
+def test_table_is_complete_and_consistent(model, basis, some, make_draws):
+    draws = make_draws(model, 40)
+    table = customers_table(some, draws, RiskConfig(basis=basis, horizon_days=60), threshold=0.5)
+    assert list(table.columns) == CONTRACT
+    assert table["customer_id"].tolist() == some.customers["customer_id"].tolist()
+    filled = table.drop(columns="horizon_days")
+    assert not filled.isna().any().any()
+    assert table["horizon_days"].isna().all() == (basis == "p_alive")
+    if basis == "fixed_days":
+        assert set(table["horizon_days"]) == {60}
+    if basis == "personal_cycles":
+        window = np.ceil(np.clip(2 * table["rhythm_days"], 14, 182))
+        assert (table["horizon_days"] == window).all()
+    assert (table["purchase_risk"] == table[f"risk_{basis}"]).all()
+    np.testing.assert_allclose(table["p_alive"], 1 - table["risk_p_alive"])
+    for name in ("p_alive", "purchase_risk"):
+        assert (table[f"{name}_q05"] <= table[name] + 1e-9).all()
+        assert (table[name] <= table[f"{name}_q95"] + 1e-9).all()
+    assert (table["cycle_q05"] < table["cycle_days"]).all()
+    assert (table["cycle_days"] < table["cycle_q95"]).all()
+    assert (table["due_q10"] <= table["due_date"]).all()
+    assert (table["due_date"] <= table["due_q90"]).all()
+    assert (table["last_purchase_at"] <= table["due_q10"]).all()
+    assert (table["at_risk_date"] > table["last_purchase_at"]).all()
+
+
+def test_state_today_is_the_date_against_today(some, make_draws):
+    table = customers_table(some, make_draws("mbg_nbd", 40), threshold=0.5, first_threshold=0.4)
+    cut = np.where(table["x"] > 0, 0.5, 0.4)
+    silent = table["days_since_last"] >= 1
+    today = pd.Timestamp(some.as_of)
+    state = (table["purchase_risk"] >= cut)[silent]
+    assert (state == (table["at_risk_date"] <= today)[silent]).all()
+    assert state.any()
+    assert not state.all()
+
+
+def test_order_chunks_and_threads_change_nothing(some, make_draws, monkeypatch):
+    draws = make_draws("pareto_nbd", 30)
+    whole = customers_table(some, draws, threads=1)
+    order = np.random.default_rng(4).permutation(len(whole))
+    people = some.customers.iloc[order]
+    again = Summary.from_arrays(
+        people["x"], people["t_x"], people["T"],
+        as_of=some.as_of, customer_id=people["customer_id"],
+    )  # fmt: skip
+    monkeypatch.setattr(stream, "CHUNK_ELEMENTS", 90)
+    mixed = customers_table(again, draws, threads=3)
+    pd.testing.assert_frame_equal(mixed, whole.iloc[order].reset_index(drop=True), rtol=1e-13)
+
+
+def test_later_rows_of_others_change_nobody(some, make_draws):
+    """A customer's row depends on the draws and that customer's own history only."""
+    draws, people = make_draws("mbg_nbd", 30), some.customers
+    few = Summary.from_arrays(
+        people["x"][:9], people["t_x"][:9], people["T"][:9],
+        as_of=some.as_of, customer_id=people["customer_id"][:9],
+    )  # fmt: skip
+    part, whole = customers_table(few, draws), customers_table(some, draws)
+    pd.testing.assert_frame_equal(part, whole.iloc[:9], rtol=1e-11)
+
+
+def test_bg_says_that_it_cannot_judge_first_purchasers(some, make_draws):
+    bg, mbg = make_draws("bg_nbd", 30), make_draws("mbg_nbd", 30)
+    alone = customers_table(some, bg)
+    assert "first_draws" in alone.attrs["warnings"][0]
+    first = alone["x"] == 0
+    assert (alone["p_alive"][first] == 1).all()
+    assert (alone["at_risk_date"][first].dt.year == 9999).all()
+    helped, by_mbg = customers_table(some, bg, first_draws=mbg), customers_table(some, mbg)
+    assert "warnings" not in helped.attrs
+    for name in ("p_alive", "purchase_risk", "at_risk_date", "risk_fixed_days"):
+        assert (helped[name][first] == by_mbg[name][first]).all()
+        assert (helped[name][~first] == alone[name][~first]).all()
+    assert "warnings" not in by_mbg.attrs
+
+
+def test_only_what_is_asked_for(some, make_draws):
+    table = customers_table(some, make_draws("mbg_nbd", 20), columns=["customer_id", "p_alive"])
+    assert list(table.columns) == ["customer_id", "p_alive"]
+    without = customers_table(some, make_draws("mbg_nbd", 20), threshold=None)
+    assert "at_risk_date" not in without
+    with pytest.raises(UsageError, match="cycle_days"):
+        customers_table(some, make_draws("mbg_nbd", 20), columns=["cycle_dys"])
+    with pytest.raises(UsageError, match="threshold"):
+        customers_table(some, make_draws("mbg_nbd", 20), threshold=None, columns=["at_risk_date"])
+
+
+def test_groups_are_matched_by_name(make_rows, make_draws):
+    rows, a = make_rows(20), make_draws("mbg_nbd", 20)
+    other = make_draws("mbg_nbd", 20, spread=0.4)
+    names = np.where(np.arange(20) % 2 == 0, "web", "app")
+    summary = Summary.from_arrays(*rows[1:], as_of="2024-06-30", group=names)
+    theta = np.concatenate([a.theta, other.theta], axis=1)
+    draws = type(a)("mbg_nbd", 1, theta, ("web", "app"))
+    table = customers_table(summary, draws)
+    assert list(table.columns) == [*CONTRACT, "group"]
+    swapped = type(a)("mbg_nbd", 1, theta[:, ::-1], ("app", "web"))
+    pd.testing.assert_frame_equal(customers_table(summary, swapped), table)
+    risk = np.where(names == "web", risk_summary(a, rows).mean, risk_summary(other, rows).mean)
+    np.testing.assert_allclose(table["purchase_risk"], risk, rtol=1e-12)
+    with pytest.raises(UsageError, match="no group 'app'"):
+        customers_table(summary, type(a)("mbg_nbd", 1, theta, ("web", "shop")))
+
+
+def test_parquet_round_trip_keeps_dates_and_text(some, make_draws, tmp_path):
+    table = customers_table(some, make_draws("bg_nbd", 20))
+    table.to_parquet(tmp_path / "customers.parquet")
+    back = pd.read_parquet(tmp_path / "customers.parquet")
+    for name in ("at_risk_date", "due_date", "last_purchase_at"):
+        assert (back[name].dt.date == table[name].dt.date).all()
+    assert dt.date(9999, 12, 31) in set(back["at_risk_date"].dt.date)
+    assert back["customer_id"].tolist() == table["customer_id"].tolist()
+
+
+def test_p_alive_on_a_later_day(some, make_draws, make_rows):
+    draws, rows = make_draws("mbg_nbd", 40), make_rows(50)
+    table = p_alive_table(some, draws, at="2024-07-30")
+    assert list(table.columns) == ["customer_id", "p_alive", "p_alive_q05", "p_alive_q95"]
+    older = 1 - risk_summary(draws, rows._replace(T=rows.T + 30)).mean
+    np.testing.assert_allclose(table["p_alive"], older, rtol=1e-12)
+    assert (table["p_alive_q05"] <= table["p_alive_q95"]).all()
+    with pytest.raises(UsageError, match="before the cutoff"):
+        p_alive_table(some, draws, at=dt.date(2024, 6, 1))
+    with pytest.raises(UsageError, match="date such as"):
+        p_alive_table(some, draws, at="next week")
+
+
+def test_progress_names_the_stages(some, make_draws):
+    seen: list[tuple[str, float]] = []
+    customers_table(some, make_draws("mbg_nbd", 5), progress=lambda *a: seen.append(a))
+    assert [s for s, _ in seen][-1] == "customers"
+    assert seen[-1][1] == 1.0
+    assert all(0 <= share <= 1 for _, share in seen)
