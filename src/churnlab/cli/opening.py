@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import pandas as pd
 
 from churnlab.cli.console import Console
 from churnlab.config.schema import DataSettings
@@ -38,7 +39,7 @@ def _simulated_log(settings: DataSettings) -> EventLog:
     )
 
 
-def frames_of(log: EventLog) -> dict[str, pd.DataFrame | None]:
+def frames_of(log: EventLog) -> dict[str, Any]:
     """Return what the light scorer takes: purchases, visits where there are any, members."""
     return {
         "purchases": log.frame("purchases"),

@@ -18,11 +18,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from churnlab.cli import sweep
 from churnlab.cli.console import Console
 from churnlab.cli.registry import Command
 from churnlab.config import configs_folder, explain, mend, plain, register, to_settings
 from churnlab.errors import ChurnlabError, UsageError
-from churnlab.runs import RunFolder, content_hash, read_json, timestamped_folder
+from churnlab.runs import RunFolder, timestamped_folder
 
 # Hydra's own files and logs stay out of run folders, which have theirs; what a user sets wins.
 _HYDRA_DEFAULTS = {
@@ -62,7 +63,10 @@ def run_command(command: Command, arguments: Sequence[str]) -> int:
     failure = next((o for o in outcomes if isinstance(o, BaseException)), None)
     if failure is not None:
         raise failure
-    return _sweep_status(argv) if sweeping else 0
+    if not sweeping:
+        return 0
+    place = next(a.split("=", 1)[1] for a in argv if a.startswith("run_dir="))
+    return sweep.close(Path(place.strip('"')), command.name, sweep.expected_jobs(mend(overrides)))
 
 
 def _with_defaults(overrides: list[str], command: Command, sweeping: bool) -> list[str]:
@@ -73,13 +77,6 @@ def _with_defaults(overrides: list[str], command: Command, sweeping: bool) -> li
     if "hydra/launcher" in keys:
         defaults.pop("hydra.launcher.n_jobs", None)
     return [*(f"{k}={v}" for k, v in defaults.items() if k not in keys), *overrides]
-
-
-def _sweep_status(argv: Sequence[str]) -> int:
-    """Read the jobs' status files: a launcher in other processes loses what they returned."""
-    place = next(a.split("=", 1)[1] for a in argv if a.startswith("run_dir="))
-    files = Path(place.strip('"')).glob("*/status")
-    return max((int(f.read_text()) for f in files), default=0)
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -132,37 +129,25 @@ def _default_folder(command: Command, settings: Any) -> Path:
     return timestamped_folder(command.name)
 
 
-def _sweep_job(command: Command, config: DictConfig) -> int:
-    """Run one job of a sweep; its status goes into a file, because launchers lose it."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    settings = to_settings(config)
-    settings.run_dir = str(folder)
+def _sweep_job(command: Command, config: DictConfig) -> None:
+    """Run one job of a sweep unless it was finished before; keep its status in a file."""
+    hydra_config = HydraConfig.get()
+    folder, varied = Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task)
     content = plain(config)
-    if _finished(folder, content):
+    if sweep.finished(folder, content):
         print(f"{folder}: finished before with the same configuration, kept", flush=True)
-        return 0
-    status = 0
+        return
     try:
+        settings = to_settings(config)
+        settings.run_dir = str(folder)
         run_in_folder(command.name, settings, folder, content, Console())
+        sweep.record(folder, 0, varied)
     except ChurnlabError as error:
-        status = error.exit_status
+        sweep.record(folder, error.exit_status, varied, str(error))
         print(f"churnlab: {folder}: {error}", file=sys.stderr, flush=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "status").write_text(f"{status}\n")
-    return status
-
-
-def _finished(folder: Path, content: dict[str, Any]) -> bool:
-    manifest = folder / "manifest.json"
-    if not manifest.exists():
-        return False
-    recorded = read_json(manifest)
-    return recorded.get("config_hash") == content_hash(_without_place(content))
-
-
-def _without_place(content: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what says where a run is written: it does not change what is computed."""
-    return {k: v for k, v in content.items() if k != "run_dir"}
+    except Exception as error:
+        sweep.record(folder, 1, varied, f"{type(error).__name__}: {error}")
+        print(f"churnlab: {folder}: internal error: {error}", file=sys.stderr, flush=True)
 
 
 def run_in_folder(
@@ -170,7 +155,7 @@ def run_in_folder(
 ) -> RunFolder:
     """Run a command into a folder: log, resolved configuration, results, manifest last."""
     run = RunFolder(
-        folder, name, config=_without_place(content), seed=getattr(settings, "seed", None)
+        folder, name, config=sweep.without_place(content), seed=getattr(settings, "seed", None)
     )
     (run.path / "manifest.json").unlink(missing_ok=True)
     with _log_file(run.path / "run.log"), console:

@@ -1,0 +1,100 @@
+"""Sweeps: jobs that go on where they stopped, keep their status, and end in one table."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from churnlab.errors import ChurnlabError
+from churnlab.runs import content_hash, read_json, write_atomic
+
+#: What a job leaves beside its run: launchers in other processes lose what jobs return.
+RECORD = "job.json"
+_PLACE = ("run_dir", "hydra.")
+_SHOWN = ("brier", "log_score", "auc", "bias", "mae", "count_bias")
+
+
+def without_place(content: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what says where a run is written: it does not change what is computed."""
+    return {k: v for k, v in content.items() if k not in ("run_dir", "cache_dir")}
+
+
+def finished(folder: Path, content: dict[str, Any]) -> bool:
+    """Say whether a job with the same configuration came to its end in this folder before."""
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
+        return False
+    return bool(read_json(manifest).get("config_hash") == content_hash(without_place(content)))
+
+
+def record(folder: Path, status: int, overrides: Sequence[str], message: str = "") -> None:
+    """Write a job's status, what it varied, and its error."""
+    folder.mkdir(parents=True, exist_ok=True)
+    varied = [o for o in overrides if not o.lstrip("+~").startswith(_PLACE)]
+    text = json.dumps({"status": status, "overrides": varied, "message": message})
+    write_atomic(folder / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def expected_jobs(overrides: Sequence[str]) -> int:
+    """Return how many jobs the swept values ask for."""
+    parser = OverridesParser.create()
+    sweeps = [o for o in map(parser.parse_override, overrides) if o.is_sweep_override()]
+    return math.prod(len(list(o.sweep_iterator())) for o in sweeps)
+
+
+def close(place: Path, command: str, expected: int) -> int:
+    """Print one table across the jobs of a sweep and return the worst status.
+
+    Raises
+    ------
+    ChurnlabError
+        Fewer jobs ran than the swept values ask for.
+    """
+    records = {f.parent: read_json(f) for f in sorted(place.glob(f"*/{RECORD}"), key=_number)}
+    if len(records) < expected:
+        raise ChurnlabError(
+            f"the sweep asked for {expected} jobs and {len(records)} ran in {place}; two "
+            "experiments in one command can hide each other's sweeps: run them one by one."
+        )
+    print(f"\n{len(records)} jobs in {place}")
+    for folder, job in records.items():
+        state = "done" if job["status"] == 0 else f"status {job['status']}: {job['message']}"
+        print(f"  {folder.name}: {' '.join(job['overrides']) or '(defaults)'}: {state}")
+    if command == "backtest":
+        _print_scores(records, place)
+    return max((int(job["status"]) for job in records.values()), default=0)
+
+
+def _number(path: Path) -> tuple[int, str]:
+    name = path.parent.name
+    return (int(name), "") if name.isdigit() else (1 << 30, name)
+
+
+def _print_scores(records: dict[Path, Any], place: Path) -> None:
+    """Write and print the candidates of all jobs together, by target and Brier score."""
+    parts = [
+        _headline(folder).assign(job=folder.name, overrides=" ".join(job["overrides"]))
+        for folder, job in records.items()
+        if job["status"] == 0
+    ]
+    if not parts:
+        return
+    table = pd.concat(parts, ignore_index=True).sort_values(["target", "brier"])
+    path = place / "sweep.parquet"
+    write_atomic(path, lambda p: table.to_parquet(p, index=False))
+    shown = ["target", "job", "candidate", "variant", *[c for c in _SHOWN if c in table]]
+    best = table[table["variant"] != "p_alive"].groupby("target", sort=False).head(15)
+    print(best[shown].to_string(index=False, float_format=lambda v: f"{v:.4f}"))
+    print(f"all of it: {path}")
+
+
+def _headline(folder: Path) -> pd.DataFrame:
+    from churnlab.plotdata.backtests import headline
+
+    return headline(pd.read_parquet(folder / "scores.parquet"))
