@@ -105,3 +105,18 @@ def test_drawn_death_times_are_uniform_under_their_distribution(theta, data):
     until = log_death_integral(thetas, x, t_x, death - t_x)
     share = np.exp(until - log_death_integral(thetas, x, t_x, T - t_x))
     assert kstest(share, "uniform").pvalue > 1e-4  # 27 of these
+
+
+@pytest.mark.parametrize(
+    ("theta", "age"),
+    [((0.0817, 2.324e-6, 39.23, 98.77), 687.0), ((8.86, 10.77, 0.0238, 5.59e-8), 973.0)],
+)
+def test_error_estimate_sees_the_hardest_cases(theta, age, twin):
+    """The worst of 200,000 random cases: scales of 1e-8 to 1e4, where two panels are too few."""
+    model = likelihoods.get("pareto_nbd")
+    expected = twin(model, digits=60).log_likelihood(theta, 0, 0.0, age)
+    error = abs(model.log_likelihood(np.array(theta), 0, 0.0, age) - expected)
+    assert 1e-9 < error < 2e-7
+    assert model.quadrature_error(np.array(theta), 0, 0.0, age) == pytest.approx(error, rel=0.05)
+    kernel = _engine(model, 0.0, 0.0, age).value(np.array(theta)[:, None])
+    assert kernel == pytest.approx(expected, rel=1e-12)

@@ -200,7 +200,7 @@ def _panel_rule(width, decay):  # type: ignore[no-untyped-def]
         return 6, 1
     if width < 1.3 and decay < 3.0:
         return 8, 1
-    return 12, max(1, ceil(max(width / 3.0, decay / 8.0)))
+    return 12, max(1, ceil(max(width / 2.0, decay / 6.0)))
 
 
 @njit
