@@ -20,12 +20,17 @@ from churnlab.posterior.stream import Cells, Ints, chunks, for_each_run, rows_of
 #: Draws behind counts. Between draws an expectation varies by a few percent, so that of 256 of
 #: them is within .3% of the whole posterior's.
 COUNT_DRAWS = 256
-#: Draws where the count's distribution has no short recursion (Erlang gaps).
-SLOW_DRAWS = 64
+#: Draws behind the quantiles of the count (their level moves by about .0025), and behind the mean
+#: too with Erlang gaps, whose formulas are slow.
+LAW_DRAWS = 64
 _P_NODES = 16
 _DEATH_NODES = 12
 _MOST = 100_000
 _LEVELS = (0.05, 0.95)
+
+
+#: (t_x, T, horizon) -> expectation, (row, draw); the horizon a number or a column (row, 1).
+_Mean = Callable[[Array, Array, Array | float], Array]
 
 
 class Purchases(NamedTuple):
@@ -51,29 +56,29 @@ def expected_purchases(
         Days to look ahead.
     """
     rows = rows_of(cells, draws)
-    thinned = draws.thin(COUNT_DRAWS if draws.k == 1 else SLOW_DRAWS)
+    thinned = draws.thin(COUNT_DRAWS if draws.k == 1 else LAW_DRAWS)
     out = np.empty((3, len(rows.x)))
 
     def work(process: Process, at: Ints) -> None:
-        mean = mean_function(process, horizon_days)
+        mean, few = mean_by_horizon(process), process.thin(LAW_DRAWS)
         for part in chunks(len(at), process.n_draws):
             i = at[part]
             t_x, T = rows.t_x[i], rows.T[i]
-            out[0, i] = mean(t_x, T).mean(axis=1)
-            out[1:, i] = _quantiles(process, t_x, T, horizon_days)
+            out[0, i] = mean(t_x, T, horizon_days).mean(axis=1)
+            out[1:, i] = _quantiles(few, t_x, T, horizon_days)
 
     oldest = float(rows.T.max(initial=0.0)) + horizon_days + 1.0
     for_each_run(thinned, rows.group, rows.x, oldest, work, threads=threads)
     return Purchases(*out)
 
 
-def mean_function(process: Process, horizon_days: float) -> Callable[[Array, Array], Array]:
+def mean_function(process: Process, horizon_days: Array | float) -> Callable[[Array, Array], Array]:
     """Return a function (t_x, T) -> E[purchases in (T, T + horizon] | data], (row, draw)."""
     mean = mean_by_horizon(process)
     return lambda t_x, T: mean(t_x, T, horizon_days)
 
 
-def mean_by_horizon(process: Process) -> Callable[[Array, Array, float], Array]:
+def mean_by_horizon(process: Process) -> _Mean:
     """Return a function (t_x, T, horizon) -> E[purchases in (T, T + horizon] | data], (row, draw).
 
     Formulas: `Likelihood.expected_purchases`; what depends on the draws alone is done once here.
@@ -84,19 +89,19 @@ def mean_by_horizon(process: Process) -> Callable[[Array, Array, float], Array]:
         return _gauss_mean(process)
     theta = process.theta[:, None, :]
 
-    def formula(t_x: Array, T: Array, horizon: float) -> Array:
+    def formula(t_x: Array, T: Array, horizon: Array | float) -> Array:
         last, now = t_x[:, None], T[:, None]
         return process.likelihood.expected_purchases(theta, process.x, last, now, horizon)
 
     return formula
 
 
-def _gauss_mean(process: Process) -> Callable[[Array, Array, float], Array]:
+def _gauss_mean(process: Process) -> _Mean:
     a, b = process.theta[2], process.theta[3] + process.x
     b = b + getattr(process.likelihood, "toss_at_first", False)
     nodes, weights = beta_rule(a, b, _P_NODES)  # the eigenproblems are the cost
 
-    def gauss(t_x: Array, T: Array, horizon: float) -> Array:
+    def gauss(t_x: Array, T: Array, horizon: Array | float) -> Array:
         growth = horizon / (process.alpha + T[:, None])
         total = np.zeros_like(growth)
         for p, w in zip(nodes.T, weights.T, strict=True):
@@ -106,10 +111,10 @@ def _gauss_mean(process: Process) -> Callable[[Array, Array, float], Array]:
     return gauss
 
 
-def _pareto_mean(process: ParetoProcess) -> Callable[[Array, Array, float], Array]:
+def _pareto_mean(process: ParetoProcess) -> _Mean:
     lived = 1.0 - process.s
 
-    def closed(t_x: Array, T: Array, horizon: float) -> Array:
+    def closed(t_x: Array, T: Array, horizon: Array | float) -> Array:
         age = T[:, None]
         y = np.log1p(horizon / (process.beta + age))
         power = lived * y
@@ -221,7 +226,7 @@ class _FormulaCounts:
     """P(X = n) by the model's own formula: Erlang gaps have no short recursion."""
 
     def __init__(self, process: Process, t_x: Array, T: Array, horizon: float) -> None:
-        self.process, self.horizon, self.n = process.thin(SLOW_DRAWS), horizon, 0
+        self.process, self.horizon, self.n = process.thin(LAW_DRAWS), horizon, 0
         self.t_x, self.T = t_x[:, None], T[:, None]
 
     def first(self) -> Array:
