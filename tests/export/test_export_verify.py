@@ -1,0 +1,370 @@
+"""A bundle broken in one place is refused with a message that names the place."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from churnlab.errors import ChurnlabError, VerificationError
+from churnlab.export import arrow, verify
+from churnlab.export.cross import check_content
+from churnlab.export.schema import place, validate
+from churnlab.export.tables import TABLES
+from churnlab.runs import file_hash
+from churnlab.scoring import score, strict_json
+
+SLOW_FIXTURE = list(HealthCheck)
+DAY = pd.Timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def content(exported):
+    return json.loads((exported / "bundle.json").read_text("utf-8"))
+
+
+@pytest.fixture
+def copied(exported, tmp_path):
+    """A copy of the export that may be damaged, without the convenience copies' hard links."""
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    bundle = json.loads((exported / "bundle.json").read_text("utf-8"))
+    for entry in bundle["files"]:
+        shutil.copyfile(exported / entry["name"], folder / entry["name"])
+    shutil.copyfile(exported / "bundle.json", folder / "bundle.json")
+    return folder
+
+
+def places(node, path=()):
+    """Every place in a JSON value."""
+    yield path
+    children = (
+        node.items()
+        if isinstance(node, dict)
+        else enumerate(node)
+        if isinstance(node, list)
+        else ()
+    )
+    for key, value in children:
+        yield from places(value, (*path, key))
+
+
+def at(node, path):
+    for key in path:
+        node = node[key]
+    return node
+
+
+#: Mappings whose keys are not fixed.
+OPEN = {"segment_shares", "data_hashes", "curve"}
+
+
+def broken(content, path, how):
+    """Break one place; return the content and the place that must be named."""
+    changed = copy.deepcopy(content)
+    if not path:
+        return None
+    parent, key = at(changed, path[:-1]), path[-1]
+    if how == "removed":
+        optional = "scores" in path and key in ("q05", "q95")
+        if isinstance(parent, list) or optional or OPEN & set(map(str, path[:-1])):
+            return None
+        del parent[key]
+        return changed, path[:-1], key
+    if how == "added":
+        if not isinstance(parent[key], dict) or OPEN & set(map(str, path)):
+            return None
+        parent[key]["Unknown-Key"] = 1
+        return changed, path, "Unknown-Key"
+    parent[key] = {"type": [{"nested": "wrong"}], "nan": "NaN", "huge": "x" * 5000}[how]
+    return changed, path, None
+
+
+@pytest.fixture(scope="module")
+def everywhere(content):
+    return sorted(places(content), key=str)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=SLOW_FIXTURE)
+@given(data=st.data())
+def test_schema_names_the_broken_place(content, everywhere, data):
+    path = data.draw(st.sampled_from(everywhere))
+    how = data.draw(st.sampled_from(["removed", "added", "type", "huge"]))
+    result = broken(content, path, how)
+    if result is None:
+        return
+    changed, where, key = result
+    with pytest.raises(VerificationError) as caught:
+        validate(changed)
+    message = str(caught.value)
+    if path[0] == "schema_version":
+        assert "schema_version" in message
+        return
+    named = message.split(":")[0]
+    # the place itself, or the place that holds it when the fault is a missing or an extra key
+    assert named.startswith(place(where)), (named, place(where), how)
+    if key is not None:
+        assert str(key) in message
+
+
+def change(content, text, value):
+    """Set ``a.b[0].c`` in a deep copy."""
+    changed = copy.deepcopy(content)
+    *parents, last = [
+        int(p) if p.isdigit() else p for p in text.replace("[", ".").replace("]", "").split(".")
+    ]
+    at(changed, parents)[last] = value
+    return changed
+
+
+CROSS = [
+    ("valid_until", "2024-06-30", "valid_until"),
+    ("as_of", "2024-02-30", "as_of"),
+    ("as_of", "2024-01-15", "seen_until"),
+    ("created_at", "2024-99-01T00:00:00Z", "created_at"),
+    ("time_zone", "Mars/Olympus", "time_zone"),
+    ("nday_rules[0].time_zone", "Nowhere/City", "nday_rules[0].time_zone"),
+    ("nday_rules[0].send_day", 12, "nday_rules[0].send_day"),
+    ("nday_rules[0].uplift", {"mean": 0.1, "q05": 0.0, "q95": 0.2}, "nday_rules[0].uplift"),
+    ("nday_rules[0].randomised", True, "nday_rules[0].holdout_share"),
+    ("nday_rules[0].action_id", "unknown", "nday_rules[0].action_id"),
+    ("segments[3].actions[0]", "unknown", "segments[3].actions[0]"),
+    ("segments[3].code", "none.visit_risk", "segments["),
+    ("actions[1].action_id", "keep", "actions[1].action_id"),
+    ("thresholds.visits.risk", 0.99, "thresholds.visits.risk"),
+    ("thresholds.visits", None, "thresholds.visits"),
+    ("thresholds.purchases.q05", 0.9, "thresholds.purchases.q05"),
+    ("models.purchases.parameters", ["r", "alpha", "s", "beta"], "models.purchases.parameters"),
+    ("models.purchases.k", 2, "models.purchases.k"),
+    ("models.purchases.n_draws_full", 3, "models.purchases.n_draws_full"),
+    ("models.purchases.groups", ["all", "more"], "models.purchases.draws[0]"),
+    ("backtest.origins", ["2023-10-01"], "calibration.status"),
+    ("backtest.baselines", ["majority"], "calibration.status"),
+    ("backtest.origins[2]", "2024-07-30", "backtest.origins[2]"),
+    ("backtest.scores[0].origin", "2020-01-01", "backtest.scores[0].origin"),
+    ("calibration.status", "not calibrated", "calibration.reasons"),
+    ("monitoring.limits.psi_warn", 0.5, "monitoring.limits.psi_warn"),
+    ("monitoring.reference.risk_shares[0]", 0.9, "monitoring.reference.risk_shares"),
+    ("monitoring.reference.segment_shares", {"none.visit_risk": 0.4}, "segment_shares"),
+    ("monitoring.reference.n_purchasers", 7, "monitoring.reference.n_purchasers"),
+    ("files[0].name", "other.parquet", "files"),
+]
+
+
+@pytest.mark.parametrize(("where", "value", "named"), CROSS, ids=[f"{c[0]}={c[1]}" for c in CROSS])
+def test_rules_between_fields_name_the_place(content, where, value, named):
+    changed = change(content, where, value)
+    validate(changed)  # the schema alone does not see it
+    with pytest.raises(VerificationError) as caught:
+        check_content(changed)
+    assert named in str(caught.value).split(":")[0]
+
+
+def test_an_unbroken_bundle_passes(content):
+    validate(content)
+    check_content(content)
+
+
+@pytest.mark.parametrize("version", ["2.0.0", "0.9", None, 1, "one"])
+def test_unknown_major_versions_are_refused(content, version):
+    with pytest.raises(VerificationError, match="schema_version"):
+        validate(content | {"schema_version": version})
+
+
+def test_a_bundle_edited_by_hand_is_refused(copied):
+    path = copied / "bundle.json"
+    text = path.read_text("utf-8")
+    assert '"value": 0.5,' in text
+    path.write_text(text.replace('"value": 0.5,', '"value": 0.6,', 1), "utf-8")
+    with pytest.raises(VerificationError, match="content_hash"):
+        verify(copied)
+
+
+def reseal(folder, edit=None):
+    """Recompute hashes after damage, as a careful forger would."""
+    path = folder / "bundle.json"
+    content = json.loads(path.read_text("utf-8"))
+    if edit:
+        edit(content)
+    for entry in content["files"]:
+        file = folder / entry["name"]
+        entry["sha256"], entry["bytes"] = file_hash(file), file.stat().st_size
+    content["content_hash"] = strict_json.hash_without(content)
+    path.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
+
+
+def rewrite(folder, name, edit):
+    """Change one exported table in Parquet."""
+    table = TABLES[name]
+    frame = arrow.read_table(folder / f"{name}.parquet", table)
+    frame = edit(frame)
+    arrow.write_parquet(arrow.to_arrow(frame, table), folder / f"{name}.parquet")
+
+
+def shifted(column, rows, by):
+    def edit(frame):
+        frame.loc[rows(frame), column] += by
+        return frame
+
+    return edit
+
+
+def buyers(frame):
+    return frame["purchase_state"] == "repeat_active"
+
+
+@pytest.mark.parametrize(
+    ("table", "edit", "named"),
+    [
+        ("customer_thresholds", shifted("at_risk_date", buyers, DAY), "at_risk_date"),
+        ("customer_thresholds", shifted("at_risk_date", buyers, -DAY), "at_risk_date"),
+        ("customer_thresholds", shifted("purchase_risk", buyers, 1e-6), "purchase_risk"),
+        ("customer_thresholds", shifted("p_alive", buyers, -1e-6), "p_alive"),
+        ("customer_thresholds", lambda f: f.assign(bundle_id="cb-other"), "bundle_id"),
+        ("customer_thresholds", lambda f: f.assign(segment_code="none.visit_risk"), "segment_code"),
+        ("customer_thresholds", lambda f: f.assign(segment_code="worthy"), "segment_code"),
+        ("customer_thresholds", lambda f: f.iloc[1:], "customer_thresholds"),
+        ("customer_summary", lambda f: f.assign(x=f["x"] + (f["x"] > 0)), "customer_thresholds"),
+        ("customer_summary", lambda f: f.assign(grp="vip"), "grp"),
+        ("segment_membership", lambda f: f.assign(segment_code="none.visit_risk"), "segment_code"),
+        ("segment_share", lambda f: f.assign(share=f["share"] * 1.1), "segment_share"),
+        ("segment_audience", lambda f: f.assign(action_id="spam"), "action_id"),
+        ("nday_audience", lambda f: f.assign(rule_id="other"), "rule_id"),
+    ],
+)  # fmt: skip
+def test_forged_tables_with_fresh_hashes_are_refused(copied, table, edit, named):
+    rewrite(copied, table, edit)
+
+    def rows(content):
+        for entry in content["files"]:
+            if entry["name"] == f"{table}.parquet":
+                entry["rows"] = pq.read_metadata(copied / entry["name"]).num_rows
+
+    reseal(copied, rows)
+    with pytest.raises(VerificationError, match=named):
+        verify(copied)
+
+
+def test_forged_sql_with_fresh_hashes_is_refused(copied):
+    path = copied / "score.postgres.sql"
+    path.write_text(path.read_text("utf-8").replace("'repeat_risk'", "'repeat_active'"), "utf-8")
+    reseal(copied)
+    with pytest.raises(VerificationError, match=r"score\.postgres\.sql"):
+        verify(copied)
+
+
+def test_a_forged_threshold_with_fresh_hashes_is_refused(copied):
+    def edit(content):
+        content["thresholds"]["purchases"]["value"] = 0.55
+
+    reseal(copied, edit)
+    with pytest.raises(VerificationError, match="at_risk_date"):
+        verify(copied)
+
+
+@pytest.mark.parametrize("name", ["customer_thresholds.parquet", "columns.md", "actions.csv"])
+def test_a_changed_or_missing_file_is_named(copied, name):
+    path = copied / name
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(VerificationError, match=name):
+        verify(copied)
+    path.unlink()
+    with pytest.raises(VerificationError, match=name):
+        verify(copied)
+
+
+class Bomb:
+    """Unpickling this would create a file."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW_FIXTURE)
+@given(data=st.data())
+def test_a_fuzzed_bundle_never_ends_in_a_traceback(exported, tmp_path_factory, data):
+    raw = bytearray((exported / "bundle.json").read_bytes())
+    for _ in range(data.draw(st.integers(1, 5))):
+        position = data.draw(st.integers(0, len(raw) - 1))
+        raw[position : position + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=6))
+    path = tmp_path_factory.mktemp("fuzz") / "bundle.json"
+    path.write_bytes(bytes(raw))
+    for use in (lambda: verify(path, sql=False), lambda: score(path, purchases=pd.DataFrame())):
+        with pytest.raises(ChurnlabError):
+            use()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"null", b"[]", b"{}", b"[" * 100_000, b'{"a": NaN}', b"\xff\xfe", b'{"a":1,"a":2}',
+     b'{"schema_version": "1.0.0"}', b'{"schema_version": "1.0.0", "x": ' + b"9" * 5000 + b"}"],
+)  # fmt: skip
+def test_odd_json_is_a_plain_error(tmp_path, raw):
+    path = tmp_path / "bundle.json"
+    path.write_bytes(raw)
+    with pytest.raises(VerificationError):
+        verify(path)
+    with pytest.raises(VerificationError):
+        score(path, purchases=pd.DataFrame())
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW_FIXTURE)
+@given(data=st.data())
+def test_fuzzed_tables_never_end_in_a_traceback(exported, tmp_path_factory, data):
+    name = data.draw(st.sampled_from(["customer_thresholds", "segment_membership", "actions"]))
+    kind, read = data.draw(
+        st.sampled_from([("parquet", arrow.read_table), ("csv", arrow.read_csv)])
+    )
+    raw = bytearray((exported / f"{name}.{kind}").read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        position = data.draw(st.integers(0, len(raw) - 1))
+        raw[position : position + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=8))
+    path = tmp_path_factory.mktemp("fuzz") / f"{name}.{kind}"
+    path.write_bytes(bytes(raw))
+    try:
+        frame = read(path, TABLES[name])
+    except VerificationError:
+        return
+    assert list(frame.columns) == TABLES[name].names
+
+
+def test_nothing_is_unpickled(copied, tmp_path):
+    """A pickle in place of a table, and one in a Parquet file's metadata, are not loaded."""
+    import pickle
+
+    mark = tmp_path / "executed"
+    bomb = pickle.dumps(Bomb(mark))
+    table = pq.read_table(copied / "actions.parquet")
+    metadata = {b"pandas": bomb, b"ARROW:extension:name": b"arrow.py_extension_type",
+                b"ARROW:extension:metadata": bomb}  # fmt: skip
+    fields = [f.with_metadata(metadata) for f in table.schema]
+    pq.write_table(
+        table.cast(pa.schema(fields, metadata)), copied / "actions.parquet", store_schema=True
+    )
+    reseal(copied)
+    with contextlib.suppress(VerificationError):
+        verify(copied, sql=False)
+    (copied / "actions.parquet").write_bytes(bomb)
+    reseal(copied)
+    with pytest.raises(VerificationError, match="actions"):
+        verify(copied, sql=False)
+    assert not mark.exists()
+
+
+def test_a_deep_place_is_named_for_numbers_out_of_range(content):
+    changed = change(content, "models.purchases.draws[3][0][1]", -1.0)
+    with pytest.raises(VerificationError, match=r"^models\.purchases\.draws\[3\]\[0\]\[1\]"):
+        validate(changed)
+    assert np.isfinite(at(content, ("models", "purchases", "draws", 3, 0, 1)))
