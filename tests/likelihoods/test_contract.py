@@ -187,6 +187,20 @@ def test_kernel_derivatives_per_row_equal_exact_ones(case, twin):
     assert value == pytest.approx(whole, rel=1e-13)
 
 
+def test_pooled_derivatives_are_the_sum_of_those_per_row(case):
+    """Pooled cells share tables and sums; rows of their own (exact by the test above) do not."""
+    model, theta = case
+    x, t_x, age, _, weight = _cells(case)
+    n = x.size
+    value, pooled = value_and_gradient(model, theta[:, None], np.zeros(n, int), x, t_x, age, weight)
+    rows = np.repeat(theta[:, None], n, axis=1)
+    total, each = value_and_gradient(model, rows, np.arange(n), x, t_x, age, weight)
+    assert value == pytest.approx(total, rel=1e-13)
+    np.testing.assert_array_less(
+        np.abs(pooled[:, 0] - each.sum(axis=1)), 1e-12 * np.abs(each).sum(axis=1)
+    )
+
+
 def test_groups_add_up_across_blocks(case):
     model, theta = case
     x, t_x, age, _, weight = _cells(case, 40_000)
