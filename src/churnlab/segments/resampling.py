@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.segments.snapshot import N_CODES, Snapshot
@@ -40,19 +41,28 @@ class Pairing:
     ----------
     before, after : Snapshot
         The earlier and the later day.
+
+    Attributes
+    ----------
+    ids : array of str, shape (customer,)
+        Everybody of either day.
+    before_at, after_at : array of int
+        Where each day's members stand in `ids`.
     """
 
     def __init__(self, before: Snapshot, after: Snapshot) -> None:
         self.before, self.after = before, after
-        self.ids = np.unique(np.concatenate([before.ids, after.ids]))
-        self._before_at = _positions(self.ids, before.ids)
-        self._after_at = _positions(self.ids, after.ids)
+        at = pd.Index(before.ids).get_indexer(pd.Index(after.ids))
+        new = at < 0
+        self.ids = np.concatenate([before.ids, after.ids[new]])
+        self.before_at = np.arange(before.n_members)
+        self.after_at = np.where(new, before.n_members + np.cumsum(new) - 1, at)
 
     def codes(self, draw: int | None = None) -> tuple[Ints, Ints]:
         """Return everybody's cell before and after (`ABSENT` if not a member), point or by draw."""
         before = self.before.code if draw is None else self.before.drawn.codes(draw)
         after = self.after.code if draw is None else self.after.drawn.codes(draw)
-        return self._spread(before, self._before_at), self._spread(after, self._after_at)
+        return self._spread(before, self.before_at), self._spread(after, self.after_at)
 
     def joint(self, draw: int | None = None, who: NDArray[np.bool_] | None = None) -> Ints:
         """Return the table of counts (21 before, 21 after), point or by draw."""
@@ -110,7 +120,3 @@ def interval(
     tail = (1 - level) / 2
     low, high = np.quantile(values, [tail, 1 - tail], axis=0)
     return low, high
-
-
-def _positions(ids: NDArray[np.object_], some: NDArray[np.object_]) -> Ints:
-    return np.searchsorted(ids, some).astype(np.int64)

@@ -52,7 +52,7 @@ def transition_counts(before: Snapshot, after: Snapshot, edges: Sequence[int]) -
     here = origin != ABSENT
     days = dwell_days(before)
     band = np.zeros(len(origin), dtype=np.int64)
-    band[np.searchsorted(pairing.ids, before.ids)] = np.searchsorted(edges, days, side="left")
+    band[pairing.before_at] = np.searchsorted(edges, days, side="left")
     n_bands = len(edges) + 1
     key = (origin[here] * n_bands + band[here]) * WIDTH + destination[here]
     counts = np.bincount(key, minlength=N_CODES * n_bands * WIDTH)
