@@ -172,8 +172,20 @@ class Fit:
             settings,
             threshold=threshold,
             first_threshold=first_threshold,
+            first_draws=self._first_purchase_draws(),
             progress=progress,
         )
+
+    def _first_purchase_draws(self) -> PopulationDraws | None:
+        """Return MBG draws where this model cannot judge a customer with a single purchase.
+
+        BG/NBD sets P(alive) = 1 until the first repeat purchase; its MBG kin does not.
+        """
+        kin = {"bg_nbd": "mbg_nbd", "bg_cnbd_k": "mbg_cnbd_k"}.get(self.model)
+        if kin is None or not (self.summary.cells.x == 0).any():
+            return None
+        k = self.draws.k if kin.endswith("_k") else None
+        return fit_population(self.summary.cells, model=kin, k=k, seed=1).draws
 
     def p_alive(self, *, at: dt.date | str | None = None) -> pd.DataFrame:
         """Return P(alive) with interval per customer, now or on a later day without purchase."""

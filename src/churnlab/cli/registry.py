@@ -162,6 +162,16 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
         Command(
+            name="explain",
+            does="why one customer stands where they stand",
+            writes=("explain.json", "explain.png"),
+            examples=(
+                "churnlab explain data=syn_shop customer=m00001",
+                "churnlab explain data=cdnow customer=0841",
+            ),
+            options=(("customer=ID", "to the letter"), _DATA, _AS_OF, _MODEL, _RISK, _RUN_DIR),
+        ),
+        Command(
             name="score",
             does="new events scored with a bundle, no refit",
             writes=("customer_thresholds.parquet",),

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,46 +79,43 @@ def _inject(book: Any, parameters: Mapping[str, Any]) -> None:
 
 
 def _execute(book: Any, progress: Progress | None) -> None:
-    from jupyter_client.manager import KernelManager
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
     count = max(len(book.cells), 1)
 
-    def cell_done(cell_index: int, **_: Any) -> None:
+    def cell_done(*, cell_index: int, **_: Any) -> None:
         if progress is not None:
             progress("report", (cell_index + 1) / count)
 
-    # Pipes instead of TCP: nothing listens on the network.
-    manager = KernelManager(kernel_name="python3", transport="ipc")
-    # The kernel is this interpreter: a user's kernelspec may point anywhere.
-    assert manager.kernel_spec is not None
-    manager.kernel_spec.argv = [
-        sys.executable,
-        "-Xfrozen_modules=off",
-        "-m",
-        "ipykernel_launcher",
-        "-f",
-        "{connection_file}",
-    ]
-    client = NotebookClient(
-        book, timeout=600, km=manager, on_cell_executed=lambda **kw: cell_done(**_index(kw))
-    )
-    try:
-        client.execute(
-            env={**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-        )
-    except CellExecutionError as error:
-        raise ChurnlabError(
-            f"the report's notebook failed: {error.ename}: {error.evalue}"
-        ) from error
-    finally:
-        if manager.has_kernel:
-            manager.shutdown_kernel(now=True)
+    environment = {**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    with _kernel() as manager:
+        client = NotebookClient(book, timeout=600, km=manager, on_cell_executed=cell_done)
+        try:
+            client.execute(env=environment)
+        except CellExecutionError as error:
+            raise ChurnlabError(
+                f"the report's notebook failed: {error.ename}: {error.evalue}"
+            ) from error
 
 
-def _index(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {"cell_index": arguments.get("cell_index", 0)}
+@contextmanager
+def _kernel() -> Iterator[Any]:
+    """Offer a kernel manager of this interpreter: a user's kernelspec may point anywhere."""
+    from jupyter_client.manager import KernelManager
+
+    with tempfile.TemporaryDirectory(prefix="churnlab-") as folder:
+        # Pipes in a folder of our own: nothing listens on the network, home may be read-only.
+        place = str(Path(folder) / "kernel.json")
+        manager = KernelManager(kernel_name="python3", transport="ipc", connection_file=place)
+        assert manager.kernel_spec is not None
+        command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher"]
+        manager.kernel_spec.argv = [*command, "-f", "{connection_file}"]
+        try:
+            yield manager
+        finally:
+            if manager.has_kernel:
+                manager.shutdown_kernel(now=True)
 
 
 def _html(book: Any, title: str) -> str:

@@ -109,7 +109,8 @@ def leaks(leaked: pd.DataFrame, lang: str) -> str:
 def actions(frame: pd.DataFrame, lang: str) -> str:
     """Return the actions with somebody to reach, and why the others are empty."""
     title = pick(lang, "**Audiences of the playbook**", "**플레이북 대상자**")
-    return title + "\n\n" + table(frame)
+    words = pick(lang, "text_en", "text_ko")
+    return title + "\n\n" + table(frame[["action_id", "channel", "n", "reason", words]])
 
 
 def checks(run: Run, segments: dict[str, Any], lang: str) -> str:

@@ -57,9 +57,19 @@ class Placed:
 
 def run(settings: SegmentSettings, folder: RunFolder, console: Console) -> Placed:
     """Open the data, fit purchases and visits, place everybody, write the tables."""
+    require_first_purchases(settings.model.name)
     log = open_data(settings, folder, console)
     fitted = fit_command.fit_log(log, settings, console)
     return segment_log(log, fitted, settings, folder, console)
+
+
+def require_first_purchases(model: str) -> None:
+    """Refuse models that cannot judge a first purchaser: half of the grid's purchase axis."""
+    if model in ("bg_nbd", "bg_cnbd_k"):
+        raise UsageError(
+            f"model={model} sets P(alive) = 1 for everybody with one purchase and cannot decide "
+            "the first-purchase states; use mbg_nbd, mbg_cnbd_k or pareto_nbd for segments."
+        )
 
 
 def segment_log(
@@ -196,7 +206,8 @@ def _write(
 ) -> None:
     for name, table in tables.items():
         folder.write_parquet(f"{name}.parquet", table)
-    folder.write_parquet("actions.parquet", audience_frame(audiences))
+    actions = default_playbook().frame().merge(audience_frame(audiences), on="action_id")
+    folder.write_parquet("actions.parquet", actions)
     for audience in audiences:
         if len(audience.frame):
             folder.write_parquet(f"audiences/{audience.action_id}.parquet", audience.frame)
