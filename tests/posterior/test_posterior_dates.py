@@ -19,6 +19,7 @@ from churnlab.posterior import (
     rows_of,
     stream,
     to_dates,
+    whole_due_days,
 )
 from churnlab.posterior.risk import risk_curve
 from churnlab.posterior.settings import LAST_DAY
@@ -129,6 +130,11 @@ def test_due_days_solve_their_definition(model, make_draws, make_rows):
         for q, h in zip((0.1, 0.5, 0.9), due[:, i], strict=True):
             slow = brentq(lambda d, q=q: bought(d) - q * bought(200.0), 1e-6, 200.0)
             assert h == pytest.approx(slow, abs=0.01)
+
+
+def test_due_intervals_hold_the_whole_days_inside_and_the_due_date():
+    days = np.array([[20.4, 0.2, 3.6], [2.2, 0.1, 3.4], [50.9, 0.7, 3.9]])
+    assert whole_due_days(days).T.tolist() == [[20, 3, 50], [1, 1, 1], [4, 4, 4]]
 
 
 def test_dates_hold_year_9999_and_survive_parquet(tmp_path):

@@ -13,7 +13,7 @@ from churnlab.posterior.customers import (
     p_alive_table,
 )
 from churnlab.posterior.cycles import RateQuantiles, rate_quantiles
-from churnlab.posterior.dates import at_risk_days, due_days, to_dates
+from churnlab.posterior.dates import at_risk_days, due_days, to_dates, whole_due_days
 from churnlab.posterior.dropout import DropoutSummary, dropout_summary
 from churnlab.posterior.forecast import WeeklyForecast, weekly_forecast
 from churnlab.posterior.latent import sample_latent, sample_next_purchase
@@ -56,4 +56,5 @@ __all__ = [
     "sample_next_purchase",
     "to_dates",
     "weekly_forecast",
+    "whole_due_days",
 ]

@@ -14,7 +14,7 @@ from churnlab.draws import PopulationDraws
 from churnlab.likelihoods import Array
 from churnlab.posterior.counts import expected_purchases
 from churnlab.posterior.cycles import rate_quantiles
-from churnlab.posterior.dates import at_risk_days, due_days
+from churnlab.posterior.dates import at_risk_days, due_days, whole_due_days
 from churnlab.posterior.process import Process
 from churnlab.posterior.risk import key_rhythm, personal_window, quantiles
 from churnlab.posterior.settings import RiskConfig
@@ -119,7 +119,7 @@ def _due_columns(request: Request) -> dict[str, Values]:
     days = due_days(
         request.draws, request.keys, within=request.risk.due_window_days, threads=request.threads
     )
-    return dict(zip(DATES[1:], days[:, request.keys.of], strict=True))
+    return dict(zip(DATES[1:], whole_due_days(days)[:, request.keys.of], strict=True))
 
 
 def _cycle_columns(request: Request) -> dict[str, Values]:

@@ -230,6 +230,26 @@ def _returned(process: Process, t_x: Array, h: Array) -> Array:
     return out
 
 
+def whole_due_days(days: Array) -> Array:
+    """Return whole days for the due date and its interval.
+
+    Parameters
+    ----------
+    days
+        (3, row): h.5, h.1 and h.9, as `due_days` gives them.
+
+    Returns
+    -------
+    array (3, row)
+        h.5 rounded; the interval holds the whole days inside [h.1, h.9], and the due date. A day
+        stands for the day around it, so ends rounded to the nearest day would make the interval
+        a day too wide (simulated: .84-.86 instead of .80 where many buy every ten days).
+    """
+    due = np.maximum(np.rint(days[0]), 1.0)
+    early = np.minimum(np.maximum(np.ceil(days[1]), 1.0), due)
+    return np.stack([due, early, np.maximum(np.floor(days[2]), due)])
+
+
 def to_dates(
     last: NDArray[np.datetime64], days: NDArray[np.int64] | Array
 ) -> NDArray[np.datetime64]:
