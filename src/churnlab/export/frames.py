@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from churnlab.errors import DataError
-from churnlab.export.inputs import ExportInputs, group_labels
+from churnlab.export.inputs import ExportInputs
 from churnlab.export.tables import SEGMENT_SHARE
 from churnlab.scoring import ScoringBundle, score
-from churnlab.scoring.summaries import ids
+from churnlab.scoring.summaries import group_labels, ids
 from churnlab.scoring.table import FAR
 from churnlab.scoring.visits import visit_dates
 from churnlab.vocabulary import ALL_CODES, SEGMENTS, UNKNOWN_CODES, VISIT_STATES, VISIT_UNKNOWN
@@ -97,7 +97,7 @@ def summary_frame(inputs: ExportInputs, rules: ScoringBundle) -> pd.DataFrame:
     """Return `customer_summary`: what the scores rest on."""
     frame = inputs.summary
     pooled = len(rules.purchases.process.groups) == 1
-    label = "all" if pooled else group_labels(frame, inputs.group_columns or ("group",))
+    label = "all" if pooled else group_labels(frame, inputs.group_columns or ("group",), "summary")
     last = pd.Timestamp(inputs.as_of).as_unit("us") - pd.to_timedelta(
         frame["T"] - frame["t_x"], unit="D"
     )

@@ -14,7 +14,7 @@ from churnlab.errors import DataError
 from churnlab.export.thinning import Cells
 from churnlab.scoring.forms import Array
 from churnlab.scoring.process import Process, Risk
-from churnlab.scoring.summaries import check_summary, require
+from churnlab.scoring.summaries import check_summary, group_labels
 
 
 class DrawsLike(Protocol):
@@ -78,7 +78,7 @@ class ExportInputs:
         `customer_id, x, t_x, T` in days, one row per purchaser (and the group columns).
     draws : PopulationDraws
         Full posterior of the purchase model.
-    risk : Risk
+    risk : Risk or RiskConfig
         Definition of purchase risk.
     threshold : Threshold or mapping
         `value, first_value`, interval, curve, cost of ten points, as `churnlab.rules` gives them.
@@ -131,10 +131,22 @@ class ExportInputs:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse impossible summaries."""
+        """Refuse impossible summaries; take `RiskConfig` for `Risk`."""
+        if not isinstance(self.risk, Risk):
+            object.__setattr__(self, "risk", risk_of(self.risk))
         check_summary(self.summary)
         if self.summary.empty:
             raise DataError("summary has no rows; a bundle needs at least one purchaser.")
+
+
+def risk_of(config: Any) -> Risk:
+    """Return the scorer's view of a `churnlab.posterior.RiskConfig`."""
+    return Risk(
+        basis=config.basis,
+        horizon_days=float(config.horizon_days),
+        cycles=float(config.cycles),
+        due_window_days=float(getattr(config, "due_window_days", 365)),
+    )
 
 
 def process_of_draws(draws: DrawsLike) -> Process:
@@ -143,25 +155,10 @@ def process_of_draws(draws: DrawsLike) -> Process:
     return Process(draws.model, int(draws.k), theta, tuple(map(str, draws.groups)))
 
 
-def group_labels(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
-    """Return the group of each row: the values of the columns joined by ``|``.
-
-    Raises
-    ------
-    DataError
-        When a group column is missing.
-    """
-    require(frame, tuple(columns), "summary (the draws have groups)")
-    labels = frame[columns[0]].astype("str")
-    for column in columns[1:]:
-        labels = labels + "|" + frame[column].astype("str")
-    return labels
-
-
 def cells_of(process: Process, frame: pd.DataFrame, columns: Sequence[str] = ()) -> Cells:
     """Collapse a summary to its distinct cells with their counts."""
     if len(process.groups) > 1:
-        code = process.codes(group_labels(frame, columns or ("group",)).to_numpy())
+        code = process.codes(group_labels(frame, columns or ("group",), "summary").to_numpy())
     else:
         code = np.zeros(len(frame), np.int64)
     table = pd.DataFrame(

@@ -53,7 +53,7 @@ class ScoringBundle:
     purchases, visits
         Draws, risk and cuts; `visits` is None without a visit model.
     group_columns : tuple of str
-        Customer attributes whose values, joined by ``|``, name the group.
+        Customer attributes whose values, joined by `` | ``, name the group.
     content : dict
         The whole bundle as read.
     """

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from churnlab.errors import DataError, nearest
+
+#: Between the values of several grouping columns, and the group of a missing value: the scorer's
+#: copy of `churnlab.summary`, which is not light.
+GROUP_JOIN, GROUP_UNKNOWN, SIGNUP_MONTH = " | ", "unknown", "signup_month"
+
+
+def group_labels(frame: pd.DataFrame, columns: Sequence[str], what: str) -> pd.Series:
+    """Return the group of each row: the values of the columns, joined.
+
+    Raises
+    ------
+    DataError
+        When a group column is missing.
+    """
+    if SIGNUP_MONTH in columns and SIGNUP_MONTH not in frame and "signed_up_at" in frame:
+        month = pd.to_datetime(frame["signed_up_at"]).dt.strftime("%Y-%m")
+        frame = frame.assign(**{SIGNUP_MONTH: month})
+    require(frame, tuple(columns), what)
+    text = frame[list(columns)].astype("str").fillna(GROUP_UNKNOWN)
+    labels = text[columns[0]]
+    for column in columns[1:]:
+        labels = labels + GROUP_JOIN + text[column]
+    return labels
 
 
 def require(frame: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:

@@ -15,6 +15,7 @@ from churnlab.scoring.bundle import ScoringBundle, read_bundle
 from churnlab.scoring.purchases import score_purchases
 from churnlab.scoring.summaries import (
     check_summary,
+    group_labels,
     ids,
     renamed,
     require,
@@ -178,7 +179,7 @@ def group_codes(
     if set(wanted) <= set(buyers.columns):
         source = buyers
     elif members is not None:
-        require(members, ("customer_id", *wanted), "members")
+        require(members, ("customer_id",), "members")
         keyed = members.assign(customer_id=ids(members["customer_id"], "members"))
         source = buyers[["customer_id"]].merge(
             keyed.drop_duplicates("customer_id"), on="customer_id", how="left"
@@ -187,7 +188,4 @@ def group_codes(
         raise DataError(
             f"the bundle pools by {', '.join(wanted)}; give those columns in members or summary."
         )
-    labels = source[wanted[0]].astype("str")
-    for column in wanted[1:]:
-        labels = labels + "|" + source[column].astype("str")
-    return process.codes(labels.to_numpy())
+    return process.codes(group_labels(source, wanted, "members").to_numpy())

@@ -21,6 +21,7 @@ from churnlab.export.sql.names import (
     text,
 )
 from churnlab.scoring.bundle import ScoringBundle
+from churnlab.scoring.summaries import GROUP_JOIN, GROUP_UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,8 +184,11 @@ def _counted_rows(bundle: ScoringBundle, source: SummarySource) -> str:
 
 def _label(bundle: ScoringBundle, row: str) -> str:
     columns = bundle.group_columns or ("group",)
-    parts = [f"CAST({row}.{column(name, 'group column')} AS TEXT)" for name in columns]
-    return f" || {text('|')} || ".join(parts)
+    parts = [
+        f"COALESCE(CAST({row}.{column(name, 'group column')} AS TEXT), {text(GROUP_UNKNOWN)})"
+        for name in columns
+    ]
+    return f" || {text(GROUP_JOIN)} || ".join(parts)
 
 
 def _grouped(bundle: ScoringBundle, source: Source, counted: str) -> list[str]:
