@@ -89,6 +89,8 @@ def _parameters(fit: PopulationFit, u: Array, chains: int) -> Any:
     for i, name in enumerate(fit.target.likelihood.parameters):
         values = theta[:, :, i].reshape(chains, -1, theta.shape[1])
         variables[name] = (("chain", "draw", "group"), values)
+    for name, values in fit.target.spreads(u).items():
+        variables[name] = (("chain", "draw"), values.reshape(chains, -1))
     draws = len(u) // chains
     coords = {"chain": np.arange(chains), "draw": np.arange(draws)}
     return Dataset(variables, coords | {"group": list(fit.draws.groups)})

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError, nearest
 from churnlab.inference.diagnostics import check_cells, identifiability
-from churnlab.inference.laplace import Sample, quantities, sample_laplace
+from churnlab.inference.groups import GroupTarget, split_priors
+from churnlab.inference.laplace import Sample, sample_laplace
 from churnlab.inference.mode import Mode, find_mode
 from churnlab.inference.result import Point, PopulationFit, parameter_table
 from churnlab.inference.target import Target
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from churnlab.summary import Cells
 
 Array = NDArray[np.float64]
+POOLINGS = ("partial", "complete", "none")
 Progress = Callable[[str, float], None]
 
 
@@ -36,6 +38,7 @@ def fit_population(
     chains: int = 4,
     seed: int = 1,
     priors: dict[str, str] | None = None,
+    pooling: str = "partial",
     time_scale: float | None = None,
     seen_until: dt.date | None = None,
     progress: Progress | None = None,
@@ -60,6 +63,9 @@ def fit_population(
         Everything random follows from it.
     priors
         Prior texts by natural quantity, e.g. ``{"rate_shape": "Gamma(alpha=2, beta=1)"}``.
+    pooling
+        With several groups in `cells`: ``partial`` (groups borrow strength), ``complete`` (groups
+        are ignored) or ``none`` (every group on its own). One group: no difference.
     time_scale
         Days per unit of inner time that the priors refer to; default: the customers' mean age.
     seen_until
@@ -74,17 +80,29 @@ def fit_population(
     DataError
         Data that no model can be learnt from.
     """
-    _check_method(method, draws)
+    _check_method(method, draws, pooling)
+    if pooling == "none" and len(cells.groups) > 1:
+        from churnlab.inference.separate import fit_separately
+
+        return fit_separately(
+            cells, model=model, k=k, method=method, draws=draws, chains=chains, seed=seed,
+            priors=priors, time_scale=time_scale, seen_until=seen_until, progress=progress,
+        )  # fmt: skip
     check_cells(cells, 2 if model.endswith("cnbd_k") and k != 1 else 1)
     stage = _Stages(progress)
     erlang = _erlang_shape(cells, model, k, priors, time_scale, seed)
-    target = Target(cells, model, erlang, priors, time_scale=time_scale)
+    grouped = len(cells.groups) > 1 and pooling != "complete"
+    pooled, spread_priors = split_priors(priors) if grouped else (priors, None)
+    target = Target(cells, model, erlang, pooled, time_scale=time_scale)
     with stage("mode", 0.0):
         mode = find_mode(target)
         bare, most_likely = _most_likely(cells, target, mode)
     rng = np.random.default_rng(seed)
     reason, sample = "", None
-    if method == "laplace":
+    if grouped:
+        target = GroupTarget(cells, target, mode, spread_priors or {})
+        reason = target.why_not_laplace if method == "laplace" else ""
+    elif method == "laplace":
         with stage("laplace", 0.3):
             sample = sample_laplace(target, mode, draws, rng)
         reason = sample.reason
@@ -94,16 +112,17 @@ def fit_population(
         with stage("nuts", 0.4):
             parts = _from_nuts(target, mode, draws, chains, rng)
     u = parts.pop("u")
-    natural = target.natural_days(u)
-    warnings = identifiability(target, cells, natural, u, most_likely)
+    part = u[:, : target.population.dimension]
+    natural = target.population.natural_days(part)
+    warnings = identifiability(target.population, cells, natural, part, most_likely)
     if mode.n_modes > 1:
         warnings.append("Two starts ended in different maxima; run inference=nuts to compare.")
     theta = target.theta_days(u)
     found = PopulationFit(
-        draws=PopulationDraws(model, erlang, theta, ("all",), seen_until),
+        draws=PopulationDraws(model, erlang, theta, target.groups, seen_until),
         reason=reason,
         max_likelihood=Point(bare.theta_days(most_likely.u[None])[0, 0], most_likely.value),
-        mode=Point(target.theta_days(mode.u[None])[0, 0], _bare_value(target, mode.u)),
+        mode=_point(target.population, mode),
         warnings=warnings,
         seconds=stage.seconds,
         u=u,
@@ -142,11 +161,17 @@ def _most_likely(cells: Cells, target: Target, mode: Mode) -> tuple[Target, Mode
     return bare, find_mode(bare, mode.u)
 
 
-def _bare_value(target: Target, u: Array) -> float:
-    return float(target.log_likelihoods(u[None])[0])
+def _point(target: Target, mode: Mode) -> Point:
+    value = float(target.log_likelihoods(mode.u[None])[0])
+    return Point(target.theta_days(mode.u[None])[0, 0], value)
 
 
-def _check_method(method: str, draws: int) -> None:
+def _check_method(method: str, draws: int, pooling: str) -> None:
+    if pooling not in POOLINGS:
+        raise UsageError(
+            f"Unknown pooling {pooling!r}; expected one of {', '.join(POOLINGS)}."
+            + nearest(pooling, POOLINGS)
+        )
     if method not in INFERENCE_METHODS:
         raise UsageError(
             f"Unknown inference {method!r}; expected one of {', '.join(INFERENCE_METHODS)}."
@@ -173,15 +198,10 @@ def _erlang_shape(
     return choose_k(cells, model, priors=priors, time_scale=time_scale, seed=seed).best
 
 
-def parameter_names(target: Target) -> tuple[str, ...]:
-    """Rows of the parameter table: natural quantities, then the model's own parameters."""
-    return (*target.map.names, *target.likelihood.parameters)
-
-
 def _from_laplace(target: Target, sample: Sample) -> dict[str, Any]:
     table = parameter_table(
-        parameter_names(target),
-        quantities(target, sample.u),
+        target.parameter_names,
+        target.quantities(sample.u),
         {"k_hat": sample.k_hat, "ess_bulk": sample.ess_bulk, "ess_tail": sample.ess_tail},
     )
     diagnostics = {

@@ -129,13 +129,8 @@ def _extend(target: Target, found: _Round, size: int, rng: np.random.Generator) 
 def _weigh(target: Target, proposal: Proposal, u: Array, ratios: Array) -> _Round:
     smoothed = smooth(ratios)
     weights = np.exp(smoothed.log_weights)
-    bulk, tail = effective_sizes(quantities(target, u), weights)
+    bulk, tail = effective_sizes(target.quantities(u), weights)
     return _Round(proposal, u, ratios, smoothed, weights, float(min(bulk.min(), tail.min())))
-
-
-def quantities(target: Target, u: Array) -> Array:
-    """Natural quantities and model parameters, (draw, quantity): what diagnostics look at."""
-    return np.column_stack([target.natural_days(u), target.theta_days(u)[:, 0]])
 
 
 def _finish(
@@ -143,7 +138,7 @@ def _finish(
     rng: np.random.Generator,
 ) -> Sample:  # fmt: skip
     counts = resample(found.weights, found.u[:, 0], draws, rng)
-    bulk, tail = effective_sizes(quantities(target, found.u), counts / draws)
+    bulk, tail = effective_sizes(target.quantities(found.u), counts / draws)
     rows = rng.permutation(np.repeat(np.arange(len(counts)), counts))
     evidence, error = log_evidence(found.log_ratios)
     return Sample(
@@ -200,7 +195,7 @@ def log_evidence(log_ratios: Array) -> tuple[float, float]:
 
 
 def _unusable(target: Target, mode: Mode, draws: int, reason: str) -> Sample:
-    size = 2 * target.dimension
+    size = len(target.parameter_names)
     return Sample(
         np.repeat(mode.u[None], draws, axis=0), np.inf, np.zeros(size), np.zeros(size),
         0.0, 0, 0, np.nan, np.nan, reason,

@@ -10,7 +10,7 @@ state kept (`simulate_customers`), so the exact latent draws are on trial, too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,9 @@ from churnlab.inference.hidden import (
 from churnlab.inference.laplace import sample_laplace
 from churnlab.inference.mode import find_mode
 from churnlab.inference.target import Target
-from churnlab.summary import Cells
+
+if TYPE_CHECKING:
+    from churnlab.summary import Cells
 
 Array = NDArray[np.float64]
 
@@ -135,6 +137,8 @@ def _model_priors(model: str) -> dict[str, str]:
 
 
 def _cells(x: Array, t_x: Array, T: Array, gaps: Array) -> Cells:
+    from churnlab.summary import Cells  # its event engine is imported late
+
     return Cells.collapse(x, t_x, T, sum_log_gap=gaps)[0]
 
 

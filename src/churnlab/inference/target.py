@@ -58,9 +58,10 @@ class Target:
         self.map: Parametrisation = parametrisation(model, k)
         self.priors: tuple[Prior, ...] = model_priors(model, priors)
         self.with_prior = with_prior
+        self.groups: tuple[str, ...] = ("all",)
         self.time_scale = time_scale or default_time_scale(cells)
         self.columns = (
-            np.zeros(len(cells.x), dtype=np.int64),
+            self._group_codes(cells),
             np.ascontiguousarray(cells.x, dtype=np.float64),
             np.ascontiguousarray(cells.t_x / self.time_scale),
             np.ascontiguousarray(cells.T / self.time_scale),
@@ -71,6 +72,9 @@ class Target:
         self.n_customers = float(np.sum(cells.weight))
         self.data_constant = _data_constant(cells, k, self.time_scale)
         self.evaluations = 0
+
+    def _group_codes(self, cells: Cells) -> NDArray[np.int64]:
+        return np.zeros(len(cells.x), dtype=np.int64)
 
     def named_priors(self) -> list[tuple[str, Prior]]:
         """Natural quantities with their priors."""
@@ -161,6 +165,24 @@ class Target:
             if name in self.likelihood.time_parameters:
                 theta[i] = theta[i] / self.time_scale
         return self.map.from_theta(theta)
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """What `quantities` holds: natural quantities, then the model's own parameters."""
+        return (*self.map.names, *self.likelihood.parameters)
+
+    def quantities(self, u: Array) -> Array:
+        """Everything that is reported and diagnosed, (draw, coordinate) -> (draw, quantity)."""
+        return np.column_stack([self.natural_days(u), self.theta_days(u)[:, 0]])
+
+    @property
+    def population(self) -> Target:
+        """The population's part of the target: itself, without groups."""
+        return self
+
+    def spreads(self, u: Array) -> dict[str, Array]:
+        """How far groups differ, by name (draw,); nothing without groups."""
+        return {}
 
     def prior_draws(self, n: int, rng: np.random.Generator) -> Array:
         """Draws of `u` from the prior, (draw, coordinate)."""

@@ -162,11 +162,13 @@ def fit_conversion(
 def _importance(
     model: ConversionLikelihood, modes: list[ConversionMode], draws: int, rng: np.random.Generator
 ) -> tuple[Array | None, dict[str, float], str]:
-    """Draw from t's around the modes; adapt to the weighted draws once; judge by k-hat and ESS."""
-    proposals = max(600, 2 * draws)
+    """Draw from t's around the modes; judge by k-hat and ESS.
+
+    Refused, the components move to the weighted draws and more are drawn, twice.
+    """
     k_hat = ess = np.nan
-    for attempt in range(2):
-        theta, log_q, which = _propose(modes, proposals, rng)
+    for attempt in range(3):
+        theta, log_q, which = _propose(modes, (attempt + 1) * max(600, 2 * draws), rng)
         log_weights, k_hat = smooth(np.array([log_density(model, t) for t in theta]) - log_q)
         weights = np.exp(log_weights)
         ess = float(1.0 / np.sum(weights**2))
@@ -248,7 +250,7 @@ def _table(names: tuple[str, ...], theta: Array, chains: Array | None) -> pd.Dat
     if chains is not None:
         from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 
-        moving = chains.std(axis=(0, 1)) > 0
+        moving = np.ptp(chains, axis=(0, 1)) > 0
         for name, measure in (("r_hat", array_stats.rhat), ("ess_bulk", array_stats.ess)):
             table[name] = np.nan
             table.loc[moving, name] = measure(chains[..., moving], chain_axis=0, draw_axis=1)
