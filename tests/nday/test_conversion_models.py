@@ -290,7 +290,7 @@ def test_chains_agree_with_importance_sampling(cure_counts):
 
 def test_refused_importance_sampling_falls_through_and_then_refuses(cure_counts, monkeypatch):
     monkeypatch.setattr(fit_module, "K_HAT_LIMIT", -9.0)
-    with pytest.raises(FitRefusedError, match=r"k-hat .* limit"):
+    with pytest.raises(FitRefusedError, match=r"k-hat .*limit"):
         fit_conversion(cure_counts, config(), model="cure_weibull", draws=100,
                        method="importance", rng=np.random.default_rng(0))  # fmt: skip
     monkeypatch.setattr(fit_module, "R_HAT_LIMIT", 0.5)

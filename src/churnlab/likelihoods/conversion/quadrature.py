@@ -7,6 +7,7 @@ cohort of ten and one of a hundred thousand are integrated alike.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,12 @@ class Placement(NamedTuple):
     """(cohort, 1)"""
 
 
+@lru_cache(maxsize=8)
+def _rule(nodes: int) -> tuple[Array, Array]:
+    points, weights = np.polynomial.hermite.hermgauss(nodes)
+    return points, weights
+
+
 def place(slopes: Slopes, n_cohorts: int, nodes: int = NODES, steps: int = 4) -> Placement:
     """Find each cohort's mode by damped Newton steps and place the nodes around it."""
     z = np.zeros((n_cohorts, 1))
@@ -42,7 +49,7 @@ def place(slopes: Slopes, n_cohorts: int, nodes: int = NODES, steps: int = 4) ->
         curvature = np.maximum(1.0 - second, 0.5)
         z = np.clip(z + np.clip((first - z) / curvature, -2.0, 2.0), -8.0, 8.0)
     sd = 1.0 / np.sqrt(np.maximum(1.0 - slopes(z)[1], 0.5))
-    points, weights = np.polynomial.hermite.hermgauss(nodes)
+    points, weights = _rule(nodes)
     spread = z + np.sqrt(2.0) * sd * points
     log_weight = np.log(weights) + points**2 + 0.5 * np.log(2.0) + np.log(sd)
     log_weight = log_weight - 0.5 * spread**2 - 0.5 * np.log(2 * np.pi)
