@@ -85,7 +85,7 @@ def _stationary_alarms(n_runs: int, n_members: int, level: float) -> float:
 
 
 @pytest.mark.parametrize(
-    ("n_runs", "n_members"), [(6, 400), pytest.param(150, 1500, marks=pytest.mark.slow)]
+    ("n_runs", "n_members"), [(6, 400), pytest.param(100, 800, marks=pytest.mark.slow)]
 )
 def test_p10_false_alarms_on_stationary_shops_are_at_most_nominal(
     n_runs: int, n_members: int
