@@ -172,6 +172,31 @@ COMMANDS: dict[str, Command] = {
             options=(("customer=ID", "to the letter"), _DATA, _AS_OF, _MODEL, _RISK, _RUN_DIR),
         ),
         Command(
+            name="export",
+            does="threshold bundle from run folders",
+            writes=(
+                "bundle.json",
+                "customer_thresholds.parquet",
+                "segment_membership.parquet",
+                "segment_share.parquet",
+                "actions.parquet",
+                "audiences",
+                "score.<dialect>.sql",
+            ),
+            examples=(
+                "churnlab export runs=[outputs/mine] run_dir=outputs/export",
+                "churnlab export runs=[outputs/fit,outputs/backtest] export.valid_days=60",
+            ),
+            options=(
+                ("runs=[FOLDER,...]", "a pipeline, or fit, segment, backtest, nday folders"),
+                ("export.valid_days=90", "how long the thresholds are meant to be used"),
+                ("export.changed_since=FOLDER", "adds tables of the rows that changed since"),
+                ("export.allow_uncalibrated=true", "although the backtest does not suffice"),
+                ("export.sql.table=NAME", "event table that the SQL reads"),
+                _RUN_DIR,
+            ),
+        ),
+        Command(
             name="score",
             does="new events scored with a bundle, no refit",
             writes=("customer_thresholds.parquet",),

@@ -29,7 +29,7 @@ def draw_explanation(told: Mapping[str, Any]) -> Figure:
     )
     _history(history, told)
     _risk(risk, told)
-    as_of = np.datetime64(told["as_of"])
+    as_of = float(mdates.date2num(np.datetime64(told["as_of"])))
     for ax in (history, risk):
         ax.axvline(as_of, color=COLOURS["muted"], lw=1, ls="--")
     locator = mdates.AutoDateLocator(minticks=4, maxticks=9)
@@ -67,12 +67,14 @@ def _risk(ax: Axes, told: Mapping[str, Any]) -> None:
         date = str(told["customer"][key])[:10]
         if date == FAR_DATE or not days[0] <= np.datetime64(date) <= days[-1]:
             continue
-        ax.axvline(np.datetime64(date), color=COLOURS[colour], lw=1.2)
+        at = float(mdates.date2num(np.datetime64(date)))
+        ax.axvline(at, color=COLOURS[colour], lw=1.2)
         ax.annotate(
             f"{text} {date}",
-            (np.datetime64(date), 0.02 if colour == "good" else 0.94),
+            (at, 0.5 if colour == "good" else 0.58),
             textcoords="offset points",
-            xytext=(4, 0),
+            xytext=(-4, 0),
+            ha="right",
             fontsize=8,
             color=COLOURS[colour],
         )

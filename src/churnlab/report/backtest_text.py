@@ -24,7 +24,6 @@ _FORMATS: Final = {
 
 def question(summary: dict[str, Any], lang: str) -> str:
     """Return the question that a backtest answers."""
-    scored = [o["date"] for o in summary["origins"] if o["scored"]]
     text = pick(
         lang,
         "Held out after {origins}: which model forecasts best who stops buying, which threshold "
@@ -32,7 +31,7 @@ def question(summary: dict[str, Any], lang: str) -> str:
         "{origins} 이후를 보류했을 때, 누가 구매를 멈추는지 가장 잘 예측하는 모형은 무엇이고, 비용이 가장 적은 "
         "임계값은 무엇이며, 단순 규칙보다 나은가?",
     )
-    return heading("question", lang) + "\n\n" + text.format(origins=", ".join(scored))
+    return heading("question", lang) + "\n\n" + text.format(origins=", ".join(summary["origins"]))
 
 
 def answer(summary: dict[str, Any], headline: pd.DataFrame, lang: str) -> str:

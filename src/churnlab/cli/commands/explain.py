@@ -57,7 +57,7 @@ def explanation(log: EventLog, placed: segment.Placed, settings: ExplainSettings
     customer = settings.customer
     member = placed.snapshot.membership.set_index("customer_id").loc[customer]
     rows = placed.fitted.customers.set_index("customer_id")
-    bought = rows.loc[customer] if customer in rows.index else None
+    bought: Any = rows.loc[customer] if customer in rows.index else None
     actions = default_playbook().for_cell(str(member["segment_code"]))
     return {
         "customer_id": customer,

@@ -96,6 +96,7 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "method": population.method,
         "reason": population.reason,
         "as_of": summary.as_of,
+        "group_columns": summary.group_columns,
         "parameters": population.table.reset_index().to_dict("records"),
         "n_customers": summary.cells.n_customers,
         "n_cells": len(summary.cells.x),

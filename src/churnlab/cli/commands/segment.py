@@ -16,6 +16,7 @@ from churnlab.errors import UsageError
 from churnlab.events import EventLog
 from churnlab.fitting import Fit, ModelConfig
 from churnlab.fitting import fit as fit_model
+from churnlab.inference import save_posterior
 from churnlab.posterior import RiskConfig
 from churnlab.runs import RunFolder
 from churnlab.segments import (
@@ -60,6 +61,7 @@ def run(settings: SegmentSettings, folder: RunFolder, console: Console) -> Place
     require_first_purchases(settings.model.name)
     log = open_data(settings, folder, console)
     fitted = fit_command.fit_log(log, settings, console)
+    fit_command.write(fitted, folder)
     return segment_log(log, fitted, settings, folder, console)
 
 
@@ -208,6 +210,10 @@ def _write(
         folder.write_parquet(f"{name}.parquet", table)
     actions = default_playbook().frame().merge(audience_frame(audiences), on="action_id")
     folder.write_parquet("actions.parquet", actions)
+    if now.visits is not None:
+        visits = now.visits
+        folder.write("visits_posterior.nc", lambda p: save_posterior(visits.population, p))
+        folder.write_parquet("visits.parquet", visits.summary.customers)
     for audience in audiences:
         if len(audience.frame):
             folder.write_parquet(f"audiences/{audience.action_id}.parquet", audience.frame)

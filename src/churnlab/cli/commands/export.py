@@ -1,0 +1,28 @@
+"""`churnlab export`: a verified threshold bundle from finished run folders."""
+
+from __future__ import annotations
+
+from churnlab.cli.console import Console
+from churnlab.cli.gather import export_inputs
+from churnlab.config.schema import ExportSettings
+from churnlab.errors import UsageError
+from churnlab.export import export_bundle, verify
+from churnlab.runs import RunFolder, file_hash
+
+
+def run(settings: ExportSettings, folder: RunFolder, console: Console) -> None:
+    """Gather, export and verify; `bundle.json` is written last."""
+    if not settings.runs:
+        raise UsageError("runs must name finished run folders, e.g. runs=[outputs/mine].")
+    with console.stage("gathering runs"):
+        inputs = export_inputs(settings.runs)
+    with console.stage("writing the bundle"):
+        path = export_bundle(folder.path, inputs, settings.export, progress=console.progress)
+    with console.stage("verifying the bundle"):
+        found = verify(path)
+    folder.written["bundle.json"] = file_hash(path)
+    console.say(
+        f"bundle {found['bundle_id']}: {found['status']}, {found['calibration']}",
+        *(f"  {c['status']:<5}{c['name']}: {c['detail']}" for c in found["checks"]),
+        f"folder: {folder.path}",
+    )
