@@ -5,6 +5,7 @@ against newer data; `churnlab.scoring.score` scores new events with it.
 """
 
 from churnlab.export.config import ExportConfig, LimitsConfig, SqlConfig
+from churnlab.export.evidence import backtest_evidence, nday_rule, playbook_parts
 from churnlab.export.export import export_bundle
 from churnlab.export.inputs import ExportInputs, VisitEvidence
 from churnlab.export.monitor import monitor
@@ -19,8 +20,11 @@ __all__ = [
     "LimitsConfig",
     "SqlConfig",
     "VisitEvidence",
+    "backtest_evidence",
     "bundle_schema",
     "export_bundle",
     "monitor",
+    "nday_rule",
+    "playbook_parts",
     "verify",
 ]
