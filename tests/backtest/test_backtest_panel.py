@@ -91,9 +91,12 @@ def test_personal_windows_follow_one_rule_and_stay_within_bounds(small_log):
 
 def test_training_uses_complete_earlier_windows_only(small_log):
     past = Panel.from_log(small_log).until(dt.date(2020, 12, 1))
-    training = training_for(past, Target("fixed_days", 60.0))
+    training = training_for(past, Target("fixed_days", 60.0), 3)
     assert training.note == ""
-    assert [p.origin for p in training.pasts][-1] == dt.date(2020, 10, 2)
+    dates = [dt.date(2020, 6, 4), dt.date(2020, 8, 3), dt.date(2020, 10, 2)]
+    assert [p.origin for p in training.pasts] == dates
+    latest = training_for(past, Target("fixed_days", 60.0))
+    assert [p.origin for p in latest.pasts] == dates[-1:]
     assert training.seen_until == past.origin
     assert training.outcome.size == sum(p.n for p in training.pasts)
 

@@ -121,6 +121,15 @@ def test_crps_and_expectation_of_the_bayesian_model_are_scored(twice):
     )
 
 
+def test_the_headline_compares_candidates_on_the_same_origins(twice):
+    (result, _), _ = twice
+    table = result.headline()
+    assert all(len(set(rows["origins"])) == 1 for _, rows in table.groupby("target"))
+    last = {"target": "45d", "origin": result.summary["origins"][-1]}
+    row = table.query("target == '45d' and candidate == 'mbg_nbd' and variant == 'plain'").iloc[0]
+    assert row["brier"] == result.score("brier", "mbg_nbd", **last)
+
+
 def test_predictions_reproduce_the_scores(twice):
     (result, _), _ = twice
     rows = result.predictions.query("candidate == 'mbg_nbd' and variant == 'plain'")

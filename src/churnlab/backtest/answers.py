@@ -181,11 +181,25 @@ def _window(label: str) -> str:
 
 
 def means_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the headline table: metrics of each candidate, averaged over its origins."""
+    """Return the headline table: metrics of each candidate, means over the *same* origins.
+
+    Recalibrated forms lack the first origins; means over different origins would compare easy
+    windows with hard ones. Origins that every row has are used where they are at least half of
+    all; otherwise each row's own (column `origins` tells).
+    """
     whole = scores[scores["slice"] == "all"]
     keys = ["target", "candidate", "kind", "variant"]
-    table = whole.pivot_table(
+    kept = pd.concat([_same_origins(t, keys) for _, t in whole.groupby("target", sort=False)])
+    table = kept.pivot_table(
         index=keys, columns="metric", values="value", aggfunc="mean", sort=False
     )
-    origins = whole.groupby(keys, sort=False)["origin"].nunique().rename("origins")
+    origins = kept.groupby(keys, sort=False)["origin"].nunique().rename("origins")
     return table.join(origins).reset_index()
+
+
+def _same_origins(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Keep the origins that every candidate and variant has."""
+    by_origin = rows.drop_duplicates([*keys, "origin"]).groupby("origin").size()
+    full = by_origin.index[by_origin == len(rows[keys].drop_duplicates())]
+    enough = len(full) and 2 * len(full) >= rows["origin"].nunique()
+    return rows[rows["origin"].isin(full)] if enough else rows

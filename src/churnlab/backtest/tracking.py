@@ -17,6 +17,8 @@ from churnlab.draws import PopulationDraws
 
 #: Weeks shown at most, and draws behind the band.
 _WEEKS, _DRAWS = 52, 40
+#: Erlang gaps: an expectation is a sum over counts, some hundred times the work.
+_SLOW_DRAWS = 5
 #: Horizons at which the cumulative expectation is computed.
 _KNOTS = 10
 
@@ -49,7 +51,8 @@ def tracking_frame(
     for candidate in candidates:
         if isinstance(candidate, ModelCandidate) and candidate.kind == "model":
             draws, _ = candidate.learn(past, context)
-            weekly = weekly_expected(past, draws.thin(_DRAWS), weeks)
+            few = _DRAWS if draws.k == 1 else _SLOW_DRAWS
+            weekly = weekly_expected(past, draws.thin(few), weeks)
             parts.append(_rows(past, candidate.name, actual, weekly, rng))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 

@@ -9,7 +9,7 @@ import numpy as np
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.backtest.panel import Array, Past
 from churnlab.backtest.targets import Target
-from churnlab.backtest.training import Training, training_for
+from churnlab.backtest.training import SEVERAL, Training, training_for
 from churnlab.metrics.cost import least_cost_cut
 
 
@@ -164,7 +164,7 @@ class Rfm(Candidate):
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
         """Cut by the quantiles of earlier origins and read off the cell's rate."""
         del context
-        training = training_for(past, target)
+        training = training_for(past, target, SEVERAL)
         edges = self._edges(training)
         cell = np.concatenate([self._cell(p, edges) for p in training.pasts])
         size = np.bincount(cell, minlength=self.bins**3)

@@ -9,7 +9,7 @@ import numpy as np
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.backtest.panel import Array, Ints, Past
 from churnlab.backtest.targets import Target
-from churnlab.backtest.training import training_for
+from churnlab.backtest.training import SEVERAL, training_for
 
 
 class GradientBoosting(Candidate):
@@ -23,7 +23,7 @@ class GradientBoosting(Candidate):
         from sklearn.ensemble import HistGradientBoostingClassifier
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-        training = training_for(past, target)
+        training = training_for(past, target, SEVERAL)
         rows = zip(training.pasts, training.windows, strict=True)
         features = np.concatenate([_features(p, w) for p, w in rows])
         outcome = training.outcome

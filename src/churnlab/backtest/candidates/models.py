@@ -24,6 +24,8 @@ from churnlab.summary import Cells, Summary
 
 #: Draws behind count distributions: they cost a column per count, and CRPS settles early.
 _PMF_DRAWS = 20
+#: Draws behind expectations where each is a sum over counts (Erlang gaps).
+_SLOW_DRAWS = 10
 #: lifetimes' own tolerance first.
 _PEER_TOLERANCES = (1e-7, 1e-5, 1e-3)
 
@@ -80,7 +82,7 @@ class ModelCandidate(Candidate):
         windows = target.windows(past)
         rows = forecasts.Rows(past, windows)
         risk, alive = forecasts.risk_and_alive(rows, thin)
-        expected = forecasts.expected_of(rows, thin)
+        expected = forecasts.expected_of(rows, thin if draws.k == 1 else draws.thin(_SLOW_DRAWS))
         pmf = None
         if context.counts and target.basis == "fixed_days":
             pmf = forecasts.pmf_of(rows, draws.thin(_PMF_DRAWS), _largest(expected))
