@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,14 +13,12 @@ from churnlab.errors import UsageError
 from churnlab.posterior.stream import Rows
 from churnlab.segments.axes import Axis, HasCells, cut_days, drawn_levels, group_codes, rows_for
 from churnlab.segments.config import SegmentsConfig
-from churnlab.segments.polarity import polarity_of
-from churnlab.segments.snapshot import DrawnStates, Snapshot, state_columns
+from churnlab.segments.membership import Side, membership_frame
+from churnlab.segments.snapshot import DrawnStates, Snapshot
 from churnlab.segments.states import (
-    N_PURCHASE_STATES,
     Codes,
     Days,
     after_days,
-    cell_names,
     cells,
     purchase_codes,
     reached,
@@ -30,8 +27,6 @@ from churnlab.segments.states import (
 from churnlab.summary import JOINED, UNKNOWN
 
 Ints = NDArray[np.int64]
-#: Positions of the two at-risk states.
-_RISK_STATES = [2, 3]
 #: Dropout is tossed after a repeat event only: P(alive) = 1 at x = 0 whatever the silence.
 _NO_FIRST_DROPOUT = ("bg_nbd", "bg_cnbd_k")
 _NAT = np.datetime64("NaT", "D")
@@ -51,19 +46,6 @@ class HasSummary(Protocol):
     @property
     def as_of(self) -> dt.date:
         """The last day counted."""
-
-
-@dataclass(frozen=True)
-class _Side:
-    """One axis for everybody: rows of data, whose row is whose, and dates per member."""
-
-    rows: Rows
-    row: Ints
-    """(member,) position in `rows`, -1 for none."""
-    last: Days
-    """(member,) day of the last event; NaT for none."""
-    dates: list[Days]
-    """Per cut point, (member,); NaT for none."""
 
 
 def take_snapshot(
@@ -100,7 +82,7 @@ def take_snapshot(
     day = np.datetime64(_check(purchases, purchase_axis, visits, visit_axis, as_of), "D")
     ids, signup, notes = _everybody(members, purchases, visits, day)
     found = _match(ids, purchases, purchase_axis)
-    bought = _Side(*found, _dates(purchase_axis, *found))
+    bought = Side(*found, _dates(purchase_axis, *found))
     x = np.full(len(ids), np.nan)
     has = bought.row >= 0
     x[has] = bought.rows.x[bought.row[has]]
@@ -117,7 +99,7 @@ def take_snapshot(
         else drawn_levels(visit_axis, seen.rows, config.draws),
         seen.row,
     )
-    frame = _membership(ids, signup, (code, drawn), (bought, seen), day, config)
+    frame = membership_frame(ids, signup, (code, drawn), (bought, seen), day, config)
     return Snapshot(pd.Timestamp(day).date(), frame, code, drawn, notes)
 
 
@@ -208,12 +190,12 @@ def _visit_side(
     axis: Axis | None,
     purchased: NDArray[np.bool_],
     day: np.datetime64,
-) -> _Side:
+) -> Side:
     """Visit clocks: the last visit; for members without a purchase or a visit, the signup."""
     nobody = np.full(len(ids), _NAT)
     if visits is None or axis is None:
         empty = Rows(np.zeros(0, np.int64), *(np.zeros(0) for _ in range(3)))
-        return _Side(empty, np.full(len(ids), -1), nobody, [nobody, nobody])
+        return Side(empty, np.full(len(ids), -1), nobody, [nobody, nobody])
     seen, row, last = _match(ids, visits, axis)
     start = last.copy()
     new = np.flatnonzero((row < 0) & ~purchased)
@@ -225,7 +207,7 @@ def _visit_side(
     rows = Rows(*(np.concatenate(pair) for pair in zip(seen, clock, strict=True)))
     row[new] = len(seen.x) + of.ravel()
     start[new] = signup[new]
-    return _Side(rows, row, last, _dates(axis, rows, row, start))
+    return Side(rows, row, last, _dates(axis, rows, row, start))
 
 
 def _member_groups(
@@ -249,64 +231,3 @@ def _member_groups(
 
 def _drawn_purchases(axis: Axis, rows: Rows, n_draws: int) -> Codes:
     return purchase_codes(rows.x, drawn_levels(axis, rows, n_draws) > 0)
-
-
-def _membership(
-    ids: NDArray[np.object_],
-    signup: Days,
-    states: tuple[Codes, DrawnStates],
-    sides: tuple[_Side, _Side],
-    day: np.datetime64,
-    config: SegmentsConfig,
-) -> pd.DataFrame:
-    code, drawn = states
-    bought, seen = sides
-    purchase_state, visit_state = state_columns(code)
-    names, polarity = cell_names(code), polarity_of(config.polarity)
-    return pd.DataFrame(
-        {
-            "customer_id": ids,
-            "as_of": pd.Timestamp(day),
-            "segment_code": names,
-            "purchase_state": purchase_state,
-            "visit_state": visit_state,
-            "polarity": np.array([polarity[c] for c in names], dtype=object),
-            **_probabilities(code, drawn),
-            "signed_up_at": _stamps(signup),
-            "last_purchase_at": _stamps(bought.last),
-            "at_risk_date": _stamps(bought.dates[0]),
-            "last_visit_at": _stamps(seen.last),
-            "visit_risk_date": _stamps(seen.dates[0]),
-            "visit_inactive_date": _stamps(seen.dates[1]),
-            "state_since": _stamps(_since(signup, bought, seen, day)),
-        }
-    )
-
-
-def _probabilities(code: Codes, drawn: DrawnStates) -> dict[str, NDArray[np.float64]]:
-    """Posterior probability of the cell stated, and of the states of each axis."""
-    cell = drawn.probabilities()
-    by_axis = cell.reshape(len(code), -1, N_PURCHASE_STATES)
-    risk = by_axis.sum(axis=1)[:, _RISK_STATES].sum(axis=1)
-    visit = np.where((drawn.visit_row >= 0)[:, None], by_axis.sum(axis=2), np.nan)
-    return {
-        "probability": cell[np.arange(len(code)), code],
-        "p_purchase_risk": np.where(drawn.purchase_row >= 0, risk, np.nan),
-        "p_visit_active": visit[:, 0],
-        "p_visit_risk": visit[:, 1],
-        "p_visit_inactive": visit[:, 2],
-    }
-
-
-def _since(signup: Days, bought: _Side, seen: _Side, day: np.datetime64) -> Days:
-    """Last day on which one of the clocks was reset or ran out."""
-    since = signup.copy()
-    for date in (bought.last, seen.last, *bought.dates, *seen.dates):
-        passed = ~np.isnat(date) & (date <= day)
-        since = np.where(passed, np.maximum(since, np.where(passed, date, since)), since)
-    return since
-
-
-def _stamps(days: Days) -> NDArray[np.datetime64]:
-    """Dates to the second: nanoseconds cannot hold the far date."""
-    return days.astype("datetime64[s]")
