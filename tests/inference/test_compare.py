@@ -112,3 +112,15 @@ def _grocery(folder) -> Rows:  # type: ignore[no-untyped-def]
         rows(by.size() - 1.0, (last - first).dt.days, (end - first).dt.days,
              sum_log_gap=by["gap"].sum())
     )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.shared_data
+@pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "pareto_nbd"])
+def test_laplace_and_nuts_agree_on_grocery(shared_data, model: str) -> None:  # type: ignore[no-untyped-def]
+    cells = _grocery(shared_data)
+    one = fit_population(cells, model=model, seed=2).table
+    other = fit_population(cells, model=model, method="nuts", seed=3).table
+    error = np.sqrt(one["sd"] ** 2 / one["ess_bulk"] + other["sd"] ** 2 / other["ess_bulk"])
+    assert ((one["mean"] - other["mean"]).abs() / error).max() < 4
+    np.testing.assert_allclose(one["sd"] / other["sd"], 1, atol=0.12)

@@ -155,7 +155,7 @@ def test_laplace_imports_neither_pymc_nor_nutpie() -> None:
         "T = np.full(300, 300.0); x = rng.poisson(2, 300) * 1.0\n"
         "t = np.where(x > 0, rng.uniform(1, 300, 300), 0.0)\n"
         "one, zero = np.ones(300), np.zeros(300)\n"
-        "c = N(x=x, t_x=t, T=T, weight=one, sum_log_gap=zero, group=zero.astype(int))\n"
+        "c = N(x=x, t_x=t, T=T, weight=one, sum_log_gap=zero, group=zero.astype(int), groups=('all',))\n"
         "assert fit_population(c, model='bg_nbd').method == 'laplace'\n"
         "bad = {'pymc', 'pytensor', 'nutpie', 'arviz', 'churnlab.models'} & set(sys.modules)\n"
         "assert not bad, bad\n"

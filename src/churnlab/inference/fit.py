@@ -89,49 +89,63 @@ def fit_population(
             priors=priors, time_scale=time_scale, seen_until=seen_until, progress=progress,
         )  # fmt: skip
     check_cells(cells, 2 if model.endswith("cnbd_k") and k != 1 else 1)
-    stage = _Stages(progress)
-    erlang = _erlang_shape(cells, model, k, priors, time_scale, seed)
-    grouped = len(cells.groups) > 1 and pooling != "complete"
-    pooled, spread_priors = split_priors(priors) if grouped else (priors, None)
-    target = Target(cells, model, erlang, pooled, time_scale=time_scale)
+    grouped = len(cells.groups) > 1 and pooling == "partial"
+    own, spreads = split_priors(priors) if grouped else (priors, {})
+    erlang = _erlang_shape(cells, model, k, own, time_scale, seed)
+    target = Target(cells, model, erlang, own, time_scale=time_scale)
+    stage = Stages(progress)
     with stage("mode", 0.0):
         mode = find_mode(target)
-        bare, most_likely = _most_likely(cells, target, mode)
-    rng = np.random.default_rng(seed)
-    reason, sample = "", None
+        most_likely = find_mode(bare := _without_prior(cells, target), mode.u)
     if grouped:
-        target = GroupTarget(cells, target, mode, spread_priors or {})
-        reason = target.why_not_laplace if method == "laplace" else ""
-    elif method == "laplace":
-        with stage("laplace", 0.3):
-            sample = sample_laplace(target, mode, draws, rng)
-        reason = sample.reason
-    if sample is not None and not reason:
-        parts = _from_laplace(target, sample)
-    else:
-        with stage("nuts", 0.4):
-            parts = _from_nuts(target, mode, draws, chains, rng)
-    u = parts.pop("u")
-    part = u[:, : target.population.dimension]
-    natural = target.population.natural_days(part)
-    warnings = identifiability(target.population, cells, natural, part, most_likely)
-    if mode.n_modes > 1:
-        warnings.append("Two starts ended in different maxima; run inference=nuts to compare.")
-    theta = target.theta_days(u)
+        target = GroupTarget(cells, target, mode, spreads)
+    parts = _sample(target, mode, method, draws, chains, np.random.default_rng(seed), stage)
     found = PopulationFit(
-        draws=PopulationDraws(model, erlang, theta, target.groups, seen_until),
-        reason=reason,
+        draws=PopulationDraws(
+            model, erlang, target.theta_days(parts["u"]), target.groups, seen_until
+        ),
         max_likelihood=Point(bare.theta_days(most_likely.u[None])[0, 0], most_likely.value),
         mode=_point(target.population, mode),
-        warnings=warnings,
+        warnings=_warnings(cells, target.population, parts["u"], mode, most_likely),
         seconds=stage.seconds,
-        u=u,
         target=target,
         cells=cells,
         **parts,
     )
-    if progress:
-        progress("done", 1.0)
+    stage.done()
+    return found
+
+
+def _sample(
+    target: Target,
+    mode: Mode,
+    method: str,
+    draws: int,
+    chains: int,
+    rng: np.random.Generator,
+    stage: Stages,
+) -> dict[str, Any]:
+    """Draws and their diagnostics, with the reason when laplace gave way to NUTS."""
+    reason = ""
+    if method == "laplace":
+        reason = target.why_not_laplace
+        if not reason:
+            with stage("laplace", 0.3):
+                sample = sample_laplace(target, mode, draws, rng)
+            if not sample.reason:
+                return _from_laplace(target, sample) | {"reason": ""}
+            reason = sample.reason
+    with stage("nuts", 0.4):
+        return _from_nuts(target, mode, draws, chains, rng) | {"reason": reason}
+
+
+def _warnings(
+    cells: Cells, population: Target, u: Array, mode: Mode, most_likely: Mode
+) -> list[str]:
+    part = u[:, : population.dimension]
+    found = identifiability(population, cells, population.natural_days(part), part, most_likely)
+    if mode.n_modes > 1:
+        found.append("Two starts ended in different maxima; run inference=nuts to compare.")
     return found
 
 
@@ -156,9 +170,8 @@ def maximum_likelihood(cells: Cells, model: str, k: int | None = None) -> Point:
     return Point(target.theta_days(mode.u[None])[0, 0], mode.value)
 
 
-def _most_likely(cells: Cells, target: Target, mode: Mode) -> tuple[Target, Mode]:
-    bare = Target(cells, target.model, target.k, time_scale=target.time_scale, with_prior=False)
-    return bare, find_mode(bare, mode.u)
+def _without_prior(cells: Cells, target: Target) -> Target:
+    return Target(cells, target.model, target.k, time_scale=target.time_scale, with_prior=False)
 
 
 def _point(target: Target, mode: Mode) -> Point:
@@ -224,21 +237,29 @@ def _from_nuts(
     return sample_nuts(target, mode, draws, chains, int(rng.integers(2**31)))
 
 
-class _Stages:
+class Stages:
     """Wall time by stage, with progress."""
 
     def __init__(self, progress: Progress | None) -> None:
         self.progress = progress
         self.seconds: dict[str, float] = {}
 
-    def __call__(self, name: str, share: float) -> _Stages:
+    def __call__(self, name: str, share: float) -> Stages:
+        """Name the stage that begins."""
         self._name = name
         if self.progress:
             self.progress(name, share)
         return self
 
     def __enter__(self) -> None:
+        """Start the clock."""
         self._start = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
+        """Stop the clock."""
         self.seconds[self._name] = time.perf_counter() - self._start
+
+    def done(self) -> None:
+        """Report the end."""
+        if self.progress:
+            self.progress("done", 1.0)
