@@ -89,6 +89,19 @@ def test_dates_agree_with_the_risk_of_the_day_and_the_day_before_on_cdnow(
         assert ((today >= cut) == (found & (silence >= days)))[some].all()
 
 
+def test_the_fall_is_found_where_bisection_alone_would_step_over_it(make_draws):
+    """Slow regular buyers: the days below the cut lie between the first probes of a bisection."""
+    draws = make_draws("mbg_cnbd_k", 20, k=8)
+    config = RiskConfig(basis="fixed_days", horizon_days=150)
+    for gap in (150.0, 300.0, 600.0, 800.0):
+        risk = risk_curve(draws, 6, 6 * gap, np.arange(1, LAST_DAY + 1), config).mean
+        cut = risk.min() + 0.1 * (risk[0] - risk.min())
+        one = (np.array([v]) for v in (6.0, 6 * gap, 6 * gap))
+        keys = keys_of(Rows(np.zeros(1, np.int64), *one))
+        expected = np.flatnonzero(risk < cut)[-1] + 2
+        assert at_risk_days(draws, keys, config, cut).tolist() == [expected]
+
+
 def test_first_purchasers_may_have_a_threshold_of_their_own(make_draws):
     draws = make_draws("mbg_nbd", 40)
     keys = keys_of(Rows(np.zeros(2, np.int64), *np.array([[0, 3], [0, 90], [5, 99]], float)))
