@@ -72,7 +72,7 @@ def expected_of(rows: Rows, draws: PopulationDraws) -> Array:
         for part in chunks(len(at), process.n_draws):
             i = at[part]
             # a column of windows, one per row: the formulas broadcast
-            mean = mean_function(process, rows.window[i][:, None])  # type: ignore[arg-type]
+            mean = mean_function(process, rows.window[i][:, None])
             out[i] = mean(rows.t_x[i], rows.T[i]).mean(axis=1)
 
     for_each_run(draws, rows.group, rows.x, rows.oldest, work)
