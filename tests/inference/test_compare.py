@@ -37,7 +37,7 @@ def test_weights_count_customers(shop: Rows) -> None:
 
 
 def test_ranks_models() -> None:
-    shop = simulated("mbg_nbd", [0.9, 25.0, 0.8, 2.0], 3000, seed=3)
+    shop = simulated("mbg_nbd", [0.9, 25.0, 0.8, 2.0], 1500, seed=3)
     fits = {m: fit_population(shop, model=m) for m in ("bg_nbd", "mbg_nbd")}
     table = compare_models(fits)
     assert table.index[0] == "mbg_nbd"  # the truth, by far: dropout at the first purchase

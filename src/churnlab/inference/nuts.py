@@ -38,13 +38,12 @@ def sample_nuts(
     seed
         Of nutpie.
     """
-    if isinstance(target, GroupTarget):
-        compiled, back = _of_function(target, chains)
-        tune = GROUP_TUNE
-    else:
-        compiled, back = _of_pymc(target, mode)
     import nutpie
 
+    if isinstance(target, GroupTarget):
+        (compiled, back), tune = _of_function(target, chains), GROUP_TUNE
+    else:
+        compiled, back = _of_pymc(target, mode)
     trace = nutpie.sample(
         compiled,
         draws=draws,

@@ -103,13 +103,9 @@ def sbc_table(
 
 def simulate_once(model: str, k: int, customers: int, rng: np.random.Generator) -> Simulation:
     """Draw a truth, simulate, fit, rank."""
-    ages = rng.uniform(60.0, 400.0, customers)
-    placeholder = _cells(np.zeros(2), np.zeros(2), np.full(2, 100.0), np.zeros(2))
     priors = _model_priors(model)
-    blank = Target(placeholder, model, k, priors, time_scale=TIME_SCALE)
-    truth = blank.prior_draws(1, rng)
-    theta = blank.theta_days(truth)[0, 0]
-    people = simulate_customers(model, k, theta, ages, rng)
+    truth, theta = _draw_truth(model, k, priors, rng)
+    people = simulate_customers(model, k, theta, rng.uniform(60.0, 400.0, customers), rng)
     cells = _cells(people.x, people.t_x, people.T, people.sum_log_gap)
     try:
         check_cells(cells, k)
@@ -120,14 +116,23 @@ def simulate_once(model: str, k: int, customers: int, rng: np.random.Generator) 
     if sample.reason:
         return Simulation(None, sample.reason)
     u = sample.u[rng.permutation(len(sample.u))[:THINNED]]
+    drawn = target.natural_days(u).T
     ranks = {
         name: _rank(one, draws, rng)
-        for name, one, draws in zip(
-            target.map.names, target.natural_days(truth)[0], target.natural_days(u).T, strict=True
-        )
+        for name, one, draws in zip(target.map.names, truth, drawn, strict=True)
     }
     draws = PopulationDraws(model, k, target.theta_days(u))
     return Simulation(ranks | _hidden_ranks(draws, people, rng), "")
+
+
+def _draw_truth(
+    model: str, k: int, priors: dict[str, str], rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Natural quantities and model parameters (days) from the priors."""
+    blank = _cells(np.zeros(2), np.zeros(2), np.full(2, 100.0), np.zeros(2))
+    target = Target(blank, model, k, priors, time_scale=TIME_SCALE)
+    u = target.prior_draws(1, rng)
+    return target.natural_days(u)[0], target.theta_days(u)[0, 0]
 
 
 def _model_priors(model: str) -> dict[str, str]:
