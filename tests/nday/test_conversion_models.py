@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -294,6 +296,8 @@ def test_refused_importance_sampling_falls_through_and_then_refuses(cure_counts,
         fit_conversion(cure_counts, config(), model="cure_weibull", draws=100,
                        method="importance", rng=np.random.default_rng(0))  # fmt: skip
     monkeypatch.setattr(fit_module, "R_HAT_LIMIT", 0.5)
+    quick = partial(sample_chains, chains=2, warmup=20)
+    monkeypatch.setattr(fit_module, "sample_chains", quick)
     with pytest.raises(FitRefusedError, match=r"R-hat .* of "):
         fit_conversion(cure_counts, config(), model="cure_weibull", draws=100,
                        rng=np.random.default_rng(0))  # fmt: skip

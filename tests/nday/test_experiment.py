@@ -81,7 +81,7 @@ def test_l11_uplift_per_n_and_day_index():
     assert effect[11] == pytest.approx(0.02, abs=0.03)
 
 
-@pytest.mark.parametrize("runs", [40, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("runs", [30, pytest.param(400, marks=pytest.mark.slow)])
 def test_l11_interval_covers(runs):
     rng = np.random.default_rng(2)
     hits = 0
@@ -122,7 +122,7 @@ def test_arms_that_differ_beforehand_are_refused_with_the_figure():
 
 def test_the_sample_ratio_check_does_not_cry_wolf():
     rng = np.random.default_rng(6)
-    for _ in range(40):
+    for _ in range(25):
         read(*trial(rng, size=600))
 
 

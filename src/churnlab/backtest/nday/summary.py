@@ -49,6 +49,7 @@ def rule_part(config: NdayConfig, as_of: dt.date, time_zone: str | None) -> dict
         "send_date": as_of + dt.timedelta(days=1),
         "holdout_share": config.holdout_share,
         "randomised": config.holdout_share > 0,
+        "hazard_threshold": config.hazard_threshold,
         "costs": asdict(config.costs),
     }
 

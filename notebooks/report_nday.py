@@ -1,0 +1,110 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% tags=["parameters"]
+run_dir = "outputs/nday"
+lang = "en"
+
+# %%
+from IPython.display import Markdown
+from matplotlib import pyplot as plt
+
+from churnlab.plotdata import nday as data
+from churnlab.plotdata import nday_text as text
+from churnlab.plots import nday as draw
+from churnlab.plots import style
+from churnlab.report import open_run, words
+
+style.use()
+run = open_run(run_dir)
+rule = run.json("rule.json")
+fitted = run.frame("nday_fitted.parquet")
+best = run.frame("nday_best.parquet")
+curve = data.curve(run.frame("curve.parquet"), fitted)
+
+# %%
+Markdown(words.heading("question", lang) + "\n\n" + text.question(rule, lang))
+
+# %%
+Markdown(words.heading("answer", lang) + "\n\n" + text.answer(rule, best, lang))
+
+# %%
+Markdown(words.heading("evidence", lang))
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
+draw.draw_curve(left, curve, n=rule["n"], lang=lang)
+draw.draw_hazard(right, curve, n=rule["n"], threshold=rule.get("hazard_threshold"), lang=lang)
+figure.suptitle(rule["plateau"]["statement"][lang], fontsize=10, wrap=True)
+plt.show()
+
+# %%
+figure, ax = plt.subplots()
+draw.draw_plateau(ax, data.plateau(run.frame("nday_plateau.parquet")), lang=lang)
+ax.set_title(text.plateau_claim(rule, lang))
+plt.show()
+
+# %%
+Markdown(text.flat_sentence(rule, run.frame("nday_flat.parquet"), lang))
+
+# %%
+figure, ax = plt.subplots()
+values = data.value(run.frame("nday_value.parquet"))
+draw.draw_value(ax, values, n=rule["n"], lang=lang)
+ax.set_title(text.value_claim(rule, best, lang) + f" (u0 = {values.u0:g})")
+plt.show()
+
+# %%
+if run.has("nday_groups.parquet"):
+    figure, ax = plt.subplots()
+    groups = [g for g in fitted["group"].unique() if g != "all"]
+    for group in groups:
+        part = fitted[fitted["group"] == group]
+        (line,) = ax.plot(part["day"], part["model"], label=group)
+        ax.fill_between(
+            part["day"], part["model_q05"], part["model_q95"], alpha=0.2, color=line.get_color()
+        )
+    draw.finish(ax, "day", "converted", lang, percent=True)
+    ax.set_title(
+        words.pick(lang, "Conversion by group, pooled partially", "집단별 전환 (부분 통합)")
+    )
+    plt.show()
+
+# %%
+if run.has("nday_backtest.parquet"):
+    figure, ax = plt.subplots()
+    held = data.held_out(run.frame("nday_backtest.parquet"), rule["fit"]["model"])
+    draw.draw_held_out(ax, held, lang=lang)
+    claim = words.pick(
+        lang,
+        f"Held-out cohorts: {held.coverage:.0%} inside their 90% interval",
+        f"검증 코호트의 {held.coverage:.0%}가 90% 구간 안에 있음",
+    )
+    ax.set_title(claim)
+    plt.show()
+
+# %%
+if run.has("nday_experiment.parquet"):
+    display(Markdown(text.experiment_markdown(run.frame("nday_experiment.parquet"), lang)))  # noqa: F821
+
+# %%
+Markdown(text.cannot_tell(rule, lang))
+
+# %%
+checks = text.checks(rule, run.frame("nday_checks.parquet"), lang)
+Markdown(words.heading("checks", lang) + "\n\n" + checks)
+
+# %%
+Markdown(words.heading("change_our_mind", lang) + "\n\n" + text.change_our_mind(rule, lang))
+
+# %%
+Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))
