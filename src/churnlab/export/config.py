@@ -101,7 +101,10 @@ class ExportConfig:
     csv : bool
         Also write every table as CSV.
     changed_since : str, optional
-        Folder of an earlier export: adds tables with only the rows that changed since.
+        Folder of an earlier export: adds a table with only the rows that changed since.
+    changed_columns : str
+        What counts as a change: ``dates`` (states, dates and what they are valid for; the risk
+        itself moves a little for everyone every day) or ``all``.
     allow_uncalibrated : bool
         Export although the backtest does not suffice; the bundle then says "not calibrated".
     """
@@ -110,6 +113,7 @@ class ExportConfig:
     valid_days: int = 90
     csv: bool = True
     changed_since: str | None = None
+    changed_columns: str = "dates"
     allow_uncalibrated: bool = False
     sql: SqlConfig = field(default_factory=SqlConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
@@ -118,5 +122,9 @@ class ExportConfig:
         """Refuse values outside of their range."""
         if not 1 <= self.draws <= 64:
             raise UsageError(f"export.draws must lie in 1..64; got {self.draws}.")
+        if self.changed_columns not in ("dates", "all"):
+            raise UsageError(
+                f"export.changed_columns must be dates or all; got {self.changed_columns!r}."
+            )
         if self.valid_days < 1:
             raise UsageError(f"export.valid_days must be at least 1; got {self.valid_days}.")

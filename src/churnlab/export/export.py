@@ -193,7 +193,7 @@ def _write(
 ) -> Path:
     data = {name: arrow.to_arrow(f, tables.TABLES[name]) for name, f in everything.items()}
     if config.changed_since is not None:
-        data |= _changed(data, Path(config.changed_since))
+        data |= _changed(data, Path(config.changed_since), config.changed_columns)
     staging = Staging(folder)
     try:
         for name, table in data.items():
@@ -245,8 +245,10 @@ def sql_files(bundle: dict[str, Any], rules: ScoringBundle) -> dict[str, str]:
 _STAMPS = ("bundle_id", "scored_at", "updated_at")
 
 
-def _changed(data: dict[str, pa.Table], earlier: Path) -> dict[str, pa.Table]:
+def _changed(data: dict[str, pa.Table], earlier: Path, what: str) -> dict[str, pa.Table]:
     """Return `<table>_changed`: rows that are new or differ from an earlier export.
+
+    `what` is ``dates`` (text and day columns) or ``all``.
 
     An unchanged row keeps its `updated_at` in the full table, too.
 
@@ -257,7 +259,9 @@ def _changed(data: dict[str, pa.Table], earlier: Path) -> dict[str, pa.Table]:
     """
     old = _earlier_table(earlier, tables.CUSTOMER_THRESHOLDS)
     new = data["customer_thresholds"].to_pandas(ignore_metadata=True)
-    compared = [c for c in tables.CUSTOMER_THRESHOLDS.names if c not in _STAMPS]
+    kinds = (tables.TEXT, tables.DAY) if what == "dates" else tuple(tables.KINDS)
+    columns = tables.CUSTOMER_THRESHOLDS.columns
+    compared = [c.name for c in columns if c.name not in _STAMPS and c.kind in kinds]
     before = old.set_index("customer_id").reindex(new["customer_id"]).reset_index()
     same = pd.Series(True, index=new.index)
     for column in compared:

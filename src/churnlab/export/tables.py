@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 TEXT, NUMBER, WHOLE, DAY, INSTANT = "text", "number", "whole", "day", "instant"
+KINDS = (TEXT, NUMBER, WHOLE, DAY, INSTANT)
 
 
 class Column(NamedTuple):
@@ -72,7 +73,7 @@ CUSTOMER_THRESHOLDS = Table(
         ),
         Column("bundle_id", TEXT, "bundle that scored the row"),
         Column("scored_at", INSTANT, "when the row was scored, UTC"),
-        Column("updated_at", INSTANT, "when the row's content last changed, UTC"),
+        Column("updated_at", INSTANT, "when a state or date of the row last changed, UTC"),
     ),
     "state, dates and risk per customer: upsert by customer_id",
 )

@@ -21,8 +21,9 @@ from churnlab.scoring.process import Process, Risk
 
 MAX_DRAWS = 64
 MAX_ERROR = 0.005
-#: Cells that the choice looks at, and days of further silence at which it looks.
-_PROBES, _LATER = 24, (0.0, 60.0, 240.0)
+#: What the choice looks at: repeat purchases, pace against the population's, silence in own gaps.
+_PROBE_X, _PROBE_PACE, _PROBE_SILENCE = (0, 1, 3, 12), (0.7, 3.0), (0.3, 1.5, 5.0, 20.0)
+_PROBED_GROUPS = 6
 _COMPONENTS = 3
 _SPREAD_WEIGHT = 0.3
 #: Rows x draws (x nodes) of the comparison with the full posterior: seconds, not minutes.
@@ -72,7 +73,7 @@ def thin(full: Process, risk: Risk, cells: Cells, n: int = MAX_DRAWS) -> Thinned
     """
     rows = np.arange(len(full.theta))
     if len(rows) > n:
-        rows = _herd(_features(full, risk, cells), n)
+        rows = _herd(_features(full, risk), n)
     process = Process(full.model, full.k, np.ascontiguousarray(full.theta[rows]), full.groups)
     thinned = _measured(full, process, rows, risk, cells)
     if max(thinned.p_alive, thinned.risk) > MAX_ERROR:
@@ -84,16 +85,13 @@ def thin(full: Process, risk: Risk, cells: Cells, n: int = MAX_DRAWS) -> Thinned
     return thinned
 
 
-def _features(full: Process, risk: Risk, cells: Cells) -> Array:
-    """What each draw says, centred at the posterior mean, shape (draw, feature)."""
-    probe = cells.rows(spread_rows(cells, _PROBES))
-    columns = []
-    for later in _LATER:
-        at = probe.T + later
-        columns.append(_per_draw(full, full.form.p_alive, probe, at))
-        if risk.basis != "p_alive":
-            window = full.windows(risk, probe.group, probe.x, probe.t_x)
-            columns.append(_per_draw(full, full.form.no_purchase, probe, at, window))
+def _features(full: Process, risk: Risk) -> Array:
+    """What each draw says of the probes, centred at the posterior mean, shape (draw, feature)."""
+    probe = _probes(full)
+    columns = [_per_draw(full, full.form.p_alive, probe, probe.T)]
+    if risk.basis != "p_alive":
+        window = full.windows(risk, probe.group, probe.x, probe.t_x)
+        columns.append(_per_draw(full, full.form.no_purchase, probe, probe.T, window))
     linear = np.concatenate(columns, axis=1)
     linear -= linear.mean(axis=0)
     _, axes = np.linalg.eigh(linear.T @ linear)
@@ -104,6 +102,24 @@ def _features(full: Process, risk: Risk, cells: Cells) -> Array:
     quadratic -= quadratic.mean(axis=0)
     scale = max(float(scores[:, 0].std()), 1e-12)
     return np.hstack([scores, _SPREAD_WEIGHT * quadratic / scale])
+
+
+def _probes(full: Process) -> Cells:
+    """Stand-in customers: slow and fast buyers, silent for up to many of their own gaps.
+
+    They follow from the posterior alone, so that the same posterior gives the same draws whoever
+    the customers are, and an unchanged customer keeps her dates from one export to the next.
+    """
+    groups = np.unique(
+        np.linspace(0, len(full.groups) - 1, _PROBED_GROUPS).round().astype(np.int64)
+    )
+    grid = np.meshgrid(groups, _PROBE_X, _PROBE_PACE, _PROBE_SILENCE, indexing="ij")
+    group, x, pace, silence = (axis.ravel() for axis in grid)
+    r, alpha = (np.median(full.theta[:, group, i], axis=0) for i in (0, 1))
+    gap = full.k * alpha / (r + 0.5) / pace
+    t_x = np.where(x > 0, np.ceil(x * gap), 0.0)
+    T = t_x + np.ceil(silence * gap)
+    return Cells(group.astype(np.int64), x.astype(float), t_x, T, np.ones(len(x)))
 
 
 def _per_draw(
