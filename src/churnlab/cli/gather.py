@@ -73,7 +73,8 @@ def _by_command(folders: Sequence[str]) -> dict[str, Run]:
     for folder in folders:
         run = open_run(folder)
         parts = [run] if run.command != "pipeline" else [run.part(p) for p in _PARTS]
-        found |= {p.command: p for p in parts if p is not None}
+        # A pipeline's other models stand in fit_MODEL; its chosen one, in fit, comes first.
+        found = {p.command: p for p in parts if p is not None} | found
     return found
 
 

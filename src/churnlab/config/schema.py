@@ -99,6 +99,8 @@ class PipelineSettings(SegmentSettings):
     candidates: list[str] = field(default_factory=list)
     rules: dict[str, Any] = field(default_factory=dict)
     cache_dir: str | None = None
+    nday: NdayConfig = field(default_factory=NdayConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)
     lang: str = "en"
 
     def __post_init__(self) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from churnlab.cli.commands import backtest, fit, pipeline
+from pathlib import Path
+
+from matplotlib import pyplot as plt
+
+from churnlab.cli.commands import backtest, fit, nday, pipeline
 from churnlab.cli.console import Console
 from churnlab.config import compose, plain, to_settings
 from churnlab.config.schema import DemoSettings
+from churnlab.inference import load_draws
+from churnlab.plots.overview import draw_overview
+from churnlab.plots.style import styled
+from churnlab.report import open_run
 from churnlab.runs import RunFolder
 
 OTHER_MODELS = ("bg_nbd", "pareto_nbd")
@@ -16,13 +24,43 @@ CDNOW = (
     "split.horizon_days=[273]",
     "candidates=[bg_nbd,bg_nbd_ml,mbg_nbd,mbg_nbd_ml,pareto_nbd,pareto_nbd_ml]",
 )
-SHOP = ("data=syn_shop", "split.origins=2", "split.horizon_days=[60]")
+SHOP = (
+    "data=syn_shop",
+    "split.origins=3",
+    "split.horizon_days=[60]",
+    "nday.models=[piecewise_hazard]",
+)
 
 
 def run(settings: DemoSettings, folder: RunFolder, console: Console) -> None:
     """Run both parts and print what they found: numbers first, then the files."""
     said = cdnow(settings, folder, console) + shop(settings, folder, console)
-    console.say("", *said)
+    with console.stage("drawing the overview"):
+        picture = _picture(folder, settings.lang)
+    console.say("", *said, f"in one picture: {picture}")
+
+
+def _picture(folder: RunFolder, lang: str) -> Path:
+    """Draw the overview from the run folders, as a report would."""
+    real, simulated = open_run(folder.path / "cdnow"), open_run(folder.path / "syn_shop")
+    fit_run, backtest_run = real.part("fit"), real.part("backtest")
+    grid_run = simulated.part("segment")
+    assert fit_run is not None
+    assert backtest_run is not None
+    assert grid_run is not None
+    with styled():
+        figure = draw_overview(
+            backtest_run.frame("tracking.parquet"),
+            fit_run.frame("customers.parquet"),
+            load_draws(fit_run.path / "posterior.nc"),
+            grid_run.frame("shares.parquet"),
+            grid_run.frame("changes.parquet"),
+            horizon_days=real.manifest["config"]["risk"]["horizon_days"],
+            lang=lang,
+        )
+        path = folder.write("demo.png", lambda p: figure.savefig(p, dpi=90))
+        plt.close(figure)
+    return path
 
 
 def cdnow(settings: DemoSettings, folder: RunFolder, console: Console) -> list[str]:
@@ -45,6 +83,8 @@ def shop(settings: DemoSettings, folder: RunFolder, console: Console) -> list[st
         top = ", ".join(f"{code} {share:.0%}" for code, share in codes.head(4).items())
         n, day = ran.placed.snapshot.n_members, ran.placed.snapshot.as_of
         said.append(f"{n:,} members on {day}, largest cells: {top}")
+    if ran.nday is not None:
+        said += nday.lines(ran.nday)[:3]
     return [*said, f"report: {ran.page}"]
 
 

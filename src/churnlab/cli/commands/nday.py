@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from churnlab.backtest.nday import NdayResult, run_nday
+from churnlab.backtest.nday import NdayConfig, NdayResult, run_nday
 from churnlab.cli.console import Console
 from churnlab.cli.opening import open_data
 from churnlab.config.schema import NdaySettings
 from churnlab.errors import DataError, UsageError
+from churnlab.events import EventLog
 from churnlab.runs import RunFolder
 
 
@@ -18,15 +19,26 @@ def run(settings: NdaySettings, folder: RunFolder, console: Console) -> NdayResu
     """Open the data, study the signup cohorts, write curve, rule and audience."""
     previous = _previous(settings.previous)
     log = open_data(settings, folder, console)
+    return study_log(log, settings.nday, folder, console, seed=settings.seed, previous=previous)
+
+
+def study_log(
+    log: EventLog,
+    config: NdayConfig,
+    folder: RunFolder,
+    console: Console,
+    *,
+    seed: int,
+    previous: pd.DataFrame | None = None,
+) -> NdayResult:
+    """Study the signup cohorts of a log that is open already."""
     if log.members_derived:
         raise DataError(
             "the N-day rule needs signups: there is no members table, and a first event is no "
             "signup. Give data.members.path (customer_id, signed_up_at)."
         )
     with console.stage("signup cohorts"):
-        result = run_nday(
-            log, settings.nday, seed=settings.seed, previous=previous, progress=console.progress
-        )
+        result = run_nday(log, config, seed=seed, previous=previous, progress=console.progress)
     result.write(folder)
     console.say(*lines(result))
     console.say(f"files: {folder.path}/curve.parquet, nday_audience.parquet, rule.json")

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from churnlab.backtest import BacktestResult
-from churnlab.cli.commands import backtest, fit, report, segment
+from churnlab.backtest.nday import NdayResult
+from churnlab.cli.commands import backtest, export, fit, nday, report, segment
 from churnlab.cli.console import Console
 from churnlab.cli.opening import open_data
 from churnlab.config.schema import PipelineSettings
@@ -70,11 +71,12 @@ class Ran:
     fits: dict[str, fit.Fitted]
     placed: segment.Placed | None
     backtest: BacktestResult | None
+    nday: NdayResult | None
     page: Path
 
 
 def run(settings: PipelineSettings, folder: RunFolder, console: Console) -> None:
-    """Run check, fit, segment, backtest and report."""
+    """Run check, fit, segment, backtest, nday, export and report."""
     run_steps(settings, folder, console)
 
 
@@ -105,7 +107,13 @@ def run_steps(
     result = steps.attempt(
         "backtest", lambda part: backtest.backtest_log(log, settings, part, console)
     )
+    studied = steps.attempt(
+        "nday",
+        lambda part: nday.study_log(log, settings.nday, part, console, seed=settings.seed),
+    )
+    parts = [str(folder.path / name) for name, state in steps.outcomes.items() if state == "done"]
+    steps.attempt("export", lambda part: export.export_runs(parts, settings.export, part, console))
     folder.write_json("steps.json", steps.outcomes)
     folder.finish()
     page = report.render_into(open_run(folder.path), folder, console, lang=settings.lang)
-    return Ran(log, fits, placed, result, page)
+    return Ran(log, fits, placed, result, studied, page)
