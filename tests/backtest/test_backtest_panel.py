@@ -108,6 +108,17 @@ def test_training_on_a_short_history_is_cut_and_says_so(small_log):
     assert training.seen_until <= past.origin
 
 
+def test_the_simple_rule_never_takes_longer_silence_for_less_risk(small_log):
+    """Outcome 1 in the middle only: an unconstrained fit would bend down."""
+    from churnlab.backtest.candidates.baselines import _design, _fit_rising, fit_logistic
+
+    idle = np.linspace(0, 200, 400)
+    outcome = ((idle > 40) & (idle < 120)).astype(float)
+    design = _design(idle, 200.0)
+    assert fit_logistic(design, outcome)[2] < 0
+    assert (np.diff(design @ _fit_rising(design, outcome)) >= 0).all()
+
+
 def test_an_unknown_group_column_is_said_plainly(small_log):
     with pytest.raises(DataError, match="members have no column 'chanel'"):
         Panel.from_log(small_log, "chanel")

@@ -10,6 +10,7 @@ from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.backtest.panel import Array, Past
 from churnlab.backtest.targets import Target
 from churnlab.backtest.training import SEVERAL, Training, training_for
+from churnlab.metrics.binary import log_losses
 from churnlab.metrics.cost import least_cost_cut
 
 
@@ -115,7 +116,7 @@ class RecencyLogistic(Candidate):
         training = training_for(past, target)
         # beyond the longest silence seen in training the curve is held flat
         longest = float(training.idle.max())
-        theta = fit_logistic(_design(training.idle, longest), training.outcome)
+        theta = _fit_rising(_design(training.idle, longest), training.outcome)
         risk = _expit(_design(past.idle, longest) @ theta)
         names = ("intercept", "per_log_day", "per_longest_silence")
         return Forecast(
@@ -125,6 +126,26 @@ class RecencyLogistic(Candidate):
             details=dict(zip(names, (float(v) for v in theta), strict=True)),
             notes=_notes(training),
         )
+
+
+def _fit_rising(design: Array, outcome: Array) -> Array:
+    """Fit with slopes that do not fall: longer silence is never less risk.
+
+    With both terms free the curve bent down on grocery at 182 days (AUC .880 against .897 of the
+    idle days themselves). A negative slope is left out and the other refitted.
+    """
+    both = fit_logistic(design, outcome)
+    if (both[1:] >= 0).all():
+        return both
+    found = []
+    for kept in ((0, 1), (0, 2)):
+        theta = np.zeros(3)
+        theta[list(kept)] = fit_logistic(design[:, kept], outcome)
+        if (theta[1:] >= 0).all():
+            found.append(theta)
+    flat = np.array([fit_logistic(design[:, :1], outcome)[0], 0.0, 0.0])
+    losses = [log_losses(_expit(design @ t), outcome).mean() for t in (*found, flat)]
+    return (*found, flat)[int(np.argmin(losses))]
 
 
 def _design(idle: Array, longest: float) -> Array:
