@@ -87,6 +87,7 @@ def draw_hazard(
     if threshold is not None:
         ax.axhline(threshold, color=COLOURS["bad"], ls="--", lw=1, label=f"h = {threshold:.2%}")
     ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(mticker.FuncFormatter(lambda v, _: f"{100 * v:g}%"))
     _mark(ax, n, lang)
     return finish(ax, "day", "hazard", lang, percent=False)
 

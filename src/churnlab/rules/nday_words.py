@@ -67,7 +67,8 @@ def verdict(
     return Verdict(
         PLATEAU,
         f"The curve goes flat on day {mid} (90% interval {low} to {high}, {flat.definition}).",
-        f"전환 곡선은 {mid}일부터 정체됩니다 (90% 구간 {low}~{high}, {flat.definition}).",
+        f"전환 곡선은 {mid}일부터 정체됩니다 (90% 구간 {low}~"
+        f"{high.replace('none', '없음')}, {flat.definition}).",
     )
 
 
