@@ -132,7 +132,9 @@ def _join(summary: Summary, cells: dict[str, Values], wanted: list[str]) -> pd.D
     last = people["last_purchase_at"].to_numpy()
     out: dict[str, object] = {}
     for name in wanted:
-        if name == "days_since_last":
+        if name == "x":
+            out[name] = people[name].to_numpy().astype(np.int64)
+        elif name == "days_since_last":
             out[name] = people["T"].to_numpy() - people["t_x"].to_numpy()
         elif name in ("first_purchase_at", "last_purchase_at"):
             out[name] = people[name].to_numpy().astype("datetime64[s]")

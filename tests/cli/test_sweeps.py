@@ -1,0 +1,70 @@
+"""Sweeps go on where they stopped, keep each job's status and end in one table."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from churnlab.cli import main, sweep
+from churnlab.errors import ChurnlabError
+
+SMALL = [
+    "data=syn_shop",
+    "shop.n_members=2500",
+    "split.horizon_days=[28]",
+    "split.origins=1",
+    "split.counts=false",
+    "candidates=[mbg_nbd]",
+    "split.replicates=20",
+    "inference.draws=200",
+    "hydra/launcher=basic",
+]
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    place = tmp_path_factory.mktemp("sweep") / "run"
+    cache = f"cache_dir={place.parent / 'cache'}"
+    status = main(["backtest", "-m", *SMALL, cache, f"run_dir={place}", "seed=1,2"])
+    assert status == 0
+    return place, cache
+
+
+def test_one_table_across_jobs(swept):
+    place, _ = swept
+    table = pd.read_parquet(place / "sweep.parquet")
+    assert set(table["job"]) == {"0", "1"}
+    assert {"mbg_nbd", "hiatus"} <= set(table["candidate"])
+    assert table["overrides"].str.contains("seed=2").any()
+
+
+def test_finished_jobs_are_kept_and_others_are_made(swept, capsys):
+    place, cache = swept
+    before = (place / "0" / "manifest.json").stat().st_mtime_ns
+    (place / "1" / "manifest.json").unlink()  # as an interruption would leave it
+    assert main(["backtest", "-m", *SMALL, cache, f"run_dir={place}", "seed=1,2"]) == 0
+    assert capsys.readouterr().out.count("finished before") == 1
+    assert (place / "0" / "manifest.json").stat().st_mtime_ns == before
+    assert (place / "1" / "manifest.json").exists()
+
+
+def test_a_failing_job_has_its_status_and_the_others_go_on(tmp_path, capsys):
+    status = main(
+        ["check", "-m", "data=cdnow", "as_of=1990-01-01,1997-09-30", f"run_dir={tmp_path}"]
+        + ["hydra/launcher=basic"]
+    )
+    assert status == 3
+    jobs = [json.loads((tmp_path / n / sweep.RECORD).read_text()) for n in ("0", "1")]
+    assert [j["status"] for j in jobs] == [3, 0]
+    assert "1990-01-01" in capsys.readouterr().err
+
+
+def test_a_sweep_that_lost_jobs_is_an_error(tmp_path):
+    sweep.record(tmp_path / "0", 0, ["seed=1"])
+    with pytest.raises(ChurnlabError, match="asked for 2 jobs and 1 ran"):
+        sweep.close(tmp_path, "check", 2)
+
+
+def test_swept_values_are_counted():
+    assert sweep.expected_jobs(["model=bg_nbd,mbg_nbd", "seed=1,2,3", "a=[1,2]"]) == 6
+    assert sweep.expected_jobs(["seed=1"]) == 1

@@ -1,0 +1,91 @@
+"""Every option and experiment in the tree composes, for every command that it is meant for."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from churnlab.cli.registry import COMMANDS
+from churnlab.config import compose, configs_folder, explain, plain, to_settings
+from churnlab.config.schema import COMMAND_SETTINGS
+from churnlab.errors import UsageError
+from churnlab.rules import RULES
+from churnlab.vocabulary import MODELS
+
+NEEDS = {
+    "report": ["run=x"],
+    "verify": ["bundle=x"],
+    "score": ["bundle=x"],
+    "monitor": ["bundle=x"],
+    "explain": ["customer=x"],
+}
+EXPERIMENTS = sorted(p.stem for p in (configs_folder() / "experiment").glob("*.yaml"))
+
+
+def options(group):
+    return sorted(p.stem for p in (configs_folder() / group).glob("*.yaml"))
+
+
+def test_commands_configurations_and_schemas_are_the_same_set():
+    roots = {p.stem for p in configs_folder().glob("*.yaml")}
+    assert roots == set(COMMANDS) == set(COMMAND_SETTINGS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_composes_into_its_settings(command):
+    settings = to_settings(compose(command, NEEDS.get(command, [])))
+    assert type(settings) is COMMAND_SETTINGS[command]
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_opens_with_its_question_and_composes(experiment):
+    text = (configs_folder() / "experiment" / f"{experiment}.yaml").read_text()
+    first, second = text.splitlines()[:2]
+    assert first == "# @package _global_"
+    assert second.startswith("# Question: ")
+    command = "nday" if experiment.startswith("nday") else "backtest"
+    to_settings(compose(command, [f"experiment={experiment}"]))
+
+
+@pytest.mark.parametrize("experiment", [e for e in EXPERIMENTS if not e.startswith("nday")])
+def test_smoke_makes_an_experiment_small(experiment):
+    config = compose("backtest", [f"experiment={experiment}", "debug=smoke"])
+    assert config.inference.draws == 200
+
+
+def test_every_model_and_every_rule_has_its_option():
+    assert options("model") == sorted(MODELS)
+    assert options("rule") == sorted(RULES)
+    for name in RULES:
+        assert type(to_settings(compose("fit", [f"rule={name}"])).rule) is RULES[name]
+
+
+def test_a_missing_mandatory_value_says_what_to_give():
+    with pytest.raises(UsageError, match="bundle must be given"):
+        to_settings(compose("verify"))
+
+
+def test_a_rules_field_can_be_set_and_is_checked():
+    assert to_settings(compose("fit", ["rule=fixed", "rule.value=.3"])).rule.value == 0.3
+    with pytest.raises(UsageError, match="value"):
+        to_settings(compose("fit", ["rule=fixed", "rule.value=3"]))
+
+
+def test_priors_are_text_as_typed():
+    typed = "model.priors.rate_shape=Gamma(alpha=2, beta=1)"
+    assert to_settings(compose("fit", [typed])).model.priors == {
+        "rate_shape": "Gamma(alpha=2, beta=1)"
+    }
+
+
+def test_unknown_keys_and_options_name_the_nearest():
+    with pytest.raises(Exception) as caught:
+        compose("fit", ["inference.drws=100"])
+    assert "Did you mean 'inference.draws'" in str(explain(caught.value, "fit"))
+    with pytest.raises(Exception) as caught:
+        compose("fit", ["model=mbgnbd"])
+    assert "Did you mean 'mbg_nbd'" in str(explain(caught.value, "fit"))
+
+
+def test_the_plain_configuration_resolves():
+    content = plain(compose("fit"))
+    assert content["model"]["name"] == "mbg_nbd"
+    assert OmegaConf.create(content)
