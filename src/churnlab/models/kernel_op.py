@@ -66,7 +66,13 @@ class WeightedLogLikelihood(Op):
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any, *_: Any) -> None:
         """Evaluate from Python (where nutpie's numba path is not in use)."""
-        value, gradient = _compiled(self)(*(np.ascontiguousarray(v) for v in inputs))
+        theta, *data = (np.ascontiguousarray(v) for v in inputs)
+        if self.model == "pareto_nbd":
+            *plan, weight, rules = data
+            value, gradient = compiled.pareto_gradient(theta, tuple(plan), weight, rules)
+        else:
+            first = _toss_at_first(self)
+            value, gradient = compiled.geometric_gradient(theta, *data, self.k, first)
         output_storage[0][0] = np.asarray(value, dtype=np.float64)
         output_storage[1][0] = np.asarray(gradient, dtype=np.float64)
 
@@ -84,6 +90,10 @@ class WeightedLogLikelihood(Op):
         return [cotangents[0] * gradient, *(DisconnectedType()() for _ in inputs[1:])]
 
 
+def _toss_at_first(op: WeightedLogLikelihood) -> int:
+    return int(getattr(likelihoods.get(op.model, op.k), "toss_at_first"))  # noqa: B009
+
+
 def _compiled(op: WeightedLogLikelihood) -> Any:
     """Return the numba function (theta, *arguments) -> (0-d value, gradient)."""
     model, k = op.model, op.k
@@ -98,7 +108,7 @@ def _compiled(op: WeightedLogLikelihood) -> Any:
 
         return of_runs
     geometric = compiled.geometric_gradient
-    first = int(getattr(likelihoods.get(model, k), "toss_at_first"))  # noqa: B009
+    first = _toss_at_first(op)
 
     @numba_njit
     def of_cells(theta, group, x, t_x, T, weight):  # type: ignore[no-untyped-def]

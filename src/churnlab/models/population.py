@@ -22,7 +22,9 @@ Array = NDArray[np.float64]
 def to_pymc(prior: Prior) -> Any:
     """Return the PyMC distribution (unregistered) that the prior's text names."""
     family = getattr(pm, prior.family)
-    return family.dist(**prior.distribution.arguments())
+    # PyTensor stores bare Python floats in single precision where that looks exact: say double.
+    arguments = {n: np.asarray(v, np.float64) for n, v in prior.distribution.arguments().items()}
+    return family.dist(**arguments)
 
 
 def natural(parametrisation: Parametrisation, eta: Any) -> list[Any]:
