@@ -242,6 +242,7 @@ def fit(
         summary.cells,
         model=chosen.name,
         k=chosen.k,
+        pooling=chosen.pooling,
         method=how.method,
         draws=draws or how.draws,
         chains=how.chains,
