@@ -143,6 +143,15 @@ def test_p14_shrinkage_is_no_worse_on_held_out_customers() -> None:
     assert gains.mean() > 1.5 * gains.std() / np.sqrt(len(gains))
 
 
+def test_p14_a_repeat_is_a_second_purchase_whatever_the_risk() -> None:
+    ids = ids_of(5)
+    one = made_up("2024-01-01", ids, np.array([1, 1, 1, 1, 4]))  # four first purchasers
+    two = made_up("2024-02-01", ids, np.array([0, 1, 2, 3, 0]))  # two of them bought again
+    table = repeat_table(one, two)
+    assert (table["n"].sum(), table["n_repeat"].sum()) == (4, 2)
+    assert first_purchasers(one, two)["repeated"].tolist() == [True, False, True, False]
+
+
 def test_p14_comparison_pairs_customers_and_scores_what_came(
     november: Snapshot, december: Snapshot
 ) -> None:
