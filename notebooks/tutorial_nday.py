@@ -33,12 +33,12 @@ style.use()
 # %% [markdown]
 # ## A curve that never stops has a plateau by one definition and none by another
 #
-# One exponential curve, ten per cent converting in the end: nine tenths have come by day 10, while
-# the hazard falls below .1% of the unconverted a week later. No day is *the* plateau.
+# One exponential curve, twenty per cent converting in the end: nine tenths have come by day 10, while
+# the hazard falls below .1% of the unconverted eight days later. No day is *the* plateau.
 
 # %%
 days = np.arange(0, 61)
-exponential = 0.1 * (1 - np.exp(-np.log(10) / 10 * days))
+exponential = 0.2 * (1 - np.exp(-np.log(10) / 10 * days))
 G = exponential[None, :]
 pd.Series(
     {d.definition: d.draws[0] for d in (fraction_of_final(G), hazard_below(G, days=1))},
@@ -56,8 +56,8 @@ pd.Series({n: chance_flat(0.01, n) for n in (50, 200, 1000)}, name="P(perfectly 
 # %% [markdown]
 # ## One curve, two readings, opposite advice
 #
-# "Never converts": attention stays. "Lost interest": half of it is gone every four days. The conversion
-# data are the same.
+# "Never converts": attention stays. "Lost interest": half of it is gone every four days. The
+# conversion data are the same.
 
 # %%
 costs = nday.NdayCosts(margin=20, coupon=5, message=0.05, organic_redemption=0.8, revenue=60)

@@ -49,15 +49,18 @@ class PlateauDay:
 
 
 def forward_hazard(G: Array, days: int = 7) -> Array:
-    """Mean hazard over the next `days` days from each age (fewer at the end), (draw, age).
+    """Mean hazard over the next `days` days from each age, (draw, age).
 
-    A week, so that neither a quiet Sunday nor one day's chance makes or breaks a plateau.
+    A week, so that neither a quiet Sunday nor one day's chance makes or breaks a plateau; the
+    last ages share the last whole week (shorter spans let one bin's noise undo a plateau: seen in
+    1 of 20 simulations).
     """
     h = hazard(G)
     n = h.shape[1]
     total = np.concatenate([np.zeros((len(h), 1)), np.cumsum(h, axis=1)], axis=1)
-    ends = np.minimum(np.arange(n) + days, n)
-    return (total[:, ends] - total[:, :-1]) / (ends - np.arange(n))
+    days = min(days, n)
+    starts = np.minimum(np.arange(n), n - days)
+    return (total[:, starts + days] - total[:, starts]) / days
 
 
 def hazard_below(G: Array, h: float = 0.001, *, days: int = 7, least: int = 7) -> PlateauDay:

@@ -1,0 +1,95 @@
+"""Pictures and words: the numbers drawn are those of the tables; both languages."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from churnlab.backtest.nday import NdayConfig, run_nday
+from churnlab.errors import UsageError
+from churnlab.plotdata import nday as data
+from churnlab.plotdata import nday_text as text
+from churnlab.plots import nday as draw
+from churnlab.plots import style
+from churnlab.runs import to_jsonable
+
+from .simulators import cliff, config, counts_from_hazard, day, frames_from_counts
+
+
+@pytest.fixture(scope="module")
+def result():
+    counts = counts_from_hazard(cliff(), np.random.default_rng(0), n_cohorts=60, size=40)
+    members, purchases = frames_from_counts(counts)
+    cfg = NdayConfig(cohort=config(), models=["cure_weibull"], model="cure_weibull", draws=150)
+    source = {"members": members, "purchases": purchases}
+    return run_nday(source, cfg, as_of=day(80), seed=1)
+
+
+@pytest.fixture(scope="module")
+def rule(result):
+    return to_jsonable(result.rule)
+
+
+def test_curve_keeps_to_whole_cohorts(result):
+    found = data.curve(result.curve, result.tables["fitted"])
+    assert found.cohorts.shape == (60, 31)
+    # The last cohort, signed up on day 59, is observed to its day 21.
+    assert np.isfinite(found.cohorts[-1]).sum() == 22
+    own = result.curve[result.curve["signup_date"] == pd.Timestamp(day(3))]["ratio"]
+    assert found.cohorts[3] == pytest.approx(own.to_numpy(float))
+    assert found.data[-1] == result.tables["fitted"]["converted"].iloc[30]
+
+
+def test_many_cohorts_are_drawn_as_weeks():
+    dates = pd.date_range("2026-01-05", periods=70)  # A Monday.
+    curve = pd.DataFrame(
+        {"signup_date": dates, "group": "all", "day": 0, "signups": 10, "buyers": range(70),
+         "ratio": 0.0, "observed": True, "complete": True}
+    )  # fmt: skip
+    lines = data._lines(curve)
+    assert lines.shape == (10, 1)
+    assert lines[0, 0] == sum(range(7)) / 70
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_pictures_draw_in_both_languages(result, rule, lang):
+    best = result.tables["best"]
+    curve = data.curve(result.curve, result.tables["fitted"])
+    values = data.value(result.tables["value"])
+    with style.styled():
+        figure, axes = plt.subplots(1, 5, figsize=(28, 5))
+        draw.draw_curve(axes[0], curve, n=10, lang=lang)
+        draw.draw_hazard(axes[1], curve, threshold=0.001, lang=lang)
+        draw.draw_plateau(axes[2], data.plateau(result.tables["plateau"]), lang=lang)
+        draw.draw_value(axes[3], values, n=10, lang=lang)
+        held = data.held_out(result.tables["backtest"], "cure_weibull")
+        draw.draw_held_out(axes[4], held, lang=lang)
+        figure.canvas.draw()
+        plt.close(figure)
+    assert axes[3].lines[0].get_ydata() == pytest.approx(values.value[0])
+    assert str(values.best_n[0]) in axes[3].get_legend().get_texts()[0].get_text()
+    for words in (
+        text.question(rule, lang),
+        text.answer(rule, best, lang),
+        text.plateau_claim(rule, lang),
+        text.flat_sentence(rule, result.tables["flat"], lang),
+        text.value_claim(rule, best, lang),
+        text.cannot_tell(rule, lang),
+        text.checks(rule, result.tables["checks"], lang),
+        text.change_our_mind(rule, lang),
+    ):
+        assert words
+        assert "nan" not in words
+        korean = any("가" <= c <= "힣" for c in words)
+        assert korean == (lang == "ko")
+
+
+def test_answer_claims_no_uplift_without_an_experiment(result, rule):
+    said = text.answer(rule, result.tables["best"])
+    assert "No uplift is claimed" in said
+    measured = {**rule, "uplift": {"mean": 0.05, "q05": 0.03, "q95": 0.07}}
+    assert "5.0% (3.0%..7.0%)" in text.answer(measured, result.tables["best"])
+    with pytest.raises(UsageError, match="lang must be en or ko"):
+        draw.words("day", "fr")
