@@ -237,6 +237,8 @@ def fit(
         The diagnostics do not support the fit.
     """
     chosen = model if isinstance(model, ModelConfig) else ModelConfig(name=model)
+    columns = chosen.groups if group is None else ModelConfig(group=group).groups
+    summary = summary.grouped(columns) if columns else summary
     how = inference if isinstance(inference, InferenceConfig) else InferenceConfig(method=inference)
     result = fit_population(
         summary.cells,
@@ -244,6 +246,7 @@ def fit(
         k=chosen.k,
         pooling=chosen.pooling,
         method=how.method,
+        seen_until=summary.as_of,
         draws=draws or how.draws,
         chains=how.chains,
         seed=seed,

@@ -8,8 +8,9 @@ values become one weighted cell: the posterior is exactly the same, the work muc
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import ibis
@@ -136,12 +137,32 @@ class Summary:
         Last known day.
     group_columns : tuple of str
         Columns that the groups come from; several are joined with `` | `` in `cells.groups`.
+    regroup : callable, optional
+        Makes the summary of the same log by other columns; see `grouped`.
     """
 
     customers: pd.DataFrame
     cells: Cells
     as_of: dt.date
     group_columns: tuple[str, ...] = ()
+    regroup: Callable[..., Summary] | None = field(default=None, repr=False, compare=False)
+
+    def grouped(self, columns: Sequence[str]) -> Summary:
+        """Return the same customers with cells by these columns.
+
+        Raises
+        ------
+        UsageError
+            The summary does not know the log that it came from.
+        """
+        if tuple(columns) == self.group_columns:
+            return self
+        if self.regroup is None:
+            raise UsageError(
+                f"this summary is grouped by {self.group_columns or 'nothing'} and was made from "
+                "arrays; pass group= when making it."
+            )
+        return self.regroup(group=tuple(columns))
 
     @staticmethod
     def from_arrays(
@@ -231,7 +252,8 @@ def summarise(
         raise DataError(
             f"no {events} up to {view.as_of}; give a later as_of or data that reach back further."
         )
-    return _with_cells(found, view.as_of, columns)
+    again = partial(summarise, view, events=events, count_purchases=count_purchases)
+    return replace(_with_cells(found, view.as_of, columns), regroup=again)
 
 
 def _per_customer(days: Any, as_of: dt.date) -> Any:
