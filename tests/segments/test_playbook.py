@@ -215,6 +215,8 @@ def test_p12_bands_hold_repeat_customers_and_are_calibrated_out_of_time(
 ) -> None:
     bands = churn_bands(customers)
     assert set(bands["customer_id"]) == set(customers.loc[customers["x"] >= 1, "customer_id"])
+    edge = churn_bands(customers.assign(risk_personal_cycles=0.25))
+    assert set(edge["churn_band"]) == {"25-50%"}  # an edge belongs to the band above it
     low = bands["churn_rate"] < 0.25
     assert ((bands["churn_band"] == "0-25%") == low).all()
     with pytest.raises(UsageError, match=r"windowed basis.*got 'p_alive'"):
@@ -244,7 +246,7 @@ def test_p16_with_zero_uplift_a_message_never_gains() -> None:
 
 
 def test_p16_value_is_zero_at_the_break_even_uplift() -> None:
-    config = WinbackConfig()
+    config = WinbackConfig(margin=[8000.0, 10000.0, 40000.0])
     table = break_even_table([0.05, 0.3, 0.8], config)
     assert len(table) == 3 * 3 * 3
     finite = table[np.isfinite(table["break_even_uplift"])]
@@ -256,7 +258,7 @@ def test_p16_value_is_zero_at_the_break_even_uplift() -> None:
     assert value == pytest.approx(0.0, abs=1e-9)
     assert (table["value_at_0"] < 0).all()
     eaten = table["margin"] <= table["incentive_cost"]
-    assert eaten.sum() == 3
+    assert eaten.sum() == 3 * 2
     assert np.isinf(table.loc[eaten, "break_even_uplift"]).all()
     assert not table.loc[eaten, "possible"].any()
     assert (table["possible"] == (table["break_even_uplift"] <= 1 - table["return_probability"])
