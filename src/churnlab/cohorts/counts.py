@@ -51,7 +51,7 @@ class CohortCounts:
     def group_codes(self) -> Ints:
         """Code of each cohort's group into `groups`."""
         codes = {g: i for i, g in enumerate(self.groups)}
-        return self.cohorts["group"].map(codes).to_numpy(np.int64)
+        return np.array([codes[g] for g in self.cohorts["group"]], dtype=np.int64)
 
     @property
     def last_age(self) -> int:
