@@ -82,8 +82,9 @@ def test_a_rule_that_learns_asks_for_outcomes():
 
 def test_calibrated_rule_finds_the_risk_with_the_stated_outcome_rate():
     risk, outcome = _past(20_000)
-    chosen = CalibratedRule(level=0.49).choose(risk, outcome, basis="p_alive")
-    assert chosen.value == pytest.approx(0.7, abs=0.05)
+    for level, cut in ((0.25, 0.5), (0.64, 0.8)):
+        chosen = CalibratedRule(level=level).choose(risk, outcome, basis="p_alive")
+        assert chosen.value == pytest.approx(cut, abs=0.05)
 
 
 def test_capacity_never_flags_more_than_there_is_room_for():
