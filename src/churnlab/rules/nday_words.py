@@ -77,7 +77,12 @@ def _day(age: float, day_index: int) -> str:
 
 
 def assumptions(
-    *, from_visits: bool, experiment: bool, redemption: float, policy_start: str | None
+    *,
+    from_visits: bool,
+    experiment: bool,
+    redemption: float,
+    policy_start: str | None,
+    active_days: int,
 ) -> list[dict[str, str]]:
     """List what the decision takes on trust, in both languages."""
     items = [
@@ -88,7 +93,18 @@ def assumptions(
             "더 큰 쿠폰에는 이력이 없습니다.",
         }
     ]
-    if not from_visits:
+    if from_visits:
+        items.append(
+            {
+                "en": f"Attention is a visit, or the signup, at most {active_days} days back: until "
+                f"day {active_days} everyone counts as attentive, so a best N near it may reflect "
+                "this cut alone; vary active_days.",
+                "ko": f"관심은 최근 {active_days}일 이내 방문 또는 가입으로 정의합니다. 가입 후 "
+                f"{active_days}일까지는 모두 관심 고객이므로, 그 부근의 최적 N은 이 기준 때문일 수 "
+                "있습니다. active_days를 바꿔 보십시오.",
+            }
+        )
+    else:
         items.append(
             {
                 "en": "There is no visit log: attention is a band of half-lives, not measured.",

@@ -180,6 +180,7 @@ def trust_part(
     """Assumptions, in both languages."""
     return assumptions(
         from_visits=seen.from_visits,
+        active_days=config.active_days,
         experiment=trial is not None,
         redemption=config.costs.organic_redemption,
         policy_start=start.isoformat() if start else None,
