@@ -126,6 +126,12 @@ def test_contradictions_are_refused_before_anything_is_published(tmp_path, chang
     assert not (tmp_path / "bundle.json").exists()
 
 
+def test_bg_nbd_does_not_decide_the_state_of_first_purchasers():
+    with pytest.raises(UsageError, match="first purchasers"):
+        make_inputs("bg_nbd")
+    assert make_inputs("bg_nbd", basis="fixed_days").draws.model == "bg_nbd"
+
+
 def test_uplift_without_randomisation_is_left_out(tmp_path):
     claim = {"mean": 0.1, "q05": 0.0, "q95": 0.2}
     rule = {"rule_id": "day-10", "last_unconverted_day": 9, "action_id": "keep", "uplift": claim}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import numpy as np
@@ -82,6 +83,14 @@ def test_members_without_purchase_start_the_visit_clock_at_signup(exported):
     assert table.loc["b", "visit_state"] == "visit_unknown"  # bought, never seen visiting
     assert table.loc["0001", "visit_state"] == "visit_active"
     assert (table["visit_risk_date"] <= table["visit_inactive_date"]).all()
+
+
+def test_whoever_never_gets_to_the_threshold_has_the_far_date(exported):
+    rules = read_bundle(exported)
+    never = dataclasses.replace(rules.purchases, value=1.0, first_value=1.0)
+    table = score(dataclasses.replace(rules, purchases=never), purchases=EVENTS, details=False)
+    assert (table["at_risk_date"] == pd.Timestamp("9999-12-31")).all()
+    assert table["purchase_state"].str.endswith("_active").all()
 
 
 def test_rows_after_as_of_change_nothing(exported):

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from churnlab.errors import DataError
+from churnlab.errors import DataError, UsageError
 from churnlab.export.thinning import Cells
 from churnlab.scoring.forms import Array
 from churnlab.scoring.process import Process, Risk
@@ -137,6 +137,11 @@ class ExportInputs:
         check_summary(self.summary)
         if self.summary.empty:
             raise DataError("summary has no rows; a bundle needs at least one purchaser.")
+        if self.draws.model.startswith("bg_") and self.risk.basis == "p_alive":
+            raise UsageError(
+                f"{self.draws.model} holds first purchasers alive for ever, so under p_alive it "
+                "cannot place them. Export mbg_nbd or pareto_nbd, or a windowed risk.basis."
+            )
 
 
 def risk_of(config: Any) -> Risk:
