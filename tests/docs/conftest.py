@@ -1,0 +1,63 @@
+"""One small run of every command, whose files the documentation is held against."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from churnlab.cli import main
+from churnlab.report.render import Rendered
+
+SHOP = ["data=syn_shop", "shop.n_members=600"]
+#: Small, so that the whole takes seconds: what is tested here is names and types, not numbers.
+LIGHT = [
+    "candidates=[mbg_nbd]",
+    "split.horizon_days=[56]",
+    "split.replicates=20",
+    "split.limits.least_purchasers=50",
+    "split.limits.least_events=10",
+    "nday.models=[piecewise_hazard]",
+    "nday.draws=100",
+    "inference.draws=200",
+    "cache_dir=null",
+]
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory) -> Path:
+    """Return a folder with a run of each command in a folder of its name."""
+    root = tmp_path_factory.mktemp("written")
+    bundle = f"bundle={root / 'pipeline' / 'export'}"
+    jobs = [
+        ["simulate", "shop.n_members=200"],
+        ["pipeline", *SHOP, *LIGHT],
+        ["explain", *SHOP, "customer=m00002", "inference.draws=200"],
+        ["verify", bundle],
+        ["score", bundle, *SHOP],
+        ["monitor", bundle, *SHOP],
+        ["sbc", "simulations=20", "customers=50"],
+    ]
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        # Far out in the tail a proposal overflows to a rate of 0, which is its limit.
+        warnings.filterwarnings("ignore", "overflow encountered in expm1")
+        # Rendering takes longer than all else and is tested where it lives.
+        page = Rendered(html="<html></html>", summary="")
+        patch.setattr("churnlab.cli.commands.report.render", lambda *_, **__: page)
+        for command, *rest in jobs:
+            status = main([command, *rest, f"run_dir={root / command}"])
+            assert status == 0, f"churnlab {command} ended with {status}"
+    return root
+
+
+@pytest.fixture(scope="session")
+def by_group(tmp_path_factory) -> Path:
+    """Return the folder of an N-day study broken down by an attribute."""
+    folder = tmp_path_factory.mktemp("by_group")
+    light = [one for one in LIGHT if one.startswith("nday.")]
+    study = ["nday", *SHOP, *light, "nday.cohort.by=gender", "nday.backtest=false"]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "overflow encountered in expm1")
+        assert main([*study, f"run_dir={folder}"]) == 0
+    return folder
