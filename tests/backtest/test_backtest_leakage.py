@@ -95,6 +95,18 @@ def test_no_candidate_changes_when_the_future_is_taken_away(small_log, name, tar
             np.testing.assert_array_equal(one, other)
 
 
+def test_recalibration_waits_until_earlier_outcomes_are_known(small_log):
+    """Origins 20 days apart, windows of 45: only the fourth knows the outcomes of the first."""
+    limits = Limits(least_purchasers=100)
+    split = SplitConfig(
+        origins=4, step_days=20, horizon_days=[45], warmup=0, limits=limits, replicates=20,
+        counts=False,
+    )  # fmt: skip
+    result = run_backtest(small_log, candidates=["mbg_nbd_ml"], split=split)
+    rows = result.scores.query("variant == 'recalibrated'")
+    assert set(rows["origin"]) == {result.summary["origins"][-1]}
+
+
 def test_unknown_candidates_are_said_plainly(small_log):
     with pytest.raises(UsageError, match="Did you mean 'mbg_nbd'"):
         run_backtest(small_log, candidates=["mbg_ndb"], split=SPLIT)
