@@ -88,8 +88,9 @@ def test_no_plateau_when_the_hazard_stays_up_and_when_it_ends_too_late():
 
 
 def test_a_quiet_sunday_is_no_plateau():
-    weekly = np.where(np.arange(31) % 7 == 6, 0.0, 0.01)
-    assert hazard_below(_G(weekly)).p_none == 1.0
+    weekly = np.where(np.arange(35) % 7 == 6, 0.0, 0.01)
+    assert hazard_below(_G(weekly), least=1).p_none == 1.0
+    assert hazard_below(_G(weekly), days=1, least=1).p_none == 0.0
 
 
 def test_changepoint_says_none_without_a_drop_and_widens_without_two_levels():

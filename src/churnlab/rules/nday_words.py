@@ -96,7 +96,7 @@ def assumptions(
     if from_visits:
         items.append(
             {
-                "en": f"Attention is a visit, or the signup, at most {active_days} days back: until "
+                "en": f"Attention is a visit or the signup at most {active_days} days back: until "
                 f"day {active_days} everyone counts as attentive, so a best N near it may reflect "
                 "this cut alone; vary active_days.",
                 "ko": f"관심은 최근 {active_days}일 이내 방문 또는 가입으로 정의합니다. 가입 후 "
