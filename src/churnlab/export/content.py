@@ -194,17 +194,20 @@ def segment_section(
 def nday_section(rule: Mapping[str, Any], time_zone: str) -> dict[str, Any]:
     """Describe one N-day rule; without randomisation the uplift is empty."""
     last = int(rule["last_unconverted_day"])
-    randomised = bool(rule.get("randomised", False))
+    holdout = float(rule.get("holdout_share") or 0.0)
+    randomised = bool(rule.get("randomised", False)) and holdout > 0
     uplift = rule.get("uplift") if randomised else None
+    if not (isinstance(uplift, Mapping) and {"mean", "q05", "q95"} <= set(uplift)):
+        uplift = None  # planned or not measured yet
     return {
         "rule_id": str(rule["rule_id"]),
         "last_unconverted_day": last,
         "send_day": int(rule.get("send_day", last + 1)),
         "day_zero_index": int(rule.get("day_zero_index", 0)),
-        "time_zone": str(rule.get("time_zone", time_zone)),
+        "time_zone": str(rule.get("time_zone") or time_zone),
         "action_id": str(rule["action_id"]),
         "randomised": randomised,
-        "holdout_share": float(rule.get("holdout_share", 0.0)),
+        "holdout_share": holdout,
         "uplift": None if uplift is None else {k: float(uplift[k]) for k in ("mean", "q05", "q95")},
     }
 

@@ -173,7 +173,7 @@ def _frames(
     for name in ("nday_audience", "journey_audience"):
         given: pd.DataFrame | None = getattr(inputs, name)
         if given is not None:
-            everything[name] = given
+            everything[name] = frames.without_empty_text(given)
     return {"customer_thresholds": table, **everything}
 
 

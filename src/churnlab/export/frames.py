@@ -190,3 +190,11 @@ def audience_frame(table: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
     known = table[table["segment_code"].isin([s.code for s in SEGMENTS])]
     columns = ["customer_id", "action_id", "segment_code", "due_date", "at_risk_date"]
     return known.merge(first, on="segment_code")[columns]
+
+
+def without_empty_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with nulls in place of empty reasons: null means "send"."""
+    if "suppressed_reason" not in frame.columns:
+        return frame
+    reason = frame["suppressed_reason"].astype("object")
+    return frame.assign(suppressed_reason=reason.where(reason.notna() & (reason != ""), None))
