@@ -27,7 +27,7 @@ from churnlab.report import open_run, words
 style.use()
 run = open_run(run_dir)
 summary = run.json("backtest.json")
-headline = data.headline(run.frame("scores.parquet"))
+headline = run.frame("headline.parquet")
 rules = run.frame("rules.parquet")
 
 # %%

@@ -66,7 +66,7 @@ plt.show()
 
 # %%
 if backtest_run is not None:
-    headline = backtests.headline(backtest_run.frame("scores.parquet"))
+    headline = backtest_run.frame("headline.parquet")
     curves = backtests.reliability_curves(backtest_run.frame("calibration.parquet"), headline)
     figure, axes = plt.subplots(1, len(curves), figsize=(4.2 * len(curves), 4.2), squeeze=False)
     for ax, (name, curve) in zip(axes[0], curves.items(), strict=True):

@@ -79,7 +79,9 @@ def _number(path: Path) -> tuple[int, str]:
 def _print_scores(records: dict[Path, Any], place: Path) -> None:
     """Write and print the candidates of all jobs together, by target and Brier score."""
     parts = [
-        _headline(folder).assign(job=folder.name, overrides=" ".join(job["overrides"]))
+        pd.read_parquet(folder / "headline.parquet").assign(
+            job=folder.name, overrides=" ".join(job["overrides"])
+        )
         for folder, job in records.items()
         if job["status"] == 0
     ]
@@ -92,9 +94,3 @@ def _print_scores(records: dict[Path, Any], place: Path) -> None:
     best = table[table["variant"] != "p_alive"].groupby("target", sort=False).head(15)
     print(best[shown].to_string(index=False, float_format=lambda v: f"{v:.4f}"))
     print(f"all of it: {path}")
-
-
-def _headline(folder: Path) -> pd.DataFrame:
-    from churnlab.plotdata.backtests import headline
-
-    return headline(pd.read_parquet(folder / "scores.parquet"))

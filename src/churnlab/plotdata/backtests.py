@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-_KEYS = ["target", "candidate", "kind", "variant"]
 
 
 class CostCurve(NamedTuple):
@@ -19,15 +18,6 @@ class CostCurve(NamedTuple):
     cost: Array
     chosen: float
     interval: tuple[float, float] | None
-
-
-def headline(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return each candidate's metrics, means over its origins: one row per target and variant."""
-    whole = scores[scores["slice"] == "all"]
-    wide = whole.pivot_table(
-        index=_KEYS, columns="metric", values="value", aggfunc="mean", sort=False
-    )
-    return wide.reset_index()
 
 
 def followed(tracking: pd.DataFrame) -> pd.DataFrame:

@@ -55,6 +55,7 @@ def backtest_log(
     with console.stage("writing the backtest's tables"):
         for name, table in result.tables().items():
             folder.write_parquet(f"{name}.parquet", table)
+        folder.write_parquet("headline.parquet", result.headline())
         folder.write_json("backtest.json", result.summary)
     console.warn([str(d["reason"]) for d in result.summary["degradations"]])
     console.say(*lines(result))
