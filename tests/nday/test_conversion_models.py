@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 import numpy as np
@@ -315,5 +316,7 @@ def test_a_year_with_a_million_signups_fits_in_a_minute():
     counts = counts_from_hazard(hazard, rng, n_cohorts=365, size=2740, tau=0.2).until(day(365))
     cfg = CohortConfig(window_days=60)
     for name in MODELS:
-        fit = fit_conversion(counts, cfg, model=name, rng=np.random.default_rng(1))
-        assert fit.seconds < 60
+        # Processor time: the wall clock of a shared machine says nothing of the fit.
+        began = time.process_time()
+        fit_conversion(counts, cfg, model=name, rng=np.random.default_rng(1))
+        assert time.process_time() - began < 60
