@@ -19,7 +19,7 @@ from churnlab.fitting import InferenceConfig, ModelConfig
 from churnlab.plots.labels import LANGUAGES
 from churnlab.posterior import RiskConfig
 from churnlab.rules import RULES
-from churnlab.segments import SegmentsConfig, VisitsConfig
+from churnlab.segments import AudienceConfig, SegmentsConfig, VisitsConfig, WinbackConfig
 from churnlab.simulate import ShopConfig
 
 
@@ -79,6 +79,9 @@ class SegmentSettings(ModelSettings):
     compare_to: str | None = None
     visits: VisitsConfig = field(default_factory=VisitsConfig)
     segments: SegmentsConfig = field(default_factory=SegmentsConfig)
+    audiences: AudienceConfig = field(default_factory=AudienceConfig)
+    winback: WinbackConfig = field(default_factory=WinbackConfig)
+    playbook: str | None = None
 
 
 @dataclass(kw_only=True)

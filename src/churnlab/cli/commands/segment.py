@@ -21,22 +21,26 @@ from churnlab.posterior import RiskConfig
 from churnlab.runs import RunFolder
 from churnlab.segments import (
     Audience,
-    AudienceConfig,
     AudienceData,
     Axis,
+    Playbook,
     Snapshot,
     all_audiences,
     audience_frame,
+    break_even_table,
+    breakdown_table,
     change_table,
     check_dates,
-    default_playbook,
+    churn_bands,
     leak_table,
+    load_playbook,
     reestimation_table,
     repeat_table,
     segment_share_frame,
     shares_table,
     take_snapshot,
     transition_table,
+    visit_calibration,
 )
 from churnlab.summary import summarise
 
@@ -90,9 +94,10 @@ def segment_log(
             past = log.until(earlier)
             before = place(past, fit_command.fit_log(past, settings, console), settings, console)
     with console.stage("shares, changes and audiences"):
-        tables = _tables(now, before, settings)
-        audiences = _audiences(log, now)
-    _write(tables, audiences, now, folder)
+        tables = _tables(now, before, settings) | _extras(log, now, before, settings)
+        playbook = load_playbook(settings.playbook)
+        audiences = all_audiences(playbook, _audience_data(log, now, tables), settings.audiences)
+    _write(tables, playbook, audiences, now, folder)
     console.say(*lines(now, before, tables, audiences))
     console.say(f"files: {folder.path}/membership.parquet, shares.parquet, actions.parquet, ...")
     return now
@@ -188,27 +193,55 @@ def _with_previous(now: Snapshot, before: Snapshot) -> pd.DataFrame:
     return now.membership.merge(renamed, on="customer_id", how="left")
 
 
-def _audiences(log: EventLog, now: Placed) -> tuple[Audience, ...]:
-    data = AudienceData(
+def _extras(
+    log: EventLog, now: Placed, before: Placed | None, settings: Settings
+) -> dict[str, pd.DataFrame]:
+    """Return churn-rate bands, win-back table, breakdowns, and the visit model's calibration."""
+    basis = settings.risk.basis if settings.risk.basis != "p_alive" else "personal_cycles"
+    bands = churn_bands(now.fitted.customers, basis=basis)
+    rates = bands.groupby("churn_band", observed=True)["churn_rate"].mean()
+    found = {
+        "churn_bands": bands,
+        "winback": break_even_table([1 - rate for rate in rates], settings.winback),
+    }
+    rngs = np.random.default_rng([settings.seed, 1]).spawn(len(settings.segments.breakdown))
+    for column, rng in zip(settings.segments.breakdown, rngs, strict=True):
+        found[f"breakdown_{column}"] = breakdown_table(
+            now.snapshot, log.members(), column, settings.segments, rng
+        )
+    if before is not None and before.visits is not None:
+        found["visit_calibration"] = visit_calibration(
+            before.visits.summary,
+            before.visits.draws,
+            log.days("visits"),
+            log.as_of,
+            settings.visits.calibration_days,
+        )
+    return found
+
+
+def _audience_data(log: EventLog, now: Placed, tables: dict[str, pd.DataFrame]) -> AudienceData:
+    return AudienceData(
         as_of=log.as_of,
         membership=now.snapshot.membership,
         customers=now.fitted.customers,
         members=log.members(),
         visits=log.frame("visits") if "visits" in log.tables else None,
         purchases=log.frame("purchases"),
+        churn_bands=tables["churn_bands"],
     )
-    return all_audiences(default_playbook(), data, AudienceConfig())
 
 
 def _write(
     tables: dict[str, pd.DataFrame],
+    playbook: Playbook,
     audiences: tuple[Audience, ...],
     now: Placed,
     folder: RunFolder,
 ) -> None:
     for name, table in tables.items():
         folder.write_parquet(f"{name}.parquet", table)
-    actions = default_playbook().frame().merge(audience_frame(audiences), on="action_id")
+    actions = playbook.frame().merge(audience_frame(audiences), on="action_id")
     folder.write_parquet("actions.parquet", actions)
     if now.visits is not None:
         visits = now.visits
@@ -247,9 +280,20 @@ def lines(
     said += list(now.snapshot.notes)
     if before is not None:
         said += _change_lines(tables["changes"], before)
+    if "visit_calibration" in tables:
+        said += _calibration_lines(tables["visit_calibration"])
     reached = [a for a in audiences if len(a.frame)]
     said.append(f"audiences: {len(reached)} of {len(audiences)} actions have somebody to reach")
     return said
+
+
+def _calibration_lines(calibration: pd.DataFrame) -> list[str]:
+    """Return how the visit model forecast silence in short windows, and what came."""
+    return [
+        f"visit model, no visit within {row.horizon_days} day(s): forecast {row.forecast:.1%}, "
+        f"came {row.observed:.1%} ({row.observed_q05:.1%} to {row.observed_q95:.1%})"
+        for row in calibration.itertuples()
+    ]
 
 
 def _change_lines(change: pd.DataFrame, before: Placed) -> list[str]:
