@@ -8,6 +8,7 @@ however many cohorts there are.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -78,7 +79,7 @@ class ConversionLikelihood(ABC):
 
     # -- layout -----------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def own_slice(self) -> slice:
         """Where the model's own parameters lie."""
         return slice(self.n_beta + 2, self.n_beta + 2 + len(self.own_names))
