@@ -69,7 +69,10 @@ CUSTOMER_THRESHOLDS = Table(
         ),
         Column("valid_for_last_purchase_at", DAY, "a newer purchase makes the row obsolete", True),
         Column(
-            "valid_for_last_visit_at", DAY, "a newer visit makes the visit dates obsolete", True
+            "valid_for_last_visit_at",
+            DAY,
+            "last visit, else signup; a newer visit makes the visit dates obsolete",
+            True,
         ),
         Column("bundle_id", TEXT, "bundle that scored the row"),
         Column("scored_at", INSTANT, "when the row was scored, UTC"),

@@ -34,7 +34,7 @@ def visit_columns(
         rows = seen.reindex(people["customer_id"])
         last = rows["last_at"].to_numpy()
         clock = _clock(people, last)
-        known = ~np.isnat(clock)
+        known, last = ~np.isnat(clock), clock  # a first visit makes a clock from signup obsolete
         x, t_x = (rows[c].fillna(0.0).to_numpy()[known] for c in ("x", "t_x"))
         risk_dates[known], inactive_dates[known] = visit_dates(rule, x, t_x, clock[known])
         step = (risk_dates[known] <= np.datetime64(as_of)).astype(int)

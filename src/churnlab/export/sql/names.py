@@ -16,7 +16,8 @@ def check_identifier(name: str, what: str, dialect: str = CANONICAL) -> str:
     """Refuse a name that cannot be quoted safely in the dialect.
 
     Quotes, semicolons, spaces and any alphabet are fine. Control characters are not; BigQuery
-    has no safe way to write a backtick or a backslash in a name.
+    has no safe way to write a backtick or a backslash in a name, and splits even quoted names at
+    dots.
 
     Raises
     ------
@@ -25,7 +26,7 @@ def check_identifier(name: str, what: str, dialect: str = CANONICAL) -> str:
     """
     bad = {c for c in str(name) if ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000}
     if dialect == "bigquery":
-        bad |= {c for c in name if c in "`\\"}
+        bad |= {c for c in name if c in "`\\."}
     if not name or bad or len(name) > _MAX_LENGTH:
         raise UsageError(
             f"{what} {name!r} cannot be a name in {dialect} SQL: expected 1 to {_MAX_LENGTH} "
