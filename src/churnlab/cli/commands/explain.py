@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 from churnlab.cli.commands import fit as fit_command
 from churnlab.cli.commands import segment
 from churnlab.cli.console import Console
+from churnlab.cli.grid import Placed
 from churnlab.cli.opening import open_data
 from churnlab.config.schema import ExplainSettings
 from churnlab.errors import DataError, nearest
@@ -52,7 +53,7 @@ def _require(log: EventLog, customer: str) -> None:
         )
 
 
-def explanation(log: EventLog, placed: segment.Placed, settings: ExplainSettings) -> dict[str, Any]:
+def explanation(log: EventLog, placed: Placed, settings: ExplainSettings) -> dict[str, Any]:
     """Return history, rhythm, risk by day, dates, cell and actions of one customer."""
     customer = settings.customer
     member = placed.snapshot.membership.set_index("customer_id").loc[customer]
@@ -82,7 +83,7 @@ def _days(log: EventLog, events: str, customer: str) -> list[str]:
 
 
 def _risk_by_day(
-    placed: segment.Placed, settings: ExplainSettings, row: pd.Series[Any]
+    placed: Placed, settings: ExplainSettings, row: pd.Series[Any]
 ) -> dict[str, Any]:
     """Return the chosen basis' risk on each day since the last purchase, and beyond today."""
     fit = placed.fitted.fit

@@ -11,6 +11,7 @@ from churnlab.backtest import BacktestResult
 from churnlab.backtest.nday import NdayResult
 from churnlab.cli.commands import backtest, export, fit, nday, report, segment
 from churnlab.cli.console import Console
+from churnlab.cli.grid import Placed
 from churnlab.cli.opening import open_data
 from churnlab.config.schema import PipelineSettings
 from churnlab.errors import DataError, FitRefusedError
@@ -69,7 +70,7 @@ class Ran:
 
     log: EventLog
     fits: dict[str, fit.Fitted]
-    placed: segment.Placed | None
+    placed: Placed | None
     backtest: BacktestResult | None
     nday: NdayResult | None
     page: Path

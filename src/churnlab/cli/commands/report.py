@@ -15,6 +15,7 @@ NOTEBOOKS = {
     "fit": "report_fit",
     "segment": "report_segments",
     "backtest": "report_backtest",
+    "nday": "report_nday",
     "pipeline": "report_pipeline",
 }
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from churnlab.cli.commands import fit as fit_command
 from churnlab.cli.console import Console
+from churnlab.cli.grid import Placed, Settings, audience_data, compare, lines, study
 from churnlab.cli.opening import open_data
-from churnlab.config.schema import PipelineSettings, SegmentSettings
+from churnlab.config.schema import SegmentSettings
 from churnlab.errors import UsageError
 from churnlab.events import EventLog
 from churnlab.fitting import Fit, ModelConfig
@@ -21,43 +20,18 @@ from churnlab.posterior import RiskConfig
 from churnlab.runs import RunFolder
 from churnlab.segments import (
     Audience,
-    AudienceData,
     Axis,
     Playbook,
-    Snapshot,
     all_audiences,
     audience_frame,
-    break_even_table,
-    breakdown_table,
-    change_table,
     check_dates,
-    churn_bands,
-    leak_table,
     load_playbook,
-    reestimation_table,
-    repeat_table,
-    segment_share_frame,
-    shares_table,
     take_snapshot,
-    transition_table,
-    visit_calibration,
 )
 from churnlab.summary import summarise
 
-Settings = SegmentSettings | PipelineSettings
 #: Without `compare_to` the grid is compared with this many days before.
 _DEFAULT_LOOK_BACK = 30
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A day's grid with the fits behind it."""
-
-    fitted: fit_command.Fitted
-    visits: Fit | None
-    purchase_axis: Axis
-    visit_axis: Axis | None
-    snapshot: Snapshot
 
 
 def run(settings: SegmentSettings, folder: RunFolder, console: Console) -> Placed:
@@ -94,9 +68,9 @@ def segment_log(
             past = log.until(earlier)
             before = place(past, fit_command.fit_log(past, settings, console), settings, console)
     with console.stage("shares, changes and audiences"):
-        tables = _tables(now, before, settings) | _extras(log, now, before, settings)
+        tables = compare(now, before, settings) | study(log, now, before, settings)
         playbook = load_playbook(settings.playbook)
-        audiences = all_audiences(playbook, _audience_data(log, now, tables), settings.audiences)
+        audiences = all_audiences(playbook, audience_data(log, now, tables), settings.audiences)
     _write(tables, playbook, audiences, now, folder)
     console.say(*lines(now, before, tables, audiences))
     console.say(f"files: {folder.path}/membership.parquet, shares.parquet, actions.parquet, ...")
@@ -158,80 +132,6 @@ def _comparison_day(log: EventLog, settings: Settings) -> dt.date | None:
     return day if day > first + dt.timedelta(days=_DEFAULT_LOOK_BACK) else None
 
 
-def _tables(now: Placed, before: Placed | None, settings: Settings) -> dict[str, pd.DataFrame]:
-    """Return the tables by file name; those of a comparison only where there is one."""
-    config = settings.segments
-    rng, leak_rng, share_rng = np.random.default_rng(settings.seed).spawn(3)
-    shares = shares_table(now.snapshot, config, share_rng)
-    if before is None:
-        return {"membership": now.snapshot.membership, "shares": shares}
-    change = change_table(before.snapshot, now.snapshot, config, rng)
-    by_old_fit = take_snapshot(
-        now.fitted.log.members(),
-        now.fitted.fit.summary,
-        before.purchase_axis,
-        None if now.visits is None else now.visits.summary,
-        before.visit_axis,
-        config=config,
-    )
-    return {
-        "membership": _with_previous(now.snapshot, before.snapshot),
-        "shares": shares,
-        "changes": change,
-        "segment_share": segment_share_frame(shares, change),
-        "transitions": transition_table(before.snapshot, now.snapshot, config),
-        "leaks": leak_table(before.snapshot, now.snapshot, config, leak_rng),
-        "repeat_rates": repeat_table(before.snapshot, now.snapshot),
-        "reestimation": reestimation_table(before.snapshot, now.snapshot, by_old_fit),
-    }
-
-
-def _with_previous(now: Snapshot, before: Snapshot) -> pd.DataFrame:
-    """Add each member's cell on the earlier day; new members have none."""
-    previous = before.membership[["customer_id", "segment_code"]]
-    renamed = previous.rename(columns={"segment_code": "previous_code"})
-    return now.membership.merge(renamed, on="customer_id", how="left")
-
-
-def _extras(
-    log: EventLog, now: Placed, before: Placed | None, settings: Settings
-) -> dict[str, pd.DataFrame]:
-    """Return churn-rate bands, win-back table, breakdowns, and the visit model's calibration."""
-    basis = settings.risk.basis if settings.risk.basis != "p_alive" else "personal_cycles"
-    bands = churn_bands(now.fitted.customers, basis=basis)
-    rates = bands.groupby("churn_band", observed=True)["churn_rate"].mean()
-    found = {
-        "churn_bands": bands,
-        "winback": break_even_table([1 - rate for rate in rates], settings.winback),
-    }
-    rngs = np.random.default_rng([settings.seed, 1]).spawn(len(settings.segments.breakdown))
-    for column, rng in zip(settings.segments.breakdown, rngs, strict=True):
-        found[f"breakdown_{column}"] = breakdown_table(
-            now.snapshot, log.members(), column, settings.segments, rng
-        )
-    if before is not None and before.visits is not None:
-        found["visit_calibration"] = visit_calibration(
-            before.visits.summary,
-            before.visits.draws,
-            log.days("visits"),
-            log.as_of,
-            settings.visits.calibration_days,
-        )
-    return found
-
-
-def _audience_data(log: EventLog, now: Placed, tables: dict[str, pd.DataFrame]) -> AudienceData:
-    return AudienceData(
-        as_of=log.as_of,
-        membership=now.snapshot.membership,
-        customers=now.fitted.customers,
-        members=log.members(),
-        visits=log.frame("visits") if "visits" in log.tables else None,
-        purchases=log.frame("purchases"),
-        churn_bands=tables["churn_bands"],
-    )
-
-
 def _write(
     tables: dict[str, pd.DataFrame],
     playbook: Playbook,
@@ -260,46 +160,3 @@ def _write(
             "notes": now.snapshot.notes,
         },
     )
-
-
-def lines(
-    now: Placed,
-    before: Placed | None,
-    tables: dict[str, pd.DataFrame],
-    audiences: tuple[Audience, ...],
-) -> list[str]:
-    """Return the closing lines: the grid's shares, what changed, whom to reach."""
-    shares = tables["shares"]
-    cells = shares[(shares["level"] == "segment") & (shares["n"] > 0)]
-    top = cells.sort_values("share", ascending=False)
-    said = [f"{now.snapshot.n_members:,} members on {now.snapshot.as_of}, by cell:"]
-    said += [
-        f"  {r.name_en:<42}{r.n:>8,}  {r.share:6.1%}  ({r.share_q05:.1%} to {r.share_q95:.1%})"
-        for r in top.itertuples()
-    ]
-    said += list(now.snapshot.notes)
-    if before is not None:
-        said += _change_lines(tables["changes"], before)
-    if "visit_calibration" in tables:
-        said += _calibration_lines(tables["visit_calibration"])
-    reached = [a for a in audiences if len(a.frame)]
-    said.append(f"audiences: {len(reached)} of {len(audiences)} actions have somebody to reach")
-    return said
-
-
-def _calibration_lines(calibration: pd.DataFrame) -> list[str]:
-    """Return how the visit model forecast silence in short windows, and what came."""
-    return [
-        f"visit model, no visit within {row.horizon_days} day(s): forecast {row.forecast:.1%}, "
-        f"came {row.observed:.1%} ({row.observed_q05:.1%} to {row.observed_q95:.1%})"
-        for row in calibration.itertuples()
-    ]
-
-
-def _change_lines(change: pd.DataFrame, before: Placed) -> list[str]:
-    groups = change[change["level"] == "polarity"]
-    return [
-        f"{r.name_en} share since {before.snapshot.as_of}: {r.change:+.1%} "
-        f"({r.change_q05:+.1%} to {r.change_q95:+.1%})"
-        for r in groups.itertuples()
-    ]

@@ -236,5 +236,5 @@ class _Level:
 
 
 def _hit_slope(rate: Array) -> Array:
-    """d log(1 - exp(-e^eta)) / d eta = r / (e^r - 1)."""
-    return rate / np.expm1(rate)
+    """d log(1 - exp(-e^eta)) / d eta = r / (e^r - 1), 0 where e^r overflows."""
+    return rate / np.expm1(np.minimum(rate, 700.0))
