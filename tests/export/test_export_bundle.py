@@ -77,8 +77,9 @@ def test_exported_rows_are_what_the_scorer_gives(exported):
     assert (never["at_risk_date"].astype(str) == "9999-12-31").all()
 
 
-def test_the_schema_is_published_and_closed():
+def test_the_schema_is_published_and_closed(exported):
     schema = bundle_schema()
+    assert json.loads((exported / "bundle.schema.json").read_text("utf-8")) == schema
     assert schema["$schema"].endswith("2020-12/schema")
 
     def closed(node):

@@ -19,7 +19,7 @@ from churnlab.export.config import ExportConfig
 from churnlab.export.cross import check_content
 from churnlab.export.inputs import ExportInputs, cells_of, process_of_draws
 from churnlab.export.publish import Staging, locate, previous_id
-from churnlab.export.schema import SCHEMA_VERSION, validate
+from churnlab.export.schema import SCHEMA_VERSION, bundle_schema, validate
 from churnlab.export.sql import EventSource, SummarySource, score_sql
 from churnlab.export.thinning import Thinned, thin
 from churnlab.runs import commit, content_hash, frame_hash
@@ -200,6 +200,8 @@ def _write(
             _write_table(staging, name, table, csv=config.csv)
         document = tables.columns_document()
         staging.add("columns.md", partial(_write_text, document))
+        schema = json.dumps(bundle_schema(), ensure_ascii=False, indent=1) + "\n"
+        staging.add("bundle.schema.json", partial(_write_text, schema))
         for name, text in sql_files(bundle, rules).items():
             staging.add(name, partial(_write_text, text))
         bundle["files"] = list(staging.files)
