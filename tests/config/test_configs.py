@@ -76,6 +76,15 @@ def test_priors_are_text_as_typed():
     }
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["data.members.attributes={channel: col}", "data.members.attributes.channel=col"],
+)
+def test_attributes_are_mapped_whole_or_one_by_one(typed):
+    settings = to_settings(compose("fit", ["data=files", typed]))
+    assert settings.data.members.attributes == {"channel": "col"}
+
+
 def test_unknown_keys_and_options_name_the_nearest():
     with pytest.raises(Exception) as caught:
         compose("fit", ["inference.drws=100"])

@@ -16,7 +16,13 @@ from hydra.errors import HydraException
 from churnlab.errors import UsageError
 
 # Mappings with free keys: Hydra asks for a leading + where a key is new, users should not have to.
-_FREE_MAPPINGS = ("model.priors.", "data.members.attributes.", "segments.polarity.")
+_FREE_MAPPINGS = (
+    "model.priors",
+    "data.members.attributes",
+    "segments.polarity",
+    "nday.n_by_group",
+    "nday.cohort.campaigns",
+)
 _KEY = re.compile(r"^(?P<key>[+~]{0,2}[^=\s]+)=(?P<value>.*)$", re.DOTALL)
 
 
@@ -42,7 +48,7 @@ def _mend_one(parser: OverridesParser, text: str) -> str:
             "See `churnlab COMMAND --help`."
         )
     key, value = match["key"], match["value"]
-    if key.startswith(_FREE_MAPPINGS):
+    if any(key == name or key.startswith(f"{name}.") for name in _FREE_MAPPINGS):
         key = f"++{key}"
     candidate = f"{key}={value}"
     if _parses(parser, candidate):
