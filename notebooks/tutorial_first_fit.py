@@ -123,9 +123,9 @@ risks = pd.DataFrame(
 risks.round(2)
 
 # %% [markdown]
-# Judged by their own rhythm the two-week buyer is the one to worry about. A rule with one window
-# for all says the opposite: of course somebody who buys every two months will probably not buy in
-# the next 30 days. That is no sign of leaving.
+# Judged by their own rhythm the two-week buyer is the riskier of the two, if not by much. A rule
+# with one window for all says the opposite, and loudly: of course somebody who buys every two
+# months will probably not buy in the next 30 days. That is no sign of leaving.
 
 # %%
 assert risks.iloc[0, 0] > risks.iloc[0, 1]
