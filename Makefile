@@ -52,7 +52,13 @@ format: $(STAMP) ## let ruff put the code in order
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## speed and memory beside the peers, in one run
+# The peers want packages of their own versions, hence an environment of their own.
+benchmarks/.venv/.installed: benchmarks/requirements-peers.lock $(STAMP)
+	$(UV) venv --quiet --clear --python $(BIN)/python benchmarks/.venv
+	$(UV) pip sync --quiet --python benchmarks/.venv/bin/python --require-hashes benchmarks/requirements-peers.lock
+	@touch $@
+
+bench: benchmarks/.venv/.installed ## speed and memory beside the peers, in one run
 	$(BIN)/python benchmarks/run.py
 
 lab: $(STAMP) ## JupyterLab on the notebooks
