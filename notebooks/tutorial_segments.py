@@ -89,7 +89,8 @@ draw.draw_grid(ax, data.grid(shares, change))
 plt.show()
 
 # %% [markdown]
-# Green cells are wanted, red ones not. Each share has an interval with two parts: which members
+# A green frame marks the cells that one wants, an orange one those that one does not. Dark arrows
+# are changes whose interval leaves out zero. Each share's interval has two parts: which members
 # there happen to be, and how well the model's parameters are known.
 #
 # ## What moved
