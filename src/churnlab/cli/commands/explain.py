@@ -82,9 +82,7 @@ def _days(log: EventLog, events: str, customer: str) -> list[str]:
     return [day.date().isoformat() for day in own]
 
 
-def _risk_by_day(
-    placed: Placed, settings: ExplainSettings, row: pd.Series[Any]
-) -> dict[str, Any]:
+def _risk_by_day(placed: Placed, settings: ExplainSettings, row: pd.Series[Any]) -> dict[str, Any]:
     """Return the chosen basis' risk on each day since the last purchase, and beyond today."""
     fit = placed.fitted.fit
     silence = np.arange(1.0, float(row["days_since_last"]) + _AHEAD + 1)
