@@ -33,8 +33,8 @@ style.use()
 # %% [markdown]
 # ## A curve that never stops has a plateau by one definition and none by another
 #
-# One exponential curve, twenty per cent converting in the end: nine tenths have come by day 10, while
-# the hazard falls below .1% of the unconverted eight days later. No day is *the* plateau.
+# One exponential curve, twenty per cent converting in the end: nine tenths have come by day 10,
+# while the hazard falls below .1% of the unconverted eight days later. No day is *the* plateau.
 
 # %%
 days = np.arange(0, 61)

@@ -49,10 +49,9 @@ def test_finished_jobs_are_kept_and_others_are_made(swept, capsys):
 
 
 def test_a_failing_job_has_its_status_and_the_others_go_on(tmp_path, capsys):
-    status = main(
-        ["check", "-m", "data=cdnow", "as_of=1990-01-01,1997-09-30", f"run_dir={tmp_path}"]
-        + ["hydra/launcher=basic"]
-    )
+    days = "as_of=1990-01-01,1997-09-30"
+    place = f"run_dir={tmp_path}"
+    status = main(["check", "-m", "data=cdnow", days, place, "hydra/launcher=basic"])
     assert status == 3
     jobs = [json.loads((tmp_path / n / sweep.RECORD).read_text()) for n in ("0", "1")]
     assert [j["status"] for j in jobs] == [3, 0]

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from churnlab.errors import UsageError
-from churnlab.export import ExportInputs, VisitEvidence
+from churnlab.export import ExportInputs, VisitEvidence, backtest_evidence
 from churnlab.inference import load_draws
 from churnlab.report import Run, open_run
 from churnlab.rules import Threshold
@@ -52,7 +52,7 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         draws=load_draws(source.path / "posterior.nc"),
         risk=Risk(**config["risk"]),
         threshold=threshold_of(fit["threshold"]),
-        backtest={} if backtest is None else backtest_evidence(backtest),
+        backtest={} if backtest is None else _backtest(backtest),
         members=None if membership is None else membership[["customer_id", "signed_up_at"]],
         customers=customers,
         visits=None if segment is None else _visits(segment, membership),
@@ -98,18 +98,8 @@ def threshold_of(stored: dict[str, Any]) -> Threshold:
     return Threshold(**{**known, "notes": tuple(known.get("notes", ()))})
 
 
-def backtest_evidence(run: Run) -> dict[str, Any]:
-    """Return origins, windows, baselines and scores of a backtest's folder."""
-    summary, scores = run.json("backtest.json"), run.frame("scores.parquet")
-    whole = scores[(scores["slice"] == "all") & (scores["variant"] == "plain")]
-    metrics = whole[whole["metric"].isin(["brier", "auc", "bias", "log_score", "mcb"])]
-    return {
-        "origins": summary["origins"],
-        "horizon_days": summary["horizon_days"],
-        "baselines": summary["baselines"],
-        "scores": metrics.rename(columns={"candidate": "forecaster"}),
-        "degraded": [d["reason"] for d in summary["degradations"]],
-    }
+def _backtest(run: Run) -> dict[str, Any]:
+    return backtest_evidence(run.json("backtest.json"), run.frame("scores.parquet"))
 
 
 def _visits(segment: Run, membership: pd.DataFrame | None) -> VisitEvidence | None:
