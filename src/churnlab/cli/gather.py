@@ -10,18 +10,21 @@ from typing import Any
 import pandas as pd
 
 from churnlab.errors import UsageError
-from churnlab.export import ExportInputs, VisitEvidence, backtest_evidence
+from churnlab.export import (
+    ExportInputs,
+    VisitEvidence,
+    backtest_evidence,
+    nday_rule,
+    playbook_parts,
+)
 from churnlab.inference import load_draws
 from churnlab.report import Run, open_run
 from churnlab.rules import Threshold
 from churnlab.scoring.process import Risk
 from churnlab.segments import default_playbook
-from churnlab.vocabulary import SEGMENT_CODES, VISIT_UNKNOWN
+from churnlab.vocabulary import VISIT_UNKNOWN
 
 _PARTS = ("fit", "segment", "backtest", "nday")
-_ACTION_KEYS = (
-    "action_id", "channel", "incentive", "cooldown_days", "message_class", "evidence",
-)  # fmt: skip
 
 
 def export_inputs(folders: Sequence[str]) -> ExportInputs:
@@ -44,6 +47,7 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
     segment, nday, backtest = runs.get("segment"), runs.get("nday"), runs.get("backtest")
     membership = None if segment is None else segment.frame("membership.parquet")
     audience = None if nday is None else nday.frame("nday_audience.parquet")
+    actions, playbook = playbook_parts(default_playbook())
     return ExportInputs(
         as_of=_same_day(fit, segment, nday),
         time_zone=config["data"]["time_zone"],
@@ -58,10 +62,10 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         visits=None if segment is None else _visits(segment, membership),
         membership=membership,
         shares=_shares(segment),
-        nday_rules=() if nday is None else (nday.json("rule.json"),),
+        nday_rules=() if nday is None else (nday_rule(nday.json("rule.json")),),
         nday_audience=audience,
-        actions=_actions(nday),
-        playbook=_playbook(),
+        actions=actions if nday is None else [*actions, _offer(nday)],
+        playbook=playbook,
         config=config,
         data_hashes={k.replace(".", "_"): v for k, v in source.manifest["inputs"].items()},
         seed=source.manifest["seed"],
@@ -133,22 +137,13 @@ def _shares(segment: Run | None) -> pd.DataFrame | None:
     return segment.frame("segment_share.parquet")
 
 
-def _playbook() -> dict[str, list[str]]:
-    book = default_playbook()
-    return {code: [a.action_id for a in book.for_cell(code)] for code in SEGMENT_CODES}
-
-
-def _actions(nday: Run | None) -> list[dict[str, Any]]:
-    actions = default_playbook().frame()[list(_ACTION_KEYS)].to_dict("records")
-    if nday is not None:
-        actions.append(
-            {
-                "action_id": nday.json("rule.json")["action_id"],
-                "channel": "message",
-                "incentive": "a larger coupon than at signup",
-                "cooldown_days": 365,
-                "message_class": "promotional",
-                "evidence": "rule(N), rule.json of the N-day study",
-            }
-        )
-    return [{str(k): v for k, v in a.items()} for a in actions]
+def _offer(nday: Run) -> dict[str, Any]:
+    """Return the action of an N-day rule, which is not in the playbook."""
+    return {
+        "action_id": nday.json("rule.json")["action_id"],
+        "channel": "message",
+        "incentive": "a larger coupon than at signup",
+        "cooldown_days": 365,
+        "message_class": "promotional",
+        "evidence": "rule(N), rule.json of the N-day study",
+    }
