@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from churnlab.cli import helptext
 from churnlab.cli.registry import COMMANDS
+from churnlab.cli.wrapping import fitted
 from churnlab.errors import ChurnlabError, UsageError, nearest
 
 INTERRUPTED = 130
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(arguments)
     except KeyboardInterrupt:
-        _complain("interrupted; files already named above are whole, the rest was not written.")
+        _complain("interrupted; every file in the run folder is whole, the rest was not written.")
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe (head, less) went away; that is no error of ours.
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(helptext.overview())
+        print(fitted(helptext.overview()))
         return 0
     if arguments[0] == "--version":
         from importlib.metadata import version
@@ -62,7 +63,7 @@ def _dispatch(arguments: list[str]) -> int:
             f"Commands: {', '.join(COMMANDS)}. See `churnlab --help`."
         )
     if any(a in ("-h", "--help") for a in rest):
-        print(helptext.command(COMMANDS[name]))
+        print(fitted(helptext.command(COMMANDS[name])))
         return 0
     from churnlab.cli.run import run_command
 
@@ -72,4 +73,4 @@ def _dispatch(arguments: list[str]) -> int:
 def _complain(message: str) -> None:
     if os.environ.get("CHURNLAB_DEBUG") == "1":
         traceback.print_exc()
-    print(f"churnlab: {message}", file=sys.stderr)
+    print(fitted(f"churnlab: {message}", sys.stderr), file=sys.stderr)

@@ -23,6 +23,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from churnlab.cli.wrapping import fitted
+
 _log = logging.getLogger("churnlab.cli")
 
 
@@ -128,10 +130,10 @@ class Console:
         """Print lines to standard output, above a progress line when there is one."""
         if self._progress is not None and sys.stdout.isatty():
             for line in lines:
-                self._progress.console.print(Text(line), soft_wrap=True)
+                self._progress.console.print(Text(fitted(line)), soft_wrap=True)
             return
         for line in lines:
-            print(line)
+            print(fitted(line))
         sys.stdout.flush()
 
     def warn(self, lines: Sequence[str]) -> None:
@@ -140,7 +142,8 @@ class Console:
             _log.warning("%s", line)
             if self._quiet:
                 continue
-            self._rich.print(Text(f"warning: {line}", style="yellow"), soft_wrap=True)
+            text = fitted(f"warning: {line}", sys.stderr)
+            self._rich.print(Text(text, style="yellow"), soft_wrap=True)
 
     def _plain(self, text: str) -> None:
         if not self._rich.is_terminal:

@@ -46,7 +46,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="pipeline",
-            does="the main job on your data: check, fit, segment, backtest, report",
+            does="the main job on your data: check, fit, segment, backtest, nday, export, report",
             writes=("one folder per step", "report.html"),
             examples=(
                 "churnlab pipeline data=files data.purchases.path=orders.csv as_of=2011-09-30",
@@ -149,7 +149,7 @@ COMMANDS: dict[str, Command] = {
                 "data.purchases.path=orders.csv nday.cohort.window_days=30",
             ),
             options=(
-                _DATA,
+                ("data=syn_shop", "the simulated shop; yours: files"),
                 _PATH,
                 ("data.members.path=FILE", "who signed up when (needed)"),
                 _AS_OF,

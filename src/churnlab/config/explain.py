@@ -14,6 +14,12 @@ _UNKNOWN_KEY = re.compile(
 _UNKNOWN_OPTION = re.compile(
     r"Could not find '(?P<group>[^'/]+(?:/[^'/]+)*)/(?P<option>[^'/]+)'(?P<rest>.*)", re.DOTALL
 )
+_WRONG_KIND = re.compile(
+    r"Value '(?P<value>.*?)' of type '\w+' could not be converted to (?P<kind>\w+)"
+    r".*?full_key: (?P<key>\S+)",
+    re.DOTALL,
+)
+_KINDS = {"Integer": "a whole number", "Float": "a number", "Bool": "true or false"}
 _OPTIONS = re.compile(
     r"Available options in '[^']*':\s*(?P<options>.*?)(?:\n\s*\n|\nConfig search|$)", re.DOTALL
 )
@@ -26,7 +32,12 @@ def explain(error: BaseException, command: str) -> ChurnlabError:
     if cause is not None:
         return cause
     text = "\n".join(str(e) for e in _chain(error))
-    return _unknown_option(text) or _unknown_key(text, command) or _other(text, command)
+    return (
+        _wrong_kind(text)
+        or _unknown_option(text)
+        or _unknown_key(text, command)
+        or _other(text, command)
+    )
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
@@ -39,6 +50,14 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 def _churnlab_cause(error: BaseException) -> ChurnlabError | None:
     return next((e for e in _chain(error) if isinstance(e, ChurnlabError)), None)
+
+
+def _wrong_kind(text: str) -> UsageError | None:
+    match = _WRONG_KIND.search(text)
+    if match is None:
+        return None
+    kind = _KINDS.get(match["kind"], match["kind"])
+    return UsageError(f"{match['key']} must be {kind}; got {match['value']!r}.")
 
 
 def _unknown_option(text: str) -> UsageError | None:

@@ -86,7 +86,8 @@ def _existing(table: str, path: str) -> list[Path]:
         if not found:
             raise DataError(f"{table}: no file matches {path}; check the folder and the pattern.")
         return found
-    beside = [p.name for p in plain.parent.iterdir()] if plain.parent.is_dir() else []
+    here = plain.parent.iterdir() if plain.parent.is_dir() else ()
+    beside = [p.name for p in here if p.suffix.lower() in (".csv", ".parquet", ".gz", ".tsv")]
     where = "" if plain.parent.is_dir() else f" (there is no folder {plain.parent} either)"
     raise DataError(
         f"{table}: no file {path}{where}.{nearest(plain.name, beside)} "

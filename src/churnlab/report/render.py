@@ -97,6 +97,9 @@ def _execute(book: Any, progress: Progress | None) -> None:
             raise ChurnlabError(
                 f"the report's notebook failed: {error.ename}: {error.evalue}"
             ) from error
+        finally:
+            if client.kc is not None:
+                client.kc.stop_channels()
 
 
 @contextmanager
@@ -116,6 +119,8 @@ def _kernel() -> Iterator[Any]:
         finally:
             if manager.has_kernel:
                 manager.shutdown_kernel(now=True)
+            manager.cleanup_resources()
+            manager.context.destroy()
 
 
 def _html(book: Any, title: str) -> str:

@@ -115,7 +115,7 @@ def audience(
             "rule_id": rule_id,
             "signup_date": chosen["signup_date"],
             "send_date": send_date,
-            "arm": [arm_of(i, holdout_share) for i in ids],
+            "arm": pd.Series([arm_of(i, holdout_share) for i in ids], index=ids.index, dtype="str"),
             "suppressed_reason": reason,
             **({"group": chosen["group"]} if by else {}),
         }

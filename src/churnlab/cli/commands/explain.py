@@ -46,7 +46,10 @@ def run(settings: ExplainSettings, folder: RunFolder, console: Console) -> None:
 def _require(log: EventLog, customer: str) -> None:
     known = set(log.members()["customer_id"])
     if customer not in known:
-        close = nearest(customer, sorted(known)[:100_000])
+        padded = next((i for i in known if i.lstrip("0") == customer.lstrip("0")), None)
+        close = (
+            f" Did you mean {padded!r}?" if padded else nearest(customer, sorted(known)[:100_000])
+        )
         raise DataError(
             f"there is no customer {customer!r} among the {len(known):,} members.{close} "
             "Ids are text, to the letter."

@@ -127,8 +127,21 @@ def lines(fitted: Fitted, folder: RunFolder) -> list[str]:
             else ""
         )
         + f"): {flagged:,} at risk ({share:.1%})",
+        *_about_costs(threshold, share),
         *(f"note: {n}" for n in threshold.notes),
         f"files: {folder.path}/customers.parquet, fit.json, posterior.nc",
+    ]
+
+
+def _about_costs(threshold: Threshold, share: float) -> list[str]:
+    """Say when a learnt cut flags nearly everybody or nobody: the costs decided, not the risk."""
+    if threshold.learnt_until is None or 0.02 < share < 0.8:
+        return []
+    whom = "nearly everybody" if share >= 0.8 else "almost nobody"
+    return [
+        f"note: at the stated costs it was cheapest to contact {whom}; state yours with "
+        "rule.contact_cost, rule.save_probability and rule.value_per_customer, or pick a share "
+        "with rule=capacity rule.share=.2"
     ]
 
 

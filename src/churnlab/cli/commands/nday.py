@@ -67,7 +67,8 @@ def lines(result: NdayResult) -> list[str]:
         f"{_share(at_n['break_even_uplift'])}",
         _uplift(rule.get("uplift")),
         *(f"assumption: {a['en']}" for a in rule["assumptions"]),
-        f"message on {rule['send_date']}: {treat:,} to treat of {len(audience):,} who qualify",
+        f"message on {rule['send_date']}: {treat:,} to treat of {len(audience):,} who signed up "
+        f"{n - rule['day_zero_index']} days before and have not bought",
     ]
 
 

@@ -32,7 +32,8 @@ def render_into(source: Run, folder: RunFolder, console: Console, *, lang: str) 
     if notebook is None:
         raise UsageError(
             f"{source.path} was made by `churnlab {source.command}`, which has no report; "
-            f"expected a folder of one of: {', '.join(NOTEBOOKS)}."
+            f"expected a folder of one of: {', '.join(NOTEBOOKS)}. "
+            "`churnlab pipeline` runs them all."
         )
     with console.stage("rendering the report"):
         rendered = render(

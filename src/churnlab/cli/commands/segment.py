@@ -38,6 +38,7 @@ def run(settings: SegmentSettings, folder: RunFolder, console: Console) -> Place
     """Open the data, fit purchases and visits, place everybody, write the tables."""
     require_first_purchases(settings.model.name)
     log = open_data(settings, folder, console)
+    comparison_day(log, settings)  # a wrong date is said before anything is fitted
     fitted = fit_command.fit_log(log, settings, console)
     fit_command.write(fitted, folder)
     return segment_log(log, fitted, settings, folder, console)
@@ -61,7 +62,7 @@ def segment_log(
 ) -> Placed:
     """Segment a log that is open and fitted already."""
     now = place(log, fitted, settings, console)
-    earlier = _comparison_day(log, settings)
+    earlier = comparison_day(log, settings)
     before = None
     if earlier is not None:
         with console.part(str(earlier)):
@@ -117,7 +118,8 @@ def _visit_axis(visits: Fit, settings: Settings) -> Axis:
     return Axis(visits.draws, risk, (chosen.risk_value, chosen.inactive_value))
 
 
-def _comparison_day(log: EventLog, settings: Settings) -> dt.date | None:
+def comparison_day(log: EventLog, settings: Settings) -> dt.date | None:
+    """Return the day to compare with: stated, or a month before where the log reaches back."""
     first = log.days("purchases")["day"].min().date()
     if settings.compare_to is not None:
         try:
