@@ -18,7 +18,7 @@ lang = "en"
 from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
-from churnlab.inference import load_draws
+from churnlab.inference import load_draws, load_predictive
 from churnlab.plotdata import fits as data
 from churnlab.plots import fits as draw
 from churnlab.plots import forecasts, style
@@ -84,6 +84,13 @@ Markdown(text.recent_risks(fit, customers, lang))
 
 # %%
 Markdown(text.checks(fit, lang))
+
+# %%
+counts = data.predictive(load_predictive(run.path / "posterior.nc"))
+figure, ax = plt.subplots()
+draw.predictive(ax, counts, lang=lang)
+ax.set_title(text.predictive_claim(counts, lang))
+plt.show()
 
 # %%
 Markdown(text.change_our_mind(fit, lang))

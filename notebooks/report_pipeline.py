@@ -18,7 +18,7 @@ lang = "en"
 from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
-from churnlab.inference import load_draws
+from churnlab.inference import load_draws, load_predictive
 from churnlab.plotdata import backtests, fits
 from churnlab.plotdata import segments as cells
 from churnlab.plots import fits as draw_fits
@@ -117,6 +117,13 @@ Markdown(fit_text.recent_risks(fit, customers, lang))
 
 # %%
 Markdown(text.checks(run, lang))
+
+# %%
+counts = fits.predictive(load_predictive(fit_run.path / "posterior.nc"))
+figure, ax = plt.subplots()
+draw_fits.predictive(ax, counts, lang=lang)
+ax.set_title(fit_text.predictive_claim(counts, lang))
+plt.show()
 
 # %%
 Markdown(fit_text.change_our_mind(fit, lang))

@@ -6,7 +6,13 @@ import pytest
 
 from churnlab.draws import PopulationDraws
 from churnlab.errors import DataError, UsageError
-from churnlab.inference import PopulationFit, fit_population, load_draws, save_posterior
+from churnlab.inference import (
+    PopulationFit,
+    fit_population,
+    load_draws,
+    load_predictive,
+    save_posterior,
+)
 
 from .conftest import Rows
 
@@ -50,6 +56,12 @@ def test_netcdf_round_trip(fit: PopulationFit, tmp_path: Path) -> None:
     assert (draws.model, draws.k, draws.groups) == ("mbg_nbd", 1, ("all",))
     assert draws.seen_until == dt.date(1997, 9, 30)
     assert [p.name for p in tmp_path.iterdir()] == ["posterior.nc"]
+    counts = load_predictive(path)
+    assert {key: value.shape for key, value in counts.items()} == {
+        "observed": (1, 8), "prior": (100, 8), "posterior": (100, 8),
+    }  # fmt: skip
+    assert (counts["observed"][0, 0], counts["observed"].sum()) == (1411, 2357)
+    np.testing.assert_allclose(counts["prior"].sum(axis=1), 2357)
 
 
 def test_files_that_are_no_posterior(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """Posteriors of a population's parameters: laplace or NUTS, one result, one gate."""
 
 from churnlab.inference.compare import Elpd, KChoice, choose_k, compare_models, elpd
-from churnlab.inference.datatree import load_draws, save_posterior
+from churnlab.inference.datatree import load_draws, load_predictive, save_posterior
 from churnlab.inference.diagnostics import gate, problems
 from churnlab.inference.fit import fit_population, maximum_likelihood
 from churnlab.inference.result import Point, PopulationFit
 from churnlab.inference.sbc import sbc_ecdf, sbc_summary, sbc_table
+from churnlab.inference.sensitivity import most_prior_sensitive, prior_sensitivity
 
 __all__ = [
     "Elpd",
@@ -18,7 +19,10 @@ __all__ = [
     "fit_population",
     "gate",
     "load_draws",
+    "load_predictive",
     "maximum_likelihood",
+    "most_prior_sensitive",
+    "prior_sensitivity",
     "problems",
     "save_posterior",
     "sbc_ecdf",

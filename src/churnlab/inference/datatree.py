@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,13 +198,34 @@ def load_draws(path: str | Path) -> PopulationDraws:
     DataError
         A missing file, or one without a posterior of churnlab.
     """
+    return _from_file(path, _read)
+
+
+def load_predictive(path: str | Path) -> dict[str, Array]:
+    """Read customers by number of repeat purchases: in the data, before it, and after it.
+
+    Returns
+    -------
+    dict
+        ``observed`` (1, count), ``prior`` and ``posterior`` (draw, count): customers with 0, 1, ...
+        `PREDICTIVE_MAX` or more repeat purchases.
+
+    Raises
+    ------
+    DataError
+        A missing file, or one without a posterior of churnlab.
+    """
+    return _from_file(path, _read_predictive)
+
+
+def _from_file[T](path: str | Path, read: Callable[[Any], T]) -> T:
     import xarray as xr
 
     if not Path(path).is_file():
         raise DataError(f"There is no posterior at {path}; run `churnlab fit` first.")
     try:
         with xr.open_datatree(path, engine="h5netcdf") as tree:
-            return _read(tree)
+            return read(tree)
     except (KeyError, OSError, ValueError) as error:
         raise DataError(f"{path} is not a posterior written by churnlab ({error}).") from error
 
@@ -221,3 +243,13 @@ def _read(tree: Any) -> PopulationDraws:
         groups=tuple(json.loads(attributes["groups"])),
         seen_until=dt.date.fromisoformat(seen) if seen else None,
     )
+
+
+def _read_predictive(tree: Any) -> dict[str, Array]:
+    groups = {
+        "observed": "observed_data",
+        "prior": "prior_predictive",
+        "posterior": "posterior_predictive",
+    }
+    counts = {key: np.asarray(tree[group]["repeaters"]) for key, group in groups.items()}
+    return {key: value.reshape(-1, value.shape[-1]) for key, value in counts.items()}

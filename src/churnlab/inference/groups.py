@@ -199,6 +199,16 @@ class GroupTarget(EtaTarget):
         gradient[6:] -= scaled.reshape(-1, *u.shape[1:])
         return value, gradient
 
+    def stated_priors(self) -> list[tuple[str, Prior]]:
+        """Priors of the population and of the spreads."""
+        return [*self.named_priors(), *zip(SPREADS, self.spread_priors, strict=True)]
+
+    def log_stated_prior(self, u: Array) -> Array:
+        """Log density of those, (draw,); how groups differ given their spread is the model's."""
+        pairs = zip(self.spread_priors, self.spreads(u).values(), strict=True)
+        spreads = np.sum([prior.logpdf(value) for prior, value in pairs], axis=0)
+        return super().log_stated_prior(u[:, :4]) + spreads
+
     def natural_days(self, u: Array) -> Array:
         """The population's natural quantities, rates per day."""
         return super().natural_days(np.asarray(u)[:, :4])
@@ -262,6 +272,12 @@ class SeparateTarget(EtaTarget):
         """Sum of the groups' log priors (coordinate, draw), and its gradient."""
         parts = [super(SeparateTarget, self).log_prior(u[i : i + 4]) for i in range(0, len(u), 4)]
         return np.sum([v for v, _ in parts], axis=0), np.concatenate([g for _, g in parts])
+
+    def log_stated_prior(self, u: Array) -> Array:
+        """Log density of all groups' priors, (draw, coordinate) -> (draw,)."""
+        parts = [super(SeparateTarget, self).log_stated_prior(u[:, i : i + 4])
+                 for i in range(0, u.shape[1], 4)]  # fmt: skip
+        return np.sum(parts, axis=0)
 
     def natural_days(self, u: Array) -> Array:
         """Natural quantities averaged over customers, (draw, quantity), rates per day."""

@@ -83,6 +83,18 @@ class Target:
         """Natural quantities with their priors."""
         return list(zip(self.map.names, self.priors, strict=True))
 
+    def stated_priors(self) -> list[tuple[str, Prior]]:
+        """Every prior that a user can state, by the name of its quantity."""
+        return self.named_priors()
+
+    def log_stated_prior(self, u: Array) -> Array:
+        """Log density of the stated priors in their own quantities, (draw, coordinate) -> (draw,).
+
+        Without Jacobians: raising this density to a power is raising each stated prior to it.
+        """
+        natural = self.map.natural(np.asarray(u, float).T)
+        return np.sum([p.logpdf(v) for p, v in zip(self.priors, natural, strict=True)], axis=0)
+
     @property
     def n_cells(self) -> int:
         """Number of distinct rows."""

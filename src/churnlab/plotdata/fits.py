@@ -1,4 +1,4 @@
-"""Numbers behind the figures of a fit: silence curves, shrinkage, the threshold's cost."""
+"""Numbers behind the figures of a fit: silence curves, shrinkage, predictive checks, cost."""
 
 from __future__ import annotations
 
@@ -72,6 +72,29 @@ def shrinkage(customers: pd.DataFrame) -> pd.DataFrame:
             "cycle_days": repeat["cycle_days"],
         }
     ).reset_index(drop=True)
+
+
+def predictive(counts: Mapping[str, Array]) -> pd.DataFrame:
+    """Return customers by repeat purchases: in the data, expected before it, and after it.
+
+    Parameters
+    ----------
+    counts : mapping
+        `observed` (1, count), `prior` and `posterior` (draw, count), as
+        `inference.load_predictive` reads them.
+
+    Returns
+    -------
+    DataFrame
+        One row per number of repeat purchases (the last: that many or more): `repeats`,
+        `observed`, and `prior` and `posterior` with `_q05`, `_q50`, `_q95` over draws.
+    """
+    observed = counts["observed"][0]
+    columns: dict[str, Any] = {"repeats": np.arange(len(observed)), "observed": observed}
+    for name in ("prior", "posterior"):
+        quantiles = np.quantile(counts[name], [0.05, 0.5, 0.95], axis=0)
+        columns |= {f"{name}_{q}": v for q, v in zip(("q05", "q50", "q95"), quantiles, strict=True)}
+    return pd.DataFrame(columns)
 
 
 def cost_curve(threshold: Mapping[str, Any]) -> pd.DataFrame | None:

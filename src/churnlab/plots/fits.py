@@ -1,4 +1,4 @@
-"""Figures of a fit: three customers' silence, and shrinkage of the purchase cycles."""
+"""Figures of a fit: three customers' silence, shrinkage of the cycles, predictive checks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from churnlab.draws import PopulationDraws
 from churnlab.plotdata import fits as data
 from churnlab.plots.forecasts import risk_over_silence
 from churnlab.plots.labels import label
+from churnlab.plots.style import COLOURS
 
 _COLOURS = ("#0072B2", "#009E73", "#D55E00")
 
@@ -93,4 +94,39 @@ def shrinkage(ax: Axes, pairs: pd.DataFrame, *, lang: str = "en") -> Axes:
     ticks = [t for t in range(8) if t <= np.log2(max(int(shown["x"].max()), 1))]
     bar.set_ticks(ticks, labels=[str(2**t) for t in ticks])
     bar.set_label(label("gaps_observed", lang))
+    return ax
+
+
+def predictive(ax: Axes, counts: pd.DataFrame, *, lang: str = "en") -> Axes:
+    """Draw customers by repeat purchases: what came, and 90% intervals before and after the data.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        See `plotdata.fits.predictive`.
+    """
+    position = counts["repeats"].to_numpy(float)
+    for name, width, colour in (
+        ("prior", 0.8, COLOURS["muted"]),
+        ("posterior", 0.45, COLOURS["model"]),
+    ):
+        low, high = counts[f"{name}_q05"], counts[f"{name}_q95"]
+        ax.bar(
+            position,
+            high - low,
+            width,
+            bottom=low,
+            color=colour,
+            alpha=0.35 if name == "prior" else 0.7,
+            linewidth=0,
+            label=label(f"{name}_predictive", lang),
+        )
+    ax.plot(position, counts["observed"], "o", color=COLOURS["actual"], label=label("actual", lang))
+    ax.set_yscale("symlog", linthresh=10)
+    ax.set_ylim(bottom=0)
+    last = int(position[-1])
+    ax.set_xticks(position, [*map(str, range(last)), f"{last}+"])
+    ax.set_xlabel(label("repeat_purchases", lang))
+    ax.set_ylabel(label("customers", lang))
+    ax.legend()
     return ax

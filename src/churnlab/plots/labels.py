@@ -37,6 +37,9 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "no_purchase_in": ("P(no purchase in {days} days)", "{days}일 내 미구매 확률"),
     "share": ("share of members (90% interval)", "회원 비중 (90% 구간)"),
     "rhythm": ("customer (rhythm)", "고객 (구매 주기)"),
+    "repeat_purchases": ("repeat purchases", "재구매 횟수"),
+    "prior_predictive": ("prior predictive (90%)", "사전 예측 (90%)"),
+    "posterior_predictive": ("posterior predictive (90%)", "사후 예측 (90%)"),
     "gaps_observed": ("gaps observed", "관측된 구매 간격 수"),
 }
 

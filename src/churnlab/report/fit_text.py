@@ -156,8 +156,77 @@ def checks(fit: dict[str, Any], lang: str) -> str:
     )
     notes = [*fit["warnings"], *fit["threshold"]["notes"]]
     none = pick(lang, "No warnings.", "경고 없음.")
-    return "\n\n".join(
-        (heading("checks", lang), facts, table(parameters, formats), bullets(notes, none=none))
+    parts = (facts, table(parameters, formats), *sensitivity(fit, lang), bullets(notes, none=none))
+    return "\n\n".join((heading("checks", lang), *parts))
+
+
+def sensitivity(fit: dict[str, Any], lang: str) -> list[str]:
+    """Return what the priors do to the posterior: a sentence and a table; nothing of old runs."""
+    rows = pd.DataFrame(fit.get("prior_sensitivity", []))
+    if rows.empty:
+        return []
+    said = pick(
+        lang,
+        "**Prior sensitivity** (power-scaling; from 0.05 on, a component matters). {led} Shift: "
+        "standard deviations that the posterior mean moves when the priors' power doubles.",
+        "**사전분포 민감도** (거듭제곱 척도법, 0.05 이상이면 영향이 있음). {led} 이동: 사전분포의 거듭제곱을 두 배로 할 때 "
+        "사후 평균이 움직이는 표준편차 수.",
+    ).format(led=_led(rows, lang))
+    words = {code: pick(lang, *pair) for code, pair in _VERDICTS.items()}
+    shown = pd.DataFrame(
+        {
+            pick(lang, "parameter", "모수"): rows["parameter"],
+            pick(lang, "prior", "사전분포"): rows["prior"],
+            pick(lang, "sensitivity to prior", "사전분포 민감도"): rows["prior_sensitivity"],
+            pick(lang, "to likelihood", "가능도 민감도"): rows["likelihood_sensitivity"],
+            pick(lang, "shift (sd)", "이동 (sd)"): rows["shift_sd"],
+            pick(lang, "verdict", "판정"): rows["verdict"].map(words),
+        }
+    )
+    formats = dict(zip(shown.columns[2:5], (".3f", ".3f", "+.2f"), strict=True))
+    return [said, table(shown, formats)]
+
+
+_VERDICTS = {
+    "robust": ("rests on the data", "데이터에 근거"),
+    "possible_conflict": ("prior and data both shape it", "사전분포와 데이터가 함께 결정"),
+    "prior_led": ("rests on the prior", "사전분포에 근거"),
+}
+
+
+def _led(rows: pd.DataFrame, lang: str) -> str:
+    """Return which parameters the prior shapes, with the largest shift."""
+    moved = rows[rows["verdict"] != "robust"]
+    if moved.empty:
+        return pick(
+            lang, "No parameter hangs on its prior.", "사전분포에 좌우되는 모수가 없습니다."
+        )
+    far = moved.iloc[int(moved["shift_sd"].abs().argmax())]
+    text = pick(
+        lang,
+        "The priors shape {names}; largest shift {shift:+.2f} sd ({far}).",
+        "사전분포가 영향을 주는 모수: {names}; 가장 큰 이동 {shift:+.2f} sd ({far}).",
+    )
+    return text.format(
+        names=", ".join(moved["parameter"]), shift=far["shift_sd"], far=far["parameter"]
+    )
+
+
+def predictive_claim(counts: pd.DataFrame, lang: str) -> str:
+    """Return the claim of the predictive figure: classes covered, and what the prior allowed."""
+    covered = counts["observed"].between(counts["posterior_q05"], counts["posterior_q95"])
+    first = counts.iloc[0]
+    text = pick(
+        lang,
+        "{inside} of {n} counts lie in the fit's 90% band; the prior allowed {low:,.0f} to "
+        "{high:,.0f} one-time buyers",
+        "{n}개 중 {inside}개가 적합의 90% 구간 안; 사전분포는 1회 구매자 {low:,.0f}–{high:,.0f}명을 허용",
+    )
+    return text.format(
+        inside=int(covered.sum()),
+        n=len(counts),
+        low=first["prior_q05"],
+        high=first["prior_q95"],
     )
 
 

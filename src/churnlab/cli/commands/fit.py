@@ -14,7 +14,7 @@ from churnlab.config.schema import FitSettings, ModelSettings
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
-from churnlab.inference import save_posterior
+from churnlab.inference import prior_sensitivity, save_posterior
 from churnlab.rules import Threshold
 from churnlab.runs import RunFolder
 from churnlab.summary import summarise
@@ -105,6 +105,7 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "log_likelihood_at_mode": mode.value,
         "diagnostics": population.diagnostics,
         "warnings": population.warnings,
+        "prior_sensitivity": prior_sensitivity(population).to_dict("records"),
         "seconds": population.seconds,
         "threshold": fitted.threshold.to_dict(),
     }
