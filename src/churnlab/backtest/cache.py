@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from churnlab import runs
 
 #: Raise when what is stored changes its meaning: old entries are then simply not found.
-FORMAT = 1
+FORMAT = 2
 
 
 class FitCache:

@@ -128,7 +128,29 @@ def checks(summary: dict[str, Any], lang: str) -> str:
         "누출 점검: 모든 후보, 재보정, 임계값은 마지막으로 본 날짜를 지니며, 채점 시 기준일 이후가 아님을 확인했습니다.",
     )
     none = pick(lang, "Nothing was dropped, degraded or refused.", "제외되거나 제한된 항목 없음.")
-    return "\n\n".join((heading("checks", lang), guard, bullets(found, none=none)))
+    parts = (guard, *prior_sensitivity(summary, lang), bullets(found, none=none))
+    return "\n\n".join((heading("checks", lang), *parts))
+
+
+def prior_sensitivity(summary: dict[str, Any], lang: str) -> list[str]:
+    """Return the largest prior sensitivity of each Bayesian candidate at its last origin."""
+    rows = [row for row in summary["learnt"] if row.get("prior_sensitivity")]
+    last = {row["candidate"]: row for row in sorted(rows, key=lambda row: str(row["origin"]))}
+    if not last:
+        return []
+    said = "; ".join(
+        f"{name} {worst['prior_sensitivity']:.3f} ({worst['parameter']}, {worst['shift_sd']:+.2f} sd)"
+        for name, worst in ((n, row["prior_sensitivity"]) for n, row in last.items())
+    )
+    text = pick(
+        lang,
+        "Prior sensitivity at the last origin, largest over parameters (power-scaling; from 0.05 "
+        "on the prior matters; sd that the mean moves when its power doubles): {said}. The report "
+        "of `churnlab fit` shows every parameter, and the prior predictive against the data.",
+        "마지막 기준일의 사전분포 민감도, 모수 중 최댓값(거듭제곱 척도법, 0.05 이상이면 사전분포의 영향이 있음; 거듭제곱을 두 배로 "
+        "할 때 평균이 움직이는 sd): {said}. 모든 모수와 사전 예측 점검은 `churnlab fit`의 리포트에 있습니다.",
+    )
+    return [text.format(said=said)]
 
 
 def change_our_mind(summary: dict[str, Any], lang: str) -> str:

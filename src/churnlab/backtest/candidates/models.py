@@ -122,7 +122,11 @@ class BayesianCandidate(ModelCandidate):
             priors=dict(context.priors),
         )
         inference.gate(fit)
-        return fit.draws, {"method": fit.method, "warnings": list(fit.warnings)}
+        return fit.draws, {
+            "method": fit.method,
+            "warnings": list(fit.warnings),
+            "prior_sensitivity": inference.most_prior_sensitive(fit),
+        }
 
 
 class MaximumLikelihoodCandidate(ModelCandidate):
