@@ -37,15 +37,16 @@ def fit_pymc(frame, model: str, method: str) -> float | None:  # type: ignore[no
     name = {"bg_nbd": "BetaGeoModel", "mbg_nbd": "ModifiedBetaGeoModel",
             "pareto_nbd": "ParetoNBDModel"}[model]  # fmt: skip
     data = frame[["customer_id", "frequency", "recency", "T"]]
-    fitted = getattr(clv, name)(data=data)
+    fitted = getattr(clv, name)()
     options = {"random_seed": 1, "progressbar": False} if method == "mcmc" else {}
-    fitted.fit(method=method, **options)
+    tree = fitted.fit(data=data, method=method, **options)
     if method == "map":
         return None
     import arviz as az
 
-    names = [n for n in ("r", "alpha", "a", "b", "s", "beta") if n in fitted.idata.posterior]
-    sizes = [az.ess(fitted.idata, var_names=names, method=m) for m in ("bulk", "tail")]
+    posterior = tree["posterior"].to_dataset()
+    names = [n for n in ("r", "alpha", "a", "b", "s", "beta") if n in posterior]
+    sizes = [az.ess(posterior[names], method=m) for m in ("bulk", "tail")]
     return float(min(float(size[n]) for size in sizes for n in names))
 
 

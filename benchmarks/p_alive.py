@@ -1,0 +1,93 @@
+"""P(alive) of every customer with its interval: churnlab beside pymc-marketing, in one run.
+
+    .venv/bin/python benchmarks/p_alive.py
+
+Each measurement is a process of its own. churnlab: mean, 5% and 95% quantile over all draws, from
+cells in memory back to customers. The peer: `expected_probability_alive`, all draws, no quantiles.
+Writes benchmarks/results/p_alive.json.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PEER = HERE / ".venv/bin/python"
+
+
+def main() -> None:
+    from logs import write_customers
+
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        small = write_customers("bg_nbd", 2357, Path(folder))
+        large = write_customers("mbg_nbd", 1_000_000, Path(folder))
+        jobs = [
+            (sys.executable, "own", small, "bg_nbd", 2000),
+            (str(PEER), "peer", small, "bg_nbd", 2000),
+            (sys.executable, "own", large, "mbg_nbd", 1000),
+        ]
+        for python, who, path, model, draws in jobs:
+            words = [python, __file__, who, str(path), model, str(draws)]
+            done = subprocess.run(words, capture_output=True, text=True, check=True)
+            rows.append(json.loads(done.stdout.strip().splitlines()[-1]))
+            print(json.dumps(rows[-1]), flush=True)
+    ratio = rows[1]["seconds"] / rows[0]["seconds"]
+    print(f"2,357 customers x 2,000 draws: {ratio:.0f} times faster than pymc-marketing")
+    result = {"rows": rows, "times_faster": ratio}
+    (HERE / "results" / "p_alive.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+def own(path: str, model: str, draws: int) -> None:
+    import pandas as pd
+
+    from churnlab.inference import fit_population
+    from churnlab.posterior import RiskConfig, risk_summary
+    from churnlab.summary import Cells
+
+    frame = pd.read_parquet(path)
+    cells, inverse = Cells.collapse(frame["frequency"], frame["recency"], frame["T"])
+    fit = fit_population(cells, model=model, draws=draws)
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        found = risk_summary(fit.draws, cells, RiskConfig(basis="p_alive"))
+        _ = [1 - v[inverse] for v in (found.mean, found.q05, found.q95)]
+        times.append(time.perf_counter() - start)
+    report("churnlab", len(frame), fit.draws.n_draws, len(cells), min(times))
+
+
+def peer(path: str, model: str, draws: int) -> None:
+    import pandas as pd
+    from pymc_marketing import clv
+
+    frame = pd.read_parquet(path)[["customer_id", "frequency", "recency", "T"]]
+    fitted = {"bg_nbd": clv.BetaGeoModel}[model]()
+    kwargs = {"draws": draws // 4, "chains": 4}
+    fitted.fit(data=frame, method="mcmc", random_seed=1, progressbar=False, **kwargs)
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        found = fitted.expected_probability_alive(frame)
+        _ = found.to_numpy()
+        times.append(time.perf_counter() - start)
+    report("pymc-marketing", len(frame), draws, len(frame), min(times))
+
+
+def report(who: str, customers: int, draws: int, cells: int, seconds: float) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    row = {"who": who, "customers": customers, "draws": draws, "cells": cells}
+    print(json.dumps(row | {"seconds": seconds, "peak_mb": peak}))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        {"own": own, "peer": peer}[sys.argv[1]](sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    else:
+        main()
