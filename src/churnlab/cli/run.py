@@ -42,8 +42,8 @@ def run_command(command: Command, arguments: Sequence[str]) -> int:
     """Compose the configuration of `command` from `arguments`, run it, return the exit status."""
     register()
     flags, overrides = _split(arguments)
-    outcomes: list[int | BaseException] = []
-    job = _job(command, outcomes)
+    failures: list[BaseException] = []
+    job = _job(command, failures)
     sweeping = bool({"-m", "--multirun"} & set(flags))
     argv = [f"churnlab {command.name}", *flags, *_with_defaults(mend(overrides), command, sweeping)]
     # Without this Hydra prints errors itself and exits with 1 whatever happened.
@@ -58,11 +58,10 @@ def run_command(command: Command, arguments: Sequence[str]) -> int:
         except ChurnlabError:
             raise
         except (HydraException, OmegaConfBaseException, ValueError, OSError) as error:
-            # The command itself cannot end here: what it raises is kept in `outcomes`.
+            # The command itself cannot end here: what it raises is kept in `failures`.
             raise explain(error, command.name) from error
-    failure = next((o for o in outcomes if isinstance(o, BaseException)), None)
-    if failure is not None:
-        raise failure
+    if failures:
+        raise failures[0]
     if not sweeping:
         return 0
     place = next(a.split("=", 1)[1] for a in argv if a.startswith("run_dir="))
@@ -106,7 +105,7 @@ def _argv(argv: list[str]) -> Iterator[None]:
         sys.argv = before
 
 
-def _job(command: Command, outcomes: list[int | BaseException]) -> Any:
+def _job(command: Command, failures: list[BaseException]) -> Any:
     def job(config: DictConfig) -> None:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             _sweep_job(command, config)
@@ -117,7 +116,7 @@ def _job(command: Command, outcomes: list[int | BaseException]) -> Any:
             folder = Path(settings.run_dir or _default_folder(command, settings))
             run_in_folder(command.name, settings, folder, plain(config), Console())
         except (Exception, KeyboardInterrupt) as error:
-            outcomes.append(error)
+            failures.append(error)
 
     return job
 
