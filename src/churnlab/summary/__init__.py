@@ -1,0 +1,12 @@
+"""From events to x, t_x, T per customer, and to the distinct cells that a likelihood needs.
+
+x counts repeat purchase-days, t_x = last - first, T = as_of - first; all in days. The likelihood
+depends on the data only through (group, x, t_x, T) and the sum of log gaps, so customers with equal
+values become one weighted cell: the posterior is exactly the same, the work much less.
+"""
+
+from churnlab.summary.aggregate import SIGNUP_MONTH, summarise
+from churnlab.summary.cells import POOLED, Cells
+from churnlab.summary.customers import JOINED, UNKNOWN, Summary
+
+__all__ = ["JOINED", "POOLED", "SIGNUP_MONTH", "UNKNOWN", "Cells", "Summary", "summarise"]

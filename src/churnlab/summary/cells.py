@@ -1,0 +1,102 @@
+"""Distinct rows of the data with weights: what a likelihood reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+POOLED = ("all",)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Distinct (group, x, t_x, T), sorted by them, with the number of customers of each.
+
+    Attributes
+    ----------
+    x : array (cell,)
+        Repeat purchase-days.
+    t_x, T : array (cell,)
+        Days from the first to the last purchase, and to the cutoff.
+    weight : array (cell,)
+        Customers.
+    sum_log_gap : array (cell,)
+        Sum over gaps of ln(days), the mean of the cell's customers; -inf where a gap is 0 days.
+    group : int array (cell,)
+        Codes into `groups`.
+    groups : tuple of str
+        ``("all",)`` when pooled.
+    """
+
+    x: Array
+    t_x: Array
+    T: Array
+    weight: Array
+    sum_log_gap: Array
+    group: Ints
+    groups: tuple[str, ...] = POOLED
+
+    @property
+    def n_customers(self) -> int:
+        """Number of customers."""
+        return round(float(self.weight.sum()))
+
+    def __len__(self) -> int:
+        """Return the number of cells."""
+        return len(self.x)
+
+    @staticmethod
+    def collapse(
+        x: ArrayLike,
+        t_x: ArrayLike,
+        T: ArrayLike,
+        *,
+        sum_log_gap: ArrayLike | None = None,
+        group: ArrayLike | None = None,
+        groups: Sequence[str] = POOLED,
+    ) -> tuple[Cells, Ints]:
+        """Return the cells of customers, and the cell of each customer.
+
+        Parameters
+        ----------
+        x, t_x, T : array (customer,)
+            As above.
+        sum_log_gap : array (customer,), optional
+            0 where missing.
+        group : int array (customer,), optional
+            Codes into `groups`.
+
+        Returns
+        -------
+        cells : Cells
+        inverse : int array (customer,)
+            ``cells.x[inverse]`` is `x`.
+        """
+        xs, ts, ages = (np.asarray(v, dtype=np.float64) for v in (x, t_x, T))
+        n = len(xs)
+        codes = np.zeros(n, np.int64) if group is None else np.asarray(group, dtype=np.int64)
+        gaps = np.zeros(n) if sum_log_gap is None else np.asarray(sum_log_gap, dtype=np.float64)
+        order = np.lexsort((ages, ts, xs, codes))
+        new = np.ones(n, dtype=bool)
+        if n:
+            sides = [v[order] for v in (codes, xs, ts, ages)]
+            new[1:] = np.any([v[1:] != v[:-1] for v in sides], axis=0)
+        inverse = np.empty(n, dtype=np.int64)
+        inverse[order] = np.cumsum(new) - 1
+        first, weight = order[new], np.bincount(inverse).astype(np.float64)
+        cells = Cells(
+            x=xs[first],
+            t_x=ts[first],
+            T=ages[first],
+            weight=weight,
+            sum_log_gap=np.bincount(inverse, weights=gaps) / weight,
+            group=codes[first],
+            groups=tuple(groups),
+        )
+        return cells, inverse

@@ -1,0 +1,144 @@
+"""x, t_x, T of every customer, with the cells that they fall into."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from churnlab.errors import UsageError
+from churnlab.summary.cells import POOLED, Array, Cells
+
+#: Group of customers whose attribute is missing.
+UNKNOWN = "unknown"
+#: Between the values of several grouping columns.
+JOINED = " | "
+
+
+@dataclass(frozen=True)
+class Summary:
+    """x, t_x, T of every customer at a day, and their cells.
+
+    Attributes
+    ----------
+    customers : DataFrame
+        One row per customer, sorted by id: customer_id, x, t_x, T, sum_log_gap,
+        first_purchase_at, last_purchase_at (midnight of the day), cell (row of `cells`), and the
+        group columns.
+    cells : Cells
+        Distinct rows with weights.
+    as_of : date
+        Last known day.
+    group_columns : tuple of str
+        Columns that the groups come from; several are joined with `` | `` in `cells.groups`.
+    regroup : callable, optional
+        Makes the summary of the same log by other columns; see `grouped`.
+    """
+
+    customers: pd.DataFrame
+    cells: Cells
+    as_of: dt.date
+    group_columns: tuple[str, ...] = ()
+    regroup: Callable[..., Summary] | None = field(default=None, repr=False, compare=False)
+
+    def grouped(self, columns: Sequence[str]) -> Summary:
+        """Return the same customers with cells by these columns.
+
+        Raises
+        ------
+        UsageError
+            The summary does not know the log that it came from.
+        """
+        if tuple(columns) == self.group_columns:
+            return self
+        if self.regroup is None:
+            raise UsageError(
+                f"this summary is grouped by {self.group_columns or 'nothing'} and was made from "
+                "arrays; pass group= when making it."
+            )
+        return self.regroup(group=tuple(columns))
+
+    @staticmethod
+    def from_arrays(
+        x: ArrayLike,
+        t_x: ArrayLike,
+        T: ArrayLike,
+        *,
+        as_of: dt.date | str,
+        sum_log_gap: ArrayLike | None = None,
+        customer_id: Sequence[str] | NDArray[Any] | pd.Series | None = None,
+        group: Sequence[str] | NDArray[Any] | pd.Series | None = None,
+    ) -> Summary:
+        """Make a summary from arrays, in days.
+
+        Raises
+        ------
+        UsageError
+            Lengths differ, or values that no customer can have (t_x > T, t_x > 0 at x = 0, ...).
+        """
+        day = pd.Timestamp(as_of).normalize().as_unit("us")
+        columns = {
+            k: np.asarray(v, dtype=np.float64) for k, v in (("x", x), ("t_x", t_x), ("T", T))
+        }
+        n = len(columns["x"])
+        gaps = np.zeros(n) if sum_log_gap is None else np.asarray(sum_log_gap, dtype=np.float64)
+        ids = [f"{i:07d}" for i in range(n)] if customer_id is None else customer_id
+        _check_arrays(columns, gaps, ids)
+        first = day - pd.to_timedelta(columns["T"], unit="D")
+        customers = pd.DataFrame(
+            {
+                "customer_id": pd.Series(list(ids), dtype="str"),
+                **columns,
+                "sum_log_gap": gaps,
+                "first_purchase_at": first,
+                "last_purchase_at": first + pd.to_timedelta(columns["t_x"], unit="D"),
+            }
+        )
+        if group is not None:
+            customers["group"] = pd.Series(list(group), dtype="str")
+        return with_cells(customers, day.date(), () if group is None else ("group",))
+
+
+def with_cells(customers: pd.DataFrame, as_of: dt.date, columns: tuple[str, ...]) -> Summary:
+    """Return the summary of a customer table, grouped by columns of it."""
+    groups: tuple[str, ...] = POOLED
+    codes = None
+    if columns:
+        text = customers[list(columns)].astype("str").fillna(UNKNOWN)
+        customers[list(columns)] = text
+        label = text[columns[0]]
+        for column in columns[1:]:
+            label = label + JOINED + text[column]
+        codes, names = pd.factorize(label, sort=True)
+        groups = tuple(str(n) for n in names)
+    cells, inverse = Cells.collapse(
+        customers["x"],
+        customers["t_x"],
+        customers["T"],
+        sum_log_gap=customers["sum_log_gap"],
+        group=codes,
+        groups=groups,
+    )
+    own = [c for c in customers.columns if c not in columns]
+    customers = customers.assign(cell=inverse)[[*own, "cell", *columns]]
+    return Summary(customers, cells, as_of, columns)
+
+
+def _check_arrays(columns: dict[str, Array], gaps: Array, ids: Any) -> None:
+    sizes = {k: len(v) for k, v in columns.items()} | {"sum_log_gap": len(gaps), "ids": len(ids)}
+    if len(set(sizes.values())) > 1:
+        raise UsageError(f"arrays must have one length; got {sizes}.")
+    x, t_x, T = columns["x"], columns["t_x"], columns["T"]
+    wrong = ~((x >= 0) & (x == np.floor(x)) & (t_x >= 0) & (t_x <= T) & ((x > 0) | (t_x == 0)))
+    wrong |= ~np.isfinite(T)
+    if wrong.any():
+        i = int(np.flatnonzero(wrong)[0])
+        raise UsageError(
+            f"row {i} has x={x[i]:g}, t_x={t_x[i]:g}, T={T[i]:g}; expected whole x >= 0, "
+            "0 <= t_x <= T, and t_x = 0 where x = 0."
+        )
