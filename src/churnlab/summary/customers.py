@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from churnlab.errors import UsageError
 from churnlab.summary.cells import POOLED, Array, Cells
