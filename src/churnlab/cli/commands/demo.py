@@ -26,6 +26,9 @@ CDNOW = (
 )
 SHOP = (
     "data=syn_shop",
+    # Members who stay a little longer than the default: a grid with something in every row.
+    "shop.visit_dropout_mean=.05",
+    "shop.purchase_dropout_mean=.05",
     "split.origins=3",
     "split.horizon_days=[60]",
     "nday.models=[piecewise_hazard]",
