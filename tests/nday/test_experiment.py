@@ -84,12 +84,18 @@ def test_l11_uplift_per_n_and_day_index():
 @pytest.mark.parametrize("runs", [30, pytest.param(400, marks=pytest.mark.slow)])
 def test_l11_interval_covers(runs):
     rng = np.random.default_rng(2)
-    hits = 0
+    hits, refused = 0, 0
     for _ in range(runs):
-        row = read(*trial(rng, size=1200)).table.iloc[0]
+        try:
+            row = read(*trial(rng, size=1200)).table.iloc[0]
+        except DataError:  # the sample-ratio check cries wolf in one trial of a thousand
+            refused += 1
+            continue
         hits += row["uplift_q05"] <= 0.06 <= row["uplift_q95"]
+    assert refused <= 4
     # 90% with three standard errors of the simulation.
-    assert abs(hits / runs - 0.9) < 3 * np.sqrt(0.09 / runs)
+    kept = runs - refused
+    assert abs(hits / kept - 0.9) < 3 * np.sqrt(0.09 / kept)
 
 
 def test_delayed_conversions_are_censored_not_lost():
