@@ -31,7 +31,15 @@ def test_ranks_are_uniform_short(model: str, k: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "k"), MODELS)
 def test_ranks_are_uniform(model: str, k: int) -> None:
-    _assert_uniform(sbc_table(model, k=k, simulations=500, customers=400, seed=12), 0.05)
+    """500 simulations; an alarm is believed only if 1,000 fresh ones repeat it.
+
+    Five models x eight quantities x two tests: one run in a hundred alarms by chance (BG/NBD did,
+    see experiments/005-sbc). A machinery that is off alarms again, with more power.
+    """
+    table = sbc_table(model, k=k, simulations=500, customers=400, seed=12)
+    if sbc_summary(table)[["chi2_p", "ecdf_p"]].min(axis=None) <= LEVEL:
+        table = sbc_table(model, k=k, simulations=1000, customers=400, seed=5)
+    _assert_uniform(table, 0.05)
 
 
 def test_a_wrong_posterior_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
