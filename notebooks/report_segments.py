@@ -55,7 +55,7 @@ if run.has("transitions.parquet"):
     flows = data.flows(run.frame("transitions.parquet"), lang=lang)
     figure, ax = plt.subplots(figsize=(9, 6))
     draw.draw_flows(ax, flows, lang=lang)
-    ax.set_title(text.flows_claim(run.frame("transitions.parquet"), lang))
+    ax.set_title(text.flows_title(lang))
     plt.show()
 
 # %%

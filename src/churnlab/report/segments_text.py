@@ -88,8 +88,8 @@ def grid_claim(shares: pd.DataFrame, lang: str) -> str:
     return text.format(name=cells[name_column(lang)], share=cells["share"])
 
 
-def flows_claim(transitions: pd.DataFrame, lang: str) -> str:
-    """Return the claim of the transition figure: how many of the core left it."""
+def flows_title(lang: str) -> str:
+    """Return the title of the transition figure."""
     return pick(lang, "Who moved where", "누가 어디로 이동했나")
 
 
