@@ -73,7 +73,7 @@ class WeightedLogLikelihood(Op):
         else:
             first = _toss_at_first(self)
             value, gradient = compiled.geometric_gradient(theta, *data, self.k, first)
-        output_storage[0][0] = np.asarray(value, dtype=np.float64)
+        output_storage[0][0] = np.asarray(value.sum(), dtype=np.float64)
         output_storage[1][0] = np.asarray(gradient, dtype=np.float64)
 
     def infer_shape(self, node: Apply, shapes: Any) -> list[Any]:
@@ -104,7 +104,7 @@ def _compiled(op: WeightedLogLikelihood) -> Any:
         def of_runs(theta, group, x, cells, times_of, times, start, end, weight, rules):  # type: ignore[no-untyped-def]
             plan = (group, x, cells, times_of, times, start, end)
             value, gradient = pareto(theta, plan, weight, rules)
-            return np.asarray(value), gradient
+            return np.asarray(value.sum()), gradient
 
         return of_runs
     geometric = compiled.geometric_gradient
@@ -113,7 +113,7 @@ def _compiled(op: WeightedLogLikelihood) -> Any:
     @numba_njit
     def of_cells(theta, group, x, t_x, T, weight):  # type: ignore[no-untyped-def]
         value, gradient = geometric(theta, group, x, t_x, T, weight, k, first)
-        return np.asarray(value), gradient
+        return np.asarray(value.sum()), gradient
 
     return of_cells
 

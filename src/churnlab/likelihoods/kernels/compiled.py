@@ -1,5 +1,8 @@
 """The compiled loops: weighted log-likelihood and its exact derivatives in one pass over cells.
 
+Log-likelihoods come by group, (group,): what belongs to one group depends on its own parameters
+only, so many groups can be searched or sampled side by side in the same passes.
+
 All of it is in one file on purpose: numba's disk cache notices a change of the file of the
 function that is called, not of the files of the functions that it calls.
 
@@ -107,15 +110,19 @@ def _log_age(T, g, alpha, ages):  # type: ignore[no-untyped-def]
 
 @njit
 def geometric_gradient(theta, group, x, t_x, T, weight, k, first):  # type: ignore[no-untyped-def]
-    """Weighted log-likelihood of BG/MBG-CNBD-k and its derivatives in (r, alpha, a, b)."""
-    gradient, ages, total = np.zeros(theta.shape), np.full((3, 2048), -1.0), 0.0
+    """Weighted log-likelihood of BG/MBG-CNBD-k by group and its derivatives in (r, alpha, a, b)."""
+    gradient, ages, totals = (
+        np.zeros(theta.shape),
+        np.full((3, 2048), -1.0),
+        np.zeros(theta.shape[1]),
+    )
     lo = 0
     while lo < x.shape[0]:
         hi = _end_of_run(group, x, lo)
         run = (group[lo], int(x[lo]), t_x[lo:hi], T[lo:hi], weight[lo:hi])
-        total += _geometric_run_gradient(theta, run, k, first, ages, gradient)
+        totals[group[lo]] += _geometric_run_gradient(theta, run, k, first, ages, gradient)
         lo = hi
-    return total, gradient
+    return totals, gradient
 
 
 @njit
@@ -156,13 +163,13 @@ def _geometric_run_gradient(theta, run, k, first, ages, gradient):  # type: igno
 
 @njit
 def geometric_value(theta, group, x, t_x, T, weight, k, first):  # type: ignore[no-untyped-def]
-    """Weighted log-likelihood of BG/MBG-CNBD-k."""
-    ages, total, lo = np.full((3, 2048), -1.0), 0.0, 0
+    """Weighted log-likelihood of BG/MBG-CNBD-k by group."""
+    ages, totals, lo = np.full((3, 2048), -1.0), np.zeros(theta.shape[1]), 0
     while lo < x.shape[0]:
         hi, g = _end_of_run(group, x, lo), group[lo]
         r, alpha, count = theta[0, g], theta[1, g], int(x[lo])
         const, _, _, _, log_q, _ = _geometric_constants(theta, g, count, k, first)
-        shape, last, early, base = r + k * count, -1.0, 0.0, 0.0
+        shape, last, early, base, total = r + k * count, -1.0, 0.0, 0.0, 0.0
         for i in range(lo, hi):
             t, age = t_x[i], T[i]
             if t != last:
@@ -173,8 +180,9 @@ def geometric_value(theta, group, x, t_x, T, weight, k, first):  # type: ignore[
                 log_s += log(_stage_sum(shape, (age - t) / (alpha + age), k)[0])
             high, gap = max(log_s, log_q), -abs(log_s - log_q)
             total += weight[i] * (base + high + log1p(exp(gap)))
+        totals[g] += total
         lo = hi
-    return total
+    return totals
 
 
 # -- Pareto/NBD ----------------------------------------------------------------------------------
@@ -266,11 +274,10 @@ def _tabulate(theta, g, x, times, slopes, rules, log_p, H, K):  # type: ignore[n
 
 @njit
 def pareto_value(theta, plan, weight, rules):  # type: ignore[no-untyped-def]
-    """Weighted log-likelihood of Pareto/NBD over the runs of a plan (see `kernels.plan`)."""
+    """Weighted log-likelihood of Pareto/NBD by group, over the runs of a `kernels.plan`."""
     run_group, run_x, first_cell, first_time, times, i_start, i_end = plan
     log_p, H = np.empty(times.shape[0]), np.empty(times.shape[0])
-    K = np.empty((4, times.shape[0]))
-    total = 0.0
+    K, totals = np.empty((4, times.shape[0])), np.zeros(theta.shape[1])
     for run in range(run_x.shape[0]):
         g, x, lo, hi = run_group[run], run_x[run], first_time[run], first_time[run + 1]
         _tabulate(theta, g, x, times[lo:hi], False, rules, log_p[lo:hi], H[lo:hi], K[:, lo:hi])
@@ -278,18 +285,18 @@ def pareto_value(theta, plan, weight, rules):  # type: ignore[no-untyped-def]
         for c in range(first_cell[run], first_cell[run + 1]):
             a, z = i_start[c], i_end[c]
             inside = H[a] + exp(log_p[z] - log_p[a]) * (1.0 - H[z])
-            total += weight[c] * (const + log_p[a] + log(inside))
-    return total
+            totals[g] += weight[c] * (const + log_p[a] + log(inside))
+    return totals
 
 
 @njit
 def pareto_gradient(theta, plan, weight, rules):  # type: ignore[no-untyped-def]
-    """Weighted log-likelihood of Pareto/NBD and its derivatives in (r, alpha, s, beta)."""
+    """Weighted log-likelihood of Pareto/NBD by group and its derivatives in (r, alpha, s, beta)."""
     run_group, run_x, first_cell, first_time, times, i_start, i_end = plan
     log_p, H = np.empty(times.shape[0]), np.empty(times.shape[0])
     K = np.empty((4, times.shape[0]))
     on_integral, on_alive = np.zeros(times.shape[0]), np.zeros(times.shape[0])
-    gradient, total = np.zeros(theta.shape), 0.0
+    gradient, totals = np.zeros(theta.shape), np.zeros(theta.shape[1])
     for run in range(run_x.shape[0]):
         g, x, lo, hi = run_group[run], run_x[run], first_time[run], first_time[run + 1]
         _tabulate(theta, g, x, times[lo:hi], True, rules, log_p[lo:hi], H[lo:hi], K[:, lo:hi])
@@ -298,7 +305,7 @@ def pareto_gradient(theta, plan, weight, rules):  # type: ignore[no-untyped-def]
             a, z, w = i_start[c], i_end[c], weight[c]
             falls = exp(log_p[z] - log_p[a])
             inside = H[a] + falls * (1.0 - H[z])
-            total += w * (const + log_p[a] + log(inside))
+            totals[g] += w * (const + log_p[a] + log(inside))
             on_integral[a] += w / inside
             on_integral[z] -= w * falls / inside
             on_alive[z] += w * falls / inside
@@ -306,7 +313,7 @@ def pareto_gradient(theta, plan, weight, rules):  # type: ignore[no-untyped-def]
         _collect(
             theta, g, x, times[lo:hi], K[:, lo:hi], on_integral[lo:hi], on_alive[lo:hi], gradient
         )
-    return total, gradient
+    return totals, gradient
 
 
 @njit

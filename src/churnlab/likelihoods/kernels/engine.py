@@ -67,14 +67,19 @@ class Engine:
 
     def value_and_gradient(self, theta: ArrayLike) -> tuple[float, Array]:
         """Return the log-likelihood and its derivatives (parameter, group) at theta, same shape."""
+        totals, gradient = self.by_group(theta)
+        return float(totals.sum()), gradient
+
+    def by_group(self, theta: ArrayLike) -> tuple[Array, Array]:
+        """Return each group's log-likelihood (group,) and its derivatives (parameter, group)."""
         theta = np.asarray(theta, float)
         jobs = [(i, np.ascontiguousarray(theta[:, g])) for i, g in enumerate(self._groups)]
         parts = self._map(lambda job: self._gradient(*job), jobs)
-        total, gradient = 0.0, np.zeros(theta.shape)
+        totals, gradient = np.zeros(theta.shape[1]), np.zeros(theta.shape)
         for (value, slope), groups in zip(parts, self._groups, strict=True):
-            total += value
+            totals[groups] += value
             gradient[:, groups] += slope
-        return total, gradient
+        return totals, gradient
 
     def value(self, theta: ArrayLike) -> float:
         """Return the log-likelihood at theta (parameter, group)."""
@@ -82,23 +87,35 @@ class Engine:
 
     def values(self, thetas: ArrayLike) -> Array:
         """Return the log-likelihood (draw,) at each of thetas (draw, parameter, group)."""
+        return np.asarray(self.values_by_group(thetas).sum(axis=1))
+
+    def values_by_group(self, thetas: ArrayLike) -> Array:
+        """Return each group's log-likelihood (draw, group) at thetas (draw, parameter, group)."""
         thetas = np.asarray(thetas, float)
 
-        def one_draw(theta: Array) -> float:
-            parts = (
-                self._value(i, np.ascontiguousarray(theta[:, groups]))
-                for i, groups in enumerate(self._groups)
-            )
-            return float(sum(parts))
+        def one_draw(theta: Array) -> Array:
+            return self._add([self._block(i, theta) for i in range(len(self._groups))], theta)
 
         if len(thetas) >= self.threads:  # a draw is a job: no two threads share a sum
-            return np.asarray(self._map(one_draw, list(thetas)))
-        return np.asarray([self._one_value(theta) for theta in thetas])
+            return np.stack(self._map(one_draw, list(thetas)))
+        return np.stack([self._one_draw(theta) for theta in thetas])
 
-    def _one_value(self, theta: Array) -> float:
-        """Return the log-likelihood at theta, blocks in parallel."""
-        jobs = [(i, np.ascontiguousarray(theta[:, g])) for i, g in enumerate(self._groups)]
-        return float(sum(self._map(lambda job: self._value(*job), jobs)))
+    def _one_draw(self, theta: Array) -> Array:
+        """Return each group's log-likelihood at theta, blocks in parallel."""
+        return self._add(
+            self._map(lambda i: self._block(i, theta), list(range(len(self._groups)))), theta
+        )
+
+    def _block(self, i: int, theta: Array) -> Array:
+        """Return the log-likelihood of a block by its groups."""
+        return self._value(i, np.ascontiguousarray(theta[:, self._groups[i]]))
+
+    def _add(self, parts: list[Array], theta: Array) -> Array:
+        """Sum blocks in their order."""
+        totals = np.zeros(theta.shape[1])
+        for value, groups in zip(parts, self._groups, strict=True):
+            totals[groups] += value
+        return totals
 
     def _map(self, function: Callable[[Any], Any], jobs: list[Any]) -> list[Any]:
         """Apply `function` to the jobs, in threads, in order."""
@@ -110,8 +127,8 @@ class Engine:
 
 def _loops(
     model: Likelihood, parts: list[Cells]
-) -> tuple[Callable[..., float], Callable[..., tuple[float, Array]]]:
-    """Return value(block, theta) and gradient(block, theta) of `model`."""
+) -> tuple[Callable[..., Array], Callable[..., tuple[Array, Array]]]:
+    """Return value(block, theta) and gradient(block, theta) of `model`, by the block's groups."""
     from churnlab.likelihoods.kernels import compiled
 
     if model.name == "pareto_nbd":

@@ -14,6 +14,8 @@ def kernel_for(toss_at_first: bool, k: int) -> Callable[..., Any]:
     """Return kernel(theta, group, x, t_x, T, weight) -> (value, gradient) of one model."""
 
     def kernel(theta: Any, group: Any, x: Any, t_x: Any, T: Any, weight: Any) -> Any:
-        return compiled.geometric_gradient(theta, group, x, t_x, T, weight, k, int(toss_at_first))
+        first = int(toss_at_first)
+        totals, gradient = compiled.geometric_gradient(theta, group, x, t_x, T, weight, k, first)
+        return float(totals.sum()), gradient
 
     return kernel

@@ -25,4 +25,5 @@ RULES = rules()
 def kernel(theta: Any, group: Any, x: Any, t_x: Any, T: Any, weight: Any) -> Any:
     """Return (value, gradient (parameter, group)) of the weighted log-likelihood."""
     cells = sort_cells(group, x, t_x, T, weight)
-    return compiled.pareto_gradient(theta, find_runs(cells), cells.weight, RULES)
+    totals, gradient = compiled.pareto_gradient(theta, find_runs(cells), cells.weight, RULES)
+    return float(totals.sum()), gradient
