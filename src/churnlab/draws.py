@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +31,9 @@ class PopulationDraws:
         Names of the groups; ``("all",)`` when pooled.
     seen_until
         Last day of the data behind the fit, if known.
+    unseen
+        (draw, parameter): parameters of a group that the fit has not seen, drawn from the
+        population; None where the fit knows no population of groups.
     """
 
     model: str
@@ -37,6 +41,7 @@ class PopulationDraws:
     theta: Array
     groups: tuple[str, ...] = ("all",)
     seen_until: dt.date | None = None
+    unseen: Array | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and values."""
@@ -50,6 +55,10 @@ class PopulationDraws:
             raise UsageError("Draws of model parameters must be finite and positive.")
         object.__setattr__(self, "theta", theta)
         object.__setattr__(self, "groups", tuple(self.groups))
+        if self.unseen is not None and self.unseen.shape != (theta.shape[0], theta.shape[2]):
+            raise UsageError(
+                f"unseen must be (draw, parameter) like theta; got shape {self.unseen.shape}."
+            )
 
     @property
     def likelihood(self) -> Likelihood:
@@ -60,6 +69,39 @@ class PopulationDraws:
     def n_draws(self) -> int:
         """Number of draws."""
         return self.theta.shape[0]
+
+    def of_group(self, code: int) -> Array:
+        """Parameters of one group, (draw, parameter); code ``len(groups)`` is an unseen one.
+
+        Raises
+        ------
+        UsageError
+            A code that no group has.
+        """
+        if len(self.groups) == 1 and self.unseen is None:
+            return self.theta[:, 0]
+        if code == len(self.groups) and self.unseen is not None:
+            return self.unseen
+        if not 0 <= code < len(self.groups):
+            raise UsageError(f"Group codes must lie in 0..{len(self.groups) - 1}; got {code}.")
+        return self.theta[:, code]
+
+    def codes_of(self, names: Sequence[str]) -> NDArray[np.int64]:
+        """Codes of groups by name; a name that the fit has not seen gets ``len(groups)``.
+
+        Raises
+        ------
+        UsageError
+            An unknown name where the fit has no population to draw it from.
+        """
+        place = {name: i for i, name in enumerate(self.groups)}
+        missing = [name for name in names if name not in place]
+        if missing and self.unseen is None:
+            raise UsageError(
+                f"The fit knows no group {missing[0]!r}; it has {', '.join(self.groups)}. Fit "
+                "again on data that have it, pool partially, or drop its customers."
+            )
+        return np.array([place.get(name, len(self.groups)) for name in names], np.int64)
 
     def theta_rows(self, group_codes: NDArray[np.int64] | None = None) -> Array:
         """Parameters for rows of data: (parameter, draw, row), or (parameter, draw, 1) if pooled.
@@ -80,7 +122,9 @@ class PopulationDraws:
         if group_codes is None:
             raise UsageError(f"The draws have {len(self.groups)} groups; pass each row's code.")
         codes = np.asarray(group_codes)
-        if codes.size and (codes.min() < 0 or codes.max() >= len(self.groups)):
+        if self.unseen is not None:
+            by_parameter = np.concatenate([by_parameter, self.unseen.T[:, :, None]], axis=2)
+        if codes.size and (codes.min() < 0 or codes.max() >= by_parameter.shape[2]):
             raise UsageError(f"Group codes must lie in 0..{len(self.groups) - 1}.")
         return by_parameter[:, :, codes]
 
@@ -91,7 +135,12 @@ class PopulationDraws:
         if n >= self.n_draws:
             return self
         rows = np.linspace(0, self.n_draws - 1, n).round().astype(int)
-        return replace(self, theta=self.theta[rows])
+        return self.keep(rows)
+
+    def keep(self, rows: NDArray[np.int64]) -> PopulationDraws:
+        """Return the draws at `rows`, in that order."""
+        unseen = None if self.unseen is None else self.unseen[rows]
+        return replace(self, theta=self.theta[rows], unseen=unseen)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` reads them back exactly."""
@@ -101,6 +150,7 @@ class PopulationDraws:
             "groups": list(self.groups),
             "seen_until": self.seen_until.isoformat() if self.seen_until else None,
             "theta": self.theta.tolist(),
+            **({} if self.unseen is None else {"unseen": self.unseen.tolist()}),
         }
 
     @classmethod
@@ -113,4 +163,5 @@ class PopulationDraws:
             theta=np.asarray(values["theta"], dtype=np.float64),
             groups=tuple(values["groups"]),
             seen_until=dt.date.fromisoformat(until) if until else None,
+            unseen=np.asarray(values["unseen"], np.float64) if "unseen" in values else None,
         )

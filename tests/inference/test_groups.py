@@ -3,8 +3,9 @@ import pytest
 
 from churnlab.errors import DataError, UsageError
 from churnlab.inference import fit_population, gate
-from churnlab.inference.groups import GroupTarget, SeparateTarget
+from churnlab.inference.groups import GroupTarget
 from churnlab.inference.mode import find_mode
+from churnlab.inference.structure import SeparateTarget
 from churnlab.inference.target import Target
 from churnlab.summary import Cells
 

@@ -184,7 +184,7 @@ def problems(fit: PopulationFit) -> list[str]:
         found.append(
             f"{ess.idxmin()} has {float(ess.min()):.0f} effective draws (at least {needed:.0f})"
         )
-    if fit.method == "laplace":
+    if fit.method != "nuts":
         k_hat = float(fit.diagnostics["k_hat"])
         if not k_hat < MAX_K_HAT:
             found.append(f"Pareto k-hat {k_hat:.2f} (below {MAX_K_HAT})")

@@ -14,7 +14,7 @@ from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError, nearest
 from churnlab.inference.diagnostics import check_cells, identifiability
 from churnlab.inference.groups import GroupTarget, split_priors
-from churnlab.inference.laplace import Sample, sample_laplace
+from churnlab.inference.laplace import sample_laplace
 from churnlab.inference.mode import Mode, find_mode
 from churnlab.inference.result import Point, PopulationFit, parameter_table
 from churnlab.inference.target import Target
@@ -39,6 +39,7 @@ def fit_population(
     seed: int = 1,
     priors: dict[str, str] | None = None,
     pooling: str = "partial",
+    group_effects: str = "locations",
     time_scale: float | None = None,
     seen_until: dt.date | None = None,
     progress: Progress | None = None,
@@ -66,6 +67,9 @@ def fit_population(
     pooling
         With several groups in `cells`: ``partial`` (groups borrow strength), ``complete`` (groups
         are ignored) or ``none`` (every group on its own). One group: no difference.
+    group_effects
+        What varies under partial pooling: ``locations`` of rate and dropout, or ``all`` four
+        quantities.
     time_scale
         Days per unit of inner time that the priors refer to; default: the customers' mean age.
     seen_until
@@ -98,12 +102,10 @@ def fit_population(
         mode = find_mode(target)
         most_likely = find_mode(bare := _without_prior(cells, target), mode.u)
     if grouped:
-        target = GroupTarget(cells, target, mode, spreads)
+        target = GroupTarget(cells, target, mode, spreads, group_effects)
     parts = _sample(target, mode, method, draws, chains, np.random.default_rng(seed), stage)
     found = PopulationFit(
-        draws=PopulationDraws(
-            model, erlang, target.theta_days(parts["u"]), target.groups, seen_until
-        ),
+        draws=_population_draws(target, parts["u"], seen_until, seed),
         max_likelihood=Point(bare.theta_days(most_likely.u[None])[0, 0], most_likely.value),
         mode=_point(target.population, mode),
         warnings=_warnings(cells, target.population, parts["u"], mode, most_likely),
@@ -114,6 +116,18 @@ def fit_population(
     )
     stage.done()
     return found
+
+
+def _population_draws(
+    target: Target, u: Array, seen_until: dt.date | None, seed: int
+) -> PopulationDraws:
+    """Draws for what comes after the fit; with groups, those of an unseen one beside them."""
+    unseen = None
+    if isinstance(target, GroupTarget):
+        unseen = target.unseen_days(u, np.random.default_rng([seed, len(u)]))
+    return PopulationDraws(
+        target.model, target.k, target.theta_days(u), target.groups, seen_until, unseen
+    )
 
 
 def _sample(
@@ -128,13 +142,11 @@ def _sample(
     """Draws and their diagnostics, with the reason when laplace gave way to NUTS."""
     reason = ""
     if method == "laplace":
-        reason = target.why_not_laplace
+        grouped = isinstance(target, GroupTarget)
+        with stage("two stages" if grouped else "laplace", 0.3):
+            parts, reason = (_try_two_stages if grouped else _try_laplace)(target, mode, draws, rng)
         if not reason:
-            with stage("laplace", 0.3):
-                sample = sample_laplace(target, mode, draws, rng)
-            if not sample.reason:
-                return _from_laplace(target, sample) | {"reason": ""}
-            reason = sample.reason
+            return parts | {"reason": ""}
     with stage("nuts", 0.4):
         return _from_nuts(target, mode, draws, chains, rng) | {"reason": reason}
 
@@ -211,12 +223,10 @@ def _erlang_shape(
     return choose_k(cells, model, priors=priors, time_scale=time_scale, seed=seed).best
 
 
-def _from_laplace(target: Target, sample: Sample) -> dict[str, Any]:
-    table = parameter_table(
-        target.parameter_names,
-        target.quantities(sample.u),
-        {"k_hat": sample.k_hat, "ess_bulk": sample.ess_bulk, "ess_tail": sample.ess_tail},
-    )
+def _try_laplace(
+    target: Target, mode: Mode, draws: int, rng: np.random.Generator
+) -> tuple[dict[str, Any], str]:
+    sample = sample_laplace(target, mode, draws, rng)
     diagnostics = {
         "k_hat": sample.k_hat,
         "efficiency": sample.efficiency,
@@ -226,7 +236,25 @@ def _from_laplace(target: Target, sample: Sample) -> dict[str, Any]:
         "log_evidence_se": sample.log_evidence_se,
         "passes": target.evaluations,
     }
-    return {"u": sample.u, "method": "laplace", "table": table, "diagnostics": diagnostics}
+    return _weighed(target, sample, "laplace", diagnostics), sample.reason
+
+
+def _try_two_stages(
+    target: Any, mode: Mode, draws: int, rng: np.random.Generator
+) -> tuple[dict[str, Any], str]:
+    from churnlab.inference.twostage import sample_two_stage
+
+    sample = sample_two_stage(target, mode, draws, rng)
+    return _weighed(target, sample, "two_stage", sample.diagnostics), sample.reason
+
+
+def _weighed(
+    target: Target, sample: Any, method: str, diagnostics: dict[str, Any]
+) -> dict[str, Any]:
+    """Parts of a `PopulationFit` of draws that came by importance weights."""
+    quality = {name: getattr(sample, name) for name in ("k_hat", "ess_bulk", "ess_tail")}
+    table = parameter_table(target.parameter_names, target.quantities(sample.u), quality)
+    return {"u": sample.u, "method": method, "table": table, "diagnostics": diagnostics}
 
 
 def _from_nuts(

@@ -51,6 +51,8 @@ class Sample:
     log_evidence_se: float
     reason: str
     """Why the sample must not be used; empty when it may."""
+    proposal: Proposal | None = None
+    """What the draws were proposed by; None where there was no proper mode."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,13 @@ class _Round:
 
 
 def sample_laplace(
-    target: Target, mode: Mode, draws: int, rng: np.random.Generator, *, min_ess: float = MIN_ESS
+    target: Target,
+    mode: Mode,
+    draws: int,
+    rng: np.random.Generator,
+    *,
+    min_ess: float = MIN_ESS,
+    pilot_draws: int = PILOT,
 ) -> Sample:
     """Draw from the posterior by importance sampling from the mode.
 
@@ -78,14 +86,16 @@ def sample_laplace(
         Source of randomness.
     min_ess
         Effective sample size that every quantity must reach.
+    pilot_draws
+        Draws by which a proposal is judged and fitted; more where an evaluation is cheap.
     """
     if not mode.proper:
         return _unusable(target, mode, draws, "the mode has no proper curvature")
     proposal = from_mode(target, mode)
-    pilot, rounds = _draw(target, proposal, PILOT, rng), 1
+    pilot, rounds = _draw(target, proposal, pilot_draws, rng), 1
     while rounds < MAX_ROUNDS and not _good(pilot):
         proposal = refit(pilot.proposal, pilot.u, pilot.weights)
-        pilot = max(pilot, _draw(target, proposal, PILOT, rng), key=_quality)
+        pilot = max(pilot, _draw(target, proposal, pilot_draws, rng), key=_quality)
         rounds += 1
     found = _extend(target, pilot, proposals(target, draws), rng)
     if found.ess < min_ess and not _hopeless(found):
@@ -151,19 +161,21 @@ def _finish(
         rounds=rounds,
         log_evidence=evidence,
         log_evidence_se=error,
-        reason=_reason(found, min_ess),
+        reason=why_not(found.smoothed.k_hat, found.ess, min_ess),
+        proposal=found.proposal,
     )
 
 
-def _reason(found: _Round, min_ess: float) -> str:
-    if not found.smoothed.k_hat < MAX_K_HAT:
+def why_not(k_hat: float, ess: float, min_ess: float) -> str:
+    """Why weighted draws of this quality must not be used; empty when they may."""
+    if not k_hat < MAX_K_HAT:
         return (
-            f"importance sampling is unreliable: Pareto k-hat {found.smoothed.k_hat:.2f} "
-            f"(must be below {MAX_K_HAT})"
+            f"importance sampling is unreliable: Pareto k-hat {k_hat:.2f} (must be below "
+            f"{MAX_K_HAT})"
         )
-    if found.ess < min_ess:
+    if ess < min_ess:
         return (
-            f"importance sampling is too wasteful: {found.ess:.0f} effective draws for the worst "
+            f"importance sampling is too wasteful: {ess:.0f} effective draws for the worst "
             f"parameter (at least {min_ess:.0f} needed)"
         )
     return ""

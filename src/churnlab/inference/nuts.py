@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.inference.groups import GroupTarget
 from churnlab.inference.mode import Mode
 from churnlab.inference.proposal import whitening_axes
 from churnlab.inference.result import parameter_table
+from churnlab.inference.structure import EtaTarget
 from churnlab.inference.target import Target
 
 Array = NDArray[np.float64]
@@ -40,7 +40,7 @@ def sample_nuts(
     """
     import nutpie
 
-    if isinstance(target, GroupTarget):
+    if isinstance(target, EtaTarget):
         (compiled, back), tune = _of_function(target, chains), GROUP_TUNE
     else:
         compiled, back = _of_pymc(target, mode)
@@ -71,7 +71,7 @@ def _of_pymc(target: Target, mode: Mode) -> tuple[Any, Callable[[Array], Array]]
     return nutpie.compile_pymc_model(model), lambda z: mode.u + z @ axes.T
 
 
-def _of_function(target: GroupTarget, chains: int) -> tuple[Any, Callable[[Array], Array]]:
+def _of_function(target: EtaTarget, chains: int) -> tuple[Any, Callable[[Array], Array]]:
     """A grouped target as it stands: its exact gradient needs no compilation.
 
     A PyMC graph of the same density takes 10-20 s to compile and then gains nothing, since the

@@ -13,8 +13,8 @@ import pandas as pd
 
 from churnlab.draws import PopulationDraws
 from churnlab.errors import DataError
-from churnlab.inference.groups import SeparateTarget
 from churnlab.inference.result import Point, PopulationFit
+from churnlab.inference.structure import SeparateTarget
 from churnlab.inference.target import default_time_scale
 
 if TYPE_CHECKING:

@@ -43,9 +43,6 @@ class Target:
         False leaves the bare likelihood (for maximum likelihood).
     """
 
-    #: Why importance sampling is not even tried; empty when it is.
-    why_not_laplace = ""
-
     def __init__(
         self,
         cells: Cells,

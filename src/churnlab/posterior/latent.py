@@ -122,9 +122,15 @@ def time_to_death(likelihood: Likelihood, latent: Latent, rng: np.random.Generat
 
 
 def spread(population: PopulationDraws, n: int) -> Array:
-    """Return n draws spread evenly over the posterior, repeated if it has fewer: (n, group, P)."""
+    """Return n draws spread evenly over the posterior, repeated if it has fewer: (n, group, P).
+
+    An unseen group's parameters, where the draws have them, stand last.
+    """
     rows = np.linspace(0, population.n_draws - 1, n).round().astype(int)
-    return population.theta[rows]
+    theta = population.theta[rows]
+    if population.unseen is None:
+        return theta
+    return np.concatenate([theta, population.unseen[rows, None]], axis=1)
 
 
 def generator(seed: int, values: Iterable[float]) -> np.random.Generator:
@@ -155,6 +161,6 @@ def _cells(summary: Summary, population: PopulationDraws, draws: int, seed: int)
     order = rank[np.argsort(cell[rank], kind="stable")]
     for customers in np.split(order, np.flatnonzero(np.diff(cell[order])) + 1):
         i = cell[customers[0]]
-        group = 0 if len(population.groups) == 1 else int(rows.group[i])
+        group = 0 if theta.shape[1] == 1 else int(rows.group[i])
         data = (float(rows.x[i]), float(rows.t_x[i]), float(rows.T[i]))
         yield _Cell(theta[:, group, :], *data, customers, generator(seed, (group, *data)))

@@ -7,7 +7,7 @@ nor the size of chunks, nor the number of threads can change it. Memory is O(chu
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab.draws import PopulationDraws
-from churnlab.errors import UsageError
 from churnlab.likelihoods import Array
 from churnlab.posterior.process import Process, make
 from churnlab.posterior.settings import LAST_DAY
@@ -82,25 +81,13 @@ def rows_of(cells: Cells, draws: PopulationDraws | None = None) -> Rows:
     Raises
     ------
     UsageError
-        A group of the cells that the draws do not know.
+        A group of the cells that the draws do not know, and no population to draw it from.
     """
     group = np.asarray(cells.group, np.int64)
     names = getattr(cells, "groups", None)
     if draws is not None and len(draws.groups) > 1 and names is not None and names != draws.groups:
-        group = _match(names, draws.groups)[group]
+        group = draws.codes_of(names)[group]
     return Rows(group, *(np.asarray(v, np.float64) for v in (cells.x, cells.t_x, cells.T)))
-
-
-def _match(names: Sequence[str], known: Sequence[str]) -> Ints:
-    """Return the position in `known` of each name."""
-    place = {name: i for i, name in enumerate(known)}
-    missing = [name for name in names if name not in place]
-    if missing:
-        raise UsageError(
-            f"The fit knows no group {missing[0]!r}; it has {', '.join(known)}. Fit again on data "
-            "that have it, or drop its customers."
-        )
-    return np.array([place[name] for name in names], np.int64)
 
 
 def keys_of(rows: Rows) -> Keys:
@@ -160,7 +147,7 @@ def for_each_run(
 
     def one(positions: Ints) -> int:
         first = positions[0]
-        theta = draws.theta[:, _group(draws, int(group[first])), :].T
+        theta = draws.of_group(int(group[first])).T
         work(make(likelihood, theta, float(x[first]), oldest), positions)
         return len(positions)
 
@@ -170,14 +157,6 @@ def for_each_run(
             done += size
             if progress is not None:
                 progress(done / total)
-
-
-def _group(draws: PopulationDraws, code: int) -> int:
-    if len(draws.groups) == 1:
-        return 0
-    if not 0 <= code < len(draws.groups):
-        raise UsageError(f"Group codes must lie in 0..{len(draws.groups) - 1}; got {code}.")
-    return code
 
 
 def oldest_age(rows: Rows, window: float) -> float:

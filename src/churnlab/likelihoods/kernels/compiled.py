@@ -185,6 +185,15 @@ def geometric_value(theta, group, x, t_x, T, weight, k, first):  # type: ignore[
     return totals
 
 
+@njit
+def geometric_values(thetas, group, x, t_x, T, weight, k, first):  # type: ignore[no-untyped-def]
+    """Return `geometric_value` at each of thetas (draw, parameter, group), (draw, group)."""
+    out = np.empty((thetas.shape[0], thetas.shape[2]))
+    for d in range(thetas.shape[0]):
+        out[d] = geometric_value(thetas[d], group, x, t_x, T, weight, k, first)
+    return out
+
+
 # -- Pareto/NBD ----------------------------------------------------------------------------------
 # For fixed (group, x) the death-time integral is a difference of a function of one time only:
 # with P(u) = (alpha+u)^-(r+x) (beta+u)^-s and H(u) = s/P(u) integral_u^U P/(beta+.) (U the last
@@ -287,6 +296,15 @@ def pareto_value(theta, plan, weight, rules):  # type: ignore[no-untyped-def]
             inside = H[a] + exp(log_p[z] - log_p[a]) * (1.0 - H[z])
             totals[g] += weight[c] * (const + log_p[a] + log(inside))
     return totals
+
+
+@njit
+def pareto_values(thetas, plan, weight, rules):  # type: ignore[no-untyped-def]
+    """Return `pareto_value` at each of thetas (draw, parameter, group), (draw, group)."""
+    out = np.empty((thetas.shape[0], thetas.shape[2]))
+    for d in range(thetas.shape[0]):
+        out[d] = pareto_value(thetas[d], plan, weight, rules)
+    return out
 
 
 @njit

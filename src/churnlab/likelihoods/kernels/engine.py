@@ -22,6 +22,9 @@ from churnlab.likelihoods.kernels.plan import (
 
 Array = NDArray[np.float64]
 
+#: Pieces of work per thread when many draws are evaluated: ends meet, and few calls are made.
+PIECES = 4
+
 
 class Engine:
     """The weighted log-likelihood of one model over one set of cells.
@@ -63,7 +66,7 @@ class Engine:
             cells, groups = split_groups(block)
             parts.append(cells)
             self._groups.append(groups)
-        self._value, self._gradient = _loops(self.model, parts)
+        self._values, self._gradient = _loops(self.model, parts)
 
     def value_and_gradient(self, theta: ArrayLike) -> tuple[float, Array]:
         """Return the log-likelihood and its derivatives (parameter, group) at theta, same shape."""
@@ -92,29 +95,23 @@ class Engine:
     def values_by_group(self, thetas: ArrayLike) -> Array:
         """Return each group's log-likelihood (draw, group) at thetas (draw, parameter, group)."""
         thetas = np.asarray(thetas, float)
+        blocks = range(len(self._groups))
+        if len(thetas) >= self.threads:  # no two threads share a sum
+            parts = np.array_split(thetas, min(len(thetas), PIECES * self.threads))
+            found = self._map(lambda part: self._add([self._block(i, part) for i in blocks], part),
+                              parts)  # fmt: skip
+            return np.concatenate(found)
+        return self._add(self._map(lambda i: self._block(i, thetas), list(blocks)), thetas)
 
-        def one_draw(theta: Array) -> Array:
-            return self._add([self._block(i, theta) for i in range(len(self._groups))], theta)
+    def _block(self, i: int, thetas: Array) -> Array:
+        """Return the log-likelihood of a block by its groups, (draw, group of the block)."""
+        return self._values(i, np.ascontiguousarray(thetas[:, :, self._groups[i]]))
 
-        if len(thetas) >= self.threads:  # a draw is a job: no two threads share a sum
-            return np.stack(self._map(one_draw, list(thetas)))
-        return np.stack([self._one_draw(theta) for theta in thetas])
-
-    def _one_draw(self, theta: Array) -> Array:
-        """Return each group's log-likelihood at theta, blocks in parallel."""
-        return self._add(
-            self._map(lambda i: self._block(i, theta), list(range(len(self._groups)))), theta
-        )
-
-    def _block(self, i: int, theta: Array) -> Array:
-        """Return the log-likelihood of a block by its groups."""
-        return self._value(i, np.ascontiguousarray(theta[:, self._groups[i]]))
-
-    def _add(self, parts: list[Array], theta: Array) -> Array:
+    def _add(self, parts: list[Array], thetas: Array) -> Array:
         """Sum blocks in their order."""
-        totals = np.zeros(theta.shape[1])
+        totals = np.zeros((len(thetas), thetas.shape[2]))
         for value, groups in zip(parts, self._groups, strict=True):
-            totals[groups] += value
+            totals[:, groups] += value
         return totals
 
     def _map(self, function: Callable[[Any], Any], jobs: list[Any]) -> list[Any]:
@@ -128,7 +125,7 @@ class Engine:
 def _loops(
     model: Likelihood, parts: list[Cells]
 ) -> tuple[Callable[..., Array], Callable[..., tuple[Array, Array]]]:
-    """Return value(block, theta) and gradient(block, theta) of `model`, by the block's groups."""
+    """Return values(block, thetas) and gradient(block, theta) of `model`, by the block's groups."""
     from churnlab.likelihoods.kernels import compiled
 
     if model.name == "pareto_nbd":
@@ -136,12 +133,12 @@ def _loops(
 
         runs = [find_runs(c) for c in parts]
         return (
-            lambda i, theta: compiled.pareto_value(theta, runs[i], parts[i].weight, RULES),
+            lambda i, thetas: compiled.pareto_values(thetas, runs[i], parts[i].weight, RULES),
             lambda i, theta: compiled.pareto_gradient(theta, runs[i], parts[i].weight, RULES),
         )
     first = int(getattr(model, "toss_at_first"))  # noqa: B009
     return (
-        lambda i, theta: compiled.geometric_value(theta, *parts[i], model.k, first),
+        lambda i, thetas: compiled.geometric_values(thetas, *parts[i], model.k, first),
         lambda i, theta: compiled.geometric_gradient(theta, *parts[i], model.k, first),
     )
 

@@ -1,0 +1,165 @@
+"""Both stages, and what is known of the draws' quality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab.inference.groups import GroupTarget
+from churnlab.inference.laplace import MIN_ESS, resample, sample_laplace, why_not
+from churnlab.inference.mode import Mode, find_mode
+from churnlab.inference.proposal import Proposal, refit
+from churnlab.inference.psis import effective_sizes, smooth
+from churnlab.inference.target import Target
+from churnlab.inference.twostage.expansion import expand
+from churnlab.inference.twostage.hyper import HyperTarget
+from churnlab.inference.twostage.particles import HEAVY, LIGHT, Particles
+from churnlab.inference.twostage.search import find_population
+from churnlab.inference.twostage.side_by_side import SideBySide
+
+Array = NDArray[np.float64]
+
+#: Draws by which the population's proposal is fitted: in eight dimensions its bends need many, and
+#: they cost no pass over the cells.
+POPULATION_PILOT = 4000
+#: Draws of the population by which the number of particles is chosen, and their pairs.
+PILOT, PILOT_PAIRS = 64, 2
+#: Variance of ln weight that estimating the groups' integrals may add.
+NOISE = 0.25
+MOST_PAIRS = 32
+#: Row evaluations (cells x passes) that are cheap, a few seconds; up to `PLENTY` pairs are taken
+#: where they are, and then particles can have heavy tails.
+CHEAP = 5e7
+PLENTY = 8
+#: Draws of phi proposed for one that is kept.
+SURPLUS = 2
+#: Efficiency below which the proposal of phi is fitted to the exact weights and drawn from again.
+GOOD_EFFICIENCY = 0.4
+MAX_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class TwoStageSample:
+    """Equal-weight draws of a `GroupTarget` with what is known of their quality."""
+
+    u: Array
+    """(draw, coordinate)."""
+    k_hat: float
+    ess_bulk: Array
+    """Per quantity of the target."""
+    ess_tail: Array
+    diagnostics: dict[str, Any]
+    reason: str
+    """Why the sample must not be used; empty when it may."""
+
+
+@dataclass(frozen=True)
+class _Round:
+    phi: Array
+    u: Array
+    weights: Array
+    k_hat: float
+    bulk: Array
+    tail: Array
+
+    @property
+    def ess(self) -> float:
+        return float(min(self.bulk.min(), self.tail.min()))
+
+
+def sample_two_stage(
+    target: GroupTarget, mode: Mode, draws: int, rng: np.random.Generator
+) -> TwoStageSample:
+    """Draw from the posterior of a population with groups.
+
+    Parameters
+    ----------
+    target
+        The log posterior.
+    mode
+        The pooled model's mode.
+    draws
+        Equal-weight draws to return.
+    rng
+        Source of randomness.
+    """
+    groups = SideBySide(target)
+    population = find_population(groups, target, mode)
+    hyper = HyperTarget(target, expand(groups, target, population))
+    # laplace sees a target's interface, which HyperTarget has without being one of cells
+    view = cast(Target, hyper)
+    top = find_mode(view, hyper.start(population))
+    phi = sample_laplace(view, top, SURPLUS * draws, rng, pilot_draws=POPULATION_PILOT)
+    if phi.reason or phi.proposal is None:
+        return _unusable(target, draws, f"the population's part: {phi.reason}")
+    particles = _particles(groups, hyper, phi.u, rng)
+    if particles.pairs > MOST_PAIRS:
+        reason = f"every draw would take {2 * particles.pairs} draws of each group"
+        return _unusable(target, draws, reason)
+    proposal, rounds = phi.proposal, 1
+    found = _weigh(target, particles, proposal, SURPLUS * draws, rng)
+    while found.ess < GOOD_EFFICIENCY * len(found.u) and rounds < MAX_ROUNDS:
+        proposal = refit(proposal, found.phi, found.weights)
+        again = _weigh(target, particles, proposal, SURPLUS * draws, rng)
+        found, rounds = max(found, again, key=lambda one: one.ess), rounds + 1
+    return _finish(target, found, particles, draws, rounds, rng)
+
+
+def _particles(
+    groups: SideBySide, hyper: HyperTarget, u: Array, rng: np.random.Generator
+) -> Particles:
+    """As many particles as keep the noise of the estimated weights low, more where it is cheap."""
+    affordable = int(CHEAP / (2 * len(u) * max(len(hyper.target.columns[0]), 1)))
+    degrees = HEAVY if affordable >= PLENTY / 2 else LIGHT
+    some = u[np.linspace(0, len(u) - 1, min(PILOT, len(u))).round().astype(int)]
+    noise = Particles(groups, hyper, PILOT_PAIRS, degrees).noise(some, rng)
+    needed = int(np.ceil(noise / NOISE))
+    return Particles(groups, hyper, max(1, needed, min(affordable, PLENTY)), degrees)
+
+
+def _weigh(
+    target: GroupTarget, particles: Particles, proposal: Proposal, size: int,
+    rng: np.random.Generator,
+) -> _Round:  # fmt: skip
+    """Propose phi, estimate its exact density, weigh."""
+    hyper = particles.hyper
+    phi, log_q = proposal.sample(size, rng)
+    drawn = particles.draw(phi, rng)
+    smoothed = smooth(hyper.values(phi) + drawn.log_correction.sum(axis=1) - log_q)
+    u = target.coordinates_of(phi[:, :4], np.log(hyper.spreads(phi)), drawn.eta)
+    weights = np.exp(smoothed.log_weights)
+    bulk, tail = effective_sizes(target.quantities(u), weights)
+    return _Round(phi, u, weights, float(smoothed.k_hat), bulk, tail)
+
+
+def _finish(
+    target: GroupTarget, found: _Round, particles: Particles, draws: int, rounds: int,
+    rng: np.random.Generator,
+) -> TwoStageSample:  # fmt: skip
+    counts = resample(found.weights, found.u[:, 0], draws, rng)
+    rows = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    bulk, tail = effective_sizes(target.quantities(found.u), counts / draws)
+    return TwoStageSample(
+        u=found.u[rows],
+        k_hat=found.k_hat,
+        ess_bulk=bulk,
+        ess_tail=tail,
+        diagnostics={
+            "k_hat": found.k_hat,
+            "efficiency": found.ess / len(found.u),
+            "proposed": len(found.u),
+            "rounds": rounds,
+            "draws_per_group": 2 * particles.pairs,
+            "passes": particles.groups.passes,
+        },
+        reason=why_not(found.k_hat, found.ess, min(MIN_ESS, 0.4 * draws)),
+    )
+
+
+def _unusable(target: GroupTarget, draws: int, reason: str) -> TwoStageSample:
+    nothing = np.zeros(len(target.parameter_names))
+    start = np.repeat(target.start()[0][None], draws, axis=0)
+    return TwoStageSample(start, np.inf, nothing, nothing, {}, reason)
