@@ -5,7 +5,7 @@ from omegaconf import OmegaConf
 
 from churnlab.cli.registry import COMMANDS
 from churnlab.config import compose, configs_folder, explain, plain, to_settings
-from churnlab.config.schema import COMMAND_SETTINGS
+from churnlab.config.register import COMMAND_SETTINGS, settings_class
 from churnlab.errors import UsageError
 from churnlab.rules import RULES
 from churnlab.vocabulary import MODELS
@@ -32,7 +32,7 @@ def test_commands_configurations_and_schemas_are_the_same_set():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_composes_into_its_settings(command):
     settings = to_settings(compose(command, NEEDS.get(command, [])))
-    assert type(settings) is COMMAND_SETTINGS[command]
+    assert type(settings) is settings_class(command)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

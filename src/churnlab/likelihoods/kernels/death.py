@@ -94,20 +94,18 @@ def death_by_count(theta, t, x, tolerance, out):  # type: ignore[no-untyped-def]
 @njit
 def _down(q, start, end, s, e):  # type: ignore[no-untyped-def]
     """Return Q at R = end from its value q at R = start > end."""
-    R = start - 1.0
-    while R > end - 0.5:
+    for step in range(round(start - end)):
+        R = start - 1.0 - step
         q = (s + R * e * q) / (R + s)
-        R -= 1.0
     return q
 
 
 @njit
 def _up(q, start, end, s, e):  # type: ignore[no-untyped-def]
     """Return Q at R = end from its value q at R = start < end."""
-    R = start
-    while R < end - 0.5:
+    for step in range(round(end - start)):
+        R = start + step
         q = ((R + s) * q - s) / (R * e)
-        R += 1.0
     return q
 
 
