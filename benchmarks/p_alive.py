@@ -4,8 +4,8 @@
 
 Each measurement is a process of its own. churnlab: mean, 5% and 95% quantile over all draws, from
 cells in memory back to customers. The peer: `expected_probability_alive`, all draws, no quantiles;
-left out where its environment is not installed. Each row of ours states the floor: the time in
-which this machine takes one exponential of, and partially sorts, cells x draws numbers in cache.
+left out where its environment is missing. Each row of ours states the floor: the time in which this
+machine takes one exponential of, and partially sorts, cells x draws numbers in cache.
 Writes benchmarks/results/p_alive.json.
 """
 
