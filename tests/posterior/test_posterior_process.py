@@ -8,7 +8,6 @@ import pytest
 from scipy.integrate import quad
 
 from churnlab import likelihoods
-
 from churnlab.likelihoods.kernels.death import death_by_count
 from churnlab.posterior.process import make
 from churnlab.posterior.silence import DeathTables, death_before_purchase
@@ -27,7 +26,14 @@ PARETO_EDGES = {
     "slow death": (0.55, 74.0, 2.0, 800.0),
 }
 #: (x, t_x, T)
-CUSTOMERS = [(4, 60, 60), (0, 0, 90), (2000, 364, 365), (400, 20, 390), (300, 2, 2.1), (3, 200, 270)]
+CUSTOMERS = [
+    (4, 60, 60),
+    (0, 0, 90),
+    (2000, 364, 365),
+    (400, 20, 390),
+    (300, 2, 2.1),
+    (3, 200, 270),
+]
 
 MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd", "bg_cnbd_k", "mbg_cnbd_k")
 
