@@ -12,9 +12,13 @@ from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from churnlab.likelihoods import Array, Likelihood
 from churnlab.posterior.silence import DeathTable, DeathTables
+
+Ints = NDArray[np.int64]
+Returning = Callable[[Array, Ints], Array]
 
 #: exp() of more than this is infinite for every purpose here.
 _HUGE = 700.0
@@ -68,6 +72,14 @@ class Process(ABC):
             Days, each of shape (row,).
         """
 
+    @abstractmethod
+    def returning(self, t_x: Array) -> Returning:
+        """Return a function (horizon, positions) -> P(next purchase within it of the last).
+
+        Both arguments are (row,), the result is (row, draw). The past is known up to the last
+        purchase only; what does not depend on the horizon is computed once.
+        """
+
     def alive(self, t_x: Array, T: Array) -> Array:
         """P(alive at T | data), (row, draw)."""
         return self.states(t_x, T)[0]
@@ -96,6 +108,16 @@ class GeometricProcess(Process):
         alive = 1.0 / (1.0 + self.dead_odds * np.exp(np.minimum(-now, _HUGE)))
         quiet = (np.exp(self._log_survivor(start, t_x, T + h) - now) for h in horizons)
         return (alive, *quiet)
+
+    def returning(self, t_x: Array) -> Returning:
+        """P(not dropped out at the last purchase) (1 - S(H)/S(0))."""
+        start, stayed = np.log(self.alpha + t_x[:, None]), 1.0 / (1.0 + self.dead_odds)
+
+        def within(horizon: Array, i: Ints) -> Array:
+            quiet = self._log_survivor(start[i], t_x[i], t_x[i] + horizon)
+            return np.asarray(-np.expm1(quiet) * stayed)
+
+        return within
 
     def _log_survivor(self, start: Array, t_x: Array, t: Array) -> Array:
         """Return ln S(t - t_x) / S(0); `start` is ln(alpha + t_x)."""
@@ -150,6 +172,17 @@ class ParetoProcess(Process):
             silent = np.exp(now - later)
             quiet.append(np.minimum(silent * (1.0 - doomed_later) + doomed, 1.0))
         return (1.0 / (1.0 + odds), *quiet)
+
+    def returning(self, t_x: Array) -> Returning:
+        """1 - P(T+H)/P(T) (1 - Q(T+H)) - Q(T) at T = t_x, where everybody is alive."""
+        now, doomed = self._at(t_x)
+
+        def within(horizon: Array, i: Ints) -> Array:
+            later, doomed_later = self._cost_and_doom(t_x[i] + horizon)
+            silent = np.exp(now[i] - later) * (1.0 - doomed_later)
+            return np.asarray(1.0 - np.minimum(silent + doomed[i], 1.0))
+
+        return within
 
     def _at(self, t: Array) -> tuple[Array, Array]:
         """Return -ln P(t) and Q(t), (row, draw); equal ages, common in sorted rows, share work."""
