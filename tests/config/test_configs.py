@@ -1,5 +1,8 @@
 """Every option and experiment in the tree composes, for every command that it is meant for."""
 
+import subprocess
+import sys
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -27,6 +30,20 @@ def options(group):
 def test_commands_configurations_and_schemas_are_the_same_set():
     roots = {p.stem for p in configs_folder().glob("*.yaml")}
     assert roots == set(COMMANDS) == set(COMMAND_SETTINGS)
+
+
+def test_a_fit_imports_no_other_commands_code():
+    """Half of a warm fit was imports of what other commands need."""
+    code = (
+        "import sys; from churnlab.config import compose, to_settings\n"
+        "import churnlab.cli.run, churnlab.cli.commands.fit\n"
+        "to_settings(compose('fit'))\n"
+        "heavy = {'churnlab.segments', 'churnlab.export', 'churnlab.backtest.nday',\n"
+        "         'scipy.stats', 'matplotlib', 'sklearn', 'pymc', 'nutpie', 'arviz'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
