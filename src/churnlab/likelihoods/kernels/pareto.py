@@ -37,7 +37,8 @@ def cell_log_likelihoods(thetas: Any, group: Any, x: Any, t_x: Any, T: Any) -> A
     """
     n = np.size(x)
     order = np.lexsort((T, t_x, x, group))
-    runs = find_runs(sort_cells(*(np.asarray(v)[order] for v in (group, x, t_x, T)), np.ones(n)))
+    group, x, t_x, T = (np.asarray(v)[order] for v in (group, x, t_x, T))
+    runs = find_runs(sort_cells(group, x, t_x, T, np.ones(n)))
     out = np.empty((len(thetas), n))
 
     def one(draw: int) -> None:
