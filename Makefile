@@ -58,8 +58,10 @@ benchmarks/.venv/.installed: benchmarks/requirements-peers.lock $(STAMP)
 	$(UV) pip sync --quiet --python benchmarks/.venv/bin/python --require-hashes benchmarks/requirements-peers.lock
 	@touch $@
 
-bench: benchmarks/.venv/.installed ## speed and memory beside the peers, in one run
+bench: benchmarks/.venv/.installed ## speed and memory beside the peers (about an hour, idle machine)
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/p_alive.py
+	$(BIN)/python benchmarks/command.py
 
 lab: $(STAMP) ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks

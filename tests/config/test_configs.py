@@ -1,11 +1,14 @@
 """Every option and experiment in the tree composes, for every command that it is meant for."""
 
+import subprocess
+import sys
+
 import pytest
 from omegaconf import OmegaConf
 
 from churnlab.cli.registry import COMMANDS
 from churnlab.config import compose, configs_folder, explain, plain, to_settings
-from churnlab.config.schema import COMMAND_SETTINGS
+from churnlab.config.register import COMMAND_SETTINGS, settings_class
 from churnlab.errors import UsageError
 from churnlab.rules import RULES
 from churnlab.vocabulary import MODELS
@@ -29,10 +32,24 @@ def test_commands_configurations_and_schemas_are_the_same_set():
     assert roots == set(COMMANDS) == set(COMMAND_SETTINGS)
 
 
+def test_a_fit_imports_no_other_commands_code():
+    """Half of a warm fit was imports of what other commands need."""
+    code = (
+        "import sys; from churnlab.config import compose, to_settings\n"
+        "import churnlab.cli.run, churnlab.cli.commands.fit\n"
+        "to_settings(compose('fit'))\n"
+        "heavy = {'churnlab.segments', 'churnlab.export', 'churnlab.backtest.nday',\n"
+        "         'scipy.stats', 'matplotlib', 'sklearn', 'pymc', 'nutpie', 'arviz'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_composes_into_its_settings(command):
     settings = to_settings(compose(command, NEEDS.get(command, [])))
-    assert type(settings) is COMMAND_SETTINGS[command]
+    assert type(settings) is settings_class(command)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

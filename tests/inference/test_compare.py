@@ -84,6 +84,19 @@ def test_gaps_of_zero_are_refused_for_erlang(shop: Rows) -> None:
         fit_population(bad, model="bg_cnbd_k", k=2)
 
 
+@pytest.mark.parametrize(("model", "k"), [("bg_cnbd_k", 2), ("mbg_cnbd_k", 3)])
+def test_unit_of_time_does_not_matter_to_erlang_gaps(model: str, k: int) -> None:
+    """Days and hours; CDNOW's models are in test_fit. The gaps' logs move by ln 24 each."""
+    day = simulated(model, [0.8, 15.0, 0.9, 3.0], 600, seed=4, k=k)
+    hour = rows(day.x, day.t_x * 24, day.T * 24, sum_log_gap=day.sum_log_gap + day.x * np.log(24))
+    one = fit_population(day, model=model, k=k, seed=3).table
+    other = fit_population(hour, model=model, k=k, seed=3).table
+    unit = other.index.map({"alpha": 24.0, "rate_mean": 1 / 24}).to_numpy(float)
+    other = other.div(np.nan_to_num(unit, nan=1.0), axis=0)
+    for column in ("mean", "q05", "q95"):
+        assert ((one[column] - other[column]).abs() / one["sd"]).max() < 0.01
+
+
 @pytest.mark.shared_data
 def test_grocery_prefers_two_stages(shared_data) -> None:  # type: ignore[no-untyped-def]
     """shared/oracles.json grocery.*.ll (weeks)."""

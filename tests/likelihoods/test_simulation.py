@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-#: Largest z-score allowed; some 400 of them are looked at, so 4.5 fails by chance once in 400 runs.
+#: Largest z-score allowed; some 450 of them are looked at, so 4.5 fails by chance once in 300 runs.
 Z = 4.5
 AGE, HORIZON = 60.0, 45.0
 
 
 def _story(model, theta, n, rng):
-    """Tell the story of n customers: x, t_x, alive at AGE, rate, dropout, purchases after AGE."""
+    """Tell the story of n customers: x, t_x, alive at AGE, rate, dropout, purchases after AGE, and
+    the time from AGE to the first of them (infinite if not within the horizon)."""
     r, alpha, third, fourth = theta
     rate = rng.gamma(r, 1 / alpha, n)
     pareto = model.name == "pareto_nbd"
@@ -19,6 +20,7 @@ def _story(model, theta, n, rng):
     death = rng.exponential(1 / dropout) if pareto else np.full(n, np.inf)
     gone = np.zeros(n, bool) if pareto or not model.toss_at_first else rng.random(n) < dropout
     clock, x, t_x, later = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    wait = np.full(n, np.inf)
     alive = ~gone
     alive &= death > AGE
     while not gone.all():
@@ -28,12 +30,13 @@ def _story(model, theta, n, rng):
         before = ~gone & (clock <= AGE)
         x += before
         t_x = np.where(before, clock, t_x)
+        wait = np.where(~gone & (clock > AGE) & (later == 0), clock - AGE, wait)
         later += ~gone & (clock > AGE)
         if not pareto:
             drops = ~gone & (rng.random(n) < dropout)
             alive &= ~(drops & before)
             gone |= drops
-    return x, t_x, alive, rate / model.k, dropout, later
+    return x, t_x, alive, rate / model.k, dropout, later, wait
 
 
 def _z(difference):
@@ -46,7 +49,7 @@ def _groups(x):
 
 
 def _check(model, theta, n, rng):
-    x, t_x, alive, rate, dropout, later = _story(model, theta, n, rng)
+    x, t_x, alive, rate, dropout, later, wait = _story(model, theta, n, rng)
     latent = model.sample_latent(theta[:, None], x, t_x, np.full(n, AGE), rng)
     p_alive = model.p_alive(theta, x, t_x, AGE)
     predictions = {
@@ -62,12 +65,28 @@ def _check(model, theta, n, rng):
         "dropout of the living": (dropout * alive, latent.dropout * latent.alive),
         "rate x dropout": (rate * dropout, latent.rate * latent.dropout),
     }
+    for q in (0.1, 0.3):
+        predictions[f"next purchase by its {q} quantile"] = _waits(model, theta, x, t_x, wait, q)
     for what, (seen, predicted) in predictions.items():
         for members in _groups(x):
             gap = np.asarray(seen[members], float) - np.asarray(predicted[members], float)
             if np.abs(gap).max() < 1e-12:  # BG: everyone without a repeat is alive
                 continue
             assert _z(gap) < Z, (what, int(members.sum()))
+
+
+def _waits(model, theta, x, t_x, wait, q):
+    """Who bought by the q-quantile of the time to the next purchase, against q.
+
+    Of the first 8,000 customers (the long form: 40,000) where the quantile lies within the
+    horizon; elsewhere 0 and 0.
+    """
+    some = slice(0, max(8_000, x.size // 25))
+    quantile = np.full(x.size, np.inf)
+    quantile[some] = model.next_purchase_quantile(theta, x[some], t_x[some], AGE, q)
+    told = quantile <= HORIZON
+    assert told.sum() > 100
+    return told & (wait <= quantile), q * told
 
 
 def test_formulas_and_draws_against_the_story(case):

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+import mpmath as mp
 import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from churnlab import likelihoods
+from churnlab.likelihoods.kernels.death import death_by_count
 from churnlab.posterior.process import make
-from churnlab.posterior.silence import DeathTable, death_before_purchase
+from churnlab.posterior.silence import DeathTables, death_before_purchase
+
+#: (r, alpha, s, beta) where naive code fails, days.
+PARETO_EDGES = {
+    "plain": (0.55, 74.0, 0.6, 82.0),
+    "alpha = beta": (0.55, 70.0, 0.6, 70.0),
+    "alpha ~ beta": (0.55, 70.0, 0.6, 70.0 + 1e-9),
+    "s to 1": (0.55, 74.0, 1.0, 82.0),
+    "tiny beta": (0.55, 74.0, 0.3, 1e-8),
+    "tiny alpha": (0.3, 1e-6, 0.6, 80.0),
+    "rate x time > 700": (300.0, 30.0, 0.6, 80.0),
+    "quick death": (0.55, 20.0, 40.0, 90.0),
+    "ridge in s": (0.55, 74.0, 1e4, 1e6),
+    "slow death": (0.55, 74.0, 2.0, 800.0),
+}
+#: (x, t_x, T)
+CUSTOMERS = [
+    (4, 60, 60),
+    (0, 0, 90),
+    (2000, 364, 365),
+    (400, 20, 390),
+    (300, 2, 2.1),
+    (3, 200, 270),
+]
 
 MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd", "bg_cnbd_k", "mbg_cnbd_k")
 
@@ -55,12 +81,49 @@ def test_death_before_purchase_is_its_integral(R, alpha, s, beta, t):
     assert death_before_purchase(R, alpha, s, beta, t) == pytest.approx(direct, abs=1e-10)
 
 
+def _death_exactly(R, alpha, s, beta, t):
+    with mp.workdps(40):
+        R, alpha, s, beta, t = (mp.mpf(float(v)) for v in (R, alpha, s, beta, t))
+        if alpha >= beta:
+            z = (alpha - beta) / (alpha + t)
+            return float(s / (R + s) * mp.hyp2f1(R, 1, R + s + 1, z))
+        z = (beta - alpha) / (beta + t)
+        return float(s / (R + s) * (1 - z) * mp.hyp2f1(s + 1, 1, R + s + 1, z))
+
+
+@pytest.mark.parametrize("theta", PARETO_EDGES.values(), ids=PARETO_EDGES)
+def test_death_by_count_at_the_edges(theta):
+    """One fraction and a recurrence in both directions serve all x: short and long steps."""
+    x = np.array([0.0, 1, 2, 3, 7, 40, 104, 169, 2000])  # steps of 64 and 65: recurrence, fraction
+    t = np.array([[0.0], [0.5], [30.0], [400.0], [4000.0]])
+    out = np.empty((x.size, *t.shape))
+    death_by_count(np.array(theta)[:, None], t, x, 1e-13, out)
+    r, alpha, s, beta = theta
+    exact = [[[_death_exactly(r + n, alpha, s, beta, age)] for age in t[:, 0]] for n in x]
+    np.testing.assert_allclose(out, exact, atol=1e-12)
+
+
+@pytest.mark.parametrize("theta", PARETO_EDGES.values(), ids=PARETO_EDGES)
+def test_states_at_the_edges(theta):
+    likelihood, draws = likelihoods.get("pareto_nbd"), np.array(theta)[:, None]
+    for x, t_x, T in CUSTOMERS:
+        process = make(likelihood, draws, float(x), 500.0)
+        alive, quiet = process.states(np.array([t_x]), np.array([T]), np.array([90.0]))
+        direct = likelihood.p_alive(draws, float(x), t_x, T)
+        np.testing.assert_allclose(alive[0], direct, atol=2e-9)
+        direct = likelihood.p_no_purchase(draws, float(x), t_x, T, 90.0)
+        np.testing.assert_allclose(1 - alive[0] * (1 - quiet[0]), direct, atol=2e-9)
+
+
 @pytest.mark.parametrize(("alpha", "beta"), [(74.0, 81.0), (0.5, 900.0), (900.0, 0.5)])
 def test_the_table_of_death_is_exact_between_its_nodes(alpha, beta):
-    args = [np.array([v]) for v in (2.4, alpha, 0.7, beta)]
+    args = [np.array([v]) for v in (0.4, alpha, 0.7, beta)]
+    table = DeathTables(np.array(args), np.array([2.0]), 5000.0).table(2.0)
+    args[0] = args[0] + 2.0
     ages = np.concatenate([[0.0], np.geomspace(0.3, 5000, 50)])
     direct = death_before_purchase(*args, ages[:, None])
-    np.testing.assert_allclose(DeathTable(*args, 5000.0)(ages), direct, atol=1e-11)
+    log_low = np.log(min(alpha, beta) + ages[:, None])
+    np.testing.assert_allclose(table(log_low), direct, atol=1e-11)
 
 
 def test_thinned_processes_are_those_of_thinned_draws(make_draws):

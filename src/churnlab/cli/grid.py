@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from churnlab.cli.commands.fit import Fitted
-from churnlab.config.schema import PipelineSettings, SegmentSettings
+from churnlab.config.schemas.pipeline import PipelineSettings
+from churnlab.config.schemas.segment import SegmentSettings
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.segments import (

@@ -40,7 +40,7 @@ _FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "-
 
 def run_command(command: Command, arguments: Sequence[str]) -> int:
     """Compose the configuration of `command` from `arguments`, run it, return the exit status."""
-    register()
+    register(command.name)
     flags, overrides = _split(arguments)
     failures: list[BaseException] = []
     job = _job(command, failures)

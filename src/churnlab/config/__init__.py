@@ -6,6 +6,6 @@ Hydra and OmegaConf stay here and in `churnlab.cli`; below, everything is a plai
 from churnlab.config.compose import compose, configs_folder, plain, to_settings
 from churnlab.config.explain import explain
 from churnlab.config.overrides import mend
-from churnlab.config.schema import register
+from churnlab.config.register import register
 
 __all__ = ["compose", "configs_folder", "explain", "mend", "plain", "register", "to_settings"]

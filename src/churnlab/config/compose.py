@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from churnlab.config.overrides import mend
-from churnlab.config.schema import register
+from churnlab.config.register import register
 from churnlab.errors import UsageError
 
 
@@ -27,7 +27,7 @@ def configs_folder() -> Path:
 
 def compose(command: str, overrides: Sequence[str] = ()) -> DictConfig:
     """Compose the configuration of a command outside of Hydra's own command line."""
-    register()
+    register(command)
     already = GlobalHydra.instance()
     state = already.hydra if already.is_initialized() else None
     GlobalHydra.instance().clear()

@@ -1,6 +1,8 @@
-"""The settings of each command, and their registration as Hydra's schema.
+"""The settings of the light commands, and what all commands share.
 
-A settings class nests the dataclasses that the library itself uses; nothing is stated twice.
+A settings class nests the dataclasses that the library itself uses; nothing is stated twice. A
+command that needs more than a fit does has a module in `config.schemas`; `config.register` names
+them all.
 """
 
 from __future__ import annotations
@@ -8,18 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-
-from churnlab.backtest import SplitConfig
-from churnlab.backtest.nday import NdayConfig
 from churnlab.errors import UsageError
 from churnlab.events import DataConfig
-from churnlab.export import ExportConfig
 from churnlab.fitting import InferenceConfig, ModelConfig
 from churnlab.plots.labels import LANGUAGES
 from churnlab.posterior import RiskConfig
-from churnlab.rules import RULES
-from churnlab.segments import AudienceConfig, SegmentsConfig, VisitsConfig, WinbackConfig
 from churnlab.simulate import ShopConfig
 
 
@@ -73,46 +68,6 @@ class FitSettings(ModelSettings):
 
 
 @dataclass(kw_only=True)
-class SegmentSettings(ModelSettings):
-    """Settings of `churnlab segment`."""
-
-    compare_to: str | None = None
-    visits: VisitsConfig = field(default_factory=VisitsConfig)
-    segments: SegmentsConfig = field(default_factory=SegmentsConfig)
-    audiences: AudienceConfig = field(default_factory=AudienceConfig)
-    winback: WinbackConfig = field(default_factory=WinbackConfig)
-    playbook: str | None = None
-
-
-@dataclass(kw_only=True)
-class BacktestSettings(ModelSettings):
-    """Settings of `churnlab backtest`."""
-
-    split: SplitConfig = field(default_factory=SplitConfig)
-    candidates: list[str] = field(default_factory=list)
-    rules: dict[str, Any] = field(default_factory=dict)
-    cache_dir: str | None = None
-
-
-@dataclass(kw_only=True)
-class PipelineSettings(SegmentSettings):
-    """Settings of `churnlab pipeline`."""
-
-    split: SplitConfig = field(default_factory=SplitConfig)
-    candidates: list[str] = field(default_factory=list)
-    rules: dict[str, Any] = field(default_factory=dict)
-    cache_dir: str | None = None
-    nday: NdayConfig = field(default_factory=NdayConfig)
-    export: ExportConfig = field(default_factory=ExportConfig)
-    lang: str = "en"
-
-    def __post_init__(self) -> None:
-        """Refuse unknown languages."""
-        super().__post_init__()
-        _check_language(self.lang)
-
-
-@dataclass(kw_only=True)
 class DemoSettings(RunSettings):
     """Settings of `churnlab demo`."""
 
@@ -121,7 +76,7 @@ class DemoSettings(RunSettings):
     def __post_init__(self) -> None:
         """Refuse unknown languages."""
         super().__post_init__()
-        _check_language(self.lang)
+        check_language(self.lang)
 
 
 @dataclass(kw_only=True)
@@ -134,7 +89,7 @@ class ReportSettings(RunSettings):
     def __post_init__(self) -> None:
         """Refuse unknown languages."""
         super().__post_init__()
-        _check_language(self.lang)
+        check_language(self.lang)
 
 
 @dataclass(kw_only=True)
@@ -156,21 +111,6 @@ class SbcSettings(RunSettings):
 
 
 @dataclass(kw_only=True)
-class NdaySettings(DataSettings):
-    """Settings of `churnlab nday`."""
-
-    nday: NdayConfig = field(default_factory=NdayConfig)
-    previous: str | None = None
-
-
-@dataclass(kw_only=True)
-class ExplainSettings(SegmentSettings):
-    """Settings of `churnlab explain`."""
-
-    customer: str = "???"
-
-
-@dataclass(kw_only=True)
 class BundleSettings(RunSettings):
     """Settings of `churnlab verify`."""
 
@@ -184,53 +124,7 @@ class ScoreSettings(DataSettings):
     bundle: str = "???"
 
 
-@dataclass(kw_only=True)
-class ExportSettings(RunSettings):
-    """Settings of `churnlab export`."""
-
-    runs: list[str] = field(default_factory=list)
-    export: ExportConfig = field(default_factory=ExportConfig)
-
-
-def _check_language(lang: str) -> None:
+def check_language(lang: str) -> None:
+    """Refuse languages without words of their own."""
     if lang not in LANGUAGES:
         raise UsageError(f"lang must be one of {', '.join(LANGUAGES)}; got {lang!r}.")
-
-
-COMMAND_SETTINGS: dict[str, type] = {
-    "check": CheckSettings,
-    "simulate": SimulateSettings,
-    "fit": FitSettings,
-    "segment": SegmentSettings,
-    "backtest": BacktestSettings,
-    "pipeline": PipelineSettings,
-    "demo": DemoSettings,
-    "report": ReportSettings,
-    "sbc": SbcSettings,
-    "nday": NdaySettings,
-    "explain": ExplainSettings,
-    "export": ExportSettings,
-    "score": ScoreSettings,
-    "verify": BundleSettings,
-    "monitor": ScoreSettings,
-}
-
-_GROUPS: dict[str, type] = {
-    "data": DataConfig,
-    "model": ModelConfig,
-    "inference": InferenceConfig,
-    "split": SplitConfig,
-    "visits": VisitsConfig,
-    "export": ExportConfig,
-}
-
-
-def register() -> None:
-    """Store every schema under the name that the YAML options start from (`base_...`)."""
-    store = ConfigStore.instance()
-    for name, settings in COMMAND_SETTINGS.items():
-        store.store(name=f"base_{name}", node=settings)
-    for group, node in _GROUPS.items():
-        store.store(group=group, name=f"base_{group}", node=node)
-    for name, rule in RULES.items():
-        store.store(group="rule", name=f"base_{name}", node=rule)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import gamma
+from scipy.special import gammaincc, gammainccinv
 
 from churnlab.likelihoods.base import Latent
 
@@ -88,8 +88,9 @@ def no_purchase_given_hidden(
         both = rate + dropout
         stays = 1 - rate / both * -np.expm1(-both * horizon)
     else:
-        late = gamma.logsf(rate * (silence + horizon), k)
-        stays = np.exp(late - gamma.logsf(rate * silence, k))
+        with np.errstate(divide="ignore", invalid="ignore"):  # underflow far out
+            late = np.log(gammaincc(k, rate * (silence + horizon)))
+            stays = np.exp(late - np.log(gammaincc(k, rate * silence)))
     return np.where(hidden.alive, stays, 1.0)
 
 
@@ -106,8 +107,8 @@ def next_purchase(
     elif k == 1:
         wait = rng.exponential(size=size) / np.maximum(rate, 1e-300)
     else:
-        tail = gamma.sf(rate * silence, k)
-        wait = _later(gamma.isf(rng.random(size) * tail, k), rate, silence)
+        tail = gammaincc(k, rate * silence)
+        wait = _later(gammainccinv(k, rng.random(size) * tail), rate, silence)
     return np.where(hidden.alive, wait, np.inf)
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from churnlab.draws import PopulationDraws
 from churnlab.errors import DataError, UsageError
@@ -187,6 +186,8 @@ def sbc_summary(table: pd.DataFrame, bins: int = 20) -> pd.DataFrame:
     Per quantity: n, chi2_p (p-value of the chi-square test), ecdf_p (of the largest distance
     between the ranks' distribution and the uniform), refused (share of populations refused).
     """
+    from scipy import stats  # a third of a second to import
+
     good = table.loc[~table["refused"]]
     refused = table.groupby("simulation")["refused"].first().mean()
     rows = []
@@ -244,6 +245,8 @@ def _envelope(
     n: int, share: Array, level: float, rng: np.random.Generator, repeats: int = 2000
 ) -> tuple[Array, Array]:
     """Pointwise binomial band, as wide as keeps `level` of uniform samples inside everywhere."""
+    from scipy import stats
+
     uniform = np.sort(rng.random((repeats, n)), axis=1)
     counts = np.stack([np.searchsorted(row, share, side="right") for row in uniform])
     tails = np.minimum(stats.binom.cdf(counts, n, share), stats.binom.sf(counts - 1, n, share))

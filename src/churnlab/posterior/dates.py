@@ -188,9 +188,12 @@ def due_days(
     out = np.empty((len(levels), len(keys.x)))
 
     def work(process: Process, at: Ints) -> None:
-        t_x = keys.t_x[at]
-        guess = _due(process.thin(COARSE_DRAWS), t_x, float(within), levels)
-        out[:, at] = _due(process, t_x, float(within), levels, guess)
+        coarse = process.thin(COARSE_DRAWS)
+        for part in chunks(len(at), coarse.n_draws):
+            out[:, at[part]] = _due(coarse, keys.t_x[at[part]], float(within), levels)
+        for part in chunks(len(at), process.n_draws):
+            i = at[part]
+            out[:, i] = _due(process, keys.t_x[i], float(within), levels, out[:, i])
 
     oldest = float(keys.t_x.max(initial=0.0)) + within + 1.0
     for_each_run(draws, keys.group, keys.x, oldest, work, threads=threads, progress=progress)
@@ -205,28 +208,18 @@ def _due(
     guess: Array | None = None,
 ) -> Array:
     """Solve F(h) = q for each level, in ln h."""
-    n = len(t_x)
-    whole = _returned(process, t_x, np.full(n, within))
+    n, within_days = len(t_x), process.returning(t_x)
+    whole = within_days(np.full(n, within), np.arange(n)).mean(axis=1)
     low, high = np.full(n, np.log(_SHORTEST_DAYS)), np.full(n, np.log(within))
     out = np.empty((len(levels), n))
     for row, level in enumerate(levels):
 
         def excess(y: Array, i: Ints, level: float = level) -> Array:
-            return _returned(process, t_x[i], np.exp(y)) / whole[i] - level
+            return np.asarray(within_days(np.exp(y), i).mean(axis=1) / whole[i] - level)
 
         start = np.full(n, np.log(within * level / 4)) if guess is None else np.log(guess[row])
         step = 0.5 if guess is None else 0.02
         out[row] = np.exp(solve(excess, start, low, high, step=step, f_tolerance=1e-6))
-    return out
-
-
-def _returned(process: Process, t_x: Array, h: Array) -> Array:
-    """Return mean over draws of P(next purchase within h of the last), (row,)."""
-    out = np.empty(len(t_x))
-    for part in chunks(len(t_x), process.n_draws):
-        last = t_x[part]
-        quiet = process.no_purchase(last, last, h[part])
-        out[part] = (1.0 - quiet).mean(axis=1)
     return out
 
 

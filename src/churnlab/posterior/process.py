@@ -8,11 +8,17 @@ sorted the same way whatever rows stand beside it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from churnlab.likelihoods import Array, Likelihood
-from churnlab.posterior.silence import DeathTable
+from churnlab.posterior.silence import DeathTable, DeathTables
+
+Ints = NDArray[np.int64]
+Returning = Callable[[Array, Ints], Array]
 
 #: exp() of more than this is infinite for every purpose here.
 _HUGE = 700.0
@@ -66,6 +72,14 @@ class Process(ABC):
             Days, each of shape (row,).
         """
 
+    @abstractmethod
+    def returning(self, t_x: Array) -> Returning:
+        """Return a function (horizon, positions) -> P(next purchase within it of the last).
+
+        Both arguments are (row,), the result is (row, draw). The past is known up to the last
+        purchase only; what does not depend on the horizon is computed once.
+        """
+
     def alive(self, t_x: Array, T: Array) -> Array:
         """P(alive at T | data), (row, draw)."""
         return self.states(t_x, T)[0]
@@ -95,6 +109,16 @@ class GeometricProcess(Process):
         quiet = (np.exp(self._log_survivor(start, t_x, T + h) - now) for h in horizons)
         return (alive, *quiet)
 
+    def returning(self, t_x: Array) -> Returning:
+        """P(not dropped out at the last purchase) (1 - S(H)/S(0))."""
+        start, stayed = np.log(self.alpha + t_x[:, None]), 1.0 / (1.0 + self.dead_odds)
+
+        def within(horizon: Array, i: Ints) -> Array:
+            quiet = self._log_survivor(start[i], t_x[i], t_x[i] + horizon)
+            return np.asarray(-np.expm1(quiet) * stayed)
+
+        return within
+
     def _log_survivor(self, start: Array, t_x: Array, t: Array) -> Array:
         """Return ln S(t - t_x) / S(0); `start` is ln(alpha + t_x)."""
         end = self.alpha + t[:, None]
@@ -112,10 +136,23 @@ class GeometricProcess(Process):
 class ParetoProcess(Process):
     """Pareto/NBD, by the probability Q of death before the next purchase (`silence`)."""
 
-    def __init__(self, likelihood: Likelihood, theta: Array, x: float, oldest: float) -> None:
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        theta: Array,
+        x: float,
+        oldest: float,
+        tables: DeathTables | None = None,
+    ) -> None:
         super().__init__(likelihood, theta, x, oldest)
         self.s, self.beta = self.theta[2], self.theta[3]
-        self.doom = DeathTable(self.shape, self.alpha, self.s, self.beta, oldest)
+        self._tables = tables or DeathTables(self.theta, np.array([x]), oldest)
+        self._alpha_is_low = self.alpha <= self.beta
+
+    @cached_property
+    def doom(self) -> DeathTable:
+        """Q at any age; made when first asked for, since a rhythm does not need it."""
+        return self._tables.table(self.x)
 
     def states(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
         """A = 1 / (1 + Q(t_x) P(t_x)/P(T) - Q(T)).
@@ -136,20 +173,45 @@ class ParetoProcess(Process):
             quiet.append(np.minimum(silent * (1.0 - doomed_later) + doomed, 1.0))
         return (1.0 / (1.0 + odds), *quiet)
 
+    def returning(self, t_x: Array) -> Returning:
+        """1 - P(T+H)/P(T) (1 - Q(T+H)) - Q(T) at T = t_x, where everybody is alive."""
+        now, doomed = self._at(t_x)
+
+        def within(horizon: Array, i: Ints) -> Array:
+            later, doomed_later = self._cost_and_doom(t_x[i] + horizon)
+            silent = np.exp(now[i] - later) * (1.0 - doomed_later)
+            return np.asarray(1.0 - np.minimum(silent + doomed[i], 1.0))
+
+        return within
+
     def _at(self, t: Array) -> tuple[Array, Array]:
         """Return -ln P(t) and Q(t), (row, draw); equal ages, common in sorted rows, share work."""
         distinct, where = np.unique(t, return_inverse=True)
         if 2 * len(distinct) > len(t):
-            return self._cost(t), self.doom(t)
-        return self._cost(distinct)[where], self.doom(distinct)[where]
+            return self._cost_and_doom(t)
+        cost, doom = self._cost_and_doom(distinct)
+        return cost[where], doom[where]
 
-    def _cost(self, t: Array) -> Array:
-        """Return -ln P(t)."""
-        age = t[:, None]
-        return np.asarray(self.shape * np.log(self.alpha + age) + self.s * np.log(self.beta + age))
+    def _cost_and_doom(self, t: Array) -> tuple[Array, Array]:
+        log_a, log_b = np.log(self.alpha + t[:, None]), np.log(self.beta + t[:, None])
+        doom = self.doom(np.where(self._alpha_is_low, log_a, log_b))
+        log_a *= self.shape
+        log_b *= self.s
+        log_a += log_b
+        return log_a, doom
 
 
 def make(likelihood: Likelihood, theta: Array, x: float, oldest: float) -> Process:
     """Return the process of a model; `theta` is (parameter, draw)."""
-    kind = ParetoProcess if "beta" in likelihood.parameters else GeometricProcess
-    return kind(likelihood, theta, x, oldest)
+    return family(likelihood, theta, np.array([x]), oldest)(x)
+
+
+def family(
+    likelihood: Likelihood, theta: Array, x: Array, oldest: float
+) -> Callable[[float], Process]:
+    """Return a function of one of the x that makes its process; tables are made for all at once."""
+    theta = np.ascontiguousarray(theta)
+    if "beta" not in likelihood.parameters:
+        return lambda some: GeometricProcess(likelihood, theta, some, oldest)
+    tables = DeathTables(theta, x, oldest)
+    return lambda some: ParetoProcess(likelihood, theta, some, oldest, tables)

@@ -42,15 +42,20 @@ class RiskSummary(NamedTuple):
 def quantiles(values: Array, levels: tuple[float, ...]) -> Array:
     """Return quantiles of each row, shape (level, row), by partial sorting.
 
-    Linear interpolation between order statistics, as `numpy.quantile` does by default.
+    Linear interpolation between order statistics, as `numpy.quantile` does by default. From the
+    highest level down, each in what lies below the one before: a partition at one place runs on
+    vector instructions in NumPy, one at several places does not (ten times slower).
     """
-    n = values.shape[1]
-    place = np.asarray(levels) * (n - 1)
-    low = np.floor(place).astype(int)
-    high = np.minimum(low + 1, n - 1)
-    ordered = np.partition(values, np.unique(np.concatenate([low, high])), axis=1)
-    left, right = ordered[:, low].T, ordered[:, high].T
-    return np.asarray(left + (place - low)[:, None] * (right - left))
+    place = np.asarray(levels) * (values.shape[1] - 1)
+    out = np.empty((len(levels), len(values)))
+    part = values
+    for i in np.argsort(place)[::-1]:
+        low, high = int(np.floor(place[i])), int(np.ceil(place[i]))
+        part = np.partition(part, high, axis=1)[:, : high + 1]
+        right = part[:, high]
+        left = part[:, :high].max(axis=1) if low < high else right
+        out[i] = left + (place[i] - low) * (right - left)
+    return out
 
 
 def rhythm(process: Process, t_x: Array) -> Array:

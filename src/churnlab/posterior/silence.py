@@ -15,13 +15,14 @@ for risks, while likelihoods (relative error) keep their quadrature.
 
 from __future__ import annotations
 
+from threading import Lock
+
 import numpy as np
 
 from churnlab.likelihoods import Array
 
 #: Wanted absolute error of Q.
 _TOLERANCE = 1e-13
-_MOST_TERMS = 4096
 _MOST_NODES = 512
 
 
@@ -43,75 +44,78 @@ def death_before_purchase(R: Array, alpha: Array, s: Array, beta: Array, t: Arra
     Q = s/(R+s) (1-z) 2F1(s+1, 1; R+s+1; z), z = (beta-alpha)/(beta+t). Gauss' fraction (DLMF
     15.7) has positive coefficients for 0 <= z < 1 and converges for all of them.
     """
-    R, alpha, s, beta, t = np.broadcast_arrays(R, alpha, s, beta, t)
-    older = alpha >= beta
-    z = np.abs(alpha - beta) / (np.maximum(alpha, beta) + t)
-    first = np.where(older, R, s + 1.0)
-    value = s / (R + s) * _hypergeometric(first, R + s + 1.0, z)
-    return np.asarray(np.minimum(np.where(older, value, value * (1.0 - z)), 1.0))
+    from churnlab.likelihoods.kernels.death import death
 
-
-def _hypergeometric(a: Array, c: Array, z: Array) -> Array:
-    """Return 2F1(a, 1; c; z) for 0 <= z < 1, c > a > 0; terms are doubled until nothing changes."""
-    terms = 16
-    value = _fraction(a, c, z, terms)
-    while terms < _MOST_TERMS:
-        terms *= 2
-        finer = _fraction(a, c, z, terms)
-        done = np.abs(finer - value) <= _TOLERANCE * finer
-        value = finer
-        if done.all():
-            break
-    return value
-
-
-def _fraction(a: Array, c: Array, z: Array, terms: int) -> Array:
-    """Return the convergent of Gauss' continued fraction with `terms` (even) coefficients."""
-    tail = np.ones_like(z)
-    for m in range(terms // 2 - 1, -1, -1):
-        even = (m + 1) * (c - a + m) / ((c + 2 * m) * (c + 2 * m + 1))
-        odd = (a + m) * (c - 1 + m) / ((c + 2 * m - 1) * (c + 2 * m))
-        tail = 1.0 - odd * z / (1.0 - even * z / tail)
-    return np.asarray(1.0 / tail)
+    arguments = np.broadcast_arrays(R, alpha, s, beta, t)
+    out = np.empty(arguments[0].size)
+    death(*(np.ravel(v).astype(float) for v in arguments), _TOLERANCE, out)
+    return out.reshape(arguments[0].shape)
 
 
 class DeathTable:
-    """Q for all draws at any age in a range: Chebyshev polynomials in log(min(alpha, beta) + t).
+    """Q of one x for all draws, at any age in a range; see `DeathTables`."""
 
-    Q is analytic in a strip of half-width pi around the real axis of that variable, so the number
-    of nodes follows from the range alone.
+    def __init__(self, coefficients: Array, scale: Array, shift: Array) -> None:
+        from churnlab.likelihoods.kernels.death import chebyshev
+
+        self._polynomials = chebyshev
+        self.coefficients, self.scale, self.shift = coefficients, scale, shift
+
+    def __call__(self, log_low: Array) -> Array:
+        """Return Q where ln(min(alpha, beta) + t) is `log_low`, both (row, draw)."""
+        y = log_low * self.scale
+        y += self.shift
+        self._polynomials(self.coefficients, y, y)
+        return y
+
+
+class DeathTables:
+    """Tables of Q for the same draws and many x, made together when the first is asked for.
+
+    Chebyshev polynomials in v = log(min(alpha, beta) + t). Q is analytic in a strip of half-width
+    pi around the real axis of v, so the number of nodes follows from the range of v alone.
 
     Parameters
     ----------
-    R, alpha, s, beta
-        Shape (draw,).
+    theta
+        (r, alpha, s, beta) x draw.
+    x
+        Numbers of repeat purchases that will be asked for.
     oldest
         Largest age that will be asked for.
     """
 
-    def __init__(self, R: Array, alpha: Array, s: Array, beta: Array, oldest: float) -> None:
-        self.low = np.minimum(alpha, beta)
-        self.start = np.log(self.low)
-        self.half = np.maximum((np.log(self.low + oldest) - self.start) / 2, 1e-3)
-        n = _nodes(float(self.half.max()))
+    def __init__(self, theta: Array, x: Array, oldest: float) -> None:
+        self.theta, self.oldest = theta, oldest
+        self.x = np.unique(np.asarray(x, float))
+        self._made: dict[float, DeathTable] = {}
+        self._lock = Lock()
+
+    def table(self, x: float) -> DeathTable:
+        """Return the table of customers with x repeat purchases."""
+        with self._lock:
+            if not self._made:
+                self._made = self._make()
+        return self._made[x]
+
+    def _make(self) -> dict[float, DeathTable]:
+        from churnlab.likelihoods.kernels.death import death_by_count
+
+        low = np.minimum(self.theta[1], self.theta[3])
+        start = np.log(low)
+        half = np.maximum((np.log(low + self.oldest) - start) / 2, 1e-3)
+        n = _nodes(float(half.max()))
         angle = np.pi * (np.arange(n) + 0.5) / n
-        y = np.cos(angle)[:, None]
-        t = np.maximum(np.exp(self.start + self.half * (y + 1.0)) - self.low, 0.0)
-        values = death_before_purchase(R, alpha, s, beta, t)
+        t = np.maximum(np.exp(start + half * (np.cos(angle)[:, None] + 1.0)) - low, 0.0)
+        values = np.empty((self.x.size, *t.shape))
+        death_by_count(self.theta, t, self.x, _TOLERANCE, values)
         transform = np.cos(np.arange(n)[:, None] * angle) * (2.0 / n)
         transform[0] /= 2.0
-        self.coefficients = transform @ values
-
-    def __call__(self, t: Array) -> Array:
-        """Return Q at ages t (row,), shape (row, draw)."""
-        y = (np.log(self.low + t[:, None]) - self.start) / self.half - 1.0
-        y2 = 2.0 * y
-        last, now = np.zeros_like(y), np.zeros_like(y)
-        for c in self.coefficients[:0:-1]:  # Clenshaw's recurrence
-            np.subtract(y2 * now, last, out=last)
-            last += c
-            last, now = now, last
-        return np.asarray(np.clip(y * now - last + self.coefficients[0], 0.0, 1.0))
+        scale, shift = 1.0 / half, -start / half - 1.0
+        return {
+            float(x): DeathTable(transform @ at_nodes, scale, shift)
+            for x, at_nodes in zip(self.x, values, strict=True)
+        }
 
 
 def _nodes(half: float) -> int:

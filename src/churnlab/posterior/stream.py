@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 
 from churnlab.draws import PopulationDraws
 from churnlab.likelihoods import Array
-from churnlab.posterior.process import Process, make
+from churnlab.posterior.process import Process, family
 from churnlab.posterior.settings import LAST_DAY
 
 Ints = NDArray[np.int64]
 Progress = Callable[[str, float], None]
+Maker = Callable[[float], Process]
 
 #: Elements (row x draw) of one temporary matrix: half a megabyte, so that it stays in cache.
 CHUNK_ELEMENTS = 1 << 16
+#: Numbers of purchases x draws whose tables are held at once; each takes some 30 doubles.
+TABLE_ELEMENTS = 1 << 18
 
 
 class Cells(Protocol):
@@ -102,12 +105,12 @@ def keys_of(rows: Rows) -> Keys:
 
 
 def runs(group: Ints, x: Array) -> list[Ints]:
-    """Return the positions of each run of equal (group, x), the longest first."""
+    """Return the positions of each run of equal (group, x), in that order."""
     if not len(x):
         return []
     order = np.lexsort((x, group))
     change = np.flatnonzero((np.diff(group[order]) != 0) | (np.diff(x[order]) != 0)) + 1
-    return sorted(np.split(order, change), key=len, reverse=True)
+    return list(np.split(order, change))
 
 
 def chunks(n: int, n_draws: int, elements: int | None = None) -> Iterator[slice]:
@@ -141,22 +144,46 @@ def for_each_run(
         Writes its results at `positions` of arrays of its own. NumPy releases the interpreter's
         lock within each operation, so threads share the cores.
     """
-    likelihood = draws.likelihood
     pieces = runs(group, x)
     done, total = 0, max(len(x), 1)
-
-    def one(positions: Ints) -> int:
-        first = positions[0]
-        theta = draws.of_group(int(group[first])).T
-        work(make(likelihood, theta, float(x[first]), oldest), positions)
-        return len(positions)
-
     workers = threads or min(os.cpu_count() or 1, 16)
     with ThreadPoolExecutor(workers) as pool:
-        for size in pool.map(one, pieces):
-            done += size
-            if progress is not None:
-                progress(done / total)
+        for batch in _batches(pieces, draws.n_draws):
+            makers = _makers(draws, group, x, batch, oldest)
+
+            def one(positions: Ints, makers: dict[int, Maker] = makers) -> int:
+                first = positions[0]
+                work(makers[int(group[first])](float(x[first])), positions)
+                return len(positions)
+
+            for size in pool.map(one, sorted(batch, key=len, reverse=True)):
+                done += size
+                if progress is not None:
+                    progress(done / total)
+
+
+def _batches(pieces: list[Ints], n_draws: int) -> Iterator[list[Ints]]:
+    """Cut the runs into batches whose tables (Pareto/NBD) take no more than about 64 MB."""
+    step = max(8, TABLE_ELEMENTS // max(n_draws, 1))
+    for start in range(0, len(pieces), step):
+        yield pieces[start : start + step]
+
+
+def _makers(
+    draws: PopulationDraws, group: Ints, x: Array, batch: list[Ints], oldest: float
+) -> dict[int, Maker]:
+    """Return for each group of the batch a function of x that makes the process."""
+    leads = np.array([piece[0] for piece in batch])
+    codes = group[leads]
+    return {
+        int(code): family(
+            draws.likelihood,
+            draws.of_group(int(code)).T,
+            x[leads[codes == code]],
+            oldest,
+        )
+        for code in np.unique(codes)
+    }
 
 
 def oldest_age(rows: Rows, window: float) -> float:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from churnlab.cohorts import Conversions
 from churnlab.cohorts.conversions import local_times
@@ -165,6 +164,8 @@ def _both_arms(log: pd.DataFrame) -> None:
 def sample_ratio_p(arm: pd.Series, holdout_share: float) -> float:
     """Exact binomial p-value of the number in the holdout given the stated share."""
     n = len(arm)
+    from scipy import stats  # slow to import
+
     return float(stats.binomtest(int((arm == HOLDOUT).sum()), n, holdout_share).pvalue)
 
 
@@ -213,6 +214,8 @@ def independence_p(values: pd.Series, arm: pd.Series) -> float | None:
     table = table[table.sum(axis=1) * share >= 5]
     if min(table.shape) < 2:
         return None
+    from scipy import stats  # slow to import
+
     return float(stats.chi2_contingency(table, correction=False).pvalue)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from churnlab.errors import UsageError
 
@@ -68,6 +67,8 @@ def signups_needed(
     pooled = s * p0 + (1 - s) * p1
     null = np.sqrt(pooled * (1 - pooled) * (1 / s + 1 / (1 - s)))
     other = np.sqrt(p1 * (1 - p1) / (1 - s) + p0 * (1 - p0) / s)
+    from scipy import stats  # slow to import
+
     z_alpha, z_power = stats.norm.ppf(1 - alpha / 2), stats.norm.ppf(power)
     n = float((z_alpha * null + z_power * other) ** 2 / uplift**2)
     holdout = int(np.ceil(n * s))

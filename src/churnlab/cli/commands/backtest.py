@@ -9,7 +9,8 @@ import pandas as pd
 from churnlab.backtest import BacktestResult, run_backtest
 from churnlab.cli.console import Console
 from churnlab.cli.opening import open_data
-from churnlab.config.schema import BacktestSettings, PipelineSettings
+from churnlab.config.schemas.backtest import BacktestSettings
+from churnlab.config.schemas.pipeline import PipelineSettings
 from churnlab.events import EventLog
 from churnlab.runs import RunFolder
 

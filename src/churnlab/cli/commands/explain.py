@@ -13,7 +13,7 @@ from churnlab.cli.commands import segment
 from churnlab.cli.console import Console
 from churnlab.cli.grid import Placed
 from churnlab.cli.opening import open_data
-from churnlab.config.schema import ExplainSettings
+from churnlab.config.schemas.segment import ExplainSettings
 from churnlab.errors import DataError, nearest
 from churnlab.events import EventLog
 from churnlab.plots.explain import draw_explanation

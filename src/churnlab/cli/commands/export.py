@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from churnlab.cli.console import Console
 from churnlab.cli.gather import export_inputs
-from churnlab.config.schema import ExportSettings
+from churnlab.config.schemas.export import ExportSettings
 from churnlab.errors import UsageError
 from churnlab.export import ExportConfig, export_bundle, verify
 from churnlab.runs import RunFolder, file_hash

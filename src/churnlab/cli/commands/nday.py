@@ -9,7 +9,7 @@ import pandas as pd
 from churnlab.backtest.nday import NdayConfig, NdayResult, run_nday
 from churnlab.cli.console import Console
 from churnlab.cli.opening import open_data
-from churnlab.config.schema import NdaySettings
+from churnlab.config.schemas.nday import NdaySettings
 from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
 from churnlab.runs import RunFolder

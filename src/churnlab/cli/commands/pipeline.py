@@ -13,7 +13,7 @@ from churnlab.cli.commands import backtest, export, fit, nday, report, segment
 from churnlab.cli.console import Console
 from churnlab.cli.grid import Placed
 from churnlab.cli.opening import open_data
-from churnlab.config.schema import PipelineSettings
+from churnlab.config.schemas.pipeline import PipelineSettings
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
 from churnlab.fitting import ModelConfig

@@ -10,7 +10,7 @@ from churnlab.cli.commands import fit as fit_command
 from churnlab.cli.console import Console
 from churnlab.cli.grid import Placed, Settings, audience_data, compare, lines, study
 from churnlab.cli.opening import open_data
-from churnlab.config.schema import SegmentSettings
+from churnlab.config.schemas.segment import SegmentSettings
 from churnlab.errors import UsageError
 from churnlab.events import EventLog
 from churnlab.fitting import Fit, ModelConfig

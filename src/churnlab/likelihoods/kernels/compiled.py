@@ -308,6 +308,21 @@ def pareto_values(thetas, plan, weight, rules):  # type: ignore[no-untyped-def]
 
 
 @njit
+def pareto_cells(theta, plan, rules, out):  # type: ignore[no-untyped-def]
+    """Log-likelihood of one customer of each cell of a plan, into `out` (cell,)."""
+    run_group, run_x, first_cell, first_time, times, i_start, i_end = plan
+    log_p, H = np.empty(times.shape[0]), np.empty(times.shape[0])
+    K = np.empty((4, times.shape[0]))
+    for run in range(run_x.shape[0]):
+        g, x, lo, hi = run_group[run], run_x[run], first_time[run], first_time[run + 1]
+        _tabulate(theta, g, x, times[lo:hi], False, rules, log_p[lo:hi], H[lo:hi], K[:, lo:hi])
+        const = log_rising(theta[0, g], int(x))[0]
+        for c in range(first_cell[run], first_cell[run + 1]):
+            a, z = i_start[c], i_end[c]
+            out[c] = const + log_p[a] + log(H[a] + exp(log_p[z] - log_p[a]) * (1.0 - H[z]))
+
+
+@njit
 def pareto_gradient(theta, plan, weight, rules):  # type: ignore[no-untyped-def]
     """Weighted log-likelihood of Pareto/NBD by group and its derivatives in (r, alpha, s, beta)."""
     run_group, run_x, first_cell, first_time, times, i_start, i_end = plan

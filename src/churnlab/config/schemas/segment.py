@@ -1,0 +1,27 @@
+"""Settings of `churnlab segment` and `churnlab explain`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from churnlab.config.schema import ModelSettings
+from churnlab.segments import AudienceConfig, SegmentsConfig, VisitsConfig, WinbackConfig
+
+
+@dataclass(kw_only=True)
+class SegmentSettings(ModelSettings):
+    """Settings of `churnlab segment`."""
+
+    compare_to: str | None = None
+    visits: VisitsConfig = field(default_factory=VisitsConfig)
+    segments: SegmentsConfig = field(default_factory=SegmentsConfig)
+    audiences: AudienceConfig = field(default_factory=AudienceConfig)
+    winback: WinbackConfig = field(default_factory=WinbackConfig)
+    playbook: str | None = None
+
+
+@dataclass(kw_only=True)
+class ExplainSettings(SegmentSettings):
+    """Settings of `churnlab explain`."""
+
+    customer: str = "???"

@@ -1,0 +1,175 @@
+"""The compiled loops behind `posterior.silence`: death before the next purchase, over draws.
+
+All in one file, like `compiled`, because of numba's disk cache. An element's result depends on its
+own draw and age only, so that neither rows, chunks nor threads can change a bit of it.
+"""
+
+from __future__ import annotations
+
+from math import ceil, exp, expm1, log1p
+
+import numpy as np
+
+from churnlab.likelihoods.kernels._compile import njit
+
+#: Draws in a block: its few rows of doubles stay in the first-level cache.
+_BLOCK = 256
+#: Enough for z <= 1 - _NEAR: 110 reach 1e-14.
+_MOST_TERMS = 1024
+#: Below the first ratio of (low + t) / (high + t), low and high being alpha and beta in order, the
+#: fraction is taken at the age where the ratio is the second, and the way there is integrated.
+_NEAR, _AWAY = 0.02, 0.05
+_NODES, _WEIGHTS = (np.polynomial.legendre.leggauss(12)[i] / 2 for i in (0, 1))
+#: Steps of the recurrence in x that cost less than a fresh fraction.
+_FAR = 64.0
+
+
+@njit
+def _fraction(a, c, z, tolerance):  # type: ignore[no-untyped-def]
+    """Return 2F1(a, 1; c; z) for 0 <= z < 1, c > a > 0, to a relative tolerance.
+
+    Gauss' continued fraction (DLMF 15.7) by the forward recurrence of its numerators A and
+    denominators B, two coefficients at a time.
+    """
+    last_A, last_B, A, B, value = 0.0, 1.0, 1.0, 1.0, 1.0
+    for m in range(_MOST_TERMS // 2):
+        low = c + 2.0 * m
+        odd = -(a + m) * (c - 1.0 + m) * z / ((low - 1.0) * low)
+        even = -(m + 1.0) * (c - a + m) * z / (low * (low + 1.0))
+        last_A, last_B = A + odd * last_A, B + odd * last_B
+        A, B = last_A + even * A, last_B + even * B
+        before, scale = value, 1.0 / B
+        value = A * scale
+        if abs(value - before) <= tolerance * value:
+            break
+        last_A, last_B, A, B = last_A * scale, last_B * scale, value, 1.0
+    return value
+
+
+@njit
+def _death(R, alpha, s, beta, t, tolerance):  # type: ignore[no-untyped-def]
+    """Return Q(t); see `posterior.silence.death_before_purchase`."""
+    low, high = min(alpha, beta), max(alpha, beta)
+    if (low + t) > _NEAR * (high + t):
+        return _by_fraction(R, alpha, s, beta, t, tolerance)
+    far = (_AWAY * high - low) / (1.0 - _AWAY)
+    falls = exp(-R * log1p((far - t) / (alpha + t)) - s * log1p((far - t) / (beta + t)))
+    later = _by_fraction(R, alpha, s, beta, far, tolerance)
+    return min(_on_the_way(R, alpha, s, beta, t, far - t) + falls * later, 1.0)
+
+
+@njit
+def _by_fraction(R, alpha, s, beta, t, tolerance):  # type: ignore[no-untyped-def]
+    """Return Q(t) by the fraction, in z = |alpha - beta| / (max(alpha, beta) + t)."""
+    if alpha >= beta:
+        z = (alpha - beta) / (alpha + t)
+        return min(s / (R + s) * _fraction(R, R + s + 1.0, z, tolerance), 1.0)
+    z = (beta - alpha) / (beta + t)
+    value = s / (R + s) * (alpha + t) / (beta + t)
+    return min(value * _fraction(s + 1.0, R + s + 1.0, z, tolerance), 1.0)
+
+
+@njit
+def _on_the_way(R, alpha, s, beta, t, length):  # type: ignore[no-untyped-def]
+    """Return s/P(t) times the integral of P(u)/(beta+u) over (t, t + length].
+
+    Gauss-Legendre in v = ln(low + u), as in `compiled`; what falls below e^-45 is left out.
+    """
+    start, far = alpha + t, beta + t
+    if R * log1p(length / start) > 45.0:
+        length = start * expm1(45.0 / R)
+    if s * log1p(length / far) > 45.0:
+        length = far * expm1(45.0 / s)
+    low = min(start, far)
+    width = log1p(length / low)
+    decay = R * log1p(length / start) + s * log1p(length / far)
+    panels, total = ceil(max(width / 2.0, decay / 6.0)), 0.0
+    for panel in range(panels):
+        for i in range(_NODES.shape[0]):
+            v = width * (panel + 0.5 + _NODES[i]) / panels
+            y = low * expm1(v)
+            total += _WEIGHTS[i] * exp(v - R * log1p(y / start) - (s + 1.0) * log1p(y / far))
+    return total * s * low / far * width / panels
+
+
+@njit
+def death(R, alpha, s, beta, t, tolerance, out):  # type: ignore[no-untyped-def]
+    """Write Q of each element into `out`; all arrays of one dimension."""
+    for i in range(out.shape[0]):
+        out[i] = _death(R[i], alpha[i], s[i], beta[i], t[i], tolerance)
+
+
+@njit
+def death_by_count(theta, t, x, tolerance, out):  # type: ignore[no-untyped-def]
+    """Write Q(t) for every x into `out`, (x, row, draw).
+
+    `theta` is (r, alpha, s, beta) x draw, `t` (row, draw), `x` whole numbers in rising order.
+    Integration by parts gives, with R = r + x and e = (alpha - beta) / (alpha + t),
+
+        (R + s) Q_R = s + R e Q_(R+1).
+
+    Downwards an error shrinks by R |e| / (R + s), upwards by the reciprocal: from the x where the
+    two meet, one fraction serves all x, and both ways are stable.
+    """
+    for row in range(t.shape[0]):
+        for d in range(t.shape[1]):
+            r, alpha, s, beta = theta[0, d], theta[1, d], theta[2, d], theta[3, d]
+            age, start = t[row, d], x.shape[0] - 1
+            e = (alpha - beta) / (alpha + age)
+            if e < -1.0:
+                balance = s / (-e - 1.0) - r
+                while start > 0 and x[start] > balance:
+                    start -= 1
+            out[start, row, d] = _death(r + x[start], alpha, s, beta, age, tolerance)
+            for i in range(start - 1, -1, -1):
+                if x[i + 1] - x[i] > _FAR:
+                    out[i, row, d] = _death(r + x[i], alpha, s, beta, age, tolerance)
+                else:
+                    out[i, row, d] = _down(out[i + 1, row, d], r + x[i + 1], r + x[i], s, e)
+            for i in range(start + 1, x.shape[0]):
+                if x[i] - x[i - 1] > _FAR:
+                    out[i, row, d] = _death(r + x[i], alpha, s, beta, age, tolerance)
+                else:
+                    out[i, row, d] = _up(out[i - 1, row, d], r + x[i - 1], r + x[i], s, e)
+
+
+@njit
+def _down(q, start, end, s, e):  # type: ignore[no-untyped-def]
+    """Return Q at R = end from its value q at R = start > end."""
+    for step in range(round(start - end)):
+        R = start - 1.0 - step
+        q = (s + R * e * q) / (R + s)
+    return q
+
+
+@njit
+def _up(q, start, end, s, e):  # type: ignore[no-untyped-def]
+    """Return Q at R = end from its value q at R = start < end."""
+    for step in range(round(end - start)):
+        R = start + step
+        q = ((R + s) * q - s) / (R * e)
+    return q
+
+
+@njit
+def chebyshev(coefficients, y, out):  # type: ignore[no-untyped-def]
+    """Write sum_m c_m T_m(y), cut to [0, 1], into `out` by Clenshaw's recurrence.
+
+    `coefficients` is (m, draw), `y` and `out` are (row, draw); they may be the same array. Inner
+    loops run over blocks of draws without calls, which LLVM turns into vector instructions.
+    """
+    twice, now, last = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    for first in range(0, out.shape[1], _BLOCK):
+        n = min(_BLOCK, out.shape[1] - first)
+        for row in range(out.shape[0]):
+            for j in range(n):
+                twice[j], now[j], last[j] = 2.0 * y[row, first + j], 0.0, 0.0
+            for m in range(coefficients.shape[0] - 1, 0, -1):
+                c = coefficients[m, first:]
+                for j in range(n):
+                    following = twice[j] * now[j] - last[j] + c[j]
+                    last[j] = now[j]
+                    now[j] = following
+            for j in range(n):
+                value = 0.5 * twice[j] * now[j] - last[j] + coefficients[0, first + j]
+                out[row, first + j] = min(max(value, 0.0), 1.0)
