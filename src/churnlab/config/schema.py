@@ -17,7 +17,7 @@ from churnlab.events import DataConfig
 from churnlab.export import ExportConfig
 from churnlab.fitting import InferenceConfig, ModelConfig
 from churnlab.plots.labels import LANGUAGES
-from churnlab.posterior import RiskConfig
+from churnlab.posterior import RiskConfig, ValueConfig
 from churnlab.rules import RULES
 from churnlab.segments import AudienceConfig, SegmentsConfig, VisitsConfig, WinbackConfig
 from churnlab.simulate import ShopConfig
@@ -71,6 +71,8 @@ class SimulateSettings(RunSettings):
 class FitSettings(ModelSettings):
     """Settings of `churnlab fit`."""
 
+    value: ValueConfig = field(default_factory=ValueConfig)
+
 
 @dataclass(kw_only=True)
 class SegmentSettings(ModelSettings):
@@ -81,6 +83,7 @@ class SegmentSettings(ModelSettings):
     segments: SegmentsConfig = field(default_factory=SegmentsConfig)
     audiences: AudienceConfig = field(default_factory=AudienceConfig)
     winback: WinbackConfig = field(default_factory=WinbackConfig)
+    value: ValueConfig = field(default_factory=ValueConfig)
     playbook: str | None = None
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from churnlab.inference.density import Density
 from churnlab.inference.mode import Mode
 from churnlab.inference.proposal import Proposal, from_mode, refit
 from churnlab.inference.psis import Smoothed, effective_sizes, smooth
-from churnlab.inference.density import Density
 
 Array = NDArray[np.float64]
 

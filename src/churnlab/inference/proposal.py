@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.special import gammaln
 
-from churnlab.inference.mode import Mode
 from churnlab.inference.density import Density
+from churnlab.inference.mode import Mode
 
 Array = NDArray[np.float64]
 

@@ -88,9 +88,7 @@ def expected_amount(theta: Array, n: ArrayLike, mean: ArrayLike) -> Array:
     return np.asarray(p * (gamma + total) / (q + p * n - 1.0))
 
 
-def sample_latent(
-    theta: Array, n: ArrayLike, mean: ArrayLike, rng: np.random.Generator
-) -> Array:
+def sample_latent(theta: Array, n: ArrayLike, mean: ArrayLike, rng: np.random.Generator) -> Array:
     """Exact draws of nu | data, one per broadcast element; the customer's mean amount is p / nu."""
     p, q, gamma = theta
     n = np.asarray(n, float)

@@ -73,7 +73,6 @@ class SpendFit:
             "dependence": None if self.dependence is None else self.dependence._asdict(),
             "diagnostics": self.diagnostics,
             "warnings": self.warnings,
-            "seconds": self.seconds,
         }
 
 

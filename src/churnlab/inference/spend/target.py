@@ -118,9 +118,7 @@ class SpendTarget:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             theta = self.theta(np.asarray(u, float).T)[:, :, None]
             step = max(1, _ELEMENTS // max(self.n_cells, 1))
-            parts = [
-                self._log_likelihood(theta[:, i : i + step]) for i in range(0, len(u), step)
-            ]
+            parts = [self._log_likelihood(theta[:, i : i + step]) for i in range(0, len(u), step)]
         self.evaluations += len(u)
         found = np.concatenate(parts)
         return np.where(np.isnan(found), -np.inf, found)
