@@ -126,8 +126,7 @@ def summarise_spend(log: EventLog, as_of: dt.date | str | None = None) -> SpendS
     """Return how much every customer spent per purchase, up to `as_of`.
 
     Amounts of one customer-day (or order, under ``purchase_unit=order``) are summed in the engine;
-    missing and non-finite amounts are left out of the sum, a purchase without any other counts as
-    missing.
+    missing amounts are left out of the sum, a purchase without any other counts as missing.
 
     Raises
     ------
@@ -151,8 +150,6 @@ def summarise_spend(log: EventLog, as_of: dt.date | str | None = None) -> SpendS
 
 def _per_purchase(table: Any, unit: str) -> Any:
     """Return customer_id, total, size (sum of absolute amounts; null without an amount)."""
-    amount = table.amount.cast("float64")
-    table = table.mutate(amount=ibis.ifelse(amount.isnan() | amount.isinf(), None, amount))
     sums = {"total": lambda t: t.amount.sum(), "size": lambda t: t.amount.abs().sum()}
     if unit != "order":
         return table.group_by(["customer_id", "event_date"]).aggregate(**sums).drop("event_date")
