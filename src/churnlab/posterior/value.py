@@ -39,8 +39,9 @@ VALUE_COLUMNS = (
     "residual_value_q95",
     "residual_value_if_returns",
 )
-#: Nodes of the discount integral: within 1e-6 of daily sums over a year, 1e-4 over ten.
-_NODES = 16
+#: Nodes of the discount integral: within 3e-7 of daily sums over a year, 5e-6 over five. The
+#: expectations of BG models themselves are up to .2% low at five years and 1% at ten (`counts`).
+_NODES = 8
 #: Cells x draws simulated together; fixed, because the stream of random numbers depends on it.
 _BLOCK = 1 << 19
 _ELEMENTS = 1 << 20
@@ -84,8 +85,9 @@ def discounted_purchases(
             t_x, T = rows.t_x[i], rows.T[i]
             out[0, i] = sum(w * mean(t_x, T, float(t)).mean(axis=1)
                             for w, t in zip(worth, times, strict=True))  # fmt: skip
-            silent = process.no_purchase(t_x, T, np.full(len(i), horizon))
-            out[1, i] = 1.0 - silent.mean(axis=1)
+            alive, silent = process.states(t_x, T, np.full(len(i), horizon))
+            # not 1 - no_purchase(): of those long gone 1e-17 must be left to divide by
+            out[1, i] = (alive * (1.0 - silent)).mean(axis=1)
 
     oldest = float(rows.T.max(initial=0.0)) + horizon + 1.0
     for_each_run(thinned, rows.group, rows.x, oldest, work, threads=threads)
