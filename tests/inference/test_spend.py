@@ -68,7 +68,8 @@ def test_the_posterior_is_that_of_a_dense_grid():
     summary, _ = simulated(40, 2)
     fit = fit_spend(summary, draws=4000, seed=3)
     target = fit.target
-    axes = [np.linspace(*np.quantile(fit.u[:, i], [0, 1]) + [-0.3, 0.3], 45) for i in range(3)]
+    ends = zip(fit.u.min(axis=0) - 0.3, fit.u.max(axis=0) + 0.3, strict=True)
+    axes = [np.linspace(low, high, 45) for low, high in ends]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     log_density = target.values(grid)
     weight = np.exp(log_density - logsumexp(log_density))

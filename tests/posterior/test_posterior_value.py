@@ -125,7 +125,7 @@ class Found(NamedTuple):
     """How often intervals held the truth, and how totals compare."""
 
     amounts: float
-    values: float
+    worth: float
     low_side: float
     high_side: float
     total: float
@@ -155,7 +155,7 @@ def test_intervals_hold_the_simulated_truth_in_short():
     # 800 customers: Monte Carlo error of a share of .9 is .011
     assert 0.87 <= found.amounts <= 0.93
     # values have an atom at 0, so that the closed interval may hold more than nine in ten
-    assert found.values >= 0.87
+    assert found.worth >= 0.87
     assert found.high_side <= 0.08
     assert found.low_side <= 0.08
     assert 0.9 <= found.total <= 1.1  # realised sums of 800 customers vary by about 4%
@@ -166,9 +166,9 @@ def test_intervals_hold_the_simulated_truth_in_short():
 @pytest.mark.parametrize("zeros", [0.0, 0.2])
 def test_intervals_hold_the_simulated_truth(model, zeros):
     found = [coverage(2000, 50 + seed, model, zeros) for seed in range(4)]
-    amounts, values, low, high, total = np.mean(found, axis=0)
+    amounts, worth, low, high, total = np.mean(found, axis=0)
     assert 0.87 <= amounts <= 0.92, amounts
-    assert values >= 0.88
+    assert worth >= 0.88, worth
     # no more than 5% on either side, give and take the day grid and 8,000 customers
     assert low <= 0.065
     assert high <= 0.065
