@@ -102,7 +102,7 @@ class ValueConfig:
             if value is not None and not 0 < value < float("inf"):
                 raise UsageError(f"value.{name} must be positive; got {value}.")
 
-    def discount(self, days: Array) -> Array:
+    def discount(self, days: Array | float) -> Array:
         """Return what one unit so many days ahead is worth today."""
         return np.asarray((1.0 + self.discount_rate) ** (-np.asarray(days) / DAYS_PER_YEAR))
 
