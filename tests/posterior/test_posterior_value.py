@@ -169,8 +169,9 @@ def test_intervals_hold_the_simulated_truth(model, zeros):
     amounts, worth, low, high, total = np.mean(found, axis=0)
     assert 0.87 <= amounts <= 0.92, amounts
     assert worth >= 0.88, worth
-    # no more than 5% on either side, give and take the day grid and 8,000 customers
-    assert low <= 0.065
+    # no more than 5% on either side, and three Monte Carlo errors: .009 each below, where few (640
+    # under Pareto/NBD) have a positive q05, and .0025 above, with the day grid
+    assert low <= 0.08
     assert high <= 0.065
     assert 0.96 <= total <= 1.04, total
 
