@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     )
     from churnlab.events import EventLog, read_events
     from churnlab.fitting import Fit, InferenceConfig, ModelConfig, fit
-    from churnlab.posterior import RiskConfig
-    from churnlab.summary import Summary, summarise
+    from churnlab.inference import SpendFit, fit_spend
+    from churnlab.posterior import RiskConfig, ValueConfig
+    from churnlab.summary import SpendSummary, Summary, summarise, summarise_spend
 
 _HOMES = {
     "ChurnlabError": "errors",
@@ -30,12 +31,17 @@ _HOMES = {
     "InferenceConfig": "fitting",
     "ModelConfig": "fitting",
     "RiskConfig": "posterior",
+    "SpendFit": "inference",
+    "SpendSummary": "summary",
     "Summary": "summary",
     "UsageError": "errors",
+    "ValueConfig": "posterior",
     "VerificationError": "errors",
     "fit": "fitting",
+    "fit_spend": "inference",
     "read_events": "events",
     "summarise": "summary",
+    "summarise_spend": "summary",
 }
 
 __all__ = [
@@ -47,12 +53,17 @@ __all__ = [
     "InferenceConfig",
     "ModelConfig",
     "RiskConfig",
+    "SpendFit",
+    "SpendSummary",
     "Summary",
     "UsageError",
+    "ValueConfig",
     "VerificationError",
     "fit",
+    "fit_spend",
     "read_events",
     "summarise",
+    "summarise_spend",
 ]
 
 

@@ -165,3 +165,47 @@ class PopulationDraws:
             seen_until=dt.date.fromisoformat(until) if until else None,
             unseen=np.asarray(values["unseen"], np.float64) if "unseen" in values else None,
         )
+
+
+@dataclass(frozen=True)
+class SpendDraws:
+    """Equal-weight posterior draws of the Gamma-Gamma model of amounts.
+
+    Parameters
+    ----------
+    theta
+        (draw, parameter): p, q, gamma (`churnlab.likelihoods.gamma_gamma`), gamma in the currency.
+    positive
+        (draw,): share of purchases whose amount is above 0; the model speaks of those alone.
+    """
+
+    theta: Array
+    positive: Array
+    model: str = "gamma_gamma"
+
+    def __post_init__(self) -> None:
+        """Check shapes and values."""
+        theta = np.ascontiguousarray(self.theta, dtype=np.float64)
+        positive = np.ascontiguousarray(self.positive, dtype=np.float64)
+        if theta.ndim != 2 or theta.shape[1] != 3 or positive.shape != theta.shape[:1]:
+            raise UsageError(
+                "theta must be (draw, 3) and positive (draw,); got shapes "
+                f"{theta.shape} and {positive.shape}."
+            )
+        good = np.isfinite(theta).all() and (theta > 0).all() and (theta[:, 1] > 1).all()
+        if not (len(theta) and good and ((positive > 0) & (positive <= 1)).all()):
+            raise UsageError(
+                "Draws of p, q, gamma must be finite and positive, q above 1, shares in (0, 1]."
+            )
+        object.__setattr__(self, "theta", theta)
+        object.__setattr__(self, "positive", positive)
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return len(self.theta)
+
+    def spread(self, n: int) -> SpendDraws:
+        """Return `n` draws spread evenly over their order, repeated if there are fewer."""
+        rows = np.linspace(0, self.n_draws - 1, n).round().astype(int)
+        return replace(self, theta=self.theta[rows], positive=self.positive[rows])

@@ -16,8 +16,8 @@ import pandas as pd
 from churnlab import posterior as individual
 from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError, nearest
-from churnlab.inference import PopulationFit, fit_population, gate
-from churnlab.posterior import RiskConfig
+from churnlab.inference import PopulationFit, SpendFit, fit_population, gate
+from churnlab.posterior import RiskConfig, ValueConfig
 from churnlab.summary import Summary
 from churnlab.vocabulary import INFERENCE_METHODS, MODELS
 
@@ -150,6 +150,8 @@ class Fit:
         risk: RiskConfig | None = None,
         threshold: float | None = 0.5,
         first_threshold: float | None = None,
+        spend: SpendFit | None = None,
+        value: ValueConfig | None = None,
         progress: Progress | None = None,
     ) -> pd.DataFrame:
         """Return the per-customer table (columns: docs/files.md).
@@ -162,11 +164,16 @@ class Fit:
             Basis and horizons of the risk.
         threshold, first_threshold : float, optional
             Risk from which a customer counts as at risk; a separate one for first purchasers.
+        spend : SpendFit, optional
+            From `fit_spend`; adds the amount per purchase and the residual value.
+        value : ValueConfig, optional
+            Horizon, discount and margin of the residual value. With `per_purchase` it needs no
+            `spend`.
         """
         settings = risk or RiskConfig()
         if horizon_days is not None:
             settings = RiskConfig(**{**settings.__dict__, "horizon_days": horizon_days})
-        return individual.customers_table(
+        table = individual.customers_table(
             self.summary,
             self.draws,
             settings,
@@ -174,6 +181,42 @@ class Fit:
             first_threshold=first_threshold,
             first_draws=self._first_purchase_draws(),
             progress=progress,
+        )
+        if spend is None and (value is None or value.per_purchase is None):
+            return table
+        worth = self.residual_value(spend, value).drop(columns="customer_id")
+        own = len(table.columns) - len(self.summary.group_columns)  # groups come last
+        parts = [table.iloc[:, :own], worth, table.iloc[:, own:]]
+        joined = pd.concat(parts, axis="columns")
+        joined.attrs = {**table.attrs, **worth.attrs}
+        return joined
+
+    def residual_value(
+        self, spend: SpendFit | None = None, value: ValueConfig | None = None, *, seed: int = 1
+    ) -> pd.DataFrame:
+        """Return amount per purchase and residual value per customer (docs/spend.md).
+
+        Parameters
+        ----------
+        spend : SpendFit, optional
+            From `fit_spend`, of the same day.
+        value : ValueConfig, optional
+            Horizon, discount, margin; `per_purchase` takes the place of `spend`.
+        seed : int
+            Of the simulated futures behind the intervals.
+
+        Raises
+        ------
+        UsageError
+            Neither `spend` nor `value.per_purchase`; amounts of another day.
+        """
+        return individual.value_table(
+            self.summary,
+            self.draws,
+            value or ValueConfig(),
+            amounts=None if spend is None else spend.summary,
+            spend=None if spend is None else spend.draws,
+            seed=seed,
         )
 
     def _first_purchase_draws(self) -> PopulationDraws | None:

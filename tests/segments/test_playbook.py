@@ -27,6 +27,7 @@ from churnlab.segments import (
     default_playbook,
     load_playbook,
     message_value,
+    worth_once_back,
 )
 from churnlab.simulate import Shop
 from churnlab.vocabulary import ALL_CODES, SEGMENT_CODES
@@ -263,6 +264,41 @@ def test_p16_value_is_zero_at_the_break_even_uplift() -> None:
     assert not table.loc[eaten, "possible"].any()
     assert (table["possible"] == (table["break_even_uplift"] <= 1 - table["return_probability"])
             ).all()  # fmt: skip
+
+
+def test_p16_residual_values_add_rows_and_leave_the_old_ones() -> None:
+    config = WinbackConfig()
+    plain = break_even_table([0.05, 0.3], config)
+    table = break_even_table([0.05, 0.3], config, [50_000.0, 4_000.0])
+    pd.testing.assert_frame_equal(table[table["worth"] == "margin"], plain)
+    more = table[table["worth"] == "residual_value"]
+    # each block of return chances has its own worth, at every cost
+    assert len(more) == 2 * len(config.incentive_cost)
+    assert set(zip(more["return_probability"], more["margin"], strict=True)) == {
+        (0.05, 50_000.0), (0.3, 4_000.0),
+    }  # fmt: skip
+    assert (more["value_at_0"] < 0).all()
+    with pytest.raises(UsageError, match="one non-negative amount per return_probability"):
+        break_even_table([0.05, 0.3], config, [1.0])
+
+
+def test_p16_zero_uplift_is_zero_only_without_cost_and_redemption() -> None:
+    free = WinbackConfig(message_cost=0.0, redemption_share=0.0)
+    table = break_even_table([0.05, 0.3], free, [50_000.0, 4_000.0])
+    assert (table["value_at_0"] == 0).all()
+
+
+def test_worth_once_back_is_per_returning_customer() -> None:
+    customers = pd.DataFrame(
+        # values 0.1 x 1000, 0.5 x 200, and one who never returns
+        {
+            "residual_value": [100.0, 100.0, 0.0],
+            "residual_value_if_returns": [1000.0, 200.0, np.nan],
+        }
+    )
+    worth = worth_once_back(customers, pd.Series(["a", "a", "b"]))
+    assert worth["a"] == pytest.approx(200.0 / 0.6)
+    assert worth["b"] == 0.0
 
 
 def test_p16_impossible_money_is_refused() -> None:

@@ -18,6 +18,7 @@ from churnlab.backtest.guards import LeakageError
 from churnlab.backtest.panel import Panel, Past
 from churnlab.backtest.result import BacktestResult
 from churnlab.backtest.run import run_backtest
+from churnlab.backtest.spend import spend_holdout
 from churnlab.backtest.targets import Target
 from churnlab.backtest.threshold import calibrate_threshold
 
@@ -38,4 +39,5 @@ __all__ = [
     "candidate_named",
     "known_candidates",
     "run_backtest",
+    "spend_holdout",
 ]

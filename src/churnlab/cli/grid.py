@@ -29,6 +29,7 @@ from churnlab.segments import (
     take_snapshot,
     transition_table,
     visit_calibration,
+    worth_once_back,
 )
 
 Settings = SegmentSettings | PipelineSettings
@@ -82,7 +83,9 @@ def study(
     rates = bands.groupby("churn_band", observed=True)["churn_rate"].mean()
     found = {
         "churn_bands": bands,
-        "winback": break_even_table([1 - rate for rate in rates], settings.winback),
+        "winback": break_even_table(
+            [1 - rate for rate in rates], settings.winback, _worth_by_band(now, bands)
+        ),
     }
     rngs = np.random.default_rng([settings.seed, 1]).spawn(len(settings.segments.breakdown))
     for column, rng in zip(settings.segments.breakdown, rngs, strict=True):
@@ -98,6 +101,15 @@ def study(
             settings.visits.calibration_days,
         )
     return found
+
+
+def _worth_by_band(now: Placed, bands: pd.DataFrame) -> list[float] | None:
+    """Return what a customer of each band is worth once back, in the bands' order; or nothing."""
+    customers = now.fitted.customers
+    if "residual_value" not in customers.columns:
+        return None
+    by_id = customers.set_index("customer_id").loc[bands["customer_id"]]
+    return list(worth_once_back(by_id, bands.set_index("customer_id")["churn_band"]))
 
 
 def _with_previous(now: Snapshot, before: Snapshot) -> pd.DataFrame:

@@ -31,6 +31,10 @@ _MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, bg_cnbd_k, mbg_cnbd_k")
 _INFERENCE = ("inference=laplace", "or nuts; inference.draws=N, inference.chains=N")
 _RISK = ("risk.basis=p_alive", "or personal_cycles, fixed_days; risk.horizon_days, risk.cycles")
 _RULE = ("rule=cost_ratio", "or fixed (rule.value=.5), capacity, precision, calibrated")
+_VALUE = (
+    "value.margin_rate=1",
+    "of amounts; value.horizon_days, .discount_rate; value.per_purchase=MARGIN without amounts",
+)
 _SEED = ("seed=1", "one seed, spawned to the parts")
 _RUN_DIR = ("run_dir=FOLDER", "where the files go (default: outputs/COMMAND_TIME)")
 
@@ -52,7 +56,18 @@ COMMANDS: dict[str, Command] = {
                 "churnlab pipeline data=files data.purchases.path=orders.csv as_of=2011-09-30",
                 "churnlab pipeline data=syn_shop",
             ),
-            options=(_DATA, _PATH, _AS_OF, _MODEL, _INFERENCE, _RISK, _RULE, _SEED, _RUN_DIR),
+            options=(
+                _DATA,
+                _PATH,
+                _AS_OF,
+                _MODEL,
+                _INFERENCE,
+                _RISK,
+                _RULE,
+                _VALUE,
+                _SEED,
+                _RUN_DIR,
+            ),
         ),
         Command(
             name="check",
@@ -83,7 +98,18 @@ COMMANDS: dict[str, Command] = {
                 'churnlab fit model.priors.rate_shape="Gamma(alpha=2, beta=1)"',
                 "churnlab fit -m model=bg_nbd,mbg_nbd,pareto_nbd",
             ),
-            options=(_DATA, _PATH, _AS_OF, _MODEL, _INFERENCE, _RISK, _RULE, _SEED, _RUN_DIR),
+            options=(
+                _DATA,
+                _PATH,
+                _AS_OF,
+                _MODEL,
+                _INFERENCE,
+                _RISK,
+                _RULE,
+                _VALUE,
+                _SEED,
+                _RUN_DIR,
+            ),
         ),
         Command(
             name="segment",
@@ -101,6 +127,7 @@ COMMANDS: dict[str, Command] = {
                 ("visits.model=mbg_nbd", "model of the visit-days; visits.risk_value, ..."),
                 _RISK,
                 _RULE,
+                _VALUE,
                 _SEED,
                 _RUN_DIR,
             ),

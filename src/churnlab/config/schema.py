@@ -14,7 +14,7 @@ from churnlab.errors import UsageError
 from churnlab.events import DataConfig
 from churnlab.fitting import InferenceConfig, ModelConfig
 from churnlab.plots.labels import LANGUAGES
-from churnlab.posterior import RiskConfig
+from churnlab.posterior import RiskConfig, ValueConfig
 from churnlab.simulate import ShopConfig
 
 
@@ -65,6 +65,8 @@ class SimulateSettings(RunSettings):
 @dataclass(kw_only=True)
 class FitSettings(ModelSettings):
     """Settings of `churnlab fit`."""
+
+    value: ValueConfig = field(default_factory=ValueConfig)
 
 
 @dataclass(kw_only=True)

@@ -7,16 +7,19 @@ from churnlab.inference.fit import fit_population, maximum_likelihood
 from churnlab.inference.result import Point, PopulationFit
 from churnlab.inference.sbc import sbc_ecdf, sbc_summary, sbc_table
 from churnlab.inference.sensitivity import most_prior_sensitive, prior_sensitivity
+from churnlab.inference.spend import SpendFit, fit_spend
 
 __all__ = [
     "Elpd",
     "KChoice",
     "Point",
     "PopulationFit",
+    "SpendFit",
     "choose_k",
     "compare_models",
     "elpd",
     "fit_population",
+    "fit_spend",
     "gate",
     "load_draws",
     "load_predictive",

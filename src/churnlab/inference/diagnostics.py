@@ -13,6 +13,7 @@ from churnlab.inference.target import Target
 
 if TYPE_CHECKING:
     from churnlab.inference.result import PopulationFit
+    from churnlab.inference.spend.target import SpendTarget
     from churnlab.summary import Cells
 
 Array = NDArray[np.float64]
@@ -80,7 +81,7 @@ def identifiability(
         *_runaway(target, likelihood_mode),
         *_dropout_level(target, natural),
         *_ridge(target, u),
-        *_prior_only(target, u),
+        *prior_only(target, u),
     ]
 
 
@@ -146,7 +147,7 @@ def _ridge(target: Target, u: Array) -> list[str]:
     ]
 
 
-def _prior_only(target: Target, u: Array) -> list[str]:
+def prior_only(target: Target | SpendTarget, u: Array) -> list[str]:
     """Quantities whose posterior is nearly as wide as the prior."""
     prior = target.prior_draws(4000, np.random.default_rng(0))
     low, high = np.quantile(prior, [0.16, 0.84], axis=0)

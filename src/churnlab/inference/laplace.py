@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from churnlab.inference.density import Density
 from churnlab.inference.mode import Mode
 from churnlab.inference.proposal import Proposal, from_mode, refit
 from churnlab.inference.psis import Smoothed, effective_sizes, smooth
-from churnlab.inference.target import Target
 
 Array = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class _Round:
 
 
 def sample_laplace(
-    target: Target,
+    target: Density,
     mode: Mode,
     draws: int,
     rng: np.random.Generator,
@@ -103,7 +103,7 @@ def sample_laplace(
     return _finish(target, found, draws, rounds, min_ess, rng)
 
 
-def proposals(target: Target, draws: int) -> int:
+def proposals(target: Density, draws: int) -> int:
     """Proposed draws: two per kept draw while that is cheap, and at least 1,000."""
     cheap = target.n_cells * draws * 2 <= CHEAP
     return max(1000, 2 * draws if cheap else draws)
@@ -121,12 +121,12 @@ def _quality(found: _Round) -> tuple[bool, float]:
     return found.smoothed.k_hat < MAX_K_HAT, found.ess
 
 
-def _draw(target: Target, proposal: Proposal, size: int, rng: np.random.Generator) -> _Round:
+def _draw(target: Density, proposal: Proposal, size: int, rng: np.random.Generator) -> _Round:
     u, log_q = proposal.sample(size, rng)
     return _weigh(target, proposal, u, target.values(u) - log_q)
 
 
-def _extend(target: Target, found: _Round, size: int, rng: np.random.Generator) -> _Round:
+def _extend(target: Density, found: _Round, size: int, rng: np.random.Generator) -> _Round:
     """Add draws of the same proposal up to `size`."""
     missing = size - len(found.u)
     if missing <= 0:
@@ -136,7 +136,7 @@ def _extend(target: Target, found: _Round, size: int, rng: np.random.Generator) 
     return _weigh(target, found.proposal, np.concatenate([found.u, u]), ratios)
 
 
-def _weigh(target: Target, proposal: Proposal, u: Array, ratios: Array) -> _Round:
+def _weigh(target: Density, proposal: Proposal, u: Array, ratios: Array) -> _Round:
     smoothed = smooth(ratios)
     weights = np.exp(smoothed.log_weights)
     bulk, tail = effective_sizes(target.quantities(u), weights)
@@ -144,7 +144,7 @@ def _weigh(target: Target, proposal: Proposal, u: Array, ratios: Array) -> _Roun
 
 
 def _finish(
-    target: Target, found: _Round, draws: int, rounds: int, min_ess: float,
+    target: Density, found: _Round, draws: int, rounds: int, min_ess: float,
     rng: np.random.Generator,
 ) -> Sample:  # fmt: skip
     counts = resample(found.weights, found.u[:, 0], draws, rng)
@@ -206,7 +206,7 @@ def log_evidence(log_ratios: Array) -> tuple[float, float]:
     return total - float(np.log(n)), float(np.std(relative) / np.sqrt(n))
 
 
-def _unusable(target: Target, mode: Mode, draws: int, reason: str) -> Sample:
+def _unusable(target: Density, mode: Mode, draws: int, reason: str) -> Sample:
     size = len(target.parameter_names)
     return Sample(
         np.repeat(mode.u[None], draws, axis=0), np.inf, np.zeros(size), np.zeros(size),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.optimize import minimize
 
+from churnlab.inference.density import Density
 from churnlab.inference.target import Target
 
 Array = NDArray[np.float64]
@@ -37,7 +38,7 @@ class Mode:
     """Distinct maxima met from different starts."""
 
 
-def find_mode(target: Target, starts: Array | None = None) -> Mode:
+def find_mode(target: Density, starts: Array | None = None) -> Mode:
     """Maximise `target` from the best of several starts, polish by Newton steps.
 
     Parameters
@@ -45,7 +46,7 @@ def find_mode(target: Target, starts: Array | None = None) -> Mode:
     target
         What to maximise.
     starts
-        (start, coordinate); default: `warm_starts`.
+        (start, coordinate); default: `warm_starts`, for purchases.
     """
     starts = warm_starts(target) if starts is None else np.atleast_2d(starts)
     values = np.array([target.value_and_gradient(start)[0] for start in starts])
@@ -64,8 +65,10 @@ def find_mode(target: Target, starts: Array | None = None) -> Mode:
                 1 + distinct)  # fmt: skip
 
 
-def warm_starts(target: Target) -> Array:
+def warm_starts(target: Density) -> Array:
     """Starts around moments: observed purchases per time, with little, some and much dropout."""
+    if not isinstance(target, Target):
+        raise TypeError("starts must be given: only purchases have moments to start from.")
     rate = target.purchases_per_time
     rows = [
         (1.3 * rate, 0.8, 0.15, 3.0),
@@ -77,7 +80,7 @@ def warm_starts(target: Target) -> Array:
     return target.map.eta(np.array(rows).T).T
 
 
-def hessian(target: Target, u: Array, step: float | Array = 1e-4) -> Array:
+def hessian(target: Density, u: Array, step: float | Array = 1e-4) -> Array:
     """Second derivatives by central differences of the exact gradient (error of order step^2)."""
     steps = np.broadcast_to(step, u.shape)
     rows = []
@@ -91,7 +94,7 @@ def hessian(target: Target, u: Array, step: float | Array = 1e-4) -> Array:
     return (rows_array + rows_array.T) / 2
 
 
-def _climb(target: Target, start: Array) -> tuple[Array, float]:
+def _climb(target: Density, start: Array) -> tuple[Array, float]:
     """BFGS on the mean log density per customer, kept inside the bounds by a quadratic fence.
 
     Not L-BFGS-B: at four coordinates its calls of a threaded BLAS take longer than the kernel.
@@ -119,7 +122,7 @@ def _climb(target: Target, start: Array) -> tuple[Array, float]:
 
 
 def _polish(
-    target: Target, u: Array, value: float, max_steps: int = 6
+    target: Density, u: Array, value: float, max_steps: int = 6
 ) -> tuple[Array, float, Array, Array]:
     """Newton steps that are kept while they gain; returns (u, value, hessian, gradient)."""
     value, gradient = target.value_and_gradient(u)

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.special import gammaln
 
+from churnlab.inference.density import Density
 from churnlab.inference.mode import Mode
-from churnlab.inference.target import Target
 
 Array = NDArray[np.float64]
 
@@ -98,7 +98,7 @@ def linear_features(z: Array) -> Array:
     return np.column_stack([np.ones(len(z)), z])
 
 
-def from_mode(target: Target, mode: Mode) -> Proposal:
+def from_mode(target: Density, mode: Mode) -> Proposal:
     """Proposal from the curvature, bent and split by looking `PROBE` deviations along each axis."""
     axes = whitening_axes(mode.hessian)
     size = len(mode.u)
@@ -119,7 +119,7 @@ def whitening_axes(hessian: Array) -> Array:
     return vectors * signs / np.sqrt(np.maximum(roots, 1e-6))
 
 
-def _probe(target: Target, mode: Mode, axes: Array, i: int) -> tuple[Array, Array]:
+def _probe(target: Density, mode: Mode, axes: Array, i: int) -> tuple[Array, Array]:
     """Pull on the other axes per squared step along axis i, and the scale on either side."""
     pulls, splits = np.zeros(len(mode.u)), np.ones(2)
     for side, sign in enumerate((-1.0, 1.0)):

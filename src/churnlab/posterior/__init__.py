@@ -5,6 +5,12 @@ Formulas only: nothing here needs PyMC. Definitions and their reasons: docs/risk
 
 from __future__ import annotations
 
+from churnlab.posterior.amounts import (
+    AMOUNT_COLUMNS,
+    Amounts,
+    amounts_table,
+    expected_amounts,
+)
 from churnlab.posterior.counts import Purchases, expected_purchases
 from churnlab.posterior.customers import (
     COLUMNS,
@@ -24,12 +30,22 @@ from churnlab.posterior.risk import (
     risk_curve,
     risk_summary,
 )
-from churnlab.posterior.settings import NEVER, RiskConfig
+from churnlab.posterior.settings import NEVER, RiskConfig, ValueConfig
 from churnlab.posterior.stream import Keys, Rows, keys_of, rows_of
+from churnlab.posterior.value import (
+    VALUE_COLUMNS,
+    Discounted,
+    discounted_purchases,
+    value_table,
+)
 
 __all__ = [
+    "AMOUNT_COLUMNS",
     "COLUMNS",
     "NEVER",
+    "VALUE_COLUMNS",
+    "Amounts",
+    "Discounted",
     "DropoutSummary",
     "Keys",
     "Purchases",
@@ -37,11 +53,15 @@ __all__ = [
     "RiskConfig",
     "RiskSummary",
     "Rows",
+    "ValueConfig",
     "WeeklyForecast",
+    "amounts_table",
     "at_risk_days",
     "customers_table",
+    "discounted_purchases",
     "dropout_summary",
     "due_days",
+    "expected_amounts",
     "expected_purchases",
     "first_purchase_warning",
     "keys_of",
@@ -55,6 +75,7 @@ __all__ = [
     "sample_latent",
     "sample_next_purchase",
     "to_dates",
+    "value_table",
     "weekly_forecast",
     "whole_due_days",
 ]

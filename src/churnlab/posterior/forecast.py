@@ -10,7 +10,8 @@ from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError
 from churnlab.likelihoods import Array, Likelihood
 from churnlab.posterior.counts import mean_by_horizon
-from churnlab.posterior.latent import generator, next_gap, spread, time_to_death
+from churnlab.posterior.futures import purchases_ahead
+from churnlab.posterior.latent import generator, spread
 from churnlab.posterior.process import make
 from churnlab.posterior.stream import Cells, Ints, Rows, chunks, rows_of, runs
 
@@ -148,20 +149,10 @@ def _futures(
     """Simulate purchases after `start` (days from the cutoff) and count them by draw and week."""
     end = float(DAYS_PER_WEEK * weeks)
     latent = likelihood.sample_latent(theta[draw].T, x, t_x, T, rng)
-    gap = next_gap(likelihood, latent, T - t_x, rng)
-    death = start + time_to_death(likelihood, latent, rng)
-    time, alive = start + gap, latent.alive
-    tosses = "beta" not in likelihood.parameters
-    active = np.flatnonzero(alive & (time <= np.minimum(death, end)))
     counts = np.zeros(len(theta) * weeks, np.int64)
-    while active.size:
-        week = np.minimum((time[active] / DAYS_PER_WEEK).astype(np.int64), weeks - 1)
+    for active, time in purchases_ahead(likelihood, latent, T - t_x, start, end, rng):
+        week = np.minimum((time / DAYS_PER_WEEK).astype(np.int64), weeks - 1)
         counts += np.bincount(draw[active] * weeks + week, minlength=len(counts))
-        if tosses:
-            active = active[rng.random(active.size) >= latent.dropout[active]]
-        k = likelihood.k
-        time[active] += rng.gamma(k, size=active.size) / (latent.rate[active] * k)
-        active = active[time[active] <= np.minimum(death[active], end)]
     return counts.reshape(len(theta), weeks)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+
 from churnlab.errors import UsageError, nearest
+from churnlab.likelihoods import Array
 from churnlab.vocabulary import RISK_BASES
 
 #: A personal window stays between these many days (DOMAIN section 3).
@@ -13,6 +16,8 @@ SHORTEST_WINDOW_DAYS: Final = 14
 LONGEST_WINDOW_DAYS: Final = 182
 #: A risk that does not stay above the threshold within ten years never does.
 LAST_DAY: Final = 3652
+#: Of the annual discount rate.
+DAYS_PER_YEAR: Final = 365.0
 #: Stands for "never" where days are counted; dates show `churnlab.vocabulary.FAR_DATE`.
 NEVER: Final = -1
 
@@ -52,6 +57,54 @@ class RiskConfig:
                 raise UsageError(f"risk.{name} must be a whole number of days >= 1; got {value}.")
         if not self.cycles > 0:
             raise UsageError(f"risk.cycles must be positive; got {self.cycles}.")
+
+
+@dataclass(kw_only=True)
+class ValueConfig:
+    """What a customer is still worth: residual value.
+
+    Parameters
+    ----------
+    horizon_days : int
+        Purchases of so many days after `as_of` count.
+    discount_rate : float
+        Annual: a purchase t days ahead is worth (1 + discount_rate)^(-t / 365) of one today.
+    margin_rate : float
+        Margin per unit of amount; 1 makes the value a revenue.
+    per_purchase : float, optional
+        Margin of one purchase, the same for everybody; used instead of the amounts (and needed
+        where there are none).
+    priors : mapping
+        Priors of the spend model as text, by name: amount_mean (in units of the customers'
+        geometric mean), amount_shape, amount_concentration.
+    """
+
+    horizon_days: int = 365
+    discount_rate: float = 0.1
+    margin_rate: float = 1.0
+    per_purchase: float | None = None
+    priors: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse values that no money can have."""
+        if self.horizon_days != int(self.horizon_days) or not 1 <= self.horizon_days <= LAST_DAY:
+            raise UsageError(
+                f"value.horizon_days must be a whole number of days from 1 to {LAST_DAY}; "
+                f"got {self.horizon_days}."
+            )
+        if not 0 <= self.discount_rate < float("inf"):
+            raise UsageError(
+                f"value.discount_rate must be 0 or greater, .1 for 10% a year; "
+                f"got {self.discount_rate}."
+            )
+        for name in ("margin_rate", "per_purchase"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise UsageError(f"value.{name} must be positive; got {value}.")
+
+    def discount(self, days: Array | float) -> Array:
+        """Return what one unit so many days ahead is worth today."""
+        return np.asarray((1.0 + self.discount_rate) ** (-np.asarray(days) / DAYS_PER_YEAR))
 
 
 def check_threshold(value: float, name: str = "threshold") -> float:

@@ -7,12 +7,15 @@ from churnlab.priors.parametrisation import (
     Quantity,
     model_priors,
     parametrisation,
+    stated_priors,
 )
 from churnlab.priors.parse import Prior, parse
+from churnlab.priors.spend import SPEND_QUANTITIES
 
 __all__ = [
     "FAMILIES",
     "QUANTITIES",
+    "SPEND_QUANTITIES",
     "Distribution",
     "Parametrisation",
     "Prior",
@@ -20,4 +23,5 @@ __all__ = [
     "model_priors",
     "parametrisation",
     "parse",
+    "stated_priors",
 ]

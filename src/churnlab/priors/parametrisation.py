@@ -168,15 +168,28 @@ def model_priors(model: str, texts: dict[str, str] | None = None) -> tuple[Prior
     UsageError
         A name that the model does not have, or a distribution whose support does not fit.
     """
-    names = [q.name for q in parametrisation(model).quantities]
+    return stated_priors(model, parametrisation(model).quantities, texts)
+
+
+def stated_priors(
+    owner: str, quantities: tuple[Quantity, ...], texts: dict[str, str] | None = None
+) -> tuple[Prior, ...]:
+    """Priors of `quantities`: their defaults, replaced by `texts` where given.
+
+    Raises
+    ------
+    UsageError
+        A name that `owner` does not have, or a distribution whose support does not fit.
+    """
+    names = [q.name for q in quantities]
     texts = dict(texts or {})
     for name in texts:
         if name not in names:
             raise UsageError(
-                f"{model} has no prior {name!r}; it has {', '.join(names)}." + nearest(name, names)
+                f"{owner} has no prior {name!r}; it has {', '.join(names)}." + nearest(name, names)
             )
     priors = []
-    for q in QUANTITIES[model]:
+    for q in quantities:
         prior = parse(texts.get(q.name, q.default))
         if not prior.fits(q.support):
             where = "between 0 and 1" if q.support == "unit" else "above 0"

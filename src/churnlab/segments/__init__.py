@@ -35,7 +35,12 @@ from churnlab.segments.shares import breakdown_table, shares_table
 from churnlab.segments.snapshot import Snapshot
 from churnlab.segments.transitions import transition_table
 from churnlab.segments.visits import forecast_silence, visit_calibration
-from churnlab.segments.winback import WinbackConfig, break_even_table, message_value
+from churnlab.segments.winback import (
+    WinbackConfig,
+    break_even_table,
+    message_value,
+    worth_once_back,
+)
 
 __all__ = [
     "Action",
@@ -82,4 +87,5 @@ __all__ = [
     "transition_table",
     "visit_calibration",
     "visits_lead",
+    "worth_once_back",
 ]

@@ -60,7 +60,11 @@ def message_value(
     return np.asarray(gain - wasted - message_cost)
 
 
-def break_even_table(return_probability: Sequence[float], config: WinbackConfig) -> pd.DataFrame:
+def break_even_table(
+    return_probability: Sequence[float],
+    config: WinbackConfig,
+    residual_value: Sequence[float] | None = None,
+) -> pd.DataFrame:
     """Return break-even uplift and value per message over costs, margins and return chances.
 
     Parameters
@@ -68,21 +72,45 @@ def break_even_table(return_probability: Sequence[float], config: WinbackConfig)
     return_probability : sequence of float
         Chances of returning without a message (1 - windowed risk), one block of rows each; for
         example the mean in every churn-rate band.
+    residual_value : sequence of float, optional
+        What a customer of each block is worth once back (`worth_once_back`); adds rows in which
+        it takes the place of the configured margins.
 
     Returns
     -------
     DataFrame
-        ``return_probability, incentive_cost, margin, break_even_uplift`` (inf where the incentive
-        eats the margin; may exceed what is left to win, see ``possible``), ``possible`` (break-even
-        uplift <= 1 - return probability), and ``value_at_U`` per message for each uplift U.
+        ``return_probability, incentive_cost, margin, worth`` (`margin`, a configured one, or
+        `residual_value`), ``break_even_uplift`` (inf where the incentive eats the margin; may
+        exceed what is left to win, see ``possible``), ``possible`` (break-even uplift <= 1 -
+        return probability), and ``value_at_U`` per message for each uplift U.
     """
     chances = np.asarray(return_probability, dtype=float)
     if chances.size == 0 or chances.min() < 0 or chances.max() > 1:
         raise UsageError(
             f"return_probability must be probabilities; got {list(return_probability)}."
         )
+    found = _rows(chances, config, np.tile(config.margin, (chances.size, 1)), "margin")
+    if residual_value is None:
+        return found
+    worth = np.asarray(residual_value, dtype=float)
+    if worth.shape != chances.shape or not (worth >= 0).all():
+        raise UsageError(
+            f"residual_value must be one non-negative amount per return_probability; got "
+            f"{list(residual_value)}."
+        )
+    more = _rows(chances, config, worth[:, None], "residual_value")
+    return pd.concat([found, more], ignore_index=True)
+
+
+def _rows(
+    chances: np.ndarray, config: WinbackConfig, margins: np.ndarray, worth: str
+) -> pd.DataFrame:
+    """Cross chances with costs and with each chance's own margins, (chance, margin)."""
+    costs = np.asarray(config.incentive_cost, dtype=float)
+    shape = (chances.size, costs.size, margins.shape[1])
     o, c, m = (
-        a.ravel() for a in np.meshgrid(chances, config.incentive_cost, config.margin, indexing="ij")
+        np.broadcast_to(v, shape).ravel()
+        for v in (chances[:, None, None], costs[None, :, None], margins[:, None, :])
     )
     fixed = o * config.redemption_share * c + config.message_cost
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -92,6 +120,7 @@ def break_even_table(return_probability: Sequence[float], config: WinbackConfig)
             "return_probability": o,
             "incentive_cost": c,
             "margin": m,
+            "worth": worth,
             "break_even_uplift": break_even,
             "possible": break_even <= 1 - o,
         }
@@ -101,3 +130,24 @@ def break_even_table(return_probability: Sequence[float], config: WinbackConfig)
             uplift, o, m, c, config.message_cost, config.redemption_share
         )
     return frame
+
+
+def worth_once_back(customers: pd.DataFrame, group: pd.Series) -> pd.Series:
+    """Return the mean residual value of those who come back, per group.
+
+    A message pays by the customers it brings back, so their value counts, not the mean over all:
+    most of a band at risk never buys again. E[value] / P(any purchase within the value's horizon),
+    both averaged over the group. It takes those whom a message brings back to be like those who
+    come by themselves, which flatters the message if anything.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        `residual_value` and `residual_value_if_returns`, as in the customers table.
+    group : Series
+        Group of each row, on the same index.
+    """
+    value = customers["residual_value"]
+    returns = (value / customers["residual_value_if_returns"]).fillna(0.0)
+    sums = pd.DataFrame({"value": value, "returns": returns}).groupby(group, observed=True).sum()
+    return (sums["value"] / sums["returns"]).fillna(0.0)

@@ -8,5 +8,17 @@ values become one weighted cell: the posterior is exactly the same, the work muc
 from churnlab.summary.aggregate import SIGNUP_MONTH, summarise
 from churnlab.summary.cells import POOLED, Cells
 from churnlab.summary.customers import JOINED, UNKNOWN, Summary
+from churnlab.summary.spend import SpendCells, SpendSummary, summarise_spend
 
-__all__ = ["JOINED", "POOLED", "SIGNUP_MONTH", "UNKNOWN", "Cells", "Summary", "summarise"]
+__all__ = [
+    "JOINED",
+    "POOLED",
+    "SIGNUP_MONTH",
+    "UNKNOWN",
+    "Cells",
+    "SpendCells",
+    "SpendSummary",
+    "Summary",
+    "summarise",
+    "summarise_spend",
+]

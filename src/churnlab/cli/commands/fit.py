@@ -10,7 +10,8 @@ import pandas as pd
 from churnlab.backtest import calibrate_threshold
 from churnlab.cli.console import Console
 from churnlab.cli.opening import open_data
-from churnlab.config.schema import FitSettings, ModelSettings
+from churnlab.cli.worth import Worth, find_worth
+from churnlab.config.schema import FitSettings, ModelSettings, SegmentSettings
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
@@ -28,6 +29,12 @@ class Fitted:
     fit: Fit
     threshold: Threshold
     customers: pd.DataFrame
+    worth: Worth | None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What neither purchases nor amounts can support, in words."""
+        return [*self.fit.warnings, *(self.worth.warnings if self.worth else [])]
 
 
 def run(settings: FitSettings, folder: RunFolder, console: Console) -> Fitted:
@@ -36,13 +43,22 @@ def run(settings: FitSettings, folder: RunFolder, console: Console) -> Fitted:
     fitted = fit_log(log, settings, console)
     with console.stage("writing posterior and customers"):
         write(fitted, folder)
-    console.warn(fitted.fit.warnings)
+    console.warn(fitted.warnings)
     console.say(*lines(fitted, folder))
     return fitted
 
 
-def fit_log(log: EventLog, settings: ModelSettings, console: Console) -> Fitted:
-    """Fit the model to a log, choose the threshold, compute the per-customer table."""
+def fit_log(
+    log: EventLog,
+    settings: FitSettings | SegmentSettings,
+    console: Console,
+    *,
+    with_worth: bool = True,
+) -> Fitted:
+    """Fit purchases and amounts of a log, choose the threshold, compute the per-customer table.
+
+    Without worth nobody asks for money: an earlier day's grid, for example.
+    """
     model = settings.model
     with console.stage("summarising customers"):
         summary = summarise(log, group=list(model.groups) or None)
@@ -56,15 +72,18 @@ def fit_log(log: EventLog, settings: ModelSettings, console: Console) -> Fitted:
         )
     with console.stage(f"choosing the threshold ({settings.rule.name})"):
         threshold = choose_threshold(log, settings)
+    worth = find_worth(log, settings, console) if with_worth else None
     value, first = threshold.inside()
-    with console.stage("risk and dates of every customer"):
+    with console.stage("risk, dates and value of every customer"):
         customers = fit.customers(
             risk=settings.risk,
             threshold=value,
             first_threshold=first,
+            spend=None if worth is None else worth.spend,
+            value=None if worth is None else worth.config,
             progress=console.progress,
         )
-    return Fitted(log, fit, threshold, customers)
+    return Fitted(log, fit, threshold, customers, worth)
 
 
 def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:
@@ -90,6 +109,7 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
     """Return what `fit.json` holds (docs/files.md lists the keys)."""
     population, summary = fitted.fit.population, fitted.fit.summary
     best, mode = population.max_likelihood, population.mode
+    spend = None if fitted.worth is None else fitted.worth.spend
     return {
         "model": fitted.fit.model,
         "k": fitted.fit.draws.k,
@@ -106,8 +126,9 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "diagnostics": population.diagnostics,
         "warnings": population.warnings,
         "prior_sensitivity": prior_sensitivity(population).to_dict("records"),
-        "seconds": population.seconds,
+        "seconds": population.seconds | ({"amounts": spend.seconds} if spend else {}),
         "threshold": fitted.threshold.to_dict(),
+        "spend": None if fitted.worth is None else fitted.worth.to_dict(),
     }
 
 
@@ -129,6 +150,7 @@ def lines(fitted: Fitted, folder: RunFolder) -> list[str]:
         )
         + f"): {flagged:,} at risk ({share:.1%})",
         *_about_costs(threshold, share),
+        *(fitted.worth.lines(customers) if fitted.worth else []),
         *(f"note: {n}" for n in threshold.notes),
         f"files: {folder.path}/customers.parquet, fit.json, posterior.nc",
     ]

@@ -94,7 +94,7 @@ def run_steps(
         fitted = fit.fit_log(log, options, console)
         fit.write(fitted, part)
         console.say(*fit.lines(fitted, part))
-        console.warn(fitted.fit.warnings)
+        console.warn(fitted.warnings)
         return fitted
 
     fits = {settings.model.name: steps.run("fit", lambda part: fit_into(part, settings))}

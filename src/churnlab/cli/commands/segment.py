@@ -67,7 +67,8 @@ def segment_log(
     if earlier is not None:
         with console.part(str(earlier)):
             past = log.until(earlier)
-            before = place(past, fit_command.fit_log(past, settings, console), settings, console)
+            then = fit_command.fit_log(past, settings, console, with_worth=False)
+            before = place(past, then, settings, console)
     with console.stage("shares, changes and audiences"):
         tables = compare(now, before, settings) | study(log, now, before, settings)
         playbook = load_playbook(settings.playbook)

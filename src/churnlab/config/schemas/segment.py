@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from churnlab.config.schema import ModelSettings
+from churnlab.posterior import ValueConfig
 from churnlab.segments import AudienceConfig, SegmentsConfig, VisitsConfig, WinbackConfig
 
 
@@ -17,6 +18,7 @@ class SegmentSettings(ModelSettings):
     segments: SegmentsConfig = field(default_factory=SegmentsConfig)
     audiences: AudienceConfig = field(default_factory=AudienceConfig)
     winback: WinbackConfig = field(default_factory=WinbackConfig)
+    value: ValueConfig = field(default_factory=ValueConfig)
     playbook: str | None = None
 
 

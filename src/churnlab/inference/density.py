@@ -1,0 +1,38 @@
+"""What `mode`, `proposal` and `laplace` need of a log posterior, whatever model is behind it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class Density(Protocol):
+    """A smooth log density on unconstrained coordinates, with a cheap exact gradient.
+
+    `inference.target.Target` (purchases) and `inference.spend.SpendTarget` (amounts) are such.
+    """
+
+    @property
+    def n_cells(self) -> int:
+        """Rows that one evaluation passes over."""
+
+    @property
+    def n_customers(self) -> float:
+        """Customers; the scale of the log density."""
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the columns of `quantities`."""
+
+    def value_and_gradient(self, u: Array) -> tuple[float, Array]:
+        """Log density and its gradient at one point; (-inf, 0) where it does not exist."""
+
+    def values(self, u: Array) -> Array:
+        """Log density of many points, (draw, coordinate) -> (draw,)."""
+
+    def quantities(self, u: Array) -> Array:
+        """Everything that is reported and diagnosed, (draw, coordinate) -> (draw, quantity)."""

@@ -1,0 +1,200 @@
+"""Amounts per customer: how many purchases had one, their mean, and what could not be used."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from churnlab.errors import DataError, UsageError
+from churnlab.events import EventLog
+from churnlab.events.engine import frame
+
+Array = NDArray[np.float64]
+
+#: A sum this small beside its parts' sizes is a rounding remnant of 0.
+_ROUNDING = 1e-9
+_COUNTS = ("n_amounts", "n_zero", "n_negative", "n_missing")
+
+
+@dataclass(frozen=True)
+class SpendCells:
+    """Distinct (n, mean) of customers with a positive amount, with weights.
+
+    Attributes
+    ----------
+    n, mean : array (cell,)
+        Positive amounts and their mean.
+    sum_log : array (cell,)
+        Sum of their logs, the mean over the cell's customers.
+    weight : array (cell,)
+        Customers.
+    """
+
+    n: Array
+    mean: Array
+    sum_log: Array
+    weight: Array
+
+    def __len__(self) -> int:
+        """Return the number of cells."""
+        return len(self.n)
+
+
+@dataclass(frozen=True)
+class SpendSummary:
+    """Amounts of every customer up to a day.
+
+    Attributes
+    ----------
+    customers : DataFrame
+        customer_id, n_amounts (purchases with a positive amount, the first purchase among them),
+        mean_amount (NaN without one), sum_log_amount, n_zero, n_negative, n_missing (purchases
+        whose amount is 0, below 0, or unknown). A purchase is a customer-day, or an order, as in
+        the log.
+    as_of : date, optional
+        Last known day.
+    """
+
+    customers: pd.DataFrame
+    as_of: dt.date | None = None
+
+    @property
+    def cells(self) -> SpendCells:
+        """Distinct (n, mean): equal customers are one row with a weight, which is exact."""
+        known = self.customers[self.customers["n_amounts"] > 0]
+        grouped = known.groupby(["n_amounts", "mean_amount"], sort=True)["sum_log_amount"]
+        found = grouped.agg(["mean", "size"]).reset_index()
+        columns = (found[c] for c in ("n_amounts", "mean_amount", "mean", "size"))
+        return SpendCells(*(np.ascontiguousarray(c, dtype=np.float64) for c in columns))
+
+    def count(self, name: str) -> int:
+        """Return the sum of one of the counts over all customers."""
+        return int(self.customers[name].sum())
+
+    def of(self, customer_id: pd.Series) -> tuple[Array, Array]:
+        """Return (n_amounts, mean_amount) in the order of ids; 0 and 0 for unknown customers."""
+        at = pd.Index(self.customers["customer_id"]).get_indexer(pd.Index(customer_id))
+        n = np.where(at >= 0, self.customers["n_amounts"].to_numpy(np.float64)[at], 0.0)
+        mean = self.customers["mean_amount"].to_numpy(np.float64)[at]
+        return n, np.where(n > 0, mean, 0.0)
+
+    @staticmethod
+    def from_amounts(
+        customer_id: Sequence[str] | NDArray[Any] | pd.Series,
+        amount: ArrayLike,
+        *,
+        as_of: dt.date | None = None,
+    ) -> SpendSummary:
+        """Make a summary from one amount per purchase.
+
+        Raises
+        ------
+        UsageError
+            The two differ in length, or there is no purchase.
+        """
+        values = np.asarray(amount, dtype=np.float64)
+        ids = pd.Series(list(customer_id), dtype="str")
+        if len(ids) != len(values) or not len(ids):
+            raise UsageError(
+                f"one amount per purchase is expected; got {len(values)} amounts and {len(ids)} "
+                "ids."
+            )
+        missing, good = ~np.isfinite(values), np.isfinite(values) & (values > 0)
+        positive = np.where(good, values, 1.0)
+        rows = pd.DataFrame(
+            {
+                "customer_id": ids,
+                "n_amounts": good.astype(np.int64),
+                "total": np.where(good, values, 0.0),
+                "sum_log_amount": np.log(positive),
+                "n_zero": (values == 0).astype(np.int64),
+                "n_negative": (~missing & (values < 0)).astype(np.int64),
+                "n_missing": missing.astype(np.int64),
+            }
+        )
+        return _summary(rows.groupby("customer_id", as_index=False).sum(), as_of)
+
+
+def summarise_spend(log: EventLog, as_of: dt.date | str | None = None) -> SpendSummary:
+    """Return how much every customer spent per purchase, up to `as_of`.
+
+    Amounts of one customer-day (or order, under ``purchase_unit=order``) are summed in the engine;
+    missing amounts are left out of the sum, a purchase without any other counts as missing.
+
+    Raises
+    ------
+    DataError
+        The purchases carry no amount, or there is none up to `as_of`.
+    UsageError
+        `as_of` after the log's own.
+    """
+    view = log if as_of is None else log.until(as_of)
+    table = view.table("purchases")
+    if "amount" not in table.columns:
+        raise DataError(
+            "the purchases carry no amount; name its column in data.purchases.amount, or state "
+            "what a purchase is worth in value.per_purchase."
+        )
+    found = frame(_per_customer(_per_purchase(table, view.purchase_unit)))
+    if found.empty:
+        raise DataError(f"no purchases up to {view.as_of}; give a later as_of.")
+    return _summary(found, view.as_of)
+
+
+def _per_purchase(table: Any, unit: str) -> Any:
+    """Return customer_id, total, size (sum of absolute amounts; null without an amount)."""
+    sums = {"total": lambda t: t.amount.sum(), "size": lambda t: t.amount.abs().sum()}
+    if unit != "order":
+        return table.group_by(["customer_id", "event_date"]).aggregate(**sums).drop("event_date")
+    if "order_id" not in table.columns:
+        return table.select("customer_id", total=table.amount, size=table.amount.abs())
+    known = table.filter(table.order_id.notnull())  # noqa: PD004 (Ibis)
+    orders = known.group_by(["customer_id", "order_id"]).aggregate(**sums).drop("order_id")
+    single = table.filter(table.order_id.isnull())  # noqa: PD003 (Ibis)
+    rows = single.select("customer_id", total=single.amount, size=single.amount.abs())
+    return ibis.union(orders, rows, distinct=False)
+
+
+def _per_customer(purchases: Any) -> Any:
+    total, size = purchases.total, purchases["size"]
+    nothing = total.abs() <= _ROUNDING * size
+    good = (total > 0) & ~nothing
+    number = {
+        "n_amounts": good,
+        "n_zero": nothing,
+        "n_negative": (total < 0) & ~nothing,
+        "n_missing": total.isnull(),  # noqa: PD003 (Ibis)
+    }
+    flags = {name: flag.fill_null(False).cast("int64") for name, flag in number.items()}
+    rows = purchases.mutate(
+        **flags,
+        positive=ibis.ifelse(good.fill_null(False), total, 0.0),
+        log=ibis.ifelse(good.fill_null(False), ibis.ifelse(total > 0, total, 1.0).ln(), 0.0),
+    )
+    return rows.group_by("customer_id").aggregate(
+        **{name: rows[name].sum() for name in _COUNTS},
+        total=rows.positive.sum(),
+        sum_log_amount=rows.log.sum(),
+    )
+
+
+def _summary(sums: pd.DataFrame, as_of: dt.date | None) -> SpendSummary:
+    """Turn sums per customer into the summary's frame, sorted by id."""
+    n = sums["n_amounts"].to_numpy(np.float64)
+    mean = np.where(n > 0, sums["total"].to_numpy(np.float64) / np.maximum(n, 1), np.nan)
+    columns = {
+        "customer_id": sums["customer_id"],
+        "n_amounts": sums["n_amounts"].astype(np.int64),
+        "mean_amount": mean,
+        "sum_log_amount": sums["sum_log_amount"],
+        **{name: sums[name].astype(np.int64) for name in _COUNTS[1:]},
+    }
+    found = pd.DataFrame(columns).sort_values("customer_id", ignore_index=True)
+    return SpendSummary(found, as_of)
