@@ -6,7 +6,21 @@ values become one weighted cell: the posterior is exactly the same, the work muc
 """
 
 from churnlab.summary.aggregate import SIGNUP_MONTH, summarise
+from churnlab.summary.calendar import Calendar
 from churnlab.summary.cells import POOLED, Cells
+from churnlab.summary.clock import Clock
 from churnlab.summary.customers import JOINED, UNKNOWN, Summary
+from churnlab.summary.dated import Dated
 
-__all__ = ["JOINED", "POOLED", "SIGNUP_MONTH", "UNKNOWN", "Cells", "Summary", "summarise"]
+__all__ = [
+    "JOINED",
+    "POOLED",
+    "SIGNUP_MONTH",
+    "UNKNOWN",
+    "Calendar",
+    "Cells",
+    "Clock",
+    "Dated",
+    "Summary",
+    "summarise",
+]
