@@ -100,12 +100,7 @@ def fit_seasons(
     FitRefusedError
         No proper mode.
     """
-    if model.endswith("cnbd_k"):
-        raise UsageError(
-            f"model={model} with a calendar is not built: Erlang gaps on a clock need the date of "
-            "every gap. Take mbg_nbd, bg_nbd or pareto_nbd, or leave the calendar out."
-        )
-    prior = _spread_prior(spread)
+    prior = check_calendar(model, spread)
     days = DatedDays(dated, calendar)
     free = _free_buckets(days, dated, calendar)
     sd = prior if isinstance(prior, float) else 0.3
@@ -241,17 +236,28 @@ def _listed(names: pd.Series[str]) -> str:
     return shown + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
-def _spread_prior(text: str | float) -> Prior | float:
-    """Return the prior of the sd, or the number that fixes it."""
+def check_calendar(model: str, spread: str | float) -> Prior | float:
+    """Return the prior of the sd of log multipliers, or the number that fixes it.
+
+    Raises
+    ------
+    UsageError
+        Erlang gaps, or a prior that is not of a positive number.
+    """
+    if model.endswith("cnbd_k"):
+        raise UsageError(
+            f"model={model} with a calendar is not built: Erlang gaps on a clock need the date of "
+            "every gap. Take mbg_nbd, bg_nbd or pareto_nbd, or leave the calendar out."
+        )
     try:
-        fixed = float(text)
+        fixed = float(spread)
     except ValueError:
-        prior = parse(str(text))
+        prior = parse(str(spread))
         if not prior.fits("positive"):
             raise UsageError(
-                f"model.calendar_spread must be a prior of a positive number; got {text}."
+                f"model.calendar_spread must be a prior of a positive number; got {spread}."
             ) from None
         return prior
     if not 0 < fixed < np.inf:
-        raise UsageError(f"model.calendar_spread must be positive; got {text}.")
+        raise UsageError(f"model.calendar_spread must be positive; got {spread}.")
     return fixed

@@ -79,10 +79,13 @@ def simulate_btyd(
         else np.asarray(first_days, dtype=float) + rng.uniform(0, 1, n_customers)
     )
     rate, dropout = _latent(model, theta, n_customers, rng)
-    clock = _clock(daily_rate, days)
-    starts, stop = np.interp(births, *clock[::-1]), clock[0][-1]
+    clock = None if daily_rate is None else _clock(daily_rate, days)
+    starts = births if clock is None else np.interp(births, *clock[::-1])
+    stop = days if clock is None else clock[0][-1]
     window = np.nextafter(stop - starts, 0.0)  # the last instant still belongs to as_of
-    events = _in_days(_events(model, rate, dropout, window, rng, stages), births, starts, clock)
+    events = _events(model, rate, dropout, window, rng, stages)
+    if clock is not None:
+        events = _in_days(events, births, starts, clock)
     origin = pd.Timestamp(start).normalize()
     ids = customer_ids(n_customers, prefix)
     purchases = _day_grid(events, births, origin, ids, days - 1)
@@ -110,9 +113,9 @@ def _check(model: str, theta: Sequence[float] | Array, n_customers: int, days: i
             raise UsageError(f"{name} must be at least 1; got {value}.")
 
 
-def _clock(daily_rate: ArrayLike | None, days: int) -> tuple[Array, Array]:
+def _clock(daily_rate: ArrayLike, days: int) -> tuple[Array, Array]:
     """Return seasonal time at the start of each day and after the last, and those days."""
-    rate = np.ones(days) if daily_rate is None else np.asarray(daily_rate, dtype=float)
+    rate = np.asarray(daily_rate, dtype=float)
     if rate.shape != (days,) or not (np.isfinite(rate) & (rate > 0)).all():
         raise UsageError(f"daily_rate must be {days} positive numbers; got shape {rate.shape}.")
     return np.concatenate([[0.0], np.cumsum(rate)]), np.arange(days + 1.0)
