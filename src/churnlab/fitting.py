@@ -17,9 +17,10 @@ from churnlab import posterior as individual
 from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError, nearest
 from churnlab.inference import PopulationFit, Seasons, fit_population, fit_seasons, gate
-from churnlab.inference.seasons import SPREAD, check_calendar
+from churnlab.inference.seasons import check_calendar
 from churnlab.posterior import RiskConfig
 from churnlab.summary import Calendar, Summary
+from churnlab.summary.calendar import SPREAD
 from churnlab.vocabulary import INFERENCE_METHODS, MODELS
 
 if TYPE_CHECKING:
@@ -82,6 +83,20 @@ class ModelConfig:
     def buckets(self) -> Calendar | None:
         """The calendar, or None without effects of it."""
         return Calendar.of(self.calendar, self.events)
+
+    def require_plain_days(self, what: str) -> None:
+        """Refuse a calendar where what is to be done does not know clocks."""
+        if self.buckets is not None:
+            raise UsageError(
+                f"{what} does not know clocks and would read clock days as days; drop "
+                "model.calendar and model.events here. `churnlab fit` and `churnlab backtest` take "
+                "them: customers.parquet of a fit has risk and dates in days of the calendar."
+            )
+
+    @property
+    def candidate(self) -> str:
+        """The name of the same model in a backtest: ``mbg_nbd``, ``mbg_nbd@month``."""
+        return self.name if self.buckets is None else f"{self.name}@{self.calendar or 'events'}"
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -15,13 +15,11 @@ from churnlab.inference.clock_target import ClockTarget, DatedDays
 from churnlab.inference.mode import Mode, find_mode
 from churnlab.priors import Prior, parse
 from churnlab.summary import Calendar, Clock, Dated
-from churnlab.summary.calendar import date
+from churnlab.summary.calendar import SPREAD, date
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: Prior of the standard deviation of log multipliers: a factor of 1.6 is common, 3 is rare.
-SPREAD = "HalfNormal(sigma=0.5)"
 #: A bucket where fewer repeat purchases than this would come at an even rate is not estimated.
 FEW_PURCHASES = 20.0
 _YEAR = 365
@@ -210,14 +208,19 @@ def _free_buckets(days: DatedDays, dated: Dated, calendar: Calendar) -> Ints:
 def _warnings(table: pd.DataFrame, dated: Dated, calendar: Calendar) -> list[str]:
     found = []
     span = len(dated.days) - 1
-    unseen = table.loc[table["pooled"] & (table["days"] == 0), "bucket"]
-    thin = table.loc[table["pooled"] & (table["days"] > 0), "bucket"]
-    if calendar.kind is not None and span < 2 * _YEAR:
-        often = "less than one year" if span < _YEAR else "less than two years"
+    unseen = list(table.loc[table["pooled"] & (table["days"] == 0), "bucket"])
+    thin = list(table.loc[table["pooled"] & (table["days"] > 0), "bucket"])
+    once = _seen_once(table, calendar.codes(dated.days[1:]))
+    if calendar.kind is not None and span < _YEAR:
         found.append(
-            f"Calendar: {often} of data ({span} days): hardly any {calendar.kind} comes twice, so "
-            "an effect of the season cannot be told from growth or decay of the rate; it repeats "
-            "next year only if it was the season."
+            f"Calendar: {span} days of data are less than a year, so an effect of the "
+            f"{calendar.kind} cannot be told from growth or decay of the rate as customers age: it "
+            "comes again only if it was the season."
+        )
+    elif once:
+        found.append(
+            f"Calendar: {_listed(once)} seen once, so the multiplier may be that occasion's and "
+            "not the season's."
         )
     if len(unseen):
         found.append(
@@ -231,7 +234,14 @@ def _warnings(table: pd.DataFrame, dated: Dated, calendar: Calendar) -> list[str
     return found
 
 
-def _listed(names: pd.Series[str]) -> str:
+def _seen_once(table: pd.DataFrame, code: Ints) -> list[str]:
+    """Return the estimated buckets whose days are one stretch of the log."""
+    starts = code[np.concatenate([[True], np.diff(code) != 0])]
+    stretches = np.bincount(starts, minlength=len(table))
+    return list(table.loc[~table["pooled"] & (stretches == 1), "bucket"])
+
+
+def _listed(names: list[str]) -> str:
     shown = ", ".join(names[:6])
     return shown + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 

@@ -18,9 +18,7 @@ class TimeSlopes(NamedTuple):
     T: Array
 
 
-def time_slopes(
-    likelihood: Likelihood, theta: Array, x: Array, t_x: Array, T: Array
-) -> TimeSlopes:
+def time_slopes(likelihood: Likelihood, theta: Array, x: Array, t_x: Array, T: Array) -> TimeSlopes:
     """Return the derivatives of ln L by t_x (T held) and by T (t_x held).
 
     Parameters

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _CENTURY = 36_525
 
+
 class _Cell(NamedTuple):
     """One cell: its population draws, its data, its customers, its generator."""
 

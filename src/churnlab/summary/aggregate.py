@@ -14,7 +14,8 @@ import numpy as np
 from churnlab.errors import DataError, nearest
 from churnlab.events import EventLog
 from churnlab.events.engine import frame
-from churnlab.summary.customers import Ints, Summary, with_cells
+from churnlab.summary.cells import Ints
+from churnlab.summary.customers import Summary, with_cells
 
 SIGNUP_MONTH = "signup_month"
 

@@ -16,6 +16,8 @@ from churnlab.errors import UsageError, nearest
 Ints = NDArray[np.int64]
 
 KINDS: Final = ("month", "week")
+#: Prior of the sd of log multipliers: a factor of 1.6 between buckets is common, 3 is rare.
+SPREAD: Final = "HalfNormal(sigma=0.5)"
 #: Bucket of the days without an event where neither months nor weeks are asked for.
 ORDINARY: Final = "ordinary"
 _YEARLY = re.compile(r"(\d{2})-(\d{2})")
@@ -172,7 +174,8 @@ def _range(name: str, pair: Any) -> Range:
         yearly = [bool(_YEARLY.fullmatch(end)) for end in ends]
         # 2000 was a leap year: 02-29 is a day of it
         first, last = (
-            dt.date.fromisoformat(f"2000-{e}" if y else e) for e, y in zip(ends, yearly, strict=True)
+            dt.date.fromisoformat(f"2000-{e}" if y else e)
+            for e, y in zip(ends, yearly, strict=True)
         )
     except ValueError as error:
         raise UsageError(f"event {name!r} has the range {ends}; {_EXAMPLE}.") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from churnlab.backtest import calibrate_threshold
+from churnlab.backtest import Context, calibrate_threshold
 from churnlab.cli.console import Console
 from churnlab.cli.opening import open_data
 from churnlab.config.schema import FitSettings, ModelSettings
@@ -73,9 +73,15 @@ def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:
         log,
         rule=settings.rule,
         risk=settings.risk,
-        model=settings.model.name,
+        model=settings.model.candidate,
         k=settings.model.k,
         seed=settings.seed,
+        context=Context(
+            seed=settings.seed,
+            counts=False,
+            events=settings.model.events,
+            calendar_spread=settings.model.calendar_spread,
+        ),
     )
 
 
@@ -104,7 +110,8 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "max_likelihood": best.theta,
         "log_likelihood_at_mode": mode.value,
         "diagnostics": population.diagnostics,
-        "warnings": population.warnings,
+        "warnings": fitted.fit.warnings,
+        "calendar": None if fitted.fit.seasons is None else fitted.fit.seasons.to_dict(),
         "prior_sensitivity": prior_sensitivity(population).to_dict("records"),
         "seconds": population.seconds,
         "threshold": fitted.threshold.to_dict(),
