@@ -147,8 +147,8 @@ class ExportInputs:
 
 def _refuse_clock(config: Mapping[str, Any]) -> None:
     """Refuse a fit on a clock of the calendar: its draws are per clock day."""
-    model = config.get("model") or {}
-    if model.get("calendar") or model.get("events"):
+    model = config.get("model")
+    if isinstance(model, Mapping) and (model.get("calendar") or model.get("events")):
         raise UsageError(
             f"the fit has calendar effects (model.calendar={model.get('calendar')}, "
             f"{len(model.get('events') or {})} events), and a bundle cannot carry them: its SQL "
