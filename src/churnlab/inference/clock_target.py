@@ -51,9 +51,7 @@ class DatedDays:
 
     def times(self, multipliers: Array) -> tuple[Array, Array]:
         """Return t_x and T of each row in clock days."""
-        rate = multipliers[self.code]
-        rate[0] = 0.0  # time runs from the end of the first day
-        clock = np.cumsum(rate)
+        clock = np.cumsum(multipliers[self.code])
         return clock[self.last] - clock[self.first], clock[-1] - clock[self.first]
 
     def pull_back(self, by_t_x: Array, by_T: Array, multipliers: Array) -> Array:
