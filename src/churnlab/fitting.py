@@ -16,9 +16,18 @@ import pandas as pd
 from churnlab import posterior as individual
 from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError, nearest
-from churnlab.inference import PopulationFit, SpendFit, fit_population, gate
+from churnlab.inference import (
+    PopulationFit,
+    Seasons,
+    SpendFit,
+    fit_population,
+    fit_seasons,
+    gate,
+)
+from churnlab.inference.seasons import check_calendar
 from churnlab.posterior import RiskConfig, ValueConfig
-from churnlab.summary import Summary
+from churnlab.summary import Calendar, Summary
+from churnlab.summary.calendar import SPREAD
 from churnlab.vocabulary import INFERENCE_METHODS, MODELS
 
 if TYPE_CHECKING:
@@ -43,6 +52,13 @@ class ModelConfig:
         With groups: `partial`, `complete` or `none`.
     priors : mapping
         Priors as text in PyMC's notation, by name: ``{"rate_shape": "Gamma(alpha=2, beta=1)"}``.
+    calendar : str, optional
+        `month` or `week`: purchases come faster or slower by the bucket of the year.
+    events : mapping
+        Days with a rate of their own, both ends inclusive, every year or once:
+        ``{christmas: [12-01, 12-24], sale: [2011-03-01, 2011-03-07]}``.
+    calendar_spread : str
+        Prior of the sd of the log multipliers, as text; a number fixes it.
     """
 
     name: str = "mbg_nbd"
@@ -50,6 +66,9 @@ class ModelConfig:
     group: Any = None
     pooling: str = "partial"
     priors: dict[str, str] = field(default_factory=dict)
+    calendar: str | None = None
+    events: dict[str, Any] = field(default_factory=dict)
+    calendar_spread: str = SPREAD
 
     def __post_init__(self) -> None:
         """Refuse unknown models and pooling, naming the known ones."""
@@ -64,6 +83,27 @@ class ModelConfig:
             raise UsageError(
                 f"model.pooling must be partial, complete or none; got {self.pooling!r}."
             )
+        if self.buckets is not None:
+            check_calendar(self.name, self.calendar_spread)
+
+    @property
+    def buckets(self) -> Calendar | None:
+        """The calendar, or None without effects of it."""
+        return Calendar.of(self.calendar, self.events)
+
+    def require_plain_days(self, what: str) -> None:
+        """Refuse a calendar where what is to be done does not know clocks."""
+        if self.buckets is not None:
+            raise UsageError(
+                f"{what} does not know clocks and would read clock days as days; drop "
+                "model.calendar and model.events here. `churnlab fit` and `churnlab backtest` take "
+                "them: customers.parquet of a fit has risk and dates in days of the calendar."
+            )
+
+    @property
+    def candidate(self) -> str:
+        """The name of the same model in a backtest: ``mbg_nbd``, ``mbg_nbd@month``."""
+        return self.name if self.buckets is None else f"{self.name}@{self.calendar or 'events'}"
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -114,10 +154,13 @@ class Fit:
         What the model was fitted to.
     population : PopulationFit
         Draws of the population's parameters with their diagnostics.
+    seasons : Seasons, optional
+        The clock that the cells' times are measured on, with what is known of it.
     """
 
     summary: Summary
     population: PopulationFit
+    seasons: Seasons | None = None
 
     @property
     def draws(self) -> PopulationDraws:
@@ -137,7 +180,7 @@ class Fit:
     @property
     def warnings(self) -> list[str]:
         """What the data cannot support, in words."""
-        return list(self.population.warnings)
+        return [*(self.seasons.warnings if self.seasons else ()), *self.population.warnings]
 
     def diagnostics(self) -> pd.DataFrame:
         """Return one row per parameter: mean, sd, interval, convergence and sample size."""
@@ -283,6 +326,14 @@ def fit(
     columns = chosen.groups if group is None else ModelConfig(group=group).groups
     summary = summary.grouped(columns) if columns else summary
     how = inference if isinstance(inference, InferenceConfig) else InferenceConfig(method=inference)
+    texts = {**chosen.priors, **(priors or {})}
+    seasons = None
+    if (buckets := chosen.buckets) is not None:
+        spread = chosen.calendar_spread
+        seasons = fit_seasons(
+            summary.dated(), buckets, model=chosen.name, priors=texts, spread=spread
+        )
+        summary = summary.on_clock(seasons.clock)
     result = fit_population(
         summary.cells,
         model=chosen.name,
@@ -293,9 +344,9 @@ def fit(
         draws=draws or how.draws,
         chains=how.chains,
         seed=seed,
-        priors={**chosen.priors, **(priors or {})},
+        priors=texts,
         progress=progress,
     )
     if check:
         gate(result)
-    return Fit(summary, result)
+    return Fit(summary, result, seasons)

@@ -89,6 +89,9 @@ USAGE_ERRORS = {
     "no option at all": (["orders.csv"], "KEY=VALUE"),
     "an unknown returns policy": (["data.returns=dorp"], "drop"),
     "an unknown rule": (["rule=cheap"], "cost_ratio"),
+    "an unknown calendar": (["model.calendar=moth"], "month"),
+    "events that overlap": (["model.events={a: [12-01, 12-09], b: [12-09, 12-24]}"], "overlap"),
+    "a calendar with Erlang gaps": (["model=mbg_cnbd_k", "model.calendar=month"], "Erlang"),
     "a sweep without -m": (["model=bg_nbd,mbg_nbd"], "-m"),
 }
 
@@ -101,6 +104,22 @@ def test_what_is_wrong_before_data_are_opened_ends_with_status_2(case, tmp_path,
     assert word in said
     assert "Traceback" not in said
     assert results(tmp_path) == set()
+
+
+@pytest.mark.parametrize("command", ["segment", "explain", "pipeline"])
+def test_commands_that_do_not_know_clocks_refuse_a_calendar(command, tmp_path, capsys):
+    options = ["model.calendar=month"] + (["customer=c01"] if command == "explain" else [])
+    status, said = churnlab(capsys, tmp_path, orders(tmp_path, GOOD), *options, command=command)
+    assert status == 2, said
+    assert "does not know clocks" in said
+    assert "drop model.calendar" in said
+
+
+def test_an_event_outside_the_data_ends_with_status_3(tmp_path, capsys):
+    typed = "model.events={sale: [2030-01-01, 2030-01-05]}"
+    status, said = churnlab(capsys, tmp_path, orders(tmp_path, GOOD), typed, command="fit")
+    assert status == 3, said
+    assert "'sale' has no day between 2020" in said
 
 
 def test_an_unwritable_run_folder_ends_with_status_2(tmp_path, capsys):

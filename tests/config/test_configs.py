@@ -102,6 +102,15 @@ def test_attributes_are_mapped_whole_or_one_by_one(typed):
     assert settings.data.members.attributes == {"channel": "col"}
 
 
+@pytest.mark.parametrize(
+    "typed", ["model.events={sale: [12-01, 12-05]}", "model.events.sale=[12-01, 12-05]"]
+)
+def test_events_are_named_whole_or_one_by_one(typed):
+    model = to_settings(compose("fit", ["model.calendar=month", typed])).model
+    assert model.events == {"sale": ["12-01", "12-05"]}
+    assert model.candidate == "mbg_nbd@month"
+
+
 def test_unknown_keys_and_options_name_the_nearest():
     with pytest.raises(Exception) as caught:
         compose("fit", ["inference.drws=100"])

@@ -281,3 +281,19 @@ def test_progress_is_told(tmp_path):
     export_bundle(tmp_path, make_inputs(), LIGHT, progress=lambda s, f: stages.append((s, f)))
     assert [f for _, f in stages] == sorted(f for _, f in stages)
     assert time.perf_counter() - start < 60
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"calendar": "month", "events": {}},
+        {"calendar": None, "events": {"sale": ["05-01", "05-09"]}},
+    ],
+)
+def test_a_fit_on_a_clock_is_refused_with_what_to_do(model):
+    with pytest.raises(UsageError, match=r"clock days for days.*without model\.calendar"):
+        make_inputs(config={"model": {"name": "mbg_nbd", **model}})
+
+
+def test_a_fit_on_plain_days_is_not():
+    make_inputs(config={"model": {"name": "mbg_nbd", "calendar": None, "events": {}}})

@@ -107,3 +107,28 @@ def test_refusals_name_the_value(change: dict, words: str) -> None:
     values = {"model": "mbg_nbd", "theta": THETA, "n_customers": 5, "days": 10} | change
     with pytest.raises(UsageError, match=words):
         simulate_btyd(**values, rng=np.random.default_rng(1))
+
+
+def test_a_daily_rate_stretches_time_for_purchases_and_dropout_alike() -> None:
+    days, rate = 400, np.where(np.arange(400) < 200, 0.4, 1.6)
+    flat = simulate_btyd("pareto_nbd", THETA, 4000, days, np.random.default_rng(7), inflow_days=1)
+    season = simulate_btyd(
+        "pareto_nbd", THETA, 4000, days, np.random.default_rng(7), inflow_days=1, daily_rate=rate
+    )
+    start = pd.Timestamp("2024-01-01")
+    day = (season.purchases["event_at"] - start).dt.days.to_numpy()
+    first_half = int((day < 200).sum()) - 4000
+    # the clock passes 80 of its 400 days in the first half: what the flat log has by day 80
+    expected = int(((flat.purchases["event_at"] - start).dt.days < 80).sum()) - 4000
+    # several on a day count once, more often so where 80 days hold what 200 did: about 2%
+    assert first_half == pytest.approx(expected, rel=0.06)
+    dead = (season.truth["ended_at"] < start + pd.Timedelta(days=200)).sum()
+    assert dead == pytest.approx(
+        (flat.truth["ended_at"] < start + pd.Timedelta(days=80)).sum(), rel=0.03
+    )
+
+
+def test_a_daily_rate_must_be_positive_and_have_every_day() -> None:
+    for bad in (np.ones(9), np.zeros(10), np.full(10, np.nan)):
+        with pytest.raises(UsageError, match="10 positive numbers"):
+            simulate_btyd("mbg_nbd", THETA, 5, 10, np.random.default_rng(1), daily_rate=bad)

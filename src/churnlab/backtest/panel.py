@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from churnlab.backtest.guards import LeakageError
 from churnlab.errors import DataError, nearest
+from churnlab.summary import Clock, Dated
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -93,6 +94,19 @@ class Past:
     def first_day(self) -> dt.date:
         """First purchase day of the log."""
         return date_of(int(self._events.day.min()))
+
+    def dated(self) -> Dated:
+        """Return the customers by first and last day, for a clock to be learnt from."""
+        first = day_number(self.origin) - self.T
+        return Dated.collapse(self.x, first, first + self.t_x, self._events.day, self.origin)
+
+    def times(self, clock: Clock | None) -> tuple[Array, Array]:
+        """Return t_x and T in clock days; as they are without a clock."""
+        if clock is None:
+            return self.t_x, self.T
+        now = day_number(self.origin)
+        first = clock.time(now - self.T)
+        return clock.time(now - self.T + self.t_x) - first, clock.time([now]) - first
 
     def at(self, inner: dt.date) -> Past:
         """Return what was known at an earlier day."""

@@ -40,6 +40,7 @@ from churnlab.backtest.targets import targets
 from churnlab.backtest.tracking import tracking_frame
 from churnlab.errors import FitRefusedError
 from churnlab.rules import CostRatioRule, Costs, ThresholdRule
+from churnlab.summary.calendar import SPREAD
 
 Progress = Callable[[str, float], None]
 #: Share of the work that is forecasting; the rest is scoring.
@@ -79,6 +80,8 @@ def run_backtest(
     draws: int = 1000,
     chains: int = 4,
     priors: Mapping[str, str] | None = None,
+    events: Mapping[str, Any] | None = None,
+    calendar_spread: str = SPREAD,
     cache_dir: Path | str | None = None,
     keep_predictions: bool = False,
     progress: Progress | None = None,
@@ -102,6 +105,8 @@ def run_backtest(
         Everything random follows from it.
     k, method, draws, chains, priors
         How Bayesian candidates are fitted (see `inference.fit_population`).
+    events, calendar_spread
+        Of candidates on a clock, ``mbg_nbd@month`` and the like (see `fitting.ModelConfig`).
     cache_dir : Path, optional
         Folder in which finished fits are kept and found again.
     keep_predictions : bool
@@ -129,6 +134,8 @@ def run_backtest(
         draws=draws,
         chains=chains,
         priors=dict(priors or {}),
+        events=dict(events or {}),
+        calendar_spread=calendar_spread,
         counts=split.counts,
         cache=FitCache(cache_dir),
     )

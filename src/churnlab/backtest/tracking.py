@@ -14,6 +14,7 @@ from churnlab.backtest.candidates.base import Candidate, Context
 from churnlab.backtest.candidates.models import ModelCandidate
 from churnlab.backtest.panel import Array, Panel, Past
 from churnlab.draws import PopulationDraws
+from churnlab.summary import Clock
 
 #: Weeks shown at most, and draws behind the band.
 _WEEKS, _DRAWS = 52, 40
@@ -50,9 +51,9 @@ def tracking_frame(
     parts = []
     for candidate in candidates:
         if isinstance(candidate, ModelCandidate) and candidate.kind == "model":
-            draws, _ = candidate.learn(past, context)
-            few = _DRAWS if draws.k == 1 else _SLOW_DRAWS
-            weekly = weekly_expected(past, draws.thin(few), weeks)
+            draws, note = candidate.learn(past, context)
+            few = draws.thin(_DRAWS if draws.k == 1 else _SLOW_DRAWS)
+            weekly = weekly_expected(past, few, weeks, candidate.clock(note))
             parts.append(_rows(past, candidate.name, actual, weekly, rng))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
@@ -64,18 +65,22 @@ def _actual(panel: Panel, past: Past, weeks: int) -> Array:
     return np.diff(np.array(ends, dtype=np.float64), prepend=0.0)
 
 
-def weekly_expected(past: Past, draws: PopulationDraws, weeks: int) -> Array:
+def weekly_expected(
+    past: Past, draws: PopulationDraws, weeks: int, clock: Clock | None = None
+) -> Array:
     """Expected purchases of all customers per week, given each draw: (draw, week).
 
     The cumulative expectation is smooth: it is computed at a few horizons and read off a
     monotone cubic in between (under .1% from computing every week, at a tenth of the time).
     """
-    rows = forecasts.Rows(past, np.zeros(past.n, dtype=np.int64))
-    knots = np.unique(np.ceil(np.geomspace(1, weeks, _KNOTS))).astype(np.float64)
-    total = forecasts.expected_by_horizon(rows, draws, 7.0 * knots)
+    rows = forecasts.Rows(past, np.zeros(past.n, dtype=np.int64), clock)
+    ends = 7 * np.arange(weeks + 1)
+    time = ends.astype(np.float64) if clock is None else clock.ahead(past.origin, ends)
+    knots = time[np.unique(np.ceil(np.geomspace(1, weeks, _KNOTS))).astype(np.int64)]
+    total = forecasts.expected_by_horizon(rows, draws, knots)
     start = np.zeros((draws.n_draws, 1))
     curve = PchipInterpolator(np.r_[0.0, knots], np.hstack([start, total]), axis=1)
-    return np.diff(curve(np.arange(weeks + 1)), axis=1)
+    return np.diff(curve(time), axis=1)
 
 
 def _rows(

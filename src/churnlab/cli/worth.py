@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from churnlab.cli.console import Console
-from churnlab.config.schema import FitSettings, SegmentSettings
+from churnlab.config.schema import FitSettings
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
 from churnlab.inference import SpendFit, fit_spend
 from churnlab.posterior import ValueConfig
 from churnlab.summary import summarise_spend
+
+if TYPE_CHECKING:
+    from churnlab.config.schemas.segment import SegmentSettings
 
 AMOUNT, STATED = "amount", "value.per_purchase"
 

@@ -18,6 +18,7 @@ from churnlab.errors import UsageError
 # Mappings with free keys: Hydra asks for a leading + where a key is new, users should not have to.
 _FREE_MAPPINGS = (
     "model.priors",
+    "model.events",
     "data.members.attributes",
     "segments.polarity",
     "nday.n_by_group",

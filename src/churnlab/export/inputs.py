@@ -134,6 +134,7 @@ class ExportInputs:
         """Refuse impossible summaries; take `RiskConfig` for `Risk`."""
         if not isinstance(self.risk, Risk):
             object.__setattr__(self, "risk", risk_of(self.risk))
+        _refuse_clock(self.config)
         check_summary(self.summary)
         if self.summary.empty:
             raise DataError("summary has no rows; a bundle needs at least one purchaser.")
@@ -142,6 +143,19 @@ class ExportInputs:
                 f"{self.draws.model} holds first purchasers alive for ever, so under p_alive it "
                 "cannot place them. Export mbg_nbd or pareto_nbd, or a windowed risk.basis."
             )
+
+
+def _refuse_clock(config: Mapping[str, Any]) -> None:
+    """Refuse a fit on a clock of the calendar: its draws are per clock day."""
+    model = config.get("model")
+    if isinstance(model, Mapping) and (model.get("calendar") or model.get("events")):
+        raise UsageError(
+            f"the fit has calendar effects (model.calendar={model.get('calendar')}, "
+            f"{len(model.get('events') or {})} events), and a bundle cannot carry them: its SQL "
+            "and its scorer would take clock days for days and every risk and date would be off. "
+            "Export a fit without model.calendar and model.events, or send the dates of this fit's "
+            "customers.parquet, which hold until each customer's next purchase."
+        )
 
 
 def risk_of(config: Any) -> Risk:

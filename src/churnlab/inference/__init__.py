@@ -6,6 +6,7 @@ from churnlab.inference.diagnostics import gate, problems
 from churnlab.inference.fit import fit_population, maximum_likelihood
 from churnlab.inference.result import Point, PopulationFit
 from churnlab.inference.sbc import sbc_ecdf, sbc_summary, sbc_table
+from churnlab.inference.seasons import Seasons, fit_seasons
 from churnlab.inference.sensitivity import most_prior_sensitive, prior_sensitivity
 from churnlab.inference.spend import SpendFit, fit_spend
 
@@ -14,11 +15,13 @@ __all__ = [
     "KChoice",
     "Point",
     "PopulationFit",
+    "Seasons",
     "SpendFit",
     "choose_k",
     "compare_models",
     "elpd",
     "fit_population",
+    "fit_seasons",
     "fit_spend",
     "gate",
     "load_draws",

@@ -17,6 +17,7 @@ from churnlab.posterior.cycles import rate_quantiles
 from churnlab.posterior.dates import at_risk_days, due_days, whole_due_days
 from churnlab.posterior.process import Process
 from churnlab.posterior.risk import key_rhythm, personal_window, quantiles
+from churnlab.posterior.season import Season
 from churnlab.posterior.settings import RiskConfig
 from churnlab.posterior.stream import Ints, Keys, Rows, chunks, for_each_run, keys_of
 from churnlab.vocabulary import RISK_BASES
@@ -39,6 +40,11 @@ class Request:
     first_threshold: float | None
     wanted: tuple[str, ...]
     threads: int | None = None
+    season: Season | None = None
+
+    def ahead(self, days: Array | float) -> Array:
+        """Return so many days after the cutoff in the time of the rows."""
+        return np.asarray(days, float) if self.season is None else self.season.ahead(days)
 
     @cached_property
     def keys(self) -> Keys:
@@ -67,7 +73,8 @@ def _risk_columns(request: Request) -> dict[str, Values]:
     """P(alive), the three risks' means, and the interval of the chosen one."""
     rows, basis = request.rows, request.risk.basis
     n = len(rows.x)
-    fixed, personal = np.full(n, float(request.risk.horizon_days)), request.window
+    fixed = np.full(n, request.ahead(request.risk.horizon_days))
+    personal = request.ahead(request.window)
     mean, bands = np.empty((3, n)), np.empty((4, n))
 
     def work(process: Process, at: Ints) -> None:
@@ -104,22 +111,26 @@ def _rhythm_column(request: Request) -> dict[str, Values]:
 def _at_risk_column(request: Request) -> dict[str, Values]:
     if request.threshold is None:
         return {}
-    days = at_risk_days(
-        request.draws,
-        request.keys,
-        request.risk,
-        request.threshold,
-        request.first_threshold,
-        threads=request.threads,
-    )
-    return {"at_risk_date": days[request.keys.of]}
+    cuts = (request.threshold, request.first_threshold)
+    draws, risk, threads = request.draws, request.risk, request.threads
+    if request.season is None:
+        days = at_risk_days(draws, request.keys, risk, *cuts, threads=threads)
+        return {"at_risk_date": days[request.keys.of]}
+    found = request.season.keys(request.rows)
+    days = request.season.at_risk_days(draws, found, risk, *cuts, threads=threads)
+    return {"at_risk_date": days[found.keys.of]}
 
 
 def _due_columns(request: Request) -> dict[str, Values]:
-    days = due_days(
-        request.draws, request.keys, within=request.risk.due_window_days, threads=request.threads
-    )
-    return dict(zip(DATES[1:], whole_due_days(days)[:, request.keys.of], strict=True))
+    within, threads = request.risk.due_window_days, request.threads
+    if request.season is None:
+        keys = request.keys
+        days = due_days(request.draws, keys, within=within, threads=threads)
+    else:
+        found = request.season.keys(request.rows)
+        keys = found.keys
+        days = request.season.due_days(request.draws, found, within, threads)
+    return dict(zip(DATES[1:], whole_due_days(days)[:, keys.of], strict=True))
 
 
 def _cycle_columns(request: Request) -> dict[str, Values]:
@@ -130,9 +141,8 @@ def _cycle_columns(request: Request) -> dict[str, Values]:
 
 
 def _count_columns(request: Request) -> dict[str, Values]:
-    coming = expected_purchases(
-        request.draws, request.rows, request.risk.horizon_days, threads=request.threads
-    )
+    horizon = float(request.ahead(request.risk.horizon_days))
+    coming = expected_purchases(request.draws, request.rows, horizon, threads=request.threads)
     whole = (coming.q05.astype(np.int64), coming.q95.astype(np.int64))
     return dict(zip(COUNT_COLUMNS, (coming.mean, *whole), strict=True))
 

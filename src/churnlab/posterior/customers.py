@@ -14,6 +14,7 @@ from churnlab.errors import UsageError, nearest
 from churnlab.posterior.columns import DATES, Request, Values, cell_columns, overrule
 from churnlab.posterior.dates import to_dates
 from churnlab.posterior.risk import risk_summary
+from churnlab.posterior.season import Season
 from churnlab.posterior.settings import RiskConfig
 from churnlab.posterior.stream import rows_of
 
@@ -61,7 +62,8 @@ def customers_table(
     Parameters
     ----------
     summary
-        x, t_x, T per customer and their distinct cells, days.
+        x, t_x, T per customer and their distinct cells, days; on a clock (`summary.clock`) the
+        windows are days of the calendar all the same, rates and cycles are per clock day.
     draws
         Posterior draws of the population's parameters.
     risk
@@ -97,6 +99,7 @@ def customers_table(
         first_threshold,
         tuple(wanted),
         threads,
+        Season.of(summary, risk),
     )
     cells = cell_columns(request, progress)
     first = np.flatnonzero(request.rows.x == 0)
@@ -168,7 +171,9 @@ def p_alive_table(
     DataFrame
         customer_id, p_alive, p_alive_q05, p_alive_q95.
     """
-    later = days_later(summary.as_of, at)
+    later: float = days_later(summary.as_of, at)
+    if summary.clock is not None:
+        later = float(summary.clock.ahead(summary.as_of, later))
     risk = risk_summary(draws, summary.cells, RiskConfig(), days_later=later, threads=threads)
     cell = summary.customers["cell"].to_numpy()
     return pd.DataFrame(

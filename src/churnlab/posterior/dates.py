@@ -96,7 +96,26 @@ def _last_crossing(
 
     n = len(t_x)
     coarse, full = on(process.thin(COARSE_DRAWS)), on(process)
-    floor = _lowest_day(coarse, n) if falling else np.ones(n, np.int64)
+    return first_day_above(coarse, full, level, n, _lowest_day(coarse, n) if falling else None)
+
+
+def first_day_above(
+    coarse: _Risk, full: _Risk, level: float, n: int, floor: Ints | None = None
+) -> Ints:
+    """Return the first day >= 1 on which risks that rise from `floor` on reach the level.
+
+    Parameters
+    ----------
+    coarse, full
+        Risk under a few draws, for a first guess, and under all.
+    level
+        Threshold.
+    n
+        Number of risks.
+    floor
+        Days from which they rise; default: day 1.
+    """
+    floor = np.ones(n, np.int64) if floor is None else floor
     guess = _bisect(coarse, level, floor - 1, np.full(n, LAST_DAY, np.int64))
     return _settle(full, level, floor, guess)
 
@@ -158,7 +177,7 @@ def due_days(
     draws: PopulationDraws,
     keys: Keys,
     *,
-    within: int = 365,
+    within: int | Array = 365,
     levels: tuple[float, ...] = (0.5, 0.1, 0.9),
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
@@ -172,7 +191,7 @@ def due_days(
     keys
         Distinct (group, x, t_x), days.
     within
-        W, `risk.due_window_days`.
+        W, `risk.due_window_days`; one for all, or one per key (on a clock).
     levels
         Probabilities q with F(h) = q.
 
@@ -186,16 +205,18 @@ def due_days(
     F(h) = mean[1 - L(t_x+h)/L(t_x)] / mean[1 - L(t_x+W)/L(t_x)], means over draws (DOMAIN 3).
     """
     out = np.empty((len(levels), len(keys.x)))
+    window = np.broadcast_to(np.asarray(within, float), keys.x.shape)
 
     def work(process: Process, at: Ints) -> None:
         coarse = process.thin(COARSE_DRAWS)
         for part in chunks(len(at), coarse.n_draws):
-            out[:, at[part]] = _due(coarse, keys.t_x[at[part]], float(within), levels)
+            i = at[part]
+            out[:, i] = _due(coarse, keys.t_x[i], window[i], levels)
         for part in chunks(len(at), process.n_draws):
             i = at[part]
-            out[:, i] = _due(process, keys.t_x[i], float(within), levels, out[:, i])
+            out[:, i] = _due(process, keys.t_x[i], window[i], levels, out[:, i])
 
-    oldest = float(keys.t_x.max(initial=0.0)) + within + 1.0
+    oldest = float((keys.t_x + window).max(initial=0.0)) + 1.0
     for_each_run(draws, keys.group, keys.x, oldest, work, threads=threads, progress=progress)
     return out
 
@@ -203,21 +224,21 @@ def due_days(
 def _due(
     process: Process,
     t_x: Array,
-    within: float,
+    within: Array,
     levels: tuple[float, ...],
     guess: Array | None = None,
 ) -> Array:
     """Solve F(h) = q for each level, in ln h."""
     n, within_days = len(t_x), process.returning(t_x)
-    whole = within_days(np.full(n, within), np.arange(n)).mean(axis=1)
-    low, high = np.full(n, np.log(_SHORTEST_DAYS)), np.full(n, np.log(within))
+    whole = within_days(within, np.arange(n)).mean(axis=1)
+    low, high = np.full(n, np.log(_SHORTEST_DAYS)), np.log(within)
     out = np.empty((len(levels), n))
     for row, level in enumerate(levels):
 
         def excess(y: Array, i: Ints, level: float = level) -> Array:
             return np.asarray(within_days(np.exp(y), i).mean(axis=1) / whole[i] - level)
 
-        start = np.full(n, np.log(within * level / 4)) if guess is None else np.log(guess[row])
+        start = np.log(within * level / 4) if guess is None else np.log(guess[row])
         step = 0.5 if guess is None else 0.02
         out[row] = np.exp(solve(excess, start, low, high, step=step, f_tolerance=1e-6))
     return out

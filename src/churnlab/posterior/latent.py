@@ -18,9 +18,12 @@ from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError
 from churnlab.likelihoods import Array, Latent, Likelihood
 from churnlab.posterior.stream import Ints, rows_of
+from churnlab.summary.calendar import number
 
 if TYPE_CHECKING:
     from churnlab.summary import Summary
+
+_CENTURY = 36_525
 
 
 class _Cell(NamedTuple):
@@ -86,7 +89,19 @@ def sample_next_purchase(
         gap = next_gap(likelihood, latent, cell.T - cell.t_x, cell.rng)
         end = time_to_death(likelihood, latent, cell.rng)
         out[:, cell.customers] = np.where(latent.alive & (gap <= end), gap, np.inf)
-    return out
+    return out if summary.clock is None else _in_days(out, summary)
+
+
+def _in_days(gap: Array, summary: Summary) -> Array:
+    """Return clock days after the cutoff as days of the calendar.
+
+    Beyond a century at the century's mean: the clock's table ends there.
+    """
+    assert summary.clock is not None
+    clock, now = summary.clock, number(summary.as_of)
+    century = float(clock.ahead(summary.as_of, _CENTURY))
+    near = clock.day(clock.time(now) + np.minimum(gap, century)) - now
+    return np.where(gap <= century, near, gap * (_CENTURY / century))
 
 
 def next_gap(

@@ -39,6 +39,7 @@ def simulate_btyd(
     start: dt.date | str = "2024-01-01",
     inflow_days: int | None = None,
     first_days: ArrayLike | None = None,
+    daily_rate: ArrayLike | None = None,
     prefix: str = "c",
 ) -> BtydLog:
     """Simulate purchase-days of customers whose rates and dropout follow `model` with `theta`.
@@ -60,6 +61,9 @@ def simulate_btyd(
         First purchases fall on the first `inflow_days` days (default: all of them).
     first_days : array of int, shape (n_customers,), optional
         Day number of each first purchase instead of the uniform inflow.
+    daily_rate : array, shape (days,), optional
+        Multiplier of every customer's purchase rate on each day (a season); rates and dropout of
+        the truth are those of a day with multiplier 1. Default: 1 throughout.
 
     Raises
     ------
@@ -75,8 +79,13 @@ def simulate_btyd(
         else np.asarray(first_days, dtype=float) + rng.uniform(0, 1, n_customers)
     )
     rate, dropout = _latent(model, theta, n_customers, rng)
-    window = np.nextafter(days - births, 0.0)  # the last instant still belongs to as_of
+    clock = None if daily_rate is None else _clock(daily_rate, days)
+    starts = births if clock is None else np.interp(births, *clock[::-1])
+    stop = days if clock is None else clock[0][-1]
+    window = np.nextafter(stop - starts, 0.0)  # the last instant still belongs to as_of
     events = _events(model, rate, dropout, window, rng, stages)
+    if clock is not None:
+        events = _in_days(events, births, starts, clock)
     origin = pd.Timestamp(start).normalize()
     ids = customer_ids(n_customers, prefix)
     purchases = _day_grid(events, births, origin, ids, days - 1)
@@ -102,6 +111,22 @@ def _check(model: str, theta: Sequence[float] | Array, n_customers: int, days: i
     for name, value in (("n_customers", n_customers), ("days", days)):
         if value < 1:
             raise UsageError(f"{name} must be at least 1; got {value}.")
+
+
+def _clock(daily_rate: ArrayLike, days: int) -> tuple[Array, Array]:
+    """Return seasonal time at the start of each day and after the last, and those days."""
+    rate = np.asarray(daily_rate, dtype=float)
+    if rate.shape != (days,) or not (np.isfinite(rate) & (rate > 0)).all():
+        raise UsageError(f"daily_rate must be {days} positive numbers; got shape {rate.shape}.")
+    return np.concatenate([[0.0], np.cumsum(rate)]), np.arange(days + 1.0)
+
+
+def _in_days(events: Events, births: Array, starts: Array, clock: tuple[Array, Array]) -> Events:
+    """Return events whose times, seasonal since each customer's start, are days since it."""
+    born, start = births[events.customer], starts[events.customer]
+    ended = np.where(np.isfinite(events.ended), events.ended, 0.0) + starts
+    left = np.where(np.isfinite(events.ended), np.interp(ended, *clock) - births, np.inf)
+    return Events(events.customer, np.interp(start + events.time, *clock) - born, left)
 
 
 def _latent(

@@ -6,8 +6,11 @@ values become one weighted cell: the posterior is exactly the same, the work muc
 """
 
 from churnlab.summary.aggregate import SIGNUP_MONTH, summarise
+from churnlab.summary.calendar import Calendar
 from churnlab.summary.cells import POOLED, Cells
+from churnlab.summary.clock import Clock
 from churnlab.summary.customers import JOINED, UNKNOWN, Summary
+from churnlab.summary.dated import Dated
 from churnlab.summary.spend import SpendCells, SpendSummary, summarise_spend
 
 __all__ = [
@@ -15,7 +18,10 @@ __all__ = [
     "POOLED",
     "SIGNUP_MONTH",
     "UNKNOWN",
+    "Calendar",
     "Cells",
+    "Clock",
+    "Dated",
     "SpendCells",
     "SpendSummary",
     "Summary",

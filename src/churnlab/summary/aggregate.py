@@ -9,10 +9,12 @@ from functools import partial
 from typing import Any
 
 import ibis
+import numpy as np
 
 from churnlab.errors import DataError, nearest
 from churnlab.events import EventLog
 from churnlab.events.engine import frame
+from churnlab.summary.cells import Ints
 from churnlab.summary.customers import Summary, with_cells
 
 SIGNUP_MONTH = "signup_month"
@@ -66,7 +68,15 @@ def summarise(
             f"no {events} up to {view.as_of}; give a later as_of or data that reach back further."
         )
     again = partial(summarise, view, events=events, count_purchases=count_purchases)
-    return replace(with_cells(found, view.as_of, columns), regroup=again)
+    made = with_cells(found, view.as_of, columns)
+    return replace(made, regroup=again, purchase_days=partial(_purchase_days, days))
+
+
+def _purchase_days(days: Any) -> Ints:
+    """Return the day number of every counted event, by day (only a clock needs them)."""
+    counted = frame(days.group_by("day").aggregate(n=days.count()).order_by("day"))
+    day = counted["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    return np.repeat(day, counted["n"].to_numpy())
 
 
 def _per_customer(days: Any, as_of: dt.date) -> Any:

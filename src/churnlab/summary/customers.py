@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from churnlab.errors import UsageError
-from churnlab.summary.cells import POOLED, Array, Cells
+from churnlab.summary.calendar import number
+from churnlab.summary.cells import POOLED, Array, Cells, Ints
+from churnlab.summary.clock import Clock
+from churnlab.summary.dated import Dated
 
 #: Group of customers whose attribute is missing.
 UNKNOWN = "unknown"
@@ -38,6 +41,10 @@ class Summary:
         Columns that the groups come from; several are joined with `` | `` in `cells.groups`.
     regroup : callable, optional
         Makes the summary of the same log by other columns; see `grouped`.
+    purchase_days : callable, optional
+        Returns the day number of every purchase; see `dated`.
+    clock : Clock, optional
+        With one, the *cells'* t_x and T are clock days; those of `customers` stay days.
     """
 
     customers: pd.DataFrame
@@ -45,6 +52,8 @@ class Summary:
     as_of: dt.date
     group_columns: tuple[str, ...] = ()
     regroup: Callable[..., Summary] | None = field(default=None, repr=False, compare=False)
+    purchase_days: Callable[[], Ints] | None = field(default=None, repr=False, compare=False)
+    clock: Clock | None = None
 
     def grouped(self, columns: Sequence[str]) -> Summary:
         """Return the same customers with cells by these columns.
@@ -62,6 +71,45 @@ class Summary:
                 "arrays; pass group= when making it."
             )
         return self.regroup(group=tuple(columns))
+
+    def dated(self) -> Dated:
+        """Return the customers by the days of their first and last purchase.
+
+        Raises
+        ------
+        UsageError
+            The summary does not know the log that it came from.
+        """
+        if self.purchase_days is None:
+            raise UsageError(
+                "calendar effects need the day of every purchase, and this summary was made from "
+                "arrays; make it from a log with summarise(log)."
+            )
+        first, last = _day_numbers(self.customers)
+        every = self.purchase_days()
+        return Dated.collapse(self.customers["x"], first, last, every, self.as_of)
+
+    def on_clock(self, clock: Clock) -> Summary:
+        """Return the same customers with cells in clock days; `customers` keeps days."""
+        people = self.customers.drop(columns="cell")
+        begin, end = (clock.time(v) for v in _day_numbers(people))
+        stop = clock.time([number(self.as_of)])
+        timed = people.assign(t_x=end - begin, T=stop - begin)
+        made = with_cells(timed, self.as_of, self.group_columns)
+        kept = made.customers.assign(t_x=people["t_x"], T=people["T"])
+        again = self.regroup
+
+        def regroup(*, group: tuple[str, ...]) -> Summary:
+            assert again is not None
+            return again(group=group).on_clock(clock)
+
+        return replace(
+            made,
+            customers=kept,
+            clock=clock,
+            regroup=regroup if again else None,
+            purchase_days=self.purchase_days,
+        )
 
     @staticmethod
     def from_arrays(
@@ -127,6 +175,15 @@ def with_cells(customers: pd.DataFrame, as_of: dt.date, columns: tuple[str, ...]
     own = [c for c in customers.columns if c not in columns]
     customers = customers.assign(cell=inverse)[[*own, "cell", *columns]]
     return Summary(customers, cells, as_of, columns)
+
+
+def _day_numbers(people: pd.DataFrame) -> tuple[Ints, Ints]:
+    """Return the first and the last purchase-day as days since 1970-01-01."""
+    first, last = (
+        people[name].to_numpy().astype("datetime64[D]").astype(np.int64)
+        for name in ("first_purchase_at", "last_purchase_at")
+    )
+    return first, last
 
 
 def _check_arrays(columns: dict[str, Array], gaps: Array, ids: Any) -> None:

@@ -16,6 +16,7 @@ from churnlab.backtest.panel import Array, Past
 from churnlab.backtest.targets import Target
 from churnlab.errors import VerificationError
 from churnlab.rules.costs import Costs
+from churnlab.summary.calendar import SPREAD
 
 Kind = Literal["model", "peer", "baseline", "comparator"]
 
@@ -38,6 +39,10 @@ class Context:
         Whether forecast distributions of counts are wanted.
     cache : FitCache
         Finished fits by content hash.
+    events : mapping
+        Days with a rate of their own, for candidates with a calendar (`fitting.ModelConfig`).
+    calendar_spread : str
+        Prior of the sd of their log multipliers.
     report : callable
         Progress inside a candidate: called with a text.
     """
@@ -51,6 +56,8 @@ class Context:
     score_draws: int = 64
     counts: bool = True
     cache: FitCache = field(default_factory=FitCache)
+    events: Mapping[str, Any] = field(default_factory=dict)
+    calendar_spread: str = SPREAD
     report: Callable[[str], None] = lambda _: None
 
 

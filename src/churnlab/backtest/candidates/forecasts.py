@@ -14,6 +14,7 @@ from churnlab.posterior.counts import _counts as count_law
 from churnlab.posterior.counts import mean_function
 from churnlab.posterior.process import Process
 from churnlab.posterior.stream import chunks, for_each_run
+from churnlab.summary import Clock
 
 #: Columns of the count distribution, at most.
 _MOST_COUNTS = 60
@@ -28,10 +29,14 @@ class Rows:
         Customers at the origin.
     windows : array (customer,)
         Forecast window of each customer, in days.
+    clock : Clock, optional
+        Then times and windows here are clock days.
     """
 
-    def __init__(self, past: Past, windows: Ints) -> None:
-        table = np.column_stack([past.x, past.t_x, past.T, windows.astype(np.float64)])
+    def __init__(self, past: Past, windows: Ints, clock: Clock | None = None) -> None:
+        t_x, T = past.times(clock)
+        length = windows.astype(np.float64) if clock is None else clock.ahead(past.origin, windows)
+        table = np.column_stack([past.x, t_x, T, length])
         distinct, inverse = np.unique(table, axis=0, return_inverse=True)
         self.x, self.t_x, self.T, self.window = (np.ascontiguousarray(c) for c in distinct.T)
         self.inverse = inverse.reshape(-1)

@@ -7,6 +7,7 @@ import hashlib
 import io
 import warnings
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ from churnlab.backtest.targets import Target
 from churnlab.draws import PopulationDraws
 from churnlab.errors import FitRefusedError
 from churnlab.runs import content_hash
-from churnlab.summary import Cells, Summary
+from churnlab.summary import Cells, Clock, Dated, Summary
 
 #: Draws behind count distributions: they cost a column per count, and CRPS settles early.
 _PMF_DRAWS = 20
@@ -62,11 +63,22 @@ class ModelCandidate(Candidate):
     def learn(self, past: Past, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         """Fit at an origin, or find the finished fit."""
         cells = summary_at(past).cells
-        key = {**self.key(context), "data": _data_hash(cells), "group": list(cells.groups)}
+        data = {"data": data_hash(cells), "group": list(cells.groups)}
+        return self.stored(data, past, context, lambda: self.fit(cells, context))
+
+    def stored(
+        self,
+        data: dict[str, Any],
+        past: Past,
+        context: Context,
+        fit: Callable[[], tuple[PopulationDraws, dict[str, Any]]],
+    ) -> tuple[PopulationDraws, dict[str, Any]]:
+        """Return the finished fit to these data, or make it."""
+        key = {**self.key(context), **data}
 
         def make() -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
             context.report("fit")
-            draws, note = self.fit(cells, context)
+            draws, note = fit()
             about = {"k": draws.k, "groups": list(draws.groups), "note": note}
             return {"theta": draws.theta}, about
 
@@ -75,12 +87,16 @@ class ModelCandidate(Candidate):
         draws = PopulationDraws(self.model, int(about["k"]), arrays["theta"], groups, past.origin)
         return draws, about["note"]
 
+    def clock(self, note: dict[str, Any]) -> Clock | None:
+        """Return the clock that the draws are measured on; None is plain days."""
+        del note
+        return None
+
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
         """Forecast by the model's closed forms."""
         draws, note = self.learn(past, context)
         thin = draws.thin(context.score_draws)
-        windows = target.windows(past)
-        rows = forecasts.Rows(past, windows)
+        rows = forecasts.Rows(past, target.windows(past), self.clock(note))
         risk, alive = forecasts.risk_and_alive(rows, thin)
         expected = forecasts.expected_of(rows, thin if draws.k == 1 else draws.thin(_SLOW_DRAWS))
         pmf = None
@@ -196,8 +212,9 @@ def summary_at(past: Past) -> Summary:
     )
 
 
-def _data_hash(cells: Cells) -> str:
-    columns = (cells.x, cells.t_x, cells.T, cells.weight, cells.sum_log_gap)
+def data_hash(rows: Cells | Dated) -> str:
+    """Return the hash of the arrays of cells."""
+    columns = [v for _, v in sorted(vars(rows).items()) if isinstance(v, np.ndarray)]
     return content_hash([_digest(np.asarray(c, dtype=np.float64)) for c in columns])
 
 

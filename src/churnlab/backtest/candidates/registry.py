@@ -16,12 +16,14 @@ from churnlab.backtest.candidates.baselines import (
     Rfm,
 )
 from churnlab.backtest.candidates.boosting import GradientBoosting
+from churnlab.backtest.candidates.calendar import EVENTS_ONLY, CalendarCandidate
 from churnlab.backtest.candidates.models import (
     BayesianCandidate,
     LifetimesCandidate,
     MaximumLikelihoodCandidate,
 )
 from churnlab.errors import UsageError, nearest
+from churnlab.summary.calendar import KINDS
 from churnlab.vocabulary import MODELS
 
 _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
@@ -51,6 +53,7 @@ DEFAULT_CANDIDATES: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd", *COMPULSORY, "gr
 def known_candidates() -> list[str]:
     """Return every name; models of family ``*_cnbd_k`` also take a number for k."""
     models = [*MODELS, *(f"{m}_ml" for m in MODELS)]
+    models += [f"{m}@{kind}" for m in _PEERS for kind in (*KINDS, EVENTS_ONLY)]
     return [*models, *(f"lifetimes_{m}" for m in _PEERS), *_SIMPLE]
 
 
@@ -60,7 +63,8 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
     Parameters
     ----------
     name : str
-        As in `known_candidates`; ``bg_cnbd_2`` and ``mbg_cnbd_3_ml`` fix the Erlang shape.
+        As in `known_candidates`; ``bg_cnbd_2`` and ``mbg_cnbd_3_ml`` fix the Erlang shape,
+        ``mbg_nbd@month`` (``@week``, ``@events``) is the model on a clock of the calendar.
     k : int, optional
         Erlang shape of candidates whose name leaves it open.
     """
@@ -68,6 +72,9 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
         return _SIMPLE[name]()
     if name.removeprefix("lifetimes_") in _PEERS and name.startswith("lifetimes_"):
         return LifetimesCandidate(name, name.removeprefix("lifetimes_"))
+    base, _, calendar = name.partition("@")
+    if base in _PEERS and calendar in (*KINDS, EVENTS_ONLY):
+        return CalendarCandidate(name, base, calendar)
     kind = MaximumLikelihoodCandidate if name.endswith("_ml") else BayesianCandidate
     model = name.removesuffix("_ml")
     shape = re.fullmatch(r"(m?bg_cnbd)_(\d+)", model)

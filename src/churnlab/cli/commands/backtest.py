@@ -50,6 +50,8 @@ def backtest_log(
             draws=settings.inference.draws,
             chains=settings.inference.chains,
             priors=settings.model.priors,
+            events=settings.model.events,
+            calendar_spread=settings.model.calendar_spread,
             cache_dir=settings.cache_dir,
             progress=console.progress,
         )

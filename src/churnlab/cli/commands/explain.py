@@ -29,6 +29,7 @@ _AHEAD = 180
 
 def run(settings: ExplainSettings, folder: RunFolder, console: Console) -> None:
     """Fit, place everybody, and tell the story of one customer in a picture and a paragraph."""
+    settings.model.require_plain_days("churnlab explain")
     log = open_data(settings, folder, console)
     _require(log, settings.customer)
     fitted = fit_command.fit_log(log, settings, console)

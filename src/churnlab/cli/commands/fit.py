@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from churnlab.backtest import calibrate_threshold
+from churnlab.backtest import Context, calibrate_threshold
 from churnlab.cli.console import Console
 from churnlab.cli.opening import open_data
 from churnlab.cli.worth import Worth, find_worth
-from churnlab.config.schema import FitSettings, ModelSettings, SegmentSettings
+from churnlab.config.schema import FitSettings, ModelSettings
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
@@ -19,6 +19,9 @@ from churnlab.inference import prior_sensitivity, save_posterior
 from churnlab.rules import Threshold
 from churnlab.runs import RunFolder
 from churnlab.summary import summarise
+
+if TYPE_CHECKING:
+    from churnlab.config.schemas.segment import SegmentSettings
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,15 @@ def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:
         log,
         rule=settings.rule,
         risk=settings.risk,
-        model=settings.model.name,
+        model=settings.model.candidate,
         k=settings.model.k,
         seed=settings.seed,
+        context=Context(
+            seed=settings.seed,
+            counts=False,
+            events=settings.model.events,
+            calendar_spread=settings.model.calendar_spread,
+        ),
     )
 
 
@@ -124,7 +133,8 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "max_likelihood": best.theta,
         "log_likelihood_at_mode": mode.value,
         "diagnostics": population.diagnostics,
-        "warnings": population.warnings,
+        "warnings": fitted.fit.warnings,
+        "calendar": None if fitted.fit.seasons is None else fitted.fit.seasons.to_dict(),
         "prior_sensitivity": prior_sensitivity(population).to_dict("records"),
         "seconds": population.seconds | ({"amounts": spend.seconds} if spend else {}),
         "threshold": fitted.threshold.to_dict(),

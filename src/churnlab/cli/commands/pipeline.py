@@ -85,6 +85,7 @@ def run_steps(
     settings: PipelineSettings, folder: RunFolder, console: Console, *, also: Sequence[str] = ()
 ) -> Ran:
     """Run the steps; `also` names models that are fitted beside the chosen one."""
+    settings.model.require_plain_days("churnlab pipeline (its segments and its export)")
     steps = Steps(settings, folder, console)
     log = steps.run("check", lambda part: open_data(settings, part, console))
     folder.inputs.update(log.hashes)

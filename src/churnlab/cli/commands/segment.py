@@ -37,6 +37,7 @@ _DEFAULT_LOOK_BACK = 30
 def run(settings: SegmentSettings, folder: RunFolder, console: Console) -> Placed:
     """Open the data, fit purchases and visits, place everybody, write the tables."""
     require_first_purchases(settings.model.name)
+    settings.model.require_plain_days("churnlab segment")
     log = open_data(settings, folder, console)
     comparison_day(log, settings)  # a wrong date is said before anything is fitted
     fitted = fit_command.fit_log(log, settings, console)
