@@ -119,7 +119,8 @@ def run_backtest(
     split = split or SplitConfig()
     chosen_rules: dict[str, ThresholdRule] = dict(rules or {"cost_ratio": CostRatioRule()})
     costs = costs or next(iter(chosen_rules.values()))
-    panel = Panel.from_log(log, split.group)
+    runners = _candidates(candidates, k)
+    panel = Panel.from_log(log, split.group, visits=any(c.needs_visits for c in runners))
     plan = plan_origins(panel, split, targets(split.horizon_days, split.cycles))
     refuse_few_customers(panel.until(plan.origins[-1].date), split.limits)
     context = Context(
@@ -132,7 +133,6 @@ def run_backtest(
         counts=split.counts,
         cache=FitCache(cache_dir),
     )
-    runners = _candidates(candidates, k)
     say = progress or (lambda _text, _done: None)
     board = _forecast_all(panel, plan, runners, split, context, say)
     result = _score(panel, plan, board, split, chosen_rules, costs, context, say)
@@ -208,7 +208,8 @@ def _score(
     say("scores", _FORECASTING)
     scores = evaluate.scores_frame(board.entries, resample, split.limits.thin_cell)
     say("paired differences", 0.85)
-    differences = differences_frame(board.entries, resample, split.compare_to)
+    twins = {c.name: c.twin for c in board.runners if c.twin is not None}
+    differences = differences_frame(board.entries, resample, split.compare_to, twins)
     say("threshold rules", 0.9)
     made = decisions.decide(board.entries, rules, costs, rng_for)
     paid = decisions.cost_differences(made, resample)
@@ -216,6 +217,7 @@ def _score(
     calibration = evaluate.calibration_frame(board.entries, rng_for)
     found = answers.brier_answers(board.entries, resample)
     found += answers.cost_answers(made, resample)
+    found += answers.visit_answers(board.entries, resample, twins)
     result = BacktestResult(
         scores=scores,
         differences=pd.concat([differences, paid], ignore_index=True),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from churnlab.backtest.panel import Array, Ints, Past
+from churnlab.backtest.visitdays import Visits
 from churnlab.draws import PopulationDraws
 from churnlab.posterior.counts import _counts as count_law
 from churnlab.posterior.counts import mean_function
@@ -24,13 +25,13 @@ class Rows:
 
     Parameters
     ----------
-    past : Past
-        Customers at the origin.
+    past : Past or Visits
+        Customers at the origin: their x, t_x, T.
     windows : array (customer,)
         Forecast window of each customer, in days.
     """
 
-    def __init__(self, past: Past, windows: Ints) -> None:
+    def __init__(self, past: Past | Visits, windows: Ints) -> None:
         table = np.column_stack([past.x, past.t_x, past.T, windows.astype(np.float64)])
         distinct, inverse = np.unique(table, axis=0, return_inverse=True)
         self.x, self.t_x, self.T, self.window = (np.ascontiguousarray(c) for c in distinct.T)

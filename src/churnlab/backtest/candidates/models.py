@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import hashlib
 import io
 import warnings
@@ -17,6 +18,7 @@ from churnlab.backtest.candidates import forecasts
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.backtest.panel import Array, Past
 from churnlab.backtest.targets import Target
+from churnlab.backtest.visitdays import Visits
 from churnlab.draws import PopulationDraws
 from churnlab.errors import FitRefusedError
 from churnlab.runs import content_hash
@@ -61,8 +63,14 @@ class ModelCandidate(Candidate):
 
     def learn(self, past: Past, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         """Fit at an origin, or find the finished fit."""
-        cells = summary_at(past).cells
-        key = {**self.key(context), "data": _data_hash(cells), "group": list(cells.groups)}
+        return self.learn_cells(cells_of(past, past.origin), past.origin, context)
+
+    def learn_cells(
+        self, cells: Cells, origin: dt.date, context: Context
+    ) -> tuple[PopulationDraws, dict[str, Any]]:
+        """Fit cells of events up to an origin (purchases or visits), or find the finished fit."""
+        columns = (cells.x, cells.t_x, cells.T, cells.weight, cells.sum_log_gap)
+        key = {**self.key(context), "data": data_hash(*columns), "group": list(cells.groups)}
 
         def make() -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
             context.report("fit")
@@ -72,7 +80,7 @@ class ModelCandidate(Candidate):
 
         arrays, about = context.cache.get(key, make)
         groups = tuple(about["groups"])
-        draws = PopulationDraws(self.model, int(about["k"]), arrays["theta"], groups, past.origin)
+        draws = PopulationDraws(self.model, int(about["k"]), arrays["theta"], groups, origin)
         return draws, about["note"]
 
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
@@ -189,15 +197,15 @@ class LifetimesCandidate(ModelCandidate):
         )
 
 
-def summary_at(past: Past) -> Summary:
-    """Return the summary of a history, as the models read it."""
+def cells_of(events: Past | Visits, origin: dt.date) -> Cells:
+    """Return the distinct rows of event days, as the models read them."""
     return Summary.from_arrays(
-        past.x, past.t_x, past.T, as_of=past.origin, sum_log_gap=past.sum_log_gap
-    )
+        events.x, events.t_x, events.T, as_of=origin, sum_log_gap=events.sum_log_gap
+    ).cells
 
 
-def _data_hash(cells: Cells) -> str:
-    columns = (cells.x, cells.t_x, cells.T, cells.weight, cells.sum_log_gap)
+def data_hash(*columns: Array) -> str:
+    """Return a hash of the numbers that a fit depends on."""
     return content_hash([_digest(np.asarray(c, dtype=np.float64)) for c in columns])
 
 

@@ -21,6 +21,7 @@ from churnlab.backtest.candidates.models import (
     LifetimesCandidate,
     MaximumLikelihoodCandidate,
 )
+from churnlab.backtest.candidates.visits import RelearntCandidate, ThinnedCandidate
 from churnlab.errors import UsageError, nearest
 from churnlab.vocabulary import MODELS
 
@@ -34,6 +35,10 @@ _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
     "gradient_boosting": GradientBoosting,
 }
 _PEERS: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd")
+#: A model's risk relearnt with the visits, and without them.
+_VISITS, _RELEARNT = "_visits", "_relearnt"
+#: Purchases as thinned visits; the model of the visit-days may follow (default: MBG/NBD).
+THINNED: Final = "visits_thinned"
 
 #: Baselines that every backtest carries (DOMAIN section 4).
 COMPULSORY: Final = (
@@ -51,7 +56,9 @@ DEFAULT_CANDIDATES: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd", *COMPULSORY, "gr
 def known_candidates() -> list[str]:
     """Return every name; models of family ``*_cnbd_k`` also take a number for k."""
     models = [*MODELS, *(f"{m}_ml" for m in MODELS)]
-    return [*models, *(f"lifetimes_{m}" for m in _PEERS), *_SIMPLE]
+    relearnt = [f"{m}{end}" for end in (_RELEARNT, _VISITS) for m in MODELS]
+    thinned = [THINNED, *(f"{THINNED}_{m}" for m in _PEERS)]
+    return [*models, *(f"lifetimes_{m}" for m in _PEERS), *_SIMPLE, *relearnt, *thinned]
 
 
 def candidate_named(name: str, k: int | None = None) -> Candidate:
@@ -68,6 +75,9 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
         return _SIMPLE[name]()
     if name.removeprefix("lifetimes_") in _PEERS and name.startswith("lifetimes_"):
         return LifetimesCandidate(name, name.removeprefix("lifetimes_"))
+    visits = _visit_candidate(name, k)
+    if visits is not None:
+        return visits
     kind = MaximumLikelihoodCandidate if name.endswith("_ml") else BayesianCandidate
     model = name.removesuffix("_ml")
     shape = re.fullmatch(r"(m?bg_cnbd)_(\d+)", model)
@@ -81,7 +91,21 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
     )
 
 
+def _visit_candidate(name: str, k: int | None) -> Candidate | None:
+    """Return a candidate of `candidates.visits`, or None when the name is none of theirs."""
+    if name == THINNED:
+        return ThinnedCandidate(name, BayesianCandidate("mbg_nbd", "mbg_nbd"))
+    if name.startswith(f"{THINNED}_") and (model := name.removeprefix(f"{THINNED}_")) in _PEERS:
+        return ThinnedCandidate(name, BayesianCandidate(model, model))
+    for end in (_VISITS, _RELEARNT):
+        base = candidate_named(name.removesuffix(end), k) if name.endswith(end) else None
+        if isinstance(base, BayesianCandidate):
+            return RelearntCandidate(name, base, base.name + _RELEARNT if end == _VISITS else None)
+    return None
+
+
 def with_compulsory(names: Sequence[str]) -> list[str]:
-    """Return the wanted names (the defaults when empty) and the compulsory baselines."""
+    """Return the wanted names (the defaults when empty), their twins and the compulsory baselines."""
     wanted = list(names) or list(DEFAULT_CANDIDATES)
-    return list(dict.fromkeys([*wanted, *COMPULSORY]))
+    twins = [twin for n in wanted if (twin := candidate_named(n).twin) is not None]
+    return list(dict.fromkeys([*wanted, *twins, *COMPULSORY]))
