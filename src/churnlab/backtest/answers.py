@@ -187,7 +187,6 @@ def _visit_answer(target: str, series: Series, twin: Series) -> dict[str, Any]:
         "q05": low,
         "q95": high,
         "customers": int(np.unique(np.concatenate([e.truth.past.customer for e in at])).size),
-        "caution": "; ".join(dict.fromkeys(n for e in at for n in e.notes)),
     }
 
 
@@ -207,7 +206,6 @@ def visit_sentence(answer: dict[str, Any]) -> str:
         f"interval {answer['q05']:+.5f} to {answer['q95']:+.5f}, {answer['value']:.4f} against "
         f"{answer['simple_value']:.4f}; {answer['customers']:,} customers, {count} "
         f"origin{'s' if count != 1 else ''})."
-        + (f" Caution: {answer['caution']}." if answer["caution"] else "")
     )
 
 

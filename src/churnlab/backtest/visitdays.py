@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from churnlab.backtest.daysums import SPAN, Array, Ints, day_sums
 from churnlab.errors import DataError
 
-#: Share of purchase-days without a visit from which the visit log is said to miss some.
+#: Share of visit-days known from purchases alone beyond which the visit log is said to miss some.
 _NOTED = 0.01
 
 
@@ -48,6 +48,8 @@ class Visits:
         Visit-days in the last `recent_days` days up to the origin.
     recent_days : int
         Length of that window.
+    unlogged : float
+        Share of the visit-days that the visit log lacks: purchase-days without a visit.
     note : str
         Empty, or how the visit log falls short.
     """
@@ -59,6 +61,7 @@ class Visits:
     purchases: Array
     recent: Array
     recent_days: int
+    unlogged: float
     note: str
 
     @property
@@ -155,14 +158,15 @@ class VisitDays:
             purchases=bought - 1.0,
             recent=recent,
             recent_days=recent_days,
-            note=self._note(int((~self.logged[kept]).sum()), int(kept.sum())),
+            unlogged=float(1.0 - self.logged[kept].mean()),
+            note=self._note(kept),
         )
 
-    def _note(self, missing: int, days: int) -> str:
-        if missing <= _NOTED * days:
+    def _note(self, kept: NDArray[np.bool_]) -> str:
+        if self.logged[kept].mean() >= 1.0 - _NOTED:
             return ""
-        start = dt.date(1970, 1, 1) + dt.timedelta(days=int(self.day[self.logged].min(initial=0)))
+        first = dt.date(1970, 1, 1) + dt.timedelta(days=int(self.day[self.logged].min()))
         return (
-            f"{missing:,} of {days:,} visit-days are purchase-days that the visit log lacks (its "
-            f"first day is {start}); they count as visits"
+            f"the visit log, which begins on {first} for these customers, lacks more than "
+            f"{_NOTED:.0%} of the visit-days: purchase-days without a visit; they count as visits"
         )

@@ -165,6 +165,7 @@ class ThinnedCandidate(Candidate):
         arrays, about = context.cache.get(key, make)
         conversion = Conversion(arrays["c"], arrays["d"]).thin(context.score_draws)
         about = {**note, "warnings": note.get("warnings", ()), "purchases_per_visit": about["mean"]}
+        about["unlogged_visit_days"] = seen.unlogged
         return draws.thin(context.score_draws), conversion, about
 
 
