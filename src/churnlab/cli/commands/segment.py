@@ -22,6 +22,7 @@ from churnlab.segments import (
     Audience,
     Axis,
     Playbook,
+    VisitsConfig,
     all_audiences,
     audience_frame,
     check_dates,
@@ -37,6 +38,7 @@ _DEFAULT_LOOK_BACK = 30
 def run(settings: SegmentSettings, folder: RunFolder, console: Console) -> Placed:
     """Open the data, fit purchases and visits, place everybody, write the tables."""
     require_first_purchases(settings.model.name)
+    visit_model(settings.visits)  # a wrong name is said before anything is fitted
     log = open_data(settings, folder, console)
     comparison_day(log, settings)  # a wrong date is said before anything is fitted
     fitted = fit_command.fit_log(log, settings, console)
@@ -102,14 +104,20 @@ def _fit_visits(log: EventLog, settings: Settings, console: Console) -> Fit | No
     if "visits" not in log.tables:
         return None
     chosen = settings.visits
+    model = visit_model(chosen)
     with console.stage(f"fitting the visit-days ({chosen.model})"):
         return fit_model(
             summarise(log, events="visits", count_purchases=chosen.count_purchases),
-            model=ModelConfig(name=chosen.model, k=chosen.k),
+            model=model,
             inference=settings.inference,
             seed=settings.seed,
             progress=console.progress,
         )
+
+
+def visit_model(chosen: VisitsConfig) -> ModelConfig:
+    """Return how the visit-days are modelled, by groups of members where wanted."""
+    return ModelConfig(name=chosen.model, k=chosen.k, group=chosen.group, pooling=chosen.pooling)
 
 
 def _visit_axis(visits: Fit, settings: Settings) -> Axis:
