@@ -1,4 +1,4 @@
-"""P17 in the harness: visit-days at an origin, candidates that use them, and answers that may be no."""
+"""P17 in the harness: visit-days at an origin, candidates with visits, answers that may be no."""
 
 from __future__ import annotations
 
@@ -30,13 +30,16 @@ VISITS, CONVERSION = (1.5, 9.0, 1.2, 6.0), (1.2, 2.4)
 PURCHASES = (1.0, 22.0, 1.2, 4.0)
 ORIGIN = dt.date(2024, 7, 1)
 SPLIT = SplitConfig(
-    origins=2, warmup=0, horizon_days=[28], step_days=42, limits=Limits(least_purchasers=100, least_events=20),
-    replicates=200, counts=False, recalibration="none",
+    origins=2, warmup=0, horizon_days=[28], step_days=42,
+    limits=Limits(least_purchasers=100, least_events=20), replicates=200, counts=False,
+    recalibration="none",
 )  # fmt: skip
 
 
 def log_of(purchases: pd.DataFrame, visits: pd.DataFrame | None, as_of: dt.date) -> EventLog:
-    frames = {"purchases": purchases} if visits is None else {"purchases": purchases, "visits": visits}
+    frames = (
+        {"purchases": purchases} if visits is None else {"purchases": purchases, "visits": visits}
+    )
     return read_events(**frames, as_of=as_of)
 
 
@@ -79,7 +82,9 @@ def test_visits_at_an_origin_agree_with_a_loop_over_customers(joint: EventLog) -
     for i in range(0, past.n, 13):
         bought = known["purchases"][panel.ids[past.customer[i]]]
         first = min(bought)
-        days = sorted(d for d in known["visits"][panel.ids[past.customer[i]]] | bought if d >= first)
+        days = sorted(
+            d for d in known["visits"][panel.ids[past.customer[i]]] | bought if d >= first
+        )
         assert seen.x[i] == len(days) - 1
         assert seen.t_x[i] == (days[-1] - first).days
         assert seen.T[i] == past.T[i]
@@ -105,7 +110,7 @@ def test_visits_hold_nothing_after_the_origin(joint: EventLog) -> None:
 @pytest.mark.parametrize(
     ("name", "days"),
     [("mbg_nbd_visits", 28), ("mbg_nbd_relearnt", 28), ("visits_thinned", 28),
-     ("visits_thinned_pareto_nbd", 28), ("visits_thinned", 0)],
+     ("visits_thinned_pareto_nbd", 28), ("visits_thinned", 0), ("visits_thinned_relearnt", 28)],
 )  # fmt: skip
 def test_no_visit_candidate_changes_when_the_future_is_taken_away(
     joint: EventLog, name: str, days: int
@@ -172,19 +177,27 @@ def test_every_visit_candidate_has_a_twin_without_visits_that_takes_part() -> No
     assert twins["mbg_nbd_visits"] == "mbg_nbd_relearnt"
     assert twins["visits_thinned"] == "mbg_nbd"
     assert twins["visits_thinned_pareto_nbd"] == "pareto_nbd"
+    assert twins["visits_thinned_relearnt"] == "mbg_nbd_relearnt"
     assert all(not named[twin].needs_visits for twin in twins.values())
     assert {n for n, c in named.items() if c.twin} == set(twins)
-    assert with_compulsory(["pareto_nbd_visits"])[:2] == ["pareto_nbd_visits", "pareto_nbd_relearnt"]
+    assert with_compulsory(["pareto_nbd_visits"])[:2] == [
+        "pareto_nbd_visits",
+        "pareto_nbd_relearnt",
+    ]
 
 
 def test_p17_the_backtest_says_yes_where_purchases_are_thinned_visits(joint: EventLog) -> None:
-    result = run_backtest(joint, candidates=["visits_thinned", "mbg_nbd_visits"], split=SPLIT, draws=200)
+    result = run_backtest(
+        joint, candidates=["visits_thinned", "mbg_nbd_visits"], split=SPLIT, draws=200
+    )
     found = {a["best"]: a for a in result.summary["comparisons"] if a["metric"] == "visits"}
     assert set(found) == {"visits_thinned", "mbg_nbd_visits"}
     joint_model = found["visits_thinned"]
     assert joint_model["q95"] < 0
     said = [a for a in result.answers if "Do visits fall before purchases do?" in a]
-    assert "yes, the visit log betters the purchase forecast (visits_thinned less mbg_nbd" in said[0]
+    assert (
+        "yes, the visit log betters the purchase forecast (visits_thinned less mbg_nbd" in said[0]
+    )
     # the figure is the mean of the per-customer differences, and stands in `differences` too
     means = [result.score("brier", name) for name in ("visits_thinned", "mbg_nbd")]
     assert joint_model["difference"] == pytest.approx(means[0] - means[1], abs=1e-9)
@@ -197,7 +210,9 @@ def test_p17_the_backtest_says_yes_where_purchases_are_thinned_visits(joint: Eve
     section = backtest_text.visits_section(result.summary, result.differences, "en")
     assert section is not None
     assert section.count("| visits_thinned | mbg_nbd |") == 3  # two origins and all
-    assert "방문이 구매보다" in backtest_text.visits_section(result.summary, result.differences, "ko")
+    assert "방문이 구매보다" in backtest_text.visits_section(
+        result.summary, result.differences, "ko"
+    )
 
 
 def test_p17_the_backtest_does_not_say_yes_where_visits_are_apart() -> None:
@@ -223,7 +238,11 @@ def test_the_sentence_follows_the_interval() -> None:
 
 def test_without_a_visit_candidate_nothing_is_said_of_visits(small_log: EventLog) -> None:
     split = SplitConfig(
-        origins=1, horizon_days=[45], limits=Limits(least_purchasers=100), replicates=20, counts=False
+        origins=1,
+        horizon_days=[45],
+        limits=Limits(least_purchasers=100),
+        replicates=20,
+        counts=False,
     )
     result = run_backtest(small_log, candidates=["recency"], split=split)
     assert not any("visit" in a for a in result.answers)

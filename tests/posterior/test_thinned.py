@@ -54,7 +54,11 @@ def test_it_is_the_integral_over_the_customers_dropout_and_conversion() -> None:
     buys = pi / stop * (1 - ((alpha + T) / (alpha + T + stop * horizon)) ** (r + x))
     oracle = 1 - alive * float((pi_weight * p_weight * buys).sum())
     found = thinned_silence(
-        draws_of("mbg_nbd"), rows_of([x], [t_x], [T]), ONE, Tally(*np.array([[5.0], [2.0]])), horizon
+        draws_of("mbg_nbd"),
+        rows_of([x], [t_x], [T]),
+        ONE,
+        Tally(*np.array([[5.0], [2.0]])),
+        horizon,
     )
     # 5e-8: the sum over visits stops at 1e-8; 80 and 120 nodes agree to 1e-12
     assert found[0] == pytest.approx(oracle, abs=5e-8)
@@ -62,7 +66,7 @@ def test_it_is_the_integral_over_the_customers_dropout_and_conversion() -> None:
 
 @pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "pareto_nbd"])
 def test_it_is_the_share_of_simulated_customers_with_the_same_past(model: str) -> None:
-    """Exact latents of the visit process, then visits one by one, each thinned by its own chance."""
+    """Exact latents of the visit process, then visits one by one, each thinned by own chance."""
     n, horizon = 40_000, 25.0
     x, t_x, T, visits, bought = 4.0, 22.0, 27.0, 4.0, 1.0
     rng = np.random.default_rng(8)
@@ -112,7 +116,9 @@ def test_where_nearly_every_visit_buys_it_is_the_visit_models_own_silence() -> N
     sure = Conversion(np.array([1e9]), np.array([1.0]))
     tally = Tally(np.array([1.0, 7.0]), np.array([1.0, 7.0]))
     found = thinned_silence(draws_of("mbg_nbd"), rows, sure, tally, 14.0)
-    visits = risk_summary(draws_of("mbg_nbd"), rows, RiskConfig(basis="fixed_days", horizon_days=14))
+    visits = risk_summary(
+        draws_of("mbg_nbd"), rows, RiskConfig(basis="fixed_days", horizon_days=14)
+    )
     assert found == pytest.approx(visits.mean, abs=1e-7)
 
 

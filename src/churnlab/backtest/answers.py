@@ -173,8 +173,9 @@ def visit_answers(
 def _visit_answer(target: str, series: Series, twin: Series) -> dict[str, Any]:
     origins = _common(series, twin)
     entry = series.entries[0]
-    answer = {"target": target, "metric": "visits", "best": entry.candidate, "variant": PLAIN}
-    answer |= {"simple": twin.entries[0].candidate, "origins": [o.isoformat() for o in origins]}
+    answer: dict[str, Any] = {"target": target, "metric": "visits", "variant": PLAIN}
+    answer |= {"best": entry.candidate, "simple": twin.entries[0].candidate}
+    answer["origins"] = [o.isoformat() for o in origins]
     if not origins:
         return answer
     (value, draws), (bar, bar_draws) = _at(series, origins), _at(twin, origins)

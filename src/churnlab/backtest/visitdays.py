@@ -127,8 +127,8 @@ class VisitDays:
     def until(self, origin: int) -> VisitDays:
         """Copy everything up to a day number."""
         kept = self.day <= origin
-        columns = (self.customer, self.day, self.logged, self.bought)
-        return VisitDays(*(c[kept] for c in columns))
+        marks = (self.logged[kept], self.bought[kept])
+        return VisitDays(self.customer[kept], self.day[kept], *marks)
 
     def since(self, customer: Ints, first: Ints, origin: int, recent_days: int) -> Visits:
         """Return the visits of customers from their first purchase to the origin.

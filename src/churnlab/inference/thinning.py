@@ -75,9 +75,9 @@ def fit_thinning(
     check_thinned(m, n)
     if m.sum() == 0 or n.sum() == 0 or n.sum() == m.sum():
         raise DataError(
-            f"purchases cannot be modelled as thinned visits: {n.sum():,} of {m.sum():,} visit-days "
-            "have a purchase. Expected some with and some without; check that the visit log holds "
-            "more than the purchases themselves."
+            f"purchases cannot be modelled as thinned visits: {n.sum():,} of {m.sum():,} "
+            "visit-days have a purchase. Expected some with and some without; check that the visit "
+            "log holds more than the purchases themselves."
         )
     target = _Target.of(m, n)
     box = _WIDE

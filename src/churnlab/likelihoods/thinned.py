@@ -1,4 +1,4 @@
-"""Purchases as thinned visits: each visit-day becomes a purchase-day with the customer's own chance.
+"""Purchases as thinned visits: a visit-day is a purchase-day with the customer's own chance.
 
 Story: visit-days follow a buy-till-you-die model of their own; a visit-day is a purchase-day with
 probability pi ~ Beta(c, d), the customer's own, whatever the day. Given the visit-days the
@@ -14,8 +14,8 @@ in H days is then that of no success in the visit-days to come,
 
 so silence of the visits is what moves it: with P(alive) falling, k = 0 gains.
 
-Sources: the Beta-binomial of Fader and Hardie's BG/BB (2010) on visit-days instead of calendar
-periods; thinning as in Schweidel and Moe's and Park and Fader's (2004) visit-to-purchase models.
+The Beta-binomial part is that of Fader, Hardie and Shang's BG/BB model (2010, Marketing Science
+29), on visit-days instead of calendar periods; the dropout of the visits is this story's own.
 """
 
 from __future__ import annotations

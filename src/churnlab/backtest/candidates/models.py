@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from churnlab.backtest.candidates import forecasts
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
-from churnlab.backtest.panel import Array, Past
+from churnlab.backtest.panel import Array, Ints, Past
 from churnlab.backtest.targets import Target
 from churnlab.backtest.visitdays import Visits
 from churnlab.draws import PopulationDraws
@@ -82,6 +82,12 @@ class ModelCandidate(Candidate):
         groups = tuple(about["groups"])
         draws = PopulationDraws(self.model, int(about["k"]), arrays["theta"], groups, origin)
         return draws, about["note"]
+
+    def windowed_risk(self, past: Past, windows: Ints, context: Context) -> Array:
+        """Return P(no purchase in the window) alone, per customer."""
+        draws, _ = self.learn(past, context)
+        rows = forecasts.Rows(past, windows)
+        return forecasts.risk_and_alive(rows, draws.thin(context.score_draws))[0]
 
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
         """Forecast by the model's closed forms."""

@@ -58,6 +58,7 @@ def known_candidates() -> list[str]:
     models = [*MODELS, *(f"{m}_ml" for m in MODELS)]
     relearnt = [f"{m}{end}" for end in (_RELEARNT, _VISITS) for m in MODELS]
     thinned = [THINNED, *(f"{THINNED}_{m}" for m in _PEERS)]
+    thinned += [name + _RELEARNT for name in thinned]
     return [*models, *(f"lifetimes_{m}" for m in _PEERS), *_SIMPLE, *relearnt, *thinned]
 
 
@@ -97,10 +98,16 @@ def _visit_candidate(name: str, k: int | None) -> Candidate | None:
         return ThinnedCandidate(name, BayesianCandidate("mbg_nbd", "mbg_nbd"))
     if name.startswith(f"{THINNED}_") and (model := name.removeprefix(f"{THINNED}_")) in _PEERS:
         return ThinnedCandidate(name, BayesianCandidate(model, model))
-    for end in (_VISITS, _RELEARNT):
-        base = candidate_named(name.removesuffix(end), k) if name.endswith(end) else None
+    if name.endswith(_VISITS):
+        base = candidate_named(name.removesuffix(_VISITS), k)
         if isinstance(base, BayesianCandidate):
-            return RelearntCandidate(name, base, base.name + _RELEARNT if end == _VISITS else None)
+            return RelearntCandidate(name, base, base.name + _RELEARNT, features=True)
+    if name.endswith(_RELEARNT):
+        base = candidate_named(name.removesuffix(_RELEARNT), k)
+        if isinstance(base, BayesianCandidate):
+            return RelearntCandidate(name, base)
+        if isinstance(base, ThinnedCandidate):
+            return RelearntCandidate(name, base, base.model + _RELEARNT)
     return None
 
 

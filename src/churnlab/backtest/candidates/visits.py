@@ -6,7 +6,7 @@ the visit log adds, and it may add nothing.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,28 +28,44 @@ from churnlab.segments.precedence import logistic_weights
 _EDGE = 1e-6
 
 
-class RelearntCandidate(Candidate):
-    """A model's windowed risk, relearnt on earlier origins: with the visits or without them.
+class HasRisk(Protocol):
+    """A candidate whose windowed risk can be asked for alone."""
 
-    Logistic regression on logit(risk), log(1 + idle days) and log(1 + repeat purchases); with
-    visits also on log(1 + days since the last visit), the log of visit-days per day since the
-    first purchase, and log(1 + visit-days) of the last window.
+    @property
+    def needs_visits(self) -> bool:
+        """Whether it reads the visits."""
+
+    def windowed_risk(self, past: Past, windows: Ints, context: Context) -> Array:
+        """Return P(no purchase in the window) per customer."""
+
+
+class RelearntCandidate(Candidate):
+    """A model's windowed risk, relearnt on earlier origins: with visits or without them.
+
+    Logistic regression on logit(risk), log(1 + idle days) and log(1 + repeat purchases). Visits
+    enter by the risk itself, where `base` is a thinned model, or by `features`: log(1 + days since
+    the last visit), the log of visit-days per day since the first purchase, and log(1 +
+    visit-days) of the last window.
 
     Parameters
     ----------
     name : str
         Name in tables.
-    base : BayesianCandidate
+    base : candidate
         The model whose risk is relearnt.
     twin : str, optional
         Name of the same without visits; None for that one itself.
+    features : bool
+        Whether the visits enter by features of their own.
     """
 
     kind: ClassVar[Kind] = "comparator"
 
-    def __init__(self, name: str, base: BayesianCandidate, twin: str | None = None) -> None:
-        self.name, self.base, self.twin = name, base, twin
-        self.needs_visits = twin is not None
+    def __init__(
+        self, name: str, base: HasRisk, twin: str | None = None, *, features: bool = False
+    ) -> None:
+        self.name, self.base, self.twin, self.features = name, base, twin, features
+        self.needs_visits = features or base.needs_visits
 
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
         """Learn on earlier origins, whose risks come from fits at those origins."""
@@ -69,11 +85,9 @@ class RelearntCandidate(Candidate):
         )
 
     def _features(self, past: Past, windows: Ints, target: Target, context: Context) -> Array:
-        draws, _ = self.base.learn(past, context)
-        risk, _ = risk_and_alive(Rows(past, windows), draws.thin(context.score_draws))
-        risk = np.clip(risk, _EDGE, 1 - _EDGE)
+        risk = np.clip(self.base.windowed_risk(past, windows, context), _EDGE, 1 - _EDGE)
         columns = [np.log(risk) - np.log1p(-risk), np.log1p(past.idle), np.log1p(past.x)]
-        if self.needs_visits:
+        if self.features:
             seen = past.visits(target.reach_days)
             columns += [
                 np.log1p(seen.idle),
@@ -85,7 +99,7 @@ class RelearntCandidate(Candidate):
     def _names(self) -> tuple[str, ...]:
         plain = ("intercept", "logit_risk", "log_idle", "log_purchases")
         visits = ("log_idle_visit", "log_visit_rate", "log_recent_visits")
-        return (*plain, *visits) if self.needs_visits else plain
+        return (*plain, *visits) if self.features else plain
 
     def _note(self, past: Past, target: Target) -> str:
         return past.visits(target.reach_days).note if self.needs_visits else ""
@@ -121,7 +135,13 @@ class ThinnedCandidate(Candidate):
     needs_visits = True
 
     def __init__(self, name: str, visits: BayesianCandidate) -> None:
-        self.name, self.visits, self.twin = name, visits, visits.model
+        self.name, self.visits, self.model, self.twin = name, visits, visits.model, visits.model
+
+    def windowed_risk(self, past: Past, windows: Ints, context: Context) -> Array:
+        """Return P(no purchase in the window) alone, per customer."""
+        seen = past.visits()
+        draws, conversion, _ = self._learn(past, seen, context)
+        return _risk(draws, conversion, seen, windows)
 
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
         """Forecast by the sum over visit-days to come."""

@@ -11,7 +11,7 @@ from churnlab.cli.console import Console
 from churnlab.cli.grid import Placed, Settings, audience_data, compare, lines, study
 from churnlab.cli.opening import open_data
 from churnlab.config.schema import SegmentSettings
-from churnlab.errors import UsageError
+from churnlab.errors import FitRefusedError, UsageError
 from churnlab.events import EventLog
 from churnlab.fitting import Fit, ModelConfig
 from churnlab.fitting import fit as fit_model
@@ -106,13 +106,16 @@ def _fit_visits(log: EventLog, settings: Settings, console: Console) -> Fit | No
     chosen = settings.visits
     model = visit_model(chosen)
     with console.stage(f"fitting the visit-days ({chosen.model})"):
-        return fit_model(
-            summarise(log, events="visits", count_purchases=chosen.count_purchases),
-            model=model,
-            inference=settings.inference,
-            seed=settings.seed,
-            progress=console.progress,
-        )
+        try:
+            return fit_model(
+                summarise(log, events="visits", count_purchases=chosen.count_purchases),
+                model=model,
+                inference=settings.inference,
+                seed=settings.seed,
+                progress=console.progress,
+            )
+        except FitRefusedError as error:
+            raise FitRefusedError(f"visit-days: {error} (visits.model, visits.pooling)") from error
 
 
 def visit_model(chosen: VisitsConfig) -> ModelConfig:
