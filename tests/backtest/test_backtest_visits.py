@@ -18,8 +18,8 @@ from churnlab.backtest import (
     known_candidates,
     run_backtest,
 )
-from churnlab.backtest.answers import visit_sentence
 from churnlab.backtest.candidates import with_compulsory
+from churnlab.backtest.visit_answers import visit_sentence
 from churnlab.errors import DataError
 from churnlab.events import EventLog, read_events
 from churnlab.report import backtest_text

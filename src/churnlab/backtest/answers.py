@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,13 +33,13 @@ def brier_answers(entries: list[Entry], resample: Resample) -> list[dict[str, An
     return answers
 
 
-def _common(*many: Series) -> list[Any]:
+def common_origins(*many: Series) -> list[Any]:
     """Return the origins that all series have."""
     shared = set.intersection(*({e.truth.origin for e in s.entries} for s in many))
     return sorted(shared)
 
 
-def _at(series: Series, origins: list[Any]) -> tuple[float, Array]:
+def mean_at(series: Series, origins: list[Any]) -> tuple[float, Array]:
     """Return the mean over origins of the metric and of its replicates."""
     rows = [i for i, e in enumerate(series.entries) if e.truth.origin in origins]
     values = float(np.mean([series.points[i] for i in rows]))
@@ -56,10 +55,10 @@ def _brier_answer(
     origins = _shared_origins(simple, rivals)
     usable = {k: s for k, s in rivals.items() if set(origins) <= _origins(s)}
     bars = {k: s for k, s in simple.items() if set(origins) <= _origins(s)}
-    bar_key = min(bars, key=lambda k: _at(bars[k], origins)[0])
-    bar, bar_draws = _at(bars[bar_key], origins)
+    bar_key = min(bars, key=lambda k: mean_at(bars[k], origins)[0])
+    bar, bar_draws = mean_at(bars[bar_key], origins)
     simple_at = [e for e in bars[bar_key].entries if e.truth.origin in origins]
-    pairs = {k: _at(s, origins) for k, s in usable.items()}
+    pairs = {k: mean_at(s, origins) for k, s in usable.items()}
     differences = [v - bar for v, _ in pairs.values()]
     draws = [d - bar_draws for _, d in pairs.values()]
     highs = simultaneous_high(differences, draws)
@@ -89,8 +88,8 @@ def _shared_origins(
     simple: dict[tuple[str, str, str], Series], rivals: dict[tuple[str, str, str], Series]
 ) -> list[Any]:
     """Return the origins that all have, recalibrated ones too where that keeps at least half."""
-    plain = _common(*_plain(simple), *_plain(rivals))
-    every = _common(*simple.values(), *rivals.values())
+    plain = common_origins(*_plain(simple), *_plain(rivals))
+    every = common_origins(*simple.values(), *rivals.values())
     return every if 2 * len(every) >= len(plain) and every else plain
 
 
@@ -121,9 +120,9 @@ def _cost_answer(
 ) -> dict[str, Any]:
     most = max(len(s.entries) for s in rivals.values())
     rivals = {k: s for k, s in rivals.items() if len(s.entries) == most}
-    origins = _common(bar, *rivals.values())
-    value, bar_draws = _at(bar, origins)
-    pairs = {k: _at(s, origins) for k, s in rivals.items()}
+    origins = common_origins(bar, *rivals.values())
+    value, bar_draws = mean_at(bar, origins)
+    pairs = {k: mean_at(s, origins) for k, s in rivals.items()}
     differences = [v - value for v, _ in pairs.values()]
     draws = [d - bar_draws for _, d in pairs.values()]
     highs, best = simultaneous_high(differences, draws), int(np.argmin(differences))
@@ -149,71 +148,8 @@ def _cost_answer(
     }
 
 
-def visit_answers(
-    entries: list[Entry], resample: Resample, twins: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    """Return per target and visit candidate its Brier score less that of its twin without visits.
-
-    Parameters
-    ----------
-    twins : mapping
-        Twin without visits, by candidate.
-    """
-    if not twins:
-        return []
-    found = series_of(entries, resample, "brier")
-    answers = []
-    for target, candidate, variant in found:
-        bar = found.get((target, twins.get(candidate, ""), PLAIN))
-        if variant == PLAIN and bar is not None:
-            answers.append(_visit_answer(target, found[target, candidate, variant], bar))
-    return [a for a in answers if a["origins"]]
-
-
-def _visit_answer(target: str, series: Series, twin: Series) -> dict[str, Any]:
-    origins = _common(series, twin)
-    entry = series.entries[0]
-    answer: dict[str, Any] = {"target": target, "metric": "visits", "variant": PLAIN}
-    answer |= {"best": entry.candidate, "simple": twin.entries[0].candidate}
-    answer["origins"] = [o.isoformat() for o in origins]
-    if not origins:
-        return answer
-    (value, draws), (bar, bar_draws) = _at(series, origins), _at(twin, origins)
-    low, high = quantiles(draws - bar_draws)
-    at = [e for e in series.entries if e.truth.origin in origins]
-    return answer | {
-        "value": value,
-        "simple_value": bar,
-        "difference": value - bar,
-        "q05": low,
-        "q95": high,
-        "customers": int(np.unique(np.concatenate([e.truth.past.customer for e in at])).size),
-    }
-
-
-def visit_sentence(answer: dict[str, Any]) -> str:
-    """Return in words whether the visit log betters the purchase forecast; it may be no."""
-    verdict = (
-        "yes, the visit log betters the purchase forecast"
-        if answer["q95"] < 0
-        else "no, with the visit log the purchase forecast is worse"
-        if answer["q05"] > 0
-        else "not shown, the visit log does not clearly better the purchase forecast"
-    )
-    count = len(answer["origins"])
-    return (
-        f"Do visits fall before purchases do? No purchase in {_window(answer['target'])}: {verdict}"
-        f" ({answer['best']} less {answer['simple']}: Brier score {answer['difference']:+.5f}, 90% "
-        f"interval {answer['q05']:+.5f} to {answer['q95']:+.5f}, {answer['value']:.4f} against "
-        f"{answer['simple_value']:.4f}; {answer['customers']:,} customers, {count} "
-        f"origin{'s' if count != 1 else ''})."
-    )
-
-
 def sentence(answer: dict[str, Any]) -> str:
     """Return one answer in words."""
-    if answer["metric"] == "visits":
-        return visit_sentence(answer)
     what = {"brier": "Brier score", "cost": "cost per customer"}[answer["metric"]]
     name = answer["best"] + (" (recalibrated)" if answer["variant"] == RECALIBRATED else "")
     if answer["metric"] == "cost":
@@ -222,7 +158,7 @@ def sentence(answer: dict[str, Any]) -> str:
     verdict = _verdict(answer, simple)
     count = len(answer["origins"])
     return (
-        f"No purchase in {_window(answer['target'])}: {verdict} Best of {answer['contenders']}: "
+        f"No purchase in {window_words(answer['target'])}: {verdict} Best of {answer['contenders']}: "
         f"{name}, {what} {answer['value']:.4f} against {answer['simple_value']:.4f} for {simple} "
         f"(difference {answer['difference']:+.4f}, 90% interval {answer['q05']:+.4f} to "
         f"{answer['q95']:+.4f}; bound adjusted for picking the best {answer['adjusted_high']:+.4f};"
@@ -240,7 +176,8 @@ def _verdict(answer: dict[str, Any], simple: str) -> str:
     return f"a model beats the simple rule ({simple}) by {share:.1%}."
 
 
-def _window(label: str) -> str:
+def window_words(label: str) -> str:
+    """Return a target's label in words: 90 days, 2 cycles of one's own."""
     return f"{label[:-1]} days" if label.endswith("d") else f"{label} of one's own"
 
 

@@ -1,7 +1,8 @@
-"""Sums over each customer's event days: what x, t_x and T are made of."""
+"""Days as numbers, and sums over each customer's event days: what x, t_x and T are made of."""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,17 @@ Ints = NDArray[np.int64]
 
 #: Days are below this, so customer * SPAN + day sorts by customer, then day.
 SPAN = 1 << 20
+_EPOCH = dt.date(1970, 1, 1)
+
+
+def day_number(day: dt.date) -> int:
+    """Return days since 1970-01-01."""
+    return (day - _EPOCH).days
+
+
+def date_of(number: int) -> dt.date:
+    """Return the date of a day number."""
+    return _EPOCH + dt.timedelta(days=int(number))
 
 
 class DaySums(NamedTuple):

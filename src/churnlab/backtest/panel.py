@@ -15,25 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.backtest.daysums import SPAN, day_sums
+from churnlab.backtest.daysums import SPAN, date_of, day_number, day_sums
 from churnlab.backtest.guards import LeakageError
 from churnlab.backtest.visitdays import VisitDays, Visits
 from churnlab.errors import DataError, nearest
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-_EPOCH = dt.date(1970, 1, 1)
-
-
-def day_number(day: dt.date) -> int:
-    """Return days since 1970-01-01."""
-    return (day - _EPOCH).days
-
-
-def date_of(number: int) -> dt.date:
-    """Return the date of a day number."""
-    return _EPOCH + dt.timedelta(days=int(number))
 
 
 class Log(Protocol):

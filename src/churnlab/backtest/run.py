@@ -38,6 +38,7 @@ from churnlab.backtest.result import BacktestResult
 from churnlab.backtest.splits import Plan, plan_origins
 from churnlab.backtest.targets import targets
 from churnlab.backtest.tracking import tracking_frame
+from churnlab.backtest.visit_answers import visit_answers, visit_sentence
 from churnlab.errors import FitRefusedError
 from churnlab.rules import CostRatioRule, Costs, ThresholdRule
 
@@ -217,7 +218,7 @@ def _score(
     calibration = evaluate.calibration_frame(board.entries, rng_for)
     found = answers.brier_answers(board.entries, resample)
     found += answers.cost_answers(made, resample)
-    found += answers.visit_answers(board.entries, resample, twins)
+    visits = visit_answers(board.entries, resample, twins)
     result = BacktestResult(
         scores=scores,
         differences=pd.concat([differences, paid], ignore_index=True),
@@ -226,7 +227,7 @@ def _score(
         curves=decisions.curves_frame(made, costs),
         tracking=_tracking(panel, plan, board, context),
         predictions=None,
-        summary=_summary(panel, plan, board, split, rules, costs, context, found),
+        summary=_summary(panel, plan, board, split, rules, costs, context, found, visits),
     )
     say("done", 1.0)
     return result
@@ -256,11 +257,12 @@ def _summary(
     costs: Costs,
     context: Context,
     found: list[dict[str, Any]],
+    visits: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Return what the tables do not hold: answers, settings, origins, what fell short."""
     return {
-        "answers": [answers.sentence(a) for a in found],
-        "comparisons": found,
+        "answers": [answers.sentence(a) for a in found] + [visit_sentence(a) for a in visits],
+        "comparisons": found + visits,
         "origins": [o.date.isoformat() for o in plan.scored],
         "horizon_days": [float(h) for h in split.horizon_days],
         "baselines": [c.name for c in board.runners if c.kind in ("baseline", "peer")],

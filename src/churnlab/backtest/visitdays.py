@@ -7,7 +7,6 @@ who has yet to convert) and are left out.
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.backtest.daysums import SPAN, Array, Ints, day_sums
+from churnlab.backtest.daysums import SPAN, Array, Ints, date_of, day_sums
 from churnlab.errors import DataError
 
 #: Share of visit-days known from purchases alone beyond which the visit log is said to miss some.
@@ -165,7 +164,7 @@ class VisitDays:
     def _note(self, kept: NDArray[np.bool_]) -> str:
         if self.logged[kept].mean() >= 1.0 - _NOTED:
             return ""
-        first = dt.date(1970, 1, 1) + dt.timedelta(days=int(self.day[self.logged].min()))
+        first = date_of(int(self.day[self.logged].min()))
         return (
             f"the visit log, which begins on {first} for these customers, lacks more than "
             f"{_NOTED:.0%} of the visit-days: purchase-days without a visit; they count as visits"

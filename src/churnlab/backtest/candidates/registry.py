@@ -112,7 +112,7 @@ def _visit_candidate(name: str, k: int | None) -> Candidate | None:
 
 
 def with_compulsory(names: Sequence[str]) -> list[str]:
-    """Return the wanted names (the defaults when empty), their twins and the compulsory baselines."""
+    """Return the wanted names (default: all usual ones), twins and the compulsory baselines."""
     wanted = list(names) or list(DEFAULT_CANDIDATES)
     twins = [twin for n in wanted if (twin := candidate_named(n).twin) is not None]
     return list(dict.fromkeys([*wanted, *twins, *COMPULSORY]))
