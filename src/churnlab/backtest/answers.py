@@ -158,8 +158,9 @@ def sentence(answer: dict[str, Any]) -> str:
     verdict = _verdict(answer, simple)
     count = len(answer["origins"])
     return (
-        f"No purchase in {window_words(answer['target'])}: {verdict} Best of {answer['contenders']}: "
-        f"{name}, {what} {answer['value']:.4f} against {answer['simple_value']:.4f} for {simple} "
+        f"No purchase in {window_words(answer['target'])}: {verdict} "
+        f"Best of {answer['contenders']}: {name}, {what} {answer['value']:.4f} against "
+        f"{answer['simple_value']:.4f} for {simple} "
         f"(difference {answer['difference']:+.4f}, 90% interval {answer['q05']:+.4f} to "
         f"{answer['q95']:+.4f}; bound adjusted for picking the best {answer['adjusted_high']:+.4f};"
         f" {count} origin{'s' if count != 1 else ''})."

@@ -67,8 +67,9 @@ def visit_sentence(answer: dict[str, Any]) -> str:
     count = len(answer["origins"])
     return (
         "Do visits fall before purchases do? No purchase in "
-        f"{window_words(answer['target'])}: {verdict} ({answer['best']} less {answer['simple']}: Brier score {answer['difference']:+.5f}, 90% "
-        f"interval {answer['q05']:+.5f} to {answer['q95']:+.5f}, {answer['value']:.4f} against "
-        f"{answer['simple_value']:.4f}; {answer['customers']:,} customers, {count} "
-        f"origin{'s' if count != 1 else ''})."
+        f"{window_words(answer['target'])}: {verdict} ({answer['best']} less {answer['simple']}: "
+        f"Brier score {answer['difference']:+.5f}, 90% interval {answer['q05']:+.5f} to "
+        f"{answer['q95']:+.5f}, {answer['value']:.4f} against "
+        f"{answer['simple_value']:.4f}; {answer['customers']:,} customers, "
+        f"{count} origin{'s' if count != 1 else ''})."
     )
