@@ -105,6 +105,11 @@ def test_visits_hold_nothing_after_the_origin(joint: EventLog) -> None:
                 getattr(one.visits(), name), getattr(other.visits(), name)
             )
     assert whole._events.visits.day.max() <= (ORIGIN - dt.date(1970, 1, 1)).days
+    # the second guard alone: the whole log's visits asked for at the origin
+    end = (ORIGIN - dt.date(1970, 1, 1)).days
+    every = Panel.from_log(joint, visits=True).events.visits
+    direct_visits = every.since(whole.customer, end - whole.T.astype(int), end, 30)
+    np.testing.assert_array_equal(direct_visits.x, whole.visits().x)
 
 
 @pytest.mark.parametrize(
