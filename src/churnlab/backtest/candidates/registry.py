@@ -21,7 +21,7 @@ from churnlab.backtest.candidates.models import (
     LifetimesCandidate,
     MaximumLikelihoodCandidate,
 )
-from churnlab.backtest.candidates.visits import RelearntCandidate, ThinnedCandidate
+from churnlab.backtest.candidates.visits import RELEARNT, RelearntCandidate, ThinnedCandidate
 from churnlab.errors import UsageError, nearest
 from churnlab.vocabulary import MODELS
 
@@ -35,8 +35,8 @@ _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
     "gradient_boosting": GradientBoosting,
 }
 _PEERS: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd")
-#: A model's risk relearnt with the visits, and without them.
-_VISITS, _RELEARNT = "_visits", "_relearnt"
+#: Ends the names of a model's risk relearnt with features of the visits.
+_VISITS: Final = "_visits"
 #: Purchases as thinned visits; the model of the visit-days may follow (default: MBG/NBD).
 THINNED: Final = "visits_thinned"
 
@@ -56,9 +56,9 @@ DEFAULT_CANDIDATES: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd", *COMPULSORY, "gr
 def known_candidates() -> list[str]:
     """Return every name; models of family ``*_cnbd_k`` also take a number for k."""
     models = [*MODELS, *(f"{m}_ml" for m in MODELS)]
-    relearnt = [f"{m}{end}" for end in (_RELEARNT, _VISITS) for m in MODELS]
+    relearnt = [f"{m}{end}" for end in (RELEARNT, _VISITS) for m in MODELS]
     thinned = [THINNED, *(f"{THINNED}_{m}" for m in _PEERS)]
-    thinned += [name + _RELEARNT for name in thinned]
+    thinned += [name + RELEARNT for name in thinned]
     return [*models, *(f"lifetimes_{m}" for m in _PEERS), *_SIMPLE, *relearnt, *thinned]
 
 
@@ -101,13 +101,13 @@ def _visit_candidate(name: str, k: int | None) -> Candidate | None:
     if name.endswith(_VISITS):
         base = candidate_named(name.removesuffix(_VISITS), k)
         if isinstance(base, BayesianCandidate):
-            return RelearntCandidate(name, base, base.name + _RELEARNT, features=True)
-    if name.endswith(_RELEARNT):
-        base = candidate_named(name.removesuffix(_RELEARNT), k)
+            return RelearntCandidate(name, base, "features")
+    if name.endswith(RELEARNT):
+        base = candidate_named(name.removesuffix(RELEARNT), k)
         if isinstance(base, BayesianCandidate):
             return RelearntCandidate(name, base)
         if isinstance(base, ThinnedCandidate):
-            return RelearntCandidate(name, base, base.model + _RELEARNT)
+            return RelearntCandidate(name, BayesianCandidate(base.model, base.model), base)
     return None
 
 

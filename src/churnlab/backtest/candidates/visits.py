@@ -6,7 +6,7 @@ the visit log adds, and it may add nothing.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,47 +25,40 @@ from churnlab.posterior.stream import Rows as VisitRows
 from churnlab.posterior.thinned import Tally, conversion_mean, thinned_silence
 from churnlab.segments.precedence import logistic_weights
 
+#: Ends the names of relearnt candidates.
+RELEARNT: Final = "_relearnt"
 _EDGE = 1e-6
-
-
-class HasRisk(Protocol):
-    """A candidate whose windowed risk can be asked for alone."""
-
-    @property
-    def needs_visits(self) -> bool:
-        """Whether it reads the visits."""
-
-    def windowed_risk(self, past: Past, windows: Ints, context: Context) -> Array:
-        """Return P(no purchase in the window) per customer."""
 
 
 class RelearntCandidate(Candidate):
     """A model's windowed risk, relearnt on earlier origins: with visits or without them.
 
     Logistic regression on logit(risk), log(1 + idle days) and log(1 + repeat purchases). Visits
-    enter by the risk itself, where `base` is a thinned model, or by `features`: log(1 + days since
-    the last visit), the log of visit-days per day since the first purchase, and log(1 +
-    visit-days) of the last window.
+    add either the logit of a thinned model's risk, or features of their own: log(1 + days since the
+    last visit), the log of visit-days per day since the first purchase, and log(1 + visit-days) of
+    the last window.
 
     Parameters
     ----------
     name : str
         Name in tables.
-    base : candidate
+    base : BayesianCandidate
         The model whose risk is relearnt.
-    twin : str, optional
-        Name of the same without visits; None for that one itself.
-    features : bool
-        Whether the visits enter by features of their own.
+    visits : ThinnedCandidate or "features", optional
+        What the visits add; None for the twin without them.
     """
 
     kind: ClassVar[Kind] = "comparator"
 
     def __init__(
-        self, name: str, base: HasRisk, twin: str | None = None, *, features: bool = False
+        self,
+        name: str,
+        base: BayesianCandidate,
+        visits: ThinnedCandidate | Literal["features"] | None = None,
     ) -> None:
-        self.name, self.base, self.twin, self.features = name, base, twin, features
-        self.needs_visits = features or base.needs_visits
+        self.name, self.base, self.visits = name, base, visits
+        self.needs_visits = visits is not None
+        self.twin = None if visits is None else base.name + RELEARNT
 
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
         """Learn on earlier origins, whose risks come from fits at those origins."""
@@ -85,21 +78,21 @@ class RelearntCandidate(Candidate):
         )
 
     def _features(self, past: Past, windows: Ints, target: Target, context: Context) -> Array:
-        risk = np.clip(self.base.windowed_risk(past, windows, context), _EDGE, 1 - _EDGE)
-        columns = [np.log(risk) - np.log1p(-risk), np.log1p(past.idle), np.log1p(past.x)]
-        if self.features:
+        risk = self.base.windowed_risk(past, windows, context)
+        columns = [_logit(risk), np.log1p(past.idle), np.log1p(past.x)]
+        if isinstance(self.visits, ThinnedCandidate):
+            columns.append(_logit(self.visits.windowed_risk(past, windows, context)))
+        elif self.visits is not None:
             seen = past.visits(target.reach_days)
-            columns += [
-                np.log1p(seen.idle),
-                np.log((seen.x + 1.0) / (seen.T + 1.0)),
-                np.log1p(seen.recent),
-            ]
+            rate = np.log((seen.x + 1.0) / (seen.T + 1.0))
+            columns += [np.log1p(seen.idle), rate, np.log1p(seen.recent)]
         return np.column_stack(columns)
 
     def _names(self) -> tuple[str, ...]:
         plain = ("intercept", "logit_risk", "log_idle", "log_purchases")
-        visits = ("log_idle_visit", "log_visit_rate", "log_recent_visits")
-        return (*plain, *visits) if self.features else plain
+        if self.visits == "features":
+            return (*plain, "log_idle_visit", "log_visit_rate", "log_recent_visits")
+        return plain if self.visits is None else (*plain, "logit_thinned_risk")
 
     def _note(self, past: Past, target: Target) -> str:
         return past.visits(target.reach_days).note if self.needs_visits else ""
@@ -112,6 +105,11 @@ def _logistic(learn: Array, outcome: Array, use: Array) -> tuple[Array, Array]:
     weights = logistic_weights(_with_constant((learn - mean) / spread), outcome)
     score = np.clip(_with_constant((use - mean) / spread) @ weights, -30.0, 30.0)
     return 1.0 / (1.0 + np.exp(-score)), weights
+
+
+def _logit(risk: Array) -> Array:
+    inside = np.clip(risk, _EDGE, 1 - _EDGE)
+    return np.asarray(np.log(inside) - np.log1p(-inside))
 
 
 def _with_constant(columns: Array) -> Array:
