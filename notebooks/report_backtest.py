@@ -15,7 +15,7 @@ run_dir = "outputs/backtest"
 lang = "en"
 
 # %%
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
 from churnlab.plotdata import backtests as data
@@ -35,6 +35,11 @@ Markdown(text.question(summary, lang))
 
 # %%
 Markdown(text.answer(summary, headline, lang))
+
+# %%
+visits = text.visits_section(summary, run.frame("differences.parquet"), lang)
+if visits is not None:
+    display(Markdown(visits))
 
 # %%
 Markdown(words.heading("evidence", lang))

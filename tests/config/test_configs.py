@@ -124,3 +124,12 @@ def test_the_plain_configuration_resolves():
     content = plain(compose("fit"))
     assert content["model"]["name"] == "mbg_nbd"
     assert OmegaConf.create(content)
+
+
+@pytest.mark.parametrize("command", ["backtest", "pipeline"])
+def test_an_experiment_s_candidates_replace_the_command_s_own(command):
+    found = compose(command, ["experiment=visits_lead"]).candidates
+    assert found[:3] == ["mbg_nbd", "mbg_nbd_visits", "visits_thinned"]
+    assert compose(command, ["experiment=visits_lead", "candidates=[hiatus]"]).candidates == [
+        "hiatus"
+    ]

@@ -33,13 +33,13 @@ def brier_answers(entries: list[Entry], resample: Resample) -> list[dict[str, An
     return answers
 
 
-def _common(*many: Series) -> list[Any]:
+def common_origins(*many: Series) -> list[Any]:
     """Return the origins that all series have."""
     shared = set.intersection(*({e.truth.origin for e in s.entries} for s in many))
     return sorted(shared)
 
 
-def _at(series: Series, origins: list[Any]) -> tuple[float, Array]:
+def mean_at(series: Series, origins: list[Any]) -> tuple[float, Array]:
     """Return the mean over origins of the metric and of its replicates."""
     rows = [i for i, e in enumerate(series.entries) if e.truth.origin in origins]
     values = float(np.mean([series.points[i] for i in rows]))
@@ -55,10 +55,10 @@ def _brier_answer(
     origins = _shared_origins(simple, rivals)
     usable = {k: s for k, s in rivals.items() if set(origins) <= _origins(s)}
     bars = {k: s for k, s in simple.items() if set(origins) <= _origins(s)}
-    bar_key = min(bars, key=lambda k: _at(bars[k], origins)[0])
-    bar, bar_draws = _at(bars[bar_key], origins)
+    bar_key = min(bars, key=lambda k: mean_at(bars[k], origins)[0])
+    bar, bar_draws = mean_at(bars[bar_key], origins)
     simple_at = [e for e in bars[bar_key].entries if e.truth.origin in origins]
-    pairs = {k: _at(s, origins) for k, s in usable.items()}
+    pairs = {k: mean_at(s, origins) for k, s in usable.items()}
     differences = [v - bar for v, _ in pairs.values()]
     draws = [d - bar_draws for _, d in pairs.values()]
     highs = simultaneous_high(differences, draws)
@@ -88,8 +88,8 @@ def _shared_origins(
     simple: dict[tuple[str, str, str], Series], rivals: dict[tuple[str, str, str], Series]
 ) -> list[Any]:
     """Return the origins that all have, recalibrated ones too where that keeps at least half."""
-    plain = _common(*_plain(simple), *_plain(rivals))
-    every = _common(*simple.values(), *rivals.values())
+    plain = common_origins(*_plain(simple), *_plain(rivals))
+    every = common_origins(*simple.values(), *rivals.values())
     return every if 2 * len(every) >= len(plain) and every else plain
 
 
@@ -120,9 +120,9 @@ def _cost_answer(
 ) -> dict[str, Any]:
     most = max(len(s.entries) for s in rivals.values())
     rivals = {k: s for k, s in rivals.items() if len(s.entries) == most}
-    origins = _common(bar, *rivals.values())
-    value, bar_draws = _at(bar, origins)
-    pairs = {k: _at(s, origins) for k, s in rivals.items()}
+    origins = common_origins(bar, *rivals.values())
+    value, bar_draws = mean_at(bar, origins)
+    pairs = {k: mean_at(s, origins) for k, s in rivals.items()}
     differences = [v - value for v, _ in pairs.values()]
     draws = [d - bar_draws for _, d in pairs.values()]
     highs, best = simultaneous_high(differences, draws), int(np.argmin(differences))
@@ -158,8 +158,9 @@ def sentence(answer: dict[str, Any]) -> str:
     verdict = _verdict(answer, simple)
     count = len(answer["origins"])
     return (
-        f"No purchase in {_window(answer['target'])}: {verdict} Best of {answer['contenders']}: "
-        f"{name}, {what} {answer['value']:.4f} against {answer['simple_value']:.4f} for {simple} "
+        f"No purchase in {window_words(answer['target'])}: {verdict} "
+        f"Best of {answer['contenders']}: {name}, {what} {answer['value']:.4f} against "
+        f"{answer['simple_value']:.4f} for {simple} "
         f"(difference {answer['difference']:+.4f}, 90% interval {answer['q05']:+.4f} to "
         f"{answer['q95']:+.4f}; bound adjusted for picking the best {answer['adjusted_high']:+.4f};"
         f" {count} origin{'s' if count != 1 else ''})."
@@ -176,7 +177,8 @@ def _verdict(answer: dict[str, Any], simple: str) -> str:
     return f"a model beats the simple rule ({simple}) by {share:.1%}."
 
 
-def _window(label: str) -> str:
+def window_words(label: str) -> str:
+    """Return a target's label in words: 90 days, 2 cycles of one's own."""
     return f"{label[:-1]} days" if label.endswith("d") else f"{label} of one's own"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -72,19 +72,24 @@ def bar_of(found: dict[tuple[str, str, str], Series], target: str, metric: str) 
 
 
 def differences_frame(
-    entries: list[Entry], resample: Resample, compare_to: Sequence[str] = ()
+    entries: list[Entry],
+    resample: Resample,
+    compare_to: Sequence[str] = (),
+    twins: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return candidate - bar of every metric: per origin and as the mean over common origins.
 
-    Bars: plain recency (`BARS`), the candidates of `compare_to`, and, for a recalibrated
-    candidate, itself without recalibration (``baseline == "itself"``).
+    Bars: plain recency (`BARS`), the candidates of `compare_to`, a candidate's twin without
+    visits (`twins`), and, for a recalibrated candidate, itself without recalibration
+    (``baseline == "itself"``).
     """
     rows: list[dict[str, Any]] = []
     for metric in BARS:
         found = series_of(entries, resample, metric)
         for (target, candidate, variant), series in found.items():
             same = {"target": target, "metric": metric, "candidate": candidate, "variant": variant}
-            for name, bar in _bars(found, target, candidate, variant, metric, compare_to).items():
+            names = [bar_of(found, target, metric), *compare_to, (twins or {}).get(candidate)]
+            for name, bar in _bars(found, target, candidate, variant, names).items():
                 rows += [{**same, "baseline": name, **r} for r in paired_rows(series, bar)]
     return pd.DataFrame(rows)
 
@@ -94,11 +99,9 @@ def _bars(
     target: str,
     candidate: str,
     variant: str,
-    metric: str,
-    compare_to: Sequence[str],
+    names: Sequence[str | None],
 ) -> dict[str, Series]:
     """Return what one candidate is held against, by name."""
-    names = [bar_of(found, target, metric), *compare_to]
     bars = {
         n: found[target, n, PLAIN]
         for n in names

@@ -15,26 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churnlab.backtest.daysums import SPAN, date_of, day_number, day_sums
 from churnlab.backtest.guards import LeakageError
+from churnlab.backtest.visitdays import VisitDays, Visits
 from churnlab.errors import DataError, nearest
 from churnlab.summary import Clock, Dated
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-_EPOCH = dt.date(1970, 1, 1)
-#: Days are below this, so customer * _SPAN + day sorts by customer, then day.
-_SPAN = 1 << 20
-
-
-def day_number(day: dt.date) -> int:
-    """Return days since 1970-01-01."""
-    return (day - _EPOCH).days
-
-
-def date_of(number: int) -> dt.date:
-    """Return the date of a day number."""
-    return _EPOCH + dt.timedelta(days=int(number))
 
 
 class Log(Protocol):
@@ -49,6 +37,10 @@ class Log(Protocol):
 
     def members(self) -> pd.DataFrame:
         """Return customer_id, signed_up_at and attributes."""
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """Names of the tables there are; visits are read only if a candidate uses them."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +100,20 @@ class Past:
         first = clock.time(now - self.T)
         return clock.time(now - self.T + self.t_x) - first, clock.time([now]) - first
 
+    def visits(self, recent_days: int = 30) -> Visits:
+        """Return the visit-days since each customer's first purchase, up to the origin.
+
+        Raises
+        ------
+        DataError
+            The panel was made without visits.
+        """
+        if self._events.visits is None:
+            raise DataError("this panel was made without visits; pass visits=True to from_log.")
+        end = day_number(self.origin)
+        first = end - self.T.astype(np.int64)
+        return self._events.visits.since(self.customer, first, end, recent_days)
+
     def at(self, inner: dt.date) -> Past:
         """Return what was known at an earlier day."""
         if inner > self.origin:
@@ -126,17 +132,18 @@ class Past:
 
 @dataclass(frozen=True)
 class Events:
-    """Purchase-days sorted by customer and day; `Past` objects are cut from it."""
+    """Purchase-days sorted by customer and day, and visit-days; `Past` objects are cut from it."""
 
     customer: Ints
     day: Ints
     amount: Array | None
     group: Ints
     group_names: tuple[str, ...]
+    visits: VisitDays | None = None
 
     @cached_property
     def _key(self) -> Ints:
-        return self.customer * _SPAN + self.day
+        return self.customer * SPAN + self.day
 
     def until(self, origin: dt.date) -> Past:
         """Copy everything up to `origin` and summarise it."""
@@ -147,27 +154,25 @@ class Events:
                 f"no purchase up to {origin}; the first is on {date_of(int(self.day.min()))}."
             )
         amount = None if self.amount is None else self.amount[kept]
-        known = Events(customer, day, amount, self.group, self.group_names)
-        starts = np.flatnonzero(np.r_[True, customer[1:] != customer[:-1]])
-        sizes = np.diff(np.r_[starts, customer.size])
-        first, last = day[starts], day[starts + sizes - 1]
-        who = customer[starts]
+        visits = None if self.visits is None else self.visits.until(day_number(origin))
+        known = Events(customer, day, amount, self.group, self.group_names, visits)
+        sums = day_sums(customer, day)
         return Past(
             origin=origin,
-            customer=who,
-            x=(sizes - 1).astype(np.float64),
-            t_x=(last - first).astype(np.float64),
-            T=(day_number(origin) - first).astype(np.float64),
-            sum_log_gap=_sum_log_gaps(customer, day, starts),
-            group=self.group[who],
+            customer=sums.customer,
+            x=(sums.size - 1).astype(np.float64),
+            t_x=(sums.last - sums.first).astype(np.float64),
+            T=(day_number(origin) - sums.first).astype(np.float64),
+            sum_log_gap=sums.sum_log_gap,
+            group=self.group[sums.customer],
             group_names=self.group_names,
-            spend=None if amount is None else np.add.reduceat(amount, starts) / sizes,
+            spend=None if amount is None else np.add.reduceat(amount, sums.starts) / sums.size,
             _events=known,
         )
 
     def counts(self, past: Past, windows: Ints) -> Ints:
         """Return purchase-days in (origin, origin + window] of each customer of `past`."""
-        start = past.customer * _SPAN + day_number(past.origin)
+        start = past.customer * SPAN + day_number(past.origin)
         low = np.searchsorted(self._key, start, side="right")
         high = np.searchsorted(self._key, start + windows, side="right")
         return high - low
@@ -182,8 +187,8 @@ class Panel:
     as_of: dt.date
 
     @classmethod
-    def from_log(cls, log: Log, group: str | None = None) -> Panel:
-        """Read purchase-days, amounts and one member attribute from a log.
+    def from_log(cls, log: Log, group: str | None = None, *, visits: bool = False) -> Panel:
+        """Read purchase-days, amounts, one member attribute and visit-days from a log.
 
         Parameters
         ----------
@@ -191,6 +196,13 @@ class Panel:
             Clean events up to its `as_of`.
         group : str, optional
             Attribute of members by which scores are broken down.
+        visits : bool
+            Read the purchasers' visit-days too.
+
+        Raises
+        ------
+        DataError
+            No purchases; visits wanted and none there.
         """
         days = log.days()
         if days.empty:
@@ -201,8 +213,9 @@ class Panel:
         names, codes = _groups(log, group, ids)
         amount = _amounts(log, days)
         kept = None if amount is None else amount[order]
-        events = Events(customer[order].astype(np.int64), day[order], kept, codes, names)
-        return cls(ids, events, log.as_of)
+        who, when = customer[order].astype(np.int64), day[order]
+        seen = VisitDays.read(log, ids, who, when) if visits else None
+        return cls(ids, Events(who, when, kept, codes, names, seen), log.as_of)
 
     @property
     def first_day(self) -> dt.date:
@@ -222,14 +235,6 @@ class Panel:
                 f"{self.as_of}; drop this origin or shorten the horizon."
             )
         return self.events.counts(past, windows)
-
-
-def _sum_log_gaps(customer: Ints, day: Ints, starts: NDArray[np.intp]) -> Array:
-    """Sum of log gaps in days per customer; -inf where two purchases share a day."""
-    gap = np.diff(day, prepend=day[0]).astype(np.float64)
-    gap[starts] = 1.0  # the first purchase has no gap: log 1 = 0
-    with np.errstate(divide="ignore"):
-        return np.add.reduceat(np.log(gap), starts)
 
 
 def _groups(log: Log, group: str | None, ids: NDArray[Any]) -> tuple[tuple[str, ...], Ints]:

@@ -38,6 +38,7 @@ from churnlab.backtest.result import BacktestResult
 from churnlab.backtest.splits import Plan, plan_origins
 from churnlab.backtest.targets import targets
 from churnlab.backtest.tracking import tracking_frame
+from churnlab.backtest.visit_answers import visit_answers, visit_sentence
 from churnlab.errors import FitRefusedError
 from churnlab.rules import CostRatioRule, Costs, ThresholdRule
 from churnlab.summary.calendar import SPREAD
@@ -124,7 +125,8 @@ def run_backtest(
     split = split or SplitConfig()
     chosen_rules: dict[str, ThresholdRule] = dict(rules or {"cost_ratio": CostRatioRule()})
     costs = costs or next(iter(chosen_rules.values()))
-    panel = Panel.from_log(log, split.group)
+    runners = _candidates(candidates, k)
+    panel = Panel.from_log(log, split.group, visits=any(c.needs_visits for c in runners))
     plan = plan_origins(panel, split, targets(split.horizon_days, split.cycles))
     refuse_few_customers(panel.until(plan.origins[-1].date), split.limits)
     context = Context(
@@ -139,7 +141,6 @@ def run_backtest(
         counts=split.counts,
         cache=FitCache(cache_dir),
     )
-    runners = _candidates(candidates, k)
     say = progress or (lambda _text, _done: None)
     board = _forecast_all(panel, plan, runners, split, context, say)
     result = _score(panel, plan, board, split, chosen_rules, costs, context, say)
@@ -215,7 +216,8 @@ def _score(
     say("scores", _FORECASTING)
     scores = evaluate.scores_frame(board.entries, resample, split.limits.thin_cell)
     say("paired differences", 0.85)
-    differences = differences_frame(board.entries, resample, split.compare_to)
+    twins = {c.name: c.twin for c in board.runners if c.twin is not None}
+    differences = differences_frame(board.entries, resample, split.compare_to, twins)
     say("threshold rules", 0.9)
     made = decisions.decide(board.entries, rules, costs, rng_for)
     paid = decisions.cost_differences(made, resample)
@@ -223,6 +225,7 @@ def _score(
     calibration = evaluate.calibration_frame(board.entries, rng_for)
     found = answers.brier_answers(board.entries, resample)
     found += answers.cost_answers(made, resample)
+    visits = visit_answers(board.entries, resample, twins)
     result = BacktestResult(
         scores=scores,
         differences=pd.concat([differences, paid], ignore_index=True),
@@ -231,7 +234,7 @@ def _score(
         curves=decisions.curves_frame(made, costs),
         tracking=_tracking(panel, plan, board, context),
         predictions=None,
-        summary=_summary(panel, plan, board, split, rules, costs, context, found),
+        summary=_summary(panel, plan, board, split, rules, costs, context, found, visits),
     )
     say("done", 1.0)
     return result
@@ -261,11 +264,12 @@ def _summary(
     costs: Costs,
     context: Context,
     found: list[dict[str, Any]],
+    visits: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Return what the tables do not hold: answers, settings, origins, what fell short."""
     return {
-        "answers": [answers.sentence(a) for a in found],
-        "comparisons": found,
+        "answers": [answers.sentence(a) for a in found] + [visit_sentence(a) for a in visits],
+        "comparisons": found + visits,
         "origins": [o.date.isoformat() for o in plan.scored],
         "horizon_days": [float(h) for h in split.horizon_days],
         "baselines": [c.name for c in board.runners if c.kind in ("baseline", "peer")],

@@ -63,6 +63,15 @@ class VisitEvidence:
     inactive_value: float
     summary: pd.DataFrame
 
+    def __post_init__(self) -> None:
+        """Refuse grouped visit models: a bundle has one visit model for all."""
+        if len(self.draws.groups) > 1:
+            raise DataError(
+                f"the visit model has {len(self.draws.groups)} groups ({self.draws.groups[0]}, "
+                "...), and a bundle carries one visit model for everybody; export a segment run "
+                "without visits.group."
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExportInputs:

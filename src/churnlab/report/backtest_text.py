@@ -47,6 +47,34 @@ def candidates_table(headline: pd.DataFrame) -> str:
     return table(ordered[keep], _FORMATS)
 
 
+def visits_section(summary: dict[str, Any], differences: pd.DataFrame, lang: str) -> str | None:
+    """Return what the visit log adds, per origin and over all; None where no candidate used it.
+
+    Parameters
+    ----------
+    differences : DataFrame
+        The run's paired differences: each visit candidate less its twin without visits.
+    """
+    pairs = {(a["best"], a["simple"]) for a in summary["comparisons"] if a["metric"] == "visits"}
+    if not pairs:
+        return None
+    plain = differences[
+        (differences["metric"] == "brier") & (differences["variant"] == "plain")
+    ].set_index(["candidate", "baseline"])
+    rows = plain[plain.index.isin(list(pairs))].reset_index()
+    keep = ["target", "candidate", "baseline", "origin", "difference", "q05", "q95", "n_customers"]
+    text = pick(
+        lang,
+        "### Do visits fall before purchases do?\n\nBrier score with the visit log less the same "
+        "forecast without it; below 0 the visits help. Customers are resampled with all their "
+        "origins.",
+        "### 방문이 구매보다 먼저 줄어드는가?\n\n방문 로그를 쓴 예측의 Brier 점수에서 쓰지 않은 같은 예측의 점수를 뺀 값. "
+        "0보다 작으면 방문이 도움이 됩니다. 고객 단위로(모든 기준일과 함께) 재표집했습니다.",
+    )
+    formats = dict.fromkeys(("difference", "q05", "q95"), "+.5f")
+    return text + "\n\n" + table(rows[keep], formats)
+
+
 def ranking_claim(ranked: pd.DataFrame, lang: str) -> str:
     """Return the claim of the ranking figure: the best candidate and the best baseline."""
     best = ranked.iloc[0]

@@ -24,7 +24,7 @@ from churnlab.segments.states import (
     reached,
     visit_codes,
 )
-from churnlab.summary import JOINED, UNKNOWN
+from churnlab.summary import JOINED, SIGNUP_MONTH, UNKNOWN
 
 Ints = NDArray[np.int64]
 #: Dropout is tossed after a repeat event only: P(alive) = 1 at x = 0 whatever the silence.
@@ -199,7 +199,7 @@ def _visit_side(
     seen, row, last = _match(ids, visits, axis)
     start = last.copy()
     new = np.flatnonzero((row < 0) & ~purchased)
-    group = _member_groups(ids[new], members, visits, axis)
+    group = _member_groups(ids[new], signup[new], members, visits, axis)
     idle = (day - signup[new]).astype(float)
     key, of = np.unique(np.stack([group.astype(float), idle]), axis=1, return_inverse=True)
     zero = np.zeros(key.shape[1])
@@ -211,19 +211,20 @@ def _visit_side(
 
 
 def _member_groups(
-    ids: NDArray[np.object_], members: pd.DataFrame, visits: HasSummary, axis: Axis
+    ids: NDArray[np.object_], signup: Days, members: pd.DataFrame, visits: HasSummary, axis: Axis
 ) -> Ints:
     """Group codes of members who have no visit rows."""
     if len(axis.draws.groups) == 1 or len(ids) == 0:
         return np.zeros(len(ids), dtype=np.int64)
     columns = list(getattr(visits, "group_columns", ()))
-    absent = [c for c in columns if c not in members.columns]
+    absent = [c for c in columns if c not in (*members.columns, SIGNUP_MONTH)]
     if absent or not columns:
         raise UsageError(
             "The visit fit is grouped, and some members have no visits: the members table needs "
             f"the group column(s) {', '.join(absent or ['?'])}."
         )
     table = members.drop_duplicates("customer_id").set_index("customer_id").reindex(ids)
+    table[SIGNUP_MONTH] = signup.astype("datetime64[M]").astype(str)
     names = table[columns].astype("str").fillna(UNKNOWN).agg(JOINED.join, axis=1)
     distinct, inverse = np.unique(names.to_numpy(dtype=object), return_inverse=True)
     return group_codes(tuple(distinct), axis.draws)[inverse]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from typing import Any
 
 from churnlab.errors import UsageError, nearest
 from churnlab.segments.polarity import check_polarity
@@ -21,6 +22,10 @@ class VisitsConfig:
     model: str = "mbg_nbd"
     k: int | None = None
     """Erlang shape of the ``*_cnbd_k`` models; None lets the fit choose."""
+    group: Any = None
+    """Member attribute(s) by which the visit model pools partially: a column or a list."""
+    pooling: str = "partial"
+    """With groups: ``partial``, ``complete`` or ``none``."""
     basis: str = "p_alive"
     """Definition of visit risk: ``p_alive``, ``personal_cycles`` or ``fixed_days``."""
     horizon_days: int = 30

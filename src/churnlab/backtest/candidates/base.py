@@ -119,10 +119,16 @@ class Candidate(ABC):
         Name in configurations and tables.
     kind : str
         model, peer, baseline or comparator.
+    needs_visits : bool
+        Whether it reads `Past.visits`.
+    twin : str, optional
+        Name of the same forecast without visits, which it is then held against.
     """
 
     name: str
     kind: ClassVar[Kind]
+    needs_visits: bool = False
+    twin: str | None = None
 
     @abstractmethod
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:

@@ -58,7 +58,7 @@ class CalendarCandidate(BayesianCandidate):
     def learn(self, past: Past, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         """Learn the clock, then the population on it, or find the finished fit."""
         data = {"data": data_hash(past.dated())}
-        return self.stored(data, past, context, lambda: self._fit_past(past, context))
+        return self.stored(data, past.origin, context, lambda: self._fit_past(past, context))
 
     def _fit_past(self, past: Past, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         from churnlab import inference

@@ -9,7 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from churnlab.backtest.panel import Array, Ints, Past
+from churnlab.backtest.visitdays import Visits
 from churnlab.draws import PopulationDraws
+from churnlab.errors import UsageError
 from churnlab.posterior.counts import _counts as count_law
 from churnlab.posterior.counts import mean_function
 from churnlab.posterior.process import Process
@@ -25,17 +27,20 @@ class Rows:
 
     Parameters
     ----------
-    past : Past
-        Customers at the origin.
+    past : Past or Visits
+        Customers at the origin: their x, t_x, T.
     windows : array (customer,)
         Forecast window of each customer, in days.
     clock : Clock, optional
         Then times and windows here are clock days.
     """
 
-    def __init__(self, past: Past, windows: Ints, clock: Clock | None = None) -> None:
-        t_x, T = past.times(clock)
-        length = windows.astype(np.float64) if clock is None else clock.ahead(past.origin, windows)
+    def __init__(self, past: Past | Visits, windows: Ints, clock: Clock | None = None) -> None:
+        t_x, T, length = past.t_x, past.T, windows.astype(np.float64)
+        if clock is not None:
+            if not isinstance(past, Past):
+                raise UsageError("only purchases have a seasonal clock; got visit-days.")
+            (t_x, T), length = past.times(clock), clock.ahead(past.origin, windows)
         table = np.column_stack([past.x, t_x, T, length])
         distinct, inverse = np.unique(table, axis=0, return_inverse=True)
         self.x, self.t_x, self.T, self.window = (np.ascontiguousarray(c) for c in distinct.T)

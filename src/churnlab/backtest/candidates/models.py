@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import hashlib
 import io
 import warnings
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 
 from churnlab.backtest.candidates import forecasts
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
-from churnlab.backtest.panel import Array, Past
+from churnlab.backtest.panel import Array, Ints, Past
 from churnlab.backtest.targets import Target
+from churnlab.backtest.visitdays import Visits
 from churnlab.draws import PopulationDraws
 from churnlab.errors import FitRefusedError
 from churnlab.runs import content_hash
@@ -62,14 +64,20 @@ class ModelCandidate(Candidate):
 
     def learn(self, past: Past, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         """Fit at an origin, or find the finished fit."""
-        cells = summary_at(past).cells
+        cells = cells_of(past, past.origin)
+        return self.learn_cells(cells, past.origin, context)
+
+    def learn_cells(
+        self, cells: Cells, origin: dt.date, context: Context
+    ) -> tuple[PopulationDraws, dict[str, Any]]:
+        """Fit cells of events up to an origin (purchases or visits), or find the finished fit."""
         data = {"data": data_hash(cells), "group": list(cells.groups)}
-        return self.stored(data, past, context, lambda: self.fit(cells, context))
+        return self.stored(data, origin, context, lambda: self.fit(cells, context))
 
     def stored(
         self,
         data: dict[str, Any],
-        past: Past,
+        origin: dt.date,
         context: Context,
         fit: Callable[[], tuple[PopulationDraws, dict[str, Any]]],
     ) -> tuple[PopulationDraws, dict[str, Any]]:
@@ -84,13 +92,19 @@ class ModelCandidate(Candidate):
 
         arrays, about = context.cache.get(key, make)
         groups = tuple(about["groups"])
-        draws = PopulationDraws(self.model, int(about["k"]), arrays["theta"], groups, past.origin)
+        draws = PopulationDraws(self.model, int(about["k"]), arrays["theta"], groups, origin)
         return draws, about["note"]
 
     def clock(self, note: dict[str, Any]) -> Clock | None:
         """Return the clock that the draws are measured on; None is plain days."""
         del note
         return None
+
+    def windowed_risk(self, past: Past, windows: Ints, context: Context) -> Array:
+        """Return P(no purchase in the window) alone, per customer."""
+        draws, note = self.learn(past, context)
+        rows = forecasts.Rows(past, windows, self.clock(note))
+        return forecasts.risk_and_alive(rows, draws.thin(context.score_draws))[0]
 
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
         """Forecast by the model's closed forms."""
@@ -205,16 +219,20 @@ class LifetimesCandidate(ModelCandidate):
         )
 
 
-def summary_at(past: Past) -> Summary:
-    """Return the summary of a history, as the models read it."""
+def cells_of(events: Past | Visits, origin: dt.date) -> Cells:
+    """Return the distinct rows of event days, as the models read them."""
     return Summary.from_arrays(
-        past.x, past.t_x, past.T, as_of=past.origin, sum_log_gap=past.sum_log_gap
-    )
+        events.x, events.t_x, events.T, as_of=origin, sum_log_gap=events.sum_log_gap
+    ).cells
 
 
 def data_hash(rows: Cells | Dated) -> str:
     """Return the hash of the arrays of cells."""
-    columns = [v for _, v in sorted(vars(rows).items()) if isinstance(v, np.ndarray)]
+    return arrays_hash(*(v for _, v in sorted(vars(rows).items()) if isinstance(v, np.ndarray)))
+
+
+def arrays_hash(*columns: Array) -> str:
+    """Return a hash of the numbers that a fit depends on."""
     return content_hash([_digest(np.asarray(c, dtype=np.float64)) for c in columns])
 
 

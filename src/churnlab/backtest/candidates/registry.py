@@ -22,6 +22,7 @@ from churnlab.backtest.candidates.models import (
     LifetimesCandidate,
     MaximumLikelihoodCandidate,
 )
+from churnlab.backtest.candidates.visits import RELEARNT, RelearntCandidate, ThinnedCandidate
 from churnlab.errors import UsageError, nearest
 from churnlab.summary.calendar import KINDS
 from churnlab.vocabulary import MODELS
@@ -36,6 +37,10 @@ _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
     "gradient_boosting": GradientBoosting,
 }
 _PEERS: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd")
+#: Ends the names of a model's risk relearnt with features of the visits.
+_VISITS: Final = "_visits"
+#: Purchases as thinned visits; the model of the visit-days may follow (default: MBG/NBD).
+THINNED: Final = "visits_thinned"
 
 #: Baselines that every backtest carries (DOMAIN section 4).
 COMPULSORY: Final = (
@@ -54,7 +59,10 @@ def known_candidates() -> list[str]:
     """Return every name; models of family ``*_cnbd_k`` also take a number for k."""
     models = [*MODELS, *(f"{m}_ml" for m in MODELS)]
     models += [f"{m}@{kind}" for m in _PEERS for kind in (*KINDS, EVENTS_ONLY)]
-    return [*models, *(f"lifetimes_{m}" for m in _PEERS), *_SIMPLE]
+    relearnt = [f"{m}{end}" for end in (RELEARNT, _VISITS) for m in MODELS]
+    thinned = [THINNED, *(f"{THINNED}_{m}" for m in _PEERS)]
+    thinned += [name + RELEARNT for name in thinned]
+    return [*models, *(f"lifetimes_{m}" for m in _PEERS), *_SIMPLE, *relearnt, *thinned]
 
 
 def candidate_named(name: str, k: int | None = None) -> Candidate:
@@ -75,6 +83,9 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
     base, _, calendar = name.partition("@")
     if base in _PEERS and calendar in (*KINDS, EVENTS_ONLY):
         return CalendarCandidate(name, base, calendar)
+    visits = _visit_candidate(name, k)
+    if visits is not None:
+        return visits
     kind = MaximumLikelihoodCandidate if name.endswith("_ml") else BayesianCandidate
     model = name.removesuffix("_ml")
     shape = re.fullmatch(r"(m?bg_cnbd)_(\d+)", model)
@@ -88,7 +99,27 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
     )
 
 
+def _visit_candidate(name: str, k: int | None) -> Candidate | None:
+    """Return a candidate of `candidates.visits`, or None when the name is none of theirs."""
+    if name == THINNED:
+        return ThinnedCandidate(name, BayesianCandidate("mbg_nbd", "mbg_nbd"))
+    if name.startswith(f"{THINNED}_") and (model := name.removeprefix(f"{THINNED}_")) in _PEERS:
+        return ThinnedCandidate(name, BayesianCandidate(model, model))
+    if name.endswith(_VISITS):
+        base = candidate_named(name.removesuffix(_VISITS), k)
+        if isinstance(base, BayesianCandidate):
+            return RelearntCandidate(name, base, "features")
+    if name.endswith(RELEARNT):
+        base = candidate_named(name.removesuffix(RELEARNT), k)
+        if isinstance(base, BayesianCandidate):
+            return RelearntCandidate(name, base)
+        if isinstance(base, ThinnedCandidate):
+            return RelearntCandidate(name, BayesianCandidate(base.model, base.model), base)
+    return None
+
+
 def with_compulsory(names: Sequence[str]) -> list[str]:
-    """Return the wanted names (the defaults when empty) and the compulsory baselines."""
+    """Return the wanted names (default: all usual ones), twins and the compulsory baselines."""
     wanted = list(names) or list(DEFAULT_CANDIDATES)
-    return list(dict.fromkeys([*wanted, *COMPULSORY]))
+    twins = [twin for n in wanted if (twin := candidate_named(n).twin) is not None]
+    return list(dict.fromkeys([*wanted, *twins, *COMPULSORY]))

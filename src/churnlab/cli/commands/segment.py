@@ -11,7 +11,7 @@ from churnlab.cli.console import Console
 from churnlab.cli.grid import Placed, Settings, audience_data, compare, lines, study
 from churnlab.cli.opening import open_data
 from churnlab.config.schemas.segment import SegmentSettings
-from churnlab.errors import UsageError
+from churnlab.errors import FitRefusedError, UsageError
 from churnlab.events import EventLog
 from churnlab.fitting import Fit, ModelConfig
 from churnlab.fitting import fit as fit_model
@@ -22,6 +22,7 @@ from churnlab.segments import (
     Audience,
     Axis,
     Playbook,
+    VisitsConfig,
     all_audiences,
     audience_frame,
     check_dates,
@@ -38,6 +39,7 @@ def run(settings: SegmentSettings, folder: RunFolder, console: Console) -> Place
     """Open the data, fit purchases and visits, place everybody, write the tables."""
     require_first_purchases(settings.model.name)
     settings.model.require_plain_days("churnlab segment")
+    visit_model(settings.visits)  # a wrong name is said before anything is fitted
     log = open_data(settings, folder, console)
     comparison_day(log, settings)  # a wrong date is said before anything is fitted
     fitted = fit_command.fit_log(log, settings, console)
@@ -104,14 +106,23 @@ def _fit_visits(log: EventLog, settings: Settings, console: Console) -> Fit | No
     if "visits" not in log.tables:
         return None
     chosen = settings.visits
+    model = visit_model(chosen)
     with console.stage(f"fitting the visit-days ({chosen.model})"):
-        return fit_model(
-            summarise(log, events="visits", count_purchases=chosen.count_purchases),
-            model=ModelConfig(name=chosen.model, k=chosen.k),
-            inference=settings.inference,
-            seed=settings.seed,
-            progress=console.progress,
-        )
+        try:
+            return fit_model(
+                summarise(log, events="visits", count_purchases=chosen.count_purchases),
+                model=model,
+                inference=settings.inference,
+                seed=settings.seed,
+                progress=console.progress,
+            )
+        except FitRefusedError as error:
+            raise FitRefusedError(f"visit-days: {error} (visits.model, visits.pooling)") from error
+
+
+def visit_model(chosen: VisitsConfig) -> ModelConfig:
+    """Return how the visit-days are modelled, by groups of members where wanted."""
+    return ModelConfig(name=chosen.model, k=chosen.k, group=chosen.group, pooling=chosen.pooling)
 
 
 def _visit_axis(visits: Fit, settings: Settings) -> Axis:
