@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +69,9 @@ def compare(now: Placed, before: Placed | None, settings: Settings) -> dict[str,
         "transitions": transition_table(before.snapshot, now.snapshot, config),
         "leaks": leak_table(before.snapshot, now.snapshot, config, leak_rng),
         "repeat_rates": repeat_table(before.snapshot, now.snapshot),
-        "reestimation": reestimation_table(before.snapshot, now.snapshot, by_old_fit),
+        "reestimation": reestimation_table(
+            before.snapshot, now.snapshot, by_old_fit, config.polarity
+        ),
     }
 
 
@@ -124,6 +127,7 @@ def lines(
     before: Placed | None,
     tables: dict[str, pd.DataFrame],
     audiences: tuple[Audience, ...],
+    past: Sequence[str] = (),
 ) -> list[str]:
     """Return the closing lines: the grid's shares, what changed, whom to reach."""
     shares = tables["shares"]
@@ -136,7 +140,8 @@ def lines(
     ]
     said += list(now.snapshot.notes)
     if before is not None:
-        said += _change_lines(tables["changes"], before)
+        said += _change_lines(tables["changes"], tables["reestimation"], before)
+    said += past
     if "visit_calibration" in tables:
         said += _calibration_lines(tables["visit_calibration"])
     reached = [a for a in audiences if len(a.frame)]
@@ -153,10 +158,18 @@ def _calibration_lines(calibration: pd.DataFrame) -> list[str]:
     ]
 
 
-def _change_lines(change: pd.DataFrame, before: Placed) -> list[str]:
-    groups = change[change["level"] == "polarity"]
+def _change_lines(
+    change: pd.DataFrame, reestimation: pd.DataFrame, before: Placed
+) -> list[str]:
+    """Return each polarity's change, and how much of it is the new fit's and not the customers'."""
+    groups = change[change["level"] == "polarity"].merge(
+        reestimation[["level", "segment_code", "behaviour", "reestimation"]],
+        on=["level", "segment_code"],
+    )
     return [
         f"{r.name_en} share since {before.snapshot.as_of}: {r.change:+.1%} "
-        f"({r.change_q05:+.1%} to {r.change_q95:+.1%})"
+        f"({r.change_q05:+.1%} to {r.change_q95:+.1%})\n"
+        f"  {r.n_before:,} -> {r.n:,} members: {r.behaviour:+,} under one fit on both days, "
+        f"{r.reestimation:+,} by re-estimation"
         for r in groups.itertuples()
     ]

@@ -127,6 +127,7 @@ def checks(run: Run, segments: dict[str, Any], lang: str) -> str:
         items.insert(1, pick(lang, "visit cut points", "방문 구분점") + f" {low:.2f}, {high:.2f}")
     if run.has("reestimation.parquet"):
         moved = run.frame("reestimation.parquet")
+        moved = moved[moved["level"] == "segment"]
         items.append(
             pick(
                 lang,

@@ -16,6 +16,7 @@ from churnlab.segments.bands import band_calibration, churn_bands
 from churnlab.segments.build import take_snapshot
 from churnlab.segments.change import change_table, reestimation_table, segment_share_frame
 from churnlab.segments.config import SegmentsConfig, VisitsConfig, check_dates
+from churnlab.segments.history import LeakVerdict, days_back, leak_verdict, shares_over_time
 from churnlab.segments.leaks import LeakAlert, leak_alert, leak_history, leak_table
 from churnlab.segments.playbook import Action, Playbook, default_playbook, load_playbook
 from churnlab.segments.polarity import check_polarity, polarity_of, segment_name
@@ -44,6 +45,7 @@ __all__ = [
     "AudienceData",
     "Axis",
     "LeakAlert",
+    "LeakVerdict",
     "Playbook",
     "Precedence",
     "SegmentsConfig",
@@ -61,12 +63,14 @@ __all__ = [
     "check_polarity",
     "churn_bands",
     "compare_repeat_rates",
+    "days_back",
     "default_playbook",
     "first_purchasers",
     "forecast_silence",
     "leak_alert",
     "leak_history",
     "leak_table",
+    "leak_verdict",
     "load_playbook",
     "message_value",
     "origins_before",
@@ -77,6 +81,7 @@ __all__ = [
     "repeat_table",
     "segment_name",
     "segment_share_frame",
+    "shares_over_time",
     "shares_table",
     "take_snapshot",
     "transition_table",

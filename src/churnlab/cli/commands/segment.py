@@ -9,6 +9,7 @@ import pandas as pd
 from churnlab.cli.commands import fit as fit_command
 from churnlab.cli.console import Console
 from churnlab.cli.grid import Placed, Settings, audience_data, compare, lines, study
+from churnlab.cli.history import LOOK_BACK, Past, look_back
 from churnlab.cli.opening import open_data
 from churnlab.config.schema import SegmentSettings
 from churnlab.errors import UsageError
@@ -29,9 +30,6 @@ from churnlab.segments import (
     take_snapshot,
 )
 from churnlab.summary import summarise
-
-#: Without `compare_to` the grid is compared with this many days before.
-_DEFAULT_LOOK_BACK = 30
 
 
 def run(settings: SegmentSettings, folder: RunFolder, console: Console) -> Placed:
@@ -65,15 +63,18 @@ def segment_log(
     earlier = comparison_day(log, settings)
     before = None
     if earlier is not None:
-        with console.part(str(earlier)):
-            past = log.until(earlier)
-            before = place(past, fit_command.fit_log(past, settings, console), settings, console)
+        before = _place_on(earlier, log, settings, console)
+    past = look_back(
+        log, now, before, settings, console, lambda day: _place_on(day, log, settings, console)
+    )
     with console.stage("shares, changes and audiences"):
         tables = compare(now, before, settings) | study(log, now, before, settings)
         playbook = load_playbook(settings.playbook)
         audiences = all_audiences(playbook, audience_data(log, now, tables), settings.audiences)
-    _write(tables, playbook, audiences, now, folder)
-    console.say(*lines(now, before, tables, audiences))
+    if past is not None:
+        tables |= past.tables()
+    _write(tables, playbook, audiences, now, past, folder)
+    console.say(*lines(now, before, tables, audiences, () if past is None else past.lines()))
     console.say(f"files: {folder.path}/membership.parquet, shares.parquet, actions.parquet, ...")
     return now
 
@@ -98,6 +99,13 @@ def place(
     return Placed(fitted, visits, purchase_axis, visit_axis, snapshot)
 
 
+def _place_on(day: dt.date, log: EventLog, settings: Settings, console: Console) -> Placed:
+    """Fit the data up to an earlier day and place everybody on it."""
+    with console.part(str(day)):
+        past = log.until(day)
+        return place(past, fit_command.fit_log(past, settings, console), settings, console)
+
+
 def _fit_visits(log: EventLog, settings: Settings, console: Console) -> Fit | None:
     if "visits" not in log.tables:
         return None
@@ -119,7 +127,7 @@ def _visit_axis(visits: Fit, settings: Settings) -> Axis:
 
 
 def comparison_day(log: EventLog, settings: Settings) -> dt.date | None:
-    """Return the day to compare with: stated, or a month before where the log reaches back."""
+    """Return the day to compare with: stated, or a step before where the log reaches back."""
     first = log.days("purchases")["day"].min().date()
     if settings.compare_to is not None:
         try:
@@ -130,8 +138,9 @@ def comparison_day(log: EventLog, settings: Settings) -> dt.date | None:
             ) from error
         check_dates(log.as_of, day, first)
         return day
-    day = log.as_of - dt.timedelta(days=_DEFAULT_LOOK_BACK)
-    return day if day > first + dt.timedelta(days=_DEFAULT_LOOK_BACK) else None
+    step = dt.timedelta(days=settings.segments.every_days or LOOK_BACK)
+    day = log.as_of - step
+    return day if day > first + step else None
 
 
 def _write(
@@ -139,6 +148,7 @@ def _write(
     playbook: Playbook,
     audiences: tuple[Audience, ...],
     now: Placed,
+    past: Past | None,
     folder: RunFolder,
 ) -> None:
     for name, table in tables.items():
@@ -159,6 +169,7 @@ def _write(
             "n_members": now.snapshot.n_members,
             "threshold": now.fitted.threshold.to_dict(),
             "visit_cuts": None if now.visit_axis is None else now.visit_axis.cuts,
+            "core_leak": None if past is None else past.core_leak(),
             "notes": now.snapshot.notes,
         },
     )
