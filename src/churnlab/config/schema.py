@@ -168,6 +168,12 @@ class ExplainSettings(SegmentSettings):
     """Settings of `churnlab explain`."""
 
     customer: str = "???"
+    lang: str = "en"
+
+    def __post_init__(self) -> None:
+        """Refuse unknown languages."""
+        super().__post_init__()
+        _check_language(self.lang)
 
 
 @dataclass(kw_only=True)

@@ -18,6 +18,7 @@ from churnlab.segments.change import change_table, reestimation_table, segment_s
 from churnlab.segments.config import SegmentsConfig, VisitsConfig, check_dates
 from churnlab.segments.history import LeakVerdict, days_back, leak_verdict, shares_over_time
 from churnlab.segments.leaks import LeakAlert, leak_alert, leak_history, leak_table
+from churnlab.segments.person import risk_by_day
 from churnlab.segments.playbook import Action, Playbook, default_playbook, load_playbook
 from churnlab.segments.polarity import check_polarity, polarity_of, segment_name
 from churnlab.segments.precedence import (
@@ -79,6 +80,7 @@ __all__ = [
     "reestimation_table",
     "repeat_rates",
     "repeat_table",
+    "risk_by_day",
     "segment_name",
     "segment_share_frame",
     "shares_over_time",
