@@ -49,6 +49,26 @@ else:
     forecasts.purchase_axis(ax, shares, lang=lang)
 ax.set_title(text.grid_claim(shares, lang))
 plt.show()
+if grid.unknown_share < 1:
+    display(Markdown(text.grid_caption(lang)))  # noqa: F821
+
+# %%
+if run.has("shares_over_time.parquet"):
+    past = run.frame("shares_over_time.parquet")
+    figure, axes = plt.subplots(2, 1, figsize=(9, 7.5), sharex=True)
+    for ax, level in zip(axes, ("polarity", "parent"), strict=True):
+        own, latest = (
+            data.over_time(past, level=level, scored_by=fit, lang=lang)
+            for fit in ("own_fit", "latest_fit")
+        )
+        draw.draw_over_time(ax, own, beside=latest, lang=lang)
+    axes[0].get_legend().remove()
+    axes[0].set_title(text.over_time_claim(past, lang))
+    plt.show()
+
+# %%
+if run.has("reestimation.parquet"):
+    display(Markdown(text.behaviour(run.frame("reestimation.parquet"), lang)))  # noqa: F821
 
 # %%
 if run.has("transitions.parquet"):
@@ -61,6 +81,7 @@ if run.has("transitions.parquet"):
 # %%
 if run.has("leaks.parquet"):
     display(Markdown(text.leaks(run.frame("leaks.parquet"), lang)))  # noqa: F821
+display(Markdown(text.leak_alert(segments["core_leak"], lang)))  # noqa: F821
 
 # %%
 Markdown(text.actions(run.frame("actions.parquet"), lang))
