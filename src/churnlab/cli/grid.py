@@ -29,6 +29,7 @@ from churnlab.segments import (
     take_snapshot,
     transition_table,
     visit_calibration,
+    windowed_basis,
 )
 
 Settings = SegmentSettings | PipelineSettings
@@ -79,8 +80,7 @@ def study(
     log: EventLog, now: Placed, before: Placed | None, settings: Settings
 ) -> dict[str, pd.DataFrame]:
     """Return churn-rate bands, win-back table, breakdowns, and the visit model's calibration."""
-    basis = settings.risk.basis if settings.risk.basis != "p_alive" else "personal_cycles"
-    bands = churn_bands(now.fitted.customers, basis=basis)
+    bands = churn_bands(now.fitted.customers, basis=windowed_basis(settings.risk))
     rates = bands.groupby("churn_band", observed=True)["churn_rate"].mean()
     found = {
         "churn_bands": bands,
@@ -144,6 +144,8 @@ def lines(
     said += past
     if "visit_calibration" in tables:
         said += _calibration_lines(tables["visit_calibration"])
+    if "churn_band_calibration" in tables:
+        said += _band_lines(tables["churn_band_calibration"])
     reached = [a for a in audiences if len(a.frame)]
     said.append(f"audiences: {len(reached)} of {len(audiences)} actions have somebody to reach")
     return said
@@ -155,6 +157,15 @@ def _calibration_lines(calibration: pd.DataFrame) -> list[str]:
         f"visit model, no visit within {row.horizon_days} day(s): forecast {row.forecast:.1%}, "
         f"came {row.observed:.1%} ({row.observed_q05:.1%} to {row.observed_q95:.1%})"
         for row in calibration.itertuples()
+    ]
+
+
+def _band_lines(bands: pd.DataFrame) -> list[str]:
+    """Return each churn-rate band's forecast on the earlier day, and what came in its windows."""
+    return [
+        f"churn-rate band {r.churn_band} on {str(r.origin)[:10]}: {r.n:,} customers, forecast "
+        f"{r.forecast:.1%}, came {r.observed:.1%} ({r.observed_q05:.1%} to {r.observed_q95:.1%})"
+        for r in bands[bands["n"] > 0].itertuples()
     ]
 
 

@@ -17,6 +17,7 @@ from churnlab.events import EventLog
 from churnlab.segments import (
     LeakVerdict,
     Snapshot,
+    calibrate_out_of_time,
     days_back,
     leak_verdict,
     shares_over_time,
@@ -38,11 +39,17 @@ class Past:
     leaks: LeakVerdict
     every_days: int
     notes: tuple[str, ...]
+    bands: pd.DataFrame
+    """The oldest day's churn-rate bands against what came since (P12)."""
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by file name."""
         steps = {"leak_steps": self.leaks.steps} if len(self.leaks.steps) else {}
-        return {"shares_over_time": self.shares, **steps}
+        return {
+            "shares_over_time": self.shares,
+            "churn_band_calibration": self.bands,
+            **steps,
+        }
 
     def core_leak(self) -> dict[str, Any]:
         """Return what `segments.json` says of the alert; values are null without a verdict."""
@@ -94,7 +101,7 @@ def look_back(
     if len(days) < 2:
         return None
     known = {log.as_of: now} | ({} if before is None else {earlier: before})
-    own, notes = _by_own_fits(days, known, place)
+    own, oldest, notes = _by_own_fits(days, known, place)
     with console.stage("earlier days by the latest fit"):
         latest = [now.snapshot if d == log.as_of else _by_fit_of(now, log, d, settings)
                   for d in days]  # fmt: skip
@@ -102,14 +109,19 @@ def look_back(
     with console.stage("shares over time"):
         shares = shares_over_time({"own_fit": own, "latest_fit": latest}, settings.segments, rng)
     verdict = leak_verdict(latest, settings.segments.alert_level)
-    return Past(shares, verdict, every, notes)
+    bands = calibrate_out_of_time(
+        oldest.fitted.customers, log.days(), oldest.snapshot.as_of, log.as_of, settings.risk
+    )
+    return Past(shares, verdict, every, notes, bands)
 
 
 def _by_own_fits(
     days: list[dt.date], known: dict[dt.date | None, Placed], place: Place
-) -> tuple[list[Snapshot], tuple[str, ...]]:
-    """Return the days' grids, each by its own fit; a day that no model can be fitted on is said."""
-    snapshots, notes = [], []
+) -> tuple[list[Snapshot], Placed, tuple[str, ...]]:
+    """Return the days' grids by fits of their own, the oldest day, and days that cannot be fitted."""
+    snapshots: list[Snapshot] = []
+    notes: list[str] = []
+    oldest: Placed | None = None
     for day in days:
         try:
             placed = known.get(day) or place(day)
@@ -117,7 +129,8 @@ def _by_own_fits(
             notes.append(f"shares over time leave out {day}: {error}")
             continue
         snapshots.append(placed.snapshot)
-    return snapshots, tuple(notes)
+        oldest = oldest or placed
+    return snapshots, oldest or known[days[-1]], tuple(notes)
 
 
 def _by_fit_of(now: Placed, log: EventLog, day: dt.date, settings: Settings) -> Snapshot:

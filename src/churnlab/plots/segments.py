@@ -78,8 +78,8 @@ def draw_flows(ax: Axes, data: FlowData, *, lang: str = "en") -> Axes:
             _name(ax, column, row, str(data.names[row, column]), "#333333")
             stay = data.stay[row, column]
             if np.isfinite(stay):
-                ax.text(column, row + 0.36, _word("stay", lang).format(stay), fontsize=7,
-                        ha="center", va="center", color="#666666")  # fmt: skip
+                ax.text(column - 0.44, row + 0.38, _word("stay", lang).format(stay), fontsize=7,
+                        ha="left", va="center", color="#666666")  # fmt: skip
     most = max(int(data.n.max()), 1) if len(data.n) else 1
     for origin, destination, n in zip(data.origin, data.destination, data.n, strict=True):
         _arrow(ax, origin, destination, int(n), n / most)

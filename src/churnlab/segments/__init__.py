@@ -12,7 +12,12 @@ from churnlab.segments.audiences import (
     audience_frame,
 )
 from churnlab.segments.axes import Axis
-from churnlab.segments.bands import band_calibration, churn_bands
+from churnlab.segments.bands import (
+    band_calibration,
+    calibrate_out_of_time,
+    churn_bands,
+    windowed_basis,
+)
 from churnlab.segments.build import take_snapshot
 from churnlab.segments.change import change_table, reestimation_table, segment_share_frame
 from churnlab.segments.config import SegmentsConfig, VisitsConfig, check_dates
@@ -59,6 +64,7 @@ __all__ = [
     "band_calibration",
     "break_even_table",
     "breakdown_table",
+    "calibrate_out_of_time",
     "change_table",
     "check_dates",
     "check_polarity",
@@ -88,5 +94,6 @@ __all__ = [
     "take_snapshot",
     "transition_table",
     "visit_calibration",
+    "windowed_basis",
     "visits_lead",
 ]

@@ -40,7 +40,8 @@ def risk_by_day(
         ``day, mean, q05, q95``.
     """
     first = events[0]
-    days = np.arange(first + 1, until + 1, dtype="datetime64[D]")
+    one = np.timedelta64(1, "D")
+    days = np.arange(first + one, until + one, dtype="datetime64[D]")
     latest = np.searchsorted(events, days, side="left") - 1
     t_x = (events[latest] - first).astype(float)
     age = (days - first).astype(float)

@@ -142,7 +142,7 @@ def _risk(
     people = fit.summary.customers
     cell = people.loc[people["customer_id"] == customer, "cell"].to_numpy()
     group = int(rows_for(fit.summary.cells, axis.draws).group[cell[0]]) if len(cell) else 0
-    until = np.datetime64(log.as_of, "D") + _AHEAD
+    until = np.datetime64(log.as_of, "D") + np.timedelta64(_AHEAD, "D")
     curve = risk_by_day(axis.draws, events, until, axis.risk, group=group)
     return {
         "day": _iso(curve["day"].to_numpy().astype("datetime64[D]")),
