@@ -38,6 +38,7 @@ _COMPARED = 100_000
 def run(settings: ExplainSettings, folder: RunFolder, console: Console) -> None:
     """Fit, place everybody, and tell the story of one customer in a picture and a paragraph."""
     segment.require_first_purchases(settings.model.name)
+    load_playbook(settings.playbook)  # a wrong playbook is said before anything is opened
     log = open_data(settings, folder, console)
     _require(log, settings.customer)
     fitted = fit_command.fit_log(log, settings, console)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pandas as pd
 
@@ -35,6 +36,7 @@ from churnlab.summary import summarise
 def run(settings: SegmentSettings, folder: RunFolder, console: Console) -> Placed:
     """Open the data, fit purchases and visits, place everybody, write the tables."""
     require_first_purchases(settings.model.name)
+    load_playbook(settings.playbook)  # a wrong playbook is said before anything is opened
     log = open_data(settings, folder, console)
     comparison_day(log, settings)  # a wrong date is said before anything is fitted
     fitted = fit_command.fit_log(log, settings, console)
@@ -96,7 +98,20 @@ def place(
             visit_axis,
             config=settings.segments,
         )
+    snapshot = replace(snapshot, notes=(*_added(log), *snapshot.notes))
     return Placed(fitted, visits, purchase_axis, visit_axis, snapshot)
+
+
+def _added(log: EventLog) -> tuple[str, ...]:
+    """Return whom the members table lacked; the log has added them, so the snapshot cannot tell."""
+    members = log.report.members
+    if members.added_purchasers + members.added_visitors == 0:
+        return ()
+    return (
+        f"{members.added_purchasers:,} purchasers and {members.added_visitors:,} visitors without a "
+        "purchase are missing from the members table; they were added with their first event as "
+        "the signup.",
+    )
 
 
 def _place_on(day: dt.date, log: EventLog, settings: Settings, console: Console) -> Placed:
