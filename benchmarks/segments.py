@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/segments.py [--customers N] [--model mbg_nbd] [--profile]
 
-Simulates customers with purchases and visits on the day grid (everybody has both: the worst case for
-the number of distinct rows), fits both, and then measures each part: wall time, CPU time (of all
-threads) and the peak memory of the whole process, which is one of its own. Writes
+Simulates customers with purchases and visits on the day grid (everybody has both: the worst case
+for the number of distinct rows), fits both, and then measures each part: wall time, CPU time (of
+all threads) and the peak memory of the whole process, which is one of its own. Writes
 benchmarks/results/segments.md. Bar: 60 s and 3 GB for 1,000,000.
 """
 
@@ -92,8 +92,9 @@ def report(n: int, model: str, clock: Clock) -> str:
     lines = [
         f"# Segments of {n:,} customers after the fit ({model}; visits mbg_nbd)",
         "",
-        f"`benchmarks/segments.py`, {os.cpu_count()} cores, one run. Bar: {BAR_SECONDS:.0f} s and "
-        f"{BAR_GB:.0f} GB for 1,000,000. The peak is of the whole process, simulation and fits too.",
+        f"`benchmarks/segments.py`, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the "
+        f"end, one run. Bar: {BAR_SECONDS:.0f} s and {BAR_GB:.0f} GB for 1,000,000. The peak is of "
+        "the whole process, simulation and fits too.",
         "",
         "| part | wall, s | CPU, s |",
         "|---|---:|---:|",

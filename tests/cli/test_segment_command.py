@@ -1,4 +1,4 @@
-"""`churnlab segment` and `explain` on files: what a day depends on, what is said, what is refused."""
+"""`churnlab segment` and `explain` on files: what a day depends on, what is refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from churnlab.simulate import Shop, ShopConfig, simulate_shop
 from churnlab.vocabulary import SEGMENT_CODES
 
 DAY = "2024-11-30"
-LIGHT = ["inference.draws=200", "rule=fixed", "rule.value=0.5", "segments.draws=20", "segments.replicates=50"]
+LIGHT = [
+    "inference.draws=200",
+    "rule=fixed",
+    "rule.value=0.5",
+    "segments.draws=20",
+    "segments.replicates=50",
+]
 TIMES = {"members": "signed_up_at", "visits": "event_at", "purchases": "event_at"}
 
 

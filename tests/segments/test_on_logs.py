@@ -123,7 +123,9 @@ def test_p10_a_real_leak_in_a_shop_is_found() -> None:
 THETA = (1.1, 25.0, 1.2, 4.0)
 
 
-def _first_risk_share(draws: PopulationDraws | None, seed: int, n: int) -> tuple[float, float, float]:
+def _first_risk_share(
+    draws: PopulationDraws | None, seed: int, n: int
+) -> tuple[float, float, float]:
     """Share, q05 and q95 of the first purchasers at risk in a fresh sample of a known shop."""
     rng = np.random.default_rng(seed)
     log = simulate_btyd("mbg_nbd", THETA, n, 300, rng)

@@ -169,9 +169,7 @@ def _band_lines(bands: pd.DataFrame) -> list[str]:
     ]
 
 
-def _change_lines(
-    change: pd.DataFrame, reestimation: pd.DataFrame, before: Placed
-) -> list[str]:
+def _change_lines(change: pd.DataFrame, reestimation: pd.DataFrame, before: Placed) -> list[str]:
     """Return each polarity's change, and how much of it is the new fit's and not the customers'."""
     groups = change[change["level"] == "polarity"].merge(
         reestimation[["level", "segment_code", "behaviour", "reestimation"]],

@@ -85,7 +85,7 @@ def look_back(
     log: EventLog, now: Placed, before: Placed | None, settings: Settings, console: Console,
     place: Place,
 ) -> Past | None:  # fmt: skip
-    """Place everybody on earlier days, equally spaced; None where the log or the settings have none.
+    """Place everybody on earlier days, equally spaced; None where there are no such days.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def look_back(
 def _by_own_fits(
     days: list[dt.date], known: dict[dt.date | None, Placed], place: Place
 ) -> tuple[list[Snapshot], Placed, tuple[str, ...]]:
-    """Return the days' grids by fits of their own, the oldest day, and days that cannot be fitted."""
+    """Return the days' grids by own fits, the oldest day, and what days could not be fitted."""
     snapshots: list[Snapshot] = []
     notes: list[str] = []
     oldest: Placed | None = None

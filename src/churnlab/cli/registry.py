@@ -93,8 +93,6 @@ COMMANDS: dict[str, Command] = {
                 "shares.parquet",
                 "transitions.parquet",
                 "shares_over_time.parquet",
-                "actions.parquet",
-                "audiences/...",
             ),
             examples=(
                 "churnlab segment data=syn_shop",

@@ -46,10 +46,14 @@ _WORDS = {
     "points": ("{:+.1f} pts", "{:+.1f}%p"),
     "stay": ("{:.0%} stay", "{:.0%} 유지"),
     "share": ("share of members", "회원 비중"),
-    "own_fit": ("each day by a fit on data up to it, with 90% band",
-                "그날까지의 자료로 적합, 90% 구간"),
-    "latest_fit": ("all days by the latest fit: behaviour without re-estimation",
-                   "모든 날을 최근 적합으로: 재추정을 뺀 행동 변화"),
+    "own_fit": (
+        "each day by a fit on data up to it, with 90% band",
+        "그날까지의 자료로 적합, 90% 구간",
+    ),
+    "latest_fit": (
+        "all days by the latest fit: behaviour without re-estimation",
+        "모든 날을 최근 적합으로: 재추정을 뺀 행동 변화",
+    ),
 }
 
 

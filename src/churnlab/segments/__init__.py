@@ -94,6 +94,6 @@ __all__ = [
     "take_snapshot",
     "transition_table",
     "visit_calibration",
-    "windowed_basis",
     "visits_lead",
+    "windowed_basis",
 ]

@@ -108,8 +108,8 @@ def reestimation_table(
     Returns
     -------
     DataFrame
-        Per cell and group ``n_before``, ``behaviour`` (change under the one, earlier fit), ``reestimation``
-        (what the new fit alone moved on the later day), ``n`` with
+        Per cell and group ``n_before``, ``behaviour`` (change under the one, earlier fit),
+        ``reestimation`` (what the new fit alone moved on the later day), ``n`` with
         ``n = n_before + behaviour + reestimation`` exactly; ``moved_by_reestimation`` counts the
         customers who changed into or out of the cell or group by the new fit.
     """

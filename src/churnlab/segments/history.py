@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,9 +31,7 @@ class LeakVerdict:
     """Why there is no alert, or what weakens it."""
 
 
-def days_back(
-    as_of: dt.date, first_event: dt.date, every_days: int, periods: int
-) -> list[dt.date]:
+def days_back(as_of: dt.date, first_event: dt.date, every_days: int, periods: int) -> list[dt.date]:
     """Return `as_of` and the days before it in equal steps, oldest first.
 
     Days less than one step after the first event are left out: hardly anybody is there yet.
@@ -95,7 +94,7 @@ def leak_verdict(snapshots: Sequence[Snapshot], level: float) -> LeakVerdict:
 def _newcomers(snapshots: Sequence[Snapshot]) -> list[int]:
     """Members who signed up within each step."""
     counts = []
-    for before, after in zip(snapshots, snapshots[1:], strict=False):
+    for before, after in itertools.pairwise(snapshots):
         signed_up = after.membership["signed_up_at"]
         counts.append(int((signed_up > pd.Timestamp(before.as_of)).sum()))
     return counts

@@ -80,7 +80,7 @@ def _plain(text: str) -> str:
 def explanation(log: EventLog, placed: Placed, settings: ExplainSettings) -> dict[str, Any]:
     """Return history, rhythm, risk by day, dates, cell and actions of one customer."""
     customer = settings.customer
-    member = placed.snapshot.membership.set_index("customer_id").loc[customer]
+    member: Any = placed.snapshot.membership.set_index("customer_id").loc[customer]
     rows = placed.fitted.customers.set_index("customer_id")
     bought: Any = rows.loc[customer] if customer in rows.index else None
     purchases = _days(log, "purchases", customer)

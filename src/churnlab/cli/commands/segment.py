@@ -108,8 +108,8 @@ def _added(log: EventLog) -> tuple[str, ...]:
     if members.added_purchasers + members.added_visitors == 0:
         return ()
     return (
-        f"{members.added_purchasers:,} purchasers and {members.added_visitors:,} visitors without a "
-        "purchase are missing from the members table; they were added with their first event as "
+        f"{members.added_purchasers:,} purchasers and {members.added_visitors:,} visitors without "
+        "a purchase are missing from the members table; they were added with their first event as "
         "the signup.",
     )
 
