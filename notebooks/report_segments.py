@@ -55,15 +55,19 @@ if grid.unknown_share < 1:
 # %%
 if run.has("shares_over_time.parquet"):
     past = run.frame("shares_over_time.parquet")
-    figure, axes = plt.subplots(2, 1, figsize=(9, 7.5), sharex=True)
-    for ax, level in zip(axes, ("polarity", "parent"), strict=True):
+    levels = ("polarity", "parent") if grid.unknown_share < 1 else ("purchase_state",)
+    figure, panels = plt.subplots(
+        len(levels), 1, figsize=(9, 0.5 + 3.5 * len(levels)), sharex=True, squeeze=False
+    )
+    for ax, level in zip(panels[:, 0], levels, strict=True):
         own, latest = (
             data.over_time(past, level=level, scored_by=fit, lang=lang)
             for fit in ("own_fit", "latest_fit")
         )
         draw.draw_over_time(ax, own, beside=latest, lang=lang)
-    axes[0].get_legend().remove()
-    axes[0].set_title(text.over_time_claim(past, lang))
+    for ax in panels[:-1, 0]:
+        ax.get_legend().remove()
+    panels[0, 0].set_title(text.over_time_claim(past, levels[0], lang))
     plt.show()
 
 # %%

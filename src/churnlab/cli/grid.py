@@ -170,8 +170,15 @@ def _band_lines(bands: pd.DataFrame) -> list[str]:
 
 
 def _change_lines(change: pd.DataFrame, reestimation: pd.DataFrame, before: Placed) -> list[str]:
-    """Return each polarity's change, and how much of it is the new fit's and not the customers'."""
-    groups = change[change["level"] == "polarity"].merge(
+    """Return each group's change, and how much of it is the new fit's and not the customers'.
+
+    Groups are the polarities; where no visits are known all are neutral, and the purchase states
+    speak.
+    """
+    some = change[change["n"] + change["n_before"] > 0]
+    polarity = some[some["level"] == "polarity"]
+    flat = (polarity["segment_code"] == "neutral").all()
+    groups = (some[some["level"] == "purchase_state"] if flat else polarity).merge(
         reestimation[["level", "segment_code", "behaviour", "reestimation"]],
         on=["level", "segment_code"],
     )

@@ -32,26 +32,28 @@ def question(segments: dict[str, Any], lang: str) -> str:
 
 def answer(shares: pd.DataFrame, changes: pd.DataFrame | None, lang: str) -> str:
     """Return the shares of the groups in a sentence, and the table of the cells."""
-    groups = shares[shares["level"] == "polarity"].set_index("segment_code")
+    groups = shares[(shares["level"] == "polarity") & (shares["n"] > 0)]
+    if (groups["segment_code"] == "neutral").all():  # no visits are known: the purchase states
+        groups = shares[(shares["level"] == "purchase_state") & (shares["n"] > 0)]
     said = [
         pick(
             lang,
-            f"**{g.share:.1%}** ({g.share_q05:.1%} to {g.share_q95:.1%}) stand in a {code} cell",
-            f"{g.name_ko} 셀: **{g.share:.1%}** ({g.share_q05:.1%}–{g.share_q95:.1%})",
+            f"{g.name_en}: **{g.share:.1%}** ({g.share_q05:.1%} to {g.share_q95:.1%})",
+            f"{g.name_ko}: **{g.share:.1%}** ({g.share_q05:.1%}–{g.share_q95:.1%})",
         )
-        + _moved(changes, str(code), lang)
-        for code, g in groups.iterrows()
-        if code != "neutral"
+        + _moved(changes, str(g.level), str(g.segment_code), lang)
+        for g in groups.itertuples()
+        if g.segment_code != "neutral"
     ]
     return "\n\n".join(
         (heading("answer", lang), bullets(said, none="–"), cells_table(shares, lang))
     )
 
 
-def _moved(changes: pd.DataFrame | None, code: str, lang: str) -> str:
+def _moved(changes: pd.DataFrame | None, level: str, code: str, lang: str) -> str:
     if changes is None:
         return ""
-    row = changes[(changes["level"] == "polarity") & (changes["segment_code"] == code)].iloc[0]
+    row = changes[(changes["level"] == level) & (changes["segment_code"] == code)].iloc[0]
     text = pick(
         lang,
         ", {c:+.1%} ({lo:+.1%} to {hi:+.1%}) since {day}",
@@ -148,17 +150,22 @@ def leak_alert(found: dict[str, Any] | None, lang: str) -> str:
     return f"{verdict} {text}{weak}"
 
 
-def over_time_claim(shares: pd.DataFrame, lang: str) -> str:
-    """Return how the positive share moved from the first day to the last, by the latest fit."""
-    rows = shares[(shares["scored_by"] == "latest_fit") & (shares["segment_code"] == "positive")]
-    rows = rows.sort_values("as_of")
+def over_time_claim(shares: pd.DataFrame, level: str, lang: str) -> str:
+    """Return how a level's first group moved from the first day to the last, by the latest fit."""
+    rows = shares[(shares["scored_by"] == "latest_fit") & (shares["level"] == level)]
+    rows = rows[rows["segment_code"] == rows["segment_code"].iloc[0]].sort_values("as_of")
     first, last = rows.iloc[0], rows.iloc[-1]
     text = pick(
         lang,
-        "Positive cells: {a:.1%} to {b:.1%} since {day}, by one fit",
-        "긍정 셀: {day} 이후 {a:.1%}에서 {b:.1%}로 (한 적합 기준)",
+        "{name}: {a:.1%} to {b:.1%} since {day}, by one fit",
+        "{name}: {day} 이후 {a:.1%}에서 {b:.1%}로 (한 적합 기준)",
     )
-    return text.format(a=first["share"], b=last["share"], day=str(first["as_of"])[:10])
+    return text.format(
+        name=first[name_column(lang)],
+        a=first["share"],
+        b=last["share"],
+        day=str(first["as_of"])[:10],
+    )
 
 
 def behaviour(moved: pd.DataFrame, lang: str) -> str:
