@@ -80,7 +80,7 @@ CASES = {
     "due": ({"customer": {"due_q90": dt.datetime(2024, 6, 30)}}, "80% interval 2024-06-23 to"),
     "personal": ({"risk": {"basis": "personal_cycles"}}, "no purchase within 42 days (2 of their"),
     "no purchase": ({"customer": None}, "signed up on 2024-01-01, 181 days ago, and have not"),
-    "visits": ({}, "visited on 1 day(s), last on 2024-06-28; their visits are active (thinning from "
+    "visits": ({}, "visited on 1 day, last on 2024-06-28; their visits are active (thinning from "
                "2024-07-09, inactive not within ten years"),
     "no visit": ({"visit_days": []}, "They have never visited"),
     "unknown": ({"member": {"visit_state": "visit_unknown"}}, "visit log never shows them"),

@@ -168,7 +168,7 @@ def _visits(told: Mapping[str, Any], lang: str) -> str:
         last = told["visit_days"][-1]
         head = pick(
             lang,
-            f"They have visited on {n} day(s), last on {last}",
+            f"They have visited on {n} day{'s' * (n != 1)}, last on {last}",
             f"방문일은 {n}일, 마지막 방문은 {last}",
         )
     else:
