@@ -37,6 +37,8 @@ def test_days_go_back_in_equal_steps_and_leave_out_the_shops_first() -> None:
     assert [(as_of - d).days for d in days] == [90, 60, 30, 0]
     young = days_back(as_of, dt.date(2024, 10, 2), 30, 6)
     assert [(as_of - d).days for d in young] == [60, 30, 0]  # 90 days back is the first event
+    younger = days_back(as_of, dt.date(2024, 10, 3), 30, 6)
+    assert [(as_of - d).days for d in younger] == [30, 0]  # 60 days back is its 30th day
     assert days_back(as_of, dt.date(2024, 1, 1), 30, 0) == [as_of]
 
 
