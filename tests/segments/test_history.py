@@ -57,16 +57,16 @@ def test_p7_shares_over_time_are_each_days_own(november: Snapshot, december: Sna
 def _months(leaks: list[float], new: list[int], n: int = 1000) -> list[Snapshot]:
     """A core of which a share leaks each month, and newcomers outside of it."""
     rng = np.random.default_rng(5)
-    snapshots, total = [], n
+    snapshots, signup, total = [], [], n
     for i, (leak, joined) in enumerate(zip([0.0, *leaks], [0, *new], strict=True)):
         total += joined
         in_core = rng.random(total) >= leak
         day = pd.Timestamp("2024-01-31") + pd.Timedelta(days=30 * i)
         made = made_up(str(day.date()), ids_of(total), np.where(in_core, 0, 12))
-        signup = np.repeat(pd.Timestamp("2023-01-01"), total)
-        if joined:
-            signup[-joined:] = day
-        snapshots.append(replace(made, membership=made.membership.assign(signed_up_at=signup)))
+        signup += [day if i else pd.Timestamp("2023-01-01")] * (total - len(signup))
+        snapshots.append(
+            replace(made, membership=made.membership.assign(signed_up_at=list(signup)))
+        )
     return snapshots
 
 
