@@ -49,6 +49,30 @@ else:
     forecasts.purchase_axis(ax, shares, lang=lang)
 ax.set_title(text.grid_claim(shares, lang))
 plt.show()
+if grid.unknown_share < 1:
+    display(Markdown(text.grid_caption(lang)))  # noqa: F821
+
+# %%
+if run.has("shares_over_time.parquet"):
+    past = run.frame("shares_over_time.parquet")
+    levels = ("polarity", "parent") if grid.unknown_share < 1 else ("purchase_state",)
+    figure, panels = plt.subplots(
+        len(levels), 1, figsize=(9, 0.5 + 3.5 * len(levels)), sharex=True, squeeze=False
+    )
+    for ax, level in zip(panels[:, 0], levels, strict=True):
+        own, latest = (
+            data.over_time(past, level=level, scored_by=fit, lang=lang)
+            for fit in ("own_fit", "latest_fit")
+        )
+        draw.draw_over_time(ax, own, beside=latest, lang=lang)
+    for ax in panels[:-1, 0]:
+        ax.get_legend().remove()
+    panels[0, 0].set_title(text.over_time_claim(past, levels[0], lang))
+    plt.show()
+
+# %%
+if run.has("reestimation.parquet"):
+    display(Markdown(text.behaviour(run.frame("reestimation.parquet"), lang)))  # noqa: F821
 
 # %%
 if run.has("transitions.parquet"):
@@ -61,6 +85,7 @@ if run.has("transitions.parquet"):
 # %%
 if run.has("leaks.parquet"):
     display(Markdown(text.leaks(run.frame("leaks.parquet"), lang)))  # noqa: F821
+display(Markdown(text.leak_alert(segments["core_leak"], lang)))  # noqa: F821
 
 # %%
 Markdown(text.actions(run.frame("actions.parquet"), lang))

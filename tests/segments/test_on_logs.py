@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
 from churnlab.draws import PopulationDraws
 from churnlab.events import log_from_frames
-from churnlab.inference import maximum_likelihood
+from churnlab.inference import fit_population, maximum_likelihood
 from churnlab.posterior import RiskConfig, customers_table
 from churnlab.segments import (
     Axis,
@@ -18,13 +19,15 @@ from churnlab.segments import (
     churn_bands,
     leak_alert,
     leak_history,
+    leak_verdict,
+    shares_table,
     take_snapshot,
 )
 from churnlab.simulate import Shop, ShopConfig, simulate_btyd, simulate_shop
 from churnlab.summary import summarise
 from churnlab.vocabulary import CORE_CODES
 
-from .conftest import axes, draws_around, snapshot_of
+from .conftest import axes, draws_around, slow_summary, snapshot_of
 
 
 def test_the_engines_summaries_give_the_same_grid_as_the_slow_ones(
@@ -80,7 +83,9 @@ def _stationary_alarms(n_runs: int, n_members: int, level: float) -> float:
         shop = simulate_shop(config, np.random.default_rng(seed))
         days = [pd.Timestamp(shop.as_of) - pd.Timedelta(days=28 * i) for i in range(6)]
         snapshots = [snapshot_of(shop, str(day.date()), n_draws=3) for day in reversed(days)]
-        alarms += leak_alert(leak_history(snapshots), level).alert
+        verdict = leak_verdict(snapshots, level)
+        assert verdict.alert is not None, verdict.reason
+        alarms += verdict.alert.alert
     return alarms / n_runs
 
 
@@ -113,6 +118,44 @@ def test_p10_a_real_leak_in_a_shop_is_found() -> None:
     days = [last - pd.Timedelta(days=84 * i) for i in range(5)]
     history = leak_history([snapshot_of(leaky, str(d.date()), n_draws=3) for d in reversed(days)])
     assert leak_alert(history).alert
+
+
+THETA = (1.1, 25.0, 1.2, 4.0)
+
+
+def _first_risk_share(
+    draws: PopulationDraws | None, seed: int, n: int
+) -> tuple[float, float, float]:
+    """Share, q05 and q95 of the first purchasers at risk in a fresh sample of a known shop."""
+    rng = np.random.default_rng(seed)
+    log = simulate_btyd("mbg_nbd", THETA, n, 300, rng)
+    summary = slow_summary(log.purchases, str(log.as_of))
+    if draws is None:
+        ready = log_from_frames({"purchases": log.purchases}, time_zone="UTC", as_of=log.as_of)
+        draws = fit_population(summarise(ready).cells, model="mbg_nbd", draws=100, seed=1).draws
+    members = pd.DataFrame({"customer_id": [], "signed_up_at": pd.to_datetime([])})
+    config = SegmentsConfig(draws=100, replicates=400)
+    grid = take_snapshot(members, summary, Axis(draws, RiskConfig(), (0.5,)), config=config)
+    table = shares_table(grid, config, rng)
+    row = table[table["segment_code"] == "first_risk"].iloc[0]
+    return float(row["share"]), float(row["share_q05"]), float(row["share_q95"])
+
+
+@pytest.mark.parametrize("n_runs", [8, pytest.param(150, marks=pytest.mark.slow)])
+def test_p7_intervals_with_a_fit_cover_the_share_under_the_true_parameters(n_runs: int) -> None:
+    """Customers and parameters are both uncertain: the 90% interval answers for both.
+
+    Truth: the share in 40,000 customers scored by the parameters themselves. Fewer hits than the
+    1-in-1,000 quantile of a binomial with 90% are a failure; too wide is no failure, only stated.
+    """
+    exact = PopulationDraws("mbg_nbd", 1, np.array(THETA).reshape(1, 1, 4).repeat(2, axis=0))
+    truth, _, _ = _first_risk_share(exact, 999, 40_000)
+    hits = 0
+    for seed in range(n_runs):
+        _, low, high = _first_risk_share(None, seed, 500)
+        hits += low <= truth <= high
+    print(f"coverage {hits / n_runs:.2f} of {n_runs}")
+    assert hits >= binom.ppf(0.001, n_runs, 0.9)
 
 
 def test_p12_churn_bands_are_calibrated_out_of_time() -> None:

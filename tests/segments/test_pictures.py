@@ -100,6 +100,21 @@ def test_shares_over_time_keep_their_days_and_bands(tables: dict[str, pd.DataFra
     plt.close("all")
 
 
+def test_shares_by_one_fit_are_dashed_beside_those_by_own_fits(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    own = pd.concat([tables["shares"], tables["before"]]).assign(scored_by="own_fit")
+    latest = own.assign(scored_by="latest_fit", share=own["share"] / 2)
+    both = pd.concat([own, latest])
+    one, two = (numbers.over_time(both, scored_by=s) for s in ("own_fit", "latest_fit"))
+    assert two.share == pytest.approx(one.share / 2)
+    _, ax = plt.subplots()
+    pictures.draw_over_time(ax, one, beside=two)
+    dashed = [line for line in ax.lines if line.get_linestyle() == "--" and len(line.get_xdata())]
+    assert [line.get_ydata()[0] for line in dashed] == pytest.approx(two.share[0])
+    plt.close("all")
+
+
 def test_wrong_requests_are_refused(tables: dict[str, pd.DataFrame]) -> None:
     both = pd.concat([tables["shares"], tables["before"]])
     with pytest.raises(UsageError, match="shows one day"):

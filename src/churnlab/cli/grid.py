@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,7 @@ from churnlab.segments import (
     take_snapshot,
     transition_table,
     visit_calibration,
+    windowed_basis,
     worth_once_back,
 )
 
@@ -70,7 +72,9 @@ def compare(now: Placed, before: Placed | None, settings: Settings) -> dict[str,
         "transitions": transition_table(before.snapshot, now.snapshot, config),
         "leaks": leak_table(before.snapshot, now.snapshot, config, leak_rng),
         "repeat_rates": repeat_table(before.snapshot, now.snapshot),
-        "reestimation": reestimation_table(before.snapshot, now.snapshot, by_old_fit),
+        "reestimation": reestimation_table(
+            before.snapshot, now.snapshot, by_old_fit, config.polarity
+        ),
     }
 
 
@@ -78,8 +82,7 @@ def study(
     log: EventLog, now: Placed, before: Placed | None, settings: Settings
 ) -> dict[str, pd.DataFrame]:
     """Return churn-rate bands, win-back table, breakdowns, and the visit model's calibration."""
-    basis = settings.risk.basis if settings.risk.basis != "p_alive" else "personal_cycles"
-    bands = churn_bands(now.fitted.customers, basis=basis)
+    bands = churn_bands(now.fitted.customers, basis=windowed_basis(settings.risk))
     rates = bands.groupby("churn_band", observed=True)["churn_rate"].mean()
     found = {
         "churn_bands": bands,
@@ -137,6 +140,7 @@ def lines(
     before: Placed | None,
     tables: dict[str, pd.DataFrame],
     audiences: tuple[Audience, ...],
+    past: Sequence[str] = (),
 ) -> list[str]:
     """Return the closing lines: the grid's shares, what changed, whom to reach."""
     shares = tables["shares"]
@@ -149,9 +153,12 @@ def lines(
     ]
     said += list(now.snapshot.notes)
     if before is not None:
-        said += _change_lines(tables["changes"], before)
+        said += _change_lines(tables["changes"], tables["reestimation"], before)
+    said += past
     if "visit_calibration" in tables:
         said += _calibration_lines(tables["visit_calibration"])
+    if "churn_band_calibration" in tables:
+        said += _band_lines(tables["churn_band_calibration"])
     reached = [a for a in audiences if len(a.frame)]
     said.append(f"audiences: {len(reached)} of {len(audiences)} actions have somebody to reach")
     return said
@@ -166,10 +173,32 @@ def _calibration_lines(calibration: pd.DataFrame) -> list[str]:
     ]
 
 
-def _change_lines(change: pd.DataFrame, before: Placed) -> list[str]:
-    groups = change[change["level"] == "polarity"]
+def _band_lines(bands: pd.DataFrame) -> list[str]:
+    """Return each churn-rate band's forecast on the earlier day, and what came in its windows."""
+    return [
+        f"churn-rate band {r.churn_band} on {str(r.origin)[:10]}: {r.n:,} customers, forecast "
+        f"{r.forecast:.1%}, came {r.observed:.1%} ({r.observed_q05:.1%} to {r.observed_q95:.1%})"
+        for r in bands[bands["n"] > 0].itertuples()
+    ]
+
+
+def _change_lines(change: pd.DataFrame, reestimation: pd.DataFrame, before: Placed) -> list[str]:
+    """Return each group's change, and how much of it is the new fit's and not the customers'.
+
+    Groups are the polarities; where no visits are known all are neutral, and the purchase states
+    speak.
+    """
+    some = change[change["n"] + change["n_before"] > 0]
+    polarity = some[some["level"] == "polarity"]
+    flat = (polarity["segment_code"] == "neutral").all()
+    groups = (some[some["level"] == "purchase_state"] if flat else polarity).merge(
+        reestimation[["level", "segment_code", "behaviour", "reestimation"]],
+        on=["level", "segment_code"],
+    )
     return [
         f"{r.name_en} share since {before.snapshot.as_of}: {r.change:+.1%} "
-        f"({r.change_q05:+.1%} to {r.change_q95:+.1%})"
+        f"({r.change_q05:+.1%} to {r.change_q95:+.1%})\n"
+        f"  {r.n_before:,} -> {r.n:,} members: {r.behaviour:+,} under one fit on both days, "
+        f"{r.reestimation:+,} by re-estimation"
         for r in groups.itertuples()
     ]

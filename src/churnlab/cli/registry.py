@@ -114,15 +114,23 @@ COMMANDS: dict[str, Command] = {
         Command(
             name="segment",
             does="visit x purchase grid at as_of, and changes since compare_to",
-            writes=("membership.parquet", "shares.parquet", "transitions.parquet"),
+            writes=(
+                "membership.parquet",
+                "shares.parquet",
+                "transitions.parquet",
+                "shares_over_time.parquet",
+            ),
             examples=(
                 "churnlab segment data=syn_shop",
-                "churnlab segment data=syn_shop compare_to=2024-10-31",
+                "churnlab segment data=syn_shop compare_to=2025-03-31 segments.periods=4",
             ),
             options=(
                 _DATA,
                 _AS_OF,
-                ("compare_to=DATE", "an earlier day for the change of the shares"),
+                ("compare_to=DATE", "an earlier day for the changes (default: 30 days before)"),
+                ("segments.periods=6", "steps back: shares over time, core-leak alert; 0: none"),
+                ("segments.every_days=N", "days of a step (default: from compare_to to as_of)"),
+                ("segments.breakdown=[tier]", "shares by attributes of the members"),
                 _MODEL,
                 ("visits.model=mbg_nbd", "model of the visit-days; visits.risk_value, ..."),
                 _RISK,
@@ -194,9 +202,18 @@ COMMANDS: dict[str, Command] = {
             writes=("explain.json", "explain.png"),
             examples=(
                 "churnlab explain data=syn_shop customer=m00001",
-                "churnlab explain data=cdnow customer=0841",
+                "churnlab explain data=cdnow customer=0841 lang=ko",
             ),
-            options=(("customer=ID", "to the letter"), _DATA, _AS_OF, _MODEL, _RISK, _RUN_DIR),
+            options=(
+                ("customer=ID", "to the letter"),
+                ("lang=en", "or ko: the language of the picture and the paragraph"),
+                _DATA,
+                _AS_OF,
+                _MODEL,
+                _RISK,
+                _RULE,
+                _RUN_DIR,
+            ),
         ),
         Command(
             name="export",

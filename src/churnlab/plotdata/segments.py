@@ -149,7 +149,13 @@ def flows(transitions: pd.DataFrame, *, largest: int = 10, lang: str = "en") -> 
     )
 
 
-def over_time(shares: pd.DataFrame, *, level: str = "polarity", lang: str = "en") -> TimeData:
+def over_time(
+    shares: pd.DataFrame,
+    *,
+    level: str = "polarity",
+    scored_by: str | None = None,
+    lang: str = "en",
+) -> TimeData:
     """Return shares by day of all groups of one level.
 
     Parameters
@@ -158,8 +164,11 @@ def over_time(shares: pd.DataFrame, *, level: str = "polarity", lang: str = "en"
         Rows of `segments.shares_table` for several days.
     level : str
         ``polarity``, ``parent``, ``purchase_state``, ``visit_state`` or ``segment``.
+    scored_by : str, optional
+        Only the rows of ``own_fit`` or ``latest_fit``, where the table has both.
     """
-    rows = shares[shares["level"] == level]
+    rows = shares if scored_by is None else shares[shares["scored_by"] == scored_by]
+    rows = rows[rows["level"] == level]
     if rows.empty:
         raise UsageError(
             f"There are no shares of level {level!r}; got {', '.join(shares['level'].unique())}."

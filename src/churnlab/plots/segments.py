@@ -27,6 +27,7 @@ _STATE_COLOURS = POLARITY_COLOURS | {
     "visit_active": "#0072B2", "visit_risk": "#E69F00", "visit_inactive": "#D55E00",
     "visit_unknown": "#8C8C8C", "repeat_active": "#009E73", "first_active": "#56B4E9",
     "repeat_risk": "#E69F00", "first_risk": "#D55E00", "none": "#8C8C8C",
+    "core_active": "#009E73", "purchase_risk_visit_active": "#0072B2",
 }  # fmt: skip
 _BEND = 0.16
 _WORDS = {
@@ -38,12 +39,21 @@ _WORDS = {
     "visit_active": ("visits active", "방문 활성"),
     "visit_risk": ("visits at risk", "방문 위험"),
     "visit_inactive": ("visits inactive", "방문 비활성"),
-    "x": ("visits more active  →", "방문이 활성화  →"),
-    "y": ("purchases more active  →", "구매가 활성화  →"),
+    # as mathematics: NanumGothic's own arrow is a speck
+    "x": (r"visits more active  $\longrightarrow$", r"방문이 활성화  $\longrightarrow$"),
+    "y": (r"purchases more active  $\longrightarrow$", r"구매가 활성화  $\longrightarrow$"),
     "unknown": ("visits unknown (beside the grid): {:.1%}", "방문 알 수 없음 (표 밖): {:.1%}"),
     "points": ("{:+.1f} pts", "{:+.1f}%p"),
     "stay": ("{:.0%} stay", "{:.0%} 유지"),
     "share": ("share of members", "회원 비중"),
+    "own_fit": (
+        "each day by a fit on data up to it, with 90% band",
+        "그날까지의 자료로 적합, 90% 구간",
+    ),
+    "latest_fit": (
+        "all days by the latest fit: behaviour without re-estimation",
+        "모든 날을 최근 적합으로: 재추정을 뺀 행동 변화",
+    ),
 }
 
 
@@ -72,20 +82,31 @@ def draw_flows(ax: Axes, data: FlowData, *, lang: str = "en") -> Axes:
             _name(ax, column, row, str(data.names[row, column]), "#333333")
             stay = data.stay[row, column]
             if np.isfinite(stay):
-                ax.text(column, row + 0.36, _word("stay", lang).format(stay), fontsize=7,
-                        ha="center", va="center", color="#666666")  # fmt: skip
+                ax.text(column - 0.44, row + 0.38, _word("stay", lang).format(stay), fontsize=7,
+                        ha="left", va="center", color="#666666")  # fmt: skip
     most = max(int(data.n.max()), 1) if len(data.n) else 1
     for origin, destination, n in zip(data.origin, data.destination, data.n, strict=True):
         _arrow(ax, origin, destination, int(n), n / most)
     return ax
 
 
-def draw_over_time(ax: Axes, data: TimeData, *, lang: str = "en") -> Axes:
-    """Draw shares by day with their 90% bands, labelled at the line's end."""
+def draw_over_time(
+    ax: Axes, data: TimeData, *, beside: TimeData | None = None, lang: str = "en"
+) -> Axes:
+    """Draw shares by day with their 90% bands, labelled at the line's end.
+
+    Parameters
+    ----------
+    beside : TimeData, optional
+        The same groups scored otherwise (by one fit on all days): dashed, without bands.
+    """
     ends = _apart(data.share[-1], 0.035 * max(float(data.share_q95.max()), 1e-9) * 1.4)
     for i, (code, name) in enumerate(zip(data.codes, data.names, strict=True)):
         colour = _STATE_COLOURS.get(code, _LINE_COLOURS[i % len(_LINE_COLOURS)])
         ax.plot(data.day, data.share[:, i], color=colour, marker="o", markersize=3)
+        if beside is not None:
+            ax.plot(beside.day, beside.share[:, beside.codes.index(code)], color=colour,
+                    linewidth=1.2, linestyle="--")  # fmt: skip
         ax.fill_between(data.day, data.share_q05[:, i], data.share_q95[:, i],
                         color=colour, alpha=0.2, linewidth=0)  # fmt: skip
         ax.annotate(name, (data.day[-1], ends[i]), xytext=(6, 0), textcoords="offset points",
@@ -96,6 +117,11 @@ def draw_over_time(ax: Axes, data: TimeData, *, lang: str = "en") -> Axes:
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(_day_format(locator))
     ax.set_ylabel(_word("share", lang))
+    if beside is not None:
+        for style, word in (("-", "own_fit"), ("--", "latest_fit")):
+            ax.plot([], [], color="#555555", linestyle=style, linewidth=1.4,
+                    label=_word(word, lang))  # fmt: skip
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=1)
     return ax
 
 

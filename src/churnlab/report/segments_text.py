@@ -32,26 +32,28 @@ def question(segments: dict[str, Any], lang: str) -> str:
 
 def answer(shares: pd.DataFrame, changes: pd.DataFrame | None, lang: str) -> str:
     """Return the shares of the groups in a sentence, and the table of the cells."""
-    groups = shares[shares["level"] == "polarity"].set_index("segment_code")
+    groups = shares[(shares["level"] == "polarity") & (shares["n"] > 0)]
+    if (groups["segment_code"] == "neutral").all():  # no visits are known: the purchase states
+        groups = shares[(shares["level"] == "purchase_state") & (shares["n"] > 0)]
     said = [
         pick(
             lang,
-            f"**{g.share:.1%}** ({g.share_q05:.1%} to {g.share_q95:.1%}) stand in a {code} cell",
-            f"{g.name_ko} 셀: **{g.share:.1%}** ({g.share_q05:.1%}–{g.share_q95:.1%})",
+            f"{g.name_en}: **{g.share:.1%}** ({g.share_q05:.1%} to {g.share_q95:.1%})",
+            f"{g.name_ko}: **{g.share:.1%}** ({g.share_q05:.1%}–{g.share_q95:.1%})",
         )
-        + _moved(changes, str(code), lang)
-        for code, g in groups.iterrows()
-        if code != "neutral"
+        + _moved(changes, str(g.level), str(g.segment_code), lang)
+        for g in groups.itertuples()
+        if g.segment_code != "neutral"
     ]
     return "\n\n".join(
         (heading("answer", lang), bullets(said, none="–"), cells_table(shares, lang))
     )
 
 
-def _moved(changes: pd.DataFrame | None, code: str, lang: str) -> str:
+def _moved(changes: pd.DataFrame | None, level: str, code: str, lang: str) -> str:
     if changes is None:
         return ""
-    row = changes[(changes["level"] == "polarity") & (changes["segment_code"] == code)].iloc[0]
+    row = changes[(changes["level"] == level) & (changes["segment_code"] == code)].iloc[0]
     text = pick(
         lang,
         ", {c:+.1%} ({lo:+.1%} to {hi:+.1%}) since {day}",
@@ -88,6 +90,18 @@ def grid_claim(shares: pd.DataFrame, lang: str) -> str:
     return text.format(name=cells[name_column(lang)], share=cells["share"])
 
 
+def grid_caption(lang: str) -> str:
+    """Return how to read the grid figure."""
+    return pick(
+        lang,
+        "Right: visits more active; up: purchases more active. Shade and number: share of all "
+        "members, with its 90% interval. Arrow: change; pale where its interval holds zero. Frame: "
+        "green positive, orange negative, grey neutral.",
+        "오른쪽일수록 방문이, 위쪽일수록 구매가 활성화됩니다. 음영과 숫자: 전체 회원 대비 비중과 90% 구간. 화살표: "
+        "변화(구간이 0을 포함하면 흐리게). 테두리: 초록 긍정, 주황 부정, 회색 중립.",
+    )
+
+
 def flows_title(lang: str) -> str:
     """Return the title of the transition figure."""
     return pick(lang, "Who moved where", "누가 어디로 이동했나")
@@ -98,12 +112,82 @@ def leaks(leaked: pd.DataFrame, lang: str) -> str:
     total = leaked[leaked["destination"] == "total"].iloc[0]
     text = pick(
         lang,
-        "Of {n:,} core customers, {share:.1%} ({lo:.1%} to {hi:.1%}) have left the core.",
-        "핵심 활성 고객 {n:,}명 중 {share:.1%}({lo:.1%}–{hi:.1%})가 핵심을 벗어났습니다.",
+        "Of {n:,} core customers then, {share:.1%} ({lo:.1%} to {hi:.1%}) have left the core, each "
+        "day by its own fit (thresholds are learnt anew with it).",
+        "당시 핵심 활성 고객 {n:,}명 중 {share:.1%}({lo:.1%}–{hi:.1%})가 핵심을 벗어났습니다(날마다 그날의 적합, "
+        "임계값도 새로 학습).",
     )
     return text.format(
         n=int(total["n_core"]), share=total["share"], lo=total["share_q05"], hi=total["share_q95"]
     )
+
+
+def leak_alert(found: dict[str, Any] | None, lang: str) -> str:
+    """Return the core-leak alert with its false-alarm rate, or why there is none."""
+    if found is None:
+        return ""
+    if found["alert"] is None:
+        return pick(lang, "No core-leak alert: ", "핵심 이탈 경보 없음: ") + f"{found['reason']}."
+    verdict = (
+        pick(lang, "**Core-leak alert.**", "**핵심 이탈 경보.**")
+        if found["alert"]
+        else pick(lang, "No core-leak alert.", "핵심 이탈 경보가 울리지 않았습니다.")
+    )
+    text = pick(
+        lang,
+        "In the last {days} days {share:.1%} of {n:,} core customers left the core; usual over "
+        "{periods} earlier periods is {usual:.1%} (one-sided p = {p:.3f}, all days by one fit). "
+        "Where nothing changes and the inflow is constant, at most {level:.0%} of such checks "
+        "raise a false alarm.",
+        "최근 {days}일간 핵심 활성 고객 {n:,}명 중 {share:.1%}가 핵심을 벗어났고, 앞선 {periods}개 기간에는 "
+        "{usual:.1%}였습니다(단측 p = {p:.3f}, 모든 날을 한 적합으로 평가). 변화가 없고 유입이 일정하면 이런 "
+        "점검의 거짓 경보는 {level:.0%} 이하입니다.",
+    ).format(
+        days=found["period_days"], share=found["share"], n=found["n_core"], p=found["p_value"],
+        periods=found["n_periods"], usual=found["usual_share"], level=found["level"],
+    )  # fmt: skip
+    weak = "" if found["reason"] is None else f" ({found['reason']})"
+    return f"{verdict} {text}{weak}"
+
+
+def over_time_claim(shares: pd.DataFrame, level: str, lang: str) -> str:
+    """Return how a level's first group moved from the first day to the last, by the latest fit."""
+    rows = shares[(shares["scored_by"] == "latest_fit") & (shares["level"] == level)]
+    rows = rows[rows["segment_code"] == rows["segment_code"].iloc[0]].sort_values("as_of")
+    first, last = rows.iloc[0], rows.iloc[-1]
+    text = pick(
+        lang,
+        "{name}: {a:.1%} to {b:.1%} since {day}, by one fit",
+        "{name}: {day} 이후 {a:.1%}에서 {b:.1%}로 (한 적합 기준)",
+    )
+    return text.format(
+        name=first[name_column(lang)],
+        a=first["share"],
+        b=last["share"],
+        day=str(first["as_of"])[:10],
+    )
+
+
+def behaviour(moved: pd.DataFrame, lang: str) -> str:
+    """Return, per group and cell, what customers did and what the new fit alone moved."""
+    title = pick(
+        lang,
+        "**Behaviour or re-estimation?** Both days by the earlier fit, then the new fit's part "
+        "(parameters and threshold; members)",
+        "**행동인가 재추정인가?** 두 날을 이전 적합으로 본 변화와 새 적합(모수와 임계값)만의 변화 (회원 수)",
+    )
+    some = moved["level"].isin(["polarity", "segment"]) & (moved["n_before"] + moved["n"] > 0)
+    shown = moved[some]
+    frame = pd.DataFrame(
+        {
+            pick(lang, "group or cell", "그룹·셀"): shown[name_column(lang)],
+            pick(lang, "then", "이전"): shown["n_before"].map("{:,}".format),
+            pick(lang, "behaviour", "행동"): shown["behaviour"].map("{:+,}".format),
+            pick(lang, "re-estimation", "재추정"): shown["reestimation"].map("{:+,}".format),
+            pick(lang, "now", "현재"): shown["n"].map("{:,}".format),
+        }
+    )
+    return title + "\n\n" + table(frame)
 
 
 def actions(frame: pd.DataFrame, lang: str) -> str:
@@ -127,6 +211,7 @@ def checks(run: Run, segments: dict[str, Any], lang: str) -> str:
         items.insert(1, pick(lang, "visit cut points", "방문 구분점") + f" {low:.2f}, {high:.2f}")
     if run.has("reestimation.parquet"):
         moved = run.frame("reestimation.parquet")
+        moved = moved[moved["level"] == "segment"]
         items.append(
             pick(
                 lang,

@@ -12,11 +12,18 @@ from churnlab.segments.audiences import (
     audience_frame,
 )
 from churnlab.segments.axes import Axis
-from churnlab.segments.bands import band_calibration, churn_bands
+from churnlab.segments.bands import (
+    band_calibration,
+    calibrate_out_of_time,
+    churn_bands,
+    windowed_basis,
+)
 from churnlab.segments.build import take_snapshot
 from churnlab.segments.change import change_table, reestimation_table, segment_share_frame
 from churnlab.segments.config import SegmentsConfig, VisitsConfig, check_dates
+from churnlab.segments.history import LeakVerdict, days_back, leak_verdict, shares_over_time
 from churnlab.segments.leaks import LeakAlert, leak_alert, leak_history, leak_table
+from churnlab.segments.person import risk_by_day
 from churnlab.segments.playbook import Action, Playbook, default_playbook, load_playbook
 from churnlab.segments.polarity import check_polarity, polarity_of, segment_name
 from churnlab.segments.precedence import (
@@ -49,6 +56,7 @@ __all__ = [
     "AudienceData",
     "Axis",
     "LeakAlert",
+    "LeakVerdict",
     "Playbook",
     "Precedence",
     "SegmentsConfig",
@@ -61,17 +69,20 @@ __all__ = [
     "band_calibration",
     "break_even_table",
     "breakdown_table",
+    "calibrate_out_of_time",
     "change_table",
     "check_dates",
     "check_polarity",
     "churn_bands",
     "compare_repeat_rates",
+    "days_back",
     "default_playbook",
     "first_purchasers",
     "forecast_silence",
     "leak_alert",
     "leak_history",
     "leak_table",
+    "leak_verdict",
     "load_playbook",
     "message_value",
     "origins_before",
@@ -80,12 +91,15 @@ __all__ = [
     "reestimation_table",
     "repeat_rates",
     "repeat_table",
+    "risk_by_day",
     "segment_name",
     "segment_share_frame",
+    "shares_over_time",
     "shares_table",
     "take_snapshot",
     "transition_table",
     "visit_calibration",
     "visits_lead",
+    "windowed_basis",
     "worth_once_back",
 ]

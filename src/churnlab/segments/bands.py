@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from collections.abc import Sequence
 
@@ -11,6 +12,8 @@ from numpy.typing import ArrayLike
 from scipy.stats import beta as beta_distribution
 
 from churnlab.errors import UsageError
+from churnlab.posterior.risk import personal_window
+from churnlab.posterior.settings import RiskConfig
 
 EDGES = (0.25, 0.5, 0.75)
 #: Risk of not buying within a window can be checked; 1 - P(alive) cannot.
@@ -98,6 +101,58 @@ def band_calibration(
             "observed_q95": high,
         }
     )
+
+
+def calibrate_out_of_time(
+    customers: pd.DataFrame,
+    days: pd.DataFrame,
+    origin: dt.date,
+    known_until: dt.date,
+    risk: RiskConfig,
+    *,
+    edges: Sequence[float] = EDGES,
+) -> pd.DataFrame:
+    """Compare an earlier day's churn rates with what came, each customer in the own window.
+
+    Customers whose window is not over by `known_until` are left out and counted: windows are fixed
+    at the last purchase, so that leaving long ones out looks at no outcome.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        The per-customer table of the origin, by a fit on data up to it.
+    days : DataFrame
+        ``customer_id, day`` of purchases, the later ones included.
+    risk : RiskConfig
+        Basis (``personal_cycles`` for ``p_alive``, which no outcome can check) and windows.
+
+    Returns
+    -------
+    DataFrame
+        ``origin, known_until, left_out`` and the columns of `band_calibration`.
+    """
+    basis = windowed_basis(risk)
+    repeat = customers[customers["x"] >= 1]
+    window = (
+        personal_window(repeat["rhythm_days"], risk.cycles)
+        if basis == "personal_cycles"
+        else np.full(len(repeat), float(risk.horizon_days))
+    )
+    over = window <= (known_until - origin).days
+    later = days[days["day"] > pd.Timestamp(origin)]
+    following = later.groupby("customer_id")["day"].min().reindex(repeat["customer_id"])
+    wait = (following - pd.Timestamp(origin)).dt.days.to_numpy()  # nan: none came
+    rate = repeat[f"risk_{basis}"].to_numpy(dtype=float)
+    found = band_calibration(rate[over], (wait <= window)[over], edges=edges)
+    found.insert(0, "origin", pd.Timestamp(origin))
+    found.insert(1, "known_until", pd.Timestamp(known_until))
+    found.insert(2, "left_out", int((~over).sum()))
+    return found
+
+
+def windowed_basis(risk: RiskConfig) -> str:
+    """Return the basis of churn-rate bands: the risk's own, or personal cycles for P(alive)."""
+    return risk.basis if risk.basis in _WINDOWED else "personal_cycles"
 
 
 def band_labels(edges: Sequence[float]) -> list[str]:

@@ -89,7 +89,10 @@ def flows(joint: Ints, matrix: Ints) -> Mapping[str, Ints]:
 
 
 def reestimation_table(
-    before: Snapshot, after: Snapshot, after_by_old_fit: Snapshot
+    before: Snapshot,
+    after: Snapshot,
+    after_by_old_fit: Snapshot,
+    polarity: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Tell moves by behaviour from moves by re-estimation.
 
@@ -99,14 +102,16 @@ def reestimation_table(
         Each scored by the fit on data up to its own day.
     after_by_old_fit : Snapshot
         The later day scored by the earlier fit (`before`'s draws, windows and cut points).
+    polarity : mapping, optional
+        Cell -> polarity, for the groups' rows; default: the vocabulary's.
 
     Returns
     -------
     DataFrame
-        Per cell ``n_before``, ``behaviour`` (change under the one, earlier fit), ``reestimation``
-        (what the new fit alone moved on the later day), ``n`` with
+        Per cell and group ``n_before``, ``behaviour`` (change under the one, earlier fit),
+        ``reestimation`` (what the new fit alone moved on the later day), ``n`` with
         ``n = n_before + behaviour + reestimation`` exactly; ``moved_by_reestimation`` counts the
-        customers who changed into or out of the cell by the new fit.
+        customers who changed into or out of the cell or group by the new fit.
     """
     if after_by_old_fit.as_of != after.as_of or not np.array_equal(after_by_old_fit.ids, after.ids):
         raise UsageError(
@@ -114,12 +119,13 @@ def reestimation_table(
             f"{after_by_old_fit.as_of} with {after_by_old_fit.n_members} members, expected "
             f"{after.as_of} with {after.n_members}."
         )
-    groups = {k: v for k, v in groups_of_cells().items() if k[0] == "segment"}
-    n = [np.bincount(s.code, minlength=N_CODES) for s in (before, after_by_old_fit, after)]
-    moved = after_by_old_fit.code != after.code
-    touched = np.bincount(after.code[moved], minlength=N_CODES) + np.bincount(
-        after_by_old_fit.code[moved], minlength=N_CODES
-    )
+    groups = groups_of_cells(polarity)
+    matrix = group_matrix(groups)
+    n = [matrix @ np.bincount(s.code, minlength=N_CODES) for s in (before, after_by_old_fit, after)]
+    both = np.bincount(N_CODES * after_by_old_fit.code.astype(np.int64) + after.code,
+                       minlength=N_CODES**2).reshape(N_CODES, N_CODES)  # fmt: skip
+    stay = np.einsum("gi,ij,gj->g", matrix, both, matrix)
+    touched = n[1] + n[2] - 2 * stay
     return pd.DataFrame(
         {
             **group_columns(groups),

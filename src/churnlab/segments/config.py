@@ -82,6 +82,11 @@ class SegmentsConfig:
     """Customers that the pooled row weighs in each shrunk row."""
     alert_level: float = 0.05
     """Nominal false-alarm rate of the core-leak alert."""
+    periods: int = 6
+    """Steps back from ``as_of`` for the shares over time and the core-leak alert (0: neither);
+    each date is scored by a fit on data up to it, and beside it by the latest fit."""
+    every_days: int | None = None
+    """Days between these dates; default: as far apart as ``as_of`` and ``compare_to``."""
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -98,6 +103,11 @@ class SegmentsConfig:
         if self.prior_strength <= 0:
             raise UsageError(
                 f"segments.prior_strength must be positive; got {self.prior_strength}."
+            )
+        if self.periods < 0 or (self.every_days is not None and self.every_days < 1):
+            raise UsageError(
+                "segments.periods must not be negative and segments.every_days at least 1; got "
+                f"{self.periods} and {self.every_days}."
             )
         if not 0 < self.alert_level < 0.5:
             raise UsageError(

@@ -20,7 +20,10 @@ NO_PURCHASE = PURCHASE_STATES.index("none")
 UNKNOWN = ALL_VISIT_STATES.index(VISIT_UNKNOWN)
 FAR_DAY = np.datetime64("9999-12-31", "D")
 
-_REPEAT_ACTIVE, _FIRST_ACTIVE, _REPEAT_RISK, _FIRST_RISK = range(4)
+#: Position = (one purchase only) + 2 (at risk).
+_BOUGHT = tuple(
+    PURCHASE_STATES.index(s) for s in ("repeat_active", "first_active", "repeat_risk", "first_risk")
+)
 _VISIT_ACTIVE, _VISIT_RISK, _VISIT_INACTIVE = range(3)
 
 
@@ -35,10 +38,10 @@ def purchase_codes(x: ArrayLike, at_risk: ArrayLike) -> Codes:
         Whether the day of interest is `at_risk_date` or later; ignored without a purchase.
     """
     x, at_risk = np.asarray(x, dtype=float), np.asarray(at_risk, dtype=bool)
-    first = np.where(at_risk, _FIRST_RISK, _FIRST_ACTIVE)
-    repeat = np.where(at_risk, _REPEAT_RISK, _REPEAT_ACTIVE)
-    bought = np.where(x >= 1, repeat, first)
-    return np.where(np.isnan(x), NO_PURCHASE, bought).astype(np.int8)
+    # whole tables of draws pass here: bytes, and a list of codes instead of nested choices
+    which = (x < 1).astype(np.int8) + np.int8(2) * at_risk
+    which = np.where(np.isnan(x), np.int8(len(_BOUGHT)), which)
+    return np.array([*_BOUGHT, NO_PURCHASE], dtype=np.int8)[which]
 
 
 def visit_codes(at_risk: ArrayLike, inactive: ArrayLike, unknown: ArrayLike) -> Codes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pandas as pd
 
 from churnlab.cli.commands import fit as fit_command
 from churnlab.cli.console import Console
 from churnlab.cli.grid import Placed, Settings, audience_data, compare, lines, study
+from churnlab.cli.history import LOOK_BACK, Past, look_back
 from churnlab.cli.opening import open_data
 from churnlab.config.schemas.segment import SegmentSettings
 from churnlab.errors import FitRefusedError, UsageError
@@ -31,15 +33,13 @@ from churnlab.segments import (
 )
 from churnlab.summary import summarise
 
-#: Without `compare_to` the grid is compared with this many days before.
-_DEFAULT_LOOK_BACK = 30
-
 
 def run(settings: SegmentSettings, folder: RunFolder, console: Console) -> Placed:
     """Open the data, fit purchases and visits, place everybody, write the tables."""
     require_first_purchases(settings.model.name)
     settings.model.require_plain_days("churnlab segment")
     visit_model(settings.visits)  # a wrong name is said before anything is fitted
+    load_playbook(settings.playbook)  # a wrong playbook is said before anything is opened
     log = open_data(settings, folder, console)
     comparison_day(log, settings)  # a wrong date is said before anything is fitted
     fitted = fit_command.fit_log(log, settings, console)
@@ -68,16 +68,18 @@ def segment_log(
     earlier = comparison_day(log, settings)
     before = None
     if earlier is not None:
-        with console.part(str(earlier)):
-            past = log.until(earlier)
-            then = fit_command.fit_log(past, settings, console, with_worth=False)
-            before = place(past, then, settings, console)
+        before = _place_on(earlier, log, settings, console)
+    past = look_back(
+        log, now, before, settings, console, lambda day: _place_on(day, log, settings, console)
+    )
     with console.stage("shares, changes and audiences"):
         tables = compare(now, before, settings) | study(log, now, before, settings)
         playbook = load_playbook(settings.playbook)
         audiences = all_audiences(playbook, audience_data(log, now, tables), settings.audiences)
-    _write(tables, playbook, audiences, now, folder)
-    console.say(*lines(now, before, tables, audiences))
+    if past is not None:
+        tables |= past.tables()
+    _write(tables, playbook, audiences, now, past, folder)
+    console.say(*lines(now, before, tables, audiences, () if past is None else past.lines()))
     console.say(f"files: {folder.path}/membership.parquet, shares.parquet, actions.parquet, ...")
     return now
 
@@ -99,7 +101,28 @@ def place(
             visit_axis,
             config=settings.segments,
         )
+    snapshot = replace(snapshot, notes=(*_added(log), *snapshot.notes))
     return Placed(fitted, visits, purchase_axis, visit_axis, snapshot)
+
+
+def _added(log: EventLog) -> tuple[str, ...]:
+    """Return whom the members table lacked; the log has added them, so the snapshot cannot tell."""
+    members = log.report.members
+    if members.added_purchasers + members.added_visitors == 0:
+        return ()
+    return (
+        f"{members.added_purchasers:,} purchasers and {members.added_visitors:,} visitors without "
+        "a purchase are missing from the members table; they were added with their first event as "
+        "the signup.",
+    )
+
+
+def _place_on(day: dt.date, log: EventLog, settings: Settings, console: Console) -> Placed:
+    """Fit the data up to an earlier day and place everybody on it."""
+    with console.part(str(day)):
+        past = log.until(day)
+        then = fit_command.fit_log(past, settings, console, with_worth=False)
+        return place(past, then, settings, console)
 
 
 def _fit_visits(log: EventLog, settings: Settings, console: Console) -> Fit | None:
@@ -132,7 +155,7 @@ def _visit_axis(visits: Fit, settings: Settings) -> Axis:
 
 
 def comparison_day(log: EventLog, settings: Settings) -> dt.date | None:
-    """Return the day to compare with: stated, or a month before where the log reaches back."""
+    """Return the day to compare with: stated, or a step before where the log reaches back."""
     first = log.days("purchases")["day"].min().date()
     if settings.compare_to is not None:
         try:
@@ -143,8 +166,9 @@ def comparison_day(log: EventLog, settings: Settings) -> dt.date | None:
             ) from error
         check_dates(log.as_of, day, first)
         return day
-    day = log.as_of - dt.timedelta(days=_DEFAULT_LOOK_BACK)
-    return day if day > first + dt.timedelta(days=_DEFAULT_LOOK_BACK) else None
+    step = dt.timedelta(days=settings.segments.every_days or LOOK_BACK)
+    day = log.as_of - step
+    return day if day > first + step else None
 
 
 def _write(
@@ -152,6 +176,7 @@ def _write(
     playbook: Playbook,
     audiences: tuple[Audience, ...],
     now: Placed,
+    past: Past | None,
     folder: RunFolder,
 ) -> None:
     for name, table in tables.items():
@@ -172,6 +197,7 @@ def _write(
             "n_members": now.snapshot.n_members,
             "threshold": now.fitted.threshold.to_dict(),
             "visit_cuts": None if now.visit_axis is None else now.visit_axis.cuts,
+            "core_leak": None if past is None else past.core_leak(),
             "notes": now.snapshot.notes,
         },
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from churnlab.config.schema import ModelSettings
+from churnlab.config.schema import ModelSettings, check_language
 from churnlab.posterior import ValueConfig
 from churnlab.segments import AudienceConfig, SegmentsConfig, VisitsConfig, WinbackConfig
 
@@ -27,3 +27,9 @@ class ExplainSettings(SegmentSettings):
     """Settings of `churnlab explain`."""
 
     customer: str = "???"
+    lang: str = "en"
+
+    def __post_init__(self) -> None:
+        """Refuse unknown languages."""
+        super().__post_init__()
+        check_language(self.lang)

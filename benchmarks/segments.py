@@ -1,0 +1,131 @@
+"""One million customers after the fit: risk, dates with intervals, the grid, shares with intervals.
+
+    .venv/bin/python benchmarks/segments.py [--customers N] [--model mbg_nbd] [--profile]
+
+Simulates customers with purchases and visits on the day grid (everybody has both: the worst case
+for the number of distinct rows), fits both, and then measures each part: wall time, CPU time (of
+all threads) and the peak memory of the whole process, which is one of its own. Writes
+benchmarks/results/segments.md. Bar: 60 s and 3 GB for 1,000,000.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import os
+import pstats
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from logs import TRUTH
+
+from churnlab import likelihoods
+from churnlab.inference import fit_population
+from churnlab.posterior import RiskConfig, customers_table
+from churnlab.segments import Axis, SegmentsConfig, shares_table, take_snapshot
+from churnlab.summary import Summary
+
+AS_OF = "2024-12-31"
+#: Visit-days of the simulated shop: bouts with gaps of days to weeks.
+VISITS = (2.2, 12.0, 0.87, 14.5)
+BAR_SECONDS, BAR_GB = 60.0, 3.0
+RESULTS = Path(__file__).parent / "results" / "segments.md"
+
+
+class Clock:
+    """Wall and CPU seconds of named parts."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, float, float]] = []
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        self.rows.append((name, time.perf_counter() - wall, time.process_time() - cpu))
+        print(f"{name:<42}{self.rows[-1][1]:8.1f} s wall {self.rows[-1][2]:8.1f} s CPU", flush=True)
+
+
+def simulated(model: str, theta: tuple[float, ...], ages: np.ndarray, seed: int) -> Summary:
+    """Simulate event-days of customers of known ages, in whole days."""
+    rng = np.random.default_rng(seed)
+    x, t_x, _ = likelihoods.get(model).simulate(np.asarray(theta)[:, None], ages, rng)
+    t_x = np.where(x > 0, np.clip(np.round(t_x), 1, ages), 0.0)
+    return Summary.from_arrays(np.minimum(x, t_x), t_x, ages, as_of=AS_OF)
+
+
+def measure(n: int, model: str, clock: Clock) -> None:
+    """Time risk and dates, the grid, and the shares of `n` customers."""
+    ages = np.random.default_rng(1).integers(1, 365, n).astype(float)
+    purchases = simulated(model, TRUTH[model], ages, 2)
+    visits = simulated("mbg_nbd", VISITS, ages, 3)
+    print(f"{n:,} customers: {len(purchases.cells):,} distinct purchase rows and "
+          f"{len(visits.cells):,} distinct visit rows")  # fmt: skip
+    bought = fit_population(purchases.cells, model=model, seed=1).draws
+    seen = fit_population(visits.cells, model="mbg_nbd", seed=1).draws
+    members = pd.DataFrame(
+        {
+            "customer_id": purchases.customers["customer_id"],
+            "signed_up_at": purchases.customers["first_purchase_at"],
+        }
+    )
+    config = SegmentsConfig()
+    axis = Axis(bought, RiskConfig(), (0.5,))
+    visit_axis = Axis(seen, RiskConfig(), (0.5, 0.9))
+    with clock.part("risk, cycles and dates (customers.parquet)"):
+        customers_table(purchases, bought, RiskConfig(), threshold=0.5)
+    with clock.part("grid with visit dates (membership.parquet)"):
+        grid = take_snapshot(members, purchases, axis, visits, visit_axis, config=config)
+    with clock.part("shares with intervals (shares.parquet)"):
+        shares_table(grid, config, np.random.default_rng(1))
+
+
+def report(n: int, model: str, clock: Clock) -> str:
+    """Return the table of what was measured, with the bar."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    wall, cpu = (sum(row[i] for row in clock.rows) for i in (1, 2))
+    lines = [
+        f"# Segments of {n:,} customers after the fit ({model}; visits mbg_nbd)",
+        "",
+        f"`benchmarks/segments.py`, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the "
+        f"end, one run. Bar: {BAR_SECONDS:.0f} s and {BAR_GB:.0f} GB for 1,000,000. The peak is of "
+        "the whole process, simulation and fits too.",
+        "",
+        "| part | wall, s | CPU, s |",
+        "|---|---:|---:|",
+        *(f"| {name} | {w:.1f} | {c:.1f} |" for name, w, c in clock.rows),
+        f"| together | {wall:.1f} | {cpu:.1f} |",
+        "",
+        f"Peak memory {peak:.2f} GB.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--customers", type=int, default=1_000_000)
+    parser.add_argument("--model", choices=sorted(TRUTH), default="mbg_nbd")
+    parser.add_argument("--profile", action="store_true", help="print the costliest functions")
+    wanted = parser.parse_args()
+    clock, profile = Clock(), cProfile.Profile()
+    if wanted.profile:
+        profile.enable()
+    measure(wanted.customers, wanted.model, clock)
+    if wanted.profile:
+        profile.disable()
+        pstats.Stats(profile).sort_stats("tottime").print_stats(25)
+        return
+    text = report(wanted.customers, wanted.model, clock)
+    print(text)
+    if wanted.customers == 1_000_000 and wanted.model == "mbg_nbd":
+        RESULTS.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""What the segments' report and one customer's story say, in both languages."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pandas as pd
+import pytest
+
+from churnlab.report import explain_text
+from churnlab.report import segments_text as text
+
+LEAK = {
+    "alert": True, "p_value": 0.012, "level": 0.05, "share": 0.4, "usual_share": 0.25,
+    "n_core": 200, "n_periods": 5, "dispersion": 1.0, "period_days": 30, "reason": None,
+}  # fmt: skip
+
+
+def test_the_alert_comes_with_its_false_alarm_rate_or_its_reason():
+    said = text.leak_alert(LEAK, "en")
+    assert said.startswith("**Core-leak alert.**")
+    assert "40.0% of 200 core customers" in said
+    assert "usual over 5 earlier periods is 25.0%" in said
+    assert "at most 5% of such checks" in said
+    assert "5% 이하" in text.leak_alert(LEAK, "ko")
+    assert text.leak_alert(LEAK | {"alert": False}, "en").startswith("No core-leak alert.")
+    none = text.leak_alert(LEAK | {"alert": None, "reason": "a closed cohort"}, "en")
+    assert none == "No core-leak alert: a closed cohort."
+    assert "(inflow fell)" in text.leak_alert(LEAK | {"reason": "inflow fell"}, "en")
+    assert text.leak_alert(None, "en") == ""
+
+
+def test_the_claim_over_time_is_of_one_fit():
+    rows = [
+        ("own_fit", "2024-01-01", 0.1), ("own_fit", "2024-03-01", 0.9),
+        ("latest_fit", "2024-03-01", 0.4), ("latest_fit", "2024-01-01", 0.3),
+    ]  # fmt: skip
+    shares = pd.DataFrame(rows, columns=["scored_by", "as_of", "share"]).assign(
+        level="polarity", segment_code="positive", name_en="Positive", name_ko="긍정"
+    )
+    claim = text.over_time_claim(shares, "polarity", "en")
+    assert claim == "Positive: 30.0% to 40.0% since 2024-01-01, by one fit"
+
+
+def told(**changes) -> dict:
+    """A repeat customer of 2024-06-30 with visits, and what is changed."""
+    far = dt.datetime(9999, 12, 31)
+    day = dt.datetime
+    member = {
+        "segment_code": "repeat_active.visit_active", "probability": 0.9,
+        "visit_state": "visit_active", "signed_up_at": day(2024, 1, 1),
+        "visit_risk_date": day(2024, 7, 9), "visit_inactive_date": far,
+    }  # fmt: skip
+    customer = {
+        "x": 3, "last_purchase_at": day(2024, 6, 20), "days_since_last": 10.0, "cycle_days": 21.0,
+        "cycle_q05": 12.0, "cycle_q95": 40.0, "purchase_risk": 0.2, "purchase_risk_q05": 0.1,
+        "purchase_risk_q95": 0.3, "at_risk_date": day(2024, 7, 20), "due_date": day(2024, 7, 5),
+        "due_q10": day(2024, 6, 23), "due_q90": day(2024, 8, 1), "horizon_days": 42,
+    }  # fmt: skip
+    story = {
+        "customer_id": "a", "as_of": dt.date(2024, 6, 30), "member": member, "customer": customer,
+        "risk": {"basis": "p_alive", "horizon_days": 90, "cycles": 2.0},
+        "threshold": {"value": 0.4, "first_value": 0.3}, "visit_days": ["2024-06-28"],
+        "actions": [{"action_id": "x", "en": "Greet.", "ko": "인사."}],
+    }  # fmt: skip
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(story[key], dict)
+        story[key] = story[key] | value if both else value
+    return story
+
+
+CASES = {
+    "active": ({}, "active, and at risk from 2024-07-20 if nothing is bought until then"),
+    "at risk": ({"customer": {"at_risk_date": dt.datetime(2024, 6, 30)}},
+                "against a threshold of 40%: at risk since 2024-06-30"),
+    "never": ({"customer": {"at_risk_date": dt.datetime(9999, 12, 31)}}, "within ten years"),
+    "once": ({"customer": {"x": 0}}, "a guess from the other customers, 21 days"),
+    "once, own cut": ({"customer": {"x": 0}}, "against a threshold of 30%"),
+    "overdue": ({"customer": {"due_q90": dt.datetime(2024, 6, 29)}}, "by 2024-06-29: long overdue"),
+    "due": ({"customer": {"due_q90": dt.datetime(2024, 6, 30)}}, "80% interval 2024-06-23 to"),
+    "personal": ({"risk": {"basis": "personal_cycles"}}, "no purchase within 42 days (2 of their"),
+    "no purchase": ({"customer": None}, "signed up on 2024-01-01, 181 days ago, and have not"),
+    "visits": ({}, "visited on 1 day, last on 2024-06-28; their visits are active (thinning from "
+               "2024-07-09, inactive not within ten years"),
+    "no visit": ({"visit_days": []}, "They have never visited"),
+    "unknown": ({"member": {"visit_state": "visit_unknown"}}, "visit log never shows them"),
+    "no log": ({"visit_days": None}, "The shop has no visit log."),
+    "action": ({}, "What to do: Greet."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_story_says_what_holds(case):
+    changes, words = CASES[case]
+    assert words in explain_text.paragraph(told(**changes), "en")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_korean_story_has_no_english_and_no_gaps(case):
+    said = explain_text.paragraph(told(**CASES[case][0]), "ko")
+    assert "{" not in said
+    assert not any(word in said for word in (" the ", "They", "risk", "9999"))
+    assert said.endswith("인사.")
