@@ -47,24 +47,20 @@ class Folded:
 
 
 class HyperTarget:
-    """Log posterior of u = (m, v of each spread); the interface that `mode` and `laplace` see."""
-
-    #: One: an evaluation is cheap, whatever the number of cells.
-    n_cells = 1
+    """Log posterior of u = (m, v of each spread): a `Density` for `mode` and `laplace`."""
 
     def __init__(self, target: GroupTarget, expansion: Expansion) -> None:
         self.target, self.expansion = target, expansion
         self.rows, self.shared = list(target.varying), shared_rows(target)
         self.n_customers = target.n_customers
-        self.evaluations = 0
         rng = np.random.default_rng(0)
         medians = [np.median(prior.sample(4001, rng)) for prior in target.spread_priors]
         self.folded = [Folded(float(m) / HALF_NORMAL_MEDIAN) for m in medians]
 
     @property
-    def dimension(self) -> int:
-        """Population and spreads."""
-        return 4 + len(self.rows)
+    def n_cells(self) -> int:
+        """One: an evaluation passes over no cells."""
+        return 1
 
     @property
     def parameter_names(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from churnlab.inference.laplace import MIN_ESS, resample, sample_laplace, why_no
 from churnlab.inference.mode import Mode, find_mode
 from churnlab.inference.proposal import Proposal, refit
 from churnlab.inference.psis import effective_sizes, smooth
-from churnlab.inference.target import Target
 from churnlab.inference.twostage.expansion import expand
 from churnlab.inference.twostage.hyper import HyperTarget
 from churnlab.inference.twostage.particles import HEAVY, LIGHT, Particles
@@ -89,10 +88,8 @@ def sample_two_stage(
     groups = SideBySide(target)
     population = find_population(groups, target, mode)
     hyper = HyperTarget(target, expand(groups, target, population))
-    # laplace sees a target's interface, which HyperTarget has without being one of cells
-    view = cast(Target, hyper)
-    top = find_mode(view, hyper.start(population))
-    phi = sample_laplace(view, top, SURPLUS * draws, rng, pilot_draws=POPULATION_PILOT)
+    top = find_mode(hyper, hyper.start(population))
+    phi = sample_laplace(hyper, top, SURPLUS * draws, rng, pilot_draws=POPULATION_PILOT)
     if phi.reason or phi.proposal is None:
         return _unusable(target, draws, f"the population's part: {phi.reason}")
     particles = _particles(groups, hyper, phi.u, rng)
