@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from churnlab import posterior as individual
@@ -26,9 +27,9 @@ from churnlab.inference import (
 )
 from churnlab.inference.seasons import check_calendar
 from churnlab.posterior import RiskConfig, ValueConfig
-from churnlab.summary import Calendar, Summary
+from churnlab.summary import Calendar, Summary, check_groups
 from churnlab.summary.calendar import SPREAD
-from churnlab.vocabulary import INFERENCE_METHODS, MODELS
+from churnlab.vocabulary import GROUP_EFFECTS, INFERENCE_METHODS, MODELS
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -50,6 +51,14 @@ class ModelConfig:
         Columns that pool partially.
     pooling : str
         With groups: `partial`, `complete` or `none`.
+    group_effects : str
+        What varies under partial pooling: `locations` of rate and dropout, or `all`: how much
+        customers of a group differ, too.
+    covariates : list of str
+        Attributes of members that move rate and dropout: numbers, or categories; `C(name)` makes a
+        category of numbers.
+    shrinkage : bool
+        Learn how large the covariates' effects are, for many covariates of which few matter.
     priors : mapping
         Priors as text in PyMC's notation, by name: ``{"rate_shape": "Gamma(alpha=2, beta=1)"}``.
     calendar : str, optional
@@ -65,6 +74,9 @@ class ModelConfig:
     k: int | None = None
     group: Any = None
     pooling: str = "partial"
+    group_effects: str = "locations"
+    covariates: list[str] = field(default_factory=list)
+    shrinkage: bool = False
     priors: dict[str, str] = field(default_factory=dict)
     calendar: str | None = None
     events: dict[str, Any] = field(default_factory=dict)
@@ -83,6 +95,13 @@ class ModelConfig:
             raise UsageError(
                 f"model.pooling must be partial, complete or none; got {self.pooling!r}."
             )
+        if self.group_effects not in GROUP_EFFECTS:
+            raise UsageError(
+                f"model.group_effects must be {' or '.join(GROUP_EFFECTS)}; got "
+                f"{self.group_effects!r}." + nearest(self.group_effects, GROUP_EFFECTS)
+            )
+        if self.shrinkage and not self.covariates:
+            raise UsageError("model.shrinkage shrinks covariates' effects; name model.covariates.")
         if self.buckets is not None:
             check_calendar(self.name, self.calendar_spread)
 
@@ -156,11 +175,17 @@ class Fit:
         Draws of the population's parameters with their diagnostics.
     seasons : Seasons, optional
         The clock that the cells' times are measured on, with what is known of it.
+    config : ModelConfig
+        What was asked for.
+    notes : tuple of str
+        What must be said of groups and covariates.
     """
 
     summary: Summary
     population: PopulationFit
     seasons: Seasons | None = None
+    config: ModelConfig = field(default_factory=ModelConfig)
+    notes: tuple[str, ...] = ()
 
     @property
     def draws(self) -> PopulationDraws:
@@ -180,7 +205,8 @@ class Fit:
     @property
     def warnings(self) -> list[str]:
         """What the data cannot support, in words."""
-        return [*(self.seasons.warnings if self.seasons else ()), *self.population.warnings]
+        seasons = self.seasons.warnings if self.seasons else ()
+        return [*self.notes, *seasons, *self.population.warnings]
 
     def diagnostics(self) -> pd.DataFrame:
         """Return one row per parameter: mean, sd, interval, convergence and sample size."""
@@ -271,7 +297,49 @@ class Fit:
         if kin is None or not (self.summary.cells.x == 0).any():
             return None
         k = self.draws.k if kin.endswith("_k") else None
-        return fit_population(self.summary.cells, model=kin, k=k, seed=1).draws
+        return fit_population(
+            self.summary.cells,
+            model=kin,
+            k=k,
+            pooling=self.config.pooling,
+            group_effects=self.config.group_effects,
+            design=self.summary.design,
+            shrinkage=self.config.shrinkage,
+            seed=1,
+        ).draws
+
+    def on(self, summary: Summary, *, seed: int = 1) -> Fit:
+        """Return the same posterior applied to other customers, or the same at a later day.
+
+        Groups that the fit has not seen are drawn from the population (partial pooling).
+
+        Parameters
+        ----------
+        summary : Summary
+            From `summarise`; grouped and with covariates as the fit's, or made from a log.
+
+        Raises
+        ------
+        UsageError
+            A group that the fit does not know, where groups are not pooled partially.
+        DataError
+            A covariate that is missing, or a category that the fit has not seen.
+        """
+        own = self.summary
+        if self.seasons is not None:
+            raise UsageError("A fit on a clock cannot be applied to other data; fit them.")
+        summary = summary.grouped(own.group_columns, own.covariates)
+        if own.design is None:
+            self.draws.codes_of(summary.cells.groups)  # unknown groups are said here
+            return replace(self, summary=summary)
+        summary = summary.coded_as(own.design.codings)
+        assert summary.design is not None
+        target: Any = self.population.target
+        u = self.population.u
+        rows = np.linspace(0, len(u) - 1, self.draws.n_draws).round().astype(int)
+        theta = target.days_of(u[rows], summary.design, np.random.default_rng(seed))
+        draws = replace(self.draws, theta=theta, groups=summary.cells.groups)
+        return replace(self, summary=summary, population=replace(self.population, draws=draws))
 
     def p_alive(self, *, at: dt.date | str | None = None) -> pd.DataFrame:
         """Return P(alive) with interval per customer, now or on a later day without purchase."""
@@ -287,6 +355,7 @@ def fit(
     *,
     model: str | ModelConfig = "mbg_nbd",
     group: str | Sequence[str] | None = None,
+    covariates: str | Sequence[str] | None = None,
     inference: str | InferenceConfig = "laplace",
     priors: Mapping[str, str] | None = None,
     draws: int | None = None,
@@ -303,7 +372,9 @@ def fit(
     model : str or ModelConfig
         A model's name, or its whole configuration.
     group : str or list of str, optional
-        Columns that pool partially.
+        Columns that pool partially; overrides the configuration's.
+    covariates : str or list of str, optional
+        Attributes that move rate and dropout; overrides the configuration's.
     inference : str or InferenceConfig
         `laplace` or `nuts`.
     priors : mapping, optional
@@ -323,8 +394,14 @@ def fit(
         The diagnostics do not support the fit.
     """
     chosen = model if isinstance(model, ModelConfig) else ModelConfig(name=model)
-    columns = chosen.groups if group is None else ModelConfig(group=group).groups
-    summary = summary.grouped(columns) if columns else summary
+    if group is not None:
+        chosen = replace(chosen, group=group if isinstance(group, str) else list(group))
+    if covariates is not None:
+        names = [covariates] if isinstance(covariates, str) else list(covariates)
+        chosen = replace(chosen, covariates=names)
+    if chosen.groups or chosen.covariates:
+        summary = summary.grouped(chosen.groups, chosen.covariates)
+    notes = check_groups(summary)
     how = inference if isinstance(inference, InferenceConfig) else InferenceConfig(method=inference)
     texts = {**chosen.priors, **(priors or {})}
     seasons = None
@@ -339,6 +416,9 @@ def fit(
         model=chosen.name,
         k=chosen.k,
         pooling=chosen.pooling,
+        group_effects=chosen.group_effects,
+        design=summary.design,
+        shrinkage=chosen.shrinkage,
         method=how.method,
         seen_until=summary.as_of,
         draws=draws or how.draws,
@@ -349,4 +429,4 @@ def fit(
     )
     if check:
         gate(result)
-    return Fit(summary, result, seasons)
+    return Fit(summary, result, seasons, chosen, tuple(notes))

@@ -28,11 +28,12 @@ def shop(model: str, sizes: tuple[int, ...], seed: int = 1) -> Cells:
     return Cells.collapse(x, t_x, T, group=group, groups=names)[0]
 
 
+@pytest.mark.parametrize("effects", ["locations", "all"])
 @pytest.mark.parametrize("model", MODELS)
-def test_gradient_of_the_grouped_posterior(model: str) -> None:
+def test_gradient_of_the_grouped_posterior(model: str, effects: str) -> None:
     cells = shop(model, (80, 60, 5))
     pooled = Target(cells, model)
-    target = GroupTarget(cells, pooled, find_mode(pooled), {})
+    target = GroupTarget(cells, pooled, find_mode(pooled), {}, effects)
     start, scale = target.start()
     u = start + 0.3 * scale * np.random.default_rng(2).normal(size=target.dimension)
     value, gradient = target.value_and_gradient(u)
@@ -79,13 +80,13 @@ def test_no_pooling_is_each_group_on_its_own() -> None:
     assert found.to_datatree()["posterior"]["alpha"].shape == (1, 1000, 2)
 
 
-def test_partial_pooling_shrinks_small_groups_and_keeps_large_ones() -> None:
+@pytest.mark.parametrize("effects", ["locations", "all"])
+def test_partial_pooling_shrinks_small_groups_and_keeps_large_ones(effects: str) -> None:
     cells = shop("mbg_nbd", (400, 400, 8))
-    found = fit_population(cells, model="mbg_nbd", draws=250, chains=2, seed=3)
-    assert found.method == "nuts"
-    assert "groups" in found.reason
+    found = fit_population(cells, model="mbg_nbd", draws=500, seed=3, group_effects=effects)
+    gate(found)
+    assert (found.method, found.reason) == ("two_stage", "")
     table = found.table
-    assert table["r_hat"].max() < 1.05
     assert found.draws.theta.shape == (500, 3, 4)
     for g, name in enumerate("abc"):
         row = table.loc[f"rate_mean[{name}]"]
@@ -93,8 +94,23 @@ def test_partial_pooling_shrinks_small_groups_and_keeps_large_ones() -> None:
     spread = np.log(table["q95"] / table["q05"])
     assert spread["rate_mean[c]"] > 1.5 * spread["rate_mean[a]"]
     tree = found.to_datatree()
-    assert tree["posterior"]["alpha"].shape == (2, 250, 3)
-    assert tree["posterior"]["rate_spread"].shape == (2, 250)
+    assert tree["posterior"]["alpha"].shape == (1, 500, 3)
+    assert tree["posterior"]["rate_spread"].shape == (1, 500)
+
+
+def test_a_group_that_nobody_has_seen_is_drawn_from_the_population() -> None:
+    cells = shop("mbg_nbd", (400, 400, 40))
+    found = fit_population(cells, model="mbg_nbd", draws=500, seed=3).draws
+    assert found.unseen is not None
+    np.testing.assert_array_equal(found.codes_of(["c", "new", "a"]), [2, 3, 0])
+    assert found.of_group(3) is found.unseen
+    rate = np.log(found.unseen[:, 0] / found.unseen[:, 1])
+    known = np.log(found.theta[:, :, 0] / found.theta[:, :, 1])
+    assert rate.std() > 1.5 * known.std(axis=0).max()  # between groups, on top of the population's
+    assert known.min() < rate.mean() < known.max()
+    complete = fit_population(cells, model="mbg_nbd", pooling="none", draws=500, seed=3).draws
+    with pytest.raises(UsageError, match="knows no group 'new'"):
+        complete.codes_of(["new"])
 
 
 @pytest.mark.slow
@@ -113,6 +129,10 @@ def test_errors() -> None:
     cells = shop("mbg_nbd", (100, 100))
     with pytest.raises(UsageError, match="Did you mean 'partial'"):
         fit_population(cells, pooling="parital")
+    with pytest.raises(UsageError, match="Did you mean 'locations'"):
+        fit_population(cells, group_effects="location")
+    with pytest.raises(UsageError, match="group_effects=all"):
+        fit_population(cells, priors={"rate_shape_spread": "HalfNormal(sigma=1)"})
     with pytest.raises(UsageError, match="above 0"):
         fit_population(cells, priors={"rate_spread": "Normal(0, 1)"})
     x = np.where(cells.group == 1, 0.0, cells.x)

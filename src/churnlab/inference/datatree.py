@@ -45,6 +45,7 @@ def build(fit: PopulationFit) -> DataTree:
 
     rng = np.random.default_rng(0)
     prior = fit.target.prior_draws(500, rng)
+    more = {} if not _has_profiles(fit) else {"/profiles": _profiles(fit)}
     return DataTree.from_dict(
         {
             "/": _attributes(fit),
@@ -56,8 +57,22 @@ def build(fit: PopulationFit) -> DataTree:
             "/prior": _parameters(fit, prior, 1),
             "/prior_predictive": _predictive(fit, prior, rng),
             "/posterior_predictive": _predictive(fit, fit.u, rng),
+            **more,
         }
     )
+
+
+def _has_profiles(fit: PopulationFit) -> bool:
+    return hasattr(fit.target, "effects")
+
+
+def _profiles(fit: PopulationFit) -> Any:
+    """Model parameters of each covariate profile, for draws thinned to what memory allows."""
+    from xarray import Dataset
+
+    names = fit.target.likelihood.parameters
+    variables = {n: (("draw", "group"), fit.draws.theta[:, :, i]) for i, n in enumerate(names)}
+    return Dataset(variables, {"group": list(fit.draws.groups)})
 
 
 def _attributes(fit: PopulationFit) -> Any:
@@ -83,18 +98,38 @@ def _attributes(fit: PopulationFit) -> Any:
 def _parameters(fit: PopulationFit, u: Array, chains: int) -> Any:
     from xarray import Dataset
 
-    natural, theta = fit.target.natural_days(u), fit.target.theta_days(u)
+    natural = fit.target.natural_days(u)
     variables: dict[str, Any] = {}
     for i, name in enumerate(fit.target.map.names):
         variables[name] = (("chain", "draw"), natural[:, i].reshape(chains, -1))
-    for i, name in enumerate(fit.target.likelihood.parameters):
-        values = theta[:, :, i].reshape(chains, -1, theta.shape[1])
-        variables[name] = (("chain", "draw", "group"), values)
+    variables |= _effects(fit, u, chains) if _has_profiles(fit) else _theta(fit, u, chains)
     for name, values in fit.target.spreads(u).items():
         variables[name] = (("chain", "draw"), values.reshape(chains, -1))
     draws = len(u) // chains
     coords = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    if _has_profiles(fit):
+        return Dataset(variables, coords | {"effect": list(_effect_names(fit))})
     return Dataset(variables, coords | {"group": list(fit.draws.groups)})
+
+
+def _effect_names(fit: PopulationFit) -> tuple[str, ...]:
+    target: Any = fit.target
+    return tuple(target.effect_names)
+
+
+def _theta(fit: PopulationFit, u: Array, chains: int) -> dict[str, Any]:
+    theta = fit.target.theta_days(u)
+    return {
+        name: (("chain", "draw", "group"), theta[:, :, i].reshape(chains, -1, theta.shape[1]))
+        for i, name in enumerate(fit.target.likelihood.parameters)
+    }
+
+
+def _effects(fit: PopulationFit, u: Array, chains: int) -> dict[str, Any]:
+    target: Any = fit.target
+    effects = target.effects(u)
+    flat = effects.reshape(-1, effects.shape[-1]).T.reshape(chains, -1, len(target.effect_names))
+    return {"covariate_effect": (("chain", "draw", "effect"), flat)}
 
 
 def _statistics(fit: PopulationFit) -> Any:
@@ -238,7 +273,8 @@ def _from_file[T](path: str | Path, read: Callable[[Any], T]) -> T:
 
 
 def _read(tree: Any) -> PopulationDraws:
-    attributes, posterior = tree.attrs, tree["posterior"]
+    attributes = tree.attrs
+    posterior = tree["profiles"] if "profiles" in tree else tree["posterior"]
     model, k = str(attributes["model"]), int(attributes["k"])
     names = likelihoods.get(model, k).parameters
     theta = np.stack([np.asarray(posterior[name]) for name in names], axis=-1)
@@ -246,7 +282,7 @@ def _read(tree: Any) -> PopulationDraws:
     return PopulationDraws(
         model=model,
         k=k,
-        theta=theta.reshape(-1, *theta.shape[2:]),
+        theta=theta.reshape(-1, *theta.shape[-2:]),
         groups=tuple(json.loads(attributes["groups"])),
         seen_until=dt.date.fromisoformat(seen) if seen else None,
     )

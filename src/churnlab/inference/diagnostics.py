@@ -180,7 +180,8 @@ def problems(fit: PopulationFit) -> list[str]:
     """What the gate holds against a fit; empty when it passes."""
     table, found = fit.table, []
     ess = table[["ess_bulk", "ess_tail"]].min(axis=1)
-    needed = min(MIN_ESS, 0.4 * fit.draws.n_draws)
+    n_draws = len(fit.u)
+    needed = min(MIN_ESS, 0.4 * n_draws)
     if not float(ess.min()) >= needed:
         found.append(
             f"{ess.idxmin()} has {float(ess.min()):.0f} effective draws (at least {needed:.0f})"
@@ -194,6 +195,6 @@ def problems(fit: PopulationFit) -> list[str]:
     if not float(r_hat.max()) < MAX_R_HAT:
         found.append(f"{r_hat.idxmax()} has R-hat {float(r_hat.max()):.3f} (below {MAX_R_HAT})")
     divergent = int(fit.diagnostics.get("divergences", 0))
-    if divergent > 0.01 * fit.draws.n_draws:
-        found.append(f"{divergent} divergent transitions of {fit.draws.n_draws}")
+    if divergent > 0.01 * n_draws:
+        found.append(f"{divergent} divergent transitions of {n_draws}")
     return found

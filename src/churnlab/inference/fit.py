@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,18 +13,21 @@ from numpy.typing import NDArray
 
 from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError, nearest
+from churnlab.inference.covariates import MOST_ELEMENTS, CovariateTarget, split_effect_priors
 from churnlab.inference.diagnostics import check_cells, identifiability
 from churnlab.inference.groups import GroupTarget, split_priors
-from churnlab.inference.laplace import sample_laplace
+from churnlab.inference.laplace import PILOT, sample_laplace
 from churnlab.inference.mode import Mode, find_mode
 from churnlab.inference.result import Point, PopulationFit, parameter_table
 from churnlab.inference.target import Target
 from churnlab.vocabulary import INFERENCE_METHODS
 
 if TYPE_CHECKING:
-    from churnlab.summary import Cells
+    from churnlab.summary import Cells, Design
 
 Array = NDArray[np.float64]
+#: Coordinates up to which importance sampling is tried.
+MOST_COORDINATES = 30
 POOLINGS = ("partial", "complete", "none")
 Progress = Callable[[str, float], None]
 
@@ -40,6 +44,8 @@ def fit_population(
     priors: dict[str, str] | None = None,
     pooling: str = "partial",
     group_effects: str = "locations",
+    design: Design | None = None,
+    shrinkage: bool = False,
     time_scale: float | None = None,
     seen_until: dt.date | None = None,
     progress: Progress | None = None,
@@ -70,6 +76,10 @@ def fit_population(
     group_effects
         What varies under partial pooling: ``locations`` of rate and dropout, or ``all`` four
         quantities.
+    design
+        With covariates: the profiles that the groups of `cells` are (`churnlab.summary.Design`).
+    shrinkage
+        Learn the scale of the covariates' effects instead of stating it.
     time_scale
         Days per unit of inner time that the priors refer to; default: the customers' mean age.
     seen_until
@@ -85,7 +95,13 @@ def fit_population(
         Data that no model can be learnt from.
     """
     _check_method(method, draws, pooling)
-    if pooling == "none" and len(cells.groups) > 1:
+    groups = cells.groups if design is None else design.groups
+    if pooling == "none" and len(groups) > 1:
+        if design is not None:
+            raise UsageError(
+                "pooling=none fits every group alone and knows no covariates; use partial or "
+                "complete, or take the group as a covariate."
+            )
         from churnlab.inference.separate import fit_separately
 
         return fit_separately(
@@ -93,16 +109,24 @@ def fit_population(
             priors=priors, time_scale=time_scale, seen_until=seen_until, progress=progress,
         )  # fmt: skip
     check_cells(cells, 2 if model.endswith("cnbd_k") and k != 1 else 1)
-    grouped = len(cells.groups) > 1 and pooling == "partial"
-    own, spreads = split_priors(priors) if grouped else (priors, {})
+    if pooling == "complete" and design is None:
+        cells = replace(cells, group=np.zeros(len(cells.x), np.int64), groups=("all",))
+    grouped = len(groups) > 1 and pooling == "partial"
+    own, effects = split_effect_priors(priors) if design is not None else (priors, {})
+    own, spreads = split_priors(own) if grouped else (own, {})
     erlang = _erlang_shape(cells, model, k, own, time_scale, seed)
-    target = Target(cells, model, erlang, own, time_scale=time_scale)
+    pooled = Target(cells, model, erlang, own, time_scale=time_scale)
     stage = Stages(progress)
     with stage("mode", 0.0):
-        mode = find_mode(target)
-        most_likely = find_mode(bare := _without_prior(cells, target), mode.u)
+        mode = find_mode(pooled)
+        most_likely = find_mode(bare := _without_prior(cells, pooled), mode.u)
+    target = pooled
     if grouped:
-        target = GroupTarget(cells, target, mode, spreads, group_effects)
+        target = GroupTarget(_by_group(cells, design), pooled, mode, spreads, group_effects)
+    if design is not None:
+        if not grouped:
+            design = replace(design, group=np.zeros_like(design.group), groups=("all",))
+        target = CovariateTarget(cells, design, target, mode, effects, shrinkage)
     parts = _sample(target, mode, method, draws, chains, np.random.default_rng(seed), stage)
     found = PopulationFit(
         draws=_population_draws(target, parts["u"], seen_until, seed),
@@ -125,9 +149,19 @@ def _population_draws(
     unseen = None
     if isinstance(target, GroupTarget):
         unseen = target.unseen_days(u, np.random.default_rng([seed, len(u)]))
+    if isinstance(target, CovariateTarget):  # a profile per customer would not fit into memory
+        most = max(100, MOST_ELEMENTS // (4 * len(target.groups)))
+        u = u[np.linspace(0, len(u) - 1, min(most, len(u))).round().astype(int)]
     return PopulationDraws(
         target.model, target.k, target.theta_days(u), target.groups, seen_until, unseen
     )
+
+
+def _by_group(cells: Cells, design: Design | None) -> Cells:
+    """Cells with profiles replaced by their groups."""
+    if design is None:
+        return cells
+    return replace(cells, group=design.group[cells.group], groups=design.groups)
 
 
 def _sample(
@@ -142,9 +176,9 @@ def _sample(
     """Draws and their diagnostics, with the reason when laplace gave way to NUTS."""
     reason = ""
     if method == "laplace":
-        grouped = isinstance(target, GroupTarget)
-        with stage("two stages" if grouped else "laplace", 0.3):
-            parts, reason = (_try_two_stages if grouped else _try_laplace)(target, mode, draws, rng)
+        name, way = _way(target)
+        with stage(name, 0.3):
+            parts, reason = way(target, mode, draws, rng)
         if not reason:
             return parts | {"reason": ""}
     with stage("nuts", 0.4):
@@ -223,10 +257,34 @@ def _erlang_shape(
     return choose_k(cells, model, priors=priors, time_scale=time_scale, seed=seed).best
 
 
+_Tried = tuple[dict[str, Any], str]
+
+
+def _way(target: Target) -> tuple[str, Callable[..., _Tried]]:
+    """The fast way for a target, by the name of its stage."""
+    if isinstance(target, GroupTarget):
+        return "two stages", _try_two_stages
+    if isinstance(target, CovariateTarget):
+        return "laplace", _try_with_covariates
+    return "laplace", _try_laplace
+
+
+def _try_with_covariates(
+    target: CovariateTarget, mode: Mode, draws: int, rng: np.random.Generator
+) -> _Tried:
+    if isinstance(target.base, GroupTarget) or target.shrinkage:
+        what = "groups" if isinstance(target.base, GroupTarget) else "learnt scales of effects"
+        return {}, f"covariates with {what} have a funnel that importance sampling cannot follow"
+    if target.dimension > MOST_COORDINATES:
+        return {}, f"importance sampling is not tried in {target.dimension} dimensions"
+    pilot = PILOT * target.dimension**2 // 16  # the bends of a proposal grow with its square
+    return _try_laplace(target, find_mode(target, target.start()[0]), draws, rng, pilot)
+
+
 def _try_laplace(
-    target: Target, mode: Mode, draws: int, rng: np.random.Generator
-) -> tuple[dict[str, Any], str]:
-    sample = sample_laplace(target, mode, draws, rng)
+    target: Target, mode: Mode, draws: int, rng: np.random.Generator, pilot: int = PILOT
+) -> _Tried:
+    sample = sample_laplace(target, mode, draws, rng, pilot_draws=pilot)
     diagnostics = {
         "k_hat": sample.k_hat,
         "efficiency": sample.efficiency,
@@ -240,8 +298,8 @@ def _try_laplace(
 
 
 def _try_two_stages(
-    target: Any, mode: Mode, draws: int, rng: np.random.Generator
-) -> tuple[dict[str, Any], str]:
+    target: GroupTarget, mode: Mode, draws: int, rng: np.random.Generator
+) -> _Tried:
     from churnlab.inference.twostage import sample_two_stage
 
     sample = sample_two_stage(target, mode, draws, rng)

@@ -77,7 +77,7 @@ def spread_priors(rows: tuple[int, ...], texts: dict[str, str]) -> tuple[Prior, 
                 f"These groups have no {name}: only {', '.join(known)} vary. Take "
                 "model.group_effects=all to let the shapes vary too."
             )
-    return tuple(_spread_prior(n, texts.get(n, t)) for n, t in (SPREADS[row] for row in rows))
+    return tuple(spread_prior(n, texts.get(n, t)) for n, t in (SPREADS[row] for row in rows))
 
 
 class GroupTarget(EtaTarget):
@@ -240,13 +240,16 @@ class GroupTarget(EtaTarget):
         spreads = np.column_stack(list(self.spreads(u).values()))
         return np.column_stack([self.natural_days(u), spreads, by_group])
 
-    def unseen_days(self, u: Array, rng: np.random.Generator) -> Array:
-        """Model parameters in days of a group that no data speak of, (draw, parameter)."""
+    def unseen_eta(self, u: Array, rng: np.random.Generator) -> Array:
+        """Parameters of a group that no data speak of, (quantity, draw)."""
         eta = np.array(u[:, :4].T)
-        rows = list(self.varying)
         noise = rng.standard_normal((self.n_varying, len(u)))
-        eta[rows] += np.exp(u[:, 4 : 4 + self.n_varying].T) * noise
-        return self.in_days(eta[:, None])[:, 0]
+        eta[list(self.varying)] += np.exp(u[:, 4 : 4 + self.n_varying].T) * noise
+        return eta
+
+    def unseen_days(self, u: Array, rng: np.random.Generator) -> Array:
+        """The same in days, as model parameters (draw, parameter)."""
+        return self.in_days(self.unseen_eta(u, rng)[:, None])[:, 0]
 
     def prior_draws(self, n: int, rng: np.random.Generator) -> Array:
         """Draws of u from the prior, (draw, coordinate)."""
@@ -257,7 +260,14 @@ class GroupTarget(EtaTarget):
         return self.coordinates_of(m, np.log(spread), eta)
 
 
-def _spread_prior(name: str, text: str) -> Prior:
+def spread_prior(name: str, text: str) -> Prior:
+    """Return the prior of a spread.
+
+    Raises
+    ------
+    UsageError
+        A prior that is not on the positive numbers.
+    """
     prior = parse(text)
     if not prior.fits("positive"):
         raise UsageError(f"The prior of {name} must live above 0; got {text!r}.")

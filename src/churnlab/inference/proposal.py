@@ -28,6 +28,8 @@ Array = NDArray[np.float64]
 DEGREES = 8.0
 #: Where along an axis (in standard deviations) the bend and the two scales are measured.
 PROBE = 2.0
+#: Deviations from the mode to which a bend reaches at most.
+FARTHEST = 1e3
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,11 @@ class Proposal:
         return self._log_density(e) - log_volume
 
     def _conditional(self, z: Array, j: int) -> tuple[Array, Array]:
-        return (
-            quadratic_features(z[:, :j]) @ self.bends[j],
-            linear_features(z[:, :j]) @ self.log_scales[j],
-        )
+        # A map fitted to few draws can blow up far out; what it proposes there has no weight.
+        with np.errstate(over="ignore", invalid="ignore"):
+            centre = np.nan_to_num(quadratic_features(z[:, :j]) @ self.bends[j], nan=0.0)
+            log_scale = linear_features(z[:, :j]) @ self.log_scales[j]
+        return np.clip(centre, -FARTHEST, FARTHEST), np.clip(log_scale, -10.0, 5.0)
 
     def _log_density(self, e: Array) -> Array:
         size, nu = e.shape[1], self.degrees

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from churnlab.draws import PopulationDraws
 from churnlab.errors import DataError
 from churnlab.metrics import Difference, paired_difference
+from churnlab.metrics.logistic import logistic_weights
 from churnlab.segments.build import HasSummary
 from churnlab.segments.visits import any_event, forecast_silence
 
@@ -26,8 +27,6 @@ Array = NDArray[np.float64]
 
 PURCHASE_FEATURES = ("logit_forecast", "log_idle_purchase", "log_purchases")
 VISIT_FEATURES = ("log_idle_visit", "visit_silence_logit", "no_visit_yet")
-#: Pull of the coefficients of standardised features towards 0: one row's worth.
-_RIDGE = 1.0
 _EDGE = 1e-6
 
 
@@ -169,30 +168,6 @@ def _recalibrated(past: pd.DataFrame, now: pd.DataFrame, features: Sequence[str]
     )
     weights = logistic_weights(learn, past["no_purchase"].to_numpy(dtype=float))
     return np.asarray(1.0 / (1.0 + np.exp(-use @ weights)))
-
-
-def logistic_weights(features: Array, outcome: Array, ridge: float = _RIDGE) -> Array:
-    """Return ridge-penalised logistic coefficients by Newton's method; the first is free.
-
-    Parameters
-    ----------
-    features : array, shape (row, feature)
-        The first column is the constant.
-    outcome : array, shape (row,)
-        0 or 1.
-    """
-    weights = np.zeros(features.shape[1])
-    penalty = np.full(features.shape[1], ridge)
-    penalty[0] = 1e-9
-    for _ in range(50):
-        p = 1.0 / (1.0 + np.exp(-np.clip(features @ weights, -30, 30)))
-        gradient = features.T @ (p - outcome) + penalty * weights
-        curvature = (features * (p * (1 - p))[:, None]).T @ features + np.diag(penalty)
-        step = np.linalg.solve(curvature, gradient)
-        weights = weights - step
-        if np.abs(step).max() < 1e-9:
-            break
-    return weights
 
 
 def _by_origin(table: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,8 @@ from churnlab.summary.cells import POOLED, Cells
 from churnlab.summary.clock import Clock
 from churnlab.summary.customers import JOINED, UNKNOWN, Summary
 from churnlab.summary.dated import Dated
+from churnlab.summary.design import Coding, Design
+from churnlab.summary.grouping import check_groups
 from churnlab.summary.spend import SpendCells, SpendSummary, summarise_spend
 
 __all__ = [
@@ -21,10 +23,13 @@ __all__ = [
     "Calendar",
     "Cells",
     "Clock",
+    "Coding",
     "Dated",
+    "Design",
     "SpendCells",
     "SpendSummary",
     "Summary",
+    "check_groups",
     "summarise",
     "summarise_spend",
 ]

@@ -11,11 +11,12 @@ from typing import Any
 import ibis
 import numpy as np
 
-from churnlab.errors import DataError, nearest
+from churnlab.errors import DataError, UsageError, nearest
 from churnlab.events import EventLog
 from churnlab.events.engine import frame
 from churnlab.summary.cells import Ints
 from churnlab.summary.customers import Summary, with_cells
+from churnlab.summary.design import column_of
 
 SIGNUP_MONTH = "signup_month"
 
@@ -26,6 +27,7 @@ def summarise(
     *,
     events: str = "purchases",
     group: str | Sequence[str] | None = None,
+    covariates: str | Sequence[str] = (),
     count_purchases: bool = False,
 ) -> Summary:
     """Return x, t_x, T of every customer with an event up to `as_of`.
@@ -42,33 +44,38 @@ def summarise(
         `purchases`, or `visits`: then x, t_x, T speak of visit-days.
     group : str or list of str, optional
         Attributes of members, or `signup_month` (YYYY-MM).
+    covariates : str or list of str
+        Attributes of members: numbers (standardised) or categories; ``C(name)`` makes a category
+        of numbers.
     count_purchases : bool
         With ``events="visits"``: a purchase-day counts as a visit-day too.
 
     Raises
     ------
     DataError
-        No event up to `as_of`, or no such attribute.
+        No event up to `as_of`, no such attribute, or a covariate that cannot be used.
     UsageError
         `as_of` after the log's own.
     """
     view = log if as_of is None else log.until(as_of)
     columns = () if group is None else (group,) if isinstance(group, str) else tuple(group)
+    wanted = (covariates,) if isinstance(covariates, str) else tuple(covariates)
+    plain = tuple(column_of(name) for name in wanted)
+    _check_columns(columns, plain)
     days = view.day_table(events)
     if count_purchases and events == "visits" and "purchases" in view.tables:
         days = days.union(view.day_table("purchases"), distinct=True)
     customers = _per_customer(days, view.as_of)
-    if columns:
-        customers = customers.left_join(_group_table(view, columns), "customer_id").drop(
-            "customer_id_right"
-        )
+    if columns or plain:
+        members = _attributes(view, columns, plain)
+        customers = customers.left_join(members, "customer_id").drop("customer_id_right")
     found = frame(customers.order_by("customer_id"))
     if found.empty:
         raise DataError(
             f"no {events} up to {view.as_of}; give a later as_of or data that reach back further."
         )
     again = partial(summarise, view, events=events, count_purchases=count_purchases)
-    made = with_cells(found, view.as_of, columns)
+    made = with_cells(found, view.as_of, columns, wanted)
     return replace(made, regroup=again, purchase_days=partial(_purchase_days, days))
 
 
@@ -103,15 +110,26 @@ def _per_customer(days: Any, as_of: dt.date) -> Any:
     )
 
 
-def _group_table(log: EventLog, columns: tuple[str, ...]) -> Any:
+def _check_columns(columns: tuple[str, ...], covariates: tuple[str, ...]) -> None:
+    every = [*columns, *covariates]
+    twice = sorted({c for c in every if every.count(c) > 1})
+    if twice:
+        raise UsageError(
+            f"{twice[0]!r} is named twice among groups and covariates; a column can be a group "
+            "(levels borrow strength) or a covariate (one coefficient a level), not both."
+        )
+
+
+def _attributes(log: EventLog, columns: tuple[str, ...], covariates: tuple[str, ...]) -> Any:
+    """Return customer_id with groups as text and covariates as they are."""
     members = log.table("members")
     members = members.mutate(**{SIGNUP_MONTH: members.signed_up_at.strftime("%Y-%m")})
     known = [c for c in members.columns if c not in ("customer_id", "signed_up_at")]
-    for column in columns:
+    for column in (*columns, *covariates):
         if column not in known:
             raise DataError(
                 f"members have no attribute {column!r}.{nearest(column, known)} "
                 f"They have: {', '.join(known)}. Name yours in data.members.attributes."
             )
     chosen = {c: members[c].cast("string") for c in columns}
-    return members.select("customer_id", **chosen)
+    return members.select("customer_id", **chosen, **{c: members[c] for c in covariates})

@@ -16,6 +16,7 @@ from churnlab.summary.calendar import number
 from churnlab.summary.cells import POOLED, Array, Cells, Ints
 from churnlab.summary.clock import Clock
 from churnlab.summary.dated import Dated
+from churnlab.summary.design import Coding, Design, column_of, learn_codings, profiles
 
 #: Group of customers whose attribute is missing.
 UNKNOWN = "unknown"
@@ -41,6 +42,10 @@ class Summary:
         Columns that the groups come from; several are joined with `` | `` in `cells.groups`.
     regroup : callable, optional
         Makes the summary of the same log by other columns; see `grouped`.
+    covariates : tuple of str
+        Covariates as they were asked for; their columns stand last in `customers`.
+    design : Design, optional
+        With covariates: what the groups of `cells` then are, distinct (group, covariates).
     purchase_days : callable, optional
         Returns the day number of every purchase; see `dated`.
     clock : Clock, optional
@@ -51,26 +56,42 @@ class Summary:
     cells: Cells
     as_of: dt.date
     group_columns: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
+    design: Design | None = field(default=None, repr=False, compare=False)
     regroup: Callable[..., Summary] | None = field(default=None, repr=False, compare=False)
     purchase_days: Callable[[], Ints] | None = field(default=None, repr=False, compare=False)
     clock: Clock | None = None
 
-    def grouped(self, columns: Sequence[str]) -> Summary:
-        """Return the same customers with cells by these columns.
+    def grouped(self, columns: Sequence[str], covariates: Sequence[str] = ()) -> Summary:
+        """Return the same customers with cells by these columns and covariates.
 
         Raises
         ------
         UsageError
             The summary does not know the log that it came from.
         """
-        if tuple(columns) == self.group_columns:
+        wanted = tuple(columns), tuple(covariates)
+        if wanted == (self.group_columns, self.covariates):
             return self
         if self.regroup is None:
             raise UsageError(
-                f"this summary is grouped by {self.group_columns or 'nothing'} and was made from "
-                "arrays; pass group= when making it."
+                f"this summary is grouped by {self.group_columns or 'nothing'}, has the covariates "
+                f"{self.covariates or 'none'} and was made from arrays; pass group= and "
+                "covariates= when making it."
             )
-        return self.regroup(group=tuple(columns))
+        return self.regroup(group=wanted[0], covariates=wanted[1])
+
+    def coded_as(self, codings: tuple[Coding, ...]) -> Summary:
+        """Return the same customers with covariates coded as in another summary (of a fit).
+
+        Raises
+        ------
+        DataError
+            A category that the coding does not know; see `Coding.encode`.
+        """
+        people = self.customers.drop(columns="cell")
+        made = with_cells(people, self.as_of, self.group_columns, self.covariates, codings)
+        return replace(made, regroup=self.regroup, purchase_days=self.purchase_days)
 
     def dated(self) -> Dated:
         """Return the customers by the days of their first and last purchase.
@@ -95,13 +116,14 @@ class Summary:
         begin, end = (clock.time(v) for v in _day_numbers(people))
         stop = clock.time([number(self.as_of)])
         timed = people.assign(t_x=end - begin, T=stop - begin)
-        made = with_cells(timed, self.as_of, self.group_columns)
+        codings = None if self.design is None else self.design.codings
+        made = with_cells(timed, self.as_of, self.group_columns, self.covariates, codings)
         kept = made.customers.assign(t_x=people["t_x"], T=people["T"])
         again = self.regroup
 
-        def regroup(*, group: tuple[str, ...]) -> Summary:
+        def regroup(**columns: tuple[str, ...]) -> Summary:
             assert again is not None
-            return again(group=group).on_clock(clock)
+            return again(**columns).on_clock(clock)
 
         return replace(
             made,
@@ -121,8 +143,9 @@ class Summary:
         sum_log_gap: ArrayLike | None = None,
         customer_id: Sequence[str] | NDArray[Any] | pd.Series | None = None,
         group: Sequence[str] | NDArray[Any] | pd.Series | None = None,
+        covariates: pd.DataFrame | None = None,
     ) -> Summary:
-        """Make a summary from arrays, in days.
+        """Make a summary from arrays, in days; `covariates` has one row per customer.
 
         Raises
         ------
@@ -149,21 +172,31 @@ class Summary:
         )
         if group is not None:
             customers["group"] = pd.Series(list(group), dtype="str")
-        return with_cells(customers, day.date(), () if group is None else ("group",))
+        names: tuple[str, ...] = ()
+        if covariates is not None:
+            names = tuple(covariates.columns)
+            customers = pd.concat([customers, covariates.reset_index(drop=True)], axis="columns")
+        return with_cells(customers, day.date(), () if group is None else ("group",), names)
 
 
-def with_cells(customers: pd.DataFrame, as_of: dt.date, columns: tuple[str, ...]) -> Summary:
-    """Return the summary of a customer table, grouped by columns of it."""
-    groups: tuple[str, ...] = POOLED
-    codes = None
-    if columns:
-        text = customers[list(columns)].astype("str").fillna(UNKNOWN)
-        customers[list(columns)] = text
-        label = text[columns[0]]
-        for column in columns[1:]:
-            label = label + JOINED + text[column]
-        codes, names = pd.factorize(label, sort=True)
-        groups = tuple(str(n) for n in names)
+def with_cells(
+    customers: pd.DataFrame,
+    as_of: dt.date,
+    columns: tuple[str, ...],
+    covariates: tuple[str, ...] = (),
+    codings: tuple[Coding, ...] | None = None,
+) -> Summary:
+    """Return the summary of a customer table, grouped by columns of it, with covariates.
+
+    `codings` are learnt from the table where they are not given.
+    """
+    customers, codes, groups = _grouped(customers, columns)
+    design = None
+    if covariates:
+        chosen = learn_codings(customers, covariates) if codings is None else codings
+        own = np.zeros(len(customers), np.int64) if codes is None else codes
+        design, codes, names = profiles(customers, chosen, own, groups)
+        groups = names
     cells, inverse = Cells.collapse(
         customers["x"],
         customers["t_x"],
@@ -172,9 +205,25 @@ def with_cells(customers: pd.DataFrame, as_of: dt.date, columns: tuple[str, ...]
         group=codes,
         groups=groups,
     )
-    own = [c for c in customers.columns if c not in columns]
-    customers = customers.assign(cell=inverse)[[*own, "cell", *columns]]
-    return Summary(customers, cells, as_of, columns)
+    last = [*columns, *(column_of(c) for c in covariates if column_of(c) not in columns)]
+    first = [c for c in customers.columns if c not in last]
+    customers = customers.assign(cell=inverse)[[*first, "cell", *last]]
+    return Summary(customers, cells, as_of, columns, covariates=covariates, design=design)
+
+
+def _grouped(
+    customers: pd.DataFrame, columns: tuple[str, ...]
+) -> tuple[pd.DataFrame, NDArray[np.int64] | None, tuple[str, ...]]:
+    """Return the table with group columns as text, each customer's group code, and the names."""
+    if not columns:
+        return customers, None, POOLED
+    text = customers[list(columns)].astype("str").fillna(UNKNOWN)
+    customers = customers.assign(**{c: text[c] for c in columns})
+    label = text[columns[0]]
+    for column in columns[1:]:
+        label = label + JOINED + text[column]
+    codes, names = pd.factorize(label, sort=True)
+    return customers, np.asarray(codes, np.int64), tuple(str(n) for n in names)
 
 
 def _day_numbers(people: pd.DataFrame) -> tuple[Ints, Ints]:

@@ -21,9 +21,9 @@ from churnlab.backtest.visitdays import Visits
 from churnlab.draws import PopulationDraws
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.likelihoods.thinned import Conversion
+from churnlab.metrics.logistic import logistic_weights
 from churnlab.posterior.stream import Rows as VisitRows
 from churnlab.posterior.thinned import Tally, conversion_mean, thinned_silence
-from churnlab.segments.precedence import logistic_weights
 
 #: Ends the names of relearnt candidates.
 RELEARNT: Final = "_relearnt"

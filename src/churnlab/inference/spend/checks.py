@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from churnlab.errors import DataError
 from churnlab.inference.diagnostics import prior_only
@@ -87,7 +87,7 @@ def independence(summary: SpendSummary) -> Correlation | None:
     if np.ptp(bought) == 0 or np.ptp(spent) == 0:
         return None
     r = float(np.clip(np.corrcoef(bought, spent)[0, 1], -1 + 1e-12, 1 - 1e-12))
-    half = float(norm.ppf(0.95)) / np.sqrt(len(people) - 3)
+    half = float(ndtri(0.95)) / np.sqrt(len(people) - 3)
     low, high = np.tanh(np.arctanh(r) + np.array([-half, half]))
     return Correlation(r, float(low), float(high), len(people))
 

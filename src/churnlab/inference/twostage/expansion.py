@@ -1,4 +1,9 @@
-"""Each group's log-likelihood to second order, and what follows in closed form given phi."""
+"""Each group's log-likelihood as a quadratic, and what follows in closed form given phi.
+
+First by its derivatives at the mode (`expand`), then by the mean and covariance of the group's
+exact posterior given the population found (`match`): skewed likelihoods of small groups are met
+where their mass is, not where their top is (the idea of expectation propagation, Minka 2001).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from churnlab.inference.groups import GroupTarget
 from churnlab.inference.twostage.search import Population, climb, shared_rows
@@ -15,7 +21,7 @@ Array = NDArray[np.float64]
 
 
 class Expansion(NamedTuple):
-    """ln L_g(anchor + d) ~ slope d - d curvature d / 2 in the varying rows; shared rows beside.
+    """ln L_g(anchor + d) ~ value + slope d - d curvature d / 2; shared rows beside.
 
     With e = shared rows - `shared`: + by_shared e + e bend e / 2 + d cross e.
     """
@@ -23,7 +29,7 @@ class Expansion(NamedTuple):
     anchor: Array
     """(group, row)."""
     value: Array
-    """Log-likelihood there, inner time without the data constant, (group,)."""
+    """Inner time without the data constant, (group,)."""
     slope: Array
     """(group, row)."""
     curvature: Array
@@ -68,6 +74,37 @@ def expand(groups: SideBySide, target: GroupTarget, population: Population) -> E
         by_shared=gradient[shared].sum(axis=1),
         bend=modes.hessian[:, shared][:, :, shared].sum(axis=0),
     )
+
+
+def match(
+    expansion: Expansion, population: Population, rows: list[int], eta: Array, log_weight: Array
+) -> Expansion:
+    """Return the quadratic whose posterior given `population` has the particles' moments.
+
+    Parameters
+    ----------
+    population, rows
+        Where the particles were drawn, and the varying rows.
+    eta
+        Particles (particle, row, group).
+    log_weight
+        ln of likelihood x prior / proposal, less the present quadratic's ln Z, (particle, group).
+    """
+    total = logsumexp(log_weight, axis=0)
+    weight = np.exp(log_weight - total)
+    mean = np.einsum("pg,pvg->gv", weight, eta)
+    away = np.swapaxes(eta, 1, 2) - mean
+    covariance = np.einsum("pg,pgv,pgw->gvw", weight, away, away)
+    precise = population.spread**-2
+    roots, axes = np.linalg.eigh(np.linalg.inv(covariance) - np.diag(precise))
+    curvature = np.einsum("gij,gj,gkj->gik", axes, np.maximum(roots, 0.0), axes)
+    found = expansion._replace(
+        anchor=mean, slope=precise * (mean - population.m[rows]), curvature=curvature
+    )
+    at = population.m[None, rows], population.spread[None], np.zeros((1, len(expansion.shared)))
+    before, now = condition(expansion, *at).log_z[0], condition(found, *at).log_z[0]
+    exact = expansion.value + before + total - np.log(len(log_weight))
+    return found._replace(value=exact - now)
 
 
 def condition(expansion: Expansion, m: Array, spread: Array, shared: Array) -> Conditional:

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 #: Degrees of freedom of the draws of a group. Heavy tails where draws are cheap; where they are
 #: not, groups are large and near Gaussian, and heavy tails alone would double the draws needed.
-HEAVY, LIGHT = 5.0, 25.0
+HEAVY, LIGHT = 8.0, 25.0
 #: Elements (draw x particle x parameter x group) evaluated at a time.
 CHUNK = 2_000_000
 
@@ -50,12 +50,12 @@ class Particles:
 
     def draw(self, u: Array, rng: np.random.Generator) -> Drawn:
         """Estimate at phi (draw, coordinate), and pick one particle of each group by its weight."""
-        found = [_pick(*self._ratios(part, rng), rng) for part in self._parts(u)]
+        found = [_pick(*self.ratios(part, rng), rng) for part in self._parts(u)]
         return Drawn(*(np.concatenate(v) for v in zip(*found, strict=True)))
 
     def noise(self, u: Array, rng: np.random.Generator) -> float:
         """Variance that the estimates add to ln weight with one pair; needs two pairs or more."""
-        ratio = np.concatenate([self._ratios(part, rng)[1] for part in self._parts(u)])
+        ratio = np.concatenate([self.ratios(part, rng)[1] for part in self._parts(u)])
         relative = np.exp(ratio - logsumexp(ratio, axis=1, keepdims=True)) * ratio.shape[1]
         by_pair = (relative[:, : self.pairs] + relative[:, self.pairs :]) / 2
         return float(by_pair.var(axis=1, ddof=1).mean(axis=0).sum())
@@ -64,7 +64,7 @@ class Particles:
         step = max(1, CHUNK // (self.pairs * 8 * self.groups.n_groups))
         return [u[i : i + step] for i in range(0, len(u), step)]
 
-    def _ratios(self, u: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    def ratios(self, u: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         """Particles of every group given phi, and ln [L p(eta | phi) / (q Z)], Z the Gaussian one.
 
         Returns
@@ -126,8 +126,9 @@ def student(
 
 def _pick(eta: Array, ratio: Array, rng: np.random.Generator) -> Drawn:
     """Choose one of the particles (draw, particle, row, group) by its ratio."""
-    total = logsumexp(ratio, axis=1)
-    cumulated = np.cumsum(np.exp(ratio - total[:, None]), axis=1)
+    total = logsumexp(ratio, axis=1)  # -inf where phi is so far out that no particle is possible
+    share = np.exp(ratio - np.where(np.isfinite(total), total, 0.0)[:, None])
+    cumulated = np.cumsum(share, axis=1)
     level = rng.random(total.shape)[:, None] * cumulated[:, -1:]
     chosen = np.minimum((cumulated < level).sum(axis=1), ratio.shape[1] - 1)
     picked = np.take_along_axis(eta, chosen[:, None, None], axis=1)[:, 0]

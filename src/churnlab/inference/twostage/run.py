@@ -13,10 +13,10 @@ from churnlab.inference.laplace import MIN_ESS, resample, sample_laplace, why_no
 from churnlab.inference.mode import Mode, find_mode
 from churnlab.inference.proposal import Proposal, refit
 from churnlab.inference.psis import effective_sizes, smooth
-from churnlab.inference.twostage.expansion import expand
+from churnlab.inference.twostage.expansion import expand, match
 from churnlab.inference.twostage.hyper import HyperTarget
 from churnlab.inference.twostage.particles import HEAVY, LIGHT, Particles
-from churnlab.inference.twostage.search import find_population
+from churnlab.inference.twostage.search import Population, find_population
 from churnlab.inference.twostage.side_by_side import SideBySide
 
 Array = NDArray[np.float64]
@@ -29,15 +29,20 @@ PILOT, PILOT_PAIRS = 64, 2
 #: Variance of ln weight that estimating the groups' integrals may add.
 NOISE = 0.25
 MOST_PAIRS = 32
+#: Pairs of particles behind each group's moments, least and most.
+MATCHING_PAIRS = (100, 2000)
 #: Row evaluations (cells x passes) that are cheap, a few seconds; up to `PLENTY` pairs are taken
 #: where they are, and then particles can have heavy tails.
 CHEAP = 5e7
 PLENTY = 8
 #: Draws of phi proposed for one that is kept.
 SURPLUS = 2
-#: Efficiency below which the proposal of phi is fitted to the exact weights and drawn from again.
+#: Efficiency below which the proposal of phi is fitted to the exact weights and drawn from again,
+#: and how many times as many draws are taken each time.
 GOOD_EFFICIENCY = 0.4
-MAX_ROUNDS = 3
+GROWTH = (1, 1, 3, 6)
+#: Effective draws aimed at, over those needed.
+AMPLE = 1.7
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class TwoStageSample:
 
 @dataclass(frozen=True)
 class _Round:
+    proposal: Proposal
     phi: Array
     u: Array
     weights: Array
@@ -87,7 +93,7 @@ def sample_two_stage(
     """
     groups = SideBySide(target)
     population = find_population(groups, target, mode)
-    hyper = HyperTarget(target, expand(groups, target, population))
+    hyper = _matched(groups, target, population, rng)
     top = find_mode(hyper, hyper.start(population))
     phi = sample_laplace(hyper, top, SURPLUS * draws, rng, pilot_draws=POPULATION_PILOT)
     if phi.reason or phi.proposal is None:
@@ -96,13 +102,27 @@ def sample_two_stage(
     if particles.pairs > MOST_PAIRS:
         reason = f"every draw would take {2 * particles.pairs} draws of each group"
         return _unusable(target, draws, reason)
-    proposal, rounds = phi.proposal, 1
-    found = _weigh(target, particles, proposal, SURPLUS * draws, rng)
-    while found.ess < GOOD_EFFICIENCY * len(found.u) and rounds < MAX_ROUNDS:
-        proposal = refit(proposal, found.phi, found.weights)
-        again = _weigh(target, particles, proposal, SURPLUS * draws, rng)
+    found, rounds = _weigh(target, particles, phi.proposal, SURPLUS * draws, rng), 1
+    wanted = AMPLE * min(MIN_ESS, 0.4 * draws)
+    for factor in GROWTH:
+        if found.ess >= 2 * wanted or found.ess >= max(wanted, GOOD_EFFICIENCY * len(found.u)):
+            break
+        proposal = refit(found.proposal, found.phi, found.weights)
+        again = _weigh(target, particles, proposal, factor * SURPLUS * draws, rng)
         found, rounds = max(found, again, key=lambda one: one.ess), rounds + 1
     return _finish(target, found, particles, draws, rounds, rng)
+
+
+def _matched(
+    groups: SideBySide, target: GroupTarget, population: Population, rng: np.random.Generator
+) -> HyperTarget:
+    """The population's posterior, groups as quadratics with the moments of their own posteriors."""
+    hyper = HyperTarget(target, expand(groups, target, population))
+    pairs = int(np.clip(CHEAP / (2 * len(target.columns[0])), *MATCHING_PAIRS))
+    at = hyper.start(population)[None]
+    eta, log_weight = Particles(groups, hyper, pairs, HEAVY).ratios(at, rng)
+    matched = match(hyper.expansion, population, hyper.rows, eta[0], log_weight[0])
+    return HyperTarget(target, matched)
 
 
 def _particles(
@@ -129,7 +149,7 @@ def _weigh(
     u = target.coordinates_of(phi[:, :4], np.log(hyper.spreads(phi)), drawn.eta)
     weights = np.exp(smoothed.log_weights)
     bulk, tail = effective_sizes(target.quantities(u), weights)
-    return _Round(phi, u, weights, float(smoothed.k_hat), bulk, tail)
+    return _Round(proposal, phi, u, weights, float(smoothed.k_hat), bulk, tail)
 
 
 def _finish(

@@ -1,0 +1,197 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import churnlab as cl
+from churnlab import likelihoods
+from churnlab.errors import DataError, UsageError
+from churnlab.inference import fit_population, gate, load_draws, save_posterior
+from churnlab.inference.covariates import CovariateTarget
+from churnlab.inference.groups import GroupTarget
+from churnlab.inference.mode import find_mode
+from churnlab.inference.target import Target
+from churnlab.priors import parametrisation
+from churnlab.summary import Summary
+
+#: log rate, log shape, dropout (logit or log), log concentration or shape; per day.
+CENTRE = {"mbg_nbd": (-4.0, 0.0, -0.8, 1.2), "pareto_nbd": (-4.0, 0.0, -6.0, 0.2)}
+AS_OF = "2024-12-31"
+
+
+def people(
+    model: str, n: int, seed: int, effects: tuple[float, float] = (0.4, -0.5), groups: int = 1
+) -> Summary:
+    """Customers whose age (a number) and channel (a category) move rate and dropout."""
+    rng = np.random.default_rng(seed)
+    age, web = rng.normal(40, 12, n), rng.random(n) < 0.3
+    group = rng.integers(groups, size=n)
+    eta = np.repeat(np.array(CENTRE[model])[:, None], n, axis=1)
+    eta[0] += effects[0] * (age - 40) / 12 + 0.3 * rng.standard_normal(groups)[group]
+    eta[2] += effects[1] * web
+    T = rng.integers(60, 400, n).astype(float)
+    theta = parametrisation(model).theta(eta)
+    x, t_x, _ = likelihoods.get(model).simulate(theta, T, rng)
+    t_x = np.where(x > 0, np.clip(np.ceil(t_x), 1, T), 0.0)
+    columns = pd.DataFrame({"age": age.round(), "channel": np.where(web, "web", "shop")})
+    names = None if groups == 1 else np.array([f"g{i}" for i in range(groups)])[group]
+    return Summary.from_arrays(
+        np.minimum(x, t_x), t_x, T, as_of=AS_OF, covariates=columns, group=names
+    )
+
+
+def target_of(summary: Summary, model: str, shrinkage: bool) -> CovariateTarget:
+    assert summary.design is not None
+    cells, design = summary.cells, summary.design
+    pooled = Target(cells, model)
+    mode, base = find_mode(pooled), pooled
+    if len(design.groups) > 1:
+        from dataclasses import replace
+
+        by_group = replace(cells, group=design.group[cells.group], groups=design.groups)
+        base = GroupTarget(by_group, pooled, mode, {}, "all")
+    return CovariateTarget(cells, design, base, mode, {}, shrinkage)
+
+
+@pytest.mark.parametrize("model", CENTRE)
+@pytest.mark.parametrize(("groups", "shrinkage"), [(1, False), (1, True), (3, False), (3, True)])
+def test_gradient(model: str, groups: int, shrinkage: bool) -> None:
+    target = target_of(people(model, 60, 1, groups=groups), model, shrinkage)
+    start, scale = target.start()
+    u = start + 0.3 * scale * np.random.default_rng(2).normal(size=target.dimension)
+    value, gradient = target.value_and_gradient(u)
+    assert value == pytest.approx(target.values(u[None])[0], rel=1e-12)
+    for i in range(target.dimension):
+        shift = 1e-5 * np.eye(target.dimension)[i]
+        slope = (target.value_and_gradient(u + shift)[0]
+                 - target.value_and_gradient(u - shift)[0]) / 2e-5  # fmt: skip
+        assert gradient[i] == pytest.approx(slope, rel=1e-5, abs=1e-4)
+    quantities = target.quantities(u[None])
+    assert quantities.shape == (1, len(target.parameter_names))
+    assert target.prior_draws(7, np.random.default_rng(0)).shape == (7, target.dimension)
+
+
+def test_without_effects_it_is_the_pooled_likelihood() -> None:
+    summary = people("mbg_nbd", 80, 3)
+    target = target_of(summary, "mbg_nbd", False)
+    u = np.zeros(target.dimension)
+    u[:4] = find_mode(target.population).u
+    assert target.log_likelihoods(u[None])[0] == pytest.approx(
+        target.population.log_likelihoods(u[None, :4])[0], rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("model", CENTRE)
+def test_effects_are_recovered_by_laplace(model: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """Within four posterior deviations of the truth, and away from 0 where there is an effect."""
+    summary = people(model, 2000, 4)
+    fit = cl.fit(summary, model=model, seed=1)
+    assert fit.population.method == "laplace"
+    table = fit.diagnostics()
+    for name, truth in {
+        "rate_effect[age]": 0.4, "dropout_effect[channel=web]": -0.5,
+        "dropout_effect[age]": 0.0, "rate_effect[channel=web]": 0.0,
+    }.items():  # fmt: skip
+        row = table.loc[name]
+        assert abs(row["mean"] - truth) < 4 * row["sd"], name
+        assert row["sd"] < 0.3, name
+    assert table.loc["rate_effect[age]", "q05"] > 0
+    customers = fit.customers(horizon_days=90)
+    assert len(customers) == 2000
+    bare = summary.customers.assign(rate=customers["rate_per_day"].to_numpy())
+    old = bare.loc[(bare["x"] == 0) & (bare["age"] > 52), "rate"].mean()
+    young = bare.loc[(bare["x"] == 0) & (bare["age"] < 28), "rate"].mean()
+    assert old > 1.3 * young
+    save_posterior(fit.population, tmp_path / "posterior.nc")
+    back = load_draws(tmp_path / "posterior.nc")
+    np.testing.assert_array_equal(back.theta, fit.draws.theta)
+
+
+@pytest.mark.slow
+def test_laplace_and_nuts_agree() -> None:
+    summary = people("mbg_nbd", 1500, 5)
+    assert summary.design is not None
+    options = {"model": "mbg_nbd", "design": summary.design, "seed": 2}
+    fast = fit_population(summary.cells, draws=4000, **options)  # type: ignore[arg-type]
+    slow = fit_population(summary.cells, method="nuts", **options)  # type: ignore[arg-type]
+    gate(slow)
+    effective = 1 / (1 / fast.table["ess_bulk"] + 1 / slow.table["ess_bulk"])
+    z = (fast.table["mean"] - slow.table["mean"]) / (slow.table["sd"] / np.sqrt(effective))
+    assert z.abs().max() < 4
+
+
+def test_another_day_and_other_customers() -> None:
+    few = cl.InferenceConfig(method="nuts", draws=100, chains=2)
+    fit = cl.fit(people("mbg_nbd", 150, 6, groups=3), model="mbg_nbd", group="group",
+                 covariates=["age", "channel"], inference=few, check=False)  # fmt: skip
+    same = fit.on(fit.summary)
+    np.testing.assert_allclose(same.draws.theta, fit.draws.theta, rtol=1e-12)
+    other = people("mbg_nbd", 50, 7, groups=4)
+    applied = fit.on(other)
+    assert applied.draws.theta.shape[1] == len(other.cells.groups)
+    assert len(applied.customers(horizon_days=30)) == 50
+    strange = other.customers.assign(channel=["app"] + ["web"] * 49)
+    with pytest.raises(DataError, match="'app', a level that the fit has not seen"):
+        fit.on(Summary.from_arrays(
+            strange["x"], strange["t_x"], strange["T"], as_of=AS_OF, group=strange["group"],
+            covariates=strange[["age", "channel"]],
+        ))  # fmt: skip
+
+
+def frame(**columns: object) -> pd.DataFrame:
+    return pd.DataFrame(columns)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (frame(age=[1.0, np.nan, 3.0, 4.0]), r"not a finite number for 1 of 4 .* C\(age\)"),
+        (frame(age=[1.0, np.inf, 3.0, 4.0]), "not a finite number for 1 of 4"),
+        (frame(age=[2.0, 2.0, 2.0, 2.0]), "'age' is 2 for every customer"),
+        (frame(sex=["f", "f", "f", "f"]), "'sex' is 'f' for every customer"),
+    ],
+)
+def test_covariates_that_cannot_serve(columns: pd.DataFrame, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Summary.from_arrays([0, 1, 0, 0], [0, 3, 0, 0], [9] * 4, as_of=AS_OF, covariates=columns)
+
+
+def test_missing_categories_are_a_level_of_their_own() -> None:
+    made = Summary.from_arrays(
+        [0, 1, 0, 0], [0, 3, 0, 0], [9] * 4, as_of=AS_OF,
+        covariates=frame(sex=["f", None, "m", "f"]),
+    )  # fmt: skip
+    assert made.design is not None
+    assert made.design.names == ("sex=m", "sex=unknown")
+    assert sorted(made.cells.groups) == ["sex=f", "sex=m", "sex=unknown"]
+
+
+def test_numbers_as_categories_and_too_many_levels() -> None:
+    numbers = frame(tier=[1, 2, 1, 3])
+    made = Summary.from_arrays([0, 1, 0, 0], [0, 3, 0, 0], [9] * 4, as_of=AS_OF, covariates=numbers)
+    assert made.design is not None
+    assert made.design.names == ("tier",)
+    n = 60
+    many = frame(city=[f"c{i}" for i in range(n)])
+    with pytest.raises(DataError, match=r"model\.group=city"):
+        Summary.from_arrays([0] * n, [0] * n, [9] * n, as_of=AS_OF, covariates=many)
+
+
+def test_priors_of_effects() -> None:
+    summary = people("mbg_nbd", 200, 8)
+    with pytest.raises(UsageError, match="must live on all numbers"):
+        cl.fit(summary, priors={"rate_effect": "HalfNormal(sigma=1)"})
+    with pytest.raises(UsageError, match="rate_effect_scale has no place"):
+        cl.fit(summary, priors={"rate_effect_scale": "HalfNormal(sigma=1)"})
+    tight = {"rate_effect": "Normal(mu=0, sigma=0.001)"}
+    assert abs(cl.fit(summary, priors=tight).diagnostics().loc["rate_effect[age]", "mean"]) < 0.01
+
+
+def test_groups_that_cannot_serve() -> None:
+    n = 40
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 3, n)
+    data = (x, np.where(x > 0, 20.0, 0.0), np.full(n, 50.0))
+    with pytest.raises(DataError, match="is 'a' for every customer"):
+        cl.fit(Summary.from_arrays(*data, as_of=AS_OF, group=["a"] * n))
+    with pytest.raises(DataError, match="40 values for 40 customers"):
+        cl.fit(Summary.from_arrays(*data, as_of=AS_OF, group=[str(i) for i in range(n)]))
