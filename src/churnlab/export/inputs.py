@@ -143,7 +143,7 @@ class ExportInputs:
         """Refuse impossible summaries; take `RiskConfig` for `Risk`."""
         if not isinstance(self.risk, Risk):
             object.__setattr__(self, "risk", risk_of(self.risk))
-        _refuse_clock(self.config)
+        _refuse_unknown(self.config)
         check_summary(self.summary)
         if self.summary.empty:
             raise DataError("summary has no rows; a bundle needs at least one purchaser.")
@@ -154,9 +154,16 @@ class ExportInputs:
             )
 
 
-def _refuse_clock(config: Mapping[str, Any]) -> None:
-    """Refuse a fit on a clock of the calendar: its draws are per clock day."""
+def _refuse_unknown(config: Mapping[str, Any]) -> None:
+    """Refuse what a bundle cannot score: covariates, and clocks of the calendar."""
     model = config.get("model")
+    if isinstance(model, Mapping) and model.get("covariates"):
+        raise DataError(
+            f"the fit has covariates ({', '.join(map(str, model['covariates']))}), which neither "
+            "the scoring SQL nor the scorer of a bundle knows. Export a fit without "
+            "model.covariates (model.group travels with a bundle), or send the dates of this fit's "
+            "customers.parquet."
+        )
     if isinstance(model, Mapping) and (model.get("calendar") or model.get("events")):
         raise UsageError(
             f"the fit has calendar effects (model.calendar={model.get('calendar')}, "

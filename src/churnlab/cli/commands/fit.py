@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from churnlab.backtest import Context, calibrate_threshold
@@ -126,6 +127,8 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "reason": population.reason,
         "as_of": summary.as_of,
         "group_columns": summary.group_columns,
+        "groups": group_rows(fitted.fit),
+        "covariates": covariate_rows(fitted.fit),
         "parameters": population.table.reset_index().to_dict("records"),
         "n_customers": summary.cells.n_customers,
         "n_cells": len(summary.cells.x),
@@ -140,6 +143,30 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "threshold": fitted.threshold.to_dict(),
         "spend": None if fitted.worth is None else fitted.worth.to_dict(),
     }
+
+
+def group_rows(fit: Fit) -> list[dict[str, Any]]:
+    """Return customers and natural quantities of each group; empty without groups."""
+    summary, population = fit.summary, fit.population
+    if not summary.group_columns or summary.design is not None or len(fit.draws.groups) == 1:
+        return []
+    target: Any = population.target
+    natural = target.natural_by_group(population.u)
+    customers = np.bincount(summary.cells.group, summary.cells.weight)
+    rows = []
+    for g, name in enumerate(fit.draws.groups):
+        row: dict[str, Any] = {"group": name, "customers": round(customers[g])}
+        for quantity, values in zip(target.map.names, natural[:, g], strict=True):
+            low, high = np.quantile(values, [0.05, 0.95])
+            row[quantity] = {"mean": values.mean(), "q05": low, "q95": high}
+        rows.append(row)
+    return rows
+
+
+def covariate_rows(fit: Fit) -> list[dict[str, Any]]:
+    """Return how each covariate was coded; its effects are among the parameters."""
+    design = fit.summary.design
+    return [] if design is None else [asdict(coding) for coding in design.codings]
 
 
 def lines(fitted: Fitted, folder: RunFolder) -> list[str]:
