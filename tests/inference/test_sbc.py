@@ -39,6 +39,36 @@ def test_ranks_are_uniform(model: str, k: int) -> None:
     _assert_uniform(sbc_table(model, k=k, simulations=1000, customers=400, seed=20261127), 0.05)
 
 
+#: Partial pooling is a family of its own at the same level: 3 cases x at most 16 quantities x 2.
+GROUP_LEVEL = FAMILY_LEVEL / (3 * 16 * TESTS)
+GROUPED = [("mbg_nbd", "locations"), ("mbg_nbd", "all"), ("pareto_nbd", "locations")]
+
+
+def _assert_groups_uniform(table: pd.DataFrame, effects: str, most_refused: float) -> None:
+    summary = sbc_summary(table)
+    worst = summary[["chi2_p", "ecdf_p"]].min(axis=1)
+    assert worst.min() > GROUP_LEVEL, summary.to_string()
+    assert summary["refused"].max() <= most_refused
+    assert len(summary) == (12 if effects == "locations" else 16)
+
+
+@pytest.mark.parametrize(("model", "effects"), GROUPED)
+def test_ranks_with_groups_are_uniform_short(model: str, effects: str) -> None:
+    """12 simulations of 320 customers in 4 groups."""
+    table = sbc_table(model, simulations=12, customers=320, groups=4, effects=effects, seed=11)
+    _assert_groups_uniform(table, effects, 0.35)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "effects"), GROUPED)
+def test_ranks_with_groups_are_uniform(model: str, effects: str) -> None:
+    """300 simulations of 800 customers in 8 groups, seed 20261127."""
+    table = sbc_table(
+        model, simulations=300, customers=800, groups=8, effects=effects, seed=20261127
+    )
+    _assert_groups_uniform(table, effects, 0.2)
+
+
 def test_a_wrong_posterior_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draws half as wide as they should be must fail."""
     honest = laplace._finish

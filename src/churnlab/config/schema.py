@@ -101,6 +101,7 @@ class SbcSettings(RunSettings):
     model: ModelConfig = field(default_factory=ModelConfig)
     simulations: int = 200
     customers: int = 300
+    groups: int = 0
 
     def __post_init__(self) -> None:
         """Refuse numbers too small to say anything."""
@@ -109,6 +110,11 @@ class SbcSettings(RunSettings):
             raise UsageError(
                 "sbc needs simulations >= 20 and customers >= 50; got "
                 f"{self.simulations} and {self.customers}."
+            )
+        if self.groups == 1 or self.groups < 0 or self.groups > self.customers // 10:
+            raise UsageError(
+                "sbc needs groups=0 (none), or at least 2 of at least 10 customers each; got "
+                f"{self.groups} groups of {self.customers} customers in all."
             )
 
 

@@ -107,6 +107,8 @@ def effective_sizes(values: Array, weights: Array) -> tuple[Array, Array]:
     size is the plain variance divided by it, at most the number of draws (wide proposals can do
     better for some means, but not for quantiles).
     """
+    some = weights > 0  # a draw without weight may lie where a quantity overflows
+    values, weights = values[some], weights[some]
     mean = weights @ values
     bulk = _size(values - mean, weights)
     order = np.argsort(values, axis=0)
@@ -121,7 +123,7 @@ def effective_sizes(values: Array, weights: Array) -> tuple[Array, Array]:
 
 
 def _size(centred: Array, weights: Array) -> Array:
-    squares = centred**2
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        squares = centred**2
         size = (weights @ squares) / (weights**2 @ squares)
     return np.minimum(np.where(np.isfinite(size), size, 0.0), float(np.sum(weights > 0)))

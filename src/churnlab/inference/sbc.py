@@ -10,6 +10,7 @@ state kept (`simulate_customers`), so the exact latent draws are on trial, too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -64,6 +65,8 @@ def sbc_table(
     k: int = 1,
     simulations: int = 200,
     customers: int = 300,
+    groups: int = 0,
+    effects: str = "locations",
     seed: int = 1,
     progress: Callable[[str, float], None] | None = None,
 ) -> pd.DataFrame:
@@ -75,6 +78,8 @@ def sbc_table(
         The model and its Erlang shape.
     simulations, customers
         Simulated populations, and customers in each.
+    groups, effects
+        Groups that pool partially (0: none), and what varies between them.
     seed
         Everything random follows from it; simulation i does not depend on how many there are.
     progress
@@ -90,9 +95,14 @@ def sbc_table(
             "sbc needs at least 1 simulation of at least 2 customers; got "
             f"{simulations} of {customers}."
         )
+    simulate = partial(simulate_once, model, k, customers)
+    if groups:
+        from churnlab.inference.sbc_groups import simulate_groups_once
+
+        simulate = partial(simulate_groups_once, model, k, customers, groups, effects)
     rows = []
     for i in range(simulations):
-        found = simulate_once(model, k, customers, np.random.default_rng([seed, i]))
+        found = simulate(np.random.default_rng([seed, i]))
         ranks = found.ranks or {"all": -1}
         rows += [(i, name, rank, THINNED + 1, found.ranks is None) for name, rank in ranks.items()]
         if progress:
@@ -102,7 +112,7 @@ def sbc_table(
 
 def simulate_once(model: str, k: int, customers: int, rng: np.random.Generator) -> Simulation:
     """Draw a truth, simulate, fit, rank."""
-    priors = _model_priors(model)
+    priors = model_priors_of(model)
     truth, theta = _draw_truth(model, k, priors, rng)
     people = simulate_customers(model, k, theta, rng.uniform(60.0, 400.0, customers), rng)
     cells = _cells(people.x, people.t_x, people.T, people.sum_log_gap)
@@ -117,11 +127,11 @@ def simulate_once(model: str, k: int, customers: int, rng: np.random.Generator) 
     u = sample.u[rng.permutation(len(sample.u))[:THINNED]]
     drawn = target.natural_days(u).T
     ranks = {
-        name: _rank(one, draws, rng)
+        name: rank(one, draws, rng)
         for name, one, draws in zip(target.map.names, truth, drawn, strict=True)
     }
     draws = PopulationDraws(model, k, target.theta_days(u))
-    return Simulation(ranks | _hidden_ranks(draws, people, rng), "")
+    return Simulation(ranks | hidden_ranks(draws, people, rng), "")
 
 
 def _draw_truth(
@@ -134,7 +144,8 @@ def _draw_truth(
     return target.natural_days(u)[0], target.theta_days(u)[0, 0]
 
 
-def _model_priors(model: str) -> dict[str, str]:
+def model_priors_of(model: str) -> dict[str, str]:
+    """Return the priors that truths of a model are drawn from, by natural quantity."""
     from churnlab.priors import parametrisation
 
     return {name: PRIORS[name] for name in parametrisation(model).names}
@@ -146,7 +157,7 @@ def _cells(x: Array, t_x: Array, T: Array, gaps: Array) -> Cells:
     return Cells.collapse(x, t_x, T, sum_log_gap=gaps)[0]
 
 
-def _hidden_ranks(
+def hidden_ranks(
     draws: PopulationDraws, people: Customers, rng: np.random.Generator
 ) -> dict[str, int]:
     """Ranks of one customer's hidden quantities among exact draws given the data."""
@@ -158,14 +169,14 @@ def _hidden_ranks(
     true_risk = no_purchase_given_hidden(model.name, draws.k, people.hidden(0), silence, HORIZON)
     waits = next_purchase(model.name, draws.k, hidden, silence, rng)
     return {
-        "customer_rate": _rank(people.rate[0], hidden.rate, rng),
-        "customer_dropout": _rank(people.dropout[0], hidden.dropout, rng),
-        "p_no_purchase": _rank(float(true_risk), risk, rng),
-        "next_purchase": _rank(people.next_purchase[0], waits, rng),
+        "customer_rate": rank(people.rate[0], hidden.rate, rng),
+        "customer_dropout": rank(people.dropout[0], hidden.dropout, rng),
+        "p_no_purchase": rank(float(true_risk), risk, rng),
+        "next_purchase": rank(people.next_purchase[0], waits, rng),
     }
 
 
-def _rank(truth: float, draws: Array, rng: np.random.Generator) -> int:
+def rank(truth: float, draws: Array, rng: np.random.Generator) -> int:
     """Number of draws below the truth; ties are broken at random."""
     below, equal = int(np.sum(draws < truth)), int(np.sum(draws == truth))
     return below + int(rng.integers(equal + 1))

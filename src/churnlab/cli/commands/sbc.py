@@ -25,6 +25,8 @@ def run(settings: SbcSettings, folder: RunFolder, console: Console) -> None:
             k=model.k or (2 if model.name.endswith("_k") else 1),
             simulations=settings.simulations,
             customers=settings.customers,
+            groups=settings.groups,
+            effects=model.group_effects,
             seed=settings.seed,
             progress=console.progress,
         )
@@ -36,6 +38,7 @@ def run(settings: SbcSettings, folder: RunFolder, console: Console) -> None:
     folder.write_parquet("sbc.parquet", table)
     console.say(
         f"{model.name}: {settings.simulations} simulations of {settings.customers} customers"
+        + (f" in {settings.groups} groups" if settings.groups else "")
     )
     console.say(*summary.to_string(float_format="%.3f").splitlines())
     console.say(f"files: {folder.path}/sbc.parquet, sbc.png")
