@@ -48,7 +48,7 @@ SIZES = {
     "podcast": 12,
     "fair": 8,
 }
-rng = np.random.default_rng(7)
+rng = np.random.default_rng(2)
 parts, truth = [], {}
 for channel, size in SIZES.items():
     faster, leakier = np.exp(0.35 * rng.standard_normal(2))
