@@ -24,7 +24,7 @@ from churnlab.backtest.cache import FitCache
 from churnlab.backtest.candidates.forecasts import Rows, risk_and_alive
 from churnlab.backtest.tracking import weekly_expected
 from churnlab.draws import PopulationDraws
-from churnlab.errors import DataError, UsageError
+from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.events import EventLog, read_events
 from churnlab.simulate import simulate_btyd
 from churnlab.summary import summarise
@@ -192,12 +192,26 @@ def test_the_cache_keeps_the_unseen_and_tells_poolings_apart(panel, tmp_path):
         learnt(past, "mbg_nbd+partial", Context(draws=200, cache=FitCache(tmp_path)))[0]
         for _ in range(2)
     )
+    assert found.unseen.shape == (200, 4)
     np.testing.assert_array_equal(made.unseen, found.unseen)
     keys = [
         candidate_named(f"mbg_nbd+{how}").key(LIGHT)  # type: ignore[attr-defined]
         for how in ("partial", "partial_all", "none", "complete")
     ]
     assert len({str(k) for k in keys}) == 4
+
+
+def test_a_refused_fit_is_not_made_again():
+    cache, made = FitCache(), []
+
+    def make():
+        made.append(1)
+        raise FitRefusedError("too few")
+
+    for _ in range(2):
+        with pytest.raises(FitRefusedError, match="too few"):
+            cache.get({"a": 1}, make)
+    assert (len(made), cache.fits) == (1, 0)
 
 
 @pytest.mark.parametrize("how", ["partial", "none"])
