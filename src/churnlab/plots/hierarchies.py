@@ -54,7 +54,7 @@ def groups(
     ax.set_xscale("log")
     ax.set_xlabel(quantity)
     ax.set_ylabel(label("group_customers", lang))
-    ax.legend()
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4)  # rows hold the plot
     return ax
 
 
@@ -81,5 +81,5 @@ def individuals(ax: Axes, pairs: pd.DataFrame, *, lang: str = "en") -> Axes:
     ax.set(xscale="log", yscale="log")
     ax.set_xlabel(label("raw_gap", lang))
     ax.set_ylabel(label("posterior_cycle", lang))
-    ax.legend()
+    ax.legend(loc="lower right")
     return ax
