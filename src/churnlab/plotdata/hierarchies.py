@@ -56,7 +56,7 @@ def groups(
             )
         for column, ending in (("mean", ""), ("q05", "_q05"), ("q95", "_q95")):
             table[what + ending] = scale * fitted.loc[rows, column].to_numpy(dtype=float)
-    return table.assign(population=scale * float(partial.loc[quantity, "mean"]))
+    return table.assign(population=scale * float(partial["mean"][quantity]))
 
 
 def individuals(customers: pd.DataFrame, *, most: int = 60, seed: int = 1) -> pd.DataFrame:
