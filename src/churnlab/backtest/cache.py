@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab import runs
+from churnlab.errors import FitRefusedError
 
 #: Raise when what is stored changes its meaning: old entries are then simply not found.
 FORMAT = 2
@@ -28,12 +29,14 @@ class FitCache:
     -----
     The key is the SHA-256 of everything that the fit depends on, data included, so a changed data
     file or setting is refitted and nothing has to be invalidated. Entries are NumPy ``.npz``
-    archives read without pickle; a broken one is fitted anew.
+    archives read without pickle; a broken one is fitted anew. A refused fit is refused again
+    without fitting, as long as the object lasts: every target of an origin asks for the same one.
     """
 
     def __init__(self, folder: Path | str | None = None) -> None:
         self.folder = None if folder is None else Path(folder)
         self.memory: dict[str, tuple[dict[str, NDArray[Any]], dict[str, Any]]] = {}
+        self.refused: dict[str, FitRefusedError] = {}
         self.hits = 0
         self.fits = 0
 
@@ -42,16 +45,34 @@ class FitCache:
         key: Mapping[str, Any],
         make: Callable[[], tuple[dict[str, NDArray[Any]], dict[str, Any]]],
     ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Return what was made for `key`, making it when it is not there."""
+        """Return what was made for `key`, making it when it is not there.
+
+        Raises
+        ------
+        FitRefusedError
+            `make` refused, now or earlier.
+        """
         name = runs.content_hash({"format": FORMAT, **key})
+        if name in self.refused:
+            raise self.refused[name]
         found = self.memory.get(name) or self._read(name)
         if found is not None:
             self.hits += 1
         else:
-            found = make()
-            self.fits += 1
-            self._write(name, *found)
+            found = self._make(name, make)
         self.memory[name] = found
+        return found
+
+    def _make(
+        self, name: str, make: Callable[[], tuple[dict[str, NDArray[Any]], dict[str, Any]]]
+    ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        try:
+            found = make()
+        except FitRefusedError as error:
+            self.refused[name] = error
+            raise
+        self.fits += 1
+        self._write(name, *found)
         return found
 
     def _path(self, name: str) -> Path | None:

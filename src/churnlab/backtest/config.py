@@ -59,8 +59,9 @@ class SplitConfig:
         Bootstrap replicates over customers behind every interval.
     counts : bool
         Score forecast counts by CRPS too (the slowest part).
-    group : str, optional
-        Member attribute by which scores are broken down.
+    group : str or list of str, optional
+        Member attributes (or `signup_month`) by which scores are broken down and candidates with
+        groups pool (`mbg_nbd+partial`); the values of several are joined.
     compare_to : list of str
         Further candidates that every other one is held against in paired differences.
     limits : Limits
@@ -76,7 +77,7 @@ class SplitConfig:
     recalibration: str = "isotonic"
     replicates: int = 200
     counts: bool = True
-    group: str | None = None
+    group: Any = None
     compare_to: list[str] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
 
@@ -95,6 +96,10 @@ class SplitConfig:
             raise UsageError(
                 f"split.recalibration must be isotonic, beta or none; got {self.recalibration!r}."
             )
+        if not all(isinstance(column, str) for column in self.group_columns):
+            raise UsageError(
+                f"split.group must be a column of members or a list of them; got {self.group!r}."
+            )
         for name in ("step_days", "min_history_days"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -104,6 +109,13 @@ class SplitConfig:
                 f"split.warmup must be 0 or more and split.replicates at least 20; "
                 f"got {self.warmup} and {self.replicates}."
             )
+
+    @property
+    def group_columns(self) -> tuple[str, ...]:
+        """The grouping columns as a tuple."""
+        if isinstance(self.group, (list, tuple)):
+            return tuple(self.group)
+        return () if self.group is None else (self.group,)
 
     def origin_dates(self) -> list[dt.date] | None:
         """Return the stated dates in order, or None when a number of origins was given."""

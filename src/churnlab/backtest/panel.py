@@ -7,6 +7,7 @@ looked at. Labels are read from the whole panel by the harness only.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -16,9 +17,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.backtest.daysums import SPAN, date_of, day_number, day_sums
+from churnlab.backtest.groups import grouped
 from churnlab.backtest.guards import LeakageError
 from churnlab.backtest.visitdays import VisitDays, Visits
-from churnlab.errors import DataError, nearest
+from churnlab.errors import DataError
 from churnlab.summary import Clock, Dated
 
 Array = NDArray[np.float64]
@@ -58,7 +60,7 @@ class Past:
     spend : array (customer,), optional
         Mean amount per purchase-day, where the log has amounts.
     group : array (customer,)
-        Group code; `group_names` names them.
+        Group code; `group_names` names those of the whole panel, ``("all",)`` where it has none.
     """
 
     origin: dt.date
@@ -76,6 +78,11 @@ class Past:
     def n(self) -> int:
         """Number of customers."""
         return int(self.customer.size)
+
+    def groups_present(self) -> tuple[tuple[str, ...], Ints]:
+        """Return the names of the groups that have a customer by now, and each customer's code."""
+        codes, of = np.unique(self.group, return_inverse=True)
+        return tuple(self.group_names[i] for i in codes), of.astype(np.int64)
 
     @property
     def idle(self) -> Array:
@@ -187,15 +194,18 @@ class Panel:
     as_of: dt.date
 
     @classmethod
-    def from_log(cls, log: Log, group: str | None = None, *, visits: bool = False) -> Panel:
-        """Read purchase-days, amounts, one member attribute and visit-days from a log.
+    def from_log(
+        cls, log: Log, group: str | Sequence[str] | None = None, *, visits: bool = False
+    ) -> Panel:
+        """Read purchase-days, amounts, members' groups and visit-days from a log.
 
         Parameters
         ----------
         log : EventLog
             Clean events up to its `as_of`.
-        group : str, optional
-            Attribute of members by which scores are broken down.
+        group : str or list of str, optional
+            Attributes of members (or `signup_month`) by which scores are broken down and models
+            pool; the values of several are joined with `` | ``.
         visits : bool
             Read the purchasers' visit-days too.
 
@@ -210,7 +220,7 @@ class Panel:
         ids, customer = np.unique(days["customer_id"].to_numpy(dtype=object), return_inverse=True)
         day = days["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
         order = np.lexsort((day, customer))
-        names, codes = _groups(log, group, ids)
+        names, codes = grouped(log, group, ids)
         amount = _amounts(log, days)
         kept = None if amount is None else amount[order]
         who, when = customer[order].astype(np.int64), day[order]
@@ -235,21 +245,6 @@ class Panel:
                 f"{self.as_of}; drop this origin or shorten the horizon."
             )
         return self.events.counts(past, windows)
-
-
-def _groups(log: Log, group: str | None, ids: NDArray[Any]) -> tuple[tuple[str, ...], Ints]:
-    if group is None:
-        return ("all",), np.zeros(ids.size, dtype=np.int64)
-    members = log.members()
-    if group not in members.columns:
-        raise DataError(
-            f"members have no column {group!r}; they have {list(members.columns)}."
-            + nearest(group, members.columns)
-        )
-    values = members.drop_duplicates("customer_id").set_index("customer_id")[group]
-    text = values.reindex(ids).astype("string").fillna("unknown").astype(str)
-    names, codes = np.unique(text.to_numpy(dtype=str), return_inverse=True)
-    return tuple(str(n) for n in names), codes.astype(np.int64)
 
 
 def _amounts(log: Any, days: pd.DataFrame) -> Array | None:

@@ -126,7 +126,7 @@ def run_backtest(
     chosen_rules: dict[str, ThresholdRule] = dict(rules or {"cost_ratio": CostRatioRule()})
     costs = costs or next(iter(chosen_rules.values()))
     runners = _candidates(candidates, k)
-    panel = Panel.from_log(log, split.group, visits=any(c.needs_visits for c in runners))
+    panel = Panel.from_log(log, split.group_columns, visits=any(c.needs_visits for c in runners))
     plan = plan_origins(panel, split, targets(split.horizon_days, split.cycles))
     refuse_few_customers(panel.until(plan.origins[-1].date), split.limits)
     context = Context(

@@ -73,7 +73,7 @@ def weekly_expected(
     The cumulative expectation is smooth: it is computed at a few horizons and read off a
     monotone cubic in between (under .1% from computing every week, at a tenth of the time).
     """
-    rows = forecasts.Rows(past, np.zeros(past.n, dtype=np.int64), clock)
+    rows = forecasts.Rows(past, np.zeros(past.n, dtype=np.int64), clock, draws)
     ends = 7 * np.arange(weeks + 1)
     time = ends.astype(np.float64) if clock is None else clock.ahead(past.origin, ends)
     knots = time[np.unique(np.ceil(np.geomspace(1, weeks, _KNOTS))).astype(np.int64)]

@@ -41,6 +41,14 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "prior_predictive": ("prior predictive (90%)", "사전 예측 (90%)"),
     "posterior_predictive": ("posterior predictive (90%)", "사후 예측 (90%)"),
     "gaps_observed": ("gaps observed", "관측된 구매 간격 수"),
+    "apart": ("each group on its own (90%)", "그룹별 개별 추정 (90%)"),
+    "partial": ("partial pooling (90%)", "부분 풀링 (90%)"),
+    "population": ("population of groups", "그룹 모집단"),
+    "truth": ("truth", "참값"),
+    "group_customers": ("group (customers)", "그룹 (고객 수)"),
+    "few_gaps": ("one or two gaps", "구매 간격 1–2개"),
+    "many_gaps": ("three gaps or more", "구매 간격 3개 이상"),
+    "no_shrinkage": ("cycle = mean gap", "주기 = 평균 간격"),
 }
 
 

@@ -23,7 +23,7 @@ _MOST_COUNTS = 60
 
 
 class Rows:
-    """Distinct (x, t_x, T, window) of a history; results are spread back to customers.
+    """Distinct (group, x, t_x, T, window) of a history; results are spread back to customers.
 
     Parameters
     ----------
@@ -33,19 +33,30 @@ class Rows:
         Forecast window of each customer, in days.
     clock : Clock, optional
         Then times and windows here are clock days.
+    draws : PopulationDraws, optional
+        With groups: each customer's is looked up by name; one that the fit has not seen is drawn
+        from the population. Default: no groups.
     """
 
-    def __init__(self, past: Past | Visits, windows: Ints, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        past: Past | Visits,
+        windows: Ints,
+        clock: Clock | None = None,
+        draws: PopulationDraws | None = None,
+    ) -> None:
         t_x, T, length = past.t_x, past.T, windows.astype(np.float64)
         if clock is not None:
             if not isinstance(past, Past):
                 raise UsageError("only purchases have a seasonal clock; got visit-days.")
             (t_x, T), length = past.times(clock), clock.ahead(past.origin, windows)
-        table = np.column_stack([past.x, t_x, T, length])
+        group = _group_codes(past, draws)
+        table = np.column_stack([group, past.x, t_x, T, length])
         distinct, inverse = np.unique(table, axis=0, return_inverse=True)
-        self.x, self.t_x, self.T, self.window = (np.ascontiguousarray(c) for c in distinct.T)
+        columns = (np.ascontiguousarray(c) for c in distinct.T)
+        code, self.x, self.t_x, self.T, self.window = columns
         self.inverse = inverse.reshape(-1)
-        self.group = np.zeros(len(distinct), dtype=np.int64)
+        self.group = code.astype(np.int64)
 
     @property
     def oldest(self) -> float:
@@ -56,6 +67,16 @@ class Rows:
     def weight(self) -> Array:
         """Customers per distinct row."""
         return np.bincount(self.inverse, minlength=len(self.x)).astype(np.float64)
+
+
+def _group_codes(past: Past | Visits, draws: PopulationDraws | None) -> Ints:
+    """Return each customer's code among the groups of the draws; 0 where these have none."""
+    if draws is None or (len(draws.groups) == 1 and draws.unseen is None):
+        return np.zeros(len(past.x), dtype=np.int64)
+    if not isinstance(past, Past):
+        raise UsageError("only purchases have groups; got visit-days.")
+    names, of = past.groups_present()
+    return draws.codes_of(names)[of]
 
 
 def risk_and_alive(rows: Rows, draws: PopulationDraws) -> tuple[Array, Array]:

@@ -88,11 +88,14 @@ class ModelCandidate(Candidate):
             context.report("fit")
             draws, note = fit()
             about = {"k": draws.k, "groups": list(draws.groups), "note": note}
-            return {"theta": draws.theta}, about
+            unseen = {} if draws.unseen is None else {"unseen": draws.unseen}
+            return {"theta": draws.theta, **unseen}, about
 
         arrays, about = context.cache.get(key, make)
         groups = tuple(about["groups"])
-        draws = PopulationDraws(self.model, int(about["k"]), arrays["theta"], groups, origin)
+        draws = PopulationDraws(
+            self.model, int(about["k"]), arrays["theta"], groups, origin, arrays.get("unseen")
+        )
         return draws, about["note"]
 
     def clock(self, note: dict[str, Any]) -> Clock | None:
@@ -103,14 +106,14 @@ class ModelCandidate(Candidate):
     def windowed_risk(self, past: Past, windows: Ints, context: Context) -> Array:
         """Return P(no purchase in the window) alone, per customer."""
         draws, note = self.learn(past, context)
-        rows = forecasts.Rows(past, windows, self.clock(note))
+        rows = forecasts.Rows(past, windows, self.clock(note), draws)
         return forecasts.risk_and_alive(rows, draws.thin(context.score_draws))[0]
 
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
         """Forecast by the model's closed forms."""
         draws, note = self.learn(past, context)
         thin = draws.thin(context.score_draws)
-        rows = forecasts.Rows(past, target.windows(past), self.clock(note))
+        rows = forecasts.Rows(past, target.windows(past), self.clock(note), draws)
         risk, alive = forecasts.risk_and_alive(rows, thin)
         expected = forecasts.expected_of(rows, thin if draws.k == 1 else draws.thin(_SLOW_DRAWS))
         pmf = None
@@ -132,10 +135,15 @@ class ModelCandidate(Candidate):
 class BayesianCandidate(ModelCandidate):
     """Posterior draws from `inference.fit_population`."""
 
+    @property
+    def pooling(self) -> dict[str, Any]:
+        """How groups pool, as arguments of `fit_population`; nothing without groups."""
+        return {}
+
     def key(self, context: Context) -> dict[str, Any]:
         """Return what the fit depends on besides the data."""
         how = {"method": context.method, "draws": context.draws, "seed": context.seed}
-        return {**super().key(context), **how, "priors": dict(context.priors)}
+        return {**super().key(context), **how, "priors": dict(context.priors), **self.pooling}
 
     def fit(self, cells: Cells, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         """Fit the posterior of the population; a fit that its diagnostics refuse raises."""
@@ -150,6 +158,7 @@ class BayesianCandidate(ModelCandidate):
             chains=context.chains,
             seed=context.seed,
             priors=dict(context.priors),
+            **self.pooling,
         )
         inference.gate(fit)
         return fit.draws, {
@@ -219,10 +228,17 @@ class LifetimesCandidate(ModelCandidate):
         )
 
 
-def cells_of(events: Past | Visits, origin: dt.date) -> Cells:
-    """Return the distinct rows of event days, as the models read them."""
+def cells_of(events: Past | Visits, origin: dt.date, *, by_group: bool = False) -> Cells:
+    """Return the distinct rows of event days, as the models read them.
+
+    With `by_group` (purchases alone have groups) the cells carry the groups seen by the origin.
+    """
+    group = None
+    if by_group and isinstance(events, Past):
+        names, of = events.groups_present()
+        group = np.asarray(names, dtype=object)[of]
     return Summary.from_arrays(
-        events.x, events.t_x, events.T, as_of=origin, sum_log_gap=events.sum_log_gap
+        events.x, events.t_x, events.T, as_of=origin, sum_log_gap=events.sum_log_gap, group=group
     ).cells
 
 

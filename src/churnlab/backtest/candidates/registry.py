@@ -22,6 +22,7 @@ from churnlab.backtest.candidates.models import (
     LifetimesCandidate,
     MaximumLikelihoodCandidate,
 )
+from churnlab.backtest.candidates.pooling import POOLED_SUFFIXES, PoolingCandidate
 from churnlab.backtest.candidates.visits import RELEARNT, RelearntCandidate, ThinnedCandidate
 from churnlab.errors import UsageError, nearest
 from churnlab.summary.calendar import KINDS
@@ -59,6 +60,7 @@ def known_candidates() -> list[str]:
     """Return every name; models of family ``*_cnbd_k`` also take a number for k."""
     models = [*MODELS, *(f"{m}_ml" for m in MODELS)]
     models += [f"{m}@{kind}" for m in _PEERS for kind in (*KINDS, EVENTS_ONLY)]
+    models += [f"{m}{end}" for m in MODELS for end in POOLED_SUFFIXES]
     relearnt = [f"{m}{end}" for end in (RELEARNT, _VISITS) for m in MODELS]
     thinned = [THINNED, *(f"{THINNED}_{m}" for m in _PEERS)]
     thinned += [name + RELEARNT for name in thinned]
@@ -72,7 +74,8 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
     ----------
     name : str
         As in `known_candidates`; ``bg_cnbd_2`` and ``mbg_cnbd_3_ml`` fix the Erlang shape,
-        ``mbg_nbd@month`` (``@week``, ``@events``) is the model on a clock of the calendar.
+        ``mbg_nbd@month`` (``@week``, ``@events``) is the model on a clock of the calendar,
+        ``mbg_nbd+partial`` (``+partial_all``, ``+none``, ``+complete``) the model with groups.
     k : int, optional
         Erlang shape of candidates whose name leaves it open.
     """
@@ -86,6 +89,9 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
     visits = _visit_candidate(name, k)
     if visits is not None:
         return visits
+    pooled = _pooling_candidate(name, k)
+    if pooled is not None:
+        return pooled
     kind = MaximumLikelihoodCandidate if name.endswith("_ml") else BayesianCandidate
     model = name.removesuffix("_ml")
     shape = re.fullmatch(r"(m?bg_cnbd)_(\d+)", model)
@@ -97,6 +103,19 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
         f"candidate {name!r} is unknown; expected some of {known_candidates()}."
         + nearest(name, known_candidates())
     )
+
+
+def _pooling_candidate(name: str, k: int | None) -> Candidate | None:
+    """Return a model with groups, or None when the name asks for none."""
+    base, plus, how = name.partition("+")
+    if plus + how not in POOLED_SUFFIXES:
+        return None
+    plain = candidate_named(base, k)
+    if type(plain) is not BayesianCandidate:
+        return None
+    if how == "complete":  # groups ignored: the plain model under another name, and its fits
+        return BayesianCandidate(name, plain.model, plain.k)
+    return PoolingCandidate(name, plain.model, plain.k, *POOLED_SUFFIXES[plus + how])
 
 
 def _visit_candidate(name: str, k: int | None) -> Candidate | None:

@@ -1,0 +1,61 @@
+"""Which group each customer of a panel belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.errors import DataError, nearest
+from churnlab.summary.aggregate import SIGNUP_MONTH
+from churnlab.summary.cells import POOLED
+from churnlab.summary.customers import JOINED, UNKNOWN
+
+
+class HasMembers(Protocol):
+    """What is needed of an event log."""
+
+    def members(self) -> pd.DataFrame:
+        """Return customer_id, signed_up_at and attributes."""
+
+
+def grouped(
+    log: HasMembers, columns: str | Sequence[str] | None, ids: NDArray[Any]
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the groups' names in order, and each customer's code.
+
+    Parameters
+    ----------
+    log : EventLog
+        Members are read from it.
+    columns : str or list of str, optional
+        Attributes of members, or `signup_month` (YYYY-MM); nothing: everybody is in one group. A
+        missing value is ``unknown``, a group like any other.
+    ids : array (customer,)
+        Customers of the panel.
+
+    Raises
+    ------
+    DataError
+        Members have no such column.
+    """
+    wanted = (columns,) if isinstance(columns, str) else tuple(columns or ())
+    if not wanted:
+        return POOLED, np.zeros(ids.size, dtype=np.int64)
+    members = log.members().drop_duplicates("customer_id").set_index("customer_id")
+    if SIGNUP_MONTH in wanted and SIGNUP_MONTH not in members and "signed_up_at" in members:
+        month = pd.to_datetime(members["signed_up_at"]).dt.strftime("%Y-%m")
+        members = members.assign(**{SIGNUP_MONTH: month})
+    for column in wanted:
+        if column not in members.columns:
+            raise DataError(
+                f"members have no column {column!r}; they have {list(members.columns)}."
+                + nearest(column, members.columns)
+            )
+    text = members.loc[:, list(wanted)].reindex(ids).astype("string").fillna(UNKNOWN)
+    label = text.agg(JOINED.join, axis="columns") if len(wanted) > 1 else text.iloc[:, 0]
+    names, codes = np.unique(label.to_numpy(dtype=str), return_inverse=True)
+    return tuple(str(n) for n in names), codes.astype(np.int64)
