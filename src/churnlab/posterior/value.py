@@ -4,10 +4,17 @@ The mean is the posterior's: expected discounted purchases times expected margin
 independent in the model). q05 and q95 are quantiles of the customer's *own* value, from futures
 simulated with the customer's own rate, dropout, mean amount and luck: they hold what a customer may
 turn out to be worth, not how well its expectation is known.
+
+Monte Carlo error: the mean rests on `COUNT_DRAWS` draws of the population (within .3% of the whole
+posterior's). q05 and q95 rest on `VALUE_DRAWS` futures: their *level* has a standard deviation of
+.014, so that "95%" lies between 92% and 98%. Who returns with at most 5% has both ends at 0 exactly,
+without a simulation.
 """
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -42,9 +49,13 @@ VALUE_COLUMNS = (
 #: Nodes of the discount integral: within 3e-7 of daily sums over a year, 5e-6 over five. The
 #: expectations of BG models themselves are up to .2% low at five years and 1% at ten (`counts`).
 _NODES = 8
+#: Draws of the discount integral: it is taken as a share of the undiscounted number, and that share
+#: hardly differs between draws.
+_SHARE_DRAWS = 16
 #: Cells x draws simulated together; fixed, because the stream of random numbers depends on it.
-_BLOCK = 1 << 19
-_ELEMENTS = 1 << 20
+_BLOCK = 1 << 17
+_ELEMENTS = 1 << 17
+_LEVELS = (0.05, 0.95)
 
 
 class Discounted(NamedTuple):
@@ -66,7 +77,7 @@ def discounted_purchases(
         integral of d dM = d(H) M(H) + delta * integral of d(t) M(t) dt over (0, H),
 
     so a few values of M, which is smooth, serve every model; no purchase is moved to the end of a
-    month.
+    month. The integral comes as a multiple of M(H), from few draws.
     """
     rows = rows_of(cells, draws)
     thinned = draws.thin(COUNT_DRAWS if draws.k == 1 else LAW_DRAWS)
@@ -79,15 +90,16 @@ def discounted_purchases(
 
     def work(process: Process, at: Ints) -> None:
         mean = mean_by_horizon(process)
-        # the integral is the discount, a few percent of the whole: fewer draws do
-        early = mean_by_horizon(process.thin(LAW_DRAWS))
+        few = mean_by_horizon(process.thin(_SHARE_DRAWS))
         for part in chunks(len(at), process.n_draws):
             i = at[part]
             t_x, T = rows.t_x[i], rows.T[i]
-            found = value.discount(horizon) * mean(t_x, T, horizon).mean(axis=1)
+            early = np.zeros(len(i))
             for weight, t in zip(parts, times, strict=True):
-                found = found + weight * early(t_x, T, float(t)).mean(axis=1)
-            out[0, i] = found
+                early += weight * few(t_x, T, float(t)).mean(axis=1)
+            all_of_it = few(t_x, T, horizon).mean(axis=1)
+            share = np.divide(early, all_of_it, out=early, where=all_of_it > 0)
+            out[0, i] = mean(t_x, T, horizon).mean(axis=1) * (value.discount(horizon) + share)
             alive, silent = process.states(t_x, T, np.full(len(i), horizon))
             # not 1 - no_purchase(): of those long gone 1e-17 must be left to divide by
             out[1, i] = (alive * (1.0 - silent)).mean(axis=1)
@@ -150,7 +162,8 @@ def value_table(
     coming = discounted_purchases(draws, summary.cells, value, threads=threads)
     cell = people["cell"].to_numpy()
     expected = coming.purchases[cell] * margin
-    low, high = _Futures(summary, draws, value, latents, n, mean, seed).quantiles()
+    futures = _Futures(summary, draws, value, latents, n, mean, seed)
+    low, high = futures.quantiles(coming.returns, threads=threads)
     with np.errstate(invalid="ignore", divide="ignore"):
         if_returns = expected / coming.returns[cell]
     columns = (expected, low, high, np.where(coming.returns[cell] > 0, if_returns, np.nan))
@@ -193,18 +206,31 @@ class _Futures:
         self.order = np.argsort(cell, kind="stable")
         self.starts = np.searchsorted(cell[self.order], np.arange(len(self.rows.x) + 1))
 
-    def quantiles(self) -> Array:
-        """Return the 5% and 95% quantiles, (2, customer)."""
-        out = np.empty((2, len(self.order)))
+    def quantiles(self, returns: Array, *, threads: int | None = None) -> Array:
+        """Return the 5% and 95% quantiles, (2, customer).
+
+        Parameters
+        ----------
+        returns
+            P(at least one purchase within the horizon), (cell,): who returns too rarely is worth 0
+            at both levels.
+        """
+        out = np.zeros((2, len(self.order)))
         code = self.rows.group if self.theta.shape[1] > 1 else np.zeros_like(self.rows.group)
+        likely = np.flatnonzero(returns > 1.0 - _LEVELS[-1])
         step = max(1, _BLOCK // VALUE_DRAWS)
-        for run in runs(code, self.rows.x):
+
+        def one(run: Ints) -> None:
+            run = likely[run]
             run = run[np.lexsort((self.rows.T[run], self.rows.t_x[run]))]
-            rng = generator(self.seed, (int(code[run[0]]), float(self.rows.x[run[0]])))
+            group, x = int(code[run[0]]), float(self.rows.x[run[0]])
+            rng = generator(self.seed, (group, x))
             for start in range(0, len(run), step):
                 at = run[start : start + step]
-                worth = self._worth(self.theta[:, int(code[at[0]]), :], at, rng)
-                self._fill(out, at, worth)
+                self._fill(out, at, self._worth(self.theta[:, group, :], at, rng))
+
+        with ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 16)) as pool:
+            list(pool.map(one, runs(code[likely], self.rows.x[likely])))
         return out
 
     def _worth(self, theta: Array, at: Ints, rng: np.random.Generator) -> Array:
@@ -248,9 +274,9 @@ class _Futures:
         where = np.repeat(np.arange(len(at)), sizes)
         people = np.concatenate([self.order[self.starts[c] : self.starts[c + 1]] for c in at])
         if self.latents is None:
-            out[:, people] = np.quantile(worth, (0.05, 0.95), axis=1)[:, where]
+            out[:, people] = np.quantile(worth, _LEVELS, axis=1)[:, where]
             return
         for part in chunks(len(people), VALUE_DRAWS, _ELEMENTS):
             i = people[part]
             own = worth[where[part]] * self.latents.inverse_nu(self.n[i], self.mean[i])
-            out[:, i] = np.quantile(own, (0.05, 0.95), axis=1)
+            out[:, i] = np.quantile(own, _LEVELS, axis=1, overwrite_input=True)
