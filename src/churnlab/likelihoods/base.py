@@ -144,6 +144,12 @@ class Likelihood(ABC):
         """Exact draws of rate, dropout and being alive, one per broadcast element."""
 
     @abstractmethod
+    def sample_alive(
+        self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, rng: np.random.Generator
+    ) -> Latent:
+        """Exact draws of rate and dropout of customers known to be alive at T."""
+
+    @abstractmethod
     def simulate(
         self, theta: Array, T: ArrayLike, rng: np.random.Generator
     ) -> tuple[Array, Array, Array]:

@@ -234,6 +234,18 @@ class GeometricDropout(Likelihood):
         dropout = rng.beta(np.where(alive, a, a + 1.0), survived)
         return Latent(rate, dropout, alive)
 
+    def sample_alive(
+        self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, rng: np.random.Generator
+    ) -> Latent:
+        """Exact draws given alive: those of `sample_latent` without the dead."""
+        x, t_x, T, r, alpha, a, b = np.broadcast_arrays(
+            *_floats(x, t_x, T), *(theta[i] for i in range(4))
+        )
+        passed = self._sample_stage(np.stack([r, alpha]), x, t_x, T - t_x, rng)
+        rate = rng.gamma(r + self.k * x + passed) / (alpha + T) / self.k
+        dropout = rng.beta(a, b + x + self.toss_at_first)
+        return Latent(rate, dropout, np.ones(rate.shape, bool))
+
     def _sample_stage(
         self, theta: Array, x: Array, t_x: Array, u: Array, rng: np.random.Generator
     ) -> Array:

@@ -164,6 +164,14 @@ class ParetoNbd(Likelihood):
         dropout = rng.gamma(np.where(alive, s, s + 1.0)) / (beta + end)
         return Latent(rate, dropout, alive)
 
+    def sample_alive(
+        self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, rng: np.random.Generator
+    ) -> Latent:
+        """Exact draws given alive: those of `sample_latent` without the dead."""
+        x, T, r, alpha, s, beta = np.broadcast_arrays(x, T, *(theta[i] for i in range(4)))
+        rate = rng.gamma(r + x) / (alpha + T)
+        return Latent(rate, rng.gamma(s) / (beta + T), np.ones(rate.shape, bool))
+
     def simulate(
         self, theta: Array, T: ArrayLike, rng: np.random.Generator
     ) -> tuple[Array, Array, Array]:
