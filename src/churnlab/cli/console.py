@@ -146,9 +146,13 @@ class Console:
             for line in lines:
                 self._progress.console.print(Text(fitted(line)), soft_wrap=True)
             return
-        for line in lines:
-            print(fitted(line))
-        sys.stdout.flush()
+        try:
+            for line in lines:
+                print(fitted(line))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader (head, less) went away; the run's files are wanted all the same.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def warn(self, lines: Sequence[str]) -> None:
         """Print warnings, each on its own line, to standard error and to the log."""

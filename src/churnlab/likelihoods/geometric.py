@@ -204,14 +204,6 @@ class GeometricDropout(Likelihood):
         terms = (w * betainc(self.k * n - j, shape + j, z) for j, w in enumerate(stages))
         return np.asarray(sum(terms) / sum(stages))
 
-    def expected_new(self, theta: Array, t: ArrayLike) -> Array:
-        """E[repeat purchases in (0, t]] of a new customer: the conditional one at x = T = 0."""
-        return self.expected_purchases(theta, 0.0, 0.0, 0.0, t)
-
-    def pmf_new(self, theta: Array, n: ArrayLike, t: ArrayLike) -> Array:
-        """P(exactly n repeat purchases in (0, t]) of a new customer."""
-        return self.pmf(theta, n, 0.0, 0.0, 0.0, t)
-
     # -- draws ---------------------------------------------------------------------------------
 
     def sample_latent(

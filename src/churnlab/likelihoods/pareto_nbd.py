@@ -137,14 +137,6 @@ class ParetoNbd(Likelihood):
         value = self.p_alive(theta, x, t_x, T) * total
         return np.where(n > 0, value, self.p_no_purchase(theta, x, t_x, T, horizon))
 
-    def expected_new(self, theta: Array, t: ArrayLike) -> Array:
-        """E[repeat purchases in (0, t]] of a new customer: the conditional one at x = T = 0."""
-        return self.expected_purchases(theta, 0.0, 0.0, 0.0, t)
-
-    def pmf_new(self, theta: Array, n: ArrayLike, t: ArrayLike) -> Array:
-        """P(exactly n repeat purchases in (0, t]) of a new customer."""
-        return self.pmf(theta, n, 0.0, 0.0, 0.0, t)
-
     # -- draws ---------------------------------------------------------------------------------
 
     def sample_latent(
