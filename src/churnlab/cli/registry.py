@@ -30,7 +30,10 @@ _AS_OF = ("as_of=DATE", "the last known day, inclusive (default: the last day in
 _MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, bg_cnbd_k, mbg_cnbd_k")
 _GRID_MODEL = ("model=mbg_nbd", "or pareto_nbd, mbg_cnbd_k: models that judge first purchasers")
 _GROUP = ("model.group=COLUMN", "partial pooling by an attribute of the customers; model.pooling")
-_CALENDAR = ("model.calendar=month", "or week: purchases by season; model.events={sale: [FROM, TO]}")
+_CALENDAR = (
+    "model.calendar=month",
+    "or week: purchases by season; model.events={sale: [FROM, TO]}",
+)
 _INFERENCE = ("inference=laplace", "or nuts; inference.draws=N, inference.chains=N")
 _RISK = ("risk.basis=p_alive", "or personal_cycles, fixed_days; risk.horizon_days, risk.cycles")
 _RULE = ("rule=cost_ratio", "or fixed (rule.value=.5), capacity, precision, calibrated")
