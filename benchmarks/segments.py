@@ -1,11 +1,12 @@
 """One million customers after the fit: risk, dates with intervals, the grid, shares with intervals.
 
-    .venv/bin/python benchmarks/segments.py [--customers N] [--model mbg_nbd] [--profile]
+    .venv/bin/python benchmarks/segments.py [--customers N] [--model mbg_nbd] [--values] [--profile]
 
 Simulates customers with purchases and visits on the day grid (everybody has both: the worst case
 for the number of distinct rows), fits both, and then measures each part: wall time, CPU time (of
 all threads) and the peak memory of the whole process, which is one of its own. Writes
-benchmarks/results/segments.md. Bar: 60 s and 3 GB for 1,000,000.
+benchmarks/results/segments.md. Bar: 60 s and 3 GB for 1,000,000. With --values the residual values
+by simulated amounts come on top (the bar does not ask for them), and nothing is written.
 """
 
 from __future__ import annotations
@@ -25,14 +26,17 @@ import pandas as pd
 from logs import TRUTH
 
 from churnlab import likelihoods
+from churnlab.draws import PopulationDraws, SpendDraws
 from churnlab.inference import fit_population
-from churnlab.posterior import RiskConfig, customers_table
+from churnlab.posterior import RiskConfig, ValueConfig, customers_table, value_table
 from churnlab.segments import Axis, SegmentsConfig, shares_table, take_snapshot
-from churnlab.summary import Summary
+from churnlab.summary import SpendSummary, Summary
 
 AS_OF = "2024-12-31"
 #: Visit-days of the simulated shop: bouts with gaps of days to weeks.
 VISITS = (2.2, 12.0, 0.87, 14.5)
+#: Gamma-Gamma p, q, gamma of the simulated amounts.
+AMOUNTS = (3.4, 4.8, 37.4)
 BAR_SECONDS, BAR_GB = 60.0, 3.0
 RESULTS = Path(__file__).parent / "results" / "segments.md"
 
@@ -59,8 +63,8 @@ def simulated(model: str, theta: tuple[float, ...], ages: np.ndarray, seed: int)
     return Summary.from_arrays(np.minimum(x, t_x), t_x, ages, as_of=AS_OF)
 
 
-def measure(n: int, model: str, clock: Clock) -> None:
-    """Time risk and dates, the grid, and the shares of `n` customers."""
+def measure(n: int, model: str, clock: Clock, *, values: bool = False) -> None:
+    """Time risk and dates, the grid, and the shares of `n` customers; their values if wanted."""
     ages = np.random.default_rng(1).integers(1, 365, n).astype(float)
     purchases = simulated(model, TRUTH[model], ages, 2)
     visits = simulated("mbg_nbd", VISITS, ages, 3)
@@ -83,6 +87,23 @@ def measure(n: int, model: str, clock: Clock) -> None:
         grid = take_snapshot(members, purchases, axis, visits, visit_axis, config=config)
     with clock.part("shares with intervals (shares.parquet)"):
         shares_table(grid, config, np.random.default_rng(1))
+    if values:
+        measure_values(purchases, bought, clock)
+
+
+def measure_values(purchases: Summary, bought: PopulationDraws, clock: Clock) -> None:
+    """Time residual values where everybody has amounts of their own."""
+    rng, (p, q, gamma) = np.random.default_rng(4), AMOUNTS
+    people = purchases.customers
+    bought_on = (people["x"] + 1).to_numpy().astype(int)
+    rate = np.repeat(rng.gamma(q, 1 / gamma, len(people)), bought_on)
+    amounts = SpendSummary.from_amounts(
+        pd.Series(np.repeat(people["customer_id"].to_numpy(), bought_on)),
+        pd.Series(rng.gamma(p, 1 / rate)),
+    )
+    spend = SpendDraws(np.tile(AMOUNTS, (1000, 1)), np.ones(1000))
+    with clock.part("residual values (not in the bar)"):
+        value_table(purchases, bought, ValueConfig(), amounts=amounts, spend=spend)
 
 
 def report(n: int, model: str, clock: Clock) -> str:
@@ -111,19 +132,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--model", choices=sorted(TRUTH), default="mbg_nbd")
+    parser.add_argument("--values", dest="worth", action="store_true", help="residual values too")
     parser.add_argument("--profile", action="store_true", help="print the costliest functions")
     wanted = parser.parse_args()
     clock, profile = Clock(), cProfile.Profile()
     if wanted.profile:
         profile.enable()
-    measure(wanted.customers, wanted.model, clock)
+    measure(wanted.customers, wanted.model, clock, values=wanted.worth)
     if wanted.profile:
         profile.disable()
         pstats.Stats(profile).sort_stats("tottime").print_stats(25)
         return
     text = report(wanted.customers, wanted.model, clock)
     print(text)
-    if wanted.customers == 1_000_000 and wanted.model == "mbg_nbd":
+    if wanted.customers == 1_000_000 and wanted.model == "mbg_nbd" and not wanted.worth:
         RESULTS.write_text(text, encoding="utf-8")
 
 

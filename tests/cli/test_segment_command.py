@@ -49,11 +49,17 @@ def run(options: list[str], folder: Path, command: str = "segment") -> int:
 
 
 @pytest.fixture(scope="module")
-def whole(shop: Shop, tmp_path_factory) -> Path:
+def logs(shop: Shop, tmp_path_factory) -> list[str]:
+    """The options of the whole logs, written once."""
+    return tables(shop, tmp_path_factory.mktemp("logs"))
+
+
+@pytest.fixture(scope="module")
+def whole(logs, tmp_path_factory) -> Path:
     """A run on the logs with everything later in them."""
-    root = tmp_path_factory.mktemp("whole")
-    assert run([*tables(shop, root), "segments.periods=2"], root / "run") == 0
-    return root / "run"
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert run([*logs, "segments.periods=2"], folder) == 0
+    return folder
 
 
 def test_a_day_depends_on_nothing_after_it_through_the_command(shop, whole, tmp_path):
@@ -142,20 +148,20 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_makes_no_sense_is_refused_in_one_message(case, shop, tmp_path, capsys):
+def test_what_makes_no_sense_is_refused_in_one_message(case, logs, tmp_path, capsys):
     options, words = REFUSED[case]
-    assert run([*tables(shop, tmp_path), *options], tmp_path / "run") == 2
+    assert run([*logs, *options], tmp_path / "run") == 2
     said = capsys.readouterr().err
     assert words in said
     assert "Traceback" not in said
 
 
-def test_a_playbook_with_an_unknown_cell_or_without_one_is_refused(shop, tmp_path, capsys):
+def test_a_playbook_with_an_unknown_cell_or_without_one_is_refused(logs, tmp_path, capsys):
     from churnlab.segments import playbook
 
     book = json.loads((Path(playbook.__file__).with_name("playbook.json")).read_text())
     path = tmp_path / "book.json"
-    options = [*tables(shop, tmp_path), "segments.periods=0", f"playbook={path}"]
+    options = [*logs, "segments.periods=0", f"playbook={path}"]
     book["actions"][0]["cells"].append("core.visit_active")
     path.write_text(json.dumps(book))
     assert run(options, tmp_path / "run") == 2
@@ -168,9 +174,9 @@ def test_a_playbook_with_an_unknown_cell_or_without_one_is_refused(shop, tmp_pat
     assert "The playbook has no action for repeat_active.visit_active" in capsys.readouterr().err
 
 
-def test_explain_tells_one_person_in_the_language_asked_for(shop, tmp_path, capsys):
+def test_explain_tells_one_person_in_the_language_asked_for(shop, logs, tmp_path, capsys):
     who = shop.purchases["customer_id"].value_counts().index[0]
-    options = [*tables(shop, tmp_path), f"customer={who}", "lang=ko"]
+    options = [*logs, f"customer={who}", "lang=ko"]
     assert run(options, tmp_path / "run", "explain") == 0
     told = json.loads((tmp_path / "run" / "explain.json").read_text())
     assert told["paragraph"]["ko"] in capsys.readouterr().out
@@ -185,10 +191,10 @@ def test_explain_tells_one_person_in_the_language_asked_for(shop, tmp_path, caps
         assert curve.loc[since, "mean"] >= told["threshold"]["value"]
 
 
-def test_explain_names_ids_near_an_unknown_one(shop, tmp_path, capsys):
+def test_explain_names_ids_near_an_unknown_one(shop, logs, tmp_path, capsys):
     known = shop.members["customer_id"].iloc[4]
     short = known.replace("0", "")
-    assert run([*tables(shop, tmp_path), f"customer={short}"], tmp_path / "run", "explain") == 3
+    assert run([*logs, f"customer={short}"], tmp_path / "run", "explain") == 3
     said = capsys.readouterr().err
     assert f"there is no customer {short!r}" in said
     assert known in said

@@ -51,6 +51,7 @@ def _groups(x):
 def _check(model, theta, n, rng):
     x, t_x, alive, rate, dropout, later, wait = _story(model, theta, n, rng)
     latent = model.sample_latent(theta[:, None], x, t_x, np.full(n, AGE), rng)
+    living = model.sample_alive(theta[:, None], x, t_x, np.full(n, AGE), rng)
     p_alive = model.p_alive(theta, x, t_x, AGE)
     predictions = {
         "alive": (alive, p_alive),
@@ -63,6 +64,12 @@ def _check(model, theta, n, rng):
         "dropout drawn": (dropout, latent.dropout),
         "rate of the dead": (rate * ~alive, latent.rate * ~latent.alive),
         "dropout of the living": (dropout * alive, latent.dropout * latent.alive),
+        "log rate given alive": (np.log(rate) * alive, np.log(living.rate) * p_alive),
+        "dropout given alive": (dropout * alive, living.dropout * p_alive),
+        "their product given alive": (
+            rate * dropout * alive,
+            living.rate * living.dropout * p_alive,
+        ),
         "rate x dropout": (rate * dropout, latent.rate * latent.dropout),
     }
     for q in (0.1, 0.3):

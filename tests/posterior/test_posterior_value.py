@@ -184,6 +184,7 @@ def small() -> tuple[World, cl.Fit, cl.SpendFit]:
 
 def test_the_simulated_futures_average_to_the_stated_mean(small):
     from churnlab.posterior.amounts import VALUE_DRAWS, SpendLatents
+    from churnlab.posterior.process import make
     from churnlab.posterior.value import _Futures
 
     known, fit, spend = small
@@ -195,7 +196,10 @@ def test_the_simulated_futures_average_to_the_stated_mean(small):
     cell = known.summary.customers["cell"].to_numpy()
     for at in range(len(futures.rows.x)):
         rng = np.random.default_rng([5, at])
-        worth = futures._worth(futures.theta[:, 0], np.array([at]), rng)
+        process = make(
+            fit.draws.likelihood, futures.draws.theta[:, 0].T, futures.rows.x[at], 2000.0
+        )
+        worth = futures._worth(process, np.array([at]), rng)
         people = np.flatnonzero(cell == at)
         total += (worth * latents.inverse_nu(n[people], mean[people])).sum(axis=0)
     stated = fit.residual_value(spend, value)["residual_value"].sum()

@@ -84,7 +84,7 @@ def test_the_visit_models_calibration_is_printed_and_written(
     for row in table.itertuples():
         assert (
             f"visit model, no visit within {row.horizon_days} day(s): forecast {row.forecast:.1%}, "
-            f"came {row.observed:.1%}" in said
+            f"observed {row.observed:.1%}" in said
         )
     config = json.loads((tmp_path / "run" / "manifest.json").read_text())["config"]["visits"]
     assert config["group"] == ["channel", "signup_month"]

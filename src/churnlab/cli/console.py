@@ -37,6 +37,7 @@ class Console:
         self._task: TaskID | None = None
         self._prefix = ""
         self._quiet = False
+        self._inside = False
         self._last_logged = 0.0
 
     def __enter__(self) -> Self:
@@ -68,6 +69,9 @@ class Console:
     @contextmanager
     def stage(self, text: str) -> Iterator[None]:
         """Name what is being done; its seconds are logged when it ends."""
+        if self._inside:
+            yield
+            return
         started = time.perf_counter()
         full = f"{self._prefix}{text}"
         self._last_logged = started
@@ -87,6 +91,16 @@ class Console:
                 self._task = None
             if self._progress is not None:
                 self._rich.print(Text(f"  {full}  {seconds:.1f} s", style="dim"))
+
+    @contextmanager
+    def one_stage(self, text: str) -> Iterator[None]:
+        """Name many stages as one: those within are not named."""
+        with self.stage(text):
+            before, self._inside = self._inside, True
+            try:
+                yield
+            finally:
+                self._inside = before
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -132,9 +146,13 @@ class Console:
             for line in lines:
                 self._progress.console.print(Text(fitted(line)), soft_wrap=True)
             return
-        for line in lines:
-            print(fitted(line))
-        sys.stdout.flush()
+        try:
+            for line in lines:
+                print(fitted(line))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader (head, less) went away; the run's files are wanted all the same.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def warn(self, lines: Sequence[str]) -> None:
         """Print warnings, each on its own line, to standard error and to the log."""

@@ -165,10 +165,10 @@ def lines(
 
 
 def _calibration_lines(calibration: pd.DataFrame) -> list[str]:
-    """Return how the visit model forecast silence in short windows, and what came."""
+    """Return how the visit model forecast silence in short windows, and what was observed."""
     return [
         f"visit model, no visit within {row.horizon_days} day(s): forecast {row.forecast:.1%}, "
-        f"came {row.observed:.1%} ({row.observed_q05:.1%} to {row.observed_q95:.1%})"
+        f"observed {row.observed:.1%} ({row.observed_q05:.1%} to {row.observed_q95:.1%})"
         for row in calibration.itertuples()
     ]
 
@@ -177,7 +177,8 @@ def _band_lines(bands: pd.DataFrame) -> list[str]:
     """Return each churn-rate band's forecast on the earlier day, and what came in its windows."""
     return [
         f"churn-rate band {r.churn_band} on {str(r.origin)[:10]}: {r.n:,} customers, forecast "
-        f"{r.forecast:.1%}, came {r.observed:.1%} ({r.observed_q05:.1%} to {r.observed_q95:.1%})"
+        f"{r.forecast:.1%}, observed {r.observed:.1%} "
+        f"({r.observed_q05:.1%} to {r.observed_q95:.1%})"
         for r in bands[bands["n"] > 0].itertuples()
     ]
 
@@ -195,9 +196,11 @@ def _change_lines(change: pd.DataFrame, reestimation: pd.DataFrame, before: Plac
         reestimation[["level", "segment_code", "behaviour", "reestimation"]],
         on=["level", "segment_code"],
     )
+    columns = ["change", "change_q05", "change_q95"]
+    groups[columns] *= 100.0
     return [
-        f"{r.name_en} share since {before.snapshot.as_of}: {r.change:+.1%} "
-        f"({r.change_q05:+.1%} to {r.change_q95:+.1%})\n"
+        f"{r.name_en}, share since {before.snapshot.as_of}: {r.change:+.1f} points "
+        f"({r.change_q05:+.1f} to {r.change_q95:+.1f})\n"
         f"  {r.n_before:,} -> {r.n:,} members: {r.behaviour:+,} under one fit on both days, "
         f"{r.reestimation:+,} by re-estimation"
         for r in groups.itertuples()

@@ -28,6 +28,12 @@ _PATH = (
 )
 _AS_OF = ("as_of=DATE", "the last known day, inclusive (default: the last day in the logs)")
 _MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, bg_cnbd_k, mbg_cnbd_k")
+_GRID_MODEL = ("model=mbg_nbd", "or pareto_nbd, mbg_cnbd_k: models that judge first purchasers")
+_GROUP = ("model.group=COLUMN", "partial pooling by an attribute of the customers; model.pooling")
+_CALENDAR = (
+    "model.calendar=month",
+    "or week: purchases by season; model.events={sale: [FROM, TO]}",
+)
 _INFERENCE = ("inference=laplace", "or nuts; inference.draws=N, inference.chains=N")
 _RISK = ("risk.basis=p_alive", "or personal_cycles, fixed_days; risk.horizon_days, risk.cycles")
 _RULE = ("rule=cost_ratio", "or fixed (rule.value=.5), capacity, precision, calibrated")
@@ -103,6 +109,8 @@ COMMANDS: dict[str, Command] = {
                 _PATH,
                 _AS_OF,
                 _MODEL,
+                _GROUP,
+                _CALENDAR,
                 _INFERENCE,
                 _RISK,
                 _RULE,
@@ -131,7 +139,7 @@ COMMANDS: dict[str, Command] = {
                 ("segments.periods=6", "steps back: shares over time, core-leak alert; 0: none"),
                 ("segments.every_days=N", "days of a step (default: from compare_to to as_of)"),
                 ("segments.breakdown=[tier]", "shares by attributes of the members"),
-                _MODEL,
+                _GRID_MODEL,
                 ("visits.model=mbg_nbd", "model of the visit-days; visits.risk_value, ..."),
                 _RISK,
                 _RULE,
@@ -209,7 +217,7 @@ COMMANDS: dict[str, Command] = {
                 ("lang=en", "or ko: the language of the picture and the paragraph"),
                 _DATA,
                 _AS_OF,
-                _MODEL,
+                _GRID_MODEL,
                 _RISK,
                 _RULE,
                 _RUN_DIR,

@@ -91,13 +91,13 @@ class Likelihood(ABC):
     ) -> Array:
         """P(exactly n purchases in (T, T + horizon] | data)."""
 
-    @abstractmethod
     def expected_new(self, theta: Array, t: ArrayLike) -> Array:
-        """E[repeat purchases in (0, t]] of a customer of whom only the first purchase is known."""
+        """E[repeat purchases in (0, t]] of a new customer: the conditional one at x = T = 0."""
+        return self.expected_purchases(theta, 0.0, 0.0, 0.0, t)
 
-    @abstractmethod
     def pmf_new(self, theta: Array, n: ArrayLike, t: ArrayLike) -> Array:
         """P(exactly n repeat purchases in (0, t]) of a new customer."""
+        return self.pmf(theta, n, 0.0, 0.0, 0.0, t)
 
     def p_alive_later(
         self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, delay: ArrayLike
@@ -142,6 +142,12 @@ class Likelihood(ABC):
         self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, rng: np.random.Generator
     ) -> Latent:
         """Exact draws of rate, dropout and being alive, one per broadcast element."""
+
+    @abstractmethod
+    def sample_alive(
+        self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, rng: np.random.Generator
+    ) -> Latent:
+        """Exact draws of rate and dropout of customers known to be alive at T."""
 
     @abstractmethod
     def simulate(

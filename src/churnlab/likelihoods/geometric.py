@@ -204,14 +204,6 @@ class GeometricDropout(Likelihood):
         terms = (w * betainc(self.k * n - j, shape + j, z) for j, w in enumerate(stages))
         return np.asarray(sum(terms) / sum(stages))
 
-    def expected_new(self, theta: Array, t: ArrayLike) -> Array:
-        """E[repeat purchases in (0, t]] of a new customer: the conditional one at x = T = 0."""
-        return self.expected_purchases(theta, 0.0, 0.0, 0.0, t)
-
-    def pmf_new(self, theta: Array, n: ArrayLike, t: ArrayLike) -> Array:
-        """P(exactly n repeat purchases in (0, t]) of a new customer."""
-        return self.pmf(theta, n, 0.0, 0.0, 0.0, t)
-
     # -- draws ---------------------------------------------------------------------------------
 
     def sample_latent(
@@ -233,6 +225,18 @@ class GeometricDropout(Likelihood):
         survived = np.where(alive, b + tosses, np.maximum(b + tosses - 1.0, b))
         dropout = rng.beta(np.where(alive, a, a + 1.0), survived)
         return Latent(rate, dropout, alive)
+
+    def sample_alive(
+        self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, rng: np.random.Generator
+    ) -> Latent:
+        """Exact draws given alive: those of `sample_latent` without the dead."""
+        x, t_x, T, r, alpha, a, b = np.broadcast_arrays(
+            *_floats(x, t_x, T), *(theta[i] for i in range(4))
+        )
+        passed = self._sample_stage(np.stack([r, alpha]), x, t_x, T - t_x, rng)
+        rate = rng.gamma(r + self.k * x + passed) / (alpha + T) / self.k
+        dropout = rng.beta(a, b + x + self.toss_at_first)
+        return Latent(rate, dropout, np.ones(rate.shape, bool))
 
     def _sample_stage(
         self, theta: Array, x: Array, t_x: Array, u: Array, rng: np.random.Generator

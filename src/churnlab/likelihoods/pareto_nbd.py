@@ -137,14 +137,6 @@ class ParetoNbd(Likelihood):
         value = self.p_alive(theta, x, t_x, T) * total
         return np.where(n > 0, value, self.p_no_purchase(theta, x, t_x, T, horizon))
 
-    def expected_new(self, theta: Array, t: ArrayLike) -> Array:
-        """E[repeat purchases in (0, t]] of a new customer: the conditional one at x = T = 0."""
-        return self.expected_purchases(theta, 0.0, 0.0, 0.0, t)
-
-    def pmf_new(self, theta: Array, n: ArrayLike, t: ArrayLike) -> Array:
-        """P(exactly n repeat purchases in (0, t]) of a new customer."""
-        return self.pmf(theta, n, 0.0, 0.0, 0.0, t)
-
     # -- draws ---------------------------------------------------------------------------------
 
     def sample_latent(
@@ -163,6 +155,14 @@ class ParetoNbd(Likelihood):
         rate = rng.gamma(r + x) / (alpha + end)
         dropout = rng.gamma(np.where(alive, s, s + 1.0)) / (beta + end)
         return Latent(rate, dropout, alive)
+
+    def sample_alive(
+        self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, rng: np.random.Generator
+    ) -> Latent:
+        """Exact draws given alive: those of `sample_latent` without the dead."""
+        x, T, r, alpha, s, beta = np.broadcast_arrays(x, T, *(theta[i] for i in range(4)))
+        rate = rng.gamma(r + x) / (alpha + T)
+        return Latent(rate, rng.gamma(s) / (beta + T), np.ones(rate.shape, bool))
 
     def simulate(
         self, theta: Array, T: ArrayLike, rng: np.random.Generator

@@ -69,7 +69,9 @@ def draw_grid(ax: Axes, data: GridData, *, lang: str = "en") -> Axes:
             _grid_cell(ax, data, row, column, data.share[row, column] / top, lang)
     if data.unknown_share > 0:
         text = _word("unknown", lang).format(data.unknown_share)
-        ax.text(-0.5, len(ROWS) - 0.42, text, fontsize=8, va="top", color="#555555")
+        # below the axis' name, which a long text would run into
+        ax.annotate(text, (0, 0), xytext=(0, -20), textcoords="offset points",
+                    xycoords="axes fraction", fontsize=8, va="top", color="#555555")  # fmt: skip
     return ax
 
 

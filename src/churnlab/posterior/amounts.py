@@ -16,15 +16,16 @@ from scipy.special import gammaincinv
 from churnlab.draws import SpendDraws
 from churnlab.likelihoods import Array, gamma_gamma
 from churnlab.posterior.latent import generator
-from churnlab.posterior.stream import chunks
 
 if TYPE_CHECKING:
     from churnlab.summary import SpendSummary
 
-#: Draws behind intervals of amounts and values: the level of a 5% quantile moves by about .01
+#: Draws behind intervals of amounts and values: the level of a 5% quantile moves by about .014
 #: (less for amounts, whose uniform numbers are stratified).
-VALUE_DRAWS = 400
-_ELEMENTS = 1 << 20
+VALUE_DRAWS = 256
+#: Quantiles of amounts are computed at so many totals per number of amounts, and interpolated.
+_NODES = 65
+_LEVELS = (0.05, 0.95)
 
 
 class Amounts(NamedTuple):
@@ -57,18 +58,18 @@ class SpendLatents:
     def prepare(self, n: Array) -> SpendLatents:
         """Make the tables of these numbers of amounts ahead; threads may then read them."""
         for size in np.unique(n):
-            self._table(float(size))
+            self.standard(float(size))
         return self
 
     def inverse_nu(self, n: Array, mean: Array) -> Array:
         """Return 1 / nu, (customer, draw)."""
         sizes, code = np.unique(n, return_inverse=True)
-        standard = np.stack([self._table(float(size)) for size in sizes])
+        standard = np.stack([self.standard(float(size)) for size in sizes])
         total = n * np.where(n > 0, mean, 0.0)
         return np.asarray((self.draws.theta[:, 2] + total[:, None]) / standard[code])
 
-    def _table(self, n: float) -> Array:
-        """Standard Gamma(q + p n) draws, stratified and in random order."""
+    def standard(self, n: float) -> Array:
+        """Return draws of Gamma(q + p n, 1), (draw,), stratified and in random order."""
         if n not in self._tables:
             p, q, _ = self.draws.theta.T
             rng = generator(self.seed, (n,))
@@ -88,20 +89,42 @@ def expected_amounts(draws: SpendDraws, n: Array, mean: Array, *, seed: int = 1)
         Positive amounts of each customer and their mean, (customer,); n = 0: the population's.
     """
     n, mean = np.asarray(n, float), np.asarray(mean, float)
-    pairs, of = np.unique(np.column_stack([n, np.where(n > 0, mean, 0.0)]), axis=0,
-                          return_inverse=True)  # fmt: skip
-    size, average = pairs.T
-    latents = SpendLatents(draws, seed).prepare(size)
-    p, share = latents.draws.theta[:, 0], latents.draws.positive
-    out = np.empty((3, len(pairs)))
-    for part in chunks(len(pairs), VALUE_DRAWS, _ELEMENTS):
-        own = share * p * latents.inverse_nu(size[part], average[part])
-        out[1:, part] = np.quantile(own, (0.05, 0.95), axis=1)
-    for part in chunks(len(pairs), draws.n_draws, _ELEMENTS):
-        theta = draws.theta.T[:, :, None]
-        each = gamma_gamma.expected_amount(theta, size[part], average[part])
-        out[0, part] = (draws.positive[:, None] * each).mean(axis=0)
-    return Amounts(*out[:, of.ravel()])
+    sizes, code = np.unique(n, return_inverse=True)
+    latents = SpendLatents(draws, seed).prepare(sizes)
+    order = np.argsort(code, kind="stable")
+    out = np.empty((3, len(n)))
+    ends = np.searchsorted(code[order], np.arange(len(sizes) + 1))
+    for size, start, end in zip(sizes, ends, ends[1:], strict=False):
+        at = order[start:end]
+        own = mean[at] if size > 0 else np.zeros(len(at))
+        out[0, at] = _expectation(draws, size, own)
+        out[1:, at] = _interval(latents, size, own)
+    return Amounts(*out)
+
+
+def _expectation(draws: SpendDraws, n: float, mean: Array) -> Array:
+    """Posterior mean of the amount for `n` amounts of each `mean`: linear in the mean."""
+    ends = gamma_gamma.expected_amount(draws.theta.T[:, :, None], n, np.array([0.0, 1.0]))
+    at_zero, at_one = (draws.positive[:, None] * ends).mean(axis=0)
+    return np.asarray(at_zero + (at_one - at_zero) * mean)
+
+
+def _interval(latents: SpendLatents, n: float, mean: Array) -> Array:
+    """Return the quantiles of the own mean amount, (2, customer).
+
+    With u = total / (total + g), g the posterior mean of gamma, a draw of (own mean) / (total + g)
+    is linear in u on [0, 1], so a quantile of draws is piecewise linear: interpolated, with an
+    error far below that of the draws.
+    """
+    p, _, gamma = latents.draws.theta.T
+    unit = float(gamma.mean())
+    u = np.linspace(0.0, 1.0, _NODES)[:, None]
+    standard = latents.standard(n)
+    per_unit = latents.draws.positive * p * ((1.0 - u) * (gamma / unit) + u) / standard
+    nodes = np.quantile(per_unit, _LEVELS, axis=1)
+    total = n * mean
+    place = total / (total + unit)
+    return np.stack([np.interp(place, u[:, 0], q) for q in nodes]) * (total + unit)
 
 
 def amounts_table(summary: SpendSummary, draws: SpendDraws, *, seed: int = 1) -> pd.DataFrame:

@@ -42,7 +42,38 @@ def answer(fit: dict[str, Any], customers: pd.DataFrame, lang: str) -> str:
         model=fit["model"],
         expected=customers["expected_purchases"].sum(),
     )
-    return "\n\n".join((heading("answer", lang), text, table(by_purchases(customers, as_of))))
+    said = (text, *_money(fit, customers, lang), table(by_purchases(customers, as_of)))
+    return "\n\n".join((heading("answer", lang), *said))
+
+
+def _money(fit: dict[str, Any], customers: pd.DataFrame, lang: str) -> tuple[str, ...]:
+    """Return what the customers are still worth, in one sentence; nothing where it is unknown."""
+    if "residual_value" not in customers.columns:
+        return ()
+    value = fit["spend"]["value"]
+    stated = value["per_purchase"] is not None
+    basis = pick(
+        lang,
+        "{:g} per purchase" if stated else "margin rate {:g}",
+        "구매당 {:g}" if stated else "마진율 {:g}",
+    ).format(value["per_purchase"] if stated else value["margin_rate"])
+    text = pick(
+        lang,
+        "Residual value of the next {days} days: {total:,.0f} in all, {mean:,.2f} per customer "
+        "({basis}, {rate:.0%} a year off).",
+        "앞으로 {days}일의 잔존 가치: 모두 {total:,.0f}, 고객당 {mean:,.2f} "
+        "({basis}, 연 {rate:.0%} 할인).",
+    )
+    worth = customers["residual_value"]
+    return (
+        text.format(
+            days=value["horizon_days"],
+            total=worth.sum(),
+            mean=worth.mean(),
+            basis=basis,
+            rate=value["discount_rate"],
+        ),
+    )
 
 
 def _interval(cut: dict[str, Any], lang: str) -> str:

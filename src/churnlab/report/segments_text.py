@@ -56,13 +56,13 @@ def _moved(changes: pd.DataFrame | None, level: str, code: str, lang: str) -> st
     row = changes[(changes["level"] == level) & (changes["segment_code"] == code)].iloc[0]
     text = pick(
         lang,
-        ", {c:+.1%} ({lo:+.1%} to {hi:+.1%}) since {day}",
-        ", {day} 이후 {c:+.1%} ({lo:+.1%}–{hi:+.1%})",
+        ", {c:+.1f} points ({lo:+.1f} to {hi:+.1f}) since {day}",
+        ", {day} 이후 {c:+.1f}%p ({lo:+.1f}–{hi:+.1f})",
     )
     return text.format(
-        c=row["change"],
-        lo=row["change_q05"],
-        hi=row["change_q95"],
+        c=100 * row["change"],
+        lo=100 * row["change_q05"],
+        hi=100 * row["change_q95"],
         day=str(row["compared_to"])[:10],
     )
 

@@ -76,16 +76,20 @@ def table_lines(headline: pd.DataFrame) -> list[str]:
     found: list[str] = []
     row: Any
     metrics = [m for m in SHOWN if m in headline]
+    names = {i: _name(row) for i, row in zip(headline.index, headline.itertuples(), strict=True)}
+    width = max(map(len, (*names.values(), "candidate")))
+    columns = {m: max(len(m), 6) + 1 for m in metrics}
     for target, block in headline.groupby("target", sort=False):
         block = block.sort_values("brier", na_position="last")
         found.append(f"no purchase in {target} (means over origins; lower Brier is better)")
-        found.append(f"  {'candidate':<34}" + "".join(f"{m:>12}" for m in metrics))
+        title = "".join(f"{m:>{w}}" for m, w in columns.items())
+        found.append(f"  {'candidate':<{width}}{title}")
         for row in block.itertuples():
-            name = row.candidate + ("" if row.variant == "plain" else f" ({row.variant})")
-            values = (getattr(row, m) for m in metrics)
-            cells = (
-                f"{format(v, SHOWN[m]) if pd.notna(v) else '–':>12}"
-                for m, v in zip(metrics, values, strict=True)
-            )
-            found.append(f"  {name:<34}" + "".join(cells))
+            values = ((getattr(row, m), SHOWN[m], w) for m, w in columns.items())
+            cells = (f"{format(v, form) if pd.notna(v) else '–':>{w}}" for v, form, w in values)
+            found.append(f"  {names[row.Index]:<{width}}{''.join(cells)}")
     return found
+
+
+def _name(row: Any) -> str:
+    return str(row.candidate) + ("" if row.variant == "plain" else f" ({row.variant})")

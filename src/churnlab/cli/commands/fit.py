@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,8 +34,13 @@ class Fitted:
     log: EventLog
     fit: Fit
     threshold: Threshold
-    customers: pd.DataFrame
     worth: Worth | None
+    make_customers: Callable[[], pd.DataFrame]
+
+    @cached_property
+    def customers(self) -> pd.DataFrame:
+        """Risk, dates and value of every customer, computed when first asked for."""
+        return self.make_customers()
 
     @property
     def warnings(self) -> list[str]:
@@ -61,7 +68,8 @@ def fit_log(
 ) -> Fitted:
     """Fit purchases and amounts of a log, choose the threshold, compute the per-customer table.
 
-    Without worth nobody asks for money: an earlier day's grid, for example.
+    Without worth nobody asks for money (an earlier day's grid, for example), and the table is made
+    when somebody asks for it.
     """
     model = settings.model
     with console.stage("summarising customers"):
@@ -78,8 +86,9 @@ def fit_log(
         threshold = choose_threshold(log, settings)
     worth = find_worth(log, settings, console) if with_worth else None
     value, first = threshold.inside()
-    with console.stage("risk, dates and value of every customer"):
-        customers = fit.customers(
+
+    def customers() -> pd.DataFrame:
+        return fit.customers(
             risk=settings.risk,
             threshold=value,
             first_threshold=first,
@@ -87,7 +96,12 @@ def fit_log(
             value=None if worth is None else worth.config,
             progress=console.progress,
         )
-    return Fitted(log, fit, threshold, customers, worth)
+
+    fitted = Fitted(log, fit, threshold, worth, customers)
+    if with_worth:
+        with console.stage("risk, dates and value of every customer"):
+            _ = fitted.customers
+    return fitted
 
 
 def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:

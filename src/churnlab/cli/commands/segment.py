@@ -119,7 +119,7 @@ def _added(log: EventLog) -> tuple[str, ...]:
 
 def _place_on(day: dt.date, log: EventLog, settings: Settings, console: Console) -> Placed:
     """Fit the data up to an earlier day and place everybody on it."""
-    with console.part(str(day)):
+    with console.one_stage(f"the grid of {day}, by a fit of its own"):
         past = log.until(day)
         then = fit_command.fit_log(past, settings, console, with_worth=False)
         return place(past, then, settings, console)

@@ -1,0 +1,44 @@
+"""The answer of a fit's report says what customers are still worth, where that is known."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from churnlab.report.fit_text import answer
+
+CUSTOMERS = pd.DataFrame(
+    {
+        "customer_id": ["a", "b"],
+        "x": [0, 2],
+        "at_risk_date": pd.to_datetime(["2024-01-01", "2024-12-01"]),
+        "p_alive": [0.2, 0.9],
+        "cycle_days": [90.0, 20.0],
+        "expected_purchases": [0.1, 3.0],
+    }
+)
+
+
+def report(**value: object) -> dict[str, object]:
+    config = {"horizon_days": 365, "discount_rate": 0.1, "margin_rate": 0.3, "per_purchase": None}
+    return {
+        "as_of": "2024-06-30",
+        "model": "mbg_nbd",
+        "threshold": {"value": 0.5, "basis": "p_alive", "low": None},
+        "spend": {"value": config | value},
+    }
+
+
+def test_residual_value_is_totalled_with_its_basis():
+    customers = CUSTOMERS.assign(residual_value=[100.0, 2000.0])
+    said = answer(report(), customers, "en")
+    assert "next 365 days: 2,100 in all, 1,050.00 per customer (margin rate 0.3, 10%" in said
+    said = answer(report(per_purchase=12.5), customers, "ko")
+    assert "365일의 잔존 가치: 모두 2,100, 고객당 1,050.00 (구매당 12.5" in said
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_nothing_is_said_of_money_that_nobody_knows(lang):
+    said = answer(report(), CUSTOMERS, lang)
+    assert "esidual" not in said
+    assert "잔존" not in said
