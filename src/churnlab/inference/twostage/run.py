@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 #: Draws by which the population's proposal is fitted: in eight dimensions its bends need many, and
 #: they cost no pass over the cells.
 POPULATION_PILOT = 4000
+#: Effective draws of phi behind which its proposal is worth refining with exact weights.
+PHI_ESS = 100.0
 #: Draws of the population by which the number of particles is chosen, and their pairs.
 PILOT, PILOT_PAIRS = 64, 2
 #: Variance of ln weight that estimating the groups' integrals may add.
@@ -32,8 +34,9 @@ MOST_PAIRS = 32
 #: Pairs of particles behind each group's moments, least and most.
 MATCHING_PAIRS = (100, 2000)
 #: Row evaluations (cells x passes) that are cheap, a few seconds; up to `PLENTY` pairs are taken
-#: where they are, and then particles can have heavy tails.
-CHEAP = 5e7
+#: where they are, and then particles can have heavy tails. Those of Pareto/NBD take five times as
+#: long, as cells share few times within a group.
+CHEAP, PARETO = 5e7, 5.0
 PLENTY = 8
 #: Draws of phi proposed for one that is kept.
 SURPLUS = 2
@@ -95,7 +98,9 @@ def sample_two_stage(
     population = find_population(groups, target, mode)
     hyper = _matched(groups, target, population, rng)
     top = find_mode(hyper, hyper.start(population))
-    phi = sample_laplace(hyper, top, SURPLUS * draws, rng, pilot_draws=POPULATION_PILOT)
+    phi = sample_laplace(
+        hyper, top, SURPLUS * draws, rng, min_ess=PHI_ESS, pilot_draws=POPULATION_PILOT
+    )
     if phi.reason or phi.proposal is None:
         return _unusable(target, draws, f"the population's part: {phi.reason}")
     particles = _particles(groups, hyper, phi.u, rng)
@@ -118,18 +123,24 @@ def _matched(
 ) -> HyperTarget:
     """The population's posterior, groups as quadratics with the moments of their own posteriors."""
     hyper = HyperTarget(target, expand(groups, target, population))
-    pairs = int(np.clip(CHEAP / (2 * len(target.columns[0])), *MATCHING_PAIRS))
+    pairs = int(np.clip(_affordable(target) / 2, *MATCHING_PAIRS))
     at = hyper.start(population)[None]
     eta, log_weight = Particles(groups, hyper, pairs, HEAVY).ratios(at, rng)
     matched = match(hyper.expansion, population, hyper.rows, eta[0], log_weight[0])
     return HyperTarget(target, matched)
 
 
+def _affordable(target: GroupTarget) -> float:
+    """Passes over the cells that are cheap."""
+    each = 1.0 if target.map.beta_dropout else PARETO
+    return CHEAP / (each * max(target.n_cells, 1))
+
+
 def _particles(
     groups: SideBySide, hyper: HyperTarget, u: Array, rng: np.random.Generator
 ) -> Particles:
     """As many particles as keep the noise of the estimated weights low, more where it is cheap."""
-    affordable = int(CHEAP / (2 * len(u) * max(len(hyper.target.columns[0]), 1)))
+    affordable = int(_affordable(hyper.target) / (2 * len(u)))
     degrees = HEAVY if affordable >= PLENTY / 2 else LIGHT
     some = u[np.linspace(0, len(u) - 1, min(PILOT, len(u))).round().astype(int)]
     noise = Particles(groups, hyper, PILOT_PAIRS, degrees).noise(some, rng)
