@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _dispatch(arguments)
     except KeyboardInterrupt:
         _complain("interrupted; every file in the run folder is whole, the rest was not written.")
+        if argv is None:  # the process is ours
+            _leave(INTERRUPTED)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe (head, less) went away; that is no error of ours.
@@ -68,6 +70,17 @@ def _dispatch(arguments: list[str]) -> int:
     from churnlab.cli.run import run_command
 
     return run_command(COMMANDS[name], rest)
+
+
+def _leave(status: int) -> None:
+    """End the process with a status, whatever Python thinks of the interrupt.
+
+    A SIGINT that arrives within `exec` (dataclasses and namedtuples are made so, on import) is
+    remembered by CPython as unhandled, and sys.exit would end in death by signal, status -2.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _complain(message: str) -> None:
