@@ -62,6 +62,7 @@ bench: benchmarks/.venv/.installed ## speed and memory beside the peers (about a
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/p_alive.py
 	$(BIN)/python benchmarks/command.py
+	$(BIN)/python benchmarks/hierarchies.py
 
 lab: $(STAMP) ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
