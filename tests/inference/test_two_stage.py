@@ -160,7 +160,9 @@ def test_two_stages_and_nuts_agree(model: str, effects: str) -> None:
     """Means within 4.5 standard errors of their difference (some 30 quantities each)."""
     cells, _ = shop(model, (600, 300, 150, 80, 40, 20, 400, 200), 7, effects)
     fast = fit_population(cells, model=model, group_effects=effects, draws=2000, seed=1)
-    slow = fit_population(cells, model=model, group_effects=effects, method="nuts", seed=1)
+    slow = fit_population(
+        cells, model=model, group_effects=effects, method="nuts", draws=3000, seed=1
+    )
     gate(fast)
     assert fast.method == "two_stage"
     assert slow.table["r_hat"].max() < 1.01
