@@ -126,9 +126,18 @@ class Found(NamedTuple):
 
     amounts: float
     worth: float
-    low_side: float
+    missed_below: int
+    with_low: int
     high_side: float
     total: float
+
+    def low_side_is_right(self) -> bool:
+        """Whether at most 5% of the customers with a positive q05 lie below it, and three errors.
+
+        By counts: few have one (200 to 650 of 8,000), so the error is that of their number.
+        """
+        n = self.with_low
+        return self.missed_below <= 0.05 * n + 3 * np.sqrt(0.05 * 0.95 * n)
 
 
 def coverage(n_customers: int, seed: int, model: str = "mbg_nbd", zeros: float = 0.0) -> Found:
@@ -144,7 +153,8 @@ def coverage(n_customers: int, seed: int, model: str = "mbg_nbd", zeros: float =
     return Found(
         np.mean((low <= own) & (own <= high)),
         np.mean((bottom <= known.realised) & (known.realised <= top)),
-        np.mean(known.realised[busy] < bottom[busy]),
+        np.sum(known.realised[busy] < bottom[busy]),
+        np.sum(busy),
         np.mean(known.realised > top),
         table["residual_value"].sum() / known.realised.sum(),
     )
@@ -157,7 +167,7 @@ def test_intervals_hold_the_simulated_truth_in_short():
     # values have an atom at 0, so that the closed interval may hold more than nine in ten
     assert found.worth >= 0.87
     assert found.high_side <= 0.08
-    assert found.low_side <= 0.08
+    assert found.low_side_is_right(), found
     assert 0.9 <= found.total <= 1.1  # realised sums of 800 customers vary by about 4%
 
 
@@ -165,13 +175,15 @@ def test_intervals_hold_the_simulated_truth_in_short():
 @pytest.mark.parametrize("model", ["mbg_nbd", "bg_nbd", "pareto_nbd"])
 @pytest.mark.parametrize("zeros", [0.0, 0.2])
 def test_intervals_hold_the_simulated_truth(model, zeros):
-    found = [coverage(2000, 50 + seed, model, zeros) for seed in range(4)]
-    amounts, worth, low, high, total = np.mean(found, axis=0)
+    found = [coverage(2000, 20261127 + seed, model, zeros) for seed in range(4)]
+    amounts, worth, _, _, high, total = np.mean(found, axis=0)
     assert 0.87 <= amounts <= 0.92, amounts
     assert worth >= 0.88, worth
-    # no more than 5% on either side, and three Monte Carlo errors: .009 each below, where few (640
-    # under Pareto/NBD) have a positive q05, and .0025 above, with the day grid
-    assert low <= 0.08
+    below, with_low = (
+        sum(getattr(f, name) for f in found) for name in ("missed_below", "with_low")
+    )
+    assert found[0]._replace(missed_below=below, with_low=with_low).low_side_is_right(), found
+    # no more than 5% above, and three Monte Carlo errors of .0025, with the day grid
     assert high <= 0.065
     assert 0.96 <= total <= 1.04, total
 
