@@ -16,7 +16,8 @@ import pandas as pd
 
 from churnlab import posterior as individual
 from churnlab.draws import PopulationDraws
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError
+from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.inference import (
     PopulationFit,
     Seasons,
@@ -25,142 +26,13 @@ from churnlab.inference import (
     fit_seasons,
     gate,
 )
-from churnlab.inference.seasons import check_calendar
 from churnlab.posterior import RiskConfig, ValueConfig
-from churnlab.summary import Calendar, Summary, check_groups
-from churnlab.summary.calendar import SPREAD
-from churnlab.vocabulary import GROUP_EFFECTS, INFERENCE_METHODS, MODELS
+from churnlab.summary import Summary, check_groups
 
 if TYPE_CHECKING:
     from xarray import DataTree
 
 Progress = Callable[[str, float], None]
-
-
-@dataclass(kw_only=True)
-class ModelConfig:
-    """Which model, how it pools, and its priors.
-
-    Parameters
-    ----------
-    name : str
-        One of `churnlab.vocabulary.MODELS`.
-    k : int, optional
-        Erlang shape of the gaps of `bg_cnbd_k` and `mbg_cnbd_k`; chosen by evidence when missing.
-    group : str or list of str, optional
-        Columns that pool partially.
-    pooling : str
-        With groups: `partial`, `complete` or `none`.
-    group_effects : str
-        What varies under partial pooling: `locations` of rate and dropout, or `all`: how much
-        customers of a group differ, too.
-    covariates : list of str
-        Attributes of members that move rate and dropout: numbers, or categories; `C(name)` makes a
-        category of numbers.
-    shrinkage : bool
-        Learn how large the covariates' effects are, for many covariates of which few matter.
-    priors : mapping
-        Priors as text in PyMC's notation, by name: ``{"rate_shape": "Gamma(alpha=2, beta=1)"}``.
-    calendar : str, optional
-        `month` or `week`: purchases come faster or slower by the bucket of the year.
-    events : mapping
-        Days with a rate of their own, both ends inclusive, every year or once:
-        ``{christmas: [12-01, 12-24], sale: [2011-03-01, 2011-03-07]}``.
-    calendar_spread : str
-        Prior of the sd of the log multipliers, as text; a number fixes it.
-    """
-
-    name: str = "mbg_nbd"
-    k: int | None = None
-    group: Any = None
-    pooling: str = "partial"
-    group_effects: str = "locations"
-    covariates: list[str] = field(default_factory=list)
-    shrinkage: bool = False
-    priors: dict[str, str] = field(default_factory=dict)
-    calendar: str | None = None
-    events: dict[str, Any] = field(default_factory=dict)
-    calendar_spread: str = SPREAD
-
-    def __post_init__(self) -> None:
-        """Refuse unknown models and pooling, naming the known ones."""
-        if self.name not in MODELS:
-            raise UsageError(
-                f"unknown model {self.name!r}.{nearest(self.name, MODELS)} "
-                f"Expected one of: {', '.join(MODELS)}."
-            )
-        if self.k is not None and self.k < 1:
-            raise UsageError(f"model.k must be a positive whole number; got {self.k}.")
-        if self.pooling not in ("partial", "complete", "none"):
-            raise UsageError(
-                f"model.pooling must be partial, complete or none; got {self.pooling!r}."
-            )
-        if self.group_effects not in GROUP_EFFECTS:
-            raise UsageError(
-                f"model.group_effects must be {' or '.join(GROUP_EFFECTS)}; got "
-                f"{self.group_effects!r}." + nearest(self.group_effects, GROUP_EFFECTS)
-            )
-        if self.shrinkage and not self.covariates:
-            raise UsageError("model.shrinkage shrinks covariates' effects; name model.covariates.")
-        if self.buckets is not None:
-            check_calendar(self.name, self.calendar_spread)
-
-    @property
-    def buckets(self) -> Calendar | None:
-        """The calendar, or None without effects of it."""
-        return Calendar.of(self.calendar, self.events)
-
-    def require_plain_days(self, what: str) -> None:
-        """Refuse a calendar where what is to be done does not know clocks."""
-        if self.buckets is not None:
-            raise UsageError(
-                f"{what} does not know clocks and would read clock days as days; drop "
-                "model.calendar and model.events here. `churnlab fit` and `churnlab backtest` take "
-                "them: customers.parquet of a fit has risk and dates in days of the calendar."
-            )
-
-    @property
-    def candidate(self) -> str:
-        """The name of the same model in a backtest: ``mbg_nbd``, ``mbg_nbd@month``."""
-        return self.name if self.buckets is None else f"{self.name}@{self.calendar or 'events'}"
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """The grouping columns as a tuple."""
-        if self.group is None:
-            return ()
-        return (self.group,) if isinstance(self.group, str) else tuple(self.group)
-
-
-@dataclass(kw_only=True)
-class InferenceConfig:
-    """How the posterior of the population is reached.
-
-    Parameters
-    ----------
-    method : str
-        `laplace` (mode, curvature, importance sampling) or `nuts`.
-    draws : int
-        Posterior draws (per chain under `nuts`).
-    chains : int
-        Chains of `nuts`.
-    """
-
-    method: str = "laplace"
-    draws: int = 1000
-    chains: int = 4
-
-    def __post_init__(self) -> None:
-        """Refuse unknown methods and too few draws or chains."""
-        if self.method not in INFERENCE_METHODS:
-            raise UsageError(
-                f"unknown inference {self.method!r}; "
-                f"expected one of {', '.join(INFERENCE_METHODS)}."
-            )
-        if self.draws < 100:
-            raise UsageError(f"inference.draws must be at least 100; got {self.draws}.")
-        if self.chains < 2:
-            raise UsageError(f"inference.chains must be at least 2; got {self.chains}.")
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from churnlab import likelihoods
 from churnlab.draws import PopulationDraws
 from churnlab.errors import DataError
+from churnlab.inference.covariates import CovariateTarget
 from churnlab.runs import write_atomic
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def build(fit: PopulationFit) -> DataTree:
 
 
 def _has_profiles(fit: PopulationFit) -> bool:
-    return hasattr(fit.target, "effects")
+    return isinstance(fit.target, CovariateTarget)
 
 
 def _profiles(fit: PopulationFit) -> Any:
