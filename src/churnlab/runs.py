@@ -11,6 +11,7 @@ import json
 import math
 import os
 import platform
+import secrets
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -38,10 +39,10 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> Path:
         Called with the temporary path; when it raises, nothing is left behind.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    # Made inside `try`: an interrupt just after making the file would leave it behind.
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
     try:
+        temporary.touch()
         write(temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
