@@ -3,9 +3,11 @@
     .venv/bin/python benchmarks/p_alive.py
 
 Each measurement is a process of its own. churnlab: mean, 5% and 95% quantile over all draws, from
-cells in memory back to customers. The peer: `expected_probability_alive`, all draws, no quantiles;
-left out where its environment is missing. Each row of ours states the floor: the time in which this
-machine takes one exponential of, and partially sorts, cells x draws numbers in cache.
+cells in memory back to customers. The peer: `expected_probability_alive` of all draws, then their
+mean and quantiles; left out where its environment is missing. Both ratios are printed: of the first
+call in a process, which is what a user waits for (the peer compiles then), and of the fastest.
+Each row of ours states the floor: the time in which this machine takes one exponential of, and
+partially sorts, cells x draws numbers in cache.
 Writes benchmarks/results/p_alive.json.
 """
 
@@ -45,15 +47,20 @@ def main() -> None:
             done = subprocess.run(words, capture_output=True, text=True, check=True)
             rows.append({"model": model} | json.loads(done.stdout.strip().splitlines()[-1]))
             print(json.dumps(rows[-1]), flush=True)
-    result = {"rows": rows, "times_faster": ratios(rows)}
-    for model, ratio in ratios(rows).items():
-        print(f"{model}, 2,357 customers x 2,000 draws: {ratio:.0f} times pymc-marketing's speed")
+    found = {which: ratios(rows, which) for which in ("first_s", "seconds")}
+    for model, first in found["first_s"].items():
+        again = found["seconds"][model]
+        print(
+            f"{model}, 2,357 customers x 2,000 draws: {first:.0f} times pymc-marketing's speed at "
+            f"the first call, {again:.0f} times when called again"
+        )
+    result = {"rows": rows, "times_faster": found}
     (HERE / "results" / "p_alive.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
-def ratios(rows: list[dict[str, object]]) -> dict[str, float]:
+def ratios(rows: list[dict[str, object]], which: str) -> dict[str, float]:
     """The peer's time over ours, per model of which both were measured."""
-    times = {(r["who"], r["model"], r["customers"]): float(str(r["seconds"])) for r in rows}
+    times = {(r["who"], r["model"], r["customers"]): float(str(r[which])) for r in rows}
     return {
         str(model): seconds / times["churnlab", model, customers]
         for (who, model, customers), seconds in times.items()
@@ -115,7 +122,7 @@ def peer(path: str, model: str, draws: int) -> None:
     for _ in range(3):
         start = time.perf_counter()
         found = fitted.expected_probability_alive(frame)
-        _ = found.to_numpy()
+        _ = found.mean(("chain", "draw")), found.quantile((0.05, 0.95), ("chain", "draw"))
         times.append(time.perf_counter() - start)
     report("pymc-marketing", len(frame), draws, len(frame), times)
 

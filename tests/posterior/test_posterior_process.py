@@ -122,8 +122,10 @@ def test_the_table_of_death_is_exact_between_its_nodes(alpha, beta):
     args[0] = args[0] + 2.0
     ages = np.concatenate([[0.0], np.geomspace(0.3, 5000, 50)])
     direct = death_before_purchase(*args, ages[:, None])
-    log_low = np.log(min(alpha, beta) + ages[:, None])
-    np.testing.assert_allclose(table(log_low), direct, atol=1e-11)
+    cost, death = table(ages)
+    np.testing.assert_allclose(death, direct, atol=1e-11)
+    expected = args[0] * np.log(alpha + ages[:, None]) + 0.7 * np.log(beta + ages[:, None])
+    np.testing.assert_allclose(cost, expected, rtol=1e-14)
 
 
 def test_thinned_processes_are_those_of_thinned_draws(make_draws):

@@ -103,11 +103,16 @@ class GeometricProcess(Process):
 
     def states(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
         """A = 1 / (1 + q S(0)/S(u)); quiet = S(u + H) / S(u). See `likelihoods.geometric`."""
-        start = np.log(self.alpha + t_x[:, None])
+        start = self.alpha + t_x[:, None]
+        np.log(start, out=start)
         now = self._log_survivor(start, t_x, T)
-        alive = 1.0 / (1.0 + self.dead_odds * np.exp(np.minimum(-now, _HUGE)))
-        quiet = (np.exp(self._log_survivor(start, t_x, T + h) - now) for h in horizons)
-        return (alive, *quiet)
+        quiet = [np.exp(self._log_survivor(start, t_x, T + h) - now) for h in horizons]
+        odds = np.maximum(now, -_HUGE, out=now)
+        np.negative(odds, out=odds)
+        np.exp(odds, out=odds)
+        odds *= self.dead_odds
+        odds += 1.0
+        return (np.reciprocal(odds, out=odds), *quiet)
 
     def returning(self, t_x: Array) -> Returning:
         """P(not dropped out at the last purchase) (1 - S(H)/S(0))."""
@@ -121,10 +126,12 @@ class GeometricProcess(Process):
 
     def _log_survivor(self, start: Array, t_x: Array, t: Array) -> Array:
         """Return ln S(t - t_x) / S(0); `start` is ln(alpha + t_x)."""
-        end = self.alpha + t[:, None]
-        value = self.shape * (start - np.log(end))
+        value = self.alpha + t[:, None]
+        np.log(value, out=value)
+        np.subtract(start, value, out=value)
+        value *= self.shape
         if self.k > 1:
-            z = (t - t_x)[:, None] / end
+            z = (t - t_x)[:, None] / (self.alpha + t[:, None])
             total = stage = np.ones_like(value)
             for j in range(1, self.k):
                 stage = stage * z * ((self.shape + j - 1) / j)
@@ -147,11 +154,10 @@ class ParetoProcess(Process):
         super().__init__(likelihood, theta, x, oldest)
         self.s, self.beta = self.theta[2], self.theta[3]
         self._tables = tables or DeathTables(self.theta, np.array([x]), oldest)
-        self._alpha_is_low = self.alpha <= self.beta
 
     @cached_property
     def doom(self) -> DeathTable:
-        """Q at any age; made when first asked for, since a rhythm does not need it."""
+        """-ln P and Q at any age; made when first asked for, since a rhythm does not need it."""
         return self._tables.table(self.x)
 
     def states(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
@@ -164,21 +170,26 @@ class ParetoProcess(Process):
             odds = np.zeros_like(now)
         else:
             then, doomed_then = self._at(t_x)
-            growth = np.exp(np.minimum(now - then, _HUGE))
-            odds = np.maximum(doomed_then * growth - doomed, 0.0)
+            odds = np.subtract(now, then, out=then)
+            np.minimum(odds, _HUGE, out=odds)
+            np.exp(odds, out=odds)
+            odds *= doomed_then
+            odds -= doomed
+            np.maximum(odds, 0.0, out=odds)
         quiet = []
         for h in horizons:
             later, doomed_later = self._at(T + h)
             silent = np.exp(now - later)
             quiet.append(np.minimum(silent * (1.0 - doomed_later) + doomed, 1.0))
-        return (1.0 / (1.0 + odds), *quiet)
+        odds += 1.0
+        return (np.reciprocal(odds, out=odds), *quiet)
 
     def returning(self, t_x: Array) -> Returning:
         """1 - P(T+H)/P(T) (1 - Q(T+H)) - Q(T) at T = t_x, where everybody is alive."""
         now, doomed = self._at(t_x)
 
         def within(horizon: Array, i: Ints) -> Array:
-            later, doomed_later = self._cost_and_doom(t_x[i] + horizon)
+            later, doomed_later = self.doom(t_x[i] + horizon)
             silent = np.exp(now[i] - later) * (1.0 - doomed_later)
             return np.asarray(1.0 - np.minimum(silent + doomed[i], 1.0))
 
@@ -188,17 +199,9 @@ class ParetoProcess(Process):
         """Return -ln P(t) and Q(t), (row, draw); equal ages, common in sorted rows, share work."""
         distinct, where = np.unique(t, return_inverse=True)
         if 2 * len(distinct) > len(t):
-            return self._cost_and_doom(t)
-        cost, doom = self._cost_and_doom(distinct)
+            return self.doom(t)
+        cost, doom = self.doom(distinct)
         return cost[where], doom[where]
-
-    def _cost_and_doom(self, t: Array) -> tuple[Array, Array]:
-        log_a, log_b = np.log(self.alpha + t[:, None]), np.log(self.beta + t[:, None])
-        doom = self.doom(np.where(self._alpha_is_low, log_a, log_b))
-        log_a *= self.shape
-        log_b *= self.s
-        log_a += log_b
-        return log_a, doom
 
 
 def make(likelihood: Likelihood, theta: Array, x: float, oldest: float) -> Process:

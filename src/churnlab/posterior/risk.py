@@ -105,7 +105,8 @@ def windows(
 def risk_matrix(process: Process, t_x: Array, T: Array, window: Array | None) -> Array:
     """Return risk, (row, draw): 1 - P(alive), or P(no purchase within the window)."""
     if window is None:
-        return 1.0 - process.alive(t_x, T)
+        alive = process.alive(t_x, T)
+        return np.subtract(1.0, alive, out=alive)
     return process.no_purchase(t_x, T, window)
 
 

@@ -15,6 +15,8 @@ for risks, while likelihoods (relative error) keep their quadrature.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
 import numpy as np
@@ -23,7 +25,10 @@ from churnlab.likelihoods import Array
 
 #: Wanted absolute error of Q.
 _TOLERANCE = 1e-13
-_MOST_NODES = 512
+_MOST_NODES = 513
+#: Draws whose tables a thread makes at a time. Products with the cosines stay so small that BLAS
+#: keeps to one thread: its own threads would take the cores from ours while they wait.
+_BLOCK = 128
 
 
 def death_before_purchase(R: Array, alpha: Array, s: Array, beta: Array, t: Array) -> Array:
@@ -53,20 +58,36 @@ def death_before_purchase(R: Array, alpha: Array, s: Array, beta: Array, t: Arra
 
 
 class DeathTable:
-    """Q of one x for all draws, at any age in a range; see `DeathTables`."""
+    """Q of one x for all draws, at any age in a range; see `DeathTables`.
 
-    def __init__(self, coefficients: Array, scale: Array, shift: Array) -> None:
-        from churnlab.likelihoods.kernels.death import chebyshev
+    Parameters
+    ----------
+    theta
+        (r, alpha, s, beta) x draw.
+    x
+        Repeat purchases.
+    coefficients, scale, shift
+        Chebyshev coefficients, (m, draw), of Q in ``scale * ln(min(alpha, beta) + t) + shift``.
+    """
 
-        self._polynomials = chebyshev
-        self.coefficients, self.scale, self.shift = coefficients, scale, shift
+    def __init__(
+        self, theta: Array, x: float, coefficients: Array, scale: Array, shift: Array
+    ) -> None:
+        from churnlab.likelihoods.kernels.death import cost_and_death
 
-    def __call__(self, log_low: Array) -> Array:
-        """Return Q where ln(min(alpha, beta) + t) is `log_low`, both (row, draw)."""
-        y = log_low * self.scale
-        y += self.shift
-        self._polynomials(self.coefficients, y, y)
-        return y
+        self._evaluate = cost_and_death
+        self._alpha, self._beta = theta[1], theta[3]
+        of_alpha = theta[1] <= theta[3]
+        self._polynomial = coefficients, scale * of_alpha, scale * ~of_alpha, shift
+        self._powers = theta[0] + x, theta[2]
+
+    def __call__(self, t: Array) -> tuple[Array, Array]:
+        """Return -ln P(t) and Q(t), both (row, draw), at ages t in days, (row,)."""
+        cost, death = self._alpha + t[:, None], self._beta + t[:, None]
+        np.log(cost, out=cost)
+        np.log(death, out=death)
+        self._evaluate(*self._polynomial, *self._powers, cost, death)
+        return cost, death
 
 
 class DeathTables:
@@ -99,27 +120,45 @@ class DeathTables:
         return self._made[x]
 
     def _make(self) -> dict[float, DeathTable]:
-        from churnlab.likelihoods.kernels.death import death_by_count
-
         low = np.minimum(self.theta[1], self.theta[3])
         start = np.log(low)
         half = np.maximum((np.log(low + self.oldest) - start) / 2, 1e-3)
-        n = _nodes(float(half.max()))
-        angle = np.pi * (np.arange(n) + 0.5) / n
-        t = np.maximum(np.exp(start + half * (np.cos(angle)[:, None] + 1.0)) - low, 0.0)
-        values = np.empty((self.x.size, *t.shape))
-        death_by_count(self.theta, t, self.x, _TOLERANCE, values)
-        transform = np.cos(np.arange(n)[:, None] * angle) * (2.0 / n)
-        transform[0] /= 2.0
+        n, n_draws = _nodes(float(half.max())), len(low)
+        coefficients = np.empty((self.x.size, n, n_draws))
+
+        def fill(first: int) -> None:
+            block = np.s_[first : first + _BLOCK]
+            coefficients[..., block] = self._coefficients(n, block, start[block], half[block])
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(fill, range(0, n_draws, _BLOCK)))
         scale, shift = 1.0 / half, -start / half - 1.0
         return {
-            float(x): DeathTable(transform @ at_nodes, scale, shift)
-            for x, at_nodes in zip(self.x, values, strict=True)
+            float(x): DeathTable(self.theta, x, of_x, scale, shift)
+            for x, of_x in zip(self.x, coefficients, strict=True)
         }
+
+    def _coefficients(self, n: int, block: slice, start: Array, half: Array) -> Array:
+        """Return the n Chebyshev coefficients of every x, (x, n, draw), for a block of draws."""
+        from churnlab.likelihoods.kernels.death import death_by_count
+
+        theta = np.ascontiguousarray(self.theta[:, block])
+        angle = np.pi * (np.arange(n) + 0.5) / n
+        low = np.exp(start + half * (np.cos(angle)[:, None] + 1.0))
+        t = np.maximum(low - np.minimum(theta[1], theta[3]), 0.0)
+        values = np.empty((self.x.size, *t.shape))
+        death_by_count(theta, t, self.x, _TOLERANCE, values)
+        transform = np.cos(np.arange(n)[:, None] * angle) * (2.0 / n)
+        transform[0] /= 2.0
+        return np.asarray(transform @ values)
 
 
 def _nodes(half: float) -> int:
-    """Return how many Chebyshev nodes reach the tolerance over a range of 2 * `half`."""
+    """Return how many Chebyshev nodes reach the tolerance over a range of 2 * `half`.
+
+    One more than a multiple of 4: the sum takes four terms at a time.
+    """
     ratio = np.pi / half
     growth = np.log(ratio + np.sqrt(1.0 + ratio * ratio))
-    return int(np.clip(np.ceil(-np.log(_TOLERANCE) / growth) + 4, 8, _MOST_NODES))
+    wanted = np.clip(np.ceil(-np.log(_TOLERANCE) / growth) + 4, 9, _MOST_NODES)
+    return 4 * int(np.ceil((wanted - 1) / 4)) + 1

@@ -152,24 +152,37 @@ def _up(q, start, end, s, e):  # type: ignore[no-untyped-def]
 
 
 @njit
-def chebyshev(coefficients, y, out):  # type: ignore[no-untyped-def]
-    """Write sum_m c_m T_m(y), cut to [0, 1], into `out` by Clenshaw's recurrence.
+def cost_and_death(coefficients, scale_a, scale_b, shift, R, s, log_a, log_b):  # type: ignore[no-untyped-def]
+    """Turn ln(alpha + t) into -ln P(t) and ln(beta + t) into Q(t), in place, both (row, draw).
 
-    `coefficients` is (m, draw), `y` and `out` are (row, draw); they may be the same array. Inner
-    loops run over blocks of draws without calls, which LLVM turns into vector instructions.
+    Q is sum_m c_m T_m(y), cut to [0, 1], by Clenshaw's recurrence; y is linear in the lower of the
+    two logarithms, so that one of the scales is 0. `coefficients` is (m, draw), m one more than a
+    multiple of 4. Inner loops run over blocks of draws without calls, on rows cut out beforehand,
+    which LLVM turns into vector instructions.
     """
     twice, now, last = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
-    for first in range(0, out.shape[1], _BLOCK):
-        n = min(_BLOCK, out.shape[1] - first)
-        for row in range(out.shape[0]):
+    for first in range(0, log_a.shape[1], _BLOCK):
+        n = min(_BLOCK, log_a.shape[1] - first)
+        of_a, of_b, of_one = scale_a[first:], scale_b[first:], shift[first:]
+        power_a, power_b, c0 = R[first:], s[first:], coefficients[0, first:]
+        for row in range(log_a.shape[0]):
+            a, b = log_a[row, first:], log_b[row, first:]
             for j in range(n):
-                twice[j], now[j], last[j] = 2.0 * y[row, first + j], 0.0, 0.0
-            for m in range(coefficients.shape[0] - 1, 0, -1):
-                c = coefficients[m, first:]
+                twice[j] = 2.0 * (of_a[j] * a[j] + of_b[j] * b[j] + of_one[j])
+                now[j] = 0.0
+                last[j] = 0.0
+            for m in range(coefficients.shape[0] - 1, 0, -4):
+                c, c1 = coefficients[m, first:], coefficients[m - 1, first:]
+                c2, c3 = coefficients[m - 2, first:], coefficients[m - 3, first:]
                 for j in range(n):
-                    following = twice[j] * now[j] - last[j] + c[j]
-                    last[j] = now[j]
-                    now[j] = following
+                    x = twice[j]
+                    t = x * now[j] - last[j] + c[j]
+                    t1 = x * t - now[j] + c1[j]
+                    t2 = x * t1 - t + c2[j]
+                    last[j] = t2
+                    now[j] = x * t2 - t1 + c3[j]
             for j in range(n):
-                value = 0.5 * twice[j] * now[j] - last[j] + coefficients[0, first + j]
-                out[row, first + j] = min(max(value, 0.0), 1.0)
+                value = 0.5 * twice[j] * now[j] - last[j] + c0[j]
+                value = value if value > 0.0 else 0.0
+                a[j] = power_a[j] * a[j] + power_b[j] * b[j]
+                b[j] = value if value < 1.0 else 1.0
