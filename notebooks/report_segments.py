@@ -29,12 +29,13 @@ run = open_run(run_dir)
 segments = run.json("segments.json")
 shares = run.frame("shares.parquet")
 changes = run.frame("changes.parquet") if run.has("changes.parquet") else None
+refitted = run.frame("reestimation.parquet") if run.has("reestimation.parquet") else None
 
 # %%
 Markdown(text.question(segments, lang))
 
 # %%
-Markdown(text.answer(shares, changes, lang))
+Markdown(text.answer(shares, changes, refitted, lang))
 
 # %%
 Markdown(words.heading("evidence", lang))
@@ -71,8 +72,8 @@ if run.has("shares_over_time.parquet"):
     plt.show()
 
 # %%
-if run.has("reestimation.parquet"):
-    display(Markdown(text.behaviour(run.frame("reestimation.parquet"), lang)))  # noqa: F821
+if refitted is not None:
+    display(Markdown(text.behaviour(refitted, lang)))  # noqa: F821
 
 # %%
 if run.has("transitions.parquet"):
@@ -86,6 +87,9 @@ if run.has("transitions.parquet"):
 if run.has("leaks.parquet"):
     display(Markdown(text.leaks(run.frame("leaks.parquet"), lang)))  # noqa: F821
 display(Markdown(text.leak_alert(segments["core_leak"], lang)))  # noqa: F821
+
+# %%
+display(Markdown(text.breakdowns(run, lang)))  # noqa: F821
 
 # %%
 Markdown(text.actions(run.frame("actions.parquet"), lang))

@@ -67,7 +67,8 @@ summary = cl.summarise(log, group="channel")
 
 # %% [markdown]
 # With your own data: give the members table (`customer_id`, `signed_up_at` and attributes) to
-# `read_events`, and name an attribute in `group`. Several columns, or `signup_month`, work too.
+# `read_events`, and name an attribute in `group`. Several columns, `signup_month`, or
+# `first_category` (of the first purchase) work too.
 #
 # ## Three ways to pool
 #

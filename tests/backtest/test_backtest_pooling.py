@@ -16,16 +16,21 @@ from churnlab.backtest import (
     Panel,
     SplitConfig,
     Target,
+    calibrate_threshold,
     candidate_named,
     known_candidates,
     run_backtest,
 )
 from churnlab.backtest.cache import FitCache
 from churnlab.backtest.candidates.forecasts import Rows, risk_and_alive
+from churnlab.backtest.candidates.pooling import PoolingCandidate
 from churnlab.backtest.tracking import weekly_expected
 from churnlab.draws import PopulationDraws
 from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.events import EventLog, read_events
+from churnlab.fitting import ModelConfig
+from churnlab.posterior import RiskConfig
+from churnlab.rules import CostRatioRule
 from churnlab.simulate import simulate_btyd
 from churnlab.summary import summarise
 
@@ -253,6 +258,65 @@ def test_the_panel_and_the_summary_group_alike(log, columns):
     assert past.group_names == summary.cells.groups
     codes = summary.cells.group[summary.customers["cell"]]
     np.testing.assert_array_equal(past.group, codes)
+
+
+def test_a_threshold_is_learnt_on_the_model_with_its_groups(log):
+    options = {
+        "rule": CostRatioRule(learn="always"),
+        "risk": RiskConfig(horizon_days=60),
+        "seed": 2,
+    }
+    asked = []
+    context = Context(draws=200, counts=False, score_draws=32, report=asked.append)
+    fitted = []
+    found = calibrate_threshold(
+        log,
+        model="mbg_nbd+partial",
+        group=["shop"],
+        context=replace(context, report=fitted.append),
+        **options,
+    )
+    plain = calibrate_threshold(log, model="mbg_nbd", context=context, **options)
+    assert len(fitted) == len(asked) > 0
+    assert found.learnt_until == plain.learnt_until
+    assert found.value != plain.value
+    assert not found.notes or "without groups" not in found.notes[-1]
+
+
+def test_where_groups_cannot_be_fitted_the_threshold_is_the_plain_models(log, monkeypatch):
+    def refuse(self, past, context):
+        raise FitRefusedError("no")
+
+    options = {
+        "rule": CostRatioRule(learn="always"),
+        "risk": RiskConfig(horizon_days=60),
+        "seed": 2,
+    }
+    context = Context(draws=200, counts=False, score_draws=32)
+    plain = calibrate_threshold(log, model="mbg_nbd", context=context, **options)
+    monkeypatch.setattr(PoolingCandidate, "learn", refuse)
+    found = calibrate_threshold(
+        log, model="mbg_nbd+partial", group=["shop"], context=context, **options
+    )
+    assert "learnt without groups" in found.notes[-1]
+    assert found.value == pytest.approx(plain.value, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ({}, "mbg_nbd"), ({"group": "shop"}, "mbg_nbd+partial"),
+        ({"calendar": "month"}, "mbg_nbd@month"),
+        ({"group": ["shop"], "group_effects": "all"}, "mbg_nbd+partial_all"),
+        ({"group": "shop", "pooling": "none"}, "mbg_nbd+none"),
+        ({"group": "shop", "pooling": "none", "group_effects": "all"}, "mbg_nbd+none"),
+        ({"group": "shop", "pooling": "complete"}, "mbg_nbd+complete"),
+        ({"group": "shop", "calendar": "month"}, "mbg_nbd@month"),
+    ],
+)  # fmt: skip
+def test_every_model_configuration_has_a_candidate(asked, name):
+    assert ModelConfig(**asked).candidate == name
+    assert candidate_named(name).name == name
 
 
 def test_a_missing_column_is_said_plainly(log):

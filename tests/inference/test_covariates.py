@@ -6,10 +6,14 @@ import churnlab as cl
 from churnlab import likelihoods
 from churnlab.errors import DataError, UsageError
 from churnlab.inference import fit_population, gate, load_draws, save_posterior
-from churnlab.inference.covariates import CovariateTarget
+from churnlab.inference.covariates import CovariatesInGroups, CovariateTarget
 from churnlab.inference.groups import GroupTarget
 from churnlab.inference.mode import find_mode
 from churnlab.inference.target import Target
+from churnlab.inference.twostage.expansion import expand
+from churnlab.inference.twostage.hyper import HyperTarget
+from churnlab.inference.twostage.search import find_population
+from churnlab.inference.twostage.side_by_side import side_by_side
 from churnlab.priors import parametrisation
 from churnlab.summary import Summary
 
@@ -49,7 +53,8 @@ def target_of(summary: Summary, model: str, shrinkage: bool) -> CovariateTarget:
 
         by_group = replace(cells, group=design.group[cells.group], groups=design.groups)
         base = GroupTarget(by_group, pooled, mode, {}, "all")
-    return CovariateTarget(cells, design, base, mode, {}, shrinkage)
+    kind = CovariatesInGroups if isinstance(base, GroupTarget) else CovariateTarget
+    return kind(cells, design, base, mode, {}, shrinkage)
 
 
 @pytest.mark.parametrize("model", CENTRE)
@@ -117,6 +122,85 @@ def test_laplace_and_nuts_agree() -> None:
     effective = 1 / (1 / fast.table["ess_bulk"] + 1 / slow.table["ess_bulk"])
     z = (fast.table["mean"] - slow.table["mean"]) / (slow.table["sd"] / np.sqrt(effective))
     assert z.abs().max() < 4
+
+
+def in_groups(n: int = 900, seed: int = 11) -> tuple[Summary, CovariatesInGroups]:
+    summary = people("mbg_nbd", n, seed, groups=3)
+    target = target_of(summary, "mbg_nbd", False)
+    assert isinstance(target, CovariatesInGroups)
+    return summary, target
+
+
+def test_groups_with_covariates_side_by_side_are_the_likelihood() -> None:
+    """Values add up to the target's; gradients by rows, effects too, are differences."""
+    _, target = in_groups(120)
+    groups = side_by_side(target)
+    rng = np.random.default_rng(3)
+    m = target.start_rows() + 0.2 * rng.normal(size=target.n_rows)
+    eta = np.repeat(m[:, None], 3, axis=1)
+    eta[list(target.varying)] += 0.2 * rng.normal(size=(4, 3))
+    value, gradient = groups.value_and_gradient(eta)
+    both = groups.values(np.stack([eta, eta + 0.01]))
+    np.testing.assert_allclose(both[0], value, rtol=1e-12)
+    spread = np.log(np.full((1, 4), 0.3))
+    u = target.coordinates_of(m[None], spread, eta[None, list(target.varying)])
+    constant = target.data_constant
+    assert value.sum() + constant == pytest.approx(target.log_likelihoods(u)[0], rel=1e-12)
+    for row in range(target.n_rows):
+        shift = np.zeros_like(eta)
+        shift[row] = 1e-5
+        high, low = (groups.value_and_gradient(eta + s * shift)[0] for s in (1, -1))
+        np.testing.assert_allclose(gradient[row], (high - low) / 2e-5, rtol=1e-4, atol=1e-3)
+
+
+def test_gradient_of_the_population_with_effects() -> None:
+    _, target = in_groups(200)
+    groups = side_by_side(target)
+    population = find_population(groups, target)
+    hyper = HyperTarget(target, expand(groups, target, population))
+    rng = np.random.default_rng(3)
+    u = hyper.start(population)
+    u += 0.1 * rng.normal(size=len(u))
+    value, gradient = hyper.value_and_gradient(u)
+    assert value == pytest.approx(hyper.values(u[None])[0], rel=1e-10)
+    for i in range(len(u)):
+        shift = 1e-5 * np.eye(len(u))[i]
+        high, low = (hyper.value_and_gradient(u + s * shift)[0] for s in (1, -1))
+        assert gradient[i] == pytest.approx((high - low) / 2e-5, rel=1e-4, abs=1e-4)
+
+
+def test_effects_within_groups_are_recovered_in_two_stages() -> None:
+    summary, _ = in_groups(1500)
+    fit = cl.fit(
+        summary, model="mbg_nbd", group="group", covariates=["age", "channel"], seed=1, draws=300
+    )
+    assert fit.population.method == "two_stage"
+    table = fit.diagnostics()
+    for name, truth in {
+        "rate_effect[age]": 0.4, "dropout_effect[channel=web]": -0.5,
+        "dropout_effect[age]": 0.0, "rate_effect[channel=web]": 0.0,
+    }.items():  # fmt: skip
+        row = table.loc[name]
+        assert abs(row["mean"] - truth) < 4 * row["sd"], name
+    assert table.loc["rate_effect[age]", "q05"] > 0
+    assert {"rate_spread", "rate_mean[g0]"} <= set(table.index)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("effects", ["locations", "all"])
+def test_two_stages_and_nuts_agree_with_covariates(effects: str) -> None:
+    summary = people("mbg_nbd", 3000, 12, groups=8)
+    assert summary.design is not None
+    options = {"model": "mbg_nbd", "design": summary.design, "seed": 2, "group_effects": effects}
+    fast = fit_population(summary.cells, draws=2000, **options)  # type: ignore[arg-type]
+    slow = fit_population(summary.cells, method="nuts", draws=2000, **options)  # type: ignore[arg-type]
+    gate(fast)
+    assert fast.method == "two_stage"
+    assert slow.table["r_hat"].max() < 1.01
+    effective = 1 / (1 / fast.table["ess_bulk"] + 1 / slow.table["ess_bulk"])
+    z = (fast.table["mean"] - slow.table["mean"]) / (slow.table["sd"] / np.sqrt(effective))
+    assert z.abs().max() < 4.5
+    assert np.abs(np.log(fast.table["sd"] / slow.table["sd"])).max() < 0.3
 
 
 def test_another_day_and_other_customers() -> None:

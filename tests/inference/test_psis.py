@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from churnlab.inference.laplace import resample
-from churnlab.inference.psis import effective_sizes, smooth
+from churnlab.inference.psis import effective_sizes, fit_generalised_pareto, smooth
 
 
 @pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
@@ -69,3 +69,11 @@ def test_resampling_keeps_counts_within_one() -> None:
     counts = resample(weights, rng.normal(size=50), 1000, rng)
     assert counts.sum() == 1000
     assert np.abs(counts - 1000 * weights).max() <= 1.0
+
+
+def test_profiles_far_apart_do_not_overflow() -> None:
+    """Exceedances over many orders of magnitude: the profile's span is beyond exp's."""
+    shape, sigma = fit_generalised_pareto(np.exp(np.linspace(-300, 10, 3000)))
+    assert np.isfinite(shape)
+    assert shape > 1
+    assert sigma > 0

@@ -46,7 +46,7 @@ def prepared(
     mode = find_mode(pooled)
     target = GroupTarget(cells, pooled, mode, {}, effects)
     groups = SideBySide(target)
-    return groups, target, find_population(groups, target, mode)
+    return groups, target, find_population(groups, target)
 
 
 @pytest.mark.parametrize("model", CENTRE)

@@ -7,7 +7,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from churnlab.report import explain_text
+from churnlab.report import Run, explain_text
 from churnlab.report import segments_text as text
 
 LEAK = {
@@ -40,6 +40,43 @@ def test_the_claim_over_time_is_of_one_fit():
     )
     claim = text.over_time_claim(shares, "polarity", "en")
     assert claim == "Positive: 30.0% to 40.0% since 2024-01-01, by one fit"
+
+
+GROUP = {"level": "polarity", "segment_code": "positive", "name_en": "Positive", "name_ko": "긍정"}
+
+
+def test_the_first_bullet_tells_behaviour_from_a_new_fit():
+    shares = pd.DataFrame([GROUP | {"n": 121, "share": 0.12, "share_q05": 0.1, "share_q95": 0.14}])
+    changes = pd.DataFrame([GROUP | {"change": -0.06, "change_q05": -0.08, "change_q95": -0.04,
+                                     "compared_to": pd.Timestamp("2024-10-31")}])  # fmt: skip
+    moved = pd.DataFrame([GROUP | {"n_before": 187, "n": 121, "behaviour": 7, "reestimation": -73}])
+    said = text.answer(shares, changes, moved, "en")
+    assert "-6.0 points (-8.0 to -4.0) since 2024-10-31: 187 to 121 members, +7 by beha" in said
+    assert "-73 because the model was fitted anew" in said
+    assert "새로 적합한 데 따른 변화 -73명" in text.answer(shares, changes, moved, "ko")
+    assert "members," not in text.answer(shares, changes, None, "en")
+
+
+def test_a_breakdown_shows_each_value_with_its_groups(tmp_path):
+    def rows(value, positive, negative):
+        both = [
+            ("positive", "Positive", "긍정", positive),
+            ("negative", "Negative", "부정", negative),
+        ]
+        return [
+            {"attribute": "tier", "value": value, "level": "polarity", "segment_code": code,
+             "name_en": en, "name_ko": ko, "n": n, "share": n / 200, "share_q05": n / 250,
+             "share_q95": n / 160} for code, en, ko, n in both
+        ]  # fmt: skip
+
+    table = pd.DataFrame(rows("gold", 150, 50) + rows("plain", 40, 160))
+    table.to_parquet(tmp_path / "breakdown_tier.parquet")
+    said = text.breakdowns(Run(tmp_path), "en")
+    assert "**By tier**" in said
+    assert "| gold | 200 | 75.0% (60.0%–93.8%) | 25.0% (20.0%–31.2%) |" in said
+    assert "| plain | 200 |" in said
+    assert "tier별 비중" in text.breakdowns(Run(tmp_path), "ko")
+    assert text.breakdowns(Run(tmp_path / "none"), "en") == ""
 
 
 def told(**changes) -> dict:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from churnlab.backtest import Panel
 from churnlab.errors import DataError, UsageError
 from churnlab.events import DataConfig, log_from_frames, open_log, read_events
 from churnlab.summary import Cells, Summary, summarise
@@ -224,6 +225,27 @@ def test_groups_come_from_members_and_missing_is_unknown():
     assert both.cells.groups[-1] == "web | 1"
     months = summarise(grouped_log(), group="signup_month")
     assert months.cells.groups == ("2020-01", "2020-02")
+
+
+def test_the_first_purchases_category_is_a_group_that_never_changes():
+    rows = [
+        ("a", "2020-01-02 10:00", "tea"), ("a", "2020-01-02 10:00", "cups"),
+        ("a", "2020-01-02 09:00", None), ("a", "2020-02-01 09:00", "pots"),
+        ("b", "2020-01-05 12:00", "tea"), ("b", "2020-01-05 12:00", "cups"),
+        ("c", "2020-01-07 12:00", "pots"), ("c", "2020-03-07 12:00", "tea"),
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["customer_id", "event_at", "category"])
+    log = log_from_frames({"purchases": frame})
+    summary = summarise(log, group="first_category")
+    assert summary.customers["first_category"].tolist() == ["unknown", "cups", "pots"]
+    past = summarise(log, "2020-01-10", group=["first_category", "signup_month"])
+    assert past.customers["first_category"].tolist() == ["unknown", "cups", "pots"]
+    assert past.cells.groups[0] == "cups | 2020-01"
+    panel = Panel.from_log(log, "first_category").until(dt.date(2020, 1, 10))
+    assert panel.group_names == ("cups", "pots", "unknown")
+    with pytest.raises(DataError, match="They have: signup_month"):
+        summarise(log_from_frames({"purchases": frame.drop(columns="category")}),
+                  group="first_category")  # fmt: skip
 
 
 def test_an_unknown_group_names_those_there_are():

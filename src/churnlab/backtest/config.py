@@ -60,8 +60,8 @@ class SplitConfig:
     counts : bool
         Score forecast counts by CRPS too (the slowest part).
     group : str or list of str, optional
-        Member attributes (or `signup_month`) by which scores are broken down and candidates with
-        groups pool (`mbg_nbd+partial`); the values of several are joined.
+        Member attributes (`signup_month`, `first_category`) by which scores are broken down and
+        candidates with groups pool (`mbg_nbd+partial`); the values of several are joined.
     compare_to : list of str
         Further candidates that every other one is held against in paired differences.
     limits : Limits

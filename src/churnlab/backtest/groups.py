@@ -10,20 +10,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError, nearest
-from churnlab.summary.aggregate import SIGNUP_MONTH
 from churnlab.summary.cells import POOLED
 from churnlab.summary.customers import JOINED, UNKNOWN
 
 
-class HasMembers(Protocol):
+class HasAttributes(Protocol):
     """What is needed of an event log."""
 
-    def members(self) -> pd.DataFrame:
-        """Return customer_id, signed_up_at and attributes."""
+    def attributes(self) -> pd.DataFrame:
+        """Return customer_id, signed_up_at and attributes, own and derived."""
 
 
 def grouped(
-    log: HasMembers, columns: str | Sequence[str] | None, ids: NDArray[Any]
+    log: HasAttributes, columns: str | Sequence[str] | None, ids: NDArray[Any]
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """Return the groups' names in order, and each customer's code.
 
@@ -32,8 +31,8 @@ def grouped(
     log : EventLog
         Members are read from it.
     columns : str or list of str, optional
-        Attributes of members, or `signup_month` (YYYY-MM); nothing: everybody is in one group. A
-        missing value is ``unknown``, a group like any other.
+        Attributes of members, `signup_month` (YYYY-MM) or `first_category`; nothing: everybody is
+        in one group. A missing value is ``unknown``, a group like any other.
     ids : array (customer,)
         Customers of the panel.
 
@@ -45,10 +44,7 @@ def grouped(
     wanted = (columns,) if isinstance(columns, str) else tuple(columns or ())
     if not wanted:
         return POOLED, np.zeros(ids.size, dtype=np.int64)
-    members = log.members().drop_duplicates("customer_id").set_index("customer_id")
-    if SIGNUP_MONTH in wanted and SIGNUP_MONTH not in members and "signed_up_at" in members:
-        month = pd.to_datetime(members["signed_up_at"]).dt.strftime("%Y-%m")
-        members = members.assign(**{SIGNUP_MONTH: month})
+    members = log.attributes().drop_duplicates("customer_id").set_index("customer_id")
     for column in wanted:
         if column not in members.columns:
             raise DataError(

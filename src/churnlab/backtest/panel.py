@@ -37,8 +37,8 @@ class Log(Protocol):
     def days(self, events: str = "purchases") -> pd.DataFrame:
         """Return distinct (customer_id, day), sorted."""
 
-    def members(self) -> pd.DataFrame:
-        """Return customer_id, signed_up_at and attributes."""
+    def attributes(self) -> pd.DataFrame:
+        """Return customer_id, signed_up_at and attributes, own and derived."""
 
     @property
     def tables(self) -> frozenset[str]:
@@ -204,8 +204,8 @@ class Panel:
         log : EventLog
             Clean events up to its `as_of`.
         group : str or list of str, optional
-            Attributes of members (or `signup_month`) by which scores are broken down and models
-            pool; the values of several are joined with `` | ``.
+            Attributes of members (`signup_month`, `first_category`) by which scores are broken
+            down and models pool; the values of several are joined with `` | ``.
         visits : bool
             Read the purchasers' visit-days too.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from churnlab.backtest.board import Truth
-from churnlab.backtest.candidates import Context, candidate_named
+from churnlab.backtest.candidates import Candidate, Context, candidate_named
 from churnlab.backtest.candidates.base import Forecast
 from churnlab.backtest.panel import Log, Panel
 from churnlab.backtest.run import generator
@@ -38,6 +39,7 @@ def calibrate_threshold(
     risk: Risk,
     model: str = "mbg_nbd",
     k: int | None = None,
+    group: Sequence[str] = (),
     origins: int = _MOST_ORIGINS,
     seed: int = 1,
     context: Context | None = None,
@@ -56,7 +58,9 @@ def calibrate_threshold(
     risk : RiskConfig
         Basis, horizon and cycles of the risk.
     model, k : str, int
-        Model whose risk is cut.
+        Model whose risk is cut: a Bayesian candidate's name, `mbg_nbd+partial` for one with groups.
+    group : list of str
+        Attributes of members by which that model pools.
     origins : int
         At most so many earlier origins, one window apart.
     seed : int
@@ -71,12 +75,18 @@ def calibrate_threshold(
     """
     context = context or Context(seed=seed, counts=False)
     target = _target(risk)
-    found = _earlier(log, target, model, k, origins, context)
+    found = _earlier(log, target, candidate_named(model, k), group, origins, context)
+    notes: tuple[str, ...] = ()
+    plain = model.partition("+")[0]
+    if not found and plain != model:
+        found = _earlier(log, target, candidate_named(plain, k), (), origins, context)
+        notes = ("the model with groups could not be fitted at an earlier origin: the threshold "
+                 "was learnt without groups",)  # fmt: skip
     if not found:
         return _fallback(rule, risk, log, target)
     risks = [_risk(f, risk.basis) for _, f in found]
     truths = [t for t, _ in found]
-    return rule.choose(
+    chosen = rule.choose(
         np.concatenate(risks),
         np.concatenate([t.outcome for t in truths]),
         basis=risk.basis,
@@ -85,6 +95,7 @@ def calibrate_threshold(
         learnt_until=max(t.known_from for t in truths),
         rng=generator(seed, "threshold", model, rule.name, risk.basis),
     )
+    return replace(chosen, notes=(*chosen.notes, *notes))
 
 
 def _target(risk: Risk) -> Target:
@@ -102,10 +113,15 @@ def _risk(forecast: Forecast, basis: str) -> np.ndarray:
 
 
 def _earlier(
-    log: Log, target: Target, model: str, k: int | None, origins: int, context: Context
+    log: Log,
+    target: Target,
+    candidate: Candidate,
+    group: Sequence[str],
+    origins: int,
+    context: Context,
 ) -> list[tuple[Truth, Forecast]]:
     """Return forecasts and outcomes at origins whose windows are complete by `log.as_of`."""
-    panel, candidate = Panel.from_log(log), candidate_named(model, k)
+    panel = Panel.from_log(log, list(group))
     found = []
     for j in range(1, origins + 1):
         date = log.as_of - dt.timedelta(days=j * target.reach_days)

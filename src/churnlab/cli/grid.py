@@ -93,7 +93,7 @@ def study(
     rngs = np.random.default_rng([settings.seed, 1]).spawn(len(settings.segments.breakdown))
     for column, rng in zip(settings.segments.breakdown, rngs, strict=True):
         found[f"breakdown_{column}"] = breakdown_table(
-            now.snapshot, log.members(), column, settings.segments, rng
+            now.snapshot, log.attributes(), column, settings.segments, rng
         )
     if before is not None and before.visits is not None:
         found["visit_calibration"] = visit_calibration(

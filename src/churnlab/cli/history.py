@@ -146,7 +146,7 @@ def _by_fit_of(now: Placed, log: EventLog, day: dt.date, settings: Settings) -> 
             group=list(now.visits.summary.group_columns) or None,
         )
     return take_snapshot(
-        log.members(),
+        log.attributes(),
         summarise(log, day, group=groups),
         now.purchase_axis,
         visits,

@@ -8,10 +8,13 @@ from churnlab.events.config import (
     VisitsTable,
 )
 from churnlab.events.log import EventLog
+from churnlab.events.members import FIRST_CATEGORY, SIGNUP_MONTH
 from churnlab.events.reading import log_from_frames, open_log, read_events
 from churnlab.events.report import DataReport, MembersReport, TableReport
 
 __all__ = [
+    "FIRST_CATEGORY",
+    "SIGNUP_MONTH",
     "DataConfig",
     "DataReport",
     "EventLog",

@@ -12,7 +12,7 @@ from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError, UsageError, nearest
 from churnlab.events import engine
-from churnlab.events.members import members_expression
+from churnlab.events.members import members_expression, with_derived
 from churnlab.events.report import DataReport
 from churnlab.events.schema import COLUMNS, time_column
 from churnlab.events.staging import DATE, literal_date
@@ -119,6 +119,18 @@ class EventLog:
         with their first event as signup and no attributes.
         """
         return engine.frame(self.table("members").order_by("customer_id"))
+
+    def attributes(self) -> pd.DataFrame:
+        """Return `members` with what follows from the log: see `attribute_table`."""
+        return engine.frame(self.attribute_table().order_by("customer_id"))
+
+    def attribute_table(self) -> Any:
+        """Return members and derived attributes as an Ibis expression.
+
+        `signup_month` (YYYY-MM), and `first_category` where purchases have categories.
+        """
+        purchases = self._raw("purchases") if "purchases" in self.tables else None
+        return with_derived(self.table("members"), purchases)
 
     def until(self, as_of: dt.date | str) -> EventLog:
         """Return a view of the log as it was known at the end of an earlier day.

@@ -11,6 +11,31 @@ from churnlab.events.report import MembersReport
 from churnlab.events.staging import DATE
 from churnlab.events.times import read_time
 
+#: Attributes that follow from the log itself, for whatever groups customers.
+SIGNUP_MONTH, FIRST_CATEGORY = "signup_month", "first_category"
+
+
+def with_derived(members: Any, purchases: Any | None) -> Any:
+    """Return members with `signup_month` and, where purchases have categories, `first_category`.
+
+    A column of that name in the members table stands. The first category is that of the earliest
+    purchase row; of several at that moment the first in the alphabet. Nothing that happens later
+    changes it.
+    """
+    if SIGNUP_MONTH not in members.columns:
+        members = members.mutate(**{SIGNUP_MONTH: members.signed_up_at.strftime("%Y-%m")})
+    if (
+        purchases is None
+        or "category" not in purchases.columns
+        or FIRST_CATEGORY in members.columns
+    ):
+        return members
+    first = purchases.group_by("customer_id").aggregate(first_at=purchases.event_at.min())
+    rows = purchases.inner_join(first, "customer_id")
+    rows = rows.filter(rows.event_at == rows.first_at)
+    found = rows.group_by("customer_id").aggregate(**{FIRST_CATEGORY: rows.category.min()})
+    return members.left_join(found, "customer_id").drop("customer_id_right")
+
 
 def members_expression(events: list[Any], members: Any | None) -> Any:
     """Return one row per member: customer_id, signed_up_at, attributes.

@@ -96,8 +96,17 @@ class ModelConfig:
 
     @property
     def candidate(self) -> str:
-        """The name of the same model in a backtest: ``mbg_nbd``, ``mbg_nbd@month``."""
-        return self.name if self.buckets is None else f"{self.name}@{self.calendar or 'events'}"
+        """The name of the same model in a backtest: ``mbg_nbd``, ``mbg_nbd@month``.
+
+        With groups ``mbg_nbd+partial``, ``+partial_all``, ``+none`` or ``+complete``. No candidate
+        has covariates, and none a calendar and groups: the calendar goes before.
+        """
+        if self.buckets is not None:
+            return f"{self.name}@{self.calendar or 'events'}"
+        if not self.groups:
+            return self.name
+        whole = self.pooling == "partial" and self.group_effects == "all"
+        return f"{self.name}+{self.pooling}{'_all' if whole else ''}"
 
     @property
     def groups(self) -> tuple[str, ...]:

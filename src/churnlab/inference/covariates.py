@@ -236,6 +236,61 @@ class CovariateTarget(EtaTarget):
         return np.column_stack([*parts, *(d.reshape(n, -1) for d in drawn)])
 
 
+class CovariatesInGroups(CovariateTarget):
+    """Covariates on top of partially pooled groups; their effects are the same in every group.
+
+    For two-stage inference effects are rows that all groups share (`twostage.hierarchy`).
+    """
+
+    base: GroupTarget
+
+    @property
+    def varying(self) -> tuple[int, ...]:
+        """Rows that differ by group."""
+        return self.base.varying
+
+    @property
+    def spread_priors(self) -> tuple[Prior, ...]:
+        """Priors of the spreads between groups."""
+        return self.base.spread_priors
+
+    @property
+    def spread_names(self) -> tuple[str, ...]:
+        """Names of the spreads."""
+        return self.base.spread_names
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of eta, then the effects."""
+        return 4 + 2 * self.n_effects
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """Natural quantities of the population, then the effects."""
+        return (*self.base.row_names, *self.effect_names)
+
+    def start_rows(self) -> Array:
+        """The mode without groups, and no effects."""
+        return np.concatenate([self.base.start_rows(), np.zeros(2 * self.n_effects)])
+
+    def log_prior_of_rows(self, m: Array) -> tuple[Array, Array]:
+        """Log prior of the population's eta and the effects (row, draw), and its gradient."""
+        value, by_eta = self.base.log_prior_of_rows(m[:4])
+        parts = [by_eta]
+        for prior, effect in zip(self.effect_priors, np.split(m[4:], 2), strict=True):
+            value = value + prior.logpdf(effect).sum(axis=0)
+            parts.append(prior.dlogpdf(effect))
+        return value, np.concatenate(parts)
+
+    def row_quantities(self, m: Array) -> Array:
+        """Natural quantities per day and effects, (draw, row) -> (draw, quantity)."""
+        return np.column_stack([self.base.row_quantities(m[:, :4]), m[:, 4:]])
+
+    def coordinates_of(self, m: Array, log_spread: Array, eta: Array) -> Array:
+        """Return u (draw, coordinate) of m (draw, row), log spreads and varying eta."""
+        return np.column_stack([self.base.coordinates_of(m[:, :4], log_spread, eta), m[:, 4:]])
+
+
 def _effect_priors(texts: dict[str, str], shrinkage: bool) -> tuple[Prior, ...]:
     """Priors of the effects of rate and dropout, or of their scales."""
     end, other = ("_scale", "") if shrinkage else ("", "_scale")

@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError, nearest
-from churnlab.inference.covariates import MOST_ELEMENTS, CovariateTarget, split_effect_priors
+from churnlab.inference.covariates import (
+    MOST_ELEMENTS,
+    CovariatesInGroups,
+    CovariateTarget,
+    split_effect_priors,
+)
 from churnlab.inference.diagnostics import check_cells, identifiability
 from churnlab.inference.groups import GroupTarget, split_priors
 from churnlab.inference.laplace import PILOT, sample_laplace
@@ -126,7 +131,8 @@ def fit_population(
     if design is not None:
         if not grouped:
             design = replace(design, group=np.zeros_like(design.group), groups=("all",))
-        target = CovariateTarget(cells, design, target, mode, effects, shrinkage)
+        kind = CovariatesInGroups if grouped else CovariateTarget
+        target = kind(cells, design, target, mode, effects, shrinkage)
     parts = _sample(target, mode, method, draws, chains, np.random.default_rng(seed), stage)
     found = PopulationFit(
         draws=_population_draws(target, parts["u"], seen_until, seed),
@@ -264,6 +270,8 @@ def _way(target: Target) -> tuple[str, Callable[..., _Tried]]:
     """The fast way for a target, by the name of its stage."""
     if isinstance(target, GroupTarget):
         return "two stages", _try_two_stages
+    if isinstance(target, CovariatesInGroups) and not target.shrinkage:
+        return "two stages", _try_two_stages
     if isinstance(target, CovariateTarget):
         return "laplace", _try_with_covariates
     return "laplace", _try_laplace
@@ -272,9 +280,8 @@ def _way(target: Target) -> tuple[str, Callable[..., _Tried]]:
 def _try_with_covariates(
     target: CovariateTarget, mode: Mode, draws: int, rng: np.random.Generator
 ) -> _Tried:
-    if isinstance(target.base, GroupTarget) or target.shrinkage:
-        what = "groups" if isinstance(target.base, GroupTarget) else "learnt scales of effects"
-        return {}, f"covariates with {what} have a funnel that importance sampling cannot follow"
+    if target.shrinkage:
+        return {}, "learnt scales of effects have a funnel that importance sampling cannot follow"
     if target.dimension > MOST_COORDINATES:
         return {}, f"importance sampling is not tried in {target.dimension} dimensions"
     pilot = PILOT * target.dimension**2 // 16  # the bends of a proposal grow with its square
@@ -298,11 +305,12 @@ def _try_laplace(
 
 
 def _try_two_stages(
-    target: GroupTarget, mode: Mode, draws: int, rng: np.random.Generator
+    target: GroupTarget | CovariatesInGroups, mode: Mode, draws: int, rng: np.random.Generator
 ) -> _Tried:
     from churnlab.inference.twostage import sample_two_stage
 
-    sample = sample_two_stage(target, mode, draws, rng)
+    del mode  # the target knows it
+    sample = sample_two_stage(target, draws, rng)
     return _weighed(target, sample, "two_stage", sample.diagnostics), sample.reason
 
 

@@ -113,6 +113,28 @@ class GroupTarget(EtaTarget):
         self._weights = _centring(cells, mode, len(self.groups))[list(self.varying)]
 
     @property
+    def n_rows(self) -> int:
+        """Rows of eta."""
+        return 4
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """Natural quantities of the population."""
+        return self.map.names
+
+    def start_rows(self) -> Array:
+        """The mode without groups."""
+        return self._mode.u.copy()
+
+    def log_prior_of_rows(self, m: Array) -> tuple[Array, Array]:
+        """Log prior of the population's eta (row, draw) and its gradient."""
+        return self.population.log_prior(m)
+
+    def row_quantities(self, m: Array) -> Array:
+        """Natural quantities per day, (draw, row) -> (draw, quantity)."""
+        return self.natural_days(m)
+
+    @property
     def n_varying(self) -> int:
         """Number of rows that vary by group."""
         return len(self.varying)

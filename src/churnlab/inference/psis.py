@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 Array = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ def fit_generalised_pareto(exceedances: Array) -> tuple[float, float]:
     b = b / (3 * quarter) + 1 / x[-1]
     k = np.mean(np.log1p(-b[:, None] * x), axis=1)
     profile = n * (np.log(-b / k) - k - 1)
-    weights = 1 / np.exp(profile - profile[:, None]).sum(axis=1)
+    weights = softmax(profile)
     keep = weights >= 10 * np.finfo(float).eps
     weights, b = weights[keep] / weights[keep].sum(), b[keep]
     b_mean = float(np.sum(b * weights))

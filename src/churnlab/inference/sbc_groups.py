@@ -65,7 +65,7 @@ def simulate_groups_once(
     pooled = Target(cells, model, k, priors, time_scale=TIME_SCALE)
     mode = find_mode(pooled)
     target = GroupTarget(cells, pooled, mode, {}, effects)
-    sample = sample_two_stage(target, mode, 4 * THINNED, rng)
+    sample = sample_two_stage(target, 4 * THINNED, rng)
     if sample.reason:
         return Simulation(None, sample.reason)
     u = sample.u[rng.permutation(len(sample.u))[:THINNED]]

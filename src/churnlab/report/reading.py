@@ -33,6 +33,10 @@ class Run:
         """Say whether the folder has a file."""
         return (self.path / name).exists()
 
+    def names(self, pattern: str) -> list[str]:
+        """Return the names of the folder's files that match, in order."""
+        return sorted(path.name for path in self.path.glob(pattern))
+
     def json(self, name: str) -> Any:
         """Read a JSON file."""
         return read_json(self.path / name)

@@ -30,8 +30,13 @@ def question(segments: dict[str, Any], lang: str) -> str:
     )
 
 
-def answer(shares: pd.DataFrame, changes: pd.DataFrame | None, lang: str) -> str:
-    """Return the shares of the groups in a sentence, and the table of the cells."""
+def answer(
+    shares: pd.DataFrame,
+    changes: pd.DataFrame | None,
+    reestimation: pd.DataFrame | None,
+    lang: str,
+) -> str:
+    """Return the shares of the groups in a sentence, what moved them, and the cells' table."""
     groups = shares[(shares["level"] == "polarity") & (shares["n"] > 0)]
     if (groups["segment_code"] == "neutral").all():  # no visits are known: the purchase states
         groups = shares[(shares["level"] == "purchase_state") & (shares["n"] > 0)]
@@ -42,6 +47,7 @@ def answer(shares: pd.DataFrame, changes: pd.DataFrame | None, lang: str) -> str
             f"{g.name_ko}: **{g.share:.1%}** ({g.share_q05:.1%}–{g.share_q95:.1%})",
         )
         + _moved(changes, str(g.level), str(g.segment_code), lang)
+        + _why(reestimation, str(g.level), str(g.segment_code), lang)
         for g in groups.itertuples()
         if g.segment_code != "neutral"
     ]
@@ -64,6 +70,23 @@ def _moved(changes: pd.DataFrame | None, level: str, code: str, lang: str) -> st
         lo=100 * row["change_q05"],
         hi=100 * row["change_q95"],
         day=str(row["compared_to"])[:10],
+    )
+
+
+def _why(moved: pd.DataFrame | None, level: str, code: str, lang: str) -> str:
+    """Return how much of a group's change is the customers' and how much the new fit's."""
+    if moved is None:
+        return ""
+    row = moved[(moved["level"] == level) & (moved["segment_code"] == code)].iloc[0]
+    text = pick(
+        lang,
+        ": {before:,} to {n:,} members, {behaviour:+,} by behaviour (one fit on both days) and "
+        "{new:+,} because the model was fitted anew",
+        ": {before:,}명에서 {n:,}명으로, 행동에 따른 변화 {behaviour:+,}명(두 날을 한 적합으로 평가), "
+        "모형을 새로 적합한 데 따른 변화 {new:+,}명",
+    )
+    return text.format(
+        before=row["n_before"], n=row["n"], behaviour=row["behaviour"], new=row["reestimation"]
     )
 
 
@@ -188,6 +211,31 @@ def behaviour(moved: pd.DataFrame, lang: str) -> str:
         }
     )
     return title + "\n\n" + table(frame)
+
+
+def breakdowns(run: Run, lang: str) -> str:
+    """Return one table per member attribute that was asked for: each value's groups."""
+    found = [run.frame(name) for name in run.names("breakdown_*.parquet")]
+    return "\n\n".join(_breakdown(frame, lang) for frame in found)
+
+
+def _breakdown(frame: pd.DataFrame, lang: str) -> str:
+    level = "polarity"
+    if (frame.loc[(frame["level"] == level) & (frame["n"] > 0), "segment_code"] == "neutral").all():
+        level = "purchase_state"
+    rows = frame[frame["level"] == level]
+    members = rows.groupby("value", sort=False)["n"].sum()
+    shown = {
+        str(name): [
+            f"{r.share:.1%} ({r.share_q05:.1%}–{r.share_q95:.1%})" for r in part.itertuples()
+        ]
+        for name, part in rows.groupby(name_column(lang), sort=False)
+        if part["n"].sum()
+    }
+    column = str(frame["attribute"].iloc[0])
+    title = pick(lang, f"**By {column}**, with 90% intervals", f"**{column}별 비중**(90% 구간)")
+    head = {column: members.index, pick(lang, "members", "회원"): members.map("{:,}".format)}
+    return title + "\n\n" + table(pd.DataFrame(head | shown))
 
 
 def actions(frame: pd.DataFrame, lang: str) -> str:

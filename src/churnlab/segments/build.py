@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
+from churnlab.events import SIGNUP_MONTH
 from churnlab.posterior.stream import Rows
 from churnlab.segments.axes import Axis, HasCells, cut_days, drawn_levels, group_codes, rows_for
 from churnlab.segments.config import SegmentsConfig
@@ -24,7 +25,7 @@ from churnlab.segments.states import (
     reached,
     visit_codes,
 )
-from churnlab.summary import JOINED, SIGNUP_MONTH, UNKNOWN
+from churnlab.summary import JOINED, UNKNOWN
 
 Ints = NDArray[np.int64]
 #: Dropout is tossed after a repeat event only: P(alive) = 1 at x = 0 whatever the silence.

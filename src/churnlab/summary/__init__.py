@@ -5,7 +5,7 @@ depends on the data only through (group, x, t_x, T) and the sum of log gaps, so 
 values become one weighted cell: the posterior is exactly the same, the work much less.
 """
 
-from churnlab.summary.aggregate import SIGNUP_MONTH, summarise
+from churnlab.summary.aggregate import summarise
 from churnlab.summary.calendar import Calendar
 from churnlab.summary.cells import POOLED, Cells
 from churnlab.summary.clock import Clock
@@ -18,7 +18,6 @@ from churnlab.summary.spend import SpendCells, SpendSummary, summarise_spend
 __all__ = [
     "JOINED",
     "POOLED",
-    "SIGNUP_MONTH",
     "UNKNOWN",
     "Calendar",
     "Cells",

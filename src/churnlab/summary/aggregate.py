@@ -18,8 +18,6 @@ from churnlab.summary.cells import Ints
 from churnlab.summary.customers import Summary, with_cells
 from churnlab.summary.design import column_of
 
-SIGNUP_MONTH = "signup_month"
-
 
 def summarise(
     log: EventLog,
@@ -43,7 +41,8 @@ def summarise(
     events : str
         `purchases`, or `visits`: then x, t_x, T speak of visit-days.
     group : str or list of str, optional
-        Attributes of members, or `signup_month` (YYYY-MM).
+        Attributes of members, `signup_month` (YYYY-MM), or `first_category` (of the first
+        purchase, where the log has categories).
     covariates : str or list of str
         Attributes of members: numbers (standardised) or categories; ``C(name)`` makes a category
         of numbers.
@@ -122,8 +121,7 @@ def _check_columns(columns: tuple[str, ...], covariates: tuple[str, ...]) -> Non
 
 def _attributes(log: EventLog, columns: tuple[str, ...], covariates: tuple[str, ...]) -> Any:
     """Return customer_id with groups as text and covariates as they are."""
-    members = log.table("members")
-    members = members.mutate(**{SIGNUP_MONTH: members.signed_up_at.strftime("%Y-%m")})
+    members = log.attribute_table()
     known = [c for c in members.columns if c not in ("customer_id", "signed_up_at")]
     for column in (*columns, *covariates):
         if column not in known:

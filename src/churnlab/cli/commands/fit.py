@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
 from churnlab.inference import prior_sensitivity, save_posterior
+from churnlab.inference.covariates import split_effect_priors
 from churnlab.rules import Threshold
 from churnlab.runs import RunFolder
 from churnlab.summary import summarise
@@ -106,20 +107,30 @@ def fit_log(
 
 def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:
     """Choose the threshold by the rule, on earlier origins of the same log where it learns."""
-    return calibrate_threshold(
+    model = settings.model
+    priors, _ = split_effect_priors(model.priors)
+    chosen = calibrate_threshold(
         log,
         rule=settings.rule,
         risk=settings.risk,
-        model=settings.model.candidate,
-        k=settings.model.k,
+        model=model.candidate,
+        k=model.k,
+        group=model.groups,
         seed=settings.seed,
         context=Context(
             seed=settings.seed,
             counts=False,
-            events=settings.model.events,
-            calendar_spread=settings.model.calendar_spread,
+            priors=priors,
+            events=model.events,
+            calendar_spread=model.calendar_spread,
         ),
     )
+    left_out = ["covariates"] if model.covariates else []
+    left_out += ["groups"] if model.groups and model.buckets is not None else []
+    if not left_out or chosen.learnt_until is None:
+        return chosen
+    note = f"the threshold was learnt on the model without {' and '.join(left_out)}"
+    return replace(chosen, notes=(*chosen.notes, note))
 
 
 def write(fitted: Fitted, folder: RunFolder) -> None:

@@ -94,7 +94,7 @@ def place(
     visit_axis = None if visits is None else _visit_axis(visits, settings)
     with console.stage("placing everybody in the grid"):
         snapshot = take_snapshot(
-            log.members(),
+            log.attributes(),
             fitted.fit.summary,
             purchase_axis,
             None if visits is None else visits.summary,

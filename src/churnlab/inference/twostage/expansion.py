@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from churnlab.inference.groups import GroupTarget
-from churnlab.inference.twostage.search import Population, climb, shared_rows
+from churnlab.inference.twostage.hierarchy import Hierarchy, shared_rows
+from churnlab.inference.twostage.search import Population, climb, shared_bend
 from churnlab.inference.twostage.side_by_side import SideBySide
 
 Array = NDArray[np.float64]
@@ -55,13 +55,13 @@ class Conditional(NamedTuple):
     """ln Z_g(phi), without the log-likelihood at the anchor, (draw, group)."""
 
 
-def expand(groups: SideBySide, target: GroupTarget, population: Population) -> Expansion:
+def expand(groups: SideBySide, target: Hierarchy, population: Population) -> Expansion:
     """Expand every group around its mode given the population."""
     start = np.repeat(population.m[:, None], groups.n_groups, axis=1)
     modes = climb(groups, target, population, start)
     rows, shared = list(target.varying), shared_rows(target)
     value, gradient = groups.value_and_gradient(modes.eta)
-    roots, axes = np.linalg.eigh(-modes.hessian[:, rows][:, :, rows])
+    roots, axes = np.linalg.eigh(-modes.hessian)
     # A likelihood that bends upwards is taken as flat: the population bounds the group.
     curvature = np.einsum("gij,gj,gkj->gik", axes, np.maximum(roots, 0.0), axes)
     return Expansion(
@@ -69,10 +69,10 @@ def expand(groups: SideBySide, target: GroupTarget, population: Population) -> E
         value=value,
         slope=gradient[rows].T,
         curvature=curvature,
-        cross=modes.hessian[:, rows][:, :, shared],
+        cross=modes.cross,
         shared=population.m[shared],
         by_shared=gradient[shared].sum(axis=1),
-        bend=modes.hessian[:, shared][:, :, shared].sum(axis=0),
+        bend=shared_bend(groups, modes.eta, shared),
     )
 
 

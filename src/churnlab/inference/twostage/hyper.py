@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from churnlab.inference.groups import GroupTarget
 from churnlab.inference.twostage.expansion import Conditional, Expansion, condition
-from churnlab.inference.twostage.search import Population, shared_rows
+from churnlab.inference.twostage.hierarchy import Hierarchy, shared_rows
+from churnlab.inference.twostage.search import Population
 
 Array = NDArray[np.float64]
 
@@ -49,10 +49,10 @@ class Folded:
 class HyperTarget:
     """Log posterior of u = (m, v of each spread): a `Density` for `mode` and `laplace`."""
 
-    def __init__(self, target: GroupTarget, expansion: Expansion) -> None:
+    def __init__(self, target: Hierarchy, expansion: Expansion) -> None:
         self.target, self.expansion = target, expansion
         self.rows, self.shared = list(target.varying), shared_rows(target)
-        self.n_customers = target.n_customers
+        self.n_rows, self.n_customers = target.n_rows, target.n_customers
         rng = np.random.default_rng(0)
         medians = [np.median(prior.sample(4001, rng)) for prior in target.spread_priors]
         self.folded = [Folded(float(m) / HALF_NORMAL_MEDIAN) for m in medians]
@@ -65,15 +65,16 @@ class HyperTarget:
     @property
     def parameter_names(self) -> tuple[str, ...]:
         """What `quantities` holds."""
-        return (*self.target.map.names, *self.target.spread_names)
+        return (*self.target.row_names, *self.target.spread_names)
 
     def quantities(self, u: Array) -> Array:
-        """Natural quantities of the population and spreads, (draw, quantity)."""
-        return np.column_stack([self.target.natural_days(u), self.spreads(u)])
+        """What is reported of the rows, and the spreads, (draw, quantity)."""
+        return np.column_stack([self.target.row_quantities(u[:, : self.n_rows]), self.spreads(u)])
 
     def spreads(self, u: Array) -> Array:
         """Spreads (draw, row)."""
-        return np.column_stack([f.spread(u[:, 4 + j]) for j, f in enumerate(self.folded)])
+        n = self.n_rows
+        return np.column_stack([f.spread(u[:, n + j]) for j, f in enumerate(self.folded)])
 
     def start(self, population: Population) -> Array:
         """Coordinates of a population."""
@@ -100,8 +101,9 @@ class HyperTarget:
         gradient[self.rows] += (away / spread**2).sum(axis=0)
         by_log = ((away**2 + variance) / spread**2 - 1).sum(axis=0)
         for j, f in enumerate(self.folded):
-            slope = np.exp(f.log_slope(u[0, 4 + j : 5 + j])[0][0]) / spread[j]
-            gradient[4 + j] += by_log[j] * slope
+            at = self.n_rows + j
+            slope = np.exp(f.log_slope(u[0, at : at + 1])[0][0]) / spread[j]
+            gradient[at] += by_log[j] * slope
         step = u[0, self.rows] + away - self.expansion.anchor
         gradient[self.shared] += self.expansion.by_shared + self.expansion.bend @ e
         gradient[self.shared] += np.einsum("gv,gvr->r", step, self.expansion.cross)
@@ -127,12 +129,13 @@ class HyperTarget:
 
     def log_prior(self, u: Array) -> tuple[Array, Array]:
         """Log prior of u (coordinate, draw) with its Jacobian, and its gradient."""
-        value, by_m = self.target.population.log_prior(u[:4])
+        n = self.n_rows
+        value, by_m = self.target.log_prior_of_rows(u[:n])
         gradient = np.zeros_like(u)
-        gradient[:4] = by_m
+        gradient[:n] = by_m
         for j, (prior, f) in enumerate(zip(self.target.spread_priors, self.folded, strict=True)):
-            v = u[4 + j]
+            v = u[n + j]
             spread, (log_slope, d_log_slope) = f.spread(v), f.log_slope(v)
             value = value + prior.logpdf(spread) + log_slope
-            gradient[4 + j] = prior.dlogpdf(spread) * np.exp(log_slope) + d_log_slope
+            gradient[n + j] = prior.dlogpdf(spread) * np.exp(log_slope) + d_log_slope
         return value, gradient

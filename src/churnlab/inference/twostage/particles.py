@@ -15,8 +15,9 @@ from churnlab.inference.twostage.side_by_side import SideBySide
 Array = NDArray[np.float64]
 
 #: Degrees of freedom of the draws of a group. Heavy tails where draws are cheap; where they are
-#: not, groups are large and near Gaussian, and heavy tails alone would double the draws needed.
-HEAVY, LIGHT = 8.0, 25.0
+#: not, groups are large and near Gaussian, and heavy tails alone would double the draws needed:
+#: what they cost adds up over groups.
+HEAVY, LIGHT, LIGHTEST = 8.0, 25.0, 100.0
 #: Elements (draw x particle x parameter x group) evaluated at a time.
 CHUNK = 2_000_000
 
@@ -61,7 +62,7 @@ class Particles:
         return float(by_pair.var(axis=1, ddof=1).mean(axis=0).sum())
 
     def _parts(self, u: Array) -> list[Array]:
-        step = max(1, CHUNK // (self.pairs * 8 * self.groups.n_groups))
+        step = max(1, CHUNK // (self.pairs * 8 * self.groups.width))
         return [u[i : i + step] for i in range(0, len(u), step)]
 
     def ratios(self, u: Array, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -89,10 +90,13 @@ class Particles:
     def _likelihoods(self, u: Array, eta: Array) -> Array:
         """Exact log-likelihoods (draw, particle, group)."""
         draws, each, _, n_groups = eta.shape
-        whole = np.empty((draws, each, 4, n_groups))
+        n_rows = self.hyper.n_rows
+        whole = np.empty((draws, each, n_rows, n_groups))
         whole[:, :, self.hyper.rows] = eta
         whole[:, :, self.hyper.shared] = u[:, None, self.hyper.shared, None]
-        return self.groups.values(whole.reshape(-1, 4, n_groups)).reshape(draws, each, n_groups)
+        return self.groups.values(whole.reshape(-1, n_rows, n_groups)).reshape(
+            draws, each, n_groups
+        )
 
 
 def student(

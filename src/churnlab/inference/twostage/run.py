@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from churnlab.inference.covariates import CovariatesInGroups
 from churnlab.inference.groups import GroupTarget
 from churnlab.inference.laplace import MIN_ESS, resample, sample_laplace, why_not
-from churnlab.inference.mode import Mode, find_mode
+from churnlab.inference.mode import find_mode
 from churnlab.inference.proposal import Proposal, refit
 from churnlab.inference.psis import effective_sizes, smooth
 from churnlab.inference.twostage.expansion import expand, match
 from churnlab.inference.twostage.hyper import HyperTarget
-from churnlab.inference.twostage.particles import HEAVY, LIGHT, Particles
+from churnlab.inference.twostage.particles import HEAVY, LIGHT, LIGHTEST, Particles
 from churnlab.inference.twostage.search import Population, find_population
-from churnlab.inference.twostage.side_by_side import SideBySide
+from churnlab.inference.twostage.side_by_side import SideBySide, side_by_side
 
 Array = NDArray[np.float64]
+Grouped = GroupTarget | CovariatesInGroups
 
 #: Draws by which the population's proposal is fitted: in eight dimensions its bends need many, and
 #: they cost no pass over the cells.
@@ -50,7 +52,7 @@ AMPLE = 1.7
 
 @dataclass(frozen=True)
 class TwoStageSample:
-    """Equal-weight draws of a `GroupTarget` with what is known of their quality."""
+    """Equal-weight draws of a `Grouped` with what is known of their quality."""
 
     u: Array
     """(draw, coordinate)."""
@@ -78,32 +80,27 @@ class _Round:
         return float(min(self.bulk.min(), self.tail.min()))
 
 
-def sample_two_stage(
-    target: GroupTarget, mode: Mode, draws: int, rng: np.random.Generator
-) -> TwoStageSample:
+def sample_two_stage(target: Grouped, draws: int, rng: np.random.Generator) -> TwoStageSample:
     """Draw from the posterior of a population with groups.
 
     Parameters
     ----------
     target
         The log posterior.
-    mode
-        The pooled model's mode.
     draws
         Equal-weight draws to return.
     rng
         Source of randomness.
     """
-    groups = SideBySide(target)
-    population = find_population(groups, target, mode)
+    groups = side_by_side(target)
+    population = find_population(groups, target)
     hyper = _matched(groups, target, population, rng)
     top = find_mode(hyper, hyper.start(population))
-    phi = sample_laplace(
-        hyper, top, SURPLUS * draws, rng, min_ess=PHI_ESS, pilot_draws=POPULATION_PILOT
-    )
+    pilot = POPULATION_PILOT * max(1, target.n_rows // 4)
+    phi = sample_laplace(hyper, top, SURPLUS * draws, rng, min_ess=PHI_ESS, pilot_draws=pilot)
     if phi.reason or phi.proposal is None:
         return _unusable(target, draws, f"the population's part: {phi.reason}")
-    particles = _particles(groups, hyper, phi.u, rng)
+    particles = _particles(groups, target, hyper, phi.u, rng)
     if particles.pairs > MOST_PAIRS:
         reason = f"every draw would take {2 * particles.pairs} draws of each group"
         return _unusable(target, draws, reason)
@@ -119,7 +116,7 @@ def sample_two_stage(
 
 
 def _matched(
-    groups: SideBySide, target: GroupTarget, population: Population, rng: np.random.Generator
+    groups: SideBySide, target: Grouped, population: Population, rng: np.random.Generator
 ) -> HyperTarget:
     """The population's posterior, groups as quadratics with the moments of their own posteriors."""
     hyper = HyperTarget(target, expand(groups, target, population))
@@ -130,26 +127,29 @@ def _matched(
     return HyperTarget(target, matched)
 
 
-def _affordable(target: GroupTarget) -> float:
+def _affordable(target: Grouped) -> float:
     """Passes over the cells that are cheap."""
     each = 1.0 if target.map.beta_dropout else PARETO
     return CHEAP / (each * max(target.n_cells, 1))
 
 
 def _particles(
-    groups: SideBySide, hyper: HyperTarget, u: Array, rng: np.random.Generator
+    groups: SideBySide, target: Grouped, hyper: HyperTarget, u: Array, rng: np.random.Generator
 ) -> Particles:
     """As many particles as keep the noise of the estimated weights low, more where it is cheap."""
-    affordable = int(_affordable(hyper.target) / (2 * len(u)))
-    degrees = HEAVY if affordable >= PLENTY / 2 else LIGHT
+    affordable = int(_affordable(target) / (2 * len(u)))
     some = u[np.linspace(0, len(u) - 1, min(PILOT, len(u))).round().astype(int)]
-    noise = Particles(groups, hyper, PILOT_PAIRS, degrees).noise(some, rng)
-    needed = int(np.ceil(noise / NOISE))
+    noise = {
+        degrees: Particles(groups, hyper, PILOT_PAIRS, degrees).noise(some, rng)
+        for degrees in ((HEAVY,) if affordable >= PLENTY / 2 else (LIGHT, LIGHTEST))
+    }
+    degrees = min(noise, key=lambda d: noise[d])
+    needed = int(np.ceil(noise[degrees] / NOISE))
     return Particles(groups, hyper, max(1, needed, min(affordable, PLENTY)), degrees)
 
 
 def _weigh(
-    target: GroupTarget, particles: Particles, proposal: Proposal, size: int,
+    target: Grouped, particles: Particles, proposal: Proposal, size: int,
     rng: np.random.Generator,
 ) -> _Round:  # fmt: skip
     """Propose phi, estimate its exact density, weigh."""
@@ -157,14 +157,15 @@ def _weigh(
     phi, log_q = proposal.sample(size, rng)
     drawn = particles.draw(phi, rng)
     smoothed = smooth(hyper.values(phi) + drawn.log_correction.sum(axis=1) - log_q)
-    u = target.coordinates_of(phi[:, :4], np.log(hyper.spreads(phi)), drawn.eta)
+    log_spreads = np.log(hyper.spreads(phi))
+    u = target.coordinates_of(phi[:, : hyper.n_rows], log_spreads, drawn.eta)
     weights = np.exp(smoothed.log_weights)
     bulk, tail = effective_sizes(target.quantities(u), weights)
     return _Round(proposal, phi, u, weights, float(smoothed.k_hat), bulk, tail)
 
 
 def _finish(
-    target: GroupTarget, found: _Round, particles: Particles, draws: int, rounds: int,
+    target: Grouped, found: _Round, particles: Particles, draws: int, rounds: int,
     rng: np.random.Generator,
 ) -> TwoStageSample:  # fmt: skip
     counts = resample(found.weights, found.u[:, 0], draws, rng)
@@ -181,13 +182,14 @@ def _finish(
             "proposed": len(found.u),
             "rounds": rounds,
             "draws_per_group": 2 * particles.pairs,
+            "degrees_of_freedom": particles.degrees,
             "passes": particles.groups.passes,
         },
         reason=why_not(found.k_hat, found.ess, min(MIN_ESS, 0.4 * draws)),
     )
 
 
-def _unusable(target: GroupTarget, draws: int, reason: str) -> TwoStageSample:
+def _unusable(target: Grouped, draws: int, reason: str) -> TwoStageSample:
     nothing = np.zeros(len(target.parameter_names))
     start = np.repeat(target.start()[0][None], draws, axis=0)
     return TwoStageSample(start, np.inf, nothing, nothing, {}, reason)

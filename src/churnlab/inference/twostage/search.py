@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.inference.groups import TYPICAL_SPREAD, GroupTarget
-from churnlab.inference.mode import Mode
-from churnlab.inference.twostage.side_by_side import SideBySide
+from churnlab.inference.groups import TYPICAL_SPREAD
+from churnlab.inference.twostage.hierarchy import Hierarchy, shared_rows
+from churnlab.inference.twostage.side_by_side import STEP, SideBySide
 
 Array = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ SMALL_GAIN = 1e-4
 
 
 class Population(NamedTuple):
-    """A point of phi: the mean eta (4,) and the spread of each varying row (row,)."""
+    """A point of phi: the rows m that groups lie around, and the spread of each varying one."""
 
     m: Array
     spread: Array
@@ -33,20 +33,22 @@ class Modes(NamedTuple):
     """Where each group's posterior is highest, given a population."""
 
     eta: Array
-    """(4, group); shared rows are the population's."""
+    """(row, group); shared rows are the population's."""
     covariance: Array
     """Inverse curvature of the varying rows, (group, row, row)."""
     hessian: Array
-    """Second derivatives of the log-likelihood, (group, 4, 4)."""
+    """Second derivatives of the log-likelihood by the varying rows, (group, row, row)."""
+    cross: Array
+    """Those by a varying and a shared row, (group, row, shared row)."""
 
 
-def find_population(groups: SideBySide, target: GroupTarget, mode: Mode) -> Population:
+def find_population(groups: SideBySide, target: Hierarchy) -> Population:
     """Empirical Bayes by EM from the pooled mode; shared rows move by Newton steps.
 
     Only an anchor for proposals and expansions, so it need not converge to the last digit.
     """
     rows, shared = list(target.varying), shared_rows(target)
-    found = Population(mode.u.copy(), np.full(len(rows), TYPICAL_SPREAD))
+    found = Population(target.start_rows(), np.full(len(rows), TYPICAL_SPREAD))
     eta = np.repeat(found.m[:, None], groups.n_groups, axis=1)
     for _ in range(EM_STEPS):
         modes = climb(groups, target, found, eta, steps=2)
@@ -66,32 +68,28 @@ def find_population(groups: SideBySide, target: GroupTarget, mode: Mode) -> Popu
     return found
 
 
-def shared_rows(target: GroupTarget) -> list[int]:
-    """Rows of eta that all groups share."""
-    return [row for row in range(4) if row not in target.varying]
-
-
 def climb(
     groups: SideBySide,
-    target: GroupTarget,
+    target: Hierarchy,
     population: Population,
     eta: Array,
     steps: int = NEWTON_STEPS,
 ) -> Modes:
     """Maximise every group's log-likelihood plus log Normal(eta | population), from `eta`."""
-    rows = list(target.varying)
+    rows, shared = list(target.varying), shared_rows(target)
     eta = eta.copy()
-    eta[shared_rows(target)] = population.m[shared_rows(target), None]
+    eta[shared] = population.m[shared, None]
     value, gradient = _posterior(groups, rows, population, eta)
     for step in range(steps + 1):
-        hessian = groups.hessian(eta)
-        covariance = _inverse(_precision(hessian, rows, population))
+        bends = groups.bends(eta, rows)
+        hessian = (bends[:, rows] + np.swapaxes(bends[:, rows], 1, 2)) / 2
+        covariance = _inverse(np.diag(population.spread**-2) - hessian)
         move = np.einsum("gij,jg->ig", covariance, gradient)
         gain = np.einsum("ig,ig->g", move, gradient)
         if step == steps or gain.max() < SMALL_GAIN:
             break
         eta, value, gradient = _advance(groups, rows, population, eta, value, gradient, move)
-    return Modes(eta, covariance, hessian)
+    return Modes(eta, covariance, hessian, np.swapaxes(bends[:, shared], 1, 2))
 
 
 def _advance(
@@ -131,29 +129,39 @@ def _posterior(
     return value - 0.5 * np.sum(z**2, axis=0), gradient[rows] - z / population.spread[:, None]
 
 
-def _precision(hessian: Array, rows: list[int], population: Population) -> Array:
-    """Negative second derivatives of each group's log posterior, (group, row, row)."""
-    return -hessian[:, rows][:, :, rows] + np.diag(population.spread**-2)
-
-
 def _inverse(precision: Array) -> Array:
     """Inverse of |precision|: curvatures of the wrong sign count as their size."""
     roots, axes = np.linalg.eigh(np.where(np.isfinite(precision), precision, 0.0))
     return np.einsum("gij,gj,gkj->gik", axes, 1 / np.maximum(np.abs(roots), 1e-3), axes)
 
 
+def shared_bend(groups: SideBySide, eta: Array, shared: list[int]) -> Array:
+    """Return second derivatives by the shared rows, summed over groups."""
+    found = groups.bends(eta, shared)[:, shared].sum(axis=0)
+    return np.asarray((found + found.T) / 2)
+
+
 def _shared_step(
-    groups: SideBySide, target: GroupTarget, population: Population, modes: Modes
+    groups: SideBySide, target: Hierarchy, population: Population, modes: Modes
 ) -> Array:
     """Newton step of the shared rows with the groups following (Schur complement)."""
-    rows, shared = list(target.varying), shared_rows(target)
+    shared = shared_rows(target)
     _, gradient = groups.value_and_gradient(modes.eta)
-    cross = -modes.hessian[:, rows][:, :, shared]
-    follow = np.einsum("gij,gjk->gik", modes.covariance, cross)
-    curvature = -modes.hessian[:, shared][:, :, shared].sum(axis=0)
-    curvature -= np.einsum("gik,gij->kj", cross, follow)
-    slope = gradient[shared].sum(axis=1)
-    slope += target.population.log_prior(population.m[:, None])[1][shared, 0]
+    follow = np.einsum("gij,gjk->gik", modes.covariance, modes.cross)
+    curvature = -shared_bend(groups, modes.eta, shared)
+    curvature -= np.einsum("gik,gij->kj", modes.cross, follow)
+    slope, bend = _prior_of_shared(target, population.m, shared)
+    curvature -= np.diag(bend)
+    slope = slope + gradient[shared].sum(axis=1)
     roots, axes = np.linalg.eigh(curvature)
     step = axes @ ((axes.T @ slope) / np.maximum(np.abs(roots), 1.0))
     return np.clip(step, -0.5, 0.5)
+
+
+def _prior_of_shared(target: Hierarchy, m: Array, shared: list[int]) -> tuple[Array, Array]:
+    """Slope of the log prior by the shared rows, and its own second derivatives."""
+    step = np.zeros(len(m))
+    step[shared] = STEP
+    at = np.stack([m, m + step, m - step], axis=1)
+    slope, high, low = target.log_prior_of_rows(at)[1][shared].T
+    return slope, np.minimum((high - low) / (2 * STEP), 0.0)
