@@ -122,10 +122,33 @@ def student(
     half = normal * radius[..., None]
     standard = np.concatenate([half, -half], axis=1)
     away = given.away[:, None] + np.einsum("dgij,dkgj->dkgi", given.root, standard)
-    norm = gammaln((degrees + size) / 2) - gammaln(degrees / 2) - size / 2 * np.log(np.pi * degrees)
     volume = np.linalg.slogdet(given.root)[1]
-    bend = np.log1p(np.sum(standard**2, axis=3) / degrees)
-    return away, norm - volume[:, None] - (degrees + size) / 2 * bend
+    return away, _log_student(standard, degrees) - volume[:, None]
+
+
+def student_density(given: Conditional, draw: int, away: Array, degrees: float) -> Array:
+    """Log density under one draw's conditionals of points less its m.
+
+    Parameters
+    ----------
+    away
+        (particle, group, row).
+
+    Returns
+    -------
+    array, shape (particle, group)
+    """
+    root = given.root[draw]
+    standard = np.einsum("gij,pgj->pgi", np.linalg.inv(root), away - given.away[draw])
+    return np.asarray(_log_student(standard, degrees) - np.linalg.slogdet(root)[1])
+
+
+def _log_student(standard: Array, degrees: float) -> Array:
+    """Log density of the standard multivariate t; the last axis holds its coordinates."""
+    size = standard.shape[-1]
+    norm = gammaln((degrees + size) / 2) - gammaln(degrees / 2) - size / 2 * np.log(np.pi * degrees)
+    bend = np.log1p(np.sum(standard**2, axis=-1) / degrees)
+    return np.asarray(norm - (degrees + size) / 2 * bend)
 
 
 def _pick(eta: Array, ratio: Array, rng: np.random.Generator) -> Drawn:

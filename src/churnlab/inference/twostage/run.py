@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.inference.covariates import CovariatesInGroups
-from churnlab.inference.groups import GroupTarget
-from churnlab.inference.laplace import MIN_ESS, resample, sample_laplace, why_not
-from churnlab.inference.mode import find_mode
+from churnlab.inference.laplace import MAX_K_HAT, MIN_ESS, Sample, resample, sample_laplace, why_not
+from churnlab.inference.mode import Mode, find_mode
 from churnlab.inference.proposal import Proposal, refit
 from churnlab.inference.psis import effective_sizes, smooth
+from churnlab.inference.twostage import common
 from churnlab.inference.twostage.expansion import expand, match
 from churnlab.inference.twostage.hyper import HyperTarget
 from churnlab.inference.twostage.particles import HEAVY, LIGHT, LIGHTEST, Particles
+from churnlab.inference.twostage.sample import Grouped, TwoStageSample, unusable
 from churnlab.inference.twostage.search import Population, find_population
 from churnlab.inference.twostage.side_by_side import SideBySide, side_by_side
 
 Array = NDArray[np.float64]
-Grouped = GroupTarget | CovariatesInGroups
 
 #: Draws by which the population's proposal is fitted: in eight dimensions its bends need many, and
 #: they cost no pass over the cells.
@@ -48,21 +46,6 @@ GOOD_EFFICIENCY = 0.4
 GROWTH = (1, 1, 3, 6)
 #: Effective draws aimed at, over those needed.
 AMPLE = 1.7
-
-
-@dataclass(frozen=True)
-class TwoStageSample:
-    """Equal-weight draws of a `Grouped` with what is known of their quality."""
-
-    u: Array
-    """(draw, coordinate)."""
-    k_hat: float
-    ess_bulk: Array
-    """Per quantity of the target."""
-    ess_tail: Array
-    diagnostics: dict[str, Any]
-    reason: str
-    """Why the sample must not be used; empty when it may."""
 
 
 @dataclass(frozen=True)
@@ -99,20 +82,24 @@ def sample_two_stage(target: Grouped, draws: int, rng: np.random.Generator) -> T
     pilot = POPULATION_PILOT * max(1, target.n_rows // 4)
     phi = sample_laplace(hyper, top, SURPLUS * draws, rng, min_ess=PHI_ESS, pilot_draws=pilot)
     if phi.reason or phi.proposal is None:
-        return _unusable(target, draws, f"the population's part: {phi.reason}")
+        return unusable(target, draws, f"the population's part: {phi.reason}")
+    if not hyper.shared and not _cheap(target, len(phi.u)):
+        found = _with_common_particles(groups, target, hyper, top, phi, draws, rng)
+        if not found.reason:
+            return found
     particles = _particles(groups, target, hyper, phi.u, rng)
     if particles.pairs > MOST_PAIRS:
         reason = f"every draw would take {2 * particles.pairs} draws of each group"
-        return _unusable(target, draws, reason)
-    found, rounds = _weigh(target, particles, phi.proposal, SURPLUS * draws, rng), 1
+        return unusable(target, draws, reason)
+    best, rounds = _weigh(target, particles, phi.proposal, SURPLUS * draws, rng), 1
     wanted = AMPLE * min(MIN_ESS, 0.4 * draws)
     for factor in GROWTH:
-        if found.ess >= 2 * wanted or found.ess >= max(wanted, GOOD_EFFICIENCY * len(found.u)):
+        if best.ess >= 2 * wanted or best.ess >= max(wanted, GOOD_EFFICIENCY * len(best.u)):
             break
-        proposal = refit(found.proposal, found.phi, found.weights)
+        proposal = refit(best.proposal, best.phi, best.weights)
         again = _weigh(target, particles, proposal, factor * SURPLUS * draws, rng)
-        found, rounds = max(found, again, key=lambda one: one.ess), rounds + 1
-    return _finish(target, found, particles, draws, rounds, rng)
+        best, rounds = max(best, again, key=lambda one: one.ess), rounds + 1
+    return _finish(target, best, particles, draws, rounds, rng)
 
 
 def _matched(
@@ -125,6 +112,57 @@ def _matched(
     eta, log_weight = Particles(groups, hyper, pairs, HEAVY).ratios(at, rng)
     matched = match(hyper.expansion, population, hyper.rows, eta[0], log_weight[0])
     return HyperTarget(target, matched)
+
+
+def _with_common_particles(
+    groups: SideBySide, target: Grouped, hyper: HyperTarget, top: Mode, phi: Sample, draws: int,
+    rng: np.random.Generator,
+) -> TwoStageSample:  # fmt: skip
+    """Groups that their own data determine: one set of particles serves every phi."""
+    pool = common.draw_pool(groups, hyper, phi.u, rng)
+    found = _from_pool(pool, groups, target, hyper, top, phi, draws, rng)
+    if found.reason and found.k_hat < MAX_K_HAT:
+        more = common.draw_pool(groups, hyper, phi.u, rng, common.MORE_PAIRS)
+        pool = common.together(pool, more)
+        found = _from_pool(pool, groups, target, hyper, top, phi, draws, rng)
+    return found
+
+
+def _from_pool(
+    pool: common.Pool, groups: SideBySide, target: Grouped, hyper: HyperTarget, top: Mode,
+    phi: Sample, draws: int, rng: np.random.Generator,
+) -> TwoStageSample:  # fmt: skip
+    assert phi.proposal is not None
+    found = common.weigh(pool, hyper, phi.proposal, SURPLUS * draws, rng)
+    proposal = refit(phi.proposal, found.phi, found.weights)
+    again = common.weigh(pool, hyper, proposal, SURPLUS * draws, rng)
+    found = max(found, again, key=lambda one: -float(np.sum(one.weights**2)))
+    counts = resample(found.weights, found.phi[:, 0], draws, rng)
+    rows = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    picked = common.pick(pool, hyper, found.phi[rows], rng)
+    sizes = common.sizes(found, hyper.quantities(found.phi), counts, picked)
+    k_hat = max(found.k_hat, common.worst_k_hat(pool, hyper, top.u))
+    m, log_spreads = found.phi[rows, : hyper.n_rows], np.log(hyper.spreads(found.phi[rows]))
+    bulk, tail = (np.concatenate([v, np.tile(g, len(hyper.rows))]) for v, g in sizes)
+    return TwoStageSample(
+        u=target.coordinates_of(m, log_spreads, picked.eta),
+        k_hat=k_hat,
+        ess_bulk=bulk,
+        ess_tail=tail,
+        diagnostics={
+            "k_hat": k_hat,
+            "efficiency": float(1 / np.sum(found.weights**2) / len(found.phi)),
+            "proposed": len(found.phi),
+            "particles_per_group": pool.log_ratio.shape[1],
+            "passes": groups.passes,
+        },
+        reason=why_not(k_hat, float(min(bulk.min(), tail.min())), min(MIN_ESS, 0.4 * draws)),
+    )
+
+
+def _cheap(target: Grouped, draws: int) -> bool:
+    """Whether every draw of phi can have particles of its own, many of them."""
+    return _affordable(target) / (2 * draws) >= PLENTY / 2
 
 
 def _affordable(target: Grouped) -> float:
@@ -141,7 +179,7 @@ def _particles(
     some = u[np.linspace(0, len(u) - 1, min(PILOT, len(u))).round().astype(int)]
     noise = {
         degrees: Particles(groups, hyper, PILOT_PAIRS, degrees).noise(some, rng)
-        for degrees in ((HEAVY,) if affordable >= PLENTY / 2 else (LIGHT, LIGHTEST))
+        for degrees in ((HEAVY,) if _cheap(target, len(u)) else (LIGHT, LIGHTEST))
     }
     degrees = min(noise, key=lambda d: noise[d])
     needed = int(np.ceil(noise[degrees] / NOISE))
@@ -187,9 +225,3 @@ def _finish(
         },
         reason=why_not(found.k_hat, found.ess, min(MIN_ESS, 0.4 * draws)),
     )
-
-
-def _unusable(target: Grouped, draws: int, reason: str) -> TwoStageSample:
-    nothing = np.zeros(len(target.parameter_names))
-    start = np.repeat(target.start()[0][None], draws, axis=0)
-    return TwoStageSample(start, np.inf, nothing, nothing, {}, reason)
