@@ -87,7 +87,7 @@ def hopeless(
     for row in before:
         same = (row["who"], row["method"], row["model"]) == (job[0], job[2], model)
         took = row.get("cold_s") or row.get("limit_s")
-        if same and int(str(row["customers"])) < size and took and float(str(took)) > limit:
+        if same and int(str(row["customers"])) < size and took and float(str(took)) >= limit:
             return {"note": f"not tried: over {limit:g} s on {row['customers']:,} customers"}
     return None
 

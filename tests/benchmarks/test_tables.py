@@ -58,8 +58,13 @@ def test_a_cut_run_is_reported_with_its_limit(tables, tmp_path):
     sys.modules.pop("logs")
     slow = tmp_path / "slow.py"
     slow.write_text("import time\ntime.sleep(60)\n")
-    options = type("Options", (), {"limit": 0.5})
     job = ("pymc-marketing", f"{sys.executable} {slow}", "mcmc")
-    row = run.measure(job, tmp_path, "bg_nbd", options)
+    row = run.measure(job, tmp_path, "bg_nbd", 0.5)
+    before = [{"who": job[0], "method": "mcmc", "model": "bg_nbd", "customers": 10} | row]
+    reason = run.hopeless(job, "bg_nbd", 100, before, 0.5)
+    assert reason == {"note": "not tried: over 0.5 s on 10 customers"}
+    assert run.hopeless(job, "bg_nbd", 10, before, 0.5) is None
+    assert run.hopeless(job, "mbg_nbd", 100, before, 0.5) is None
+    assert run.hopeless(job, "bg_nbd", 100, before, 0.6) is None
     sys.modules.pop("run")
     assert (row["note"], row["limit_s"]) == ("did not finish in 0.5 s", 0.5)

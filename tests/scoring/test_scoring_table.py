@@ -154,11 +154,11 @@ def test_grouped_bundles_take_the_group_from_members_or_summary(build, tmp_path)
 
 
 def test_group_names_are_those_of_the_summary():
-    from churnlab import summary
+    from churnlab import events, summary
     from churnlab.scoring import summaries
 
     light = (summaries.GROUP_JOIN, summaries.GROUP_UNKNOWN, summaries.SIGNUP_MONTH)
-    assert light == (summary.JOINED, summary.UNKNOWN, summary.SIGNUP_MONTH)
+    assert light == (summary.JOINED, summary.UNKNOWN, events.SIGNUP_MONTH)
     frame = pd.DataFrame({"a": ["x", None], "signed_up_at": ["2024-05-31", "2023-01-01"]})
     labels = summaries.group_labels(frame, ["a", "signup_month"], "members")
     assert list(labels) == ["x | 2024-05", "unknown | 2023-01"]
