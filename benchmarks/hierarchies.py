@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/hierarchies.py
 
 Groups of 5,000 customers with four group-level parameters each (`group_effects=all`); every fit is
-a process of its own, warmed by a small fit. Writes benchmarks/results/hierarchies.json and .md.
+a process of its own, warmed by a small fit. Writes benchmarks/results/hierarchies.json and .md,
+after every fit: a run that is cut keeps what it has.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def main() -> None:
             row["note"] = f"did not finish in {options.limit:.0f} s"
         rows.append(row)
         print(json.dumps(row), flush=True)
-    write(rows)
+        write(rows)
 
 
 def measure(model: str, groups: int, method: str, each: int) -> dict[str, object]:
