@@ -73,10 +73,22 @@ def test_the_jackknife_knows_what_another_pool_would_change(stage):
     assert np.all(ratio < 4), ratio
 
 
-def fitted(sizes: tuple[int, ...], cheap: bool, monkeypatch: pytest.MonkeyPatch) -> PopulationFit:
-    monkeypatch.setattr(run, "_cheap", lambda *_: cheap)
-    cells, _ = shop("mbg_nbd", sizes, 6)
+def fitted(own: bool, monkeypatch: pytest.MonkeyPatch) -> PopulationFit:
+    if own:
+        monkeypatch.setattr(run, "MOST_UNKNOWN", -1.0)  # common particles never serve
+    cells, _ = shop("mbg_nbd", SIZES, 6)
     return fit_population(cells, model="mbg_nbd", group_effects="all", draws=800, seed=3)
+
+
+def test_where_no_particle_lies_it_is_said(stage):
+    """Spreads near 0 put the population where hardly a particle is."""
+    groups, hyper, phi = stage
+    pool = common.draw_pool(groups, hyper, phi.u, np.random.default_rng(6))
+    assert common.share_unknown(pool, hyper, phi.u) < run.MOST_UNKNOWN
+    narrow = phi.u.copy()
+    narrow[:, hyper.n_rows :] = -2.5
+    assert hyper.spreads(narrow).max() < 0.01
+    assert common.share_unknown(pool, hyper, narrow) > 0.5
 
 
 def assert_alike(one: PopulationFit, other: PopulationFit, log_sd: float) -> None:
@@ -89,7 +101,7 @@ def assert_alike(one: PopulationFit, other: PopulationFit, log_sd: float) -> Non
 
 
 def test_the_posterior_is_that_of_particles_of_each_draw(monkeypatch):
-    fast, slow = (fitted(SIZES, cheap, monkeypatch) for cheap in (False, True))
+    fast, slow = (fitted(own, monkeypatch) for own in (False, True))
     assert fast.diagnostics["particles_per_group"] in (2048, 6144)
     assert "particles_per_group" not in slow.diagnostics
     assert fast.diagnostics["passes"] < slow.diagnostics["passes"]
@@ -100,8 +112,7 @@ def test_the_posterior_is_that_of_particles_of_each_draw(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["mbg_nbd", "pareto_nbd"])
-def test_common_particles_and_nuts_agree(model, monkeypatch):
-    monkeypatch.setattr(run, "_cheap", lambda *_: False)
+def test_common_particles_and_nuts_agree(model):
     cells, _ = shop(model, (2000, 1500, 1500, 1000, 1000, 800, 800, 700), 8)
     options = {"model": model, "group_effects": "all", "seed": 1}
     fast = fit_population(cells, draws=2000, **options)

@@ -36,6 +36,8 @@ COMPONENTS = 32
 #: Mirrored pairs of particles of each, and those added where they do not suffice; batches of the
 #: jackknife, a divisor of both.
 PAIRS, MORE_PAIRS, BATCHES = 32, 64, 8
+#: Variance of an estimated ln weight from which it says nothing.
+UNKNOWN = 1.0
 #: Draws of phi that are held against all particles of a group at a time.
 CHUNK = 128
 
@@ -121,6 +123,19 @@ def weigh(
     ratios = hyper.log_prior(phi.T)[0] + log_z - log_q
     smoothed = smooth(np.where(np.isfinite(ratios), ratios, -np.inf))
     return Weighed(phi, np.exp(smoothed.log_weights), float(smoothed.k_hat), without)
+
+
+def share_unknown(pool: Pool, hyper: HyperTarget, phi: Array) -> float:
+    """Share of draws `phi` at which the pool does not know the groups' integrals.
+
+    Where a spread is near 0 hardly a particle lies where the population is; the estimates there
+    are too low more often than not, and weights alone would not show what is lost. Unknown: the
+    variance of the product's logarithm exceeds `UNKNOWN`.
+    """
+    parts = _by_group(pool, hyper, phi, _integral)
+    without = np.sum([w for _, w in parts], axis=0)
+    variance = (BATCHES - 1) * without.var(axis=1)
+    return float(np.mean(~(variance < UNKNOWN)))
 
 
 def sizes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,9 @@ CHEAP, PARETO = 5e7, 5.0
 PLENTY = 8
 #: Draws of phi proposed for one that is kept.
 SURPLUS = 2
+#: Draws of phi by which common particles are judged, and the share of them that may lie where the
+#: particles say nothing.
+SOME, MOST_UNKNOWN = 500, 0.02
 #: Efficiency below which the proposal of phi is fitted to the exact weights and drawn from again,
 #: and how many times as many draws are taken each time.
 GOOD_EFFICIENCY = 0.4
@@ -83,7 +86,7 @@ def sample_two_stage(target: Grouped, draws: int, rng: np.random.Generator) -> T
     phi = sample_laplace(hyper, top, SURPLUS * draws, rng, min_ess=PHI_ESS, pilot_draws=pilot)
     if phi.reason or phi.proposal is None:
         return unusable(target, draws, f"the population's part: {phi.reason}")
-    if not hyper.shared and not _cheap(target, len(phi.u)):
+    if not hyper.shared:
         found = _with_common_particles(groups, target, hyper, top, phi, draws, rng)
         if not found.reason:
             return found
@@ -119,12 +122,15 @@ def _with_common_particles(
     rng: np.random.Generator,
 ) -> TwoStageSample:  # fmt: skip
     """Groups that their own data determine: one set of particles serves every phi."""
+    some = phi.u[:SOME]
     pool = common.draw_pool(groups, hyper, phi.u, rng)
     found = _from_pool(pool, groups, target, hyper, top, phi, draws, rng)
     if found.reason and found.k_hat < MAX_K_HAT:
         more = common.draw_pool(groups, hyper, phi.u, rng, common.MORE_PAIRS)
         pool = common.together(pool, more)
         found = _from_pool(pool, groups, target, hyper, top, phi, draws, rng)
+    if not found.reason and (share := common.share_unknown(pool, hyper, some)) > MOST_UNKNOWN:
+        return replace(found, reason=f"{share:.0%} of draws lie where no particle does")
     return found
 
 
