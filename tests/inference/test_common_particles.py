@@ -76,8 +76,8 @@ def test_the_jackknife_knows_what_another_pool_would_change(stage):
 def fitted(own: bool, monkeypatch: pytest.MonkeyPatch) -> PopulationFit:
     if own:
         monkeypatch.setattr(run, "MOST_UNKNOWN", -1.0)  # common particles never serve
-    cells, _ = shop("mbg_nbd", SIZES, 6)
-    return fit_population(cells, model="mbg_nbd", group_effects="all", draws=800, seed=3)
+    cells, _ = shop("mbg_nbd", SIZES, 102)
+    return fit_population(cells, model="mbg_nbd", group_effects="all", draws=800, seed=102)
 
 
 def test_where_no_particle_lies_it_is_said(stage):
