@@ -58,11 +58,12 @@ benchmarks/.venv/.installed: benchmarks/requirements-peers.lock $(STAMP)
 	$(UV) pip sync --quiet --python benchmarks/.venv/bin/python --require-hashes benchmarks/requirements-peers.lock
 	@touch $@
 
-bench: benchmarks/.venv/.installed ## speed and memory beside the peers (about an hour, idle machine)
+bench: benchmarks/.venv/.installed ## speed and memory beside the peers (about two hours, idle machine)
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/p_alive.py
 	$(BIN)/python benchmarks/command.py
 	$(BIN)/python benchmarks/hierarchies.py
+	$(BIN)/python benchmarks/segments.py
 
 lab: $(STAMP) ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
