@@ -80,6 +80,25 @@ def fitted(own: bool, monkeypatch: pytest.MonkeyPatch) -> PopulationFit:
     return fit_population(cells, model="mbg_nbd", group_effects="all", draws=800, seed=102)
 
 
+def test_particles_are_picked_by_their_weights(stage):
+    """At one phi: mean and square of what is picked against sums over all particles."""
+    groups, hyper, phi = stage
+    pool = common.draw_pool(groups, hyper, phi.u, np.random.default_rng(7))
+    at, n = phi.u[3], 4000
+    found = common.pick(pool, hyper, np.repeat(at[None], n, axis=0), np.random.default_rng(8))
+    m, spread = at[hyper.rows, None], hyper.spreads(at[None])[0][:, None]
+    for g in range(len(SIZES)):
+        logs = pool.log_ratio[g] - 0.5 * np.sum(((pool.eta[g] - m) / spread) ** 2, axis=0)
+        weights = np.exp(logs - logs.max())
+        weights /= weights.sum()
+        assert found.effective[g] == pytest.approx(1 / np.sum(weights**2), rel=1e-6)
+        for power in (1, 2):
+            values = pool.eta[g] ** power
+            mean = values @ weights
+            error = np.sqrt((values - mean[:, None]) ** 2 @ weights / n)
+            assert np.all(np.abs((found.eta[:, :, g] ** power).mean(axis=0) - mean) < 4.5 * error)
+
+
 def test_where_no_particle_lies_it_is_said(stage):
     """Spreads near 0 put the population where hardly a particle is."""
     groups, hyper, phi = stage
