@@ -75,7 +75,7 @@ def test_gate_names_the_worst_parameter(cdnow: Rows) -> None:
 def test_laplace_falls_through_with_the_reason(
     cdnow: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from churnlab.inference import fit as module
+    from churnlab.inference import ways as module
 
     monkeypatch.setattr("churnlab.inference.laplace.MAX_K_HAT", -10.0)
     called = {}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,20 +19,18 @@ from churnlab.inference.covariates import (
 )
 from churnlab.inference.diagnostics import check_cells, identifiability
 from churnlab.inference.groups import GroupTarget, split_priors
-from churnlab.inference.laplace import PILOT, sample_laplace
 from churnlab.inference.mode import Mode, find_mode
-from churnlab.inference.result import Point, PopulationFit, parameter_table
+from churnlab.inference.result import Point, PopulationFit
+from churnlab.inference.stages import Progress, Stages
 from churnlab.inference.target import Target
+from churnlab.inference.ways import sample
 from churnlab.vocabulary import INFERENCE_METHODS
 
 if TYPE_CHECKING:
     from churnlab.summary import Cells, Design
 
 Array = NDArray[np.float64]
-#: Coordinates up to which importance sampling is tried.
-MOST_COORDINATES = 30
 POOLINGS = ("partial", "complete", "none")
-Progress = Callable[[str, float], None]
 
 
 def fit_population(
@@ -133,7 +129,7 @@ def fit_population(
             design = replace(design, group=np.zeros_like(design.group), groups=("all",))
         kind = CovariatesInGroups if grouped else CovariateTarget
         target = kind(cells, design, target, mode, effects, shrinkage)
-    parts = _sample(target, mode, method, draws, chains, np.random.default_rng(seed), stage)
+    parts = sample(target, mode, method, draws, chains, np.random.default_rng(seed), stage)
     found = PopulationFit(
         draws=_population_draws(target, parts["u"], seen_until, seed),
         max_likelihood=Point(bare.theta_days(most_likely.u[None])[0, 0], most_likely.value),
@@ -168,27 +164,6 @@ def _by_group(cells: Cells, design: Design | None) -> Cells:
     if design is None:
         return cells
     return replace(cells, group=design.group[cells.group], groups=design.groups)
-
-
-def _sample(
-    target: Target,
-    mode: Mode,
-    method: str,
-    draws: int,
-    chains: int,
-    rng: np.random.Generator,
-    stage: Stages,
-) -> dict[str, Any]:
-    """Draws and their diagnostics, with the reason when laplace gave way to NUTS."""
-    reason = ""
-    if method == "laplace":
-        name, way = _way(target)
-        with stage(name, 0.3):
-            parts, reason = way(target, mode, draws, rng)
-        if not reason:
-            return parts | {"reason": ""}
-    with stage("nuts", 0.4):
-        return _from_nuts(target, mode, draws, chains, rng) | {"reason": reason}
 
 
 def _warnings(
@@ -261,99 +236,3 @@ def _erlang_shape(
     from churnlab.inference.compare import choose_k
 
     return choose_k(cells, model, priors=priors, time_scale=time_scale, seed=seed).best
-
-
-_Tried = tuple[dict[str, Any], str]
-
-
-def _way(target: Target) -> tuple[str, Callable[..., _Tried]]:
-    """The fast way for a target, by the name of its stage."""
-    if isinstance(target, GroupTarget):
-        return "two stages", _try_two_stages
-    if isinstance(target, CovariatesInGroups) and not target.shrinkage:
-        return "two stages", _try_two_stages
-    if isinstance(target, CovariateTarget):
-        return "laplace", _try_with_covariates
-    return "laplace", _try_laplace
-
-
-def _try_with_covariates(
-    target: CovariateTarget, mode: Mode, draws: int, rng: np.random.Generator
-) -> _Tried:
-    if target.shrinkage:
-        return {}, "learnt scales of effects have a funnel that importance sampling cannot follow"
-    if target.dimension > MOST_COORDINATES:
-        return {}, f"importance sampling is not tried in {target.dimension} dimensions"
-    pilot = PILOT * target.dimension**2 // 16  # the bends of a proposal grow with its square
-    return _try_laplace(target, find_mode(target, target.start()[0]), draws, rng, pilot)
-
-
-def _try_laplace(
-    target: Target, mode: Mode, draws: int, rng: np.random.Generator, pilot: int = PILOT
-) -> _Tried:
-    sample = sample_laplace(target, mode, draws, rng, pilot_draws=pilot)
-    diagnostics = {
-        "k_hat": sample.k_hat,
-        "efficiency": sample.efficiency,
-        "proposed": sample.proposed,
-        "rounds": sample.rounds,
-        "log_evidence": sample.log_evidence,
-        "log_evidence_se": sample.log_evidence_se,
-        "passes": target.evaluations,
-    }
-    return _weighed(target, sample, "laplace", diagnostics), sample.reason
-
-
-def _try_two_stages(
-    target: GroupTarget | CovariatesInGroups, mode: Mode, draws: int, rng: np.random.Generator
-) -> _Tried:
-    from churnlab.inference.twostage import sample_two_stage
-
-    del mode  # the target knows it
-    sample = sample_two_stage(target, draws, rng)
-    return _weighed(target, sample, "two_stage", sample.diagnostics), sample.reason
-
-
-def _weighed(
-    target: Target, sample: Any, method: str, diagnostics: dict[str, Any]
-) -> dict[str, Any]:
-    """Parts of a `PopulationFit` of draws that came by importance weights."""
-    quality = {name: getattr(sample, name) for name in ("k_hat", "ess_bulk", "ess_tail")}
-    table = parameter_table(target.parameter_names, target.quantities(sample.u), quality)
-    return {"u": sample.u, "method": method, "table": table, "diagnostics": diagnostics}
-
-
-def _from_nuts(
-    target: Target, mode: Mode, draws: int, chains: int, rng: np.random.Generator
-) -> dict[str, Any]:
-    from churnlab.inference.nuts import sample_nuts
-
-    return sample_nuts(target, mode, draws, chains, int(rng.integers(2**31)))
-
-
-class Stages:
-    """Wall time by stage, with progress."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self.progress = progress
-        self.seconds: dict[str, float] = {}
-
-    def __call__(self, name: str, share: float) -> Stages:
-        """Name the stage that begins."""
-        self._name = name
-        if self.progress:
-            self.progress(name, share)
-        return self
-
-    def __enter__(self) -> None:
-        """Start the clock."""
-        self._start = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        """Stop the clock."""
-        self.seconds[self._name] = time.perf_counter() - self._start
-
-    def done(self) -> None:
-        """Report the end."""
-        if self.progress:
-            self.progress("done", 1.0)

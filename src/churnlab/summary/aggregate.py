@@ -12,7 +12,7 @@ import ibis
 import numpy as np
 
 from churnlab.errors import DataError, UsageError, nearest
-from churnlab.events import EventLog
+from churnlab.events import FIRST_CATEGORY, EventLog
 from churnlab.events.engine import frame
 from churnlab.summary.cells import Ints
 from churnlab.summary.customers import Summary, with_cells
@@ -127,7 +127,12 @@ def _attributes(log: EventLog, columns: tuple[str, ...], covariates: tuple[str, 
         if column not in known:
             raise DataError(
                 f"members have no attribute {column!r}.{nearest(column, known)} "
-                f"They have: {', '.join(known)}. Name yours in data.members.attributes."
+                f"They have: {', '.join(known)}. Name yours in data.members.attributes"
+                + (
+                    "; first_category needs data.purchases.category."
+                    if column == FIRST_CATEGORY
+                    else "."
+                )
             )
     chosen = {c: members[c].cast("string") for c in columns}
     return members.select("customer_id", **chosen, **{c: members[c] for c in covariates})
