@@ -122,6 +122,8 @@ class GeometricProcess(Process):
         for h in horizons:
             later = self._cost(t_x, T + h)
             np.subtract(cost, later, out=later)
+            if self.k > 1:  # rounding of its sum can make a longer silence the likelier one
+                np.minimum(later, 0.0, out=later)
             quiet.append(np.exp(later, out=later))
         if horizons:
             np.minimum(cost, _HUGE, out=cost)
@@ -144,7 +146,7 @@ class GeometricProcess(Process):
         cost = np.empty((len(t_x), self.n_draws))
         self.rows.age_ratio(self.alpha, t_x, t, cost)
         np.log(cost, out=cost)
-        self.rows.scale_to(top, self.shape, cost)
+        self.rows.scale_to(np.inf if self.k > 1 else top, self.shape, cost)
         if self.k > 1:
             z = (t - t_x)[:, None] / (self.alpha + t[:, None])
             total = stage = np.ones_like(cost)
@@ -152,6 +154,7 @@ class GeometricProcess(Process):
                 stage = stage * z * ((self.shape + j - 1) / j)
                 total = total + stage
             cost -= np.log(total)
+            np.minimum(cost, top, out=cost)
         return cost
 
 
