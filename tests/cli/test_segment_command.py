@@ -143,6 +143,7 @@ REFUSED = {
     "compare early": (["compare_to=2023-05-01"], "lies before the first event"),
     "compare word": (["compare_to=yesterday"], "compare_to must be a date such as 2024-10-31"),
     "periods": (["segments.periods=-1"], "segments.periods must not be negative"),
+    "breakdown": (["segments.breakdown=[lead_typ]"], "no attribute 'lead_typ'"),
     "model": (["model=bg_nbd"], "sets P(alive) = 1 for everybody with one purchase"),
 }  # fmt: skip
 
@@ -154,6 +155,7 @@ def test_what_makes_no_sense_is_refused_in_one_message(case, logs, tmp_path, cap
     said = capsys.readouterr().err
     assert words in said
     assert "Traceback" not in said
+    assert not (tmp_path / "run" / "posterior.nc").exists()  # nobody waited for a fit
 
 
 def test_a_playbook_with_an_unknown_cell_or_without_one_is_refused(logs, tmp_path, capsys):

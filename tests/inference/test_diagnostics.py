@@ -105,3 +105,16 @@ def test_proposal_density_is_that_of_its_draws(cdnow: Rows, model: str) -> None:
     np.testing.assert_allclose(fitted.log_density(v), log_f, rtol=1e-8, atol=1e-8)
     back = np.exp(proposal.log_density(v) - log_f)
     assert back.mean() == pytest.approx(1, abs=5 * back.std() / np.sqrt(len(back)))
+
+
+@pytest.mark.parametrize("others", [0.0, 1e-12])
+def test_a_proposal_survives_one_draw_that_outweighs_all(cdnow: Rows, others: float) -> None:
+    target = Target(cdnow, "mbg_nbd")
+    proposal = from_mode(target, find_mode(target))
+    u, _ = proposal.sample(500, np.random.default_rng(3))
+    weights = np.where(np.arange(500) == 7, 1.0, others)
+    fitted = refit(proposal, u, weights / weights.sum())
+    v, log_q = fitted.sample(4000, np.random.default_rng(4))
+    assert np.isfinite(v).all()
+    ratio = np.exp(proposal.log_density(v) - log_q)
+    assert ratio.mean() == pytest.approx(1.0, abs=5 * ratio.std() / np.sqrt(4000))

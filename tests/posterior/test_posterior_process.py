@@ -8,6 +8,7 @@ import pytest
 from scipy.integrate import quad
 
 from churnlab import likelihoods
+from churnlab.likelihoods.kernels import rows
 from churnlab.likelihoods.kernels.death import death_by_count
 from churnlab.posterior.process import make
 from churnlab.posterior.silence import DeathTables, death_before_purchase
@@ -63,6 +64,45 @@ def test_heavy_buyers_and_long_silence_stay_finite(model, case, make_draws):
     assert ((alive >= 0) & (alive <= 1) & (quiet >= 0) & (quiet <= 1)).all()
     direct = draws.likelihood.p_alive(draws.theta[:, 0, :].T, x, t_x, T)
     np.testing.assert_allclose(alive[0], direct, atol=2e-9)
+    assert np.array_equal(process.alive(t_x, T), alive)  # alone, and beside a horizon
+
+
+@pytest.mark.parametrize("x", [0.0, 2000.0])
+def test_odds_beyond_every_number_end_in_probabilities(x):
+    """(T + alpha) / (t_x + alpha) to the power r + x overflows; of BG's x = 0 the odds are 0."""
+    theta = np.array([[300.0], [1e-3], [0.5], [2.0]])
+    process = make(likelihoods.get("bg_nbd"), theta, x, 400.0)
+    alive = process.alive(np.array([x / 100]), np.array([390.0]))
+    assert alive[0, 0] == (1.0 if x == 0 else pytest.approx(0.0, abs=1e-300))
+
+
+def test_silence_of_the_long_gone_is_no_certainty():
+    """S(T+H)/S(T) where S(T) itself is below every number: (r + x) ln ratio, by hand."""
+    theta = np.array([[1.0], [10.0], [0.5], [2.0]])
+    process = make(likelihoods.get("mbg_nbd"), theta, 2000.0, 5000.0)
+    _, quiet = process.states(np.array([300.0]), np.array([900.0]), np.array([1.0]))
+    assert quiet[0, 0] == pytest.approx(np.exp(-2001 * np.log(911 / 910)), rel=1e-9)
+
+
+def test_errors_of_q_end_at_certainty():
+    """Q of two ages that hardly differ carries an error of 1e-14 each way."""
+    doom, one, other = np.array([[0.3], [0.3 + 1e-14]]), np.array([0]), np.array([1])
+    alive, quiet = np.ones((2, 1, 1))
+    rows.alive_from_doom(doom, one, other, alive)
+    rows.quiet_from_doom(doom, other, one, quiet)
+    assert (alive[0, 0], quiet[0, 0]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_rounding_never_leaves_the_probabilities(model, make_draws):
+    """Just after a purchase, and over horizons of seconds and centuries."""
+    draws = make_draws(model, 200)
+    for x in (1.0, 7.0, 60.0):
+        process = make(draws.likelihood, draws.theta[:, 0, :].T, x, 40_000.0)
+        t_x = np.full(40, 50.0)
+        T = t_x + np.geomspace(1e-14, 300.0, 40)
+        found = process.states(t_x, T, np.full(40, 1e-13), np.full(40, 36_000.0))
+        assert all(((v >= 0) & (v <= 1)).all() for v in found)
 
 
 @pytest.mark.parametrize(

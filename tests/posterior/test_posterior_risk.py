@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from churnlab.errors import UsageError
 from churnlab.posterior import RiskConfig, Rows, personal_window, rhythm_days, risk_summary, stream
-from churnlab.posterior.risk import quantiles, risk_curve
+from churnlab.posterior.risk import mean_and_interval, risk_curve
 
 BASES = ("p_alive", "personal_cycles", "fixed_days")
 #: DOMAIN section 2, P1: (14-day buyer, 60-day buyer) by basis, fixed window of 30 days.
@@ -42,11 +42,33 @@ def test_p1_a_personal_threshold(model, basis, make_draws):
     assert np.round(risk, 3) == pytest.approx((often, seldom), abs=1e-9)
 
 
-def test_quantiles_are_numpys():
-    values = np.random.default_rng(1).random((7, 333))
-    expected = np.quantile(values, (0.05, 0.5, 0.95), axis=1)
-    np.testing.assert_allclose(quantiles(values, (0.05, 0.5, 0.95)), expected, rtol=1e-14)
-    assert quantiles(np.array([[3.0]]), (0.05, 0.95)).tolist() == [[3.0], [3.0]]
+SHAPES = {
+    "uniform": lambda rng, size: rng.random(size),
+    "many far out": lambda rng, size: np.exp(4 * rng.standard_t(2, size)),
+    "three values": lambda rng, size: rng.integers(0, 3, size).astype(float),
+    "zero but for some": lambda rng, size: rng.random(size) * (rng.random(size) < 0.06),
+    "one value": lambda rng, size: np.full(size, 0.3),
+    "rising": lambda rng, size: np.sort(rng.random(size), axis=1),
+    "next to each other": lambda rng, size: 1.0 + rng.integers(0, 9, size) * 2.0**-52,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("n_draws", [1, 2, 3, 21, 41, 63, 64, 65, 333, 2000])
+def test_mean_and_interval_are_numpys(shape, n_draws):
+    values = SHAPES[shape](np.random.default_rng(n_draws), (20, n_draws))
+    mean, *tails = mean_and_interval(values)
+    np.testing.assert_allclose(mean, values.mean(axis=1), rtol=1e-13)
+    np.testing.assert_allclose(tails, np.quantile(values, (0.05, 0.95), axis=1), rtol=1e-14)
+
+
+def test_a_row_with_nan_has_no_interval_and_harms_no_other():
+    values = np.random.default_rng(1).random((3, 100))
+    whole = mean_and_interval(values)
+    values[1, 7] = np.nan
+    holed = mean_and_interval(values)
+    assert np.isnan(holed[:, 1]).all()
+    assert np.array_equal(holed[:, [0, 2]], whole[:, [0, 2]])
 
 
 @pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "pareto_nbd", "mbg_cnbd_k"])

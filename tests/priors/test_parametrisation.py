@@ -58,3 +58,12 @@ def test_jacobian(model: str) -> None:
 def test_unknown_model_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean 'bg_nbd'"):
         parametrisation("bg_nbdd")
+
+
+@pytest.mark.parametrize("model", ["mbg_nbd", "pareto_nbd"])
+def test_what_overflows_is_infinite_without_a_warning(model: str) -> None:
+    """Proposals reach far out; warnings are errors in tests."""
+    far = np.array([[900.0, -900.0], [900.0, 900.0], [0.0, 900.0], [900.0, -900.0]])
+    found = parametrisation(model)
+    assert np.isposinf(found.natural(far)[0]).tolist() == [True, False]
+    assert np.isposinf(found.theta(far)[0]).all()

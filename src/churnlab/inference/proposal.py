@@ -28,6 +28,9 @@ Array = NDArray[np.float64]
 DEGREES = 8.0
 #: Where along an axis (in standard deviations) the bend and the two scales are measured.
 PROBE = 2.0
+#: Effective draws per coefficient of a line that a refit needs, and how often weights are tempered
+#: (to the power 1/2 each time) to have them.
+LEAST_DRAWS, MOST_HALVINGS = 4, 12
 #: Deviations from the mode to which a bend reaches at most.
 FARTHEST = 1e3
 
@@ -143,7 +146,16 @@ def _square_coefficients(pulls: Array) -> Array:
 
 
 def refit(proposal: Proposal, u: Array, weights: Array) -> Proposal:
-    """Fit the map to weighted draws: quadratic bends, linear log scales, left and right scales."""
+    """Fit the map to weighted draws: quadratic bends, linear log scales, left and right scales.
+
+    Where a few draws outweigh all others there is nothing to fit a map to: the weights are
+    tempered first, and the map moves part of the way. Without enough draws of any weight the
+    proposal stays.
+    """
+    least = LEAST_DRAWS * (1 + u.shape[1])
+    if np.count_nonzero(weights) < least:
+        return proposal
+    weights = _tempered(weights, least)
     z = np.linalg.solve(proposal.axes, (u - proposal.centre).T).T
     keep = weights > 1e-3 / len(weights)
     z, weights = z[keep], weights[keep] / weights[keep].sum()
@@ -159,6 +171,17 @@ def refit(proposal: Proposal, u: Array, weights: Array) -> Proposal:
         bends.append(bend)
         log_scales.append(scale)
     return replace(proposal, bends=tuple(bends), log_scales=tuple(log_scales), splits=splits)
+
+
+def _tempered(weights: Array, least: float) -> Array:
+    """Return weights to a power, as near to 1 as leaves `least` effective draws."""
+    shares = weights / weights.max()
+    for halvings in range(MOST_HALVINGS):
+        tempered = np.where(weights > 0, shares ** (0.5**halvings), 0.0)
+        tempered /= tempered.sum()
+        if 1.0 / np.sum(tempered**2) >= least:
+            break
+    return tempered
 
 
 def _weighted_fit(features: Array, y: Array, weights: Array) -> Array:

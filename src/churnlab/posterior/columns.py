@@ -16,7 +16,7 @@ from churnlab.posterior.counts import expected_purchases
 from churnlab.posterior.cycles import rate_quantiles
 from churnlab.posterior.dates import at_risk_days, due_days, whole_due_days
 from churnlab.posterior.process import Process
-from churnlab.posterior.risk import key_rhythm, personal_window, quantiles
+from churnlab.posterior.risk import key_rhythm, mean_and_interval, personal_window
 from churnlab.posterior.season import Season
 from churnlab.posterior.settings import RiskConfig
 from churnlab.posterior.stream import Ints, Keys, Rows, chunks, for_each_run, keys_of
@@ -80,15 +80,17 @@ def _risk_columns(request: Request) -> dict[str, Values]:
     def work(process: Process, at: Ints) -> None:
         for part in chunks(len(at), process.n_draws):
             i = at[part]
-            alive, *quiet = process.states(rows.t_x[i], rows.T[i], personal[i], fixed[i])
-            risks = [1.0 - alive, *(1.0 - alive * (1.0 - q) for q in quiet)]
-            mean[:, i] = [r.mean(axis=1) for r in risks]
-            bands[:2, i] = quantiles(alive, (0.05, 0.95))
-            if basis != "p_alive":
-                bands[2:, i] = quantiles(risks[RISK_BASES.index(basis)], (0.05, 0.95))
+            alive, *risks = process.risks(rows.t_x[i], rows.T[i], personal[i], fixed[i])
+            mean[0, i], bands[0, i], bands[1, i] = mean_and_interval(alive)
+            for place, risk in enumerate(risks, 1):
+                if RISK_BASES[place] == basis:
+                    mean[place, i], bands[2, i], bands[3, i] = mean_and_interval(risk)
+                else:
+                    mean[place, i] = risk.mean(axis=1)
 
     top = float(rows.T.max(initial=0.0)) + max(fixed.max(initial=0.0), personal.max(initial=0.0))
     for_each_run(request.draws, rows.group, rows.x, top + 1.0, work, threads=request.threads)
+    mean[0] = 1.0 - mean[0]
     if basis == "p_alive":
         bands[2:] = 1.0 - bands[1::-1]
     columns = (1.0 - mean[0], *bands[:2], mean[RISK_BASES.index(basis)], *bands[2:], *mean)

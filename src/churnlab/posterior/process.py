@@ -40,6 +40,9 @@ class Process(ABC):
     """
 
     def __init__(self, likelihood: Likelihood, theta: Array, x: float, oldest: float) -> None:
+        from churnlab.likelihoods.kernels import rows
+
+        self.rows = rows  # the compiled passes, loaded when first needed
         self.likelihood = likelihood
         self.theta = np.ascontiguousarray(theta)
         self.x = float(x)
@@ -84,10 +87,21 @@ class Process(ABC):
         """P(alive at T | data), (row, draw)."""
         return self.states(t_x, T)[0]
 
+    def dead(self, t_x: Array, T: Array) -> Array:
+        """1 - P(alive at T | data), (row, draw)."""
+        alive = self.alive(t_x, T)
+        return np.subtract(1.0, alive, out=alive)
+
     def no_purchase(self, t_x: Array, T: Array, horizon: Array) -> Array:
         """P(no purchase in (T, T + horizon] | data), (row, draw)."""
-        alive, quiet = self.states(t_x, T, horizon)
-        return 1.0 - alive * (1.0 - quiet)
+        return self.risks(t_x, T, horizon)[1]
+
+    def risks(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
+        """P(alive at T | data), and P(no purchase in (T, T+H] | data) per horizon."""
+        alive, *found = self.states(t_x, T, *horizons)
+        for quiet in found:
+            self.rows.at_risk(alive, quiet)
+        return (alive, *found)
 
 
 class GeometricProcess(Process):
@@ -103,41 +117,45 @@ class GeometricProcess(Process):
 
     def states(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
         """A = 1 / (1 + q S(0)/S(u)); quiet = S(u + H) / S(u). See `likelihoods.geometric`."""
-        start = self.alpha + t_x[:, None]
-        np.log(start, out=start)
-        now = self._log_survivor(start, t_x, T)
-        quiet = [np.exp(self._log_survivor(start, t_x, T + h) - now) for h in horizons]
-        odds = np.maximum(now, -_HUGE, out=now)
-        np.negative(odds, out=odds)
-        np.exp(odds, out=odds)
-        odds *= self.dead_odds
-        odds += 1.0
-        return (np.reciprocal(odds, out=odds), *quiet)
+        cost = self._cost(t_x, T, np.inf if horizons else _HUGE)
+        quiet = []
+        for h in horizons:
+            later = self._cost(t_x, T + h)
+            np.subtract(cost, later, out=later)
+            if self.k > 1:  # rounding of its sum can make a longer silence the likelier one
+                np.minimum(later, 0.0, out=later)
+            quiet.append(np.exp(later, out=later))
+        if horizons:
+            np.minimum(cost, _HUGE, out=cost)
+        np.exp(cost, out=cost)
+        self.rows.alive_from_odds(self.dead_odds, cost)
+        return (cost, *quiet)
 
     def returning(self, t_x: Array) -> Returning:
         """P(not dropped out at the last purchase) (1 - S(H)/S(0))."""
-        start, stayed = np.log(self.alpha + t_x[:, None]), 1.0 / (1.0 + self.dead_odds)
+        stayed = 1.0 / (1.0 + self.dead_odds)
 
         def within(horizon: Array, i: Ints) -> Array:
-            quiet = self._log_survivor(start[i], t_x[i], t_x[i] + horizon)
-            return np.asarray(-np.expm1(quiet) * stayed)
+            cost = self._cost(t_x[i], t_x[i] + horizon)
+            return np.asarray(-np.expm1(-cost) * stayed)
 
         return within
 
-    def _log_survivor(self, start: Array, t_x: Array, t: Array) -> Array:
-        """Return ln S(t - t_x) / S(0); `start` is ln(alpha + t_x)."""
-        value = self.alpha + t[:, None]
-        np.log(value, out=value)
-        np.subtract(start, value, out=value)
-        value *= self.shape
+    def _cost(self, t_x: Array, t: Array, top: float = np.inf) -> Array:
+        """Return -ln S(t - t_x) / S(0), at most `top`."""
+        cost = np.empty((len(t_x), self.n_draws))
+        self.rows.age_ratio(self.alpha, t_x, t, cost)
+        np.log(cost, out=cost)
+        self.rows.scale_to(np.inf if self.k > 1 else top, self.shape, cost)
         if self.k > 1:
             z = (t - t_x)[:, None] / (self.alpha + t[:, None])
-            total = stage = np.ones_like(value)
+            total = stage = np.ones_like(cost)
             for j in range(1, self.k):
                 stage = stage * z * ((self.shape + j - 1) / j)
                 total = total + stage
-            value += np.log(total)
-        return np.asarray(value)
+            cost -= np.log(total)
+            np.minimum(cost, top, out=cost)
+        return cost
 
 
 class ParetoProcess(Process):
@@ -161,32 +179,27 @@ class ParetoProcess(Process):
         return self._tables.table(self.x)
 
     def states(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
-        """A = 1 / (1 + Q(t_x) P(t_x)/P(T) - Q(T)).
+        """A = 1 / (1 + Q(t_x) P(t_x)/P(T) - Q(T)); see `rows` for quiet."""
+        ages = np.concatenate((t_x, T, *(T + h for h in horizons)))
+        distinct, where = np.unique(ages, return_inverse=True)  # equal ages share their work
+        cost, doom = self.doom(distinct)
+        then, now, *later = np.split(where, len(ages) // len(t_x))
+        alive = self._falls(cost, now, then)
+        self.rows.alive_from_doom(doom, then, now, alive)
+        quiet = [self._falls(cost, now, i) for i in later]
+        for i, falls in zip(later, quiet, strict=True):
+            self.rows.quiet_from_doom(doom, now, i, falls)
+        return (alive, *quiet)
 
-        quiet = P(T+H)/P(T) + Q(T) - P(T+H)/P(T) Q(T+H): alive and silent, or dead before buying.
-        """
-        now, doomed = self._at(T)
-        if t_x is T:  # on the day of the purchase itself everybody is alive
-            odds = np.zeros_like(now)
-        else:
-            then, doomed_then = self._at(t_x)
-            odds = np.subtract(now, then, out=then)
-            np.minimum(odds, _HUGE, out=odds)
-            np.exp(odds, out=odds)
-            odds *= doomed_then
-            odds -= doomed
-            np.maximum(odds, 0.0, out=odds)
-        quiet = []
-        for h in horizons:
-            later, doomed_later = self._at(T + h)
-            silent = np.exp(now - later)
-            quiet.append(np.minimum(silent * (1.0 - doomed_later) + doomed, 1.0))
-        odds += 1.0
-        return (np.reciprocal(odds, out=odds), *quiet)
+    def _falls(self, cost: Array, first: Ints, second: Ints) -> Array:
+        """Return P(second)/P(first) from -ln P by age and the positions of two ages."""
+        falls = np.empty((len(first), self.n_draws))
+        self.rows.gap(cost, first, second, _HUGE, falls)
+        return np.exp(falls, out=falls)
 
     def returning(self, t_x: Array) -> Returning:
         """1 - P(T+H)/P(T) (1 - Q(T+H)) - Q(T) at T = t_x, where everybody is alive."""
-        now, doomed = self._at(t_x)
+        now, doomed = self.doom(t_x)
 
         def within(horizon: Array, i: Ints) -> Array:
             later, doomed_later = self.doom(t_x[i] + horizon)
@@ -194,14 +207,6 @@ class ParetoProcess(Process):
             return np.asarray(1.0 - np.minimum(silent + doomed[i], 1.0))
 
         return within
-
-    def _at(self, t: Array) -> tuple[Array, Array]:
-        """Return -ln P(t) and Q(t), (row, draw); equal ages, common in sorted rows, share work."""
-        distinct, where = np.unique(t, return_inverse=True)
-        if 2 * len(distinct) > len(t):
-            return self.doom(t)
-        cost, doom = self.doom(distinct)
-        return cost[where], doom[where]
 
 
 def make(likelihood: Likelihood, theta: Array, x: float, oldest: float) -> Process:

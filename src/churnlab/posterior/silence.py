@@ -73,9 +73,9 @@ class DeathTable:
     def __init__(
         self, theta: Array, x: float, coefficients: Array, scale: Array, shift: Array
     ) -> None:
-        from churnlab.likelihoods.kernels.death import cost_and_death
+        from churnlab.likelihoods.kernels import death, rows
 
-        self._evaluate = cost_and_death
+        self._evaluate, self._ages = death.cost_and_death, rows.ages
         self._alpha, self._beta = theta[1], theta[3]
         of_alpha = theta[1] <= theta[3]
         self._polynomial = coefficients, scale * of_alpha, scale * ~of_alpha, shift
@@ -83,9 +83,10 @@ class DeathTable:
 
     def __call__(self, t: Array) -> tuple[Array, Array]:
         """Return -ln P(t) and Q(t), both (row, draw), at ages t in days, (row,)."""
-        cost, death = self._alpha + t[:, None], self._beta + t[:, None]
-        np.log(cost, out=cost)
-        np.log(death, out=death)
+        both = np.empty((2, len(t), len(self._alpha)))
+        self._ages(self._alpha, self._beta, t, both)
+        np.log(both, out=both)
+        cost, death = both
         self._evaluate(*self._polynomial, *self._powers, cost, death)
         return cost, death
 
@@ -128,7 +129,7 @@ class DeathTables:
 
         def fill(first: int) -> None:
             block = np.s_[first : first + _BLOCK]
-            coefficients[..., block] = self._coefficients(n, block, start[block], half[block])
+            self._fill(n, block, start[block], half[block], coefficients[..., block])
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(fill, range(0, n_draws, _BLOCK)))
@@ -138,8 +139,8 @@ class DeathTables:
             for x, of_x in zip(self.x, coefficients, strict=True)
         }
 
-    def _coefficients(self, n: int, block: slice, start: Array, half: Array) -> Array:
-        """Return the n Chebyshev coefficients of every x, (x, n, draw), for a block of draws."""
+    def _fill(self, n: int, block: slice, start: Array, half: Array, out: Array) -> None:
+        """Write the n Chebyshev coefficients of every x, (x, n, draw), for a block of draws."""
         from churnlab.likelihoods.kernels.death import death_by_count
 
         theta = np.ascontiguousarray(self.theta[:, block])
@@ -150,7 +151,7 @@ class DeathTables:
         death_by_count(theta, t, self.x, _TOLERANCE, values)
         transform = np.cos(np.arange(n)[:, None] * angle) * (2.0 / n)
         transform[0] /= 2.0
-        return np.asarray(transform @ values)
+        np.matmul(transform, values, out=out)
 
 
 def _nodes(half: float) -> int:

@@ -24,8 +24,8 @@ Ints = NDArray[np.int64]
 Progress = Callable[[str, float], None]
 Maker = Callable[[float], Process]
 
-#: Elements (row x draw) of one temporary matrix: half a megabyte, so that it stays in cache.
-CHUNK_ELEMENTS = 1 << 16
+#: Elements (row x draw) of one temporary matrix: a megabyte, so that it stays in cache.
+CHUNK_ELEMENTS = 1 << 17
 #: Numbers of purchases x draws whose tables are held at once; each takes some 30 doubles.
 TABLE_ELEMENTS = 1 << 18
 

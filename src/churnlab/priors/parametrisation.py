@@ -90,13 +90,14 @@ class Parametrisation:
         return self.quantities[2].support == "unit"
 
     def natural(self, eta: Array) -> Array:
-        """Natural quantities of `eta`."""
-        return np.stack(
-            [
-                expit(row) if q.support == "unit" else np.exp(row)
-                for q, row in zip(self.quantities, eta, strict=True)
-            ]
-        )
+        """Natural quantities of `eta`; infinite where they overflow."""
+        with np.errstate(over="ignore"):  # proposals far out, which end without weight
+            return np.stack(
+                [
+                    expit(row) if q.support == "unit" else np.exp(row)
+                    for q, row in zip(self.quantities, eta, strict=True)
+                ]
+            )
 
     def eta(self, natural: Array) -> Array:
         """Inverse of `natural`."""
@@ -108,14 +109,18 @@ class Parametrisation:
         )
 
     def theta(self, eta: Array) -> Array:
-        """Model parameters (r, alpha, a, b) or (r, alpha, s, beta) of `eta`."""
+        """Model parameters (r, alpha, a, b) or (r, alpha, s, beta) of `eta`.
+
+        Infinite, or NaN, where they overflow.
+        """
         log_rate, log_shape, third, log_fourth = eta
-        r = np.exp(log_shape)
-        alpha = np.exp(log_shape - log_rate) / self.k
-        fourth = np.exp(log_fourth)
-        if self.beta_dropout:
-            return np.stack([r, alpha, expit(third) * fourth, expit(-third) * fourth])
-        return np.stack([r, alpha, fourth, np.exp(log_fourth - third)])
+        with np.errstate(over="ignore", invalid="ignore"):
+            r = np.exp(log_shape)
+            alpha = np.exp(log_shape - log_rate) / self.k
+            fourth = np.exp(log_fourth)
+            if self.beta_dropout:
+                return np.stack([r, alpha, expit(third) * fourth, expit(-third) * fourth])
+            return np.stack([r, alpha, fourth, np.exp(log_fourth - third)])
 
     def from_theta(self, theta: Array) -> Array:
         """Inverse of `theta`."""

@@ -38,7 +38,7 @@ from churnlab.segments.repeat import (
     repeat_rates,
     repeat_table,
 )
-from churnlab.segments.shares import breakdown_table, shares_table
+from churnlab.segments.shares import breakdown_table, check_breakdown, shares_table
 from churnlab.segments.snapshot import Snapshot
 from churnlab.segments.transitions import transition_table
 from churnlab.segments.visits import forecast_silence, visit_calibration
@@ -71,6 +71,7 @@ __all__ = [
     "breakdown_table",
     "calibrate_out_of_time",
     "change_table",
+    "check_breakdown",
     "check_dates",
     "check_polarity",
     "churn_bands",

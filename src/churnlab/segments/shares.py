@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -55,6 +55,23 @@ def shares_table(
     )
 
 
+def check_breakdown(wanted: Iterable[str], attributes: Iterable[str]) -> None:
+    """Refuse columns of a breakdown that are no attributes of the members.
+
+    Raises
+    ------
+    UsageError
+        Names the column, those that exist, and the nearest of them.
+    """
+    known = [c for c in attributes if c != "customer_id"]
+    for column in wanted:
+        if column not in known:
+            raise UsageError(
+                f"Members have no attribute {column!r} (segments.breakdown); they have "
+                f"{', '.join(known) or 'none'}." + nearest(column, known)
+            )
+
+
 def breakdown_table(
     snapshot: Snapshot,
     attributes: pd.DataFrame,
@@ -74,12 +91,7 @@ def breakdown_table(
     UsageError
         When the attribute does not exist.
     """
-    if column not in attributes.columns:
-        known = [c for c in attributes.columns if c != "customer_id"]
-        raise UsageError(
-            f"Members have no attribute {column!r}; they have {', '.join(known) or 'none'}."
-            + nearest(column, known)
-        )
+    check_breakdown([column], attributes.columns)
     by_id = attributes.drop_duplicates("customer_id").set_index("customer_id")[column]
     values = by_id.reindex(snapshot.ids).astype(object)
     text = values.where(values.notna(), "(missing)").astype(str).to_numpy()

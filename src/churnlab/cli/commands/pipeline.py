@@ -90,6 +90,7 @@ def run_steps(
     log = steps.run("check", lambda part: open_data(settings, part, console))
     folder.inputs.update(log.hashes)
     console.say(*log.report.lines())
+    segment.check(log, settings)
 
     def fit_into(part: RunFolder, options: PipelineSettings) -> fit.Fitted:
         fitted = fit.fit_log(log, options, console)

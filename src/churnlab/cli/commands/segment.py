@@ -27,6 +27,7 @@ from churnlab.segments import (
     VisitsConfig,
     all_audiences,
     audience_frame,
+    check_breakdown,
     check_dates,
     load_playbook,
     take_snapshot,
@@ -41,7 +42,7 @@ def run(settings: SegmentSettings, folder: RunFolder, console: Console) -> Place
     visit_model(settings.visits)  # a wrong name is said before anything is fitted
     load_playbook(settings.playbook)  # a wrong playbook is said before anything is opened
     log = open_data(settings, folder, console)
-    comparison_day(log, settings)  # a wrong date is said before anything is fitted
+    check(log, settings)
     fitted = fit_command.fit_log(log, settings, console)
     fit_command.write(fitted, folder)
     return segment_log(log, fitted, settings, folder, console)
@@ -54,6 +55,12 @@ def require_first_purchases(model: str) -> None:
             f"model={model} sets P(alive) = 1 for everybody with one purchase and cannot decide "
             "the first-purchase states; use mbg_nbd, mbg_cnbd_k or pareto_nbd for segments."
         )
+
+
+def check(log: EventLog, settings: Settings) -> None:
+    """Say before anything is fitted that a date or a breakdown's column does not exist."""
+    comparison_day(log, settings)
+    check_breakdown(settings.segments.breakdown, log.attribute_table().columns)
 
 
 def segment_log(

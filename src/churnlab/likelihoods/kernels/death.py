@@ -109,46 +109,58 @@ def death_by_count(theta, t, x, tolerance, out):  # type: ignore[no-untyped-def]
         (R + s) Q_R = s + R e Q_(R+1).
 
     Downwards an error shrinks by R |e| / (R + s), upwards by the reciprocal: from the x where the
-    two meet, one fraction serves all x, and both ways are stable.
+    two meet, one fraction serves all x, and both ways are stable. Each step is taken for all draws
+    at once, on vector instructions; a draw keeps it on its own side of the x where it starts.
     """
+    n, top = t.shape[1], x.shape[0] - 1
+    start, e, first, q = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    r, alpha, s, beta = theta[0], theta[1], theta[2], theta[3]
     for row in range(t.shape[0]):
-        for d in range(t.shape[1]):
-            r, alpha, s, beta = theta[0, d], theta[1, d], theta[2, d], theta[3, d]
-            age, start = t[row, d], x.shape[0] - 1
-            e = (alpha - beta) / (alpha + age)
-            if e < -1.0:
-                balance = s / (-e - 1.0) - r
-                while start > 0 and x[start] > balance:
-                    start -= 1
-            out[start, row, d] = _death(r + x[start], alpha, s, beta, age, tolerance)
-            for i in range(start - 1, -1, -1):
-                if x[i + 1] - x[i] > _FAR:
-                    out[i, row, d] = _death(r + x[i], alpha, s, beta, age, tolerance)
-                else:
-                    out[i, row, d] = _down(out[i + 1, row, d], r + x[i + 1], r + x[i], s, e)
-            for i in range(start + 1, x.shape[0]):
-                if x[i] - x[i - 1] > _FAR:
-                    out[i, row, d] = _death(r + x[i], alpha, s, beta, age, tolerance)
-                else:
-                    out[i, row, d] = _up(out[i - 1, row, d], r + x[i - 1], r + x[i], s, e)
+        lowest = top
+        for d in range(n):
+            e[d] = (alpha[d] - beta[d]) / (alpha[d] + t[row, d])
+            at = top
+            if e[d] < -1.0:
+                balance = s[d] / (-e[d] - 1.0) - r[d]
+                while at > 0 and x[at] > balance:
+                    at -= 1
+            start[d], lowest = at, min(lowest, at)
+            first[d] = _death(r[d] + x[at], alpha[d], s[d], beta[d], t[row, d], tolerance)
+            q[d] = out[at, row, d] = first[d]
+        for i in range(top - 1, -1, -1):
+            _step(theta, t[row], x[i + 1], x[i], e, tolerance, q)
+            _keep(i < start, q, first, out[i, row])
+        q[:] = first
+        for i in range(lowest + 1, top + 1):
+            _step(theta, t[row], x[i - 1], x[i], e, tolerance, q)
+            _keep(i > start, q, first, out[i, row])
 
 
 @njit
-def _down(q, start, end, s, e):  # type: ignore[no-untyped-def]
-    """Return Q at R = end from its value q at R = start > end."""
-    for step in range(round(start - end)):
-        R = start - 1.0 - step
-        q = (s + R * e * q) / (R + s)
-    return q
+def _keep(here, q, first, out):  # type: ignore[no-untyped-def]
+    """Write q where a draw is on its way; elsewhere it still waits with its first value."""
+    for d in range(q.shape[0]):
+        q[d] = q[d] if here[d] else first[d]
+        out[d] = q[d] if here[d] else out[d]
 
 
 @njit
-def _up(q, start, end, s, e):  # type: ignore[no-untyped-def]
-    """Return Q at R = end from its value q at R = start < end."""
-    for step in range(round(end - start)):
-        R = start + step
-        q = ((R + s) * q - s) / (R * e)
-    return q
+def _step(theta, t, x, wanted, e, tolerance, q):  # type: ignore[no-untyped-def]
+    """Turn Q of x purchases into Q of `wanted`, in place, by fractions if they lie far apart."""
+    r, alpha, s, beta = theta[0], theta[1], theta[2], theta[3]
+    if abs(wanted - x) > _FAR:
+        for d in range(t.shape[0]):
+            q[d] = _death(r[d] + wanted, alpha[d], s[d], beta[d], t[d], tolerance)
+    elif wanted < x:
+        for down in range(round(x - wanted)):
+            for d in range(t.shape[0]):
+                R = r[d] + (x - 1.0 - down)
+                q[d] = (s[d] + R * e[d] * q[d]) / (R + s[d])
+    else:
+        for up in range(round(wanted - x)):
+            for d in range(t.shape[0]):
+                R = r[d] + (x + up)
+                q[d] = ((R + s[d]) * q[d] - s[d]) / (R * e[d])
 
 
 @njit

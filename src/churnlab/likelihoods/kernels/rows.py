@@ -1,0 +1,256 @@
+"""Compiled passes over matrices (row, draw): P(alive) from its parts, and a row's mean and tails.
+
+One call does what would take NumPy several. Between threads that matters more than the arithmetic:
+each NumPy operation takes the interpreter's lock back, and waiting for it costs as much as a pass
+over a matrix in cache. Logarithms and exponentials stay NumPy's, whose vector instructions numba
+does not have.
+
+An element's result depends on its own row only, so that chunks and threads change no bit of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from churnlab.likelihoods.kernels._compile import njit
+
+#: Partial sums of a mean: as many as vector instructions add at a time, twice.
+_LANES = 16
+#: Draws from which the place of a quantile is guessed.
+_SAMPLE = 64
+#: So few values are searched one by one, and after so many turns all that are left.
+_FEW, _TURNS = 16, 40
+
+
+@njit
+def age_ratio(alpha, young, old, out):  # type: ignore[no-untyped-def]
+    """Write (alpha + old) / (alpha + young), rows x draws."""
+    for i in range(out.shape[0]):
+        row, t, u = out[i], young[i], old[i]
+        for j in range(alpha.shape[0]):
+            row[j] = (alpha[j] + u) / (alpha[j] + t)
+
+
+@njit
+def scale_to(top, factor, values):  # type: ignore[no-untyped-def]
+    """Multiply each draw by its factor, in place, at most `top`."""
+    for i in range(values.shape[0]):
+        row = values[i]
+        for j in range(factor.shape[0]):
+            value = row[j] * factor[j]
+            row[j] = value if value < top else top
+
+
+@njit
+def alive_from_odds(factor, odds):  # type: ignore[no-untyped-def]
+    """Turn odds into 1 / (1 + factor odds), in place."""
+    for i in range(odds.shape[0]):
+        row = odds[i]
+        for j in range(factor.shape[0]):
+            row[j] = 1.0 / (1.0 + factor[j] * row[j])
+
+
+@njit
+def ages(alpha, beta, t, out):  # type: ignore[no-untyped-def]
+    """Write alpha + t and beta + t into out[0] and out[1]."""
+    for i in range(t.shape[0]):
+        of_alpha, of_beta, age = out[0, i], out[1, i], t[i]
+        for j in range(alpha.shape[0]):
+            of_alpha[j] = alpha[j] + age
+            of_beta[j] = beta[j] + age
+
+
+@njit
+def gap(values, first, second, top, out):  # type: ignore[no-untyped-def]
+    """Write values[first] - values[second], at most `top`."""
+    for i in range(out.shape[0]):
+        row, a, b = out[i], values[first[i]], values[second[i]]
+        for j in range(row.shape[0]):
+            value = a[j] - b[j]
+            row[j] = value if value < top else top
+
+
+@njit
+def alive_from_doom(doom, then, now, odds):  # type: ignore[no-untyped-def]
+    """Turn P(t_x)/P(T) into 1 / (1 + Q(t_x) P(t_x)/P(T) - Q(T)), in place.
+
+    `doom` is Q by age, `then` and `now` the rows of t_x and T in it.
+    """
+    for i in range(odds.shape[0]):
+        row, q, q_now = odds[i], doom[then[i]], doom[now[i]]
+        for j in range(row.shape[0]):
+            value = row[j] * q[j] - q_now[j]
+            row[j] = 1.0 / (1.0 + (value if value > 0.0 else 0.0))
+
+
+@njit
+def quiet_from_doom(doom, now, later, falls):  # type: ignore[no-untyped-def]
+    """Turn P(T+H)/P(T) into P(no purchase in (T, T+H] | alive at T), in place.
+
+    min(P(T+H)/P(T) (1 - Q(T+H)) + Q(T), 1): alive and silent, or dead before buying.
+    """
+    for i in range(falls.shape[0]):
+        row, q, q_later = falls[i], doom[now[i]], doom[later[i]]
+        for j in range(row.shape[0]):
+            value = row[j] * (1.0 - q_later[j]) + q[j]
+            row[j] = value if value < 1.0 else 1.0
+
+
+@njit
+def at_risk(alive, quiet):  # type: ignore[no-untyped-def]
+    """Turn P(no purchase | alive) into P(no purchase) = 1 - alive (1 - quiet), in place."""
+    for i in range(quiet.shape[0]):
+        row, a = quiet[i], alive[i]
+        for j in range(row.shape[0]):
+            row[j] = 1.0 - a[j] * (1.0 - row[j])
+
+
+@njit
+def mean_and_tails(values, low, high, mean, at_low, at_high):  # type: ignore[no-untyped-def]
+    """Write each row's mean and its quantiles at the levels low and high, of shape (row,).
+
+    Quantiles interpolate between order statistics, as `numpy.quantile` does; exact. A row with a
+    NaN has NaN.
+    """
+    n = values.shape[1]
+    sample, work = np.empty(min(_SAMPLE, n)), np.empty(n)
+    for i in range(values.shape[0]):
+        row = values[i]
+        mean[i] = _mean(row)
+        if mean[i] != mean[i]:
+            at_low[i] = at_high[i] = np.nan
+            continue
+        for j in range(sample.shape[0]):
+            sample[j] = row[j * n // sample.shape[0]]
+        _sort(sample)
+        at_low[i] = _quantile(row, low, sample, work)
+        at_high[i] = _quantile(row, high, sample, work)
+
+
+@njit
+def _mean(row):  # type: ignore[no-untyped-def]
+    whole = row.shape[0] // _LANES * _LANES
+    sums = np.zeros(_LANES)
+    for start in range(0, whole, _LANES):
+        for lane in range(_LANES):
+            sums[lane] += row[start + lane]
+    total = 0.0
+    for lane in range(_LANES):
+        total += sums[lane]
+    for j in range(whole, row.shape[0]):
+        total += row[j]
+    return total / row.shape[0]
+
+
+@njit
+def _sort(values):  # type: ignore[no-untyped-def]
+    for i in range(1, values.shape[0]):
+        value, j = values[i], i
+        while j > 0 and values[j - 1] > value:
+            values[j] = values[j - 1]
+            j -= 1
+        values[j] = value
+
+
+@njit
+def _quantile(row, level, sample, work):  # type: ignore[no-untyped-def]
+    place = level * (row.shape[0] - 1)
+    left = int(place)
+    right = min(left + 1, row.shape[0] - 1)
+    found, before = _few(row, left, right, sample, work)
+    smaller = _select(work, found, left - before)
+    larger = np.inf
+    for j in range(left - before + 1, found):
+        larger = min(larger, work[j])
+    return smaller + (place - left) * (larger - smaller) if right > left else smaller
+
+
+@njit
+def _few(row, left, right, sample, work):  # type: ignore[no-untyped-def]
+    """Gather in `work` the few values among which are those of the ranks left and right, from 0.
+
+    Returns how many they are, and how many values lie below them. A bracket low <= value < high is
+    guessed from a sorted sample and narrowed by its counts and by halves in turn. Counting runs on
+    vector instructions and, unlike quickselect, never guesses a branch wrong.
+    """
+    low, high = _bracket(sample, (left + 0.5) / row.shape[0])
+    before, upto = _count(row, low), _count(row, high)
+    if before > left:
+        low, before = row.min(), 0
+    if upto <= right:
+        high, upto = np.nextafter(row.max(), np.inf), row.shape[0]
+    for turn in range(_TURNS):
+        if upto - before <= _FEW or not low < 0.5 * (low + high) < high:
+            break
+        # Every third turn halves; one of the others looks left of the ranks, one right of them.
+        share = (left + 1 - before + (-_FEW, _FEW, 0)[turn % 3] / 2) / (upto - before)
+        share = 0.5 if turn % 3 == 2 else min(max(share, 0.0), 1.0)
+        middle = low + share * (high - low)
+        count = _count(row, middle)
+        if count <= left:
+            low, before = middle, count
+        elif count > right:
+            high, upto = middle, count
+    return _gather(row, low, high, work), before
+
+
+@njit
+def _bracket(sample, level):  # type: ignore[no-untyped-def]
+    """Return two values of the sample between which the quantile lies but for some rows in 100."""
+    m = sample.shape[0]
+    reach = 2.5 * np.sqrt(m * level * (1.0 - level)) + 1.0
+    first, last = int(np.floor(m * level - reach)), int(np.ceil(m * level + reach))
+    return sample[max(first, 0)], sample[min(last, m - 1)]
+
+
+@njit
+def _count(row, value):  # type: ignore[no-untyped-def]
+    count = 0
+    for j in range(row.shape[0]):
+        count += row[j] < value
+    return count
+
+
+@njit
+def _gather(row, low, high, work):  # type: ignore[no-untyped-def]
+    """Gather low <= value < high in `work`, and return how many; `high` may be inf."""
+    found = 0
+    for start in range(0, row.shape[0], _LANES):
+        some = row[start : start + _LANES]
+        here = 0
+        for j in range(some.shape[0]):
+            here += (some[j] >= low) & (some[j] < high)
+        if here > 0:
+            for j in range(some.shape[0]):
+                if some[j] >= low and some[j] < high:
+                    work[found] = some[j]
+                    found += 1
+    return found
+
+
+@njit
+def _select(work, n, k):  # type: ignore[no-untyped-def]
+    """Return the k-th smallest (from 0) of work[:n]; all before it are no larger after the call.
+
+    Hoare's algorithm with the median of three.
+    """
+    low, high = 0, n - 1
+    while low < high:
+        a, b, c = work[low], work[(low + high) >> 1], work[high]
+        pivot = max(min(a, b), min(max(a, b), c))
+        i, j = low, high
+        while i <= j:
+            while work[i] < pivot:
+                i += 1
+            while work[j] > pivot:
+                j -= 1
+            if i <= j:
+                work[i], work[j] = work[j], work[i]
+                i, j = i + 1, j - 1
+        if k <= j:
+            high = j
+        elif k >= i:
+            low = i
+        else:
+            break
+    return work[k]
