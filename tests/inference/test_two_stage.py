@@ -153,6 +153,27 @@ def test_estimated_integrals_are_the_exact_ones() -> None:
     assert drawn.eta.shape == (400, 2, 3)
 
 
+@pytest.mark.parametrize(("model", "k"), [("bg_cnbd_k", 2), ("mbg_cnbd_k", 3)])
+def test_groups_with_erlang_gaps(model: str, k: int) -> None:
+    """24 intervals of 90%: fewer than 17 hold the truth with probability .002 (binomial)."""
+    rng = np.random.default_rng(3)
+    group = np.repeat(np.arange(12), 120)
+    eta = np.repeat(np.array(CENTRE["mbg_nbd"])[:, None], 12, axis=1)
+    eta[[0, 2]] += 0.4 * rng.standard_normal((2, 12))
+    chosen = parametrisation(model, k)
+    T = np.floor(rng.uniform(60, 400, group.size))
+    x, t_x, gaps = likelihoods.get(model, k).simulate(chosen.theta(eta)[:, group], T, rng)
+    names = tuple(f"g{i:02d}" for i in range(12))
+    cells, _ = Cells.collapse(x, t_x, T, sum_log_gap=gaps, group=group, groups=names)
+    found = fit_population(cells, model=model, k=k, draws=400, seed=1)
+    assert found.method == "two_stage"
+    truth, held = chosen.natural(eta), 0
+    for i, name in ((0, "rate_mean"), (2, "dropout_mean")):
+        rows = found.table.loc[[f"{name}[{g}]" for g in names]]
+        held += int(((rows["q05"] <= truth[i]) & (truth[i] <= rows["q95"])).sum())
+    assert held >= 17
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", CENTRE)
 @pytest.mark.parametrize("effects", SPREAD)
