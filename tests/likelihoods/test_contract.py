@@ -257,17 +257,47 @@ def test_weights_are_repeated_rows_and_order_does_not_matter(case):
         np.testing.assert_allclose(slope, gradient, rtol=1e-9, atol=1e-9)
 
 
+def _spread_out(case, draws, groups, seed=4):
+    """Parameters that differ by draw and group, (draw, parameter, group)."""
+    noise = np.random.default_rng(seed).normal(0, 0.5, (draws, 4, groups))
+    return case.theta[None, :, None] * np.exp(noise)
+
+
+@pytest.mark.parametrize("draws", [6, 31, 32, 33, 100])
+def test_draws_together_equal_each_alone(case, draws):
+    """Blocks of draws, the last one not full, beside the loop that also takes derivatives."""
+    x, t_x, age, _, weight = _cells(case, 700)
+    group = np.random.default_rng(5).integers(0, 5, x.size)
+    thetas = _spread_out(case, draws, 5)
+    engine = Engine(case.likelihood, group, x, t_x, age, weight)
+    alone = np.array([engine.by_group(theta)[0] for theta in thetas])
+    np.testing.assert_allclose(engine.values_by_group(thetas), alone, rtol=1e-12)
+
+
+def test_a_wild_draw_does_not_touch_those_beside_it(case):
+    x, t_x, age, _, weight = _cells(case, 300)
+    thetas = _spread_out(case, 10, 1)
+    engine = Engine(case.likelihood, np.zeros(x.size, int), x, t_x, age, weight)
+    calm = engine.values(thetas)
+    thetas[3] = np.array([1e200, 1e-200, 1e200, 1e-200])[:, None]
+    thetas[7] = np.array([1e-200, 1e200, 1e-200, 1e200])[:, None]
+    wild = engine.values(thetas)
+    others = np.arange(10) % 4 != 3
+    np.testing.assert_allclose(wild[others], calm[others], rtol=1e-12)
+
+
 def test_threads_do_not_change_a_bit(case):
     model, theta = case
     x, t_x, age, _, weight = _cells(case, 40_000)
     zero = np.zeros(x.size, int)
-    thetas = theta[None, :, None] * np.linspace(0.9, 1.1, 5)[:, None, None]
+    thetas = theta[None, :, None] * np.linspace(0.9, 1.1, 100)[:, None, None]
     results = []
-    for threads in (1, 2, 3, 8):
+    for threads in (1, 2, 3, 5, 8):
         engine = Engine(model, zero, x, t_x, age, weight, threads)
         value, gradient = engine.value_and_gradient(thetas[0])
         results.append(np.concatenate([[value], gradient.ravel(), engine.values(thetas)]))
         assert value == pytest.approx(engine.value(thetas[0]), rel=1e-13)
     for other in results[1:]:
         np.testing.assert_array_equal(results[0], other)
-    np.testing.assert_array_equal(results[0][-5:], values(model, thetas, zero, x, t_x, age, weight))
+    found = values(model, thetas, zero, x, t_x, age, weight)
+    np.testing.assert_array_equal(results[0][-100:], found)

@@ -58,12 +58,15 @@ def test_values_and_derivatives(name, k, theta, data, twin):
     model = likelihoods.get(name, k)
     exact = twin(model, digits=80 if data[0] > 100 else 50)
     expected, slopes = exact.log_likelihood(theta, *data), exact.gradient(theta, *data)
-    value, gradient = _engine(model, *data).value_and_gradient(np.array(theta)[:, None])
+    engine = _engine(model, *data)
+    value, gradient = engine.value_and_gradient(np.array(theta)[:, None])
+    together = engine.values(np.repeat(np.array(theta)[None, :, None], 7, axis=0))
     formula = model.log_likelihood(np.array(theta), *data)
     if k > 1:
         formula = formula + data[0] * np.log(float(np.prod(range(1, k))))
     unit = max(1.0, abs(expected))  # relative, absolute below 1
     assert abs(value - expected) < 1e-12 * unit
+    assert np.abs(together - expected).max() < 1e-12 * unit
     # the formula's plain two-panel rule is good to 5e-10 in the hardest cases (DOMAIN section 3)
     assert abs(formula - expected) < (6e-10 if name == "pareto_nbd" else 1e-12) * unit
     # rounding in a derivative is relative to the largest of the terms that it sums

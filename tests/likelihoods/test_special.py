@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from churnlab.likelihoods.dropout_mean import GAUSS_LIMITS, gauss_mean, logit_mean
-from churnlab.likelihoods.kernels import compiled
+from churnlab.likelihoods.kernels import compiled, vector
 from churnlab.likelihoods.renewals import erlang_one_minus_pgf
 from churnlab.likelihoods.special import beta_rule, legendre, log_beta_shift, log_rising
 
@@ -90,3 +90,31 @@ def test_renewal_generating_function_against_the_sum(p):
         np.array(shape), np.array(ratio), np.array(p), [np.array(s) for s in stages]
     )
     assert float(got) == pytest.approx(exact, rel=1e-12)
+
+
+VECTOR = {
+    "exp": (vector.vexp, mp.exp, [*np.linspace(-699, 699, 150), 0.0, 1e-300, -1e-9, 0.35, -0.35]),
+    "log": (
+        vector.vlog,
+        mp.log,
+        [*np.geomspace(1e-300, 1e300, 150), 1.0, 1 + 1e-15, 0.7071],
+    ),
+    "log1p": (vector.vlog1p, mp.log1p, [*np.geomspace(1e-300, 1e300, 150), 0.0, 0.41421, 0.41422]),
+}
+
+
+@pytest.mark.parametrize("name", VECTOR)
+def test_exponentials_and_logarithms_of_blocks(name):
+    """To 2 units in the last place, with random arguments beside the listed ones."""
+    ours, exact, listed = VECTOR[name]
+    scale = np.exp(np.random.default_rng(1).uniform(-3, 3, 300))
+    for x in [*listed, *scale]:
+        with mp.workdps(40):
+            true = float(exact(mp.mpf(float(x))))
+        assert abs(ours(float(x)) - true) <= 2 * np.spacing(abs(true)), x
+
+
+def test_exponentials_are_cut():
+    assert vector.vexp(-np.inf) == vector.vexp(-700.0) == pytest.approx(np.exp(-700.0))
+    assert vector.vexp(np.inf) == vector.vexp(700.0) == pytest.approx(np.exp(700.0))
+    assert np.isnan(vector.vexp(np.nan))

@@ -87,9 +87,9 @@ def test_silence_of_the_long_gone_is_no_certainty():
 def test_errors_of_q_end_at_certainty():
     """Q of two ages that hardly differ carries an error of 1e-14 each way."""
     doom, one, other = np.array([[0.3], [0.3 + 1e-14]]), np.array([0]), np.array([1])
-    alive, quiet = np.ones((2, 1, 1))
-    rows.alive_from_doom(doom, one, other, alive)
-    rows.quiet_from_doom(doom, other, one, quiet)
+    cost, (alive, quiet) = np.zeros((2, 1)), np.empty((2, 1, 1))
+    rows.alive_from_doom(cost, doom, one, other, alive)
+    rows.quiet_from_doom(cost, doom, other, one, quiet)
     assert (alive[0, 0], quiet[0, 0]) == (1.0, 1.0)
 
 

@@ -20,9 +20,6 @@ from churnlab.posterior.silence import DeathTable, DeathTables
 Ints = NDArray[np.int64]
 Returning = Callable[[Array, Ints], Array]
 
-#: exp() of more than this is infinite for every purpose here.
-_HUGE = 700.0
-
 
 class Process(ABC):
     """Draws of one group, for customers with x repeat purchases.
@@ -117,18 +114,11 @@ class GeometricProcess(Process):
 
     def states(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
         """A = 1 / (1 + q S(0)/S(u)); quiet = S(u + H) / S(u). See `likelihoods.geometric`."""
-        cost = self._cost(t_x, T, np.inf if horizons else _HUGE)
-        quiet = []
-        for h in horizons:
-            later = self._cost(t_x, T + h)
-            np.subtract(cost, later, out=later)
-            if self.k > 1:  # rounding of its sum can make a longer silence the likelier one
-                np.minimum(later, 0.0, out=later)
-            quiet.append(np.exp(later, out=later))
-        if horizons:
-            np.minimum(cost, _HUGE, out=cost)
-        np.exp(cost, out=cost)
-        self.rows.alive_from_odds(self.dead_odds, cost)
+        cost = self._cost(t_x, T)
+        quiet = [self._cost(t_x, T + h) for h in horizons]
+        for later in quiet:
+            self.rows.quiet_from_cost(cost, later)
+        self.rows.alive_from_cost(self.dead_odds, cost)
         return (cost, *quiet)
 
     def returning(self, t_x: Array) -> Returning:
@@ -141,12 +131,10 @@ class GeometricProcess(Process):
 
         return within
 
-    def _cost(self, t_x: Array, t: Array, top: float = np.inf) -> Array:
-        """Return -ln S(t - t_x) / S(0), at most `top`."""
+    def _cost(self, t_x: Array, t: Array) -> Array:
+        """Return -ln S(t - t_x) / S(0)."""
         cost = np.empty((len(t_x), self.n_draws))
-        self.rows.age_ratio(self.alpha, t_x, t, cost)
-        np.log(cost, out=cost)
-        self.rows.scale_to(np.inf if self.k > 1 else top, self.shape, cost)
+        self.rows.geometric_cost(self.alpha, self.shape, t_x, t, cost)
         if self.k > 1:
             z = (t - t_x)[:, None] / (self.alpha + t[:, None])
             total = stage = np.ones_like(cost)
@@ -154,7 +142,6 @@ class GeometricProcess(Process):
                 stage = stage * z * ((self.shape + j - 1) / j)
                 total = total + stage
             cost -= np.log(total)
-            np.minimum(cost, top, out=cost)
         return cost
 
 
@@ -184,18 +171,11 @@ class ParetoProcess(Process):
         distinct, where = np.unique(ages, return_inverse=True)  # equal ages share their work
         cost, doom = self.doom(distinct)
         then, now, *later = np.split(where, len(ages) // len(t_x))
-        alive = self._falls(cost, now, then)
-        self.rows.alive_from_doom(doom, then, now, alive)
-        quiet = [self._falls(cost, now, i) for i in later]
-        for i, falls in zip(later, quiet, strict=True):
-            self.rows.quiet_from_doom(doom, now, i, falls)
-        return (alive, *quiet)
-
-    def _falls(self, cost: Array, first: Ints, second: Ints) -> Array:
-        """Return P(second)/P(first) from -ln P by age and the positions of two ages."""
-        falls = np.empty((len(first), self.n_draws))
-        self.rows.gap(cost, first, second, _HUGE, falls)
-        return np.exp(falls, out=falls)
+        found = [np.empty((len(t_x), self.n_draws)) for _ in range(1 + len(later))]
+        self.rows.alive_from_doom(cost, doom, then, now, found[0])
+        for i, quiet in zip(later, found[1:], strict=True):
+            self.rows.quiet_from_doom(cost, doom, now, i, quiet)
+        return tuple(found)
 
     def returning(self, t_x: Array) -> Returning:
         """1 - P(T+H)/P(T) (1 - Q(T+H)) - Q(T) at T = t_x, where everybody is alive."""

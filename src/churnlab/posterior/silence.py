@@ -73,21 +73,18 @@ class DeathTable:
     def __init__(
         self, theta: Array, x: float, coefficients: Array, scale: Array, shift: Array
     ) -> None:
-        from churnlab.likelihoods.kernels import death, rows
+        from churnlab.likelihoods.kernels.death import cost_and_death
 
-        self._evaluate, self._ages = death.cost_and_death, rows.ages
-        self._alpha, self._beta = theta[1], theta[3]
-        of_alpha = theta[1] <= theta[3]
+        self._evaluate = cost_and_death
+        r, alpha, s, beta = theta
+        of_alpha = alpha <= beta
         self._polynomial = coefficients, scale * of_alpha, scale * ~of_alpha, shift
-        self._powers = theta[0] + x, theta[2]
+        self._theta = r + x, alpha, s, beta
 
     def __call__(self, t: Array) -> tuple[Array, Array]:
         """Return -ln P(t) and Q(t), both (row, draw), at ages t in days, (row,)."""
-        both = np.empty((2, len(t), len(self._alpha)))
-        self._ages(self._alpha, self._beta, t, both)
-        np.log(both, out=both)
-        cost, death = both
-        self._evaluate(*self._polynomial, *self._powers, cost, death)
+        cost, death = np.empty((2, len(t), len(self._theta[1])))
+        self._evaluate(self._polynomial, self._theta, np.asarray(t, float), cost, death)
         return cost, death
 
 

@@ -1,5 +1,7 @@
 """The compiled loops: weighted log-likelihood and its exact derivatives in one pass over cells.
 
+For one parameter set; `many` evaluates many of them, without derivatives.
+
 Log-likelihoods come by group, (group,): what belongs to one group depends on its own parameters
 only, so many groups can be searched or sampled side by side in the same passes.
 
@@ -161,39 +163,6 @@ def _geometric_run_gradient(theta, run, k, first, ages, gradient):  # type: igno
     return value
 
 
-@njit
-def geometric_value(theta, group, x, t_x, T, weight, k, first):  # type: ignore[no-untyped-def]
-    """Weighted log-likelihood of BG/MBG-CNBD-k by group."""
-    ages, totals, lo = np.full((3, 2048), -1.0), np.zeros(theta.shape[1]), 0
-    while lo < x.shape[0]:
-        hi, g = _end_of_run(group, x, lo), group[lo]
-        r, alpha, count = theta[0, g], theta[1, g], int(x[lo])
-        const, _, _, _, log_q, _ = _geometric_constants(theta, g, count, k, first)
-        shape, last, early, base, total = r + k * count, -1.0, 0.0, 0.0, 0.0
-        for i in range(lo, hi):
-            t, age = t_x[i], T[i]
-            if t != last:
-                last, early = t, log1p(t / alpha)
-                base = const - r * early - k * count * log(alpha + t)
-            log_s = -shape * (_log_age(age, g, alpha, ages) - early)
-            if k > 1:
-                log_s += log(_stage_sum(shape, (age - t) / (alpha + age), k)[0])
-            high, gap = max(log_s, log_q), -abs(log_s - log_q)
-            total += weight[i] * (base + high + log1p(exp(gap)))
-        totals[g] += total
-        lo = hi
-    return totals
-
-
-@njit
-def geometric_values(thetas, group, x, t_x, T, weight, k, first):  # type: ignore[no-untyped-def]
-    """Return `geometric_value` at each of thetas (draw, parameter, group), (draw, group)."""
-    out = np.empty((thetas.shape[0], thetas.shape[2]))
-    for d in range(thetas.shape[0]):
-        out[d] = geometric_value(thetas[d], group, x, t_x, T, weight, k, first)
-    return out
-
-
 # -- Pareto/NBD ----------------------------------------------------------------------------------
 # For fixed (group, x) the death-time integral is a difference of a function of one time only:
 # with P(u) = (alpha+u)^-(r+x) (beta+u)^-s and H(u) = s/P(u) integral_u^U P/(beta+.) (U the last
@@ -279,32 +248,6 @@ def _tabulate(theta, g, x, times, slopes, rules, log_p, H, K):  # type: ignore[n
             K[1, i] = falls * K[1, i + 1] + r / alpha * h - (r + x) * part[2]
             K[2, i] = falls * K[2, i + 1] + (1.0 / s - log1p(u / beta)) * h - part[3]
             K[3, i] = falls * K[3, i + 1] + s / beta * h - (s + 1.0) * part[4]
-
-
-@njit
-def pareto_value(theta, plan, weight, rules):  # type: ignore[no-untyped-def]
-    """Weighted log-likelihood of Pareto/NBD by group, over the runs of a `kernels.plan`."""
-    run_group, run_x, first_cell, first_time, times, i_start, i_end = plan
-    log_p, H = np.empty(times.shape[0]), np.empty(times.shape[0])
-    K, totals = np.empty((4, times.shape[0])), np.zeros(theta.shape[1])
-    for run in range(run_x.shape[0]):
-        g, x, lo, hi = run_group[run], run_x[run], first_time[run], first_time[run + 1]
-        _tabulate(theta, g, x, times[lo:hi], False, rules, log_p[lo:hi], H[lo:hi], K[:, lo:hi])
-        const = log_rising(theta[0, g], int(x))[0]
-        for c in range(first_cell[run], first_cell[run + 1]):
-            a, z = i_start[c], i_end[c]
-            inside = H[a] + exp(log_p[z] - log_p[a]) * (1.0 - H[z])
-            totals[g] += weight[c] * (const + log_p[a] + log(inside))
-    return totals
-
-
-@njit
-def pareto_values(thetas, plan, weight, rules):  # type: ignore[no-untyped-def]
-    """Return `pareto_value` at each of thetas (draw, parameter, group), (draw, group)."""
-    out = np.empty((thetas.shape[0], thetas.shape[2]))
-    for d in range(thetas.shape[0]):
-        out[d] = pareto_value(thetas[d], plan, weight, rules)
-    return out
 
 
 @njit

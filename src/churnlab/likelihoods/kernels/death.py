@@ -10,7 +10,8 @@ from math import ceil, exp, expm1, log1p
 
 import numpy as np
 
-from churnlab.likelihoods.kernels._compile import njit
+from churnlab.likelihoods.kernels._compile import fused, njit
+from churnlab.likelihoods.kernels.vector import vlog
 
 #: Draws in a block: its few rows of doubles stay in the first-level cache.
 _BLOCK = 256
@@ -163,24 +164,30 @@ def _step(theta, t, x, wanted, e, tolerance, q):  # type: ignore[no-untyped-def]
                 q[d] = ((R + s[d]) * q[d] - s[d]) / (R * e[d])
 
 
-@njit
-def cost_and_death(coefficients, scale_a, scale_b, shift, R, s, log_a, log_b):  # type: ignore[no-untyped-def]
-    """Turn ln(alpha + t) into -ln P(t) and ln(beta + t) into Q(t), in place, both (row, draw).
+@fused
+def cost_and_death(polynomial, theta, t, cost, death):  # type: ignore[no-untyped-def]
+    """Write -ln P(t) and Q(t) at ages t (row,), both (row, draw).
 
     Q is sum_m c_m T_m(y), cut to [0, 1], by Clenshaw's recurrence; y is linear in the lower of the
-    two logarithms, so that one of the scales is 0. `coefficients` is (m, draw), m one more than a
-    multiple of 4. Inner loops run over blocks of draws without calls, on rows cut out beforehand,
-    which LLVM turns into vector instructions.
+    two logarithms, so that one of the scales is 0. `polynomial` is (coefficients (m, draw), m one
+    more than a multiple of 4; scales of the logarithms and the shift, each (draw,)), `theta` is
+    (R, alpha, s, beta), each (draw,). Inner loops run over blocks of draws, on rows cut out
+    beforehand, which LLVM turns into vector instructions.
     """
+    coefficients, scale_a, scale_b, shift = polynomial
+    R, alpha, s, beta = theta
     twice, now, last = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
-    for first in range(0, log_a.shape[1], _BLOCK):
-        n = min(_BLOCK, log_a.shape[1] - first)
+    for first in range(0, cost.shape[1], _BLOCK):
+        n = min(_BLOCK, cost.shape[1] - first)
         of_a, of_b, of_one = scale_a[first:], scale_b[first:], shift[first:]
-        power_a, power_b, c0 = R[first:], s[first:], coefficients[0, first:]
-        for row in range(log_a.shape[0]):
-            a, b = log_a[row, first:], log_b[row, first:]
+        a, b, power_a, power_b = alpha[first:], beta[first:], R[first:], s[first:]
+        c0 = coefficients[0, first:]
+        for row in range(cost.shape[0]):
+            to_cost, to_death, age = cost[row, first:], death[row, first:], t[row]
             for j in range(n):
-                twice[j] = 2.0 * (of_a[j] * a[j] + of_b[j] * b[j] + of_one[j])
+                log_a, log_b = vlog(a[j] + age), vlog(b[j] + age)
+                to_cost[j] = power_a[j] * log_a + power_b[j] * log_b
+                twice[j] = 2.0 * (of_a[j] * log_a + of_b[j] * log_b + of_one[j])
                 now[j] = 0.0
                 last[j] = 0.0
             for m in range(coefficients.shape[0] - 1, 0, -4):
@@ -188,13 +195,12 @@ def cost_and_death(coefficients, scale_a, scale_b, shift, R, s, log_a, log_b):  
                 c2, c3 = coefficients[m - 2, first:], coefficients[m - 3, first:]
                 for j in range(n):
                     x = twice[j]
-                    t = x * now[j] - last[j] + c[j]
-                    t1 = x * t - now[j] + c1[j]
-                    t2 = x * t1 - t + c2[j]
+                    t0 = x * now[j] - last[j] + c[j]
+                    t1 = x * t0 - now[j] + c1[j]
+                    t2 = x * t1 - t0 + c2[j]
                     last[j] = t2
                     now[j] = x * t2 - t1 + c3[j]
             for j in range(n):
                 value = 0.5 * twice[j] * now[j] - last[j] + c0[j]
                 value = value if value > 0.0 else 0.0
-                a[j] = power_a[j] * a[j] + power_b[j] * b[j]
-                b[j] = value if value < 1.0 else 1.0
+                to_death[j] = value if value < 1.0 else 1.0

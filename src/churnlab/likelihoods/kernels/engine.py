@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from churnlab.likelihoods import get
 from churnlab.likelihoods.base import Likelihood
 from churnlab.likelihoods.kernels.plan import (
+    WIDTH,
     Cells,
     blocks,
     find_runs,
@@ -24,6 +25,8 @@ Array = NDArray[np.float64]
 
 #: Pieces of work per thread when many draws are evaluated: ends meet, and few calls are made.
 PIECES = 4
+#: Draws from which blocks of them are evaluated together (`many`); fewer are taken one by one.
+MANY = 6
 
 
 class Engine:
@@ -95,13 +98,18 @@ class Engine:
     def values_by_group(self, thetas: ArrayLike) -> Array:
         """Return each group's log-likelihood (draw, group) at thetas (draw, parameter, group)."""
         thetas = np.asarray(thetas, float)
+        if len(thetas) < MANY:
+            found = [self.by_group(theta)[0] for theta in thetas]
+            return np.array(found).reshape(len(thetas), thetas.shape[2])
         blocks = range(len(self._groups))
-        if len(thetas) >= self.threads:  # no two threads share a sum
-            parts = np.array_split(thetas, min(len(thetas), PIECES * self.threads))
-            found = self._map(lambda part: self._add([self._block(i, part) for i in blocks], part),
-                              parts)  # fmt: skip
-            return np.concatenate(found)
-        return self._add(self._map(lambda i: self._block(i, thetas), list(blocks)), thetas)
+        rows = -(-len(thetas) // WIDTH)
+        pieces = min(rows, PIECES * self.threads)
+        if pieces < self.threads:
+            return self._add(self._map(lambda i: self._block(i, thetas), list(blocks)), thetas)
+        cuts = WIDTH * (np.arange(1, pieces) * rows // pieces)  # no two threads share a sum
+        found = self._map(lambda part: self._add([self._block(i, part) for i in blocks], part),
+                          np.split(thetas, cuts))  # fmt: skip
+        return np.concatenate(found)
 
     def _block(self, i: int, thetas: Array) -> Array:
         """Return the log-likelihood of a block by its groups, (draw, group of the block)."""
@@ -126,19 +134,19 @@ def _loops(
     model: Likelihood, parts: list[Cells]
 ) -> tuple[Callable[..., Array], Callable[..., tuple[Array, Array]]]:
     """Return values(block, thetas) and gradient(block, theta) of `model`, by the block's groups."""
-    from churnlab.likelihoods.kernels import compiled
+    from churnlab.likelihoods.kernels import compiled, many
 
     if model.name == "pareto_nbd":
         from churnlab.likelihoods.kernels.pareto import RULES
 
         runs = [find_runs(c) for c in parts]
         return (
-            lambda i, thetas: compiled.pareto_values(thetas, runs[i], parts[i].weight, RULES),
+            lambda i, thetas: many.pareto_values(thetas, runs[i], parts[i].weight, RULES),
             lambda i, theta: compiled.pareto_gradient(theta, runs[i], parts[i].weight, RULES),
         )
     first = int(getattr(model, "toss_at_first"))  # noqa: B009
     return (
-        lambda i, thetas: compiled.geometric_values(thetas, *parts[i], model.k, first),
+        lambda i, thetas: many.geometric_values(thetas, *parts[i], model.k, first),
         lambda i, theta: compiled.geometric_gradient(theta, *parts[i], model.k, first),
     )
 

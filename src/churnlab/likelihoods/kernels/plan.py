@@ -16,6 +16,9 @@ Index = NDArray[np.int64]
 
 #: Cells in a block of work; blocks are summed in a fixed order, whatever the number of threads.
 BLOCK = 16_384
+#: Draws that are evaluated side by side (`many`): enough to fill vector instructions, few enough
+#: for the tables of a run to stay in cache.
+WIDTH = 32
 
 
 class Runs(NamedTuple):

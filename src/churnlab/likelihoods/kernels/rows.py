@@ -2,8 +2,7 @@
 
 One call does what would take NumPy several. Between threads that matters more than the arithmetic:
 each NumPy operation takes the interpreter's lock back, and waiting for it costs as much as a pass
-over a matrix in cache. Logarithms and exponentials stay NumPy's, whose vector instructions numba
-does not have.
+over a matrix in cache.
 
 An element's result depends on its own row only, so that chunks and threads change no bit of it.
 """
@@ -12,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnlab.likelihoods.kernels._compile import njit
+from churnlab.likelihoods.kernels._compile import fused, njit
+from churnlab.likelihoods.kernels.vector import vexp, vlog
 
 #: Partial sums of a mean: as many as vector instructions add at a time, twice.
 _LANES = 16
@@ -22,77 +22,59 @@ _SAMPLE = 64
 _FEW, _TURNS = 16, 40
 
 
-@njit
-def age_ratio(alpha, young, old, out):  # type: ignore[no-untyped-def]
-    """Write (alpha + old) / (alpha + young), rows x draws."""
+@fused
+def geometric_cost(alpha, shape, young, old, out):  # type: ignore[no-untyped-def]
+    """Write shape ln (alpha + old)/(alpha + young): -ln of the chance of silence while alive."""
     for i in range(out.shape[0]):
         row, t, u = out[i], young[i], old[i]
-        for j in range(alpha.shape[0]):
-            row[j] = (alpha[j] + u) / (alpha[j] + t)
-
-
-@njit
-def scale_to(top, factor, values):  # type: ignore[no-untyped-def]
-    """Multiply each draw by its factor, in place, at most `top`."""
-    for i in range(values.shape[0]):
-        row = values[i]
-        for j in range(factor.shape[0]):
-            value = row[j] * factor[j]
-            row[j] = value if value < top else top
-
-
-@njit
-def alive_from_odds(factor, odds):  # type: ignore[no-untyped-def]
-    """Turn odds into 1 / (1 + factor odds), in place."""
-    for i in range(odds.shape[0]):
-        row = odds[i]
-        for j in range(factor.shape[0]):
-            row[j] = 1.0 / (1.0 + factor[j] * row[j])
-
-
-@njit
-def ages(alpha, beta, t, out):  # type: ignore[no-untyped-def]
-    """Write alpha + t and beta + t into out[0] and out[1]."""
-    for i in range(t.shape[0]):
-        of_alpha, of_beta, age = out[0, i], out[1, i], t[i]
-        for j in range(alpha.shape[0]):
-            of_alpha[j] = alpha[j] + age
-            of_beta[j] = beta[j] + age
-
-
-@njit
-def gap(values, first, second, top, out):  # type: ignore[no-untyped-def]
-    """Write values[first] - values[second], at most `top`."""
-    for i in range(out.shape[0]):
-        row, a, b = out[i], values[first[i]], values[second[i]]
         for j in range(row.shape[0]):
-            value = a[j] - b[j]
-            row[j] = value if value < top else top
+            row[j] = shape[j] * vlog((alpha[j] + u) / (alpha[j] + t))
 
 
-@njit
-def alive_from_doom(doom, then, now, odds):  # type: ignore[no-untyped-def]
-    """Turn P(t_x)/P(T) into 1 / (1 + Q(t_x) P(t_x)/P(T) - Q(T)), in place.
+@fused
+def alive_from_cost(factor, cost):  # type: ignore[no-untyped-def]
+    """Turn costs into 1 / (1 + factor e^cost), in place."""
+    for i in range(cost.shape[0]):
+        row = cost[i]
+        for j in range(row.shape[0]):
+            row[j] = 1.0 / (1.0 + factor[j] * vexp(row[j]))
 
-    `doom` is Q by age, `then` and `now` the rows of t_x and T in it.
+
+@fused
+def quiet_from_cost(now, later):  # type: ignore[no-untyped-def]
+    """Turn later costs into e^(now - later), at most 1, in place."""
+    for i in range(later.shape[0]):
+        row, start = later[i], now[i]
+        for j in range(row.shape[0]):
+            gap = start[j] - row[j]
+            row[j] = vexp(gap if gap < 0.0 else 0.0)
+
+
+@fused
+def alive_from_doom(cost, doom, then, now, out):  # type: ignore[no-untyped-def]
+    """Write 1 / (1 + Q(t_x) P(t_x)/P(T) - Q(T)).
+
+    `cost` is -ln P and `doom` Q by age, `then` and `now` the rows of t_x and T in them.
     """
-    for i in range(odds.shape[0]):
-        row, q, q_now = odds[i], doom[then[i]], doom[now[i]]
+    for i in range(out.shape[0]):
+        row, q, q_now = out[i], doom[then[i]], doom[now[i]]
+        start, end = cost[then[i]], cost[now[i]]
         for j in range(row.shape[0]):
-            value = row[j] * q[j] - q_now[j]
-            row[j] = 1.0 / (1.0 + (value if value > 0.0 else 0.0))
+            odds = vexp(end[j] - start[j]) * q[j] - q_now[j]
+            row[j] = 1.0 / (1.0 + (odds if odds > 0.0 else 0.0))
 
 
-@njit
-def quiet_from_doom(doom, now, later, falls):  # type: ignore[no-untyped-def]
-    """Turn P(T+H)/P(T) into P(no purchase in (T, T+H] | alive at T), in place.
+@fused
+def quiet_from_doom(cost, doom, now, later, out):  # type: ignore[no-untyped-def]
+    """Write P(no purchase in (T, T+H] | alive at T).
 
     min(P(T+H)/P(T) (1 - Q(T+H)) + Q(T), 1): alive and silent, or dead before buying.
     """
-    for i in range(falls.shape[0]):
-        row, q, q_later = falls[i], doom[now[i]], doom[later[i]]
+    for i in range(out.shape[0]):
+        row, q, q_later = out[i], doom[now[i]], doom[later[i]]
+        start, end = cost[now[i]], cost[later[i]]
         for j in range(row.shape[0]):
-            value = row[j] * (1.0 - q_later[j]) + q[j]
+            value = vexp(start[j] - end[j]) * (1.0 - q_later[j]) + q[j]
             row[j] = value if value < 1.0 else 1.0
 
 
