@@ -60,6 +60,7 @@ benchmarks/.venv/.installed: benchmarks/requirements-peers.lock $(STAMP)
 
 bench: benchmarks/.venv/.installed ## speed and memory beside the peers (about two hours, idle machine)
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/likelihoods.py
 	$(BIN)/python benchmarks/p_alive.py
 	$(BIN)/python benchmarks/command.py
 	$(BIN)/python benchmarks/hierarchies.py
