@@ -17,9 +17,18 @@ from churnlab.inference.twostage.side_by_side import side_by_side
 from churnlab.priors import parametrisation
 from churnlab.summary import Summary
 
+from .derivatives import check_gradient
+
 #: log rate, log shape, dropout (logit or log), log concentration or shape; per day.
 CENTRE = {"mbg_nbd": (-4.0, 0.0, -0.8, 1.2), "pareto_nbd": (-4.0, 0.0, -6.0, 0.2)}
 AS_OF = "2024-12-31"
+#: What `people` puts in.
+EFFECTS = {
+    "rate_effect[age]": 0.4,
+    "dropout_effect[channel=web]": -0.5,
+    "dropout_effect[age]": 0.0,
+    "rate_effect[channel=web]": 0.0,
+}
 
 
 def people(
@@ -64,19 +73,21 @@ def target_of(summary: Summary, model: str, shrinkage: bool) -> CovariateTarget:
     return kind(cells, design, base, mode, {}, shrinkage)
 
 
+def check_effects(table: pd.DataFrame) -> None:
+    """Each within four posterior deviations of the truth; that of age on the rate is above 0."""
+    for name, truth in EFFECTS.items():
+        row = table.loc[name]
+        assert abs(row["mean"] - truth) < 4 * row["sd"], name
+    assert table.loc["rate_effect[age]", "q05"] > 0
+
+
 @pytest.mark.parametrize("model", CENTRE)
 @pytest.mark.parametrize(("groups", "shrinkage"), [(1, False), (1, True), (3, False), (3, True)])
 def test_gradient(model: str, groups: int, shrinkage: bool) -> None:
     target = target_of(people(model, 60, 1, groups=groups), model, shrinkage)
     start, scale = target.start()
     u = start + 0.3 * scale * np.random.default_rng(2).normal(size=target.dimension)
-    value, gradient = target.value_and_gradient(u)
-    assert value == pytest.approx(target.values(u[None])[0], rel=1e-12)
-    for i in range(target.dimension):
-        shift = 1e-5 * np.eye(target.dimension)[i]
-        slope = (target.value_and_gradient(u + shift)[0]
-                 - target.value_and_gradient(u - shift)[0]) / 2e-5  # fmt: skip
-        assert gradient[i] == pytest.approx(slope, rel=1e-5, abs=1e-4)
+    check_gradient(target, u)
     quantities = target.quantities(u[None])
     assert quantities.shape == (1, len(target.parameter_names))
     assert target.prior_draws(7, np.random.default_rng(0)).shape == (7, target.dimension)
@@ -99,14 +110,8 @@ def test_effects_are_recovered_by_laplace(model: str, tmp_path) -> None:  # type
     fit = cl.fit(summary, model=model, seed=1)
     assert fit.population.method == "laplace"
     table = fit.diagnostics()
-    for name, truth in {
-        "rate_effect[age]": 0.4, "dropout_effect[channel=web]": -0.5,
-        "dropout_effect[age]": 0.0, "rate_effect[channel=web]": 0.0,
-    }.items():  # fmt: skip
-        row = table.loc[name]
-        assert abs(row["mean"] - truth) < 4 * row["sd"], name
-        assert row["sd"] < 0.3, name
-    assert table.loc["rate_effect[age]", "q05"] > 0
+    check_effects(table)
+    assert table["sd"][list(EFFECTS)].max() < 0.3
     customers = fit.customers(horizon_days=90)
     assert len(customers) == 2000
     bare = summary.customers.assign(rate=customers["rate_per_day"].to_numpy())
@@ -168,12 +173,7 @@ def test_gradient_of_the_population_with_effects() -> None:
     rng = np.random.default_rng(3)
     u = hyper.start(population)
     u += 0.1 * rng.normal(size=len(u))
-    value, gradient = hyper.value_and_gradient(u)
-    assert value == pytest.approx(hyper.values(u[None])[0], rel=1e-10)
-    for i in range(len(u)):
-        shift = 1e-5 * np.eye(len(u))[i]
-        high, low = (hyper.value_and_gradient(u + s * shift)[0] for s in (1, -1))
-        assert gradient[i] == pytest.approx((high - low) / 2e-5, rel=1e-4, abs=1e-4)
+    check_gradient(hyper, u, rtol=1e-4, same=1e-10)
 
 
 def test_effects_within_groups_are_recovered_in_two_stages() -> None:
@@ -183,13 +183,7 @@ def test_effects_within_groups_are_recovered_in_two_stages() -> None:
     )
     assert fit.population.method == "two_stage"
     table = fit.diagnostics()
-    for name, truth in {
-        "rate_effect[age]": 0.4, "dropout_effect[channel=web]": -0.5,
-        "dropout_effect[age]": 0.0, "rate_effect[channel=web]": 0.0,
-    }.items():  # fmt: skip
-        row = table.loc[name]
-        assert abs(row["mean"] - truth) < 4 * row["sd"], name
-    assert table.loc["rate_effect[age]", "q05"] > 0
+    check_effects(table)
     assert {"rate_spread", "rate_mean[g0]"} <= set(table.index)
 
 

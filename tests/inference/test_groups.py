@@ -10,6 +10,7 @@ from churnlab.inference.target import Target
 from churnlab.summary import Cells
 
 from .conftest import simulated
+from .derivatives import check_gradient
 
 MODELS = ("mbg_nbd", "pareto_nbd")
 RATES = (0.04, 0.02, 0.01)
@@ -36,13 +37,7 @@ def test_gradient_of_the_grouped_posterior(model: str, effects: str) -> None:
     target = GroupTarget(cells, pooled, find_mode(pooled), {}, effects)
     start, scale = target.start()
     u = start + 0.3 * scale * np.random.default_rng(2).normal(size=target.dimension)
-    value, gradient = target.value_and_gradient(u)
-    assert value == pytest.approx(target.values(u[None])[0], rel=1e-12)
-    for i in range(target.dimension):
-        shift = 1e-5 * np.eye(target.dimension)[i]
-        slope = (target.value_and_gradient(u + shift)[0]
-                 - target.value_and_gradient(u - shift)[0]) / 2e-5  # fmt: skip
-        assert gradient[i] == pytest.approx(slope, rel=1e-5, abs=1e-4)
+    check_gradient(target, u)
 
 
 def test_complete_pooling_ignores_the_groups() -> None:

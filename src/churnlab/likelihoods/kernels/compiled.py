@@ -21,6 +21,9 @@ import numpy as np
 
 from churnlab.likelihoods.kernels._compile import njit
 
+#: More panels than any finite parameters ask for.
+_MOST_PANELS = 1000
+
 
 @njit
 def log_rising(r, n):  # type: ignore[no-untyped-def]
@@ -186,7 +189,7 @@ def _panel_rule(width, decay):  # type: ignore[no-untyped-def]
         return 6, 1
     if width < 1.3 and decay < 3.0:
         return 8, 1
-    return 12, max(1, ceil(max(width / 2.0, decay / 6.0)))
+    return 12, min(max(1, ceil(max(width / 2.0, decay / 6.0))), _MOST_PANELS)
 
 
 @njit

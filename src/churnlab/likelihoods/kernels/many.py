@@ -9,12 +9,12 @@ its block at most; those are cut at fixed places, so that threads change no bit.
 
 from __future__ import annotations
 
-from math import ceil, expm1
+from math import expm1
 
 import numpy as np
 
 from churnlab.likelihoods.kernels._compile import fused, unordered
-from churnlab.likelihoods.kernels.compiled import _end_of_run, log_rising
+from churnlab.likelihoods.kernels.compiled import _end_of_run, _panel_rule, log_rising
 from churnlab.likelihoods.kernels.plan import WIDTH
 from churnlab.likelihoods.kernels.vector import vexp, vlog, vlog1p
 
@@ -24,8 +24,6 @@ _SLOTS = 2048
 _FACTORS = 64
 #: An integrand that has fallen by so many powers of e is left out.
 _ENOUGH = 45.0
-#: More panels than any finite parameters ask for.
-_MOST_PANELS = 1000
 
 
 # -- blocks ----------------------------------------------------------------------------------------
@@ -199,18 +197,6 @@ def _cut(theta, shape, u, length, panel):  # type: ignore[no-untyped-def]
         widest = max(widest, panel[4, j])
         steepest = max(steepest, shape[j] * by_alpha + s[j] * by_beta)
     return widest, steepest
-
-
-@fused
-def _panel_rule(width, decay):  # type: ignore[no-untyped-def]
-    """Return (nodes, sub-panels); see `compiled`."""
-    if width < 0.12 and decay < 0.2:
-        return 4, 1
-    if width < 0.6 and decay < 1.0:
-        return 6, 1
-    if width < 1.3 and decay < 3.0:
-        return 8, 1
-    return 12, min(max(1, ceil(max(width / 2.0, decay / 6.0))), _MOST_PANELS)
 
 
 @fused
