@@ -77,3 +77,13 @@ def test_profiles_far_apart_do_not_overflow() -> None:
     assert np.isfinite(shape)
     assert shape > 1
     assert sigma > 0
+
+
+def test_a_tail_over_hundreds_of_powers_of_e_is_hopeless() -> None:
+    """One draw above all others, many of the tail below e^-700 of it; warnings are errors here."""
+    below, within = np.linspace(-2000.0, -705.0, 916), np.linspace(-699.9, -699.0, 83)
+    ratios = np.concatenate([below, within, [0.0]])  # 94 in the tail, 10 of them below
+    found = smooth(ratios)
+    assert found.k_hat == np.inf or found.k_hat > 5
+    assert np.exp(found.log_weights).max() == pytest.approx(1.0)
+    assert np.isfinite(found.log_weights).all()

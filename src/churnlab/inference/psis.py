@@ -44,7 +44,7 @@ def smooth(log_ratios: Array, tail: int | None = None) -> Smoothed:
     order = np.argsort(shifted, kind="stable")
     in_tail = order[-tail:]
     cutoff = max(float(shifted[order[-tail - 1]]) if n > tail else -np.inf, -700.0)
-    exceed = np.exp(shifted[in_tail]) - np.exp(cutoff)
+    exceed = np.maximum(np.exp(shifted[in_tail]) - np.exp(cutoff), 0.0)
     if tail < 5 or np.ptp(shifted[in_tail]) < 1e-12:
         spread = 0.0 if np.ptp(shifted) < 1e-12 else np.inf
         return Smoothed(shifted - logsumexp(shifted), spread)
