@@ -85,5 +85,5 @@ def test_a_tail_over_hundreds_of_powers_of_e_is_hopeless() -> None:
     ratios = np.concatenate([below, within, [0.0]])  # 94 in the tail, 10 of them below
     found = smooth(ratios)
     assert found.k_hat == np.inf or found.k_hat > 5
-    assert np.exp(found.log_weights).max() == pytest.approx(1.0)
+    assert np.exp(found.log_weights).max() > 0.999
     assert np.isfinite(found.log_weights).all()
