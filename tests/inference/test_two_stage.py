@@ -175,11 +175,16 @@ def test_groups_with_erlang_gaps(model: str, k: int) -> None:
 @pytest.mark.parametrize("model", CENTRE)
 @pytest.mark.parametrize("effects", SPREAD)
 def test_two_stages_and_nuts_agree(model: str, effects: str) -> None:
-    """Means within 4.5 standard errors of their difference (some 30 quantities each)."""
+    """Means within 4.5 standard errors of their difference (some 30 quantities each).
+
+    How many draws NUTS needs to get there itself (R-hat): Pareto/NBD with all effects is at 1.024
+    with 3,000 a chain, 1.004 with 8,000.
+    """
+    needed = 8000 if (model, effects) == ("pareto_nbd", "all") else 3000
     cells, _ = shop(model, (600, 300, 150, 80, 40, 20, 400, 200), 7, effects)
     fast = fit_population(cells, model=model, group_effects=effects, draws=2000, seed=1)
     slow = fit_population(
-        cells, model=model, group_effects=effects, method="nuts", draws=3000, seed=1
+        cells, model=model, group_effects=effects, method="nuts", draws=needed, seed=1
     )
     gate(fast)
     assert fast.method == "two_stage"
