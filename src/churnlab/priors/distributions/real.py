@@ -1,0 +1,58 @@
+"""Densities of what may have either sign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from churnlab.priors.distributions.base import LOG_2PI, Array, Distribution
+from churnlab.priors.distributions.positive import HalfStudentT
+
+
+@dataclass(frozen=True)
+class Normal(Distribution):
+    """Normal with mean `mu` and standard deviation `sigma`."""
+
+    mu: float
+    sigma: float
+    support: ClassVar[str] = "real"
+    free: ClassVar[tuple[str, ...]] = ("mu",)
+
+    def logpdf(self, x: Array) -> Array:
+        """Log density."""
+        return -0.5 * ((x - self.mu) / self.sigma) ** 2 - 0.5 * LOG_2PI - np.log(self.sigma)
+
+    def dlogpdf(self, x: Array) -> Array:
+        """Derivative of the log density."""
+        return -(x - self.mu) / self.sigma**2
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        """Draws."""
+        return rng.normal(self.mu, self.sigma, n)
+
+
+@dataclass(frozen=True)
+class StudentT(Distribution):
+    """Student's t with `nu` degrees of freedom, location `mu` and scale `sigma`."""
+
+    nu: float
+    mu: float
+    sigma: float
+    support: ClassVar[str] = "real"
+    free: ClassVar[tuple[str, ...]] = ("mu",)
+
+    def logpdf(self, x: Array) -> Array:
+        """Log density."""
+        half = HalfStudentT(self.nu, self.sigma)
+        return half.logpdf(np.abs(np.asarray(x) - self.mu)) - np.log(2.0)
+
+    def dlogpdf(self, x: Array) -> Array:
+        """Derivative of the log density."""
+        z = np.asarray(x) - self.mu
+        return -(self.nu + 1) * z / (self.nu * self.sigma**2 + z**2)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        """Draws."""
+        return self.mu + self.sigma * rng.standard_t(self.nu, n)
