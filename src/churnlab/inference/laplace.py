@@ -8,6 +8,7 @@ size of every parameter allow it. Otherwise `Sample.reason` says why, and NUTS t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,11 @@ class Sample:
     """Why the sample must not be used; empty when it may."""
     proposal: Proposal | None = None
     """What the draws were proposed by; None where there was no proper mode."""
+
+    def diagnostics(self) -> dict[str, Any]:
+        """What is reported of it, by name."""
+        names = ("k_hat", "efficiency", "proposed", "rounds", "log_evidence", "log_evidence_se")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)

@@ -69,15 +69,7 @@ def _try_laplace(
     target: Target, mode: Mode, draws: int, rng: np.random.Generator, pilot: int = PILOT
 ) -> _Tried:
     sample = sample_laplace(target, mode, draws, rng, pilot_draws=pilot)
-    diagnostics = {
-        "k_hat": sample.k_hat,
-        "efficiency": sample.efficiency,
-        "proposed": sample.proposed,
-        "rounds": sample.rounds,
-        "log_evidence": sample.log_evidence,
-        "log_evidence_se": sample.log_evidence_se,
-        "passes": target.evaluations,
-    }
+    diagnostics = sample.diagnostics() | {"passes": target.evaluations}
     return _weighed(target, sample, "laplace", diagnostics), sample.reason
 
 

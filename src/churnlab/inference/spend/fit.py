@@ -164,12 +164,7 @@ def _diagnostics(target: SpendTarget, mode: Mode, sample: Sample) -> dict[str, A
     return {
         "method": "laplace",
         "reason": sample.reason,
-        "k_hat": sample.k_hat,
-        "efficiency": sample.efficiency,
-        "proposed": sample.proposed,
-        "rounds": sample.rounds,
-        "log_evidence": sample.log_evidence,
-        "log_evidence_se": sample.log_evidence_se,
+        **sample.diagnostics(),
         "modes": mode.n_modes,
         "passes": target.evaluations,
     }
