@@ -75,25 +75,22 @@ def _risk_columns(request: Request) -> dict[str, Values]:
     n = len(rows.x)
     fixed = np.full(n, request.ahead(request.risk.horizon_days))
     personal = request.ahead(request.window)
-    mean, bands = np.empty((3, n)), np.empty((4, n))
+    chosen = RISK_BASES.index(basis)
+    mean, bands = np.empty((3, n)), {place: np.empty((2, n)) for place in (0, chosen)}
 
     def work(process: Process, at: Ints) -> None:
         for part in chunks(len(at), process.n_draws):
             i = at[part]
-            alive, *risks = process.risks(rows.t_x[i], rows.T[i], personal[i], fixed[i])
-            mean[0, i], bands[0, i], bands[1, i] = mean_and_interval(alive)
-            for place, risk in enumerate(risks, 1):
-                if RISK_BASES[place] == basis:
-                    mean[place, i], bands[2, i], bands[3, i] = mean_and_interval(risk)
+            risks = process.risks(rows.t_x[i], rows.T[i], personal[i], fixed[i])
+            for place, risk in enumerate(risks):
+                if place in bands:
+                    mean[place, i], *bands[place][:, i] = mean_and_interval(risk)
                 else:
                     mean[place, i] = risk.mean(axis=1)
 
     top = float(rows.T.max(initial=0.0)) + max(fixed.max(initial=0.0), personal.max(initial=0.0))
     for_each_run(request.draws, rows.group, rows.x, top + 1.0, work, threads=request.threads)
-    mean[0] = 1.0 - mean[0]
-    if basis == "p_alive":
-        bands[2:] = 1.0 - bands[1::-1]
-    columns = (1.0 - mean[0], *bands[:2], mean[RISK_BASES.index(basis)], *bands[2:], *mean)
+    columns = (1.0 - mean[0], *(1.0 - bands[0][::-1]), mean[chosen], *bands[chosen], *mean)
     return dict(zip(RISK_COLUMNS, columns, strict=True))
 
 

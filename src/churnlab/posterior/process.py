@@ -84,21 +84,12 @@ class Process(ABC):
         """P(alive at T | data), (row, draw)."""
         return self.states(t_x, T)[0]
 
-    def dead(self, t_x: Array, T: Array) -> Array:
-        """1 - P(alive at T | data), (row, draw)."""
-        alive = self.alive(t_x, T)
-        return np.subtract(1.0, alive, out=alive)
-
-    def no_purchase(self, t_x: Array, T: Array, horizon: Array) -> Array:
-        """P(no purchase in (T, T + horizon] | data), (row, draw)."""
-        return self.risks(t_x, T, horizon)[1]
-
     def risks(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
-        """P(alive at T | data), and P(no purchase in (T, T+H] | data) per horizon."""
+        """1 - P(alive at T | data), and P(no purchase in (T, T+H] | data) per horizon."""
         alive, *found = self.states(t_x, T, *horizons)
         for quiet in found:
             self.rows.at_risk(alive, quiet)
-        return (alive, *found)
+        return (np.subtract(1.0, alive, out=alive), *found)
 
 
 class GeometricProcess(Process):

@@ -1,4 +1,4 @@
-"""Compiled passes over matrices (row, draw): P(alive) from its parts, and a row's mean and tails.
+"""Compiled passes over matrices (row, draw): P(alive) from its parts, and the tails of a row.
 
 One call does what would take NumPy several. Between threads that matters more than the arithmetic:
 each NumPy operation takes the interpreter's lock back, and waiting for it costs as much as a pass
@@ -14,7 +14,7 @@ import numpy as np
 from churnlab.likelihoods.kernels._compile import fused, njit
 from churnlab.likelihoods.kernels.vector import vexp, vlog
 
-#: Partial sums of a mean: as many as vector instructions add at a time, twice.
+#: Draws that are looked at together for one that is wanted.
 _LANES = 16
 #: Draws from which the place of a quantile is guessed.
 _SAMPLE = 64
@@ -88,17 +88,16 @@ def at_risk(alive, quiet):  # type: ignore[no-untyped-def]
 
 
 @njit
-def mean_and_tails(values, low, high, mean, at_low, at_high):  # type: ignore[no-untyped-def]
-    """Write each row's mean and its quantiles at the levels low and high, of shape (row,).
+def tails(values, mean, low, high, at_low, at_high):  # type: ignore[no-untyped-def]
+    """Write each row's quantiles at the levels low and high, of shape (row,); exact.
 
-    Quantiles interpolate between order statistics, as `numpy.quantile` does; exact. A row with a
+    Quantiles interpolate between order statistics, as `numpy.quantile` does. A row whose mean is
     NaN has NaN.
     """
     n = values.shape[1]
     sample, work = np.empty(min(_SAMPLE, n)), np.empty(n)
     for i in range(values.shape[0]):
         row = values[i]
-        mean[i] = _mean(row)
         if mean[i] != mean[i]:
             at_low[i] = at_high[i] = np.nan
             continue
@@ -107,21 +106,6 @@ def mean_and_tails(values, low, high, mean, at_low, at_high):  # type: ignore[no
         _sort(sample)
         at_low[i] = _quantile(row, low, sample, work)
         at_high[i] = _quantile(row, high, sample, work)
-
-
-@njit
-def _mean(row):  # type: ignore[no-untyped-def]
-    whole = row.shape[0] // _LANES * _LANES
-    sums = np.zeros(_LANES)
-    for start in range(0, whole, _LANES):
-        for lane in range(_LANES):
-            sums[lane] += row[start + lane]
-    total = 0.0
-    for lane in range(_LANES):
-        total += sums[lane]
-    for j in range(whole, row.shape[0]):
-        total += row[j]
-    return total / row.shape[0]
 
 
 @njit
@@ -195,7 +179,7 @@ def _count(row, value):  # type: ignore[no-untyped-def]
 
 @njit
 def _gather(row, low, high, work):  # type: ignore[no-untyped-def]
-    """Gather low <= value < high in `work`, and return how many; `high` may be inf."""
+    """Gather low <= value < high in `work`, and return how many."""
     found = 0
     for start in range(0, row.shape[0], _LANES):
         some = row[start : start + _LANES]
