@@ -7,9 +7,9 @@ import pytest
 
 from churnlab.errors import FitRefusedError
 from churnlab.inference import fit_population, gate, problems
-from churnlab.inference.mode import find_mode
-from churnlab.inference.proposal import from_mode, refit
-from churnlab.inference.target import Target
+from churnlab.inference.targets.target import Target
+from churnlab.inference.ways.mode import find_mode
+from churnlab.inference.ways.proposal import from_mode, refit
 
 from .conftest import Rows, rows, simulated
 
@@ -75,9 +75,9 @@ def test_gate_names_the_worst_parameter(cdnow: Rows) -> None:
 def test_laplace_falls_through_with_the_reason(
     cdnow: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from churnlab.inference import ways as module
+    from churnlab.inference.ways import ways as module
 
-    monkeypatch.setattr("churnlab.inference.laplace.MAX_K_HAT", -10.0)
+    monkeypatch.setattr("churnlab.inference.ways.laplace.MAX_K_HAT", -10.0)
     called = {}
 
     def nuts(target, mode, draws, chains, rng):  # type: ignore[no-untyped-def]

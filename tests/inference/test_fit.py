@@ -9,7 +9,7 @@ import pytest
 
 from churnlab.errors import DataError, UsageError
 from churnlab.inference import fit_population, gate, maximum_likelihood
-from churnlab.inference.target import Target
+from churnlab.inference.targets.target import Target
 
 from .conftest import Rows, rows, simulated
 

@@ -9,14 +9,8 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.posterior import (
-    COLUMNS,
-    RiskConfig,
-    customers_table,
-    p_alive_table,
-    risk_summary,
-    stream,
-)
+from churnlab.posterior import COLUMNS, RiskConfig, customers_table, p_alive_table, risk_summary
+from churnlab.posterior.silence.silence import stream
 from churnlab.summary import Summary
 
 #: shared/CONTRACT.md section 3, to the letter.
