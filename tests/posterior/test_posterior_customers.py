@@ -10,7 +10,7 @@ import pytest
 
 from churnlab.errors import UsageError
 from churnlab.posterior import COLUMNS, RiskConfig, customers_table, p_alive_table, risk_summary
-from churnlab.posterior.silence.silence import stream
+from churnlab.posterior.silence import stream
 from churnlab.summary import Summary
 
 #: shared/CONTRACT.md section 3, to the letter.

@@ -22,7 +22,7 @@ from churnlab.posterior import (
 )
 from churnlab.posterior.risk import risk_curve
 from churnlab.posterior.settings import LAST_DAY
-from churnlab.posterior.silence.silence import stream
+from churnlab.posterior.silence import stream
 
 BASES = ("p_alive", "personal_cycles", "fixed_days")
 SETTINGS = [(basis, cut) for basis in BASES for cut in (0.3, 0.6, 0.9)]

@@ -111,7 +111,7 @@ class Playbook:
 @cache
 def default_playbook() -> Playbook:
     """Return the playbook that comes with churnlab."""
-    file = resources.files("churnlab.segments").joinpath("playbook.json")
+    file = resources.files("churnlab.segments.actions").joinpath("playbook.json")
     return _parse(json.loads(file.read_text(encoding="utf-8")), "playbook.json")
 
 
