@@ -14,12 +14,13 @@ import pandas as pd
 
 from churnlab.backtest import answers, decisions, evaluate
 from churnlab.backtest.board import (
+    PLAIN,
+    RECALIBRATED,
     Entry,
     Truth,
     entry_of,
     p_alive_entry,
     predictions_frame,
-    recalibrated_entry,
 )
 from churnlab.backtest.cache import FitCache
 from churnlab.backtest.candidates import (
@@ -33,6 +34,7 @@ from churnlab.backtest.config import SplitConfig
 from churnlab.backtest.differences import differences_frame
 from churnlab.backtest.limits import degradations, refuse_few_customers, refuse_few_events
 from churnlab.backtest.panel import Log, Panel
+from churnlab.backtest.recalibrated import recalibrated_entry
 from churnlab.backtest.resample import Resample
 from churnlab.backtest.result import BacktestResult
 from churnlab.backtest.splits import Plan, plan_origins
@@ -307,14 +309,14 @@ def _shortfalls(entries: list[Entry]) -> list[dict[str, Any]]:
             "reason": f"{e.candidate}: {note}",
         }
         for e in entries
-        if e.variant == "plain"
+        if e.variant == PLAIN
         for note in e.notes
     }
     return list(rows.values())
 
 
 def _learnt(entries: list[Entry]) -> list[dict[str, Any]]:
-    """Return what candidates learnt at each origin."""
+    """Return what candidates learnt at each origin, and by which maps they were recalibrated."""
     return [
         {
             "origin": e.truth.origin,
@@ -323,5 +325,5 @@ def _learnt(entries: list[Entry]) -> list[dict[str, Any]]:
             **e.details,
         }
         for e in entries
-        if e.variant == "plain" and e.details
+        if e.variant in (PLAIN, RECALIBRATED) and e.details
     ]

@@ -29,20 +29,26 @@ from churnlab.metrics.paired import (
     paired_difference,
 )
 from churnlab.metrics.recalibration import (
+    CALIBRATORS,
     BetaCalibrator,
     Calibrator,
     IsotonicCalibrator,
+    PlattCalibrator,
+    ShrunkIsotonicCalibrator,
     calibrator,
 )
 from churnlab.metrics.reliability import reliability_curve
 
 __all__ = [
+    "CALIBRATORS",
     "BetaCalibrator",
     "Calibrator",
     "CorpSplit",
     "CustomerBootstrap",
     "Difference",
     "IsotonicCalibrator",
+    "PlattCalibrator",
+    "ShrunkIsotonicCalibrator",
     "area_under_curve",
     "bias",
     "brier",
