@@ -78,7 +78,7 @@ def test_distance_ends() -> None:
     # All weight on the largest: below 4 the weighted distribution function is 0, so the distance
     # is sqrt(sum p log2(2) / sum p) = 1.
     assert distance(values, np.array([0.0, 0.0, 0.0, 1.0]) + 1e-300) == pytest.approx(1.0)
-    assert distance(np.ones(4), np.array([0.1, 0.2, 0.3, 0.4])) == 0.0
+    assert distance(np.ones(4), np.array([0.1, 0.2, 0.3, 0.4])) == pytest.approx(0.0, abs=1e-7)
 
 
 def test_verdicts() -> None:

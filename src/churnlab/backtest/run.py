@@ -28,14 +28,16 @@ from churnlab.backtest.origins.targets import targets
 from churnlab.backtest.result import BacktestResult
 from churnlab.backtest.scores import answers, decisions, evaluate
 from churnlab.backtest.scores.board import (
+    PLAIN,
+    RECALIBRATED,
     Entry,
     Truth,
     entry_of,
     p_alive_entry,
     predictions_frame,
-    recalibrated_entry,
 )
 from churnlab.backtest.scores.differences import differences_frame
+from churnlab.backtest.scores.recalibrated import recalibrated_entry
 from churnlab.backtest.scores.resample import Resample
 from churnlab.backtest.scores.tracking import tracking_frame
 from churnlab.backtest.scores.visit_answers import visit_answers, visit_sentence
@@ -307,14 +309,14 @@ def _shortfalls(entries: list[Entry]) -> list[dict[str, Any]]:
             "reason": f"{e.candidate}: {note}",
         }
         for e in entries
-        if e.variant == "plain"
+        if e.variant == PLAIN
         for note in e.notes
     }
     return list(rows.values())
 
 
 def _learnt(entries: list[Entry]) -> list[dict[str, Any]]:
-    """Return what candidates learnt at each origin."""
+    """Return what candidates learnt at each origin, and by which maps they were recalibrated."""
     return [
         {
             "origin": e.truth.origin,
@@ -323,5 +325,5 @@ def _learnt(entries: list[Entry]) -> list[dict[str, Any]]:
             **e.details,
         }
         for e in entries
-        if e.variant == "plain" and e.details
+        if e.variant in (PLAIN, RECALIBRATED) and e.details
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from churnlab.backtest.origins.guards import assert_seen
 from churnlab.backtest.origins.panel import Array, Ints, Panel, Past
 from churnlab.backtest.origins.targets import Target
 from churnlab.metrics.counts import crps_pmf
-from churnlab.metrics.recalibration import calibrator
 
 #: Variants: as it comes, recalibrated on earlier origins, and 1 - P(alive) as a ranking.
 PLAIN, RECALIBRATED, P_ALIVE = "plain", "recalibrated", "p_alive"
@@ -133,33 +132,6 @@ def p_alive_entry(entry: Entry) -> Entry | None:
         return None
     return Entry(
         entry.truth, entry.candidate, entry.kind, P_ALIVE, 1 - entry.p_alive, None, entry.p_alive
-    )
-
-
-def recalibrated_entry(entry: Entry, earlier: list[Entry], how: str) -> Entry | None:
-    """Return the entry recalibrated on earlier origins, or None when there are none.
-
-    Only origins whose labels are complete by this origin are learnt from.
-    """
-    usable = usable_at(entry.truth.origin, earlier)
-    if entry.risk is None or how == "none" or not usable:
-        return None
-    risk = np.concatenate([e.risk for e in usable if e.risk is not None])
-    outcome = np.concatenate([e.truth.outcome for e in usable])
-    if len(np.unique(outcome)) < 2:
-        return None
-    seen_until = max(e.truth.known_from for e in usable)
-    assert_seen(f"recalibration of {entry.candidate}", seen_until, entry.truth.origin)
-    mapped = np.clip(calibrator(how).learn(risk, outcome)(entry.risk), 0.0, 1.0)
-    return replace(
-        entry,
-        variant=RECALIBRATED,
-        score=mapped,
-        risk=mapped,
-        p_alive=None,
-        expected=None,
-        crps=None,
-        flag=None,
     )
 
 
