@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.inference.laplace import MAX_K_HAT, MIN_ESS, Sample, resample, sample_laplace, why_not
+from churnlab.inference.laplace import (
+    MAX_K_HAT,
+    Sample,
+    least_effective,
+    resample,
+    sample_laplace,
+    why_not,
+)
 from churnlab.inference.mode import Mode, find_mode
 from churnlab.inference.proposal import Proposal, refit
 from churnlab.inference.psis import effective_sizes, smooth
@@ -95,7 +102,7 @@ def sample_two_stage(target: Grouped, draws: int, rng: np.random.Generator) -> T
         reason = f"every draw would take {2 * particles.pairs} draws of each group"
         return unusable(target, draws, reason)
     best, rounds = _weigh(target, particles, phi.proposal, SURPLUS * draws, rng), 1
-    wanted = AMPLE * min(MIN_ESS, 0.4 * draws)
+    wanted = AMPLE * least_effective(draws)
     for factor in GROWTH:
         if best.ess >= 2 * wanted or best.ess >= max(wanted, GOOD_EFFICIENCY * len(best.u)):
             break
@@ -162,7 +169,7 @@ def _from_pool(
             "particles_per_group": pool.log_ratio.shape[1],
             "passes": groups.passes,
         },
-        reason=why_not(k_hat, float(min(bulk.min(), tail.min())), min(MIN_ESS, 0.4 * draws)),
+        reason=why_not(k_hat, float(min(bulk.min(), tail.min())), least_effective(draws)),
     )
 
 
@@ -229,5 +236,5 @@ def _finish(
             "degrees_of_freedom": particles.degrees,
             "passes": particles.groups.passes,
         },
-        reason=why_not(found.k_hat, found.ess, min(MIN_ESS, 0.4 * draws)),
+        reason=why_not(found.k_hat, found.ess, least_effective(draws)),
     )
