@@ -6,24 +6,21 @@ customers x origins are never taken as independent. A pooled figure is the mean 
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.backtest.board import Entry
 from churnlab.backtest.panel import Array
-from churnlab.metrics.binary import auc_of_weights, log_losses
-from churnlab.metrics.paired import cluster_weights
+from churnlab.metrics.binary import log_losses
+from churnlab.metrics.bootstrap import CustomerBootstrap
+from churnlab.metrics.paired import replicated_auc
 
-#: AUC costs a sort per candidate and a pass per replicate: fewer of them.
-_AUC_REPLICATES = 100
 _LEVELS = (0.05, 0.95)
 
 
 class Resample:
-    """Bootstrap weights of all customers, and replicated metrics of entries.
+    """Replicated metrics of entries, all on the same resamples of the panel's customers.
 
     Parameters
     ----------
@@ -36,39 +33,25 @@ class Resample:
     """
 
     def __init__(self, n_customers: int, replicates: int, rng: np.random.Generator) -> None:
-        self.weights = cluster_weights(n_customers, replicates, rng).astype(np.float32)
-        self._replicated: dict[tuple[int, str], Array] = {}
-        self._gathered: tuple[dt.date, NDArray[np.float32]] | None = None
-
-    def weights_at(self, entry: Entry) -> NDArray[np.float32]:
-        """Return the weights of the customers of an origin, (replicate, customer)."""
-        origin = entry.truth.origin
-        if self._gathered is None or self._gathered[0] != origin:
-            self._gathered = (origin, self.weights[:, entry.truth.past.customer])
-        return self._gathered[1]
+        self.drawn = CustomerBootstrap(n_customers, replicates, rng)
+        self._replicated: dict[tuple[int, str], Array | None] = {}
 
     def mean(self, entry: Entry, losses: Array) -> Array:
         """Return the replicated mean of a per-customer score."""
-        weights = self.weights_at(entry)
-        total = weights @ losses.astype(np.float32)
-        return (total / weights.sum(axis=1)).astype(np.float64)
+        total, size = self.drawn.sums(entry.truth.past.customer, [losses, np.ones_like(losses)])
+        return total / size
 
     def metric(self, entry: Entry, name: str) -> Array | None:
         """Return the replicated metric (replicate,), or None when it has none."""
         key = (id(entry), name)
         if key not in self._replicated:
-            found = self._compute(entry, name)
-            if found is None:
-                return None
-            self._replicated[key] = found
+            self._replicated[key] = self._compute(entry, name)
         return self._replicated[key]
 
     def _compute(self, entry: Entry, name: str) -> Array | None:
         outcome = entry.truth.outcome
         if name == "auc":
-            weights = self.weights_at(entry)[:_AUC_REPLICATES].astype(np.float64)
-            blocks = np.array_split(weights, max(1, weights.size // 500_000))
-            return np.concatenate([auc_of_weights(entry.score, outcome, b) for b in blocks])
+            return replicated_auc(self.drawn, entry.truth.past.customer, entry.score, outcome)[1]
         if name == "crps" and entry.crps is not None:
             return self.mean(entry, entry.crps)
         if entry.risk is None:
