@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.inference.targets.target import Target
+from churnlab.inference.ways.laplace import MAX_K_HAT, least_effective
 from churnlab.inference.ways.mode import Mode
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 MAX_R_HAT = 1.01
-MIN_ESS = 400.0
-MAX_K_HAT = 0.7
 FEW_REPEATERS = 50
 FEW_CELLS = 20
 
@@ -181,7 +180,7 @@ def problems(fit: PopulationFit) -> list[str]:
     table, found = fit.table, []
     ess = table[["ess_bulk", "ess_tail"]].min(axis=1)
     n_draws = len(fit.u)
-    needed = min(MIN_ESS, 0.4 * n_draws)
+    needed = least_effective(n_draws)
     if not float(ess.min()) >= needed:
         found.append(
             f"{ess.idxmin()} has {float(ess.min()):.0f} effective draws (at least {needed:.0f})"

@@ -120,19 +120,21 @@ def fit_population(
     stage = Stages(progress)
     with stage("mode", 0.0):
         mode = find_mode(pooled)
-        most_likely = find_mode(bare := _without_prior(cells, pooled), mode.u)
+        highest = most_likely = find_mode(bare := _without_prior(cells, pooled), mode.u)
     target = pooled
     if grouped:
         target = GroupTarget(_by_group(cells, design), pooled, mode, spreads, group_effects)
     if design is not None:
-        if not grouped:
-            design = replace(design, group=np.zeros_like(design.group), groups=("all",))
+        alone = replace(design, group=np.zeros_like(design.group), groups=("all",))
         kind = CovariatesInGroups if grouped else CovariateTarget
-        target = kind(cells, design, target, mode, effects, shrinkage)
+        target = kind(cells, design if grouped else alone, target, mode, effects, shrinkage)
+        with stage("effects", 0.2):
+            free = CovariateTarget(cells, alone, bare, most_likely, {})
+            highest = find_mode(free, free.start()[0])
     parts = sample(target, mode, method, draws, chains, np.random.default_rng(seed), stage)
     found = PopulationFit(
         draws=_population_draws(target, parts["u"], seen_until, seed),
-        max_likelihood=Point(bare.theta_days(most_likely.u[None])[0, 0], most_likely.value),
+        max_likelihood=Point(bare.theta_days(highest.u[None, :4])[0, 0], highest.value),
         mode=_point(target.population, mode),
         warnings=_warnings(cells, target.population, parts["u"], mode, most_likely),
         seconds=stage.seconds,

@@ -152,6 +152,8 @@ class CovariateTarget(EtaTarget):
 
     def log_prior(self, u: Array) -> tuple[Array, Array]:
         """Log prior density of u (coordinate, draw) and its gradient."""
+        if not self.population.with_prior:
+            return np.zeros(u.shape[1:]), np.zeros_like(u)
         own, raw, scale = self._split(u)
         value, by_own = self.base.log_prior(own)
         gradient = np.zeros_like(u)

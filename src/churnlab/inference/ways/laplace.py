@@ -172,6 +172,11 @@ def _finish(
     )
 
 
+def least_effective(draws: int) -> float:
+    """Effective draws that every quantity of `draws` equal-weight ones must have."""
+    return min(MIN_ESS, 0.4 * draws)
+
+
 def why_not(k_hat: float, ess: float, min_ess: float) -> str:
     """Why weighted draws of this quality must not be used; empty when they may."""
     if not k_hat < MAX_K_HAT:

@@ -16,6 +16,10 @@ Array = NDArray[np.float64]
 
 #: |u| beyond which a parameter counts as run away: e^15 = 3 million.
 BOUND = 15.0
+#: A parameter this near to the bound is at it.
+AT_BOUND = 0.01
+#: Points, from bound to bound, at which a ridge is looked at: one a unit of u.
+RIDGE_POINTS = 31
 #: Below this many cells every start is followed to its end; above, only the best one.
 MULTI_START_CELLS = 5000
 #: Coordinates up to which the full inverse curvature is carried along.
@@ -52,13 +56,13 @@ def find_mode(target: Density, starts: Array | None = None) -> Mode:
     values = np.array([target.value_and_gradient(start)[0] for start in starts])
     order = np.argsort(-values)
     followed = order[:1] if target.n_cells > MULTI_START_CELLS else order[:2]
-    ends = [_climb(target, starts[i]) for i in followed]
+    ends = [_back_along_ridges(target, *_climb(target, starts[i])) for i in followed]
     best = max(ends, key=lambda end: end[1])
     distinct = sum(
         bool(np.abs(end[0] - best[0]).max() > 0.1 and end[1] > best[1] - 20.0) for end in ends
     )
     u, value, hessian, gradient = _polish(target, *best)
-    at_bound = tuple(int(i) for i in np.flatnonzero(np.abs(u) > BOUND - 0.01))
+    at_bound = tuple(int(i) for i in np.flatnonzero(np.abs(u) > BOUND - AT_BOUND))
     bends = bool(np.isfinite(hessian).all()) and float(eigh(-hessian, eigvals_only=True)[0]) > 1e-9
     decrement = _decrement(hessian, gradient) if bends else np.inf
     return Mode(u, value, hessian, bends and not at_bound and decrement < 1e-3, at_bound,
@@ -119,6 +123,21 @@ def _climb(target: Density, start: Array) -> tuple[Array, float]:
         options={"maxiter": 500, "gtol": 1e-7} | ({} if small else {"ftol": 1e-14}),
     )
     return np.clip(found.x, -BOUND, BOUND), -float(found.fun) * scale
+
+
+def _back_along_ridges(target: Density, u: Array, value: float) -> tuple[Array, float]:
+    """Look back along each coordinate that ran to its bound, and climb again from what is higher.
+
+    A ridge that hardly rises is passed in one long step: the maximum lies behind.
+    """
+    for i in np.flatnonzero(np.abs(u) > BOUND - AT_BOUND):
+        along = np.repeat(u[None], RIDGE_POINTS, axis=0)
+        along[:, i] = np.linspace(-BOUND, BOUND, RIDGE_POINTS)
+        start = along[np.argmax(target.values(along))]
+        end = _climb(target, start)
+        if end[1] > value:
+            u, value = end
+    return u, value
 
 
 def _polish(

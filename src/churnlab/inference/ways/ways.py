@@ -11,7 +11,7 @@ from churnlab.inference.result import parameter_table
 from churnlab.inference.targets.covariates import CovariatesInGroups, CovariateTarget
 from churnlab.inference.targets.groups import GroupTarget
 from churnlab.inference.targets.target import Target
-from churnlab.inference.ways.laplace import PILOT, sample_laplace
+from churnlab.inference.ways.laplace import PILOT, least_effective, sample_laplace, why_not
 from churnlab.inference.ways.mode import Mode, find_mode
 from churnlab.inference.ways.stages import Stages
 
@@ -70,7 +70,10 @@ def _try_laplace(
 ) -> _Tried:
     sample = sample_laplace(target, mode, draws, rng, pilot_draws=pilot)
     diagnostics = sample.diagnostics() | {"passes": target.evaluations}
-    return _weighed(target, sample, "laplace", diagnostics), sample.reason
+    # the gate judges the draws that are kept: resampling costs some of the weighted ones
+    kept = float(min(sample.ess_bulk.min(), sample.ess_tail.min()))
+    reason = sample.reason or why_not(sample.k_hat, kept, least_effective(draws))
+    return _weighed(target, sample, "laplace", diagnostics), reason
 
 
 def _try_two_stages(

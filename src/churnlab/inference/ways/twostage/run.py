@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from churnlab.inference.ways.laplace import (
     MAX_K_HAT,
-    MIN_ESS,
     Sample,
+    least_effective,
     resample,
     sample_laplace,
     why_not,
@@ -102,7 +102,7 @@ def sample_two_stage(target: Grouped, draws: int, rng: np.random.Generator) -> T
         reason = f"every draw would take {2 * particles.pairs} draws of each group"
         return unusable(target, draws, reason)
     best, rounds = _weigh(target, particles, phi.proposal, SURPLUS * draws, rng), 1
-    wanted = AMPLE * min(MIN_ESS, 0.4 * draws)
+    wanted = AMPLE * least_effective(draws)
     for factor in GROWTH:
         if best.ess >= 2 * wanted or best.ess >= max(wanted, GOOD_EFFICIENCY * len(best.u)):
             break
@@ -169,7 +169,7 @@ def _from_pool(
             "particles_per_group": pool.log_ratio.shape[1],
             "passes": groups.passes,
         },
-        reason=why_not(k_hat, float(min(bulk.min(), tail.min())), min(MIN_ESS, 0.4 * draws)),
+        reason=why_not(k_hat, float(min(bulk.min(), tail.min())), least_effective(draws)),
     )
 
 
@@ -236,5 +236,5 @@ def _finish(
             "degrees_of_freedom": particles.degrees,
             "passes": particles.groups.passes,
         },
-        reason=why_not(found.k_hat, found.ess, min(MIN_ESS, 0.4 * draws)),
+        reason=why_not(found.k_hat, found.ess, least_effective(draws)),
     )
