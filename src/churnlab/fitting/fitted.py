@@ -165,10 +165,10 @@ class Fit:
 
         BG/NBD sets P(alive) = 1 until the first repeat purchase; its MBG kin does not.
         """
-        kin = {"bg_nbd": "mbg_nbd", "bg_cnbd_k": "mbg_cnbd_k"}.get(self.model)
+        kin = self.draws.likelihood.kin_for_first_purchasers
         if kin is None or not (self.summary.cells.x == 0).any():
             return None
-        k = self.draws.k if kin.endswith("_k") else None
+        k = self.draws.k if self.draws.likelihood.regular else None
         return fit_population(
             self.summary.cells,
             model=kin,

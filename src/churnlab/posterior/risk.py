@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike
 
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.silence import Process
 from churnlab.posterior.settings import (
     LONGEST_WINDOW_DAYS,
     SHORTEST_WINDOW_DAYS,
     RiskConfig,
     check_threshold,
 )
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.stream import (
     Cells,
     Ints,

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from churnlab.errors import UsageError, nearest
+from churnlab.models import MODELS
 from churnlab.segments.grid.polarity import check_polarity
-from churnlab.vocabulary import MODELS, RISK_BASES
+from churnlab.vocabulary import RISK_BASES
 
 
 @dataclass(kw_only=True)

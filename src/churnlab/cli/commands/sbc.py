@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from matplotlib import pyplot as plt
 
+from churnlab import models
 from churnlab.cli.console import Console
 from churnlab.config.schema import SbcSettings
 from churnlab.errors import FitRefusedError
@@ -22,7 +23,7 @@ def run(settings: SbcSettings, folder: RunFolder, console: Console) -> None:
     with console.stage(f"simulation-based calibration of {model.name}"):
         table = sbc_table(
             model.name,
-            k=model.k or (2 if model.name.endswith("_k") else 1),
+            k=model.k or models.named(model.name).default_k,
             simulations=settings.simulations,
             customers=settings.customers,
             groups=settings.groups,

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from churnlab import models
 from churnlab.cli.commands import fit as fit_command
 from churnlab.cli.console import Console
 from churnlab.config.schemas.segment import SegmentSettings
@@ -50,7 +51,7 @@ def run(settings: SegmentSettings, folder: RunFolder, console: Console) -> Place
 
 def require_first_purchases(model: str) -> None:
     """Refuse models that cannot judge a first purchaser: half of the grid's purchase axis."""
-    if model in ("bg_nbd", "bg_cnbd_k"):
+    if not models.get(model).judges_first_purchasers:
         raise UsageError(
             f"model={model} sets P(alive) = 1 for everybody with one purchase and cannot decide "
             "the first-purchase states; use mbg_nbd, mbg_cnbd_k or pareto_nbd for segments."

@@ -18,9 +18,7 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_funcify, numba_njit
 
 from churnlab import models as likelihoods
-from churnlab.models.kernels import compiled
-from churnlab.models.kernels.pareto import RULES
-from churnlab.models.kernels.plan import find_runs, sort_cells
+from churnlab.models.plan import sort_cells
 
 
 def arguments(model: str, columns: tuple[Any, ...]) -> tuple[NDArray[Any], ...]:
@@ -33,10 +31,7 @@ def arguments(model: str, columns: tuple[Any, ...]) -> tuple[NDArray[Any], ...]:
     columns
         (group, x, t_x, T, weight).
     """
-    cells = sort_cells(*columns)
-    if model == "pareto_nbd":
-        return (*find_runs(cells), cells.weight, RULES)
-    return tuple(cells)
+    return likelihoods.get(model).kernels.arguments(sort_cells(*columns))
 
 
 class WeightedLogLikelihood(Op):
@@ -67,12 +62,8 @@ class WeightedLogLikelihood(Op):
     def perform(self, node: Apply, inputs: Any, output_storage: Any, *_: Any) -> None:
         """Evaluate from Python (where nutpie's numba path is not in use)."""
         theta, *data = (np.ascontiguousarray(v) for v in inputs)
-        if self.model == "pareto_nbd":
-            *plan, weight, rules = data
-            value, gradient = compiled.pareto_gradient(theta, tuple(plan), weight, rules)
-        else:
-            first = _toss_at_first(self)
-            value, gradient = compiled.geometric_gradient(theta, *data, self.k, first)
+        loops = likelihoods.get(self.model, self.k).kernels
+        value, gradient = loops.gradient(theta, *data, *loops.constants)
         output_storage[0][0] = np.asarray(value.sum(), dtype=np.float64)
         output_storage[1][0] = np.asarray(gradient, dtype=np.float64)
 
@@ -90,34 +81,15 @@ class WeightedLogLikelihood(Op):
         return [cotangents[0] * gradient, *(DisconnectedType()() for _ in inputs[1:])]
 
 
-def _toss_at_first(op: WeightedLogLikelihood) -> int:
-    return int(getattr(likelihoods.get(op.model, op.k), "toss_at_first"))  # noqa: B009
-
-
-def _compiled(op: WeightedLogLikelihood) -> Any:
-    """Return the numba function (theta, *arguments) -> (0-d value, gradient)."""
-    model, k = op.model, op.k
-    if model == "pareto_nbd":
-        pareto = compiled.pareto_gradient
-
-        @numba_njit
-        def of_runs(theta, group, x, cells, times_of, times, start, end, weight, rules):  # type: ignore[no-untyped-def]
-            plan = (group, x, cells, times_of, times, start, end)
-            value, gradient = pareto(theta, plan, weight, rules)
-            return np.asarray(value.sum()), gradient
-
-        return of_runs
-    geometric = compiled.geometric_gradient
-    first = _toss_at_first(op)
-
-    @numba_njit
-    def of_cells(theta, group, x, t_x, T, weight):  # type: ignore[no-untyped-def]
-        value, gradient = geometric(theta, group, x, t_x, T, weight, k, first)
-        return np.asarray(value.sum()), gradient
-
-    return of_cells
-
-
 @numba_funcify.register(WeightedLogLikelihood)
 def _numba(op: WeightedLogLikelihood, **_: Any) -> Any:
-    return _compiled(op)
+    """Return the numba function (theta, *arguments) -> (0-d value, gradient)."""
+    loops = likelihoods.get(op.model, op.k).kernels
+    kernel, constants = loops.gradient, loops.constants
+
+    @numba_njit
+    def of_all(theta, *data):  # type: ignore[no-untyped-def]
+        value, gradient = kernel(theta, *(data + constants))
+        return np.asarray(value.sum()), gradient
+
+    return of_all

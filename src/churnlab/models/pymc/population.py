@@ -6,6 +6,7 @@ posterior is close to a standard normal, so NUTS needs no long adaptation and fe
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
+from churnlab.models.parametrisation import Parametrisation
 from churnlab.models.pymc.kernel_op import WeightedLogLikelihood, arguments
-from churnlab.priors import Parametrisation, Prior
+from churnlab.priors import Prior
 
 Array = NDArray[np.float64]
 
@@ -27,23 +29,16 @@ def to_pymc(prior: Prior) -> Any:
     return family.dist(**arguments)
 
 
+#: PyTensor's functions for `Parametrisation.theta`.
+SYMBOLIC = SimpleNamespace(exp=pt.exp, expit=pt.expit, stack=pt.stack)
+
+
 def natural(parametrisation: Parametrisation, eta: Any) -> list[Any]:
     """Symbolic natural quantities of eta (quantity, ...)."""
     return [
         pt.sigmoid(eta[i]) if q.support == "unit" else pt.exp(eta[i])
         for i, q in enumerate(parametrisation.quantities)
     ]
-
-
-def theta(parametrisation: Parametrisation, eta: Any) -> Any:
-    """Symbolic model parameters (parameter, group) of eta (quantity, group)."""
-    r, alpha = pt.exp(eta[1]), pt.exp(eta[1] - eta[0]) / parametrisation.k
-    fourth = pt.exp(eta[3])
-    if parametrisation.beta_dropout:
-        rows = [r, alpha, pt.sigmoid(eta[2]) * fourth, pt.sigmoid(-eta[2]) * fourth]
-    else:
-        rows = [r, alpha, fourth, pt.exp(eta[3] - eta[2])]
-    return pt.stack(rows)
 
 
 def log_prior(parametrisation: Parametrisation, priors: tuple[Prior, ...], u: Any) -> Any:
@@ -86,7 +81,7 @@ def pooled_model(
         u = pt.constant(centre) + pt.dot(pt.constant(axes), z)
         rows = [u[i] for i in range(len(centre))]
         op = WeightedLogLikelihood(model, parametrisation.k)
-        value = op.make_node(theta(parametrisation, u[:, None]), *data).outputs[0]
+        value = op.make_node(parametrisation.theta(u[:, None], SYMBOLIC), *data).outputs[0]
         pm.Potential("log_likelihood", value)
         pm.Potential("log_prior", log_prior(parametrisation, priors, rows))
     return built

@@ -20,12 +20,13 @@ import pandas as pd
 
 from churnlab.errors import UsageError
 from churnlab.models import Array
+from churnlab.models.counts import LAW_DRAWS
 from churnlab.models.draws import PopulationDraws, SpendDraws
+from churnlab.models.silence import Process
 from churnlab.models.special import legendre
-from churnlab.posterior.counts import COUNT_DRAWS, LAW_DRAWS, mean_by_horizon
+from churnlab.posterior.counts import COUNT_DRAWS
 from churnlab.posterior.latent import generator
 from churnlab.posterior.settings import DAYS_PER_YEAR, ValueConfig
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.stream import Cells, Ints, chunks, for_each_run, rows_of
 from churnlab.posterior.worth.amounts import (
     AMOUNT_COLUMNS,
@@ -87,8 +88,8 @@ def discounted_purchases(
     out = np.empty((2, len(rows.x)))
 
     def work(process: Process, at: Ints) -> None:
-        mean = mean_by_horizon(process)
-        few = mean_by_horizon(process.thin(_SHARE_DRAWS))
+        mean = process.mean_by_horizon()
+        few = process.thin(_SHARE_DRAWS).mean_by_horizon()
         for part in chunks(len(at), process.n_draws):
             i = at[part]
             t_x, T = rows.t_x[i], rows.T[i]
