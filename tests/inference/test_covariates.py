@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import minimize
 
 import churnlab as cl
-from churnlab import likelihoods
+from churnlab import models as likelihoods
 from churnlab.errors import DataError, UsageError
 from churnlab.inference import (
     fit_population,
@@ -15,14 +15,14 @@ from churnlab.inference import (
     maximum_likelihood,
     save_posterior,
 )
-from churnlab.inference.covariates import CovariatesInGroups, CovariateTarget
-from churnlab.inference.groups import GroupTarget
-from churnlab.inference.mode import find_mode
-from churnlab.inference.target import Target
-from churnlab.inference.twostage.expansion import expand
-from churnlab.inference.twostage.hyper import HyperTarget
-from churnlab.inference.twostage.search import find_population
-from churnlab.inference.twostage.side_by_side import side_by_side
+from churnlab.inference.targets.covariates import CovariatesInGroups, CovariateTarget
+from churnlab.inference.targets.groups import GroupTarget
+from churnlab.inference.targets.target import Target
+from churnlab.inference.ways.mode import find_mode
+from churnlab.inference.ways.twostage.expansion import expand
+from churnlab.inference.ways.twostage.hyper import HyperTarget
+from churnlab.inference.ways.twostage.search import find_population
+from churnlab.inference.ways.twostage.side_by_side import side_by_side
 from churnlab.priors import parametrisation
 from churnlab.summary import Summary
 

@@ -9,10 +9,10 @@ from scipy.special import gammaln
 
 from churnlab.errors import FitRefusedError
 from churnlab.inference import fit_population, gate, maximum_likelihood, problems
-from churnlab.inference.mode import find_mode
-from churnlab.inference.proposal import from_mode, refit
-from churnlab.inference.stages import Stages
-from churnlab.inference.target import Target
+from churnlab.inference.targets.target import Target
+from churnlab.inference.ways.mode import find_mode
+from churnlab.inference.ways.proposal import from_mode, refit
+from churnlab.inference.ways.stages import Stages
 
 from .conftest import Rows, rows, simulated
 
@@ -105,7 +105,7 @@ def test_laplace_falls_through_with_the_reason(
 ) -> None:
     from churnlab.inference import ways as module
 
-    monkeypatch.setattr("churnlab.inference.laplace.MAX_K_HAT", -10.0)
+    monkeypatch.setattr("churnlab.inference.ways.laplace.MAX_K_HAT", -10.0)
     called = {}
 
     def nuts(target, mode, draws, chains, rng):  # type: ignore[no-untyped-def]

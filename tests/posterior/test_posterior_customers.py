@@ -18,9 +18,9 @@ from churnlab.posterior import (
     customers_table,
     p_alive_table,
     risk_summary,
-    stream,
     value_table,
 )
+from churnlab.posterior.silence import stream
 from churnlab.summary import Summary
 
 #: shared/CONTRACT.md section 3, to the letter.

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from churnlab import posterior as individual
-from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.inference import (
@@ -26,6 +25,7 @@ from churnlab.inference import (
     fit_seasons,
     gate,
 )
+from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig, ValueConfig
 from churnlab.summary import Summary, check_groups
 

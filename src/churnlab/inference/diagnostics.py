@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError, FitRefusedError
-from churnlab.inference.laplace import MAX_K_HAT, least_effective
-from churnlab.inference.mode import Mode
-from churnlab.inference.target import Target
+from churnlab.inference.targets.target import Target
+from churnlab.inference.ways.laplace import MAX_K_HAT, least_effective
+from churnlab.inference.ways.mode import Mode
 
 if TYPE_CHECKING:
     from churnlab.inference.result import PopulationFit

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.draws import PopulationDraws
+from churnlab.models.draws import PopulationDraws
 
 if TYPE_CHECKING:
     from xarray import DataTree
 
-    from churnlab.inference.target import Target
+    from churnlab.inference.targets.target import Target
     from churnlab.summary import Cells
 
 Array = NDArray[np.float64]

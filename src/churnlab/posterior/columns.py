@@ -10,16 +10,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.draws import PopulationDraws
-from churnlab.likelihoods import Array
+from churnlab.models import Array
+from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.counts import expected_purchases
 from churnlab.posterior.cycles import rate_quantiles
 from churnlab.posterior.dates import at_risk_days, due_days, whole_due_days
-from churnlab.posterior.process import Process
 from churnlab.posterior.risk import key_rhythm, mean_and_interval, personal_window
-from churnlab.posterior.season import Season
 from churnlab.posterior.settings import RiskConfig
-from churnlab.posterior.stream import Ints, Keys, Rows, chunks, for_each_run, keys_of
+from churnlab.posterior.silence.process import Process
+from churnlab.posterior.silence.season import Season
+from churnlab.posterior.silence.stream import Ints, Keys, Rows, chunks, for_each_run, keys_of
 from churnlab.vocabulary import RISK_BASES
 
 Values = NDArray[np.float64] | NDArray[np.int64]

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError, nearest
+from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.columns import DATES, Request, Values, cell_columns, overrule
 from churnlab.posterior.dates import to_dates
 from churnlab.posterior.risk import risk_summary
-from churnlab.posterior.season import Season
 from churnlab.posterior.settings import RiskConfig
-from churnlab.posterior.stream import rows_of
+from churnlab.posterior.silence.season import Season
+from churnlab.posterior.silence.stream import rows_of
 
 if TYPE_CHECKING:
     from churnlab.summary import Summary

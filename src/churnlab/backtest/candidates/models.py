@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from churnlab.backtest.candidates import forecasts
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
-from churnlab.backtest.panel import Array, Ints, Past
-from churnlab.backtest.targets import Target
-from churnlab.backtest.visitdays import Visits
-from churnlab.draws import PopulationDraws
+from churnlab.backtest.origins.panel import Array, Ints, Past
+from churnlab.backtest.origins.targets import Target
+from churnlab.backtest.origins.visitdays import Visits
 from churnlab.errors import FitRefusedError
-from churnlab.runs import content_hash
+from churnlab.models.draws import PopulationDraws
+from churnlab.runs.folder import content_hash
 from churnlab.summary import Cells, Clock, Dated, Summary
 
 #: Draws behind count distributions: they cost a column per count, and CRPS settles early.
