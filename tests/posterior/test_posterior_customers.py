@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import churnlab as cl
-from churnlab import likelihoods
+from churnlab import models as likelihoods
 from churnlab.errors import UsageError
 from churnlab.posterior import (
     COLUMNS,
