@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from churnlab.backtest.board import Entry, Truth
-from churnlab.backtest.recalibrated import IDENTITY, chosen_map, recalibrated_entry
+from churnlab.backtest.scores.board import Entry, Truth
+from churnlab.backtest.scores.recalibrated import IDENTITY, chosen_map, recalibrated_entry
 
 CUSTOMERS = 1500
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 
 from churnlab.backtest import Panel, SplitConfig
-from churnlab.backtest.splits import plan_origins
-from churnlab.backtest.targets import targets
+from churnlab.backtest.origins.splits import plan_origins
+from churnlab.backtest.origins.targets import targets
 from churnlab.errors import DataError, UsageError
 
 

@@ -4,10 +4,10 @@ from scipy.integrate import quad
 from scipy.stats import beta, gamma, halfnorm, lognorm, norm
 
 from churnlab.inference import fit_population, most_prior_sensitive, prior_sensitivity
-from churnlab.inference.groups import GroupTarget
-from churnlab.inference.mode import find_mode
-from churnlab.inference.sensitivity import distance, shift, slope, verdict
-from churnlab.inference.target import Target
+from churnlab.inference.studies.sensitivity import distance, shift, slope, verdict
+from churnlab.inference.targets.groups import GroupTarget
+from churnlab.inference.targets.target import Target
+from churnlab.inference.ways.mode import find_mode
 
 from .conftest import Rows, simulated
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.rules import nday
-from churnlab.rules.nday_decision import best_table, organic_table, value_table
-from churnlab.rules.nday_power import signups_needed
+from churnlab.nday.decide import value as nday
+from churnlab.nday.decide.decision import best_table, organic_table, value_table
+from churnlab.nday.decide.power import signups_needed
 
 from .simulators import cure_hazard
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from churnlab import likelihoods
-from churnlab.likelihoods.kernels import rows
-from churnlab.likelihoods.kernels.death import death_by_count
-from churnlab.posterior.process import make
-from churnlab.posterior.silence import DeathTables, death_before_purchase
+from churnlab import models as likelihoods
+from churnlab.models.kernels import rows
+from churnlab.models.kernels.death import death_by_count
+from churnlab.posterior.silence.process import make
+from churnlab.posterior.silence.silence import DeathTables, death_before_purchase
 
 #: (r, alpha, s, beta) where naive code fails, days.
 PARETO_EDGES = {

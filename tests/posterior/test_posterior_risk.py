@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churnlab.errors import UsageError
-from churnlab.posterior import RiskConfig, Rows, personal_window, rhythm_days, risk_summary, stream
+from churnlab.posterior import RiskConfig, Rows, personal_window, rhythm_days, risk_summary
 from churnlab.posterior.risk import mean_and_interval, risk_curve
+from churnlab.posterior.silence import stream
 
 BASES = ("p_alive", "personal_cycles", "fixed_days")
 #: DOMAIN section 2, P1: (14-day buyer, 60-day buyer) by basis, fixed window of 30 days.

@@ -25,13 +25,13 @@ from churnlab.segments import (
     take_snapshot,
     transition_table,
 )
-from churnlab.segments.shrinkage import best_strength, pooled_row, shrink
-from churnlab.segments.transitions import band_names, dwell_days, transition_counts
+from churnlab.segments.movement.shrinkage import best_strength, pooled_row, shrink
+from churnlab.segments.movement.transitions import band_names, dwell_days, transition_counts
 from churnlab.vocabulary import CORE_CODES
 
 from .conftest import slow_summary
-from .test_precedence import fitted
 from .test_shares_change import ids_of, made_up
+from .test_visit_calibration import fitted
 
 CONFIG = SegmentsConfig(draws=30, replicates=600)
 

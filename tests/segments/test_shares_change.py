@@ -22,8 +22,8 @@ from churnlab.segments import (
     shares_table,
     take_snapshot,
 )
-from churnlab.segments.resampling import Pairing, counts_by_draw, resample
-from churnlab.segments.snapshot import DrawnStates
+from churnlab.segments.grid.snapshot import DrawnStates
+from churnlab.segments.movement.resampling import Pairing, counts_by_draw, resample
 from churnlab.simulate import Shop
 from churnlab.vocabulary import ALL_CODES
 
