@@ -78,7 +78,7 @@ def measure(model: str, groups: int, method: str, each: int) -> dict[str, object
 def simulate(model: str, groups: int, each: int):  # type: ignore[no-untyped-def]
     import numpy as np
 
-    from churnlab import likelihoods
+    from churnlab import models as likelihoods
     from churnlab.priors import parametrisation
     from churnlab.summary import Cells
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab import likelihoods
-from churnlab.likelihoods.kernels import Engine
+from churnlab import models as likelihoods
+from churnlab.models.kernels import Engine
 
 Array = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from churnlab import likelihoods
+from churnlab import models as likelihoods
 
 #: CDNOW's maximum-likelihood parameters, in days.
 TRUTH = {

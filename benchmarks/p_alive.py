@@ -101,7 +101,7 @@ def hardware_floor(rows: int, draws: int) -> float:
 
     import numpy as np
 
-    from churnlab.posterior.stream import chunks
+    from churnlab.posterior.silence.stream import chunks
 
     values = np.random.default_rng(1).normal(size=(64, draws))
 

@@ -25,9 +25,9 @@ import numpy as np
 import pandas as pd
 from logs import TRUTH
 
-from churnlab import likelihoods
-from churnlab.draws import PopulationDraws, SpendDraws
+from churnlab import models as likelihoods
 from churnlab.inference import fit_population
+from churnlab.models.draws import PopulationDraws, SpendDraws
 from churnlab.posterior import RiskConfig, ValueConfig, customers_table, value_table
 from churnlab.segments import Axis, SegmentsConfig, shares_table, take_snapshot
 from churnlab.summary import SpendSummary, Summary

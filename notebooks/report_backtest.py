@@ -18,11 +18,11 @@ lang = "en"
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
-from churnlab.plotdata import backtests as data
-from churnlab.plots import forecasts, style
-from churnlab.plots.labels import label
-from churnlab.report import backtest_text as text
-from churnlab.report import open_run, words
+from churnlab.backtest.report import data, text
+from churnlab.backtest.report import plots as forecasts
+from churnlab.report import style, words
+from churnlab.report.labels import label
+from churnlab.runs import open_run
 
 style.use()
 run = open_run(run_dir)

@@ -18,12 +18,12 @@ lang = "en"
 from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
+from churnlab.backtest.report import plots as forecasts
+from churnlab.fitting.report import data, text
+from churnlab.fitting.report import plots as draw
 from churnlab.inference import load_draws, load_predictive
-from churnlab.plotdata import fits as data
-from churnlab.plots import fits as draw
-from churnlab.plots import forecasts, style
-from churnlab.report import fit_text as text
-from churnlab.report import open_run, words
+from churnlab.report import style, words
+from churnlab.runs import open_run
 
 style.use()
 run = open_run(run_dir)

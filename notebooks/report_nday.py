@@ -18,11 +18,10 @@ lang = "en"
 from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
-from churnlab.plotdata import nday as data
-from churnlab.plotdata import nday_text as text
-from churnlab.plots import nday as draw
-from churnlab.plots import style
-from churnlab.report import open_run, words
+from churnlab.nday.report import data, text
+from churnlab.nday.report import plots as draw
+from churnlab.report import style, words
+from churnlab.runs import open_run
 
 style.use()
 run = open_run(run_dir)

@@ -18,14 +18,19 @@ lang = "en"
 from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
+from churnlab.backtest.report import data as backtests
+from churnlab.backtest.report import plots as forecasts
+from churnlab.backtest.report import text as backtest_text
+from churnlab.fitting.report import data as fits
+from churnlab.fitting.report import plots as draw_fits
+from churnlab.fitting.report import text as fit_text
 from churnlab.inference import load_draws, load_predictive
-from churnlab.plotdata import backtests, fits
-from churnlab.plotdata import segments as cells
-from churnlab.plots import fits as draw_fits
-from churnlab.plots import forecasts, style
-from churnlab.plots import segments as draw_cells
-from churnlab.report import backtest_text, fit_text, open_run, segments_text, words
-from churnlab.report import pipeline_text as text
+from churnlab.report import style, words
+from churnlab.runs import open_run
+from churnlab.segments.report import data as cells
+from churnlab.segments.report import plots as draw_cells
+from churnlab.segments.report import text as segments_text
+from churnlab.workflows import pipeline_text as text
 
 style.use()
 run = open_run(run_dir)

@@ -18,11 +18,11 @@ lang = "en"
 from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
-from churnlab.plotdata import segments as data
-from churnlab.plots import forecasts, style
-from churnlab.plots import segments as draw
-from churnlab.report import open_run, words
-from churnlab.report import segments_text as text
+from churnlab.backtest.report import plots as forecasts
+from churnlab.report import style, words
+from churnlab.runs import open_run
+from churnlab.segments.report import data, text
+from churnlab.segments.report import plots as draw
 
 style.use()
 run = open_run(run_dir)

@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 
 from churnlab.backtest import SplitConfig, run_backtest
 from churnlab.events import DataConfig, open_log
-from churnlab.plots import style
+from churnlab.report import style
 
 style.use()
 

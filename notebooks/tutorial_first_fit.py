@@ -24,8 +24,8 @@ import pandas as pd
 
 import churnlab as cl
 from churnlab.events import DataConfig, open_log
-from churnlab.plots import style
 from churnlab.posterior import risk_curve
+from churnlab.report import style
 
 style.use()
 

@@ -24,10 +24,10 @@ import numpy as np
 import pandas as pd
 
 import churnlab as cl
-from churnlab.plotdata import hierarchies as numbers
-from churnlab.plots import hierarchies as pictures
-from churnlab.plots import style
+from churnlab.fitting.report import groups_data as numbers
+from churnlab.fitting.report import groups_plots as pictures
 from churnlab.posterior import risk_curve
+from churnlab.report import style
 from churnlab.simulate import simulate_btyd
 
 style.use()

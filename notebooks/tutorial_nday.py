@@ -21,12 +21,12 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
-from churnlab.plots import style
-from churnlab.rules import nday
-from churnlab.rules.nday_decision import best_table
-from churnlab.rules.nday_flat import chance_flat
-from churnlab.rules.nday_plateau import fraction_of_final, hazard_below
-from churnlab.rules.nday_power import signups_needed
+from churnlab.nday.decide import value as nday
+from churnlab.nday.decide.decision import best_table
+from churnlab.nday.decide.flat import chance_flat
+from churnlab.nday.decide.plateau import fraction_of_final, hazard_below
+from churnlab.nday.decide.power import signups_needed
+from churnlab.report import style
 
 style.use()
 

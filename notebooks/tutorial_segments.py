@@ -26,9 +26,7 @@ import pandas as pd
 import churnlab as cl
 from churnlab.backtest import calibrate_threshold
 from churnlab.events import EventLog, log_from_frames
-from churnlab.plotdata import segments as data
-from churnlab.plots import segments as draw
-from churnlab.plots import style
+from churnlab.report import style
 from churnlab.rules import CostRatioRule
 from churnlab.segments import (
     Axis,
@@ -39,6 +37,8 @@ from churnlab.segments import (
     shares_table,
     take_snapshot,
 )
+from churnlab.segments.report import data
+from churnlab.segments.report import plots as draw
 from churnlab.simulate import ShopConfig, simulate_shop
 
 style.use()

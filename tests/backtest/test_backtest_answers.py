@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from churnlab.backtest import Limits, SplitConfig, run_backtest
-from churnlab.backtest.resample import simultaneous_high
+from churnlab.backtest.scores.resample import simultaneous_high
 
 from .conftest import simulate_log
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from churnlab.backtest import Context, Panel, Target, candidate_named
-from churnlab.backtest.tracking import weekly_expected
+from churnlab.backtest.scores.tracking import weekly_expected
 from churnlab.errors import FitRefusedError, UsageError
 from churnlab.events import EventLog, read_events
 from churnlab.simulate import simulate_btyd

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from churnlab.backtest import (
     known_candidates,
     run_backtest,
 )
+from churnlab.backtest.candidates.models import cells_of
 from churnlab.errors import UsageError, VerificationError
 
 SPLIT = SplitConfig(
@@ -105,6 +107,17 @@ def test_recalibration_waits_until_earlier_outcomes_are_known(small_log):
     result = run_backtest(small_log, candidates=["mbg_nbd_ml"], split=split)
     rows = result.scores.query("variant == 'recalibrated'")
     assert set(rows["origin"]) == {result.summary["origins"][-1]}
+
+
+def test_the_peer_with_random_starts_follows_the_seed(small_log):
+    past = Panel.from_log(small_log).until(ORIGIN)
+    cells = cells_of(past, ORIGIN)
+    few = np.arange(150)
+    cells = replace(cells, **{n: v[few] for n, v in vars(cells).items() if n != "groups"})
+    candidate = candidate_named("lifetimes_pareto_nbd")
+    first, second, other = (candidate.fit(cells, Context(seed=s))[0].theta for s in (3, 3, 4))
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, other)
 
 
 def test_unknown_candidates_are_said_plainly(small_log):

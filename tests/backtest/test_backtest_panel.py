@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from churnlab.backtest import LeakageError, Panel, Target
-from churnlab.backtest.targets import common_rhythm
-from churnlab.backtest.training import training_for
+from churnlab.backtest.origins.targets import common_rhythm
+from churnlab.backtest.origins.training import training_for
 from churnlab.errors import DataError
 from churnlab.summary import summarise
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from churnlab.backtest import Limits, SplitConfig, calibrate_threshold, run_backtest
-from churnlab.backtest.cache import FitCache
+from churnlab.backtest.origins.cache import FitCache
 from churnlab.errors import DataError
 from churnlab.posterior import RiskConfig
 from churnlab.rules import CapacityRule, CostRatioRule, FixedRule, PrecisionRule

@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 
 from churnlab.backtest import Panel, SplitConfig
-from churnlab.backtest.splits import plan_origins
-from churnlab.backtest.targets import targets
+from churnlab.backtest.origins.splits import plan_origins
+from churnlab.backtest.origins.targets import targets
 from churnlab.errors import DataError, UsageError
 
 
@@ -59,7 +59,10 @@ def test_no_complete_window_at_all_is_an_error(small_log):
         ({"horizon_days": [-30]}, "must be positive; got -30"),
         ({"horizon_days": [], "cycles": []}, "both are empty"),
         ({"cycles": [0.0]}, "cycles must be positive"),
-        ({"recalibration": "platt"}, "isotonic, beta or none"),
+        (
+            {"recalibration": "plat"},
+            "isotonic, shrunk_isotonic, platt, beta, auto or none; got 'plat'",
+        ),
         ({"step_days": 0}, "step_days must be positive"),
         ({"replicates": 3}, "at least 20"),
     ],

@@ -19,10 +19,10 @@ from churnlab.backtest import (
     run_backtest,
 )
 from churnlab.backtest.candidates import with_compulsory
-from churnlab.backtest.visit_answers import visit_sentence
+from churnlab.backtest.report import text as backtest_text
+from churnlab.backtest.scores.visit_answers import visit_sentence
 from churnlab.errors import DataError
 from churnlab.events import EventLog, read_events
-from churnlab.report import backtest_text
 from churnlab.simulate import simulate_btyd
 
 #: Visits about every nine days, a dropout of a fifth per visit; a third of the visits buy.

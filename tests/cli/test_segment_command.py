@@ -159,7 +159,7 @@ def test_what_makes_no_sense_is_refused_in_one_message(case, logs, tmp_path, cap
 
 
 def test_a_playbook_with_an_unknown_cell_or_without_one_is_refused(logs, tmp_path, capsys):
-    from churnlab.segments import playbook
+    from churnlab.segments.actions import playbook
 
     book = json.loads((Path(playbook.__file__).with_name("playbook.json")).read_text())
     path = tmp_path / "book.json"

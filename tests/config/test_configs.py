@@ -38,7 +38,7 @@ def test_a_fit_imports_no_other_commands_code():
         "import sys; from churnlab.config import compose, to_settings\n"
         "import churnlab.cli.run, churnlab.cli.commands.fit\n"
         "to_settings(compose('fit'))\n"
-        "heavy = {'churnlab.segments', 'churnlab.export', 'churnlab.backtest.nday',\n"
+        "heavy = {'churnlab.segments', 'churnlab.export', 'churnlab.nday',\n"
         "         'scipy.stats', 'matplotlib', 'sklearn', 'pymc', 'nutpie', 'arviz'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )

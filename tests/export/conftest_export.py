@@ -24,7 +24,7 @@ CENTRES = {
 
 @dataclass(frozen=True)
 class StandInDraws:
-    """Quacks like `churnlab.draws.PopulationDraws`."""
+    """Quacks like `churnlab.models.draws.PopulationDraws`."""
 
     model: str
     k: int

@@ -10,8 +10,9 @@ import pytest
 from conftest_export import AS_OF, BACKTEST, CREATED, StandInDraws, make_inputs, make_summary
 
 from churnlab.errors import DataError, UsageError, VerificationError
-from churnlab.export import ExportConfig, SqlConfig, export_bundle, monitor
+from churnlab.export import ExportConfig, SqlConfig, export_bundle
 from churnlab.export.labels import vintages
+from churnlab.monitor import monitor
 from churnlab.scoring import Risk, read_bundle
 
 THETA = (2.0, 60.0, 1.0, 9.0)  # r, alpha, a, b: the truth of the customers below

@@ -19,11 +19,11 @@ from churnlab.export import (
     VisitEvidence,
     backtest_evidence,
     export_bundle,
-    monitor,
     playbook_parts,
     verify,
 )
 from churnlab.fitting import fit
+from churnlab.monitor import monitor
 from churnlab.posterior import RiskConfig
 from churnlab.rules import FixedRule
 from churnlab.scoring import Risk, score

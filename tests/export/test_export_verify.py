@@ -20,7 +20,7 @@ from churnlab.export import arrow, verify
 from churnlab.export.cross import check_content
 from churnlab.export.schema import place, validate
 from churnlab.export.tables import TABLES
-from churnlab.runs import file_hash
+from churnlab.runs.folder import file_hash
 from churnlab.scoring import score, strict_json
 
 SLOW_FIXTURE = list(HealthCheck)

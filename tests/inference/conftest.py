@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from churnlab import likelihoods
+from churnlab import models as likelihoods
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from churnlab.inference.density import Density
+from churnlab.inference.targets.density import Density
 
 STEP = 1e-5
 

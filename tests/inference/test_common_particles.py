@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from churnlab.inference import PopulationFit, fit_population, gate
-from churnlab.inference.laplace import sample_laplace
-from churnlab.inference.mode import find_mode
-from churnlab.inference.twostage import common, run
-from churnlab.inference.twostage.particles import Particles
+from churnlab.inference.ways.laplace import sample_laplace
+from churnlab.inference.ways.mode import find_mode
+from churnlab.inference.ways.twostage import common, run
+from churnlab.inference.ways.twostage.particles import Particles
 
 from .test_two_stage import prepared, shop
 

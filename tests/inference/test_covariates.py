@@ -1,19 +1,28 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import minimize
 
 import churnlab as cl
-from churnlab import likelihoods
+from churnlab import models as likelihoods
 from churnlab.errors import DataError, UsageError
-from churnlab.inference import fit_population, gate, load_draws, save_posterior
-from churnlab.inference.covariates import CovariatesInGroups, CovariateTarget
-from churnlab.inference.groups import GroupTarget
-from churnlab.inference.mode import find_mode
-from churnlab.inference.target import Target
-from churnlab.inference.twostage.expansion import expand
-from churnlab.inference.twostage.hyper import HyperTarget
-from churnlab.inference.twostage.search import find_population
-from churnlab.inference.twostage.side_by_side import side_by_side
+from churnlab.inference import (
+    fit_population,
+    gate,
+    load_draws,
+    maximum_likelihood,
+    save_posterior,
+)
+from churnlab.inference.targets.covariates import CovariatesInGroups, CovariateTarget
+from churnlab.inference.targets.groups import GroupTarget
+from churnlab.inference.targets.target import Target
+from churnlab.inference.ways.mode import find_mode
+from churnlab.inference.ways.twostage.expansion import expand
+from churnlab.inference.ways.twostage.hyper import HyperTarget
+from churnlab.inference.ways.twostage.search import find_population
+from churnlab.inference.ways.twostage.side_by_side import side_by_side
 from churnlab.priors import parametrisation
 from churnlab.summary import Summary
 
@@ -65,8 +74,6 @@ def target_of(summary: Summary, model: str, shrinkage: bool) -> CovariateTarget:
     pooled = Target(cells, model)
     mode, base = find_mode(pooled), pooled
     if len(design.groups) > 1:
-        from dataclasses import replace
-
         by_group = replace(cells, group=design.group[cells.group], groups=design.groups)
         base = GroupTarget(by_group, pooled, mode, {}, "all")
     kind = CovariatesInGroups if isinstance(base, GroupTarget) else CovariateTarget
@@ -121,6 +128,30 @@ def test_effects_are_recovered_by_laplace(model: str, tmp_path) -> None:  # type
     save_posterior(fit.population, tmp_path / "posterior.nc")
     back = load_draws(tmp_path / "posterior.nc")
     np.testing.assert_array_equal(back.theta, fit.draws.theta)
+
+
+@pytest.mark.parametrize("groups", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_the_greatest_likelihood_is_that_of_the_model_with_covariates(groups: int) -> None:
+    """Found again by a search that knows no gradient, on likelihoods customer by customer."""
+    summary = people("mbg_nbd", 250, 8, groups=groups)
+    customers = summary.customers
+    model, z = likelihoods.get("mbg_nbd"), (customers["age"] - customers["age"].mean()) / 10
+    web = (customers["channel"] == "web").to_numpy(float)
+    rows = [customers[c].to_numpy(float) for c in ("x", "t_x", "T")]
+
+    def loss(u):  # type: ignore[no-untyped-def]
+        eta = np.repeat(u[:4, None], len(z), axis=1)
+        eta[0] += u[4] * z + u[5] * web
+        eta[2] += u[6] * z + u[7] * web
+        return -model.log_likelihood(parametrisation("mbg_nbd").theta(eta), *rows).sum()
+
+    start = np.array([*CENTRE["mbg_nbd"], 0.3, 0.0, 0.0, -0.5])
+    best = minimize(loss, start, method="Powell", options={"xtol": 1e-6, "ftol": 1e-12})
+    found = cl.fit(summary, model="mbg_nbd", draws=200, check=False).population.max_likelihood
+    assert found.value == pytest.approx(-best.fun, abs=0.01)
+    assert (
+        found.value > maximum_likelihood(replace(summary.cells, group=web * 0), "mbg_nbd").value + 5
+    )
 
 
 @pytest.mark.slow

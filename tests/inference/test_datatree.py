@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from churnlab.draws import PopulationDraws
 from churnlab.errors import DataError, UsageError
 from churnlab.inference import (
     PopulationFit,
@@ -13,6 +12,7 @@ from churnlab.inference import (
     load_predictive,
     save_posterior,
 )
+from churnlab.models.draws import PopulationDraws
 
 from .conftest import Rows
 

@@ -3,10 +3,10 @@ import pytest
 
 from churnlab.errors import DataError, UsageError
 from churnlab.inference import fit_population, gate
-from churnlab.inference.groups import GroupTarget
-from churnlab.inference.mode import find_mode
-from churnlab.inference.structure import SeparateTarget
-from churnlab.inference.target import Target
+from churnlab.inference.targets.groups import GroupTarget
+from churnlab.inference.targets.structure import SeparateTarget
+from churnlab.inference.targets.target import Target
+from churnlab.inference.ways.mode import find_mode
 from churnlab.summary import Cells
 
 from .conftest import simulated

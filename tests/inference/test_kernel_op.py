@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from churnlab.inference.target import Target
+from churnlab.inference.targets.target import Target
 from churnlab.priors import parse
 
 from .conftest import simulated
@@ -19,7 +19,7 @@ def test_the_same_text_is_the_same_density_in_pymc() -> None:
     import pytensor
     import pytensor.tensor as pt
 
-    from churnlab.models.population import to_pymc
+    from churnlab.models.pymc.population import to_pymc
 
     points = np.array([0.15, 0.5, 0.8])
     x = pt.dvector("x")
@@ -35,7 +35,7 @@ def test_op_and_its_gradient(model: str, k: int) -> None:
     import pytensor
     import pytensor.tensor as pt
 
-    from churnlab.models.kernel_op import WeightedLogLikelihood, arguments
+    from churnlab.models.pymc.kernel_op import WeightedLogLikelihood, arguments
 
     theta = np.array([[0.8], [20.0], [0.9], [40.0 if model == "pareto_nbd" else 2.0]])
     target = Target(simulated(model, theta[:, 0], 50, seed=1, k=k), model, k)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from churnlab.inference.laplace import resample
-from churnlab.inference.psis import effective_sizes, fit_generalised_pareto, smooth
+from churnlab.inference.ways.laplace import resample
+from churnlab.inference.ways.psis import effective_sizes, fit_generalised_pareto, smooth
 
 
 @pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab import likelihoods
+from churnlab import models as likelihoods
 from churnlab.errors import DataError, UsageError
 from churnlab.inference import fit_population, fit_seasons
-from churnlab.inference.clock_target import ClockTarget, DatedDays
-from churnlab.inference.laplace import sample_laplace
-from churnlab.inference.mode import find_mode
+from churnlab.inference.targets.clock_target import ClockTarget, DatedDays
+from churnlab.inference.ways.laplace import sample_laplace
+from churnlab.inference.ways.mode import find_mode
 from churnlab.simulate import simulate_btyd
 from churnlab.summary import Calendar, Cells, Clock, Dated
 from churnlab.summary.calendar import number

@@ -8,8 +8,8 @@ from scipy.special import logsumexp
 
 from churnlab.errors import DataError, UsageError
 from churnlab.inference import fit_spend
-from churnlab.inference.mode import find_mode
 from churnlab.inference.spend import SpendTarget, independence
+from churnlab.inference.ways.mode import find_mode
 from churnlab.priors import SPEND_QUANTITIES, stated_priors
 from churnlab.summary import SpendCells, SpendSummary
 
@@ -52,7 +52,7 @@ def test_the_gradient_and_the_batch_agree_with_the_plain_sum(each):
     target = SpendTarget(cells, each=each)
     u = np.array([0.2, 0.7, 1.1])
     value, gradient = target.value_and_gradient(u)
-    from churnlab.likelihoods import gamma_gamma as gg
+    from churnlab.models import gamma_gamma as gg
 
     theta = target.theta_money(u[None])[0][:, None]
     logs = cells.sum_log if each else None

@@ -8,7 +8,7 @@ from scipy.integrate import dblquad
 from scipy.special import betaln, expit
 
 from churnlab.errors import DataError
-from churnlab.inference.thinning import fit_thinning
+from churnlab.inference.ways.thinning import fit_thinning
 
 
 def test_the_mean_is_that_of_an_adaptive_double_integral() -> None:

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from churnlab import likelihoods
+from churnlab import models as likelihoods
 from churnlab.inference import fit_population, gate
-from churnlab.inference.groups import GroupTarget
-from churnlab.inference.mode import find_mode
-from churnlab.inference.target import Target
-from churnlab.inference.twostage.expansion import expand
-from churnlab.inference.twostage.hyper import Folded, HyperTarget
-from churnlab.inference.twostage.particles import Particles
-from churnlab.inference.twostage.search import Population, climb, find_population
-from churnlab.inference.twostage.side_by_side import SideBySide
+from churnlab.inference.targets.groups import GroupTarget
+from churnlab.inference.targets.target import Target
+from churnlab.inference.ways.mode import find_mode
+from churnlab.inference.ways.twostage.expansion import expand
+from churnlab.inference.ways.twostage.hyper import Folded, HyperTarget
+from churnlab.inference.ways.twostage.particles import Particles
+from churnlab.inference.ways.twostage.search import Population, climb, find_population
+from churnlab.inference.ways.twostage.side_by_side import SideBySide
 from churnlab.priors import parametrisation
 from churnlab.summary import Cells
 

@@ -11,6 +11,8 @@ from churnlab.errors import UsageError
 from churnlab.metrics import (
     BetaCalibrator,
     IsotonicCalibrator,
+    PlattCalibrator,
+    ShrunkIsotonicCalibrator,
     brier,
     calibrator,
     cluster_weights,
@@ -19,6 +21,7 @@ from churnlab.metrics import (
     paired_difference,
     reliability_curve,
 )
+from churnlab.metrics.recalibration import PSEUDO_CUSTOMERS
 
 
 def _band_coverage(simulations: int, replicates: int) -> float:
@@ -96,7 +99,7 @@ def test_cluster_weights_are_counts_of_a_resample():
     np.testing.assert_array_equal(weights.sum(axis=1), 50)
 
 
-@pytest.mark.parametrize("name", ["isotonic", "beta"])
+@pytest.mark.parametrize("name", ["isotonic", "shrunk_isotonic", "platt", "beta"])
 def test_recalibration_learnt_on_one_half_removes_mcb_on_the_other(name):
     rng = np.random.default_rng(10)
     truth = rng.beta(1.2, 2.0, 8000)
@@ -124,6 +127,44 @@ def test_isotonic_calibrator_is_flat_beyond_what_it_saw_and_off_zero_and_one():
     learnt = IsotonicCalibrator.learn([0.2, 0.3, 0.6], [0, 0, 1])
     # two customers without an event: half an event in three; one with: the mirror image
     np.testing.assert_allclose(learnt([0.0, 0.25, 0.9]), [0.5 / 3, 0.5 / 3, 1 - 0.5 / 2])
+
+
+def test_one_customer_alone_on_the_top_step_caps_nobody_else():
+    """2,000 customers of whom 94% do not buy, and above them one who does not."""
+    risk = np.append(np.repeat([0.5, 0.8, 0.9], [1000, 1000, 2000]), 0.99)
+    outcome = np.append(np.repeat([1, 0] * 3, [400, 600, 700, 300, 1880, 120]), 1)
+    learnt = IsotonicCalibrator.learn(risk, outcome)
+    np.testing.assert_allclose(learnt([0.5, 0.8, 0.9]), [0.4, 0.7, 0.94])
+    np.testing.assert_allclose(learnt([0.99, 1.0]), 0.94)  # drawn in, never below the step beneath
+    mirrored = IsotonicCalibrator.learn(1 - risk, 1 - outcome)
+    np.testing.assert_allclose(mirrored([0.0, 0.1, 0.2, 0.5]), [0.06, 0.06, 0.3, 0.6])
+
+
+@pytest.mark.parametrize("outcome", [0, 1])
+def test_a_single_step_is_drawn_in_by_half_an_event(outcome):
+    learnt = IsotonicCalibrator.learn([0.2, 0.3, 0.6], [outcome] * 3)
+    np.testing.assert_allclose(learnt([0.4]), [0.125, 0.875][outcome])
+
+
+def test_a_shrunk_step_weighs_its_customers_against_its_forecasts():
+    """100 customers at .2 of whom 40 do not buy, and one at .9 who does not either."""
+    learnt = ShrunkIsotonicCalibrator.learn(
+        np.repeat([0.2, 0.9], [100, 1]), [1] * 40 + [0] * 60 + [1]
+    )
+    by_hand = [(40 + PSEUDO_CUSTOMERS * 0.2) / (100 + PSEUDO_CUSTOMERS),
+               (1 + PSEUDO_CUSTOMERS * 0.9) / (1 + PSEUDO_CUSTOMERS)]  # fmt: skip
+    np.testing.assert_allclose(learnt([0.2, 0.9]), by_hand)
+
+
+def test_platt_is_a_logistic_regression_on_the_logit():
+    rng = np.random.default_rng(12)
+    risk = rng.beta(1.2, 2.0, 3000)
+    logit = np.log(risk / (1 - risk))
+    outcome = (rng.random(3000) < 1 / (1 + np.exp(-0.6 * logit - 0.3))).astype(float)
+    learnt = PlattCalibrator.learn(risk, outcome)
+    peer = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(logit[:, None], outcome)
+    np.testing.assert_allclose(learnt(risk), peer.predict_proba(logit[:, None])[:, 1], atol=2e-3)
+    assert learnt.a == learnt.b
 
 
 def test_an_unknown_recalibration_is_said_plainly():

@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from churnlab.cohorts import CohortConfig, CohortCounts
+from churnlab.nday.data import CohortConfig, CohortCounts
 
 START = pd.Timestamp("2026-01-01")
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churnlab.errors import DataError, UsageError
-from churnlab.rules.nday_audience import ALREADY, COLUMNS, arm_of, audience, random_n
+from churnlab.nday.decide.audience import ALREADY, COLUMNS, arm_of, audience, random_n
 
 AS_OF = dt.date(2026, 3, 31)
 

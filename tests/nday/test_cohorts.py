@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab.cohorts import (
+from churnlab.errors import DataError, UsageError
+from churnlab.nday.data import (
     CohortConfig,
     attention_from_visits,
     cohort_curve,
@@ -17,7 +18,6 @@ from churnlab.cohorts import (
     pooled_curve,
     require_enough,
 )
-from churnlab.errors import DataError, UsageError
 
 from .simulators import cliff, config, counts_from_hazard, day, frames_from_counts
 

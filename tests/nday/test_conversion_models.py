@@ -13,9 +13,10 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import binom, norm
 
-from churnlab.cohorts import CohortConfig, convert, count_cohorts
 from churnlab.errors import FitRefusedError, UsageError
-from churnlab.inference.conversion import (
+from churnlab.nday.data import CohortConfig, convert, count_cohorts
+from churnlab.nday.models import CONVERSION_MODELS, build
+from churnlab.nday.posterior import (
     cohort_levels,
     compare,
     fit_conversion,
@@ -23,11 +24,10 @@ from churnlab.inference.conversion import (
     predict_cohorts,
     predictive_checks,
 )
-from churnlab.inference.conversion import fit as fit_module
-from churnlab.inference.conversion.fit import cohort_data
-from churnlab.inference.conversion.hmc import sample_chains
-from churnlab.inference.conversion.mode import find_components
-from churnlab.likelihoods.conversion import CONVERSION_MODELS, build
+from churnlab.nday.posterior import fit as fit_module
+from churnlab.nday.posterior.fit import cohort_data
+from churnlab.nday.posterior.hmc import sample_chains
+from churnlab.nday.posterior.mode import find_components
 
 from .simulators import cliff, config, counts_from_hazard, cure_hazard, day
 

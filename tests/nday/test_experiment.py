@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab.cohorts import convert
 from churnlab.errors import DataError
-from churnlab.rules.nday_experiment import read_experiment, sample_ratio_p
+from churnlab.nday.data import convert
+from churnlab.nday.decide.experiment import read_experiment, sample_ratio_p
 from churnlab.simulate import ShopConfig, simulate_shop
 
 START = pd.Timestamp("2026-01-01")

@@ -7,13 +7,12 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from churnlab.backtest.nday import NdayConfig, run_nday
 from churnlab.errors import UsageError
-from churnlab.plotdata import nday as data
-from churnlab.plotdata import nday_text as text
-from churnlab.plots import nday as draw
-from churnlab.plots import style
-from churnlab.runs import to_jsonable
+from churnlab.nday import NdayConfig, run_nday
+from churnlab.nday.report import data, text
+from churnlab.nday.report import plots as draw
+from churnlab.report import style
+from churnlab.runs.folder import to_jsonable
 
 from .simulators import cliff, config, counts_from_hazard, day, frames_from_counts
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churnlab.inference.conversion import fit_conversion, population_curves
-from churnlab.rules.nday_flat import chance_flat, flat_share
-from churnlab.rules.nday_plateau import (
+from churnlab.nday.decide.flat import chance_flat, flat_share
+from churnlab.nday.decide.plateau import (
     changepoint,
     fraction_of_final,
     hazard_below,
     late_bump,
 )
-from churnlab.rules.nday_words import LATE_BUMP, NO_PLATEAU, PLATEAU, verdict
+from churnlab.nday.posterior import fit_conversion, population_curves
+from churnlab.nday.report.words import LATE_BUMP, NO_PLATEAU, PLATEAU, verdict
 
 from .simulators import cliff, config, counts_from_hazard
 

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab.backtest.nday import NdayConfig, run_nday
-from churnlab.backtest.nday.holdout import backtest_nday, quantities, split
-from churnlab.cohorts import CohortConfig
 from churnlab.errors import DataError, UsageError
-from churnlab.rules.nday import NdayCosts
-from churnlab.runs import RunFolder
+from churnlab.nday import NdayConfig, run_nday
+from churnlab.nday.data import CohortConfig
+from churnlab.nday.decide.value import NdayCosts
+from churnlab.nday.holdout import backtest_nday, quantities, split
+from churnlab.runs.folder import RunFolder
 from churnlab.simulate import ShopConfig, simulate_shop
 
 from .simulators import cliff, config, counts_from_hazard, day, frames_from_counts

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from churnlab.draws import PopulationDraws
+from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import Rows
 from churnlab.summary import Summary
 

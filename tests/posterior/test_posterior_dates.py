@@ -17,12 +17,12 @@ from churnlab.posterior import (
     keys_of,
     risk_summary,
     rows_of,
-    stream,
     to_dates,
     whole_due_days,
 )
 from churnlab.posterior.risk import risk_curve
 from churnlab.posterior.settings import LAST_DAY
+from churnlab.posterior.silence import stream
 
 BASES = ("p_alive", "personal_cycles", "fixed_days")
 SETTINGS = [(basis, cut) for basis in BASES for cut in (0.3, 0.6, 0.9)]

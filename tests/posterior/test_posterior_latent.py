@@ -8,7 +8,6 @@ import pytest
 from churnlab.errors import UsageError
 from churnlab.posterior import (
     Rows,
-    dropout_summary,
     rate_quantiles,
     risk_summary,
     sample_latent,
@@ -33,12 +32,26 @@ def test_latent_draws_reproduce_p_alive_rate_and_dropout(model, make_draws, make
     alive = 1 - risk_summary(draws, rows).mean
     error = 5 * np.sqrt(alive * (1 - alive) / n) + 1e-3
     assert (np.abs(drawn["alive"].mean(axis=0) - alive) <= error).all()
-    rate, dropout = rate_quantiles(draws, rows), dropout_summary(draws, rows)
-    for name, exact in (("rate", rate), ("dropout", dropout)):
-        below = [(drawn[name] <= q).mean(axis=0) for q in (exact.q05, exact.q95)]
-        np.testing.assert_allclose(below, [[0.05] * 12, [0.95] * 12], atol=0.01)
-        spread = 5 * drawn[name].std(axis=0) / np.sqrt(n)
-        assert (np.abs(drawn[name].mean(axis=0) - exact.mean) <= spread).all()
+    exact = rate_quantiles(draws, rows)
+    below = [(drawn["rate"] <= q).mean(axis=0) for q in (exact.q05, exact.q95)]
+    np.testing.assert_allclose(below, [[0.05] * 12, [0.95] * 12], atol=0.01)
+    spread = 5 * drawn["rate"].std(axis=0) / np.sqrt(n)
+    assert (np.abs(drawn["rate"].mean(axis=0) - exact.mean) <= spread).all()
+
+
+@pytest.mark.parametrize(("model", "first"), [("bg_nbd", 0), ("mbg_nbd", 1)])
+def test_latent_dropout_is_the_mixture_of_the_living_and_the_dead(
+    model, first, make_draws, make_rows
+):
+    """Tosses survived: alive Beta(a, b + m), dead Beta(a + 1, b + m - 1), m = x (+ 1 in MBG)."""
+    draws, rows = make_draws(model, 50), make_rows(12)
+    n = 20_000
+    drawn = sample_latent(_summary(rows), draws, draws=n, seed=4)["dropout"]
+    theta = draws.theta[:, 0, :].T[:, :, None]
+    alive = draws.likelihood.p_alive(theta, *rows[1:])
+    a, total = theta[2], theta[2] + theta[3] + rows.x + first
+    exact = ((alive * a + (1 - alive) * (a + 1)) / total).mean(axis=0)
+    assert (np.abs(drawn.mean(axis=0) - exact) <= 5 * drawn.std(axis=0) / np.sqrt(n)).all()
 
 
 @pytest.mark.parametrize("model", MODELS)

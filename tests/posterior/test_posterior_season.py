@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab import likelihoods
-from churnlab.draws import PopulationDraws
+from churnlab import models as likelihoods
+from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig, customers_table, p_alive_table, sample_next_purchase
 from churnlab.posterior.settings import LAST_DAY
 from churnlab.summary import Calendar, Clock, Summary

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 import churnlab as cl
-from churnlab.draws import SpendDraws
 from churnlab.errors import UsageError
 from churnlab.inference import fit_spend
-from churnlab.likelihoods import gamma_gamma
+from churnlab.models import gamma_gamma
+from churnlab.models.draws import SpendDraws
 from churnlab.posterior import (
     ValueConfig,
     amounts_table,
@@ -195,9 +195,9 @@ def small() -> tuple[World, cl.Fit, cl.SpendFit]:
 
 
 def test_the_simulated_futures_average_to_the_stated_mean(small):
-    from churnlab.posterior.amounts import VALUE_DRAWS, SpendLatents
-    from churnlab.posterior.process import make
-    from churnlab.posterior.value import _Futures
+    from churnlab.posterior.silence.process import make
+    from churnlab.posterior.worth.amounts import VALUE_DRAWS, SpendLatents
+    from churnlab.posterior.worth.value import _Futures
 
     known, fit, spend = small
     n, mean = known.amounts.of(known.summary.customers["customer_id"])

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.special import roots_sh_jacobi
 
-from churnlab.draws import PopulationDraws
 from churnlab.errors import DataError, UsageError
-from churnlab.likelihoods.thinned import Conversion
+from churnlab.models.draws import PopulationDraws
+from churnlab.models.thinned import Conversion
 from churnlab.posterior.risk import risk_summary
 from churnlab.posterior.settings import RiskConfig
-from churnlab.posterior.stream import Rows
-from churnlab.posterior.thinned import Tally, conversion_mean, thinned_silence
+from churnlab.posterior.silence.stream import Rows
+from churnlab.posterior.silence.thinned import Tally, conversion_mean, thinned_silence
 
 THETA = {
     "bg_nbd": (1.3, 9.0, 0.8, 6.0),

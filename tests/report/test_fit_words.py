@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from churnlab.report.fit_text import answer
+from churnlab.fitting.report.text import answer
 
 CUSTOMERS = pd.DataFrame(
     {

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.plotdata import hierarchies as numbers
-from churnlab.plots import hierarchies as pictures
-from churnlab.plots.style import styled
+from churnlab.fitting.report import groups_data as numbers
+from churnlab.fitting.report import groups_plots as pictures
+from churnlab.report.style import styled
 
 SIZES = {"fair": 8, "search": 900, "email": 50}
 

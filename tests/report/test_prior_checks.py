@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
-from churnlab.plotdata import fits as data
-from churnlab.plots import fits as draw
-from churnlab.report import backtest_text, fit_text
+from churnlab.backtest.report import text as backtest_text
+from churnlab.fitting.report import data
+from churnlab.fitting.report import plots as draw
+from churnlab.fitting.report import text as fit_text
 
 ROWS = [
     {"parameter": "rate_mean", "prior": "Gamma(alpha=2, beta=1)", "prior_sensitivity": 0.012,

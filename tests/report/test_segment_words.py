@@ -7,8 +7,9 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from churnlab.report import Run, explain_text
-from churnlab.report import segments_text as text
+from churnlab.runs import Run
+from churnlab.segments.person import text as explain_text
+from churnlab.segments.report import text
 
 LEAK = {
     "alert": True, "p_value": 0.012, "level": 0.05, "share": 0.4, "usual_share": 0.25,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.runs import (
+from churnlab.runs.folder import (
     RunFolder,
     canonical_json,
     content_hash,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churnlab import likelihoods
+from churnlab import models as likelihoods
 from churnlab.errors import UsageError
 from churnlab.scoring.forms import form
 from churnlab.scoring.process import Process, Risk

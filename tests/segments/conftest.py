@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab.draws import PopulationDraws
+from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.settings import RiskConfig
 from churnlab.segments import Axis, SegmentsConfig, Snapshot, take_snapshot
 from churnlab.simulate import Shop, ShopConfig, simulate_shop

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from churnlab.cli import main
-from churnlab.draws import PopulationDraws
 from churnlab.errors import DataError, UsageError
 from churnlab.events import log_from_frames
 from churnlab.export.inputs import VisitEvidence
 from churnlab.inference import load_draws
+from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig
 from churnlab.scoring import Risk
 from churnlab.segments import Axis, SegmentsConfig, VisitsConfig, take_snapshot

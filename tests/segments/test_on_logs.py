@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from churnlab.draws import PopulationDraws
 from churnlab.events import log_from_frames
 from churnlab.inference import fit_population, maximum_likelihood
+from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig, customers_table
 from churnlab.segments import (
     Axis,

@@ -8,9 +8,7 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.plotdata import segments as numbers
-from churnlab.plots import segments as pictures
-from churnlab.plots.style import styled
+from churnlab.report.style import styled
 from churnlab.segments import (
     SegmentsConfig,
     Snapshot,
@@ -19,6 +17,8 @@ from churnlab.segments import (
     shares_table,
     transition_table,
 )
+from churnlab.segments.report import data as numbers
+from churnlab.segments.report import plots as pictures
 
 CONFIG = SegmentsConfig(draws=20, replicates=100)
 

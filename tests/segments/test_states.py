@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from churnlab.errors import DataError, UsageError
 from churnlab.posterior.settings import RiskConfig
-from churnlab.posterior.stream import Rows
+from churnlab.posterior.silence.stream import Rows
 from churnlab.segments import Axis, SegmentsConfig, Snapshot, VisitsConfig, take_snapshot
-from churnlab.segments.axes import cut_days, drawn_levels, rows_for
-from churnlab.segments.states import after_days, cell_names, cells, purchase_codes, visit_codes
+from churnlab.segments.grid.axes import cut_days, drawn_levels, rows_for
+from churnlab.segments.grid.states import after_days, cell_names, cells, purchase_codes, visit_codes
 from churnlab.simulate import Shop
 from churnlab.vocabulary import ALL_CODES, PURCHASE_STATES
 

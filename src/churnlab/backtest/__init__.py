@@ -14,12 +14,11 @@ from churnlab.backtest.candidates import (
     known_candidates,
 )
 from churnlab.backtest.config import Limits, SplitConfig
-from churnlab.backtest.guards import LeakageError
-from churnlab.backtest.panel import Panel, Past
+from churnlab.backtest.origins.guards import LeakageError
+from churnlab.backtest.origins.panel import Panel, Past
+from churnlab.backtest.origins.targets import Target
 from churnlab.backtest.result import BacktestResult
 from churnlab.backtest.run import run_backtest
-from churnlab.backtest.spend import spend_holdout
-from churnlab.backtest.targets import Target
 from churnlab.backtest.threshold import calibrate_threshold
 
 __all__ = [
@@ -39,5 +38,4 @@ __all__ = [
     "candidate_named",
     "known_candidates",
     "run_backtest",
-    "spend_holdout",
 ]

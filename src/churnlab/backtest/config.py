@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from churnlab.errors import UsageError
+from churnlab.metrics import CALIBRATORS
+
+#: What `split.recalibration` may be: a map, the choice among them inside the past, or nothing.
+AUTO, NONE = "auto", "none"
+RECALIBRATIONS: Final = (*CALIBRATORS, AUTO, NONE)
 
 
 @dataclass(kw_only=True)
@@ -54,7 +59,9 @@ class SplitConfig:
     min_history_days : int, optional
         Least history before an origin; default: one window, or half of what there is.
     recalibration : str
-        isotonic, beta or none: shown beside each candidate that forecasts a probability.
+        isotonic, shrunk_isotonic, platt, beta, auto or none: shown beside each candidate that
+        forecasts a probability. auto takes the map that held out best on earlier origins, and none
+        where no map was clearly better than the plain forecast.
     replicates : int
         Bootstrap replicates over customers behind every interval.
     counts : bool
@@ -92,9 +99,10 @@ class SplitConfig:
                 raise UsageError(f"split.cycles must be positive; got {cycles}.")
         if not self.horizon_days and not self.cycles:
             raise UsageError("split needs at least one of horizon_days and cycles; both are empty.")
-        if self.recalibration not in ("isotonic", "beta", "none"):
+        if self.recalibration not in RECALIBRATIONS:
             raise UsageError(
-                f"split.recalibration must be isotonic, beta or none; got {self.recalibration!r}."
+                f"split.recalibration must be {', '.join(RECALIBRATIONS[:-1])} or none; "
+                f"got {self.recalibration!r}."
             )
         if not all(isinstance(column, str) for column in self.group_columns):
             raise UsageError(

@@ -78,6 +78,6 @@ class BacktestResult:
 
     def headline(self) -> pd.DataFrame:
         """Return metrics of each candidate, averaged over its origins."""
-        from churnlab.backtest.answers import means_table
+        from churnlab.backtest.scores.answers import means_table
 
         return means_table(self.scores)

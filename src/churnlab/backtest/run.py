@@ -12,16 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from churnlab.backtest import answers, decisions, evaluate
-from churnlab.backtest.board import (
-    Entry,
-    Truth,
-    entry_of,
-    p_alive_entry,
-    predictions_frame,
-    recalibrated_entry,
-)
-from churnlab.backtest.cache import FitCache
 from churnlab.backtest.candidates import (
     COMPULSORY,
     Candidate,
@@ -30,15 +20,27 @@ from churnlab.backtest.candidates import (
     with_compulsory,
 )
 from churnlab.backtest.config import SplitConfig
-from churnlab.backtest.differences import differences_frame
-from churnlab.backtest.limits import degradations, refuse_few_customers, refuse_few_events
-from churnlab.backtest.panel import Log, Panel
-from churnlab.backtest.resample import Resample
+from churnlab.backtest.origins.cache import FitCache
+from churnlab.backtest.origins.limits import degradations, refuse_few_customers, refuse_few_events
+from churnlab.backtest.origins.panel import Log, Panel
+from churnlab.backtest.origins.splits import Plan, plan_origins
+from churnlab.backtest.origins.targets import targets
 from churnlab.backtest.result import BacktestResult
-from churnlab.backtest.splits import Plan, plan_origins
-from churnlab.backtest.targets import targets
-from churnlab.backtest.tracking import tracking_frame
-from churnlab.backtest.visit_answers import visit_answers, visit_sentence
+from churnlab.backtest.scores import answers, decisions, evaluate
+from churnlab.backtest.scores.board import (
+    PLAIN,
+    RECALIBRATED,
+    Entry,
+    Truth,
+    entry_of,
+    p_alive_entry,
+    predictions_frame,
+)
+from churnlab.backtest.scores.differences import differences_frame
+from churnlab.backtest.scores.recalibrated import recalibrated_entry
+from churnlab.backtest.scores.resample import Resample
+from churnlab.backtest.scores.tracking import tracking_frame
+from churnlab.backtest.scores.visit_answers import visit_answers, visit_sentence
 from churnlab.errors import FitRefusedError
 from churnlab.rules import CostRatioRule, Costs, ThresholdRule
 from churnlab.summary.calendar import SPREAD
@@ -307,14 +309,14 @@ def _shortfalls(entries: list[Entry]) -> list[dict[str, Any]]:
             "reason": f"{e.candidate}: {note}",
         }
         for e in entries
-        if e.variant == "plain"
+        if e.variant == PLAIN
         for note in e.notes
     }
     return list(rows.values())
 
 
 def _learnt(entries: list[Entry]) -> list[dict[str, Any]]:
-    """Return what candidates learnt at each origin."""
+    """Return what candidates learnt at each origin, and by which maps they were recalibrated."""
     return [
         {
             "origin": e.truth.origin,
@@ -323,5 +325,5 @@ def _learnt(entries: list[Entry]) -> list[dict[str, Any]]:
             **e.details,
         }
         for e in entries
-        if e.variant == "plain" and e.details
+        if e.variant in (PLAIN, RECALIBRATED) and e.details
     ]

@@ -9,12 +9,12 @@ from typing import Protocol
 
 import numpy as np
 
-from churnlab.backtest.board import Truth
 from churnlab.backtest.candidates import Candidate, Context, candidate_named
 from churnlab.backtest.candidates.base import Forecast
-from churnlab.backtest.panel import Log, Panel
+from churnlab.backtest.origins.panel import Log, Panel
+from churnlab.backtest.origins.targets import Target
 from churnlab.backtest.run import generator
-from churnlab.backtest.targets import Target
+from churnlab.backtest.scores.board import Truth
 from churnlab.errors import FitRefusedError
 from churnlab.rules import Threshold, ThresholdRule
 

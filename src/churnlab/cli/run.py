@@ -23,7 +23,7 @@ from churnlab.cli.console import Console
 from churnlab.cli.registry import Command
 from churnlab.config import configs_folder, explain, mend, plain, register, to_settings
 from churnlab.errors import ChurnlabError, UsageError
-from churnlab.runs import RunFolder, timestamped_folder
+from churnlab.runs.folder import RunFolder, timestamped_folder
 
 # Hydra's own files and logs stay out of run folders, which have theirs; what a user sets wins.
 _HYDRA_DEFAULTS = {

@@ -12,7 +12,7 @@ import pandas as pd
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from churnlab.errors import ChurnlabError
-from churnlab.runs import content_hash, read_json, write_atomic
+from churnlab.runs.folder import content_hash, read_json, write_atomic
 
 #: What a job leaves beside its run: launchers in other processes lose what jobs return.
 RECORD = "job.json"

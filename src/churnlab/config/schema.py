@@ -13,8 +13,8 @@ from typing import Any
 from churnlab.errors import UsageError
 from churnlab.events import DataConfig
 from churnlab.fitting import InferenceConfig, ModelConfig
-from churnlab.plots.labels import LANGUAGES
 from churnlab.posterior import RiskConfig, ValueConfig
+from churnlab.report.labels import LANGUAGES
 from churnlab.simulate import ShopConfig
 
 

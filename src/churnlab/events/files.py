@@ -11,7 +11,7 @@ from pathlib import Path
 
 from churnlab.errors import DataError, nearest
 from churnlab.events.engine import literal
-from churnlab.runs import content_hash, file_hash
+from churnlab.runs.folder import content_hash, file_hash
 
 _HEAD = 1 << 16
 _DELIMITERS = (",", ";", "\t", "|")

@@ -1,14 +1,13 @@
 """What leaves churnlab: bundle, tables, SQL, verification, monitoring.
 
-`export_bundle` writes a bundle from in-memory results, `verify` checks it, `monitor` holds it
-against newer data; `churnlab.scoring.score` scores new events with it.
+`export_bundle` writes a bundle from in-memory results, `verify` checks it;
+`churnlab.scoring.score` scores new events with it.
 """
 
 from churnlab.export.config import ExportConfig, LimitsConfig, SqlConfig
 from churnlab.export.evidence import backtest_evidence, nday_rule, playbook_parts
 from churnlab.export.export import export_bundle
 from churnlab.export.inputs import ExportInputs, VisitEvidence
-from churnlab.export.monitor import monitor
 from churnlab.export.schema import bundle_schema
 from churnlab.export.tables import TABLES
 from churnlab.export.verify import verify
@@ -23,7 +22,6 @@ __all__ = [
     "backtest_evidence",
     "bundle_schema",
     "export_bundle",
-    "monitor",
     "nday_rule",
     "playbook_parts",
     "verify",

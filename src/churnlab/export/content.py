@@ -16,7 +16,7 @@ from churnlab.export.config import ExportConfig
 from churnlab.export.inputs import ExportInputs
 from churnlab.export.sql import unsupported
 from churnlab.export.thinning import Thinned
-from churnlab.runs import content_hash, to_jsonable
+from churnlab.runs.folder import content_hash, to_jsonable
 from churnlab.scoring.forms import PARAMETERS
 from churnlab.scoring.process import Process, Risk
 from churnlab.vocabulary import SEGMENT_CODES, SEGMENTS

@@ -22,7 +22,7 @@ from churnlab.export.publish import Staging, locate, previous_id
 from churnlab.export.schema import SCHEMA_VERSION, bundle_schema, validate
 from churnlab.export.sql import EventSource, SummarySource, score_sql
 from churnlab.export.thinning import Thinned, thin
-from churnlab.runs import commit, content_hash, frame_hash
+from churnlab.runs.folder import commit, content_hash, frame_hash
 from churnlab.scoring import PurchaseRule, ScoringBundle, VisitRule, read_bundle, strict_json
 
 Progress = Callable[[str, float], None]

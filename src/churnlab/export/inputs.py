@@ -18,7 +18,7 @@ from churnlab.scoring.summaries import check_summary, group_labels
 
 
 class DrawsLike(Protocol):
-    """Equal-weight draws, times in days: `churnlab.draws.PopulationDraws`."""
+    """Equal-weight draws, times in days: `churnlab.models.draws.PopulationDraws`."""
 
     @property
     def model(self) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from churnlab.errors import UsageError
-from churnlab.runs import file_hash, write_atomic
+from churnlab.runs.folder import file_hash, write_atomic
 from churnlab.scoring import strict_json
 
 VERSIONS = "bundles"

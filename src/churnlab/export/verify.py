@@ -18,7 +18,7 @@ from churnlab.export.cross import check_content
 from churnlab.export.publish import locate
 from churnlab.export.schema import validate
 from churnlab.export.sql import SummarySource, score_sql
-from churnlab.runs import file_hash
+from churnlab.runs.folder import file_hash
 from churnlab.scoring import ScoringBundle, strict_json
 from churnlab.scoring.bundle import bundle_path, from_content
 from churnlab.scoring.forms import Array

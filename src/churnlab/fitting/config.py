@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from churnlab.errors import UsageError, nearest
-from churnlab.inference.seasons import check_calendar
+from churnlab.inference.targets.seasons import check_calendar
 from churnlab.summary import Calendar
 from churnlab.summary.calendar import SPREAD
 from churnlab.vocabulary import GROUP_EFFECTS, INFERENCE_METHODS, MODELS

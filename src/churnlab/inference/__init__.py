@@ -1,14 +1,14 @@
 """Posteriors of a population's parameters: laplace or NUTS, one result, one gate."""
 
-from churnlab.inference.compare import Elpd, KChoice, choose_k, compare_models, elpd
+from churnlab.inference.acceptance import gate, problems
 from churnlab.inference.datatree import load_draws, load_predictive, save_posterior
-from churnlab.inference.diagnostics import gate, problems
 from churnlab.inference.fit import fit_population, maximum_likelihood
 from churnlab.inference.result import Point, PopulationFit
-from churnlab.inference.sbc import sbc_ecdf, sbc_summary, sbc_table
-from churnlab.inference.seasons import Seasons, fit_seasons
-from churnlab.inference.sensitivity import most_prior_sensitive, prior_sensitivity
 from churnlab.inference.spend import SpendFit, fit_spend
+from churnlab.inference.studies.compare import Elpd, KChoice, choose_k, compare_models, elpd
+from churnlab.inference.studies.sbc import sbc_ecdf, sbc_summary, sbc_table
+from churnlab.inference.studies.sensitivity import most_prior_sensitive, prior_sensitivity
+from churnlab.inference.targets.seasons import Seasons, fit_seasons
 
 __all__ = [
     "Elpd",

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab import likelihoods
-from churnlab.draws import PopulationDraws
+from churnlab import models as likelihoods
 from churnlab.errors import DataError
-from churnlab.inference.covariates import CovariateTarget
-from churnlab.runs import write_atomic
+from churnlab.inference.targets.covariates import CovariateTarget
+from churnlab.models.draws import PopulationDraws
+from churnlab.runs.folder import write_atomic
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -150,7 +150,7 @@ def log_likelihood_matrix(fit: PopulationFit, limit: int = LOG_LIKELIHOOD_LIMIT)
     cells, draws = fit.cells, fit.draws
     draws = draws.thin(max(50, min(draws.n_draws, limit // max(len(cells.x), 1))))
     if draws.model == "pareto_nbd":  # its formula costs 48 nodes an element, the kernel about 5
-        from churnlab.likelihoods.kernels.pareto import cell_log_likelihoods
+        from churnlab.models.kernels.pareto import cell_log_likelihoods
 
         shared = len(draws.groups) == 1
         group = np.zeros(len(cells.x), np.int64) if shared else cells.group

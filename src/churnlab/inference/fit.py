@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError, nearest
-from churnlab.inference.covariates import (
+from churnlab.inference.diagnostics import check_cells, identifiability
+from churnlab.inference.result import Point, PopulationFit
+from churnlab.inference.targets.covariates import (
     MOST_ELEMENTS,
     CovariatesInGroups,
     CovariateTarget,
     split_effect_priors,
 )
-from churnlab.inference.diagnostics import check_cells, identifiability
-from churnlab.inference.groups import GroupTarget, split_priors
-from churnlab.inference.mode import Mode, find_mode
-from churnlab.inference.result import Point, PopulationFit
-from churnlab.inference.stages import Progress, Stages
-from churnlab.inference.target import Target
-from churnlab.inference.ways import sample
+from churnlab.inference.targets.groups import GroupTarget, split_priors
+from churnlab.inference.targets.target import Target
+from churnlab.inference.ways.mode import Mode, find_mode
+from churnlab.inference.ways.stages import Progress, Stages
+from churnlab.inference.ways.ways import sample
+from churnlab.models.draws import PopulationDraws
 from churnlab.vocabulary import INFERENCE_METHODS
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def fit_population(
                 "pooling=none fits every group alone and knows no covariates; use partial or "
                 "complete, or take the group as a covariate."
             )
-        from churnlab.inference.separate import fit_separately
+        from churnlab.inference.ways.separate import fit_separately
 
         return fit_separately(
             cells, model=model, k=k, method=method, draws=draws, chains=chains, seed=seed,
@@ -120,19 +120,21 @@ def fit_population(
     stage = Stages(progress)
     with stage("mode", 0.0):
         mode = find_mode(pooled)
-        most_likely = find_mode(bare := _without_prior(cells, pooled), mode.u)
+        highest = most_likely = find_mode(bare := _without_prior(cells, pooled), mode.u)
     target = pooled
     if grouped:
         target = GroupTarget(_by_group(cells, design), pooled, mode, spreads, group_effects)
     if design is not None:
-        if not grouped:
-            design = replace(design, group=np.zeros_like(design.group), groups=("all",))
+        alone = replace(design, group=np.zeros_like(design.group), groups=("all",))
         kind = CovariatesInGroups if grouped else CovariateTarget
-        target = kind(cells, design, target, mode, effects, shrinkage)
+        target = kind(cells, design if grouped else alone, target, mode, effects, shrinkage)
+        with stage("effects", 0.2):
+            free = CovariateTarget(cells, alone, bare, most_likely, {})
+            highest = find_mode(free, free.start()[0])
     parts = sample(target, mode, method, draws, chains, np.random.default_rng(seed), stage)
     found = PopulationFit(
         draws=_population_draws(target, parts["u"], seen_until, seed),
-        max_likelihood=Point(bare.theta_days(most_likely.u[None])[0, 0], most_likely.value),
+        max_likelihood=Point(bare.theta_days(highest.u[None, :4])[0, 0], highest.value),
         mode=_point(target.population, mode),
         warnings=_warnings(cells, target.population, parts["u"], mode, most_likely),
         seconds=stage.seconds,
@@ -233,6 +235,6 @@ def _erlang_shape(
         return k or 1
     if k is not None:
         return k
-    from churnlab.inference.compare import choose_k
+    from churnlab.inference.studies.compare import choose_k
 
     return choose_k(cells, model, priors=priors, time_scale=time_scale, seed=seed).best

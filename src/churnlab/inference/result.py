@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.draws import PopulationDraws
+from churnlab.models.draws import PopulationDraws
 
 if TYPE_CHECKING:
     from xarray import DataTree
 
-    from churnlab.inference.target import Target
+    from churnlab.inference.targets.target import Target
     from churnlab.summary import Cells
 
 Array = NDArray[np.float64]
@@ -44,7 +44,8 @@ class PopulationFit:
         One row per parameter (natural quantities, then the model's own): mean, sd, q05, q95,
         r_hat, k_hat, ess_bulk, ess_tail. Rates per day, times in days.
     max_likelihood
-        Maximum-likelihood parameters and log-likelihood.
+        Maximum-likelihood parameters and log-likelihood; with covariates those of the model with
+        them (at mean covariates and reference levels), without groups.
     mode
         The posterior mode's parameters and the log-likelihood there.
     diagnostics

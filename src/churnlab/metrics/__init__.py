@@ -5,6 +5,7 @@ forecast probability of 1, `weight` counts customers (a bootstrap replicate is a
 """
 
 from churnlab.metrics.binary import area_under_curve, bias, brier, lift_at_capacity, log_score
+from churnlab.metrics.bootstrap import CustomerBootstrap, cluster_weights
 from churnlab.metrics.corp import CorpSplit, corp_split, isotonic_fit
 from churnlab.metrics.cost import (
     cost_curve,
@@ -24,24 +25,30 @@ from churnlab.metrics.counts import (
 from churnlab.metrics.drift import population_stability_index
 from churnlab.metrics.paired import (
     Difference,
-    cluster_weights,
     paired_auc_difference,
     paired_difference,
 )
 from churnlab.metrics.recalibration import (
+    CALIBRATORS,
     BetaCalibrator,
     Calibrator,
     IsotonicCalibrator,
+    PlattCalibrator,
+    ShrunkIsotonicCalibrator,
     calibrator,
 )
 from churnlab.metrics.reliability import reliability_curve
 
 __all__ = [
+    "CALIBRATORS",
     "BetaCalibrator",
     "Calibrator",
     "CorpSplit",
+    "CustomerBootstrap",
     "Difference",
     "IsotonicCalibrator",
+    "PlattCalibrator",
+    "ShrunkIsotonicCalibrator",
     "area_under_curve",
     "bias",
     "brier",

@@ -76,23 +76,23 @@ def area_under_curve(
     """
     s, y = as_vector(score, "score"), as_outcome(outcome)
     same_length(s, y)
-    return float(auc_of_weights(s, y, as_weight(weight, s)[None, :])[0])
+    events = as_weight(weight, s) * y
+    placed = placements(s, y, weight)
+    return float((events * placed).sum() / events.sum()) if events.any() else float("nan")
 
 
-def auc_of_weights(score: Array, outcome: Array, weights: Array) -> Array:
-    """Return the AUC under each row of `weights` (replicate, n), sorting once.
+def placements(score: Array, outcome: Array, weight: ArrayLike | None = None) -> Array:
+    """Return the share of the other class that each row is on the right side of, ties half.
 
-    Formula: sum over distinct scores of pos * (neg below + neg equal / 2) / (pos * neg).
+    Over either class the mean of it is the area under the curve. NaN when the other class is empty.
     """
-    order = np.argsort(score, kind="stable")
-    starts = run_starts(score[order])
-    y, w = outcome[order], weights[:, order]
-    positive, negative = segment_sums(w * y, starts), segment_sums(w * (1 - y), starts)
-    below = np.cumsum(negative, axis=-1) - negative / 2
-    pairs = positive.sum(axis=-1) * negative.sum(axis=-1)
+    w = as_weight(weight, score)
+    _, code = np.unique(score, return_inverse=True)
+    events, others = np.bincount(code, w * outcome), np.bincount(code, w * (1 - outcome))
     with np.errstate(invalid="ignore", divide="ignore"):
-        area = (positive * below).sum(axis=-1) / pairs
-    return np.where(pairs > 0, area, np.nan)
+        below = (np.cumsum(others) - others / 2) / others.sum()
+        above = 1 - (np.cumsum(events) - events / 2) / events.sum()
+    return np.where(outcome == 1, below[code], above[code])
 
 
 def lift_at_capacity(

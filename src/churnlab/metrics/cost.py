@@ -6,19 +6,15 @@ who does not buy costs `missed`. The other two outcomes cost nothing (see DOMAIN
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from churnlab.metrics._arrays import (
-    Array,
-    as_outcome,
-    as_vector,
-    as_weight,
-    run_starts,
-    same_length,
-    segment_sums,
-)
+from churnlab.metrics._arrays import Array, as_outcome, as_vector, as_weight, same_length
+from churnlab.metrics.bootstrap import CustomerBootstrap, Ints, score_levels
 
 
 def cost_of_flags(flag: ArrayLike, outcome: ArrayLike, wasted: float, missed: float) -> Array:
@@ -42,36 +38,52 @@ def realised_cost(
     return float(np.average(costs, weights=as_weight(weight, s)))
 
 
-class _Cuts:
-    """Every distinct cut of a score, sorted once; costs under many weights by cumulative sums.
+class Ranked(NamedTuple):
+    """Customers and events at each distinct score, the highest first, in one or many resamples.
 
-    Cut j flags the j highest distinct scores; j = 0 flags nobody, j = distinct flags all.
+    Cut j flags the j highest scores; j = 0 flags nobody.
     """
 
-    def __init__(self, score: Array, outcome: Array) -> None:
-        self.order = np.argsort(-score, kind="stable")
-        self.sorted = score[self.order]
-        self.starts = run_starts(-self.sorted)
-        self.distinct = self.sorted[self.starts]
-        self.outcome = outcome[self.order]
+    score: Array
+    """(level,)"""
+    size: Array
+    """(level, replicate): customers."""
+    events: Array
+    """(level, replicate): customers whose outcome is 1."""
 
-    def costs(self, weight: Array, wasted: float, missed: float) -> Array:
-        """Return the mean cost of each cut under `weight` (n,), shape (distinct + 1,)."""
-        w = weight[self.order]
-        events = segment_sums(w * self.outcome, self.starts)
-        others = segment_sums(w * (1 - self.outcome), self.starts)
-        flagged_others = np.r_[0.0, np.cumsum(others)]
-        missed_events = np.r_[0.0, np.cumsum(events)]
-        missed_events = missed_events[-1] - missed_events
-        return (wasted * flagged_others + missed * missed_events) / w.sum()
+    @classmethod
+    def of(cls, score: Array, outcome: Array, weight: ArrayLike | None = None) -> Ranked:
+        """Rank the data themselves: one replicate, every distinct score."""
+        w = as_weight(weight, score)
+        distinct, code = np.unique(score, return_inverse=True)
+        size, events = np.bincount(code, w), np.bincount(code, w * outcome)
+        return cls(distinct[::-1], size[::-1, None], events[::-1, None])
 
-    def value(self, j: int, lowest: float, highest: float) -> float:
-        """Return the cut as a score: half way between the last flagged and the first not."""
+    @classmethod
+    def resampled(
+        cls, score: Array, outcome: Array, customer: Ints, drawn: CustomerBootstrap
+    ) -> Iterator[Ranked]:
+        """Rank every resample of the customers, in blocks of replicates."""
+        levels, code = score_levels(score)
+        key = 2 * (levels.size - 1 - code) + (outcome == 1)
+        for table in drawn.counts(customer, key, 2 * levels.size):
+            others, events = table[0::2], table[1::2]
+            yield cls(levels[::-1], others + events, events)
+
+    def costs(self, wasted: float, missed: float) -> Array:
+        """Return the mean cost of each cut, (level + 1, replicate)."""
+        none = np.zeros((1, self.size.shape[1]))
+        flagged = np.concatenate([none, np.cumsum(self.size, axis=0)])
+        hit = np.concatenate([none, np.cumsum(self.events, axis=0)])
+        return (wasted * (flagged - hit) + missed * (hit[-1] - hit)) / flagged[-1]
+
+    def cut(self, j: int, lowest: float = 0.0, highest: float = 1.0) -> float:
+        """Return cut j as a score: half way between the last flagged and the first not."""
         if j == 0:
-            return max(highest, float(self.distinct[0]))
-        if j == self.distinct.size:
-            return min(lowest, float(self.distinct[-1]))
-        return float((self.distinct[j - 1] + self.distinct[j]) / 2)
+            return max(highest, float(self.score[0]))
+        if j == self.score.size:
+            return min(lowest, float(self.score[-1]))
+        return float((self.score[j - 1] + self.score[j]) / 2)
 
 
 def least_cost_cut(
@@ -92,22 +104,16 @@ def least_cost_cut(
     """
     s, y = as_vector(score, "score"), as_outcome(outcome)
     same_length(s, y)
-    return least_cost_cuts(s, y, as_weight(weight, s)[None, :], wasted, missed, lowest, highest)[0]
+    ranked = Ranked.of(s, y, weight)
+    return float(least_cost_cuts(ranked, wasted, missed, lowest, highest)[0])
 
 
 def least_cost_cuts(
-    score: Array,
-    outcome: Array,
-    weights: Array,
-    wasted: float,
-    missed: float,
-    lowest: float = 0.0,
-    highest: float = 1.0,
+    ranked: Ranked, wasted: float, missed: float, lowest: float = 0.0, highest: float = 1.0
 ) -> Array:
-    """Return the least-cost cut under each row of `weights` (replicate, n)."""
-    cuts = _Cuts(score, outcome)
-    best = [int(np.argmin(cuts.costs(w, wasted, missed).round(12))) for w in weights]
-    return np.array([cuts.value(j, lowest, highest) for j in best])
+    """Return the least-cost cut under each replicate."""
+    best = ranked.costs(wasted, missed).round(12).argmin(axis=0)
+    return np.array([ranked.cut(int(j), lowest, highest) for j in best])
 
 
 def regret(
@@ -120,9 +126,8 @@ def regret(
 ) -> float:
     """Return the cost of `cut` beyond the best cut in hindsight of the same score (>= 0)."""
     s, y = as_vector(score, "score"), as_outcome(outcome)
-    w = as_weight(weight, s)
-    best = float(_Cuts(s, y).costs(w, wasted, missed).min())
-    return realised_cost(s, y, cut, wasted, missed, w) - best
+    best = float(Ranked.of(s, y, weight).costs(wasted, missed).min())
+    return realised_cost(s, y, cut, wasted, missed, weight) - best
 
 
 def cost_curve(

@@ -5,12 +5,6 @@ Formulas only: nothing here needs PyMC. Definitions and their reasons: docs/risk
 
 from __future__ import annotations
 
-from churnlab.posterior.amounts import (
-    AMOUNT_COLUMNS,
-    Amounts,
-    amounts_table,
-    expected_amounts,
-)
 from churnlab.posterior.counts import Purchases, expected_purchases
 from churnlab.posterior.customers import (
     COLUMNS,
@@ -20,7 +14,6 @@ from churnlab.posterior.customers import (
 )
 from churnlab.posterior.cycles import RateQuantiles, rate_quantiles
 from churnlab.posterior.dates import at_risk_days, due_days, to_dates, whole_due_days
-from churnlab.posterior.dropout import DropoutSummary, dropout_summary
 from churnlab.posterior.forecast import WeeklyForecast, weekly_forecast
 from churnlab.posterior.latent import sample_latent, sample_next_purchase
 from churnlab.posterior.risk import (
@@ -31,8 +24,14 @@ from churnlab.posterior.risk import (
     risk_summary,
 )
 from churnlab.posterior.settings import NEVER, RiskConfig, ValueConfig
-from churnlab.posterior.stream import Keys, Rows, keys_of, rows_of
-from churnlab.posterior.value import (
+from churnlab.posterior.silence.stream import Keys, Rows, keys_of, rows_of
+from churnlab.posterior.worth.amounts import (
+    AMOUNT_COLUMNS,
+    Amounts,
+    amounts_table,
+    expected_amounts,
+)
+from churnlab.posterior.worth.value import (
     VALUE_COLUMNS,
     Discounted,
     discounted_purchases,
@@ -46,7 +45,6 @@ __all__ = [
     "VALUE_COLUMNS",
     "Amounts",
     "Discounted",
-    "DropoutSummary",
     "Keys",
     "Purchases",
     "RateQuantiles",
@@ -59,7 +57,6 @@ __all__ = [
     "at_risk_days",
     "customers_table",
     "discounted_purchases",
-    "dropout_summary",
     "due_days",
     "expected_amounts",
     "expected_purchases",

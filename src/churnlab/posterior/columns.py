@@ -10,16 +10,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.draws import PopulationDraws
-from churnlab.likelihoods import Array
+from churnlab.models import Array
+from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.counts import expected_purchases
 from churnlab.posterior.cycles import rate_quantiles
 from churnlab.posterior.dates import at_risk_days, due_days, whole_due_days
-from churnlab.posterior.process import Process
 from churnlab.posterior.risk import key_rhythm, mean_and_interval, personal_window
-from churnlab.posterior.season import Season
 from churnlab.posterior.settings import RiskConfig
-from churnlab.posterior.stream import Ints, Keys, Rows, chunks, for_each_run, keys_of
+from churnlab.posterior.silence.process import Process
+from churnlab.posterior.silence.season import Season
+from churnlab.posterior.silence.stream import Ints, Keys, Rows, chunks, for_each_run, keys_of
 from churnlab.vocabulary import RISK_BASES
 
 Values = NDArray[np.float64] | NDArray[np.int64]
@@ -62,11 +62,8 @@ class Request:
         return personal_window(self.rhythm, self.risk.cycles)[self.keys.of]
 
     def only(self, at: Ints, draws: PopulationDraws) -> Request:
-        """Return the request for some rows under other draws: risk and its date only."""
-        group, x, t_x, T = self.rows
-        rows = Rows(group[at], x[at], t_x[at], T[at])
-        wanted = tuple(c for c in self.wanted if c in (*RISK_COLUMNS, "at_risk_date"))
-        return replace(self, rows=rows, draws=draws, wanted=wanted)
+        """Return the request for some rows under other draws."""
+        return replace(self, rows=self.rows.at(at), draws=draws)
 
 
 def _risk_columns(request: Request) -> dict[str, Values]:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from churnlab.draws import PopulationDraws
-from churnlab.likelihoods import Array
-from churnlab.likelihoods.special import beta_rule, legendre
-from churnlab.posterior.process import GeometricProcess, ParetoProcess, Process
-from churnlab.posterior.stream import Cells, Ints, chunks, for_each_run, rows_of
+from churnlab.models import Array
+from churnlab.models.draws import PopulationDraws
+from churnlab.models.special import beta_rule, legendre
+from churnlab.posterior.silence.process import GeometricProcess, ParetoProcess, Process
+from churnlab.posterior.silence.stream import Cells, Ints, chunks, for_each_run, rows_of
 
 #: Draws behind counts. Between draws an expectation varies by a few percent, so that of 256 of
 #: them is within .3% of the whole posterior's.

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammainc, gammaincinv, gammaln
 
-from churnlab.draws import PopulationDraws
-from churnlab.likelihoods import Array
-from churnlab.likelihoods.special import legendre
-from churnlab.posterior.process import ParetoProcess, Process
-from churnlab.posterior.roots import solve
-from churnlab.posterior.stream import Cells, Ints, chunks, for_each_run, rows_of
+from churnlab.models import Array
+from churnlab.models.draws import PopulationDraws
+from churnlab.models.special import legendre
+from churnlab.posterior.silence.process import ParetoProcess, Process
+from churnlab.posterior.silence.roots import solve
+from churnlab.posterior.silence.stream import Cells, Ints, chunks, for_each_run, rows_of
 
 #: Draws behind the quantiles. The spread between draws is small beside the customer's own, so the
 #: level of a quantile moves by about .02 / sqrt(64) = .0025.

@@ -11,13 +11,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.draws import PopulationDraws
-from churnlab.likelihoods import Array
-from churnlab.posterior.process import Process
+from churnlab.models import Array
+from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.risk import risk_mean, windows
-from churnlab.posterior.roots import solve
 from churnlab.posterior.settings import LAST_DAY, NEVER, RiskConfig, check_threshold
-from churnlab.posterior.stream import Ints, Keys, chunks, for_each_run
+from churnlab.posterior.silence.process import Process
+from churnlab.posterior.silence.roots import solve
+from churnlab.posterior.silence.stream import Ints, Keys, chunks, for_each_run
 from churnlab.vocabulary import FAR_DATE
 
 #: Draws of the first, coarse search.

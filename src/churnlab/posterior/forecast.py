@@ -6,14 +6,14 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError
-from churnlab.likelihoods import Array, Likelihood
+from churnlab.models import Array, Likelihood
+from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.counts import mean_by_horizon
-from churnlab.posterior.futures import purchases_ahead
 from churnlab.posterior.latent import generator, spread
-from churnlab.posterior.process import make
-from churnlab.posterior.stream import Cells, Ints, Rows, chunks, rows_of, runs
+from churnlab.posterior.silence.process import make
+from churnlab.posterior.silence.stream import Cells, Ints, Rows, chunks, rows_of, runs
+from churnlab.posterior.worth.futures import purchases_ahead
 
 DAYS_PER_WEEK = 7
 #: Customers x draws simulated together; fixed, because the stream of random numbers depends on it.

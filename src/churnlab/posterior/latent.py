@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.draws import PopulationDraws
 from churnlab.errors import UsageError
-from churnlab.likelihoods import Array, Latent, Likelihood
-from churnlab.posterior.stream import Ints, rows_of
+from churnlab.models import Array, Latent, Likelihood
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior.silence.stream import Ints, rows_of
 from churnlab.summary.calendar import number
 
 if TYPE_CHECKING:

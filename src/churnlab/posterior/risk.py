@@ -7,16 +7,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from churnlab.draws import PopulationDraws
-from churnlab.likelihoods import Array
-from churnlab.posterior.process import Process
+from churnlab.models import Array
+from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.settings import (
     LONGEST_WINDOW_DAYS,
     SHORTEST_WINDOW_DAYS,
     RiskConfig,
     check_threshold,
 )
-from churnlab.posterior.stream import (
+from churnlab.posterior.silence.process import Process
+from churnlab.posterior.silence.stream import (
     Cells,
     Ints,
     Keys,
@@ -44,7 +44,7 @@ def mean_and_interval(values: Array) -> Array:
 
     Quantiles interpolate linearly between order statistics, as `numpy.quantile` does by default.
     """
-    from churnlab.likelihoods.kernels.rows import tails
+    from churnlab.models.kernels.rows import tails
 
     out = np.empty((3, len(values)))
     out[0] = values.mean(axis=1)  # as `risk_mean` has it, bit by bit: dates hang on it

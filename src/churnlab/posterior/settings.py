@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from churnlab.errors import UsageError, nearest
-from churnlab.likelihoods import Array
+from churnlab.models import Array
 from churnlab.vocabulary import RISK_BASES
 
 #: A personal window stays between these many days (DOMAIN section 3).

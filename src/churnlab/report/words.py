@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from churnlab.plots.labels import LANGUAGES
-from churnlab.report.reading import Run
+from churnlab.report.labels import LANGUAGES
+from churnlab.runs.reading import Run
 
 _HEADINGS: Final[dict[str, tuple[str, str]]] = {
     "question": ("Question", "질문"),

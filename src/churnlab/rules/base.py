@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from churnlab.errors import UsageError
-from churnlab.metrics.cost import cost_curve
-from churnlab.metrics.paired import cluster_codes, cluster_weights
+from churnlab.metrics.bootstrap import CustomerBootstrap, cluster_codes
+from churnlab.metrics.cost import Ranked, cost_curve
 from churnlab.rules.costs import Costs
 from churnlab.rules.types import Array, Evidence, Threshold
 from churnlab.vocabulary import RISK_BASES
@@ -53,8 +53,8 @@ class ThresholdRule(Costs):
             raise UsageError(f"replicates must not be negative; got {self.replicates}.")
 
     @abstractmethod
-    def cuts(self, evidence: Evidence, weights: Array, basis: str) -> Array:
-        """Return the cut under each row of `weights` (replicate, row): counts of the rows."""
+    def cuts(self, ranked: Ranked, basis: str) -> Array:
+        """Return the cut under each replicate; events are 0 where outcomes are unknown."""
 
     def needs_outcome(self, basis: str) -> bool:
         """Say whether `choose` needs outcomes under this basis."""
@@ -101,7 +101,7 @@ class ThresholdRule(Costs):
         """
         evidence = Evidence.of(risk, outcome, customer, origin)
         self._check(evidence, basis)
-        value = float(self.cuts(evidence, np.ones((1, evidence.risk.size)), basis)[0])
+        value = self._cut(evidence, basis)
         first = value if self.first_value is None else self.first_value
         found = Threshold(value, first, basis, self.name, notes=self.notes(evidence, value, basis))
         if evidence.outcome is None:
@@ -119,20 +119,24 @@ class ThresholdRule(Costs):
                 "none were given. Backtest with at least one earlier origin, or use rule=fixed."
             )
 
+    def _cut(self, evidence: Evidence, basis: str) -> float:
+        outcome = evidence.outcome
+        known = np.zeros_like(evidence.risk) if outcome is None else outcome
+        return float(self.cuts(Ranked.of(evidence.risk, known), basis)[0])
+
     def _with_interval(
         self, found: Threshold, evidence: Evidence, rng: np.random.Generator | None
     ) -> Threshold:
         """Add the bootstrap interval over customers and the spread over origins."""
         if rng is None or self.replicates == 0 or not self.needs_outcome(found.basis):
             return found
-        rows = evidence.risk.size
-        who = np.arange(rows) if evidence.customer is None else evidence.customer
+        assert evidence.outcome is not None
+        who = np.arange(evidence.risk.size) if evidence.customer is None else evidence.customer
         codes, n = cluster_codes(who)
-        blocks = [
-            self.cuts(evidence, cluster_weights(n, size, rng)[:, codes], found.basis)
-            for size in _blocks(self.replicates, rows)
-        ]
-        low, high = np.quantile(np.concatenate(blocks), (0.05, 0.95))
+        drawn = CustomerBootstrap(n, self.replicates, rng)
+        many = Ranked.resampled(evidence.risk, evidence.outcome, codes, drawn)
+        cuts = np.concatenate([self.cuts(block, found.basis) for block in many])
+        low, high = np.quantile(cuts, (0.05, 0.95))
         found = replace(found, low=float(low), high=float(high))
         spread = self._by_origin(evidence, found.basis)
         if len(spread) < 2:
@@ -143,7 +147,7 @@ class ThresholdRule(Costs):
         if evidence.origin is None:
             return []
         parts = [evidence.rows(evidence.origin == o) for o in np.unique(evidence.origin)]
-        return [float(self.cuts(p, np.ones((1, p.risk.size)), basis)[0]) for p in parts]
+        return [self._cut(part, basis) for part in parts]
 
     def _with_price(self, found: Threshold, evidence: Evidence) -> Threshold:
         """Add the curve and what ten points either way would cost more."""
@@ -159,9 +163,3 @@ class ThresholdRule(Costs):
             extra_cost_lower=float(lower - cost),
             extra_cost_higher=float(higher - cost),
         )
-
-
-def _blocks(replicates: int, rows: int, limit: int = 4_000_000) -> list[int]:
-    """Split replicates so that no block of weights exceeds `limit` numbers (32 MB)."""
-    size = max(1, limit // max(rows, 1))
-    return [min(size, replicates - start) for start in range(0, replicates, size)]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
-from churnlab.metrics.cost import least_cost_cuts
+from churnlab.metrics.cost import Ranked, least_cost_cuts
 from churnlab.rules.base import ThresholdRule
 from churnlab.rules.types import Array, Evidence
 
@@ -32,10 +33,10 @@ class FixedRule(ThresholdRule):
         super().__post_init__()
         _within(self.value, "value")
 
-    def cuts(self, evidence: Evidence, weights: Array, basis: str) -> Array:
+    def cuts(self, ranked: Ranked, basis: str) -> Array:
         """Return the stated cut for every replicate."""
-        del evidence, basis
-        return np.full(weights.shape[0], self.value)
+        del basis
+        return np.full(ranked.size.shape[1], self.value)
 
 
 @dataclass(kw_only=True)
@@ -66,12 +67,11 @@ class CostRatioRule(ThresholdRule):
         """Say whether the cut is learnt under this basis."""
         return self.learn == "always" or (self.learn == "auto" and basis == "p_alive")
 
-    def cuts(self, evidence: Evidence, weights: Array, basis: str) -> Array:
+    def cuts(self, ranked: Ranked, basis: str) -> Array:
         """Return the ratio, or the cut of least realised cost."""
         if not self.needs_outcome(basis):
-            return np.full(weights.shape[0], self.ratio)
-        outcome = _outcome(evidence)
-        return least_cost_cuts(evidence.risk, outcome, weights, self.wasted, self.missed)
+            return np.full(ranked.size.shape[1], self.ratio)
+        return least_cost_cuts(ranked, self.wasted, self.missed)
 
     def notes(self, evidence: Evidence, value: float, basis: str) -> tuple[str, ...]:
         """Say where the cut is only as good as the forecast's calibration, or flags all or none."""
@@ -110,19 +110,12 @@ class CapacityRule(ThresholdRule):
         if self.contacts is not None and self.contacts < 1:
             raise UsageError(f"contacts must be at least 1; got {self.contacts}.")
 
-    def cuts(self, evidence: Evidence, weights: Array, basis: str) -> Array:
+    def cuts(self, ranked: Ranked, basis: str) -> Array:
         """Return the least cut that flags no more customers than there is room for."""
         del basis
-        order = np.argsort(-evidence.risk, kind="stable")
-        risk = evidence.risk[order]
-        last = np.r_[risk[1:] != risk[:-1], True]  # the last row of each run of ties
-        found = []
-        for weight in weights:
-            count = np.cumsum(weight[order])
-            room = self.share * count[-1] if self.contacts is None else self.contacts
-            fits = np.flatnonzero(last & (count <= room + 1e-9))
-            found.append(_just_below(risk, fits[-1]) if fits.size else 1.0)
-        return np.array(found)
+        count = np.cumsum(ranked.size, axis=0)
+        room = self.share * count[-1] if self.contacts is None else self.contacts
+        return _lowest(ranked, count <= room + 1e-9)
 
 
 @dataclass(kw_only=True)
@@ -146,20 +139,11 @@ class PrecisionRule(ThresholdRule):
         super().__post_init__()
         _within(self.target, "target")
 
-    def cuts(self, evidence: Evidence, weights: Array, basis: str) -> Array:
+    def cuts(self, ranked: Ranked, basis: str) -> Array:
         """Return the lowest cut that meets the target; 1.0 when none does."""
         del basis
-        order = np.argsort(-evidence.risk, kind="stable")
-        risk, outcome = evidence.risk[order], _outcome(evidence)[order]
-        last = np.r_[risk[1:] != risk[:-1], True]
-        found = []
-        for weight in weights:
-            w = weight[order]
-            count, events = np.cumsum(w), np.cumsum(w * outcome)
-            meets = last & (count >= self.least_flagged) & (events >= self.target * count)
-            rows = np.flatnonzero(meets)
-            found.append(_just_below(risk, rows[-1]) if rows.size else 1.0)
-        return np.array(found)
+        count, events = np.cumsum(ranked.size, axis=0), np.cumsum(ranked.events, axis=0)
+        return _lowest(ranked, (count >= self.least_flagged) & (events >= self.target * count))
 
     def notes(self, evidence: Evidence, value: float, basis: str) -> tuple[str, ...]:
         """Say when the target was out of reach."""
@@ -189,12 +173,11 @@ class CalibratedRule(ThresholdRule):
         super().__post_init__()
         _within(self.level, "level")
 
-    def cuts(self, evidence: Evidence, weights: Array, basis: str) -> Array:
+    def cuts(self, ranked: Ranked, basis: str) -> Array:
         """Return the risk from which the mapped outcome rate passes the level."""
         del basis
         # The least-cost cut at the costs (level, 1 - level) is that crossing of the isotonic map.
-        outcome = _outcome(evidence)
-        return least_cost_cuts(evidence.risk, outcome, weights, self.level, 1 - self.level)
+        return least_cost_cuts(ranked, self.level, 1 - self.level)
 
 
 def _within(value: float, name: str) -> None:
@@ -202,12 +185,7 @@ def _within(value: float, name: str) -> None:
         raise UsageError(f"{name} must lie in [0, 1]; got {value}.")
 
 
-def _outcome(evidence: Evidence) -> Array:
-    assert evidence.outcome is not None  # `choose` has checked
-    return evidence.outcome
-
-
-def _just_below(risk: Array, i: int) -> float:
-    """Return a cut between the i-th highest risk (flagged) and the next one (not)."""
-    below = risk[i + 1] if i + 1 < risk.size else 0.0
-    return float((risk[i] + below) / 2) if i + 1 < risk.size else 0.0
+def _lowest(ranked: Ranked, holds: NDArray[np.bool_]) -> Array:
+    """Return the cut of the lowest level where `holds` (level, replicate) does; 1.0 for none."""
+    flagged = np.where(holds.any(axis=0), len(holds) - holds[::-1].argmax(axis=0), 0)
+    return np.array([ranked.cut(int(j)) if j else 1.0 for j in flagged])

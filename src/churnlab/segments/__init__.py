@@ -3,7 +3,7 @@
 No fitting here: posterior draws and summaries come in. See docs/segments.md.
 """
 
-from churnlab.segments.audiences import (
+from churnlab.segments.actions.audiences import (
     Audience,
     AudienceConfig,
     AudienceData,
@@ -11,43 +11,42 @@ from churnlab.segments.audiences import (
     audience,
     audience_frame,
 )
-from churnlab.segments.axes import Axis
-from churnlab.segments.bands import (
+from churnlab.segments.actions.bands import (
     band_calibration,
     calibrate_out_of_time,
     churn_bands,
     windowed_basis,
 )
-from churnlab.segments.build import take_snapshot
-from churnlab.segments.change import change_table, reestimation_table, segment_share_frame
-from churnlab.segments.config import SegmentsConfig, VisitsConfig, check_dates
-from churnlab.segments.history import LeakVerdict, days_back, leak_verdict, shares_over_time
-from churnlab.segments.leaks import LeakAlert, leak_alert, leak_history, leak_table
-from churnlab.segments.person import risk_by_day
-from churnlab.segments.playbook import Action, Playbook, default_playbook, load_playbook
-from churnlab.segments.polarity import check_polarity, polarity_of, segment_name
-from churnlab.segments.precedence import (
-    Precedence,
-    origins_before,
-    precedence_rows,
-    visits_lead,
-)
-from churnlab.segments.repeat import (
-    compare_repeat_rates,
-    first_purchasers,
-    repeat_rates,
-    repeat_table,
-)
-from churnlab.segments.shares import breakdown_table, check_breakdown, shares_table
-from churnlab.segments.snapshot import Snapshot
-from churnlab.segments.transitions import transition_table
-from churnlab.segments.visits import forecast_silence, visit_calibration
-from churnlab.segments.winback import (
+from churnlab.segments.actions.playbook import Action, Playbook, default_playbook, load_playbook
+from churnlab.segments.actions.winback import (
     WinbackConfig,
     break_even_table,
     message_value,
     worth_once_back,
 )
+from churnlab.segments.config import SegmentsConfig, VisitsConfig, check_dates
+from churnlab.segments.grid.axes import Axis
+from churnlab.segments.grid.build import take_snapshot
+from churnlab.segments.grid.polarity import check_polarity, polarity_of, segment_name
+from churnlab.segments.grid.snapshot import Snapshot
+from churnlab.segments.grid.visits import forecast_silence, visit_calibration
+from churnlab.segments.movement.change import change_table, reestimation_table, segment_share_frame
+from churnlab.segments.movement.history import (
+    LeakVerdict,
+    days_back,
+    leak_verdict,
+    shares_over_time,
+)
+from churnlab.segments.movement.leaks import LeakAlert, leak_alert, leak_history, leak_table
+from churnlab.segments.movement.repeat import (
+    compare_repeat_rates,
+    first_purchasers,
+    repeat_rates,
+    repeat_table,
+)
+from churnlab.segments.movement.shares import breakdown_table, check_breakdown, shares_table
+from churnlab.segments.movement.transitions import transition_table
+from churnlab.segments.person.curves import risk_by_day
 
 __all__ = [
     "Action",
@@ -58,7 +57,6 @@ __all__ = [
     "LeakAlert",
     "LeakVerdict",
     "Playbook",
-    "Precedence",
     "SegmentsConfig",
     "Snapshot",
     "VisitsConfig",
@@ -86,9 +84,7 @@ __all__ = [
     "leak_verdict",
     "load_playbook",
     "message_value",
-    "origins_before",
     "polarity_of",
-    "precedence_rows",
     "reestimation_table",
     "repeat_rates",
     "repeat_table",
@@ -100,7 +96,6 @@ __all__ = [
     "take_snapshot",
     "transition_table",
     "visit_calibration",
-    "visits_lead",
     "windowed_basis",
     "worth_once_back",
 ]

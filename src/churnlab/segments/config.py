@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from churnlab.errors import UsageError, nearest
-from churnlab.segments.polarity import check_polarity
+from churnlab.segments.grid.polarity import check_polarity
 from churnlab.vocabulary import MODELS, RISK_BASES
 
 

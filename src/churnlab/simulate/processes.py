@@ -1,7 +1,7 @@
 """Buy-till-you-die processes in continuous time, one event round at a time for all customers.
 
 Each round draws the next gap of every customer still alive and inside the window, so the cost is
-the number of events, not customers x days. Written apart from `churnlab.likelihoods` on purpose:
+the number of events, not customers x days. Written apart from `churnlab.models` on purpose:
 the simulator is an outside check of the formulas, and simulators sit below them in the layers.
 """
 

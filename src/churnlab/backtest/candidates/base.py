@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.backtest.cache import FitCache
-from churnlab.backtest.panel import Array, Past
-from churnlab.backtest.targets import Target
+from churnlab.backtest.origins.cache import FitCache
+from churnlab.backtest.origins.panel import Array, Past
+from churnlab.backtest.origins.targets import Target
 from churnlab.errors import VerificationError
 from churnlab.rules.costs import Costs
 from churnlab.summary.calendar import SPREAD

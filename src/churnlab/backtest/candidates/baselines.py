@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
-from churnlab.backtest.panel import Array, Past
-from churnlab.backtest.targets import Target
-from churnlab.backtest.training import SEVERAL, Training, training_for
+from churnlab.backtest.origins.panel import Array, Past
+from churnlab.backtest.origins.targets import Target
+from churnlab.backtest.origins.training import SEVERAL, Training, training_for
 from churnlab.metrics.binary import log_losses
 from churnlab.metrics.cost import least_cost_cut
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
-from churnlab.backtest.panel import Array, Ints, Past
-from churnlab.backtest.targets import Target
-from churnlab.backtest.training import SEVERAL, training_for
+from churnlab.backtest.origins.panel import Array, Ints, Past
+from churnlab.backtest.origins.targets import Target
+from churnlab.backtest.origins.training import SEVERAL, training_for
 
 
 class GradientBoosting(Candidate):

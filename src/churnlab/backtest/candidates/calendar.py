@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from churnlab.backtest.candidates.base import Context
 from churnlab.backtest.candidates.models import BayesianCandidate, data_hash
-from churnlab.backtest.panel import Past
-from churnlab.draws import PopulationDraws
+from churnlab.backtest.origins.panel import Past
 from churnlab.errors import DataError, FitRefusedError, UsageError
+from churnlab.models.draws import PopulationDraws
 from churnlab.summary import Calendar, Cells, Clock
 
 #: Suffix of a candidate whose clock knows the configured events and neither months nor weeks.

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnlab.backtest.panel import Array, Ints, Past
-from churnlab.backtest.visitdays import Visits
-from churnlab.draws import PopulationDraws
+from churnlab.backtest.origins.panel import Array, Ints, Past
+from churnlab.backtest.origins.visitdays import Visits
 from churnlab.errors import UsageError
+from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.counts import _counts as count_law
 from churnlab.posterior.counts import mean_function
-from churnlab.posterior.process import Process
-from churnlab.posterior.stream import chunks, for_each_run
+from churnlab.posterior.silence.process import Process
+from churnlab.posterior.silence.stream import chunks, for_each_run
 from churnlab.summary import Clock
 
 #: Columns of the count distribution, at most.

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from churnlab.backtest.candidates import forecasts
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
-from churnlab.backtest.panel import Array, Ints, Past
-from churnlab.backtest.targets import Target
-from churnlab.backtest.visitdays import Visits
-from churnlab.draws import PopulationDraws
+from churnlab.backtest.origins.panel import Array, Ints, Past
+from churnlab.backtest.origins.targets import Target
+from churnlab.backtest.origins.visitdays import Visits
 from churnlab.errors import FitRefusedError
-from churnlab.runs import content_hash
+from churnlab.models.draws import PopulationDraws
+from churnlab.runs.folder import content_hash
 from churnlab.summary import Cells, Clock, Dated, Summary
 
 #: Draws behind count distributions: they cost a column per count, and CRPS settles early.
@@ -198,8 +198,7 @@ class LifetimesCandidate(ModelCandidate):
 
     def fit(self, cells: Cells, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         """Fit with lifetimes on weighted cells and bring the time parameters to days."""
-        del context
-        fitter = self._converged(cells)
+        fitter = self._converged(cells, context.seed)
         found = {str(k): float(v) for k, v in fitter.params_.items()}
         empty = PopulationDraws(self.model, 1, np.ones((1, 1, 4)))
         names = empty.likelihood.parameters
@@ -207,8 +206,11 @@ class LifetimesCandidate(ModelCandidate):
         theta = np.array([found[n] for n in names]) * scale
         return replace(empty, theta=theta[None, None, :]), {}
 
-    def _converged(self, cells: Cells) -> Any:
+    def _converged(self, cells: Cells, seed: int) -> Any:
         """Fit, loosening the tolerance where the peer's optimiser gives up near a flat ridge."""
+        start = {}
+        if self.model == "pareto_nbd":  # by default drawn like this from numpy's global generator
+            start = {"initial_params": np.random.default_rng(seed).normal(1.0, 0.05, 4)}
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             import lifetimes
@@ -218,7 +220,7 @@ class LifetimesCandidate(ModelCandidate):
             for tol in _PEER_TOLERANCES:
                 try:
                     return fitter.fit(
-                        cells.x, cells.t_x / 7, cells.T / 7, weights=cells.weight, tol=tol
+                        cells.x, cells.t_x / 7, cells.T / 7, cells.weight, tol=tol, **start
                     )
                 except (ConvergenceError, ValueError, FloatingPointError):
                     continue

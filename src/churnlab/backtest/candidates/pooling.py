@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from churnlab.backtest.candidates.base import Context
 from churnlab.backtest.candidates.models import BayesianCandidate, cells_of
-from churnlab.backtest.panel import Past
-from churnlab.draws import PopulationDraws
+from churnlab.backtest.origins.panel import Past
 from churnlab.errors import DataError, FitRefusedError, UsageError
+from churnlab.models.draws import PopulationDraws
 from churnlab.summary import Cells
 from churnlab.summary.cells import POOLED
 

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.backtest.candidates.forecasts import Rows, expected_of, risk_and_alive
 from churnlab.backtest.candidates.models import BayesianCandidate, arrays_hash, cells_of
-from churnlab.backtest.panel import Array, Ints, Past
-from churnlab.backtest.targets import Target
-from churnlab.backtest.training import SEVERAL, training_for
-from churnlab.backtest.visitdays import Visits
-from churnlab.draws import PopulationDraws
+from churnlab.backtest.origins.panel import Array, Ints, Past
+from churnlab.backtest.origins.targets import Target
+from churnlab.backtest.origins.training import SEVERAL, training_for
+from churnlab.backtest.origins.visitdays import Visits
 from churnlab.errors import DataError, FitRefusedError
-from churnlab.likelihoods.thinned import Conversion
 from churnlab.metrics.logistic import logistic_weights
-from churnlab.posterior.stream import Rows as VisitRows
-from churnlab.posterior.thinned import Tally, conversion_mean, thinned_silence
+from churnlab.models.draws import PopulationDraws
+from churnlab.models.thinned import Conversion
+from churnlab.posterior.silence.stream import Rows as VisitRows
+from churnlab.posterior.silence.thinned import Tally, conversion_mean, thinned_silence
 
 #: Ends the names of relearnt candidates.
 RELEARNT: Final = "_relearnt"
@@ -168,7 +168,7 @@ class ThinnedCandidate(Candidate):
         draws, note = self.visits.learn_cells(cells, past.origin, context)
 
         def make() -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-            from churnlab.inference.thinning import fit_thinning
+            from churnlab.inference.ways.thinning import fit_thinning
 
             try:
                 fit = fit_thinning(

@@ -8,11 +8,11 @@ import pandas as pd
 
 from churnlab.backtest import BacktestResult, run_backtest
 from churnlab.cli.console import Console
-from churnlab.cli.opening import open_data
 from churnlab.config.schemas.backtest import BacktestSettings
 from churnlab.config.schemas.pipeline import PipelineSettings
 from churnlab.events import EventLog
-from churnlab.runs import RunFolder
+from churnlab.runs.folder import RunFolder
+from churnlab.workflows.opening import open_data
 
 #: Columns of the table on the terminal: metric and how it is written.
 SHOWN = {

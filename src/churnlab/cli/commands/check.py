@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from churnlab.cli.console import Console
-from churnlab.cli.opening import open_data
 from churnlab.config.schema import CheckSettings
-from churnlab.runs import RunFolder
+from churnlab.runs.folder import RunFolder
+from churnlab.workflows.opening import open_data
 
 
 def run(settings: CheckSettings, folder: RunFolder, console: Console) -> None:

@@ -11,10 +11,10 @@ from churnlab.cli.console import Console
 from churnlab.config import compose, plain, to_settings
 from churnlab.config.schema import DemoSettings
 from churnlab.inference import load_draws
-from churnlab.plots.overview import draw_overview
-from churnlab.plots.style import styled
-from churnlab.report import open_run
-from churnlab.runs import RunFolder
+from churnlab.report.style import styled
+from churnlab.runs import open_run
+from churnlab.runs.folder import RunFolder
+from churnlab.workflows.overview import draw_overview
 
 OTHER_MODELS = ("bg_nbd", "pareto_nbd")
 #: The split of the literature: 39 weeks to learn from, 39 weeks held out.

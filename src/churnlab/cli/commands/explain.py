@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from churnlab.cli.commands import fit as fit_command
 from churnlab.cli.commands import segment
 from churnlab.cli.console import Console
-from churnlab.cli.grid import Placed
-from churnlab.cli.opening import open_data
 from churnlab.config.schemas.segment import ExplainSettings
 from churnlab.errors import DataError
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
-from churnlab.plots.explain import draw_explanation
-from churnlab.plots.labels import LANGUAGES
-from churnlab.plots.style import styled
-from churnlab.report.explain_text import paragraph
-from churnlab.runs import RunFolder
+from churnlab.report.labels import LANGUAGES
+from churnlab.report.style import styled
+from churnlab.runs.folder import RunFolder
 from churnlab.segments import Axis, load_playbook, risk_by_day
-from churnlab.segments.axes import rows_for
+from churnlab.segments.grid.axes import rows_for
+from churnlab.segments.person.plots import draw_explanation
+from churnlab.segments.person.text import paragraph
 from churnlab.vocabulary import VISIT_UNKNOWN
+from churnlab.workflows.grid import Placed
+from churnlab.workflows.opening import open_data
 
 #: Days of silence shown beyond today.
 _AHEAD = 120

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from churnlab.cli.console import Console
-from churnlab.cli.gather import export_inputs
 from churnlab.config.schemas.export import ExportSettings
 from churnlab.errors import UsageError
 from churnlab.export import ExportConfig, export_bundle, verify
-from churnlab.runs import RunFolder, file_hash
+from churnlab.runs.folder import RunFolder, file_hash
+from churnlab.workflows.gather import export_inputs
 
 
 def run(settings: ExportSettings, folder: RunFolder, console: Console) -> None:

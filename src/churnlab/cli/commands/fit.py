@@ -12,17 +12,17 @@ import pandas as pd
 
 from churnlab.backtest import Context, calibrate_threshold
 from churnlab.cli.console import Console
-from churnlab.cli.opening import open_data
-from churnlab.cli.worth import Worth, find_worth
 from churnlab.config.schema import FitSettings, ModelSettings
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
 from churnlab.inference import prior_sensitivity, save_posterior
-from churnlab.inference.covariates import split_effect_priors
+from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.rules import Threshold
-from churnlab.runs import RunFolder
+from churnlab.runs.folder import RunFolder
 from churnlab.summary import summarise
+from churnlab.workflows.opening import open_data
+from churnlab.workflows.worth import Worth, find_worth
 
 if TYPE_CHECKING:
     from churnlab.config.schemas.segment import SegmentSettings

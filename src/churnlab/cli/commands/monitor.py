@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from churnlab.cli.console import Console
-from churnlab.cli.opening import frames_of, open_data
 from churnlab.config.schema import ScoreSettings
 from churnlab.errors import VerificationError
-from churnlab.export import monitor
-from churnlab.runs import RunFolder
+from churnlab.monitor import monitor
+from churnlab.runs.folder import RunFolder
+from churnlab.workflows.opening import frames_of, open_data
 
 
 def run(settings: ScoreSettings, folder: RunFolder, console: Console) -> None:

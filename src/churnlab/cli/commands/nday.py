@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from churnlab.backtest.nday import NdayConfig, NdayResult, run_nday
 from churnlab.cli.console import Console
-from churnlab.cli.opening import open_data
 from churnlab.config.schemas.nday import NdaySettings
 from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
-from churnlab.runs import RunFolder
+from churnlab.nday import NdayConfig, NdayResult, run_nday
+from churnlab.runs.folder import RunFolder
+from churnlab.workflows.opening import open_data
 
 
 def run(settings: NdaySettings, folder: RunFolder, console: Console) -> NdayResult:

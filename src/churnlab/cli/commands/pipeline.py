@@ -8,17 +8,17 @@ from functools import partial
 from pathlib import Path
 
 from churnlab.backtest import BacktestResult
-from churnlab.backtest.nday import NdayResult
 from churnlab.cli.commands import backtest, export, fit, nday, report, segment
 from churnlab.cli.console import Console
-from churnlab.cli.grid import Placed
-from churnlab.cli.opening import open_data
 from churnlab.config.schemas.pipeline import PipelineSettings
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
 from churnlab.fitting import ModelConfig
-from churnlab.report import open_run
-from churnlab.runs import RunFolder
+from churnlab.nday import NdayResult
+from churnlab.runs import open_run
+from churnlab.runs.folder import RunFolder
+from churnlab.workflows.grid import Placed
+from churnlab.workflows.opening import open_data
 
 
 @dataclass

@@ -7,8 +7,9 @@ from pathlib import Path
 from churnlab.cli.console import Console
 from churnlab.config.schema import ReportSettings
 from churnlab.errors import UsageError
-from churnlab.report import Run, open_run, render
-from churnlab.runs import RunFolder
+from churnlab.report import render
+from churnlab.runs import Run, open_run
+from churnlab.runs.folder import RunFolder
 
 #: Which notebook reports on which command's folder.
 NOTEBOOKS = {

@@ -7,10 +7,10 @@ from matplotlib import pyplot as plt
 from churnlab.cli.console import Console
 from churnlab.config.schema import SbcSettings
 from churnlab.errors import FitRefusedError
-from churnlab.inference.sbc import sbc_ecdf, sbc_summary, sbc_table
-from churnlab.plots.calibration import draw_ranks
-from churnlab.plots.style import styled
-from churnlab.runs import RunFolder
+from churnlab.inference.studies.plots import draw_ranks
+from churnlab.inference.studies.sbc import sbc_ecdf, sbc_summary, sbc_table
+from churnlab.report.style import styled
+from churnlab.runs.folder import RunFolder
 
 #: Family-wise level of the uniformity tests, over all quantities (Bonferroni).
 LEVEL = 0.01

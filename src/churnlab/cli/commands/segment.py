@@ -9,9 +9,6 @@ import pandas as pd
 
 from churnlab.cli.commands import fit as fit_command
 from churnlab.cli.console import Console
-from churnlab.cli.grid import Placed, Settings, audience_data, compare, lines, study
-from churnlab.cli.history import LOOK_BACK, Past, look_back
-from churnlab.cli.opening import open_data
 from churnlab.config.schemas.segment import SegmentSettings
 from churnlab.errors import FitRefusedError, UsageError
 from churnlab.events import EventLog
@@ -19,7 +16,7 @@ from churnlab.fitting import Fit, ModelConfig
 from churnlab.fitting import fit as fit_model
 from churnlab.inference import save_posterior
 from churnlab.posterior import RiskConfig
-from churnlab.runs import RunFolder
+from churnlab.runs.folder import RunFolder
 from churnlab.segments import (
     Audience,
     Axis,
@@ -33,6 +30,9 @@ from churnlab.segments import (
     take_snapshot,
 )
 from churnlab.summary import summarise
+from churnlab.workflows.grid import Placed, Settings, audience_data, compare, lines, study
+from churnlab.workflows.history import LOOK_BACK, Past, look_back
+from churnlab.workflows.opening import open_data
 
 
 def run(settings: SegmentSettings, folder: RunFolder, console: Console) -> Placed:

@@ -6,7 +6,7 @@ import numpy as np
 
 from churnlab.cli.console import Console
 from churnlab.config.schema import SimulateSettings
-from churnlab.runs import RunFolder
+from churnlab.runs.folder import RunFolder
 from churnlab.simulate import simulate_shop
 
 TABLES = ("members", "visits", "purchases", "treatments", "items", "truth")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from churnlab.cli.console import Console
 from churnlab.config.schema import BundleSettings
 from churnlab.export import verify
-from churnlab.runs import RunFolder
+from churnlab.runs.folder import RunFolder
 
 
 def run(settings: BundleSettings, folder: RunFolder, console: Console) -> None:

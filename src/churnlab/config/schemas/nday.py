@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from churnlab.backtest.nday import NdayConfig
 from churnlab.config.schema import DataSettings
+from churnlab.nday import NdayConfig
 
 
 @dataclass(kw_only=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from churnlab.backtest import SplitConfig
-from churnlab.backtest.nday import NdayConfig
 from churnlab.config.schema import check_language
 from churnlab.config.schemas.segment import SegmentSettings
 from churnlab.export import ExportConfig
+from churnlab.nday import NdayConfig
 
 
 @dataclass(kw_only=True)

@@ -12,8 +12,8 @@ from churnlab.errors import DataError
 from churnlab.inference.diagnostics import prior_only
 
 if TYPE_CHECKING:
-    from churnlab.inference.mode import Mode
     from churnlab.inference.spend.target import SpendTarget
+    from churnlab.inference.ways.mode import Mode
     from churnlab.summary.spend import SpendSummary
 
 Array = NDArray[np.float64]

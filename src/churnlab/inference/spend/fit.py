@@ -9,10 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from churnlab.draws import SpendDraws
 from churnlab.errors import FitRefusedError, UsageError
-from churnlab.inference.laplace import Sample, sample_laplace
-from churnlab.inference.mode import Mode, find_mode
 from churnlab.inference.result import Array, parameter_table
 from churnlab.inference.spend.checks import (
     Correlation,
@@ -23,6 +20,9 @@ from churnlab.inference.spend.checks import (
     independence,
 )
 from churnlab.inference.spend.target import SpendTarget
+from churnlab.inference.ways.laplace import Sample, sample_laplace
+from churnlab.inference.ways.mode import Mode, find_mode
+from churnlab.models.draws import SpendDraws
 from churnlab.summary.spend import SpendSummary
 
 

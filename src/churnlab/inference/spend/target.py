@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.likelihoods import gamma_gamma
-from churnlab.likelihoods.special import log_rising
+from churnlab.models import gamma_gamma
+from churnlab.models.special import log_rising
 from churnlab.priors import SPEND_QUANTITIES, Parametrisation, Prior, stated_priors
 
 if TYPE_CHECKING:

@@ -1,0 +1,106 @@
+"""Finished fits by content hash: an interrupted run goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab.errors import FitRefusedError
+from churnlab.runs import folder as runs
+
+#: Raise when what is stored changes its meaning: old entries are then simply not found.
+FORMAT = 2
+
+
+class FitCache:
+    """Small named arrays and a JSON note per key, in memory and, with a folder, on disk.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where fits are kept between runs; without one they last as long as the object.
+
+    Notes
+    -----
+    The key is the SHA-256 of everything that the fit depends on, data included, so a changed data
+    file or setting is refitted and nothing has to be invalidated. Entries are NumPy ``.npz``
+    archives read without pickle; a broken one is fitted anew. A refused fit is refused again
+    without fitting, as long as the object lasts: every target of an origin asks for the same one.
+    """
+
+    def __init__(self, folder: Path | str | None = None) -> None:
+        self.folder = None if folder is None else Path(folder)
+        self.memory: dict[str, tuple[dict[str, NDArray[Any]], dict[str, Any]]] = {}
+        self.refused: dict[str, FitRefusedError] = {}
+        self.hits = 0
+        self.fits = 0
+
+    def get(
+        self,
+        key: Mapping[str, Any],
+        make: Callable[[], tuple[dict[str, NDArray[Any]], dict[str, Any]]],
+    ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return what was made for `key`, making it when it is not there.
+
+        Raises
+        ------
+        FitRefusedError
+            `make` refused, now or earlier.
+        """
+        name = runs.content_hash({"format": FORMAT, **key})
+        if name in self.refused:
+            raise self.refused[name]
+        found = self.memory.get(name) or self._read(name)
+        if found is not None:
+            self.hits += 1
+        else:
+            found = self._make(name, make)
+        self.memory[name] = found
+        return found
+
+    def _make(
+        self, name: str, make: Callable[[], tuple[dict[str, NDArray[Any]], dict[str, Any]]]
+    ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        try:
+            found = make()
+        except FitRefusedError as error:
+            self.refused[name] = error
+            raise
+        self.fits += 1
+        self._write(name, *found)
+        return found
+
+    def _path(self, name: str) -> Path | None:
+        return None if self.folder is None else self.folder / f"{name[:32]}.npz"
+
+    def _read(self, name: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+        path = self._path(name)
+        if path is None or not path.is_file():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {k: stored[k] for k in stored.files if k != "note"}
+                note: dict[str, Any] = json.loads(str(stored["note"]))
+        except (OSError, ValueError, KeyError, EOFError):
+            return None
+        return arrays, note
+
+    def _write(
+        self, name: str, arrays: Mapping[str, NDArray[Any]], note: Mapping[str, Any]
+    ) -> None:
+        path = self._path(name)
+        if path is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = np.array(runs.canonical_json(note))
+
+        def write(temporary: Path) -> None:
+            with temporary.open("wb") as file:
+                np.savez(file, note=text, **arrays)  # type: ignore[arg-type]
+
+        runs.write_atomic(path, write)

@@ -1,0 +1,261 @@
+"""A customer panel: purchase-days of everybody, cut off at any origin.
+
+`Past` is what a candidate gets: a copy that ends at the origin, so the future is not there to be
+looked at. Labels are read from the whole panel by the harness only.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.backtest.origins.daysums import SPAN, date_of, day_number, day_sums
+from churnlab.backtest.origins.groups import grouped
+from churnlab.backtest.origins.guards import LeakageError
+from churnlab.backtest.origins.visitdays import VisitDays, Visits
+from churnlab.errors import DataError
+from churnlab.summary import Clock, Dated
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Log(Protocol):
+    """What the harness needs of an event log."""
+
+    @property
+    def as_of(self) -> dt.date:
+        """Last complete day."""
+
+    def days(self, events: str = "purchases") -> pd.DataFrame:
+        """Return distinct (customer_id, day), sorted."""
+
+    def attributes(self) -> pd.DataFrame:
+        """Return customer_id, signed_up_at and attributes, own and derived."""
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """Names of the tables there are; visits are read only if a candidate uses them."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is known at an origin, one row per customer with a purchase by then; times in days.
+
+    Attributes
+    ----------
+    origin : date
+        Last known day, inclusive.
+    customer : array (customer,)
+        Codes into the panel's `ids`.
+    x, t_x, T, sum_log_gap : array (customer,)
+        Repeat purchase-days, first to last, first to origin, sum of log gaps.
+    spend : array (customer,), optional
+        Mean amount per purchase-day, where the log has amounts.
+    group : array (customer,)
+        Group code; `group_names` names those of the whole panel, ``("all",)`` where it has none.
+    """
+
+    origin: dt.date
+    customer: Ints
+    x: Array
+    t_x: Array
+    T: Array
+    sum_log_gap: Array
+    group: Ints
+    group_names: tuple[str, ...]
+    spend: Array | None
+    _events: Events = field(repr=False)
+
+    @property
+    def n(self) -> int:
+        """Number of customers."""
+        return int(self.customer.size)
+
+    def groups_present(self) -> tuple[tuple[str, ...], Ints]:
+        """Return the names of the groups that have a customer by now, and each customer's code."""
+        codes, of = np.unique(self.group, return_inverse=True)
+        return tuple(self.group_names[i] for i in codes), of.astype(np.int64)
+
+    @property
+    def idle(self) -> Array:
+        """Days since the last purchase."""
+        return self.T - self.t_x
+
+    @property
+    def first_day(self) -> dt.date:
+        """First purchase day of the log."""
+        return date_of(int(self._events.day.min()))
+
+    def dated(self) -> Dated:
+        """Return the customers by first and last day, for a clock to be learnt from."""
+        first = day_number(self.origin) - self.T
+        return Dated.collapse(self.x, first, first + self.t_x, self._events.day, self.origin)
+
+    def times(self, clock: Clock | None) -> tuple[Array, Array]:
+        """Return t_x and T in clock days; as they are without a clock."""
+        if clock is None:
+            return self.t_x, self.T
+        now = day_number(self.origin)
+        first = clock.time(now - self.T)
+        return clock.time(now - self.T + self.t_x) - first, clock.time([now]) - first
+
+    def visits(self, recent_days: int = 30) -> Visits:
+        """Return the visit-days since each customer's first purchase, up to the origin.
+
+        Raises
+        ------
+        DataError
+            The panel was made without visits.
+        """
+        if self._events.visits is None:
+            raise DataError("this panel was made without visits; pass visits=True to from_log.")
+        end = day_number(self.origin)
+        first = end - self.T.astype(np.int64)
+        return self._events.visits.since(self.customer, first, end, recent_days)
+
+    def at(self, inner: dt.date) -> Past:
+        """Return what was known at an earlier day."""
+        if inner > self.origin:
+            raise LeakageError(f"{inner} lies after the origin {self.origin}: not known there.")
+        return self._events.until(inner)
+
+    def counts(self, inner: Past, windows: Ints) -> Ints:
+        """Return purchases of `inner`'s customers in their windows, complete by this origin."""
+        end = inner.origin + dt.timedelta(days=int(windows.max()))
+        if end > self.origin:
+            raise LeakageError(
+                f"labels of {inner.origin} need data until {end}, after the origin {self.origin}."
+            )
+        return self._events.counts(inner, windows)
+
+
+@dataclass(frozen=True)
+class Events:
+    """Purchase-days sorted by customer and day, and visit-days; `Past` objects are cut from it."""
+
+    customer: Ints
+    day: Ints
+    amount: Array | None
+    group: Ints
+    group_names: tuple[str, ...]
+    visits: VisitDays | None = None
+
+    @cached_property
+    def _key(self) -> Ints:
+        return self.customer * SPAN + self.day
+
+    def until(self, origin: dt.date) -> Past:
+        """Copy everything up to `origin` and summarise it."""
+        kept = self.day <= day_number(origin)
+        customer, day = self.customer[kept], self.day[kept]
+        if not customer.size:
+            raise DataError(
+                f"no purchase up to {origin}; the first is on {date_of(int(self.day.min()))}."
+            )
+        amount = None if self.amount is None else self.amount[kept]
+        visits = None if self.visits is None else self.visits.until(day_number(origin))
+        known = Events(customer, day, amount, self.group, self.group_names, visits)
+        sums = day_sums(customer, day)
+        return Past(
+            origin=origin,
+            customer=sums.customer,
+            x=(sums.size - 1).astype(np.float64),
+            t_x=(sums.last - sums.first).astype(np.float64),
+            T=(day_number(origin) - sums.first).astype(np.float64),
+            sum_log_gap=sums.sum_log_gap,
+            group=self.group[sums.customer],
+            group_names=self.group_names,
+            spend=None if amount is None else np.add.reduceat(amount, sums.starts) / sums.size,
+            _events=known,
+        )
+
+    def counts(self, past: Past, windows: Ints) -> Ints:
+        """Return purchase-days in (origin, origin + window] of each customer of `past`."""
+        start = past.customer * SPAN + day_number(past.origin)
+        low = np.searchsorted(self._key, start, side="right")
+        high = np.searchsorted(self._key, start + windows, side="right")
+        return high - low
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The whole log as a panel."""
+
+    ids: NDArray[Any]
+    events: Events
+    as_of: dt.date
+
+    @classmethod
+    def from_log(
+        cls, log: Log, group: str | Sequence[str] | None = None, *, visits: bool = False
+    ) -> Panel:
+        """Read purchase-days, amounts, members' groups and visit-days from a log.
+
+        Parameters
+        ----------
+        log : EventLog
+            Clean events up to its `as_of`.
+        group : str or list of str, optional
+            Attributes of members (`signup_month`, `first_category`) by which scores are broken
+            down and models pool; the values of several are joined with `` | ``.
+        visits : bool
+            Read the purchasers' visit-days too.
+
+        Raises
+        ------
+        DataError
+            No purchases; visits wanted and none there.
+        """
+        days = log.days()
+        if days.empty:
+            raise DataError("the log has no purchases; a backtest needs some.")
+        ids, customer = np.unique(days["customer_id"].to_numpy(dtype=object), return_inverse=True)
+        day = days["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
+        order = np.lexsort((day, customer))
+        names, codes = grouped(log, group, ids)
+        amount = _amounts(log, days)
+        kept = None if amount is None else amount[order]
+        who, when = customer[order].astype(np.int64), day[order]
+        seen = VisitDays.read(log, ids, who, when) if visits else None
+        return cls(ids, Events(who, when, kept, codes, names, seen), log.as_of)
+
+    @property
+    def first_day(self) -> dt.date:
+        """First purchase day."""
+        return date_of(int(self.events.day.min()))
+
+    def until(self, origin: dt.date) -> Past:
+        """Return what was known at `origin`."""
+        return self.events.until(origin)
+
+    def counts(self, past: Past, windows: Ints) -> Ints:
+        """Return what came in the windows; refuse windows that are not complete."""
+        end = past.origin + dt.timedelta(days=int(windows.max()))
+        if end > self.as_of:
+            raise DataError(
+                f"the label window of {past.origin} ends on {end}, after the last known day "
+                f"{self.as_of}; drop this origin or shorten the horizon."
+            )
+        return self.events.counts(past, windows)
+
+
+def _amounts(log: Any, days: pd.DataFrame) -> Array | None:
+    """Amount per purchase-day in the order of `days`, or None where the log has none."""
+    frame = getattr(log, "frame", None)
+    if frame is None:
+        return None
+    rows = frame("purchases")
+    if "amount" not in rows.columns or len(days) != len(days.drop_duplicates()):
+        return None
+    day = pd.to_datetime(rows["event_at"]).dt.normalize()
+    total = rows.assign(day=day).groupby(["customer_id", "day"])["amount"].sum()
+    index = pd.MultiIndex.from_frame(days[["customer_id", "day"]])
+    return total.reindex(index).fillna(0.0).to_numpy(dtype=np.float64)

@@ -1,0 +1,171 @@
+"""Visit-days of purchasers, cut off at an origin and counted from the first purchase on.
+
+The clock is the purchases' own: T is the same, a purchase-day counts as a visit-day, so x <= the
+visits' x and t_x <= the visits' t_x. Visits before the first purchase are another story (a member
+who has yet to convert) and are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.backtest.origins.daysums import SPAN, Array, Ints, date_of, day_sums
+from churnlab.errors import DataError
+
+#: Share of visit-days known from purchases alone beyond which the visit log is said to miss some.
+_NOTED = 0.01
+
+
+class VisitLog(Protocol):
+    """What is needed of an event log here."""
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """Names of the tables there are."""
+
+    def days(self, events: str = "purchases") -> pd.DataFrame:
+        """Return distinct (customer_id, day), sorted."""
+
+
+@dataclass(frozen=True)
+class Visits:
+    """Visit-days since the first purchase, one row per customer of a `Past`; times in days.
+
+    Attributes
+    ----------
+    x, t_x, T, sum_log_gap : array (customer,)
+        Visit-days after the first purchase, first purchase to last visit, first purchase to
+        origin, sum of log gaps.
+    purchases : array (customer,)
+        Purchase-days among the x visit-days.
+    recent : array (customer,)
+        Visit-days in the last `recent_days` days up to the origin.
+    recent_days : int
+        Length of that window.
+    unlogged : float
+        Share of the visit-days that the visit log lacks: purchase-days without a visit.
+    note : str
+        Empty, or how the visit log falls short.
+    """
+
+    x: Array
+    t_x: Array
+    T: Array
+    sum_log_gap: Array
+    purchases: Array
+    recent: Array
+    recent_days: int
+    unlogged: float
+    note: str
+
+    @property
+    def idle(self) -> Array:
+        """Days since the last visit."""
+        return self.T - self.t_x
+
+
+@dataclass(frozen=True)
+class VisitDays:
+    """Visit-days of purchasers, purchase-days among them, sorted by customer and day.
+
+    Attributes
+    ----------
+    customer, day : array (event,)
+        Codes into the panel's `ids`; day numbers.
+    logged, bought : array (event,)
+        Whether the visit log has the day, and whether it is a purchase-day; one of them is True.
+    """
+
+    customer: Ints
+    day: Ints
+    logged: NDArray[np.bool_]
+    bought: NDArray[np.bool_]
+
+    @classmethod
+    def read(cls, log: VisitLog, ids: NDArray[Any], customer: Ints, day: Ints) -> VisitDays:
+        """Read the visit-days of a log's purchasers and add their purchase-days.
+
+        Parameters
+        ----------
+        log : EventLog
+            With a table of visits.
+        ids : array
+            The panel's customers, sorted.
+        customer, day : array (event,)
+            Their purchase-days.
+
+        Raises
+        ------
+        DataError
+            No visits, or none by a purchaser.
+        """
+        if "visits" not in log.tables:
+            raise DataError(
+                "a candidate uses visits, and the log has none; give data.visits.path (and its "
+                "columns), or choose candidates without visits."
+            )
+        table = log.days("visits")
+        at = pd.Index(ids).get_indexer(pd.Index(table["customer_id"].to_numpy(dtype=object)))
+        if not (at >= 0).any():
+            raise DataError(
+                f"none of the {table['customer_id'].nunique():,} customers in the visit log has a "
+                "purchase; check that both tables name customers in the same way."
+            )
+        number = table["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
+        visited = at[at >= 0].astype(np.int64) * SPAN + number[at >= 0]
+        purchased = customer * SPAN + day
+        every = np.union1d(visited, purchased)
+        marks = (np.isin(every, part) for part in (visited, purchased))
+        return cls(every // SPAN, every % SPAN, *marks)
+
+    def until(self, origin: int) -> VisitDays:
+        """Copy everything up to a day number."""
+        kept = self.day <= origin
+        marks = (self.logged[kept], self.bought[kept])
+        return VisitDays(self.customer[kept], self.day[kept], *marks)
+
+    def since(self, customer: Ints, first: Ints, origin: int, recent_days: int) -> Visits:
+        """Return the visits of customers from their first purchase to the origin.
+
+        Parameters
+        ----------
+        customer, first : array (customer,)
+            Codes, sorted, and day numbers of the first purchases.
+        origin : int
+            Day number; nothing later is counted.
+        recent_days : int
+            Length of the window of `Visits.recent`.
+        """
+        at = np.minimum(np.searchsorted(customer, self.customer), customer.size - 1)
+        kept = (customer[at] == self.customer) & (self.day >= first[at]) & (self.day <= origin)
+        day = self.day[kept]
+        sums = day_sums(self.customer[kept], day)
+        bought, recent = (
+            np.add.reduceat(mark.astype(np.float64), sums.starts)
+            for mark in (self.bought[kept], day > origin - recent_days)
+        )
+        return Visits(
+            x=(sums.size - 1).astype(np.float64),
+            t_x=(sums.last - sums.first).astype(np.float64),
+            T=(origin - sums.first).astype(np.float64),
+            sum_log_gap=sums.sum_log_gap,
+            purchases=bought - 1.0,
+            recent=recent,
+            recent_days=recent_days,
+            unlogged=float(1.0 - self.logged[kept].mean()),
+            note=self._note(kept),
+        )
+
+    def _note(self, kept: NDArray[np.bool_]) -> str:
+        if self.logged[kept].mean() >= 1.0 - _NOTED:
+            return ""
+        first = date_of(int(self.day[self.logged].min()))
+        return (
+            f"the visit log, which begins on {first} for these customers, lacks more than "
+            f"{_NOTED:.0%} of the visit-days: purchase-days without a visit; they count as visits"
+        )

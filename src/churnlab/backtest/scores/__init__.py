@@ -1,0 +1,1 @@
+"""What a backtest answers: scores, differences, decisions, each with its resampled interval."""

@@ -1,0 +1,207 @@
+"""The answer in words with numbers: does anything beat the simple rule?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churnlab.backtest.origins.panel import Array
+from churnlab.backtest.scores.board import PLAIN, RECALIBRATED, Entry
+from churnlab.backtest.scores.decisions import BAR, Decision, cost_series
+from churnlab.backtest.scores.differences import Series, series_of
+from churnlab.backtest.scores.resample import Resample, quantiles, simultaneous_high
+
+#: The simple rule: idle days alone, as a logistic regression refitted per origin, with and without
+#: recalibration (which makes it free of the logistic's form).
+SIMPLE = "recency_logistic"
+_CONTENDERS = ("model", "comparator")
+
+
+def brier_answers(entries: list[Entry], resample: Resample) -> list[dict[str, Any]]:
+    """Return per target the best contender against the simple rule, in Brier score."""
+    found = series_of(entries, resample, "brier")
+    answers = []
+    for target in dict.fromkeys(k[0] for k in found):
+        simple = {k: s for k, s in found.items() if k[0] == target and k[1] == SIMPLE}
+        rivals = {
+            k: s for k, s in found.items() if k[0] == target and s.entries[0].kind in _CONTENDERS
+        }
+        if simple and rivals:
+            answers.append(_brier_answer(target, simple, rivals))
+    return answers
+
+
+def common_origins(*many: Series) -> list[Any]:
+    """Return the origins that all series have."""
+    shared = set.intersection(*({e.truth.origin for e in s.entries} for s in many))
+    return sorted(shared)
+
+
+def mean_at(series: Series, origins: list[Any]) -> tuple[float, Array]:
+    """Return the mean over origins of the metric and of its replicates."""
+    rows = [i for i, e in enumerate(series.entries) if e.truth.origin in origins]
+    values = float(np.mean([series.points[i] for i in rows]))
+    return values, np.mean([series.replicated[i] for i in rows], axis=0)
+
+
+def _brier_answer(
+    target: str,
+    simple: dict[tuple[str, str, str], Series],
+    rivals: dict[tuple[str, str, str], Series],
+) -> dict[str, Any]:
+    """Compare every contender with the better form of the simple rule, on their common origins."""
+    origins = _shared_origins(simple, rivals)
+    usable = {k: s for k, s in rivals.items() if set(origins) <= _origins(s)}
+    bars = {k: s for k, s in simple.items() if set(origins) <= _origins(s)}
+    bar_key = min(bars, key=lambda k: mean_at(bars[k], origins)[0])
+    bar, bar_draws = mean_at(bars[bar_key], origins)
+    simple_at = [e for e in bars[bar_key].entries if e.truth.origin in origins]
+    pairs = {k: mean_at(s, origins) for k, s in usable.items()}
+    differences = [v - bar for v, _ in pairs.values()]
+    draws = [d - bar_draws for _, d in pairs.values()]
+    highs = simultaneous_high(differences, draws)
+    best = int(np.argmin(differences))
+    low, high = quantiles(draws[best])
+    return {
+        "target": target,
+        "metric": "brier",
+        "best": list(pairs)[best][1],
+        "variant": list(pairs)[best][2],
+        "value": list(pairs.values())[best][0],
+        "simple": bar_key[1],
+        "simple_variant": bar_key[2],
+        "simple_value": bar,
+        "difference": differences[best],
+        "q05": low,
+        "q95": high,
+        "adjusted_high": float(highs[best]),
+        "contenders": len(pairs),
+        "origins": [o.isoformat() for o in origins],
+        "simple_is_as_good": bool(highs[best] >= 0),
+        "caution": "; ".join(dict.fromkeys(n for e in simple_at for n in e.notes)),
+    }
+
+
+def _shared_origins(
+    simple: dict[tuple[str, str, str], Series], rivals: dict[tuple[str, str, str], Series]
+) -> list[Any]:
+    """Return the origins that all have, recalibrated ones too where that keeps at least half."""
+    plain = common_origins(*_plain(simple), *_plain(rivals))
+    every = common_origins(*simple.values(), *rivals.values())
+    return every if 2 * len(every) >= len(plain) and every else plain
+
+
+def _plain(rivals: dict[tuple[str, str, str], Series]) -> list[Series]:
+    return [s for k, s in rivals.items() if k[2] == PLAIN]
+
+
+def _origins(series: Series) -> set[Any]:
+    return {e.truth.origin for e in series.entries}
+
+
+def cost_answers(decisions: list[Decision], resample: Resample) -> list[dict[str, Any]]:
+    """Return per target the cheapest decision against the tuned hiatus."""
+    found = cost_series(decisions, resample)
+    answers = []
+    for target in dict.fromkeys(k[0] for k in found):
+        bar = next((s for k, s in found.items() if k[0] == target and k[1] == BAR), None)
+        rivals = {
+            k: s for k, s in found.items() if k[0] == target and s.entries[0].kind in _CONTENDERS
+        }
+        if bar is not None and rivals:
+            answers.append(_cost_answer(target, bar, rivals))
+    return answers
+
+
+def _cost_answer(
+    target: str, bar: Series, rivals: dict[tuple[str, str, str, str, str], Series]
+) -> dict[str, Any]:
+    most = max(len(s.entries) for s in rivals.values())
+    rivals = {k: s for k, s in rivals.items() if len(s.entries) == most}
+    origins = common_origins(bar, *rivals.values())
+    value, bar_draws = mean_at(bar, origins)
+    pairs = {k: mean_at(s, origins) for k, s in rivals.items()}
+    differences = [v - value for v, _ in pairs.values()]
+    draws = [d - bar_draws for _, d in pairs.values()]
+    highs, best = simultaneous_high(differences, draws), int(np.argmin(differences))
+    key = list(pairs)[best]
+    low, high = quantiles(draws[best])
+    return {
+        "target": target,
+        "metric": "cost",
+        "best": key[1],
+        "variant": key[2],
+        "basis": key[3],
+        "rule": key[4],
+        "value": list(pairs.values())[best][0],
+        "simple": BAR,
+        "simple_value": value,
+        "difference": differences[best],
+        "q05": low,
+        "q95": high,
+        "adjusted_high": float(highs[best]),
+        "contenders": len(pairs),
+        "origins": [o.isoformat() for o in origins],
+        "simple_is_as_good": bool(highs[best] >= 0),
+    }
+
+
+def sentence(answer: dict[str, Any]) -> str:
+    """Return one answer in words."""
+    what = {"brier": "Brier score", "cost": "cost per customer"}[answer["metric"]]
+    name = answer["best"] + (" (recalibrated)" if answer["variant"] == RECALIBRATED else "")
+    if answer["metric"] == "cost":
+        name += f" with rule {answer['rule']} on {answer['basis']}"
+    simple = answer["simple"].replace("recency_logistic", "recency alone")
+    verdict = _verdict(answer, simple)
+    count = len(answer["origins"])
+    return (
+        f"No purchase in {window_words(answer['target'])}: {verdict} "
+        f"Best of {answer['contenders']}: {name}, {what} {answer['value']:.4f} against "
+        f"{answer['simple_value']:.4f} for {simple} "
+        f"(difference {answer['difference']:+.4f}, 90% interval {answer['q05']:+.4f} to "
+        f"{answer['q95']:+.4f}; bound adjusted for picking the best {answer['adjusted_high']:+.4f};"
+        f" {count} origin{'s' if count != 1 else ''})."
+        + (f" Caution: {simple} was {answer['caution']}." if answer.get("caution") else "")
+    )
+
+
+def _verdict(answer: dict[str, Any], simple: str) -> str:
+    if answer["q05"] > 0:
+        return f"the simple rule ({simple}) is better."
+    if answer["simple_is_as_good"]:
+        return f"the simple rule ({simple}) is as good here."
+    share = -answer["difference"] / answer["simple_value"] if answer["simple_value"] else 0.0
+    return f"a model beats the simple rule ({simple}) by {share:.1%}."
+
+
+def window_words(label: str) -> str:
+    """Return a target's label in words: 90 days, 2 cycles of one's own."""
+    return f"{label[:-1]} days" if label.endswith("d") else f"{label} of one's own"
+
+
+def means_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the headline table: metrics of each candidate, means over the *same* origins.
+
+    Recalibrated forms lack the first origins; means over different origins would compare easy
+    windows with hard ones. Origins that every row has are used where they are at least half of
+    all; otherwise each row's own (column `origins` tells).
+    """
+    whole = scores[scores["slice"] == "all"]
+    keys = ["target", "candidate", "kind", "variant"]
+    kept = pd.concat([_same_origins(t, keys) for _, t in whole.groupby("target", sort=False)])
+    table = kept.pivot_table(
+        index=keys, columns="metric", values="value", aggfunc="mean", sort=False
+    )
+    origins = kept.groupby(keys, sort=False)["origin"].nunique().rename("origins")
+    return table.join(origins).reset_index()
+
+
+def _same_origins(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Keep the origins that every candidate and variant has."""
+    by_origin = rows.drop_duplicates([*keys, "origin"]).groupby("origin").size()
+    full = by_origin.index[by_origin == len(rows[keys].drop_duplicates())]
+    enough = len(full) and 2 * len(full) >= rows["origin"].nunique()
+    return rows[rows["origin"].isin(full)] if enough else rows

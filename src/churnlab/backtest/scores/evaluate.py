@@ -1,0 +1,119 @@
+"""Scores of entries: overall with intervals, and by frequency class, age and group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.backtest.origins.panel import Array
+from churnlab.backtest.scores.board import Entry, Truth
+from churnlab.backtest.scores.resample import Resample
+from churnlab.metrics.binary import area_under_curve, bias, lift_at_capacity, log_losses
+from churnlab.metrics.corp import corp_split
+from churnlab.metrics.counts import count_bias, mean_absolute_error, root_mean_square_error
+from churnlab.metrics.reliability import reliability_curve
+
+#: Share of customers at which the lift is read.
+LIFT_SHARE = 0.1
+
+
+def row_losses(entry: Entry) -> dict[str, Array]:
+    """Return the scores that are means over customers, per customer."""
+    outcome, found = entry.truth.outcome, {}
+    if entry.risk is not None:
+        found["brier"] = (entry.risk - outcome) ** 2
+        found["log_score"] = log_losses(entry.risk, outcome)
+    if entry.crps is not None:
+        found["crps"] = entry.crps
+    return found
+
+
+def point_scores(entry: Entry, rows: NDArray[Any] | slice = slice(None)) -> dict[str, float]:
+    """Return every score of an entry on some rows."""
+    outcome, score = entry.truth.outcome[rows], entry.score[rows]
+    found = {"event_rate": float(outcome.mean()), "auc": area_under_curve(score, outcome)}
+    found[f"lift_{LIFT_SHARE * 100:.0f}"] = lift_at_capacity(score, outcome, LIFT_SHARE)
+    if entry.risk is not None:
+        risk = entry.risk[rows]
+        split = corp_split(risk, outcome)
+        found |= {"brier": split.brier, "mcb": split.mcb, "dsc": split.dsc, "unc": split.unc}
+        found["log_score"] = float(log_losses(risk, outcome).mean())
+        found |= {"bias": bias(risk, outcome), "mean_risk": float(risk.mean())}
+    return found | _count_scores(entry, rows)
+
+
+def _count_scores(entry: Entry, rows: NDArray[Any] | slice) -> dict[str, float]:
+    counts, found = entry.truth.counts[rows].astype(np.float64), {}
+    if entry.expected is not None:
+        expected = entry.expected[rows]
+        found["mae"] = mean_absolute_error(expected, counts)
+        found["rmse"] = root_mean_square_error(expected, counts)
+        found["count_bias"] = count_bias(expected, counts)
+        found["mean_expected"] = float(expected.mean())
+        found["mean_actual"] = float(counts.mean())
+    if entry.crps is not None:
+        found["crps"] = float(entry.crps[rows].mean())
+    return found
+
+
+def scores_frame(entries: list[Entry], resample: Resample, thin: int) -> pd.DataFrame:
+    """Return the tidy table of scores of all scored entries."""
+    rows: list[dict[str, Any]] = []
+    for entry in entries:
+        if entry.truth.scored:
+            rows.extend(_rows(entry, resample, thin))
+    return pd.DataFrame(rows)
+
+
+def _rows(entry: Entry, resample: Resample, thin: int) -> Iterator[dict[str, Any]]:
+    same = labels(entry)
+    for part, level, mask in _parts(entry.truth):
+        n, events = int(mask.sum()), int(entry.truth.outcome[mask].sum())
+        sizes = {"n": n, "events": events, "thin": bool(n < thin)}
+        for metric, value in point_scores(entry, mask).items():
+            low, high = resample.interval(entry, metric) if part == "all" else (np.nan, np.nan)
+            where = {"slice": part, "level": level, "metric": metric, "value": value}
+            yield {**same, **where, "q05": low, "q95": high, **sizes}
+
+
+def labels(entry: Entry) -> dict[str, Any]:
+    """Return the columns that say which forecast a row belongs to."""
+    target = entry.truth.target
+    return {
+        "origin": entry.truth.origin.isoformat(),
+        "target": target.label,
+        "basis": target.basis,
+        "horizon_days": target.length if target.basis == "fixed_days" else np.nan,
+        "candidate": entry.candidate,
+        "kind": entry.kind,
+        "variant": entry.variant,
+    }
+
+
+def _parts(truth: Truth) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    yield "all", "all", np.ones(truth.past.n, dtype=bool)
+    for name, codes in truth.slices().items():
+        for level in np.unique(codes):
+            yield name, str(level), codes == level
+
+
+def calibration_frame(
+    entries: list[Entry], rng_for: Callable[..., np.random.Generator]
+) -> pd.DataFrame:
+    """Return reliability curves with consistency bands of every scored probability."""
+    parts = []
+    for entry in entries:
+        if not entry.truth.scored or entry.risk is None:
+            continue
+        rng = rng_for("calibration", *entry.series, entry.truth.target.label, entry.truth.origin)
+        curve = reliability_curve(entry.risk, entry.truth.outcome, rng, points=40)
+        same = labels(entry)
+        keep = ("origin", "target", "candidate", "variant")
+        parts.append(curve.assign(**{k: same[k] for k in keep}))
+    frame = pd.concat(parts, ignore_index=True)
+    first = ["origin", "target", "candidate", "variant"]
+    return frame[first + [c for c in frame.columns if c not in first]]

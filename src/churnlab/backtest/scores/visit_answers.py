@@ -1,0 +1,75 @@
+"""Does the visit log better the purchase forecast (P17)? In numbers and in words; it may be no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from churnlab.backtest.scores.answers import common_origins, mean_at, window_words
+from churnlab.backtest.scores.board import PLAIN, Entry
+from churnlab.backtest.scores.differences import Series, series_of
+from churnlab.backtest.scores.resample import Resample, quantiles
+
+
+def visit_answers(
+    entries: list[Entry], resample: Resample, twins: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return per target and visit candidate its Brier score less that of its twin without visits.
+
+    Parameters
+    ----------
+    twins : mapping
+        Twin without visits, by candidate.
+    """
+    if not twins:
+        return []
+    found = series_of(entries, resample, "brier")
+    answers = []
+    for target, candidate, variant in found:
+        bar = found.get((target, twins.get(candidate, ""), PLAIN))
+        if variant == PLAIN and bar is not None:
+            answers.append(_visit_answer(target, found[target, candidate, variant], bar))
+    return [a for a in answers if a["origins"]]
+
+
+def _visit_answer(target: str, series: Series, twin: Series) -> dict[str, Any]:
+    origins = common_origins(series, twin)
+    entry = series.entries[0]
+    answer: dict[str, Any] = {"target": target, "metric": "visits", "variant": PLAIN}
+    answer |= {"best": entry.candidate, "simple": twin.entries[0].candidate}
+    answer["origins"] = [o.isoformat() for o in origins]
+    if not origins:
+        return answer
+    (value, draws), (bar, bar_draws) = mean_at(series, origins), mean_at(twin, origins)
+    low, high = quantiles(draws - bar_draws)
+    at = [e for e in series.entries if e.truth.origin in origins]
+    return answer | {
+        "value": value,
+        "simple_value": bar,
+        "difference": value - bar,
+        "q05": low,
+        "q95": high,
+        "customers": int(np.unique(np.concatenate([e.truth.past.customer for e in at])).size),
+    }
+
+
+def visit_sentence(answer: dict[str, Any]) -> str:
+    """Return in words whether the visit log betters the purchase forecast; it may be no."""
+    verdict = (
+        "yes, the visit log betters the purchase forecast"
+        if answer["q95"] < 0
+        else "no, with the visit log the purchase forecast is worse"
+        if answer["q05"] > 0
+        else "not shown, the visit log does not clearly better the purchase forecast"
+    )
+    count = len(answer["origins"])
+    return (
+        "Do visits fall before purchases do? No purchase in "
+        f"{window_words(answer['target'])}: {verdict} ({answer['best']} less {answer['simple']}: "
+        f"Brier score {answer['difference']:+.5f}, 90% interval {answer['q05']:+.5f} to "
+        f"{answer['q95']:+.5f}, {answer['value']:.4f} against "
+        f"{answer['simple_value']:.4f}; {answer['customers']:,} customers, "
+        f"{count} origin{'s' if count != 1 else ''})."
+    )

@@ -1,0 +1,108 @@
+"""Numbers behind the figures of a fit: silence curves, shrinkage, predictive checks, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.models.draws import PopulationDraws
+
+Array = NDArray[np.float64]
+
+
+class SilenceCurve(NamedTuple):
+    """A probability against days of silence: mean over draws and 90% interval, shape (day,)."""
+
+    days: Array
+    mean: Array
+    q05: Array
+    q95: Array
+
+
+def three_customers(customers: pd.DataFrame, *, least_gaps: int = 3) -> pd.DataFrame:
+    """Return a fast, a middling and a slow buyer: rhythms at the 10th, 50th, 90th percentile.
+
+    Buyers with at least `least_gaps` repeat purchases are looked at first, because their rhythm
+    is their own; where there are fewer than three of them, whoever bought most often.
+    """
+    known = customers[customers["x"] >= least_gaps]
+    if len(known) < 3:
+        known = customers.nlargest(min(3, len(customers)), "x", keep="first")
+    ordered = known.sort_values(["rhythm_days", "customer_id"]).reset_index(drop=True)
+    rows = np.unique(np.round(np.array([0.1, 0.5, 0.9]) * (len(ordered) - 1)).astype(int))
+    return ordered.iloc[rows].reset_index(drop=True)
+
+
+def p_alive_curve(draws: PopulationDraws, x: float, t_x: float, days: Array) -> SilenceCurve:
+    """Return P(alive) of one customer against the days of silence."""
+    value = draws.likelihood.p_alive(draws.theta_rows(_first(draws)), x, t_x, t_x + days)
+    return _summarised(days, value)
+
+
+def risk_curve(
+    draws: PopulationDraws, x: float, t_x: float, days: Array, horizon_days: float
+) -> SilenceCurve:
+    """Return P(no purchase in the next `horizon_days`) of one customer against silence."""
+    value = draws.likelihood.p_no_purchase(
+        draws.theta_rows(_first(draws)), x, t_x, t_x + days, horizon_days
+    )
+    return _summarised(days, value)
+
+
+def _first(draws: PopulationDraws) -> NDArray[np.int64] | None:
+    return None if len(draws.groups) == 1 else np.zeros(1, dtype=np.int64)
+
+
+def _summarised(days: Array, value: Array) -> SilenceCurve:
+    low, high = np.quantile(value, [0.05, 0.95], axis=0)
+    return SilenceCurve(days, value.mean(axis=0), low, high)
+
+
+def shrinkage(customers: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean gap observed beside the posterior cycle of every repeat customer."""
+    repeat = customers[customers["x"] > 0]
+    return pd.DataFrame(
+        {
+            "x": repeat["x"],
+            "mean_gap_days": repeat["t_x"] / repeat["x"],
+            "cycle_days": repeat["cycle_days"],
+        }
+    ).reset_index(drop=True)
+
+
+def predictive(counts: Mapping[str, Array]) -> pd.DataFrame:
+    """Return customers by repeat purchases: in the data, expected before it, and after it.
+
+    Parameters
+    ----------
+    counts : mapping
+        `observed` (1, count), `prior` and `posterior` (draw, count), as
+        `inference.load_predictive` reads them.
+
+    Returns
+    -------
+    DataFrame
+        One row per number of repeat purchases (the last: that many or more): `repeats`,
+        `observed`, and `prior` and `posterior` with `_q05`, `_q50`, `_q95` over draws.
+    """
+    observed = counts["observed"][0]
+    columns: dict[str, Any] = {"repeats": np.arange(len(observed)), "observed": observed}
+    for name in ("prior", "posterior"):
+        quantiles = np.quantile(counts[name], [0.05, 0.5, 0.95], axis=0)
+        columns |= {f"{name}_{q}": v for q, v in zip(("q05", "q50", "q95"), quantiles, strict=True)}
+    return pd.DataFrame(columns)
+
+
+def cost_curve(threshold: Mapping[str, Any]) -> pd.DataFrame | None:
+    """Return the cost curve stored with a threshold, or None where nothing was learnt."""
+    return pd.DataFrame(threshold["curve"]) if threshold.get("curve") else None
+
+
+def interval(threshold: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the threshold's 90% interval, or None where it has none."""
+    low, high = threshold.get("low"), threshold.get("high")
+    return None if low is None or high is None else (float(low), float(high))

@@ -1,0 +1,162 @@
+"""Figures of a fit: three customers' silence, shrinkage of the cycles, predictive checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from churnlab.fitting.report import data
+from churnlab.models.draws import PopulationDraws
+from churnlab.report.labels import label
+from churnlab.report.style import COLOURS
+
+_COLOURS = ("#0072B2", "#009E73", "#D55E00")
+
+
+def silence(
+    axes: Sequence[Axes],
+    draws: PopulationDraws,
+    people: pd.DataFrame,
+    *,
+    horizon_days: float,
+    threshold: float | None = None,
+    lang: str = "en",
+) -> None:
+    """Draw P(alive) and the risk of no purchase against silence, one line per customer.
+
+    Parameters
+    ----------
+    axes : two Axes
+        Left P(alive), right P(no purchase in `horizon_days`).
+    people : DataFrame
+        Rows of the customers table; the dots mark where they stand.
+    threshold : float, optional
+        On 1 - P(alive): drawn in the left panel.
+    """
+    left, right = axes
+    reach = max(
+        1.3 * float(people["days_since_last"].max()), 3.0 * float(people["rhythm_days"].max())
+    )
+    days = np.linspace(0.0, reach, 121)
+    person: Any
+    for person, colour in zip(people.itertuples(), _COLOURS, strict=False):
+        name = f"{person.customer_id} ({person.rhythm_days:.0f} d)"
+        today = float(person.days_since_last)
+        alive = data.p_alive_curve(draws, person.x, person.t_x, days)
+        risk = data.risk_curve(draws, person.x, person.t_x, days, horizon_days)
+        for ax, curve in ((left, alive), (right, risk)):
+            risk_over_silence(ax, *curve, name=name, colour=colour, today=today, lang=lang)
+    if threshold is not None:
+        left.axhline(1 - threshold, color="#555555", lw=1, ls=":")
+        left.annotate(
+            label("threshold", lang),
+            (0, 1 - threshold),
+            ha="left",
+            va="top",
+            fontsize=8,
+            color="#555555",
+        )
+    left.set_ylabel(label("p_alive", lang))
+    right.set_ylabel(label("no_purchase_in", lang).format(days=f"{horizon_days:.0f}"))
+    right.legend(title=label("rhythm", lang), loc="lower right")
+
+
+def shrinkage(ax: Axes, pairs: pd.DataFrame, *, lang: str = "en") -> Axes:
+    """Draw each repeat customer's mean gap against the posterior cycle; the more gaps, the darker.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        `x`, `mean_gap_days`, `cycle_days` (see `plotdata.fits.shrinkage`).
+    """
+    shown = pairs[pairs["mean_gap_days"] > 0].sort_values("x")
+    points = ax.scatter(
+        shown["mean_gap_days"],
+        shown["cycle_days"],
+        c=np.log2(shown["x"]),
+        s=10,
+        cmap="viridis_r",
+        alpha=0.7,
+        linewidths=0,
+    )
+    both = pd.concat([shown["mean_gap_days"], shown["cycle_days"]])
+    ends = [float(both.min()), float(both.max())]
+    ax.plot(ends, ends, color="#999999", lw=1, ls="--")
+    ax.set(xscale="log", yscale="log")
+    ax.set_xlabel(label("raw_gap", lang))
+    ax.set_ylabel(label("posterior_cycle", lang))
+    bar = ax.figure.colorbar(points, ax=ax, pad=0.02)
+    ticks = [t for t in range(8) if t <= np.log2(max(int(shown["x"].max()), 1))]
+    bar.set_ticks(ticks, labels=[str(2**t) for t in ticks])
+    bar.set_label(label("gaps_observed", lang))
+    return ax
+
+
+def predictive(ax: Axes, counts: pd.DataFrame, *, lang: str = "en") -> Axes:
+    """Draw customers by repeat purchases: what came, and 90% intervals before and after the data.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        See `plotdata.fits.predictive`.
+    """
+    position = counts["repeats"].to_numpy(float)
+    for name, width, colour in (
+        ("prior", 0.8, COLOURS["muted"]),
+        ("posterior", 0.45, COLOURS["model"]),
+    ):
+        low, high = counts[f"{name}_q05"], counts[f"{name}_q95"]
+        ax.bar(
+            position,
+            high - low,
+            width,
+            bottom=low,
+            color=colour,
+            alpha=0.35 if name == "prior" else 0.7,
+            linewidth=0,
+            label=label(f"{name}_predictive", lang),
+        )
+    ax.plot(position, counts["observed"], "o", color=COLOURS["actual"], label=label("actual", lang))
+    ax.set_yscale("symlog", linthresh=10)
+    ax.set_ylim(bottom=0)
+    last = int(position[-1])
+    ax.set_xticks(position, [*map(str, range(last)), f"{last}+"])
+    ax.set_xlabel(label("repeat_purchases", lang))
+    ax.set_ylabel(label("customers", lang))
+    ax.legend()
+    return ax
+
+
+def risk_over_silence(
+    ax: Axes,
+    idle_days: ArrayLike,
+    mean: ArrayLike,
+    q05: ArrayLike,
+    q95: ArrayLike,
+    *,
+    name: str,
+    colour: str,
+    today: float | None = None,
+    lang: str = "en",
+) -> Axes:
+    """Draw one customer's probability against the days of silence, with its band.
+
+    Parameters
+    ----------
+    idle_days, mean, q05, q95 : array, shape (day,)
+        Days since the last purchase, and the probability with its interval.
+    today : float, optional
+        Where the customer stands now; marked with a point.
+    """
+    days, centre = np.asarray(idle_days, float), np.asarray(mean, float)
+    ax.fill_between(days, np.asarray(q05), np.asarray(q95), color=colour, alpha=0.2, lw=0)
+    ax.plot(days, centre, color=colour, label=name)
+    if today is not None:
+        ax.plot([today], [np.interp(today, days, centre)], "o", color=colour, ms=6)
+    ax.set(xlabel=label("days_since_last", lang), ylim=(0, 1))
+    return ax

@@ -1,0 +1,1 @@
+"""Studies of fits: simulation-based calibration, prior sensitivity, model comparison."""

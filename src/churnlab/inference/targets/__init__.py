@@ -1,0 +1,1 @@
+"""What is sampled: log posteriors of the population, pooled, grouped, with effects or a clock."""

@@ -1,0 +1,1 @@
+"""Ways to a posterior: mode, Laplace with importance sampling, two stages, NUTS."""

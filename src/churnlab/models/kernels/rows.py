@@ -1,0 +1,222 @@
+"""Compiled passes over matrices (row, draw): P(alive) from its parts, and the tails of a row.
+
+One call does what would take NumPy several. Between threads that matters more than the arithmetic:
+each NumPy operation takes the interpreter's lock back, and waiting for it costs as much as a pass
+over a matrix in cache.
+
+An element's result depends on its own row only, so that chunks and threads change no bit of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from churnlab.models.kernels._compile import fused, njit
+from churnlab.models.kernels.vector import vexp, vlog
+
+#: Draws that are looked at together for one that is wanted.
+_LANES = 16
+#: Draws from which the place of a quantile is guessed.
+_SAMPLE = 64
+#: So few values are searched one by one, and after so many turns all that are left.
+_FEW, _TURNS = 16, 40
+
+
+@fused
+def geometric_cost(alpha, shape, young, old, out):  # type: ignore[no-untyped-def]
+    """Write shape ln (alpha + old)/(alpha + young): -ln of the chance of silence while alive."""
+    for i in range(out.shape[0]):
+        row, t, u = out[i], young[i], old[i]
+        for j in range(row.shape[0]):
+            row[j] = shape[j] * vlog((alpha[j] + u) / (alpha[j] + t))
+
+
+@fused
+def alive_from_cost(factor, cost):  # type: ignore[no-untyped-def]
+    """Turn costs into 1 / (1 + factor e^cost), in place."""
+    for i in range(cost.shape[0]):
+        row = cost[i]
+        for j in range(row.shape[0]):
+            row[j] = 1.0 / (1.0 + factor[j] * vexp(row[j]))
+
+
+@fused
+def quiet_from_cost(now, later):  # type: ignore[no-untyped-def]
+    """Turn later costs into e^(now - later), at most 1, in place."""
+    for i in range(later.shape[0]):
+        row, start = later[i], now[i]
+        for j in range(row.shape[0]):
+            gap = start[j] - row[j]
+            row[j] = vexp(gap if gap < 0.0 else 0.0)
+
+
+@fused
+def alive_from_doom(cost, doom, then, now, out):  # type: ignore[no-untyped-def]
+    """Write 1 / (1 + Q(t_x) P(t_x)/P(T) - Q(T)).
+
+    `cost` is -ln P and `doom` Q by age, `then` and `now` the rows of t_x and T in them.
+    """
+    for i in range(out.shape[0]):
+        row, q, q_now = out[i], doom[then[i]], doom[now[i]]
+        start, end = cost[then[i]], cost[now[i]]
+        for j in range(row.shape[0]):
+            odds = vexp(end[j] - start[j]) * q[j] - q_now[j]
+            row[j] = 1.0 / (1.0 + (odds if odds > 0.0 else 0.0))
+
+
+@fused
+def quiet_from_doom(cost, doom, now, later, out):  # type: ignore[no-untyped-def]
+    """Write P(no purchase in (T, T+H] | alive at T).
+
+    min(P(T+H)/P(T) (1 - Q(T+H)) + Q(T), 1): alive and silent, or dead before buying.
+    """
+    for i in range(out.shape[0]):
+        row, q, q_later = out[i], doom[now[i]], doom[later[i]]
+        start, end = cost[now[i]], cost[later[i]]
+        for j in range(row.shape[0]):
+            value = vexp(start[j] - end[j]) * (1.0 - q_later[j]) + q[j]
+            row[j] = value if value < 1.0 else 1.0
+
+
+@njit
+def at_risk(alive, quiet):  # type: ignore[no-untyped-def]
+    """Turn P(no purchase | alive) into P(no purchase) = 1 - alive (1 - quiet), in place."""
+    for i in range(quiet.shape[0]):
+        row, a = quiet[i], alive[i]
+        for j in range(row.shape[0]):
+            row[j] = 1.0 - a[j] * (1.0 - row[j])
+
+
+@njit
+def tails(values, mean, low, high, at_low, at_high):  # type: ignore[no-untyped-def]
+    """Write each row's quantiles at the levels low and high, of shape (row,); exact.
+
+    Quantiles interpolate between order statistics, as `numpy.quantile` does. A row whose mean is
+    NaN has NaN.
+    """
+    n = values.shape[1]
+    sample, work = np.empty(min(_SAMPLE, n)), np.empty(n)
+    for i in range(values.shape[0]):
+        row = values[i]
+        if mean[i] != mean[i]:
+            at_low[i] = at_high[i] = np.nan
+            continue
+        for j in range(sample.shape[0]):
+            sample[j] = row[j * n // sample.shape[0]]
+        _sort(sample)
+        at_low[i] = _quantile(row, low, sample, work)
+        at_high[i] = _quantile(row, high, sample, work)
+
+
+@njit
+def _sort(values):  # type: ignore[no-untyped-def]
+    for i in range(1, values.shape[0]):
+        value, j = values[i], i
+        while j > 0 and values[j - 1] > value:
+            values[j] = values[j - 1]
+            j -= 1
+        values[j] = value
+
+
+@njit
+def _quantile(row, level, sample, work):  # type: ignore[no-untyped-def]
+    place = level * (row.shape[0] - 1)
+    left = int(place)
+    right = min(left + 1, row.shape[0] - 1)
+    found, before = _few(row, left, right, sample, work)
+    smaller = _select(work, found, left - before)
+    larger = np.inf
+    for j in range(left - before + 1, found):
+        larger = min(larger, work[j])
+    return smaller + (place - left) * (larger - smaller) if right > left else smaller
+
+
+@njit
+def _few(row, left, right, sample, work):  # type: ignore[no-untyped-def]
+    """Gather in `work` the few values among which are those of the ranks left and right, from 0.
+
+    Returns how many they are, and how many values lie below them. A bracket low <= value < high is
+    guessed from a sorted sample and narrowed by its counts and by halves in turn. Counting runs on
+    vector instructions and, unlike quickselect, never guesses a branch wrong.
+    """
+    low, high = _bracket(sample, (left + 0.5) / row.shape[0])
+    before, upto = _count(row, low), _count(row, high)
+    if before > left:
+        low, before = row.min(), 0
+    if upto <= right:
+        high, upto = np.nextafter(row.max(), np.inf), row.shape[0]
+    for turn in range(_TURNS):
+        if upto - before <= _FEW or not low < 0.5 * (low + high) < high:
+            break
+        # Every third turn halves; one of the others looks left of the ranks, one right of them.
+        share = (left + 1 - before + (-_FEW, _FEW, 0)[turn % 3] / 2) / (upto - before)
+        share = 0.5 if turn % 3 == 2 else min(max(share, 0.0), 1.0)
+        middle = low + share * (high - low)
+        count = _count(row, middle)
+        if count <= left:
+            low, before = middle, count
+        elif count > right:
+            high, upto = middle, count
+    return _gather(row, low, high, work), before
+
+
+@njit
+def _bracket(sample, level):  # type: ignore[no-untyped-def]
+    """Return two values of the sample between which the quantile lies but for some rows in 100."""
+    m = sample.shape[0]
+    reach = 2.5 * np.sqrt(m * level * (1.0 - level)) + 1.0
+    first, last = int(np.floor(m * level - reach)), int(np.ceil(m * level + reach))
+    return sample[max(first, 0)], sample[min(last, m - 1)]
+
+
+@njit
+def _count(row, value):  # type: ignore[no-untyped-def]
+    count = 0
+    for j in range(row.shape[0]):
+        count += row[j] < value
+    return count
+
+
+@njit
+def _gather(row, low, high, work):  # type: ignore[no-untyped-def]
+    """Gather low <= value < high in `work`, and return how many."""
+    found = 0
+    for start in range(0, row.shape[0], _LANES):
+        some = row[start : start + _LANES]
+        here = 0
+        for j in range(some.shape[0]):
+            here += (some[j] >= low) & (some[j] < high)
+        if here > 0:
+            for j in range(some.shape[0]):
+                if some[j] >= low and some[j] < high:
+                    work[found] = some[j]
+                    found += 1
+    return found
+
+
+@njit
+def _select(work, n, k):  # type: ignore[no-untyped-def]
+    """Return the k-th smallest (from 0) of work[:n]; all before it are no larger after the call.
+
+    Hoare's algorithm with the median of three.
+    """
+    low, high = 0, n - 1
+    while low < high:
+        a, b, c = work[low], work[(low + high) >> 1], work[high]
+        pivot = max(min(a, b), min(max(a, b), c))
+        i, j = low, high
+        while i <= j:
+            while work[i] < pivot:
+                i += 1
+            while work[j] > pivot:
+                j -= 1
+            if i <= j:
+                work[i], work[j] = work[j], work[i]
+                i, j = i + 1, j - 1
+        if k <= j:
+            high = j
+        elif k >= i:
+            low = i
+        else:
+            break
+    return work[k]

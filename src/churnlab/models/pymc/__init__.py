@@ -1,0 +1,1 @@
+"""PyMC models around the fused kernels; imported only when NUTS is asked for."""

@@ -1,0 +1,5 @@
+"""A bundle held against newer data: staleness, drift, matured labels."""
+
+from churnlab.monitor.monitor import monitor
+
+__all__ = ["monitor"]

@@ -1,0 +1,147 @@
+"""Configuration of an N-day study."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from churnlab.errors import UsageError, nearest
+from churnlab.nday.data import CohortConfig
+from churnlab.nday.decide.value import NdayCosts
+from churnlab.nday.models import CONVERSION_MODELS
+
+
+@dataclass(kw_only=True)
+class NdayConfig:
+    """What `churnlab nday` is asked.
+
+    Parameters
+    ----------
+    n : int
+        N in use: the message goes out on day N to those without a purchase through day N - 1.
+    n_by_group : dict of str to int
+        Overrides N for groups of `cohort.by`.
+    n_min, n_max : int or None
+        Candidates; default: the first possible day, and the last that leaves a week of window.
+    model : str
+        The conversion model that plateau and decision use.
+    models : list of str
+        Models compared on held-out cohorts.
+    draws : int
+        Posterior draws.
+    uplifts : list of float
+        u0: extra purchases per messaged person at full attention.
+    attention_half_lives : list of float
+        Days, used when there is no visit log.
+    active_days : int
+        A visit at most this many days back counts as attention.
+    hazard_threshold, fraction : float
+        Settings of the plateau definitions.
+    holdout_share : float
+        Standing random holdout.
+    rule_id : str
+        Name in the audience and in the treatments.
+    action_id : str
+        What is sent: an id of the actions table.
+    policy_start : str or None
+        First day (ISO) on which any message went out. Organic shares are learnt from what was
+        known before; default: the first treatment, or everything when there is none.
+    backtest : bool
+        Whether to backtest on held-out cohorts.
+    test_share : float
+        Share of the complete cohorts, the latest, that is held out.
+    """
+
+    cohort: CohortConfig = field(default_factory=CohortConfig)
+    costs: NdayCosts = field(default_factory=NdayCosts)
+    n: int = 10
+    n_by_group: dict[str, int] = field(default_factory=dict)
+    n_min: int | None = None
+    n_max: int | None = None
+    model: str = "piecewise_hazard"
+    models: list[str] = field(default_factory=lambda: list(CONVERSION_MODELS))
+    draws: int = 1000
+    uplifts: list[float] = field(default_factory=lambda: [0.01, 0.02, 0.05, 0.1])
+    attention_half_lives: list[float] = field(default_factory=lambda: [7.0, 21.0])
+    active_days: int = 7
+    hazard_threshold: float = 0.001
+    fraction: float = 0.9
+    holdout_share: float = 0.1
+    rule_id: str = "nday"
+    action_id: str = "nday_offer"
+    policy_start: str | None = None
+    backtest: bool = True
+    test_share: float = 0.3
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        self._check_days()
+        for name in (self.model, *self.models):
+            if name not in CONVERSION_MODELS:
+                raise UsageError(
+                    f"unknown conversion model {name!r}; expected one of "
+                    f"{', '.join(CONVERSION_MODELS)}.{nearest(name, CONVERSION_MODELS)}"
+                )
+        for name, share, low in (
+            ("holdout_share", self.holdout_share, 0.0),
+            ("test_share", self.test_share, 1e-9),
+            ("hazard_threshold", self.hazard_threshold, 1e-9),
+            ("fraction", self.fraction, 1e-9),
+        ):
+            if not low <= share < 1:
+                raise UsageError(f"{name} must lie between 0 and 1; got {share}.")
+        if not self.uplifts or not all(0 < u < 1 for u in self.uplifts):
+            raise UsageError(f"uplifts must be shares between 0 and 1; got {self.uplifts}.")
+        if any(h <= 0 for h in self.attention_half_lives):
+            raise UsageError(
+                f"attention_half_lives must be positive days; got {self.attention_half_lives}."
+            )
+        if self.draws < 100 or self.active_days < 1:
+            raise UsageError(
+                f"draws must be at least 100 and active_days at least 1; got {self.draws} and "
+                f"{self.active_days}."
+            )
+        self.policy_date()
+
+    def _check_days(self) -> None:
+        first, last = self.cohort.day_index + 1, self.cohort.window_days
+        for name, n in [
+            ("n", self.n),
+            *((f"n_by_group[{g}]", v) for g, v in self.n_by_group.items()),
+        ]:
+            if not first <= n <= last:
+                raise UsageError(
+                    f"{name} must lie in {first}..{last} (after the signup day, inside the "
+                    f"window); got {n}."
+                )
+        if self.n_by_group and self.cohort.by is None:
+            raise UsageError("n_by_group needs cohort.by: the attribute that its groups belong to.")
+        low, high = self.n_range()
+        if not first <= low <= high <= last:
+            raise UsageError(
+                f"candidates n_min..n_max must lie in {first}..{last}; got {low}..{high}."
+            )
+
+    def n_range(self) -> tuple[int, int]:
+        """First and last candidate N; the N in use is always among them."""
+        first, last = self.cohort.day_index + 1, self.cohort.window_days
+        low = first if self.n_min is None else self.n_min
+        high = max(low, last - 7) if self.n_max is None else self.n_max
+        every = [self.n, *self.n_by_group.values()]
+        return min(low, *every), max(high, *every)
+
+    def ages(self) -> list[int]:
+        """Candidate ages of the message, counted from 0 on the signup day."""
+        low, high = self.n_range()
+        return list(range(low - self.cohort.day_index, high - self.cohort.day_index + 1))
+
+    def policy_date(self) -> dt.date | None:
+        """Return `policy_start` as a date."""
+        if self.policy_start is None:
+            return None
+        try:
+            return dt.date.fromisoformat(self.policy_start)
+        except ValueError:
+            raise UsageError(
+                f"policy_start must be a date like 2026-03-01; got {self.policy_start!r}."
+            ) from None

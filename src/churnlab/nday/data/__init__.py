@@ -1,0 +1,23 @@
+"""Signup cohorts: who converted at which age, compressed to cohort x age counts."""
+
+from churnlab.nday.data.attention import Attention, attention_from_visits
+from churnlab.nday.data.config import CohortConfig
+from churnlab.nday.data.conversions import Conversions, convert
+from churnlab.nday.data.counts import CohortCounts, count_cohorts, require_enough
+from churnlab.nday.data.curve import cohort_curve, pooled_curve
+from churnlab.nday.data.design import Design, build_design
+
+__all__ = [
+    "Attention",
+    "CohortConfig",
+    "CohortCounts",
+    "Conversions",
+    "Design",
+    "attention_from_visits",
+    "build_design",
+    "cohort_curve",
+    "convert",
+    "count_cohorts",
+    "pooled_curve",
+    "require_enough",
+]

@@ -1,0 +1,101 @@
+"""Attention: the share of the unconverted who still visit, by age."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.nday.data.conversions import Conversions, local_times
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Who among the unconverted is still visit-active at the start of each age.
+
+    Parameters
+    ----------
+    unconverted : array of int64 (age,)
+        Members observed and unconverted through the end of the day before that age.
+    active : array of int64 (age,)
+        Those of them whose last visit (or, without one, signup) lies at most `active_days` back.
+    active_days : int
+        The cut.
+    """
+
+    unconverted: NDArray[np.int64]
+    active: NDArray[np.int64]
+    active_days: int
+
+    @property
+    def share(self) -> Array:
+        """Share still active at each age; NaN where nobody is observed."""
+        with np.errstate(invalid="ignore"):
+            return np.where(
+                self.unconverted > 0, self.active / np.maximum(self.unconverted, 1), np.nan
+            )
+
+    def draws(self, n: int, rng: np.random.Generator) -> Array:
+        """Posterior draws of the share, Beta(1/2 + active, 1/2 + rest), of shape (draw, age)."""
+        rest = self.unconverted - self.active
+        return rng.beta(self.active + 0.5, rest + 0.5, size=(n, len(self.active)))
+
+
+def attention_from_visits(
+    found: Conversions,
+    visits: pd.DataFrame,
+    *,
+    last_age: int,
+    active_days: int = 7,
+    time_zone: str | None = None,
+) -> Attention:
+    """Count, for each age, the unconverted who still visit.
+
+    The state at the start of age a uses visits through the end of age a - 1 only. A member
+    without a visit starts the visit clock at signup. At age 0 everyone is active.
+
+    Parameters
+    ----------
+    found : Conversions
+        Members with their age at the first purchase.
+    visits : DataFrame
+        `customer_id`, `event_at`.
+    last_age : int
+        Last age to report.
+    active_days : int
+        A last visit at most this many days before the age counts as active.
+    """
+    frame = found.frame
+    ages, owners = _visit_ages(frame, visits, last_age, time_zone)
+    observed = (pd.Timestamp(found.as_of) - frame["signup_date"]).dt.days.to_numpy(np.int64)
+    bought = frame["age"].to_numpy(np.int64)
+    last = np.zeros(len(frame), np.int64)
+    unconverted = np.zeros(last_age + 1, np.int64)
+    active = np.zeros(last_age + 1, np.int64)
+    for age in range(last_age + 1):
+        if age > 0:
+            last[owners[ages == age - 1]] = age - 1
+        left = (observed >= age - 1) & ((bought < 0) | (bought >= age))
+        unconverted[age] = left.sum()
+        active[age] = (left & (age - last <= active_days)).sum()
+    return Attention(unconverted=unconverted, active=active, active_days=active_days)
+
+
+def _visit_ages(
+    frame: pd.DataFrame, visits: pd.DataFrame, last_age: int, time_zone: str | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return distinct (age, member row) of the visits from the signup day on."""
+    row = pd.Series(np.arange(len(frame)), index=frame["customer_id"])
+    owner = visits["customer_id"].astype(str).map(row)
+    day = local_times(visits["event_at"], time_zone).dt.normalize()
+    known = owner.notna() & day.notna()
+    owners = owner[known].to_numpy(np.int64)
+    signup = frame["signup_date"].to_numpy()[owners]
+    ages = ((day[known].to_numpy() - signup) / np.timedelta64(1, "D")).astype(np.int64)
+    inside = (ages >= 0) & (ages < last_age)
+    pairs = np.unique(np.column_stack([ages[inside], owners[inside]]), axis=0)
+    return pairs[:, 0], pairs[:, 1]

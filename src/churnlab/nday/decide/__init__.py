@@ -1,0 +1,1 @@
+"""From a conversion curve to N: value, plateau, decision, audience, experiment, power."""

@@ -1,0 +1,158 @@
+"""Who gets the message: exact at the day's boundaries, a standing holdout, nobody twice."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from churnlab.errors import UsageError
+from churnlab.nday.data import convert
+
+TREAT, HOLDOUT = "treat", "holdout"
+ARMS = (TREAT, HOLDOUT)
+ALREADY = "already_in_audience"
+OPTED_OUT = "opted_out"
+
+COLUMNS = ("customer_id", "rule_id", "signup_date", "send_date", "arm", "suppressed_reason")
+
+_SALT = "churnlab.nday"
+
+
+@dataclass(frozen=True)
+class Audience:
+    """The audience of one day.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `customer_id`, `rule_id`, `signup_date`, `send_date`, `arm`, `suppressed_reason` (null
+        when not suppressed), and `group` when broken down. Holdout and suppressed rows are in it,
+        so that they can be counted later; send to `arm == "treat"` without a reason.
+    report : dict
+        Counts: eligible, treat, holdout, suppressed by reason, and what `convert` left out.
+    """
+
+    frame: pd.DataFrame
+    report: dict[str, int]
+
+
+def unit_interval(customer_id: str, salt: str = _SALT) -> float:
+    """Map an id to [0, 1) by SHA-256: the same on every day, machine and rule."""
+    digest = hashlib.sha256(f"{salt}:{customer_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2.0**64
+
+
+def arm_of(customer_id: str, holdout_share: float, salt: str = _SALT) -> str:
+    """Return the standing arm: raising the share keeps everyone who was in the holdout in it."""
+    return HOLDOUT if unit_interval(customer_id, salt) < holdout_share else TREAT
+
+
+def random_n(customer_id: str, candidates: Iterable[int], salt: str = f"{_SALT}.n") -> int:
+    """Draw a customer's own N from candidates by hash: randomising N itself."""
+    days = sorted(candidates)
+    if not days:
+        raise UsageError("random_n needs at least one candidate N; got none.")
+    return days[int(unit_interval(customer_id, salt) * len(days))]
+
+
+def audience(
+    members: pd.DataFrame,
+    purchases: pd.DataFrame,
+    *,
+    n: int,
+    as_of: dt.date,
+    day_index: int = 0,
+    rule_id: str = "nday",
+    holdout_share: float = 0.1,
+    by: str | None = None,
+    n_by_group: Mapping[str, int] | None = None,
+    previous: pd.DataFrame | None = None,
+    opted_out: Iterable[str] = (),
+    time_zone: str | None = None,
+) -> Audience:
+    """Return who signed up N days before tomorrow and has not bought through the end of today.
+
+    The message goes out on `as_of` + 1, day N of the cohort; its last unconverted day is
+    `as_of`, complete, in local time. Days are calendar days, so daylight saving moves nobody.
+
+    Parameters
+    ----------
+    members, purchases : DataFrame
+        As for `churnlab.nday.data.convert`; nothing after `as_of` is looked at.
+    n : int
+        N in the configured count; `n_by_group` overrides it for groups of `by`.
+    previous : DataFrame or None
+        Earlier audiences (`customer_id`, optionally `send_date`): their customers are suppressed,
+        whatever N was then. Rows of this very send date are ignored, so a rerun gives the same.
+    opted_out : iterable of str
+        Ids not to be messaged.
+
+    Raises
+    ------
+    UsageError
+        N leaves no day for signing up, or the holdout share is outside of 0..1.
+    DataError
+        No members, or a column is missing.
+    """
+    _check([n, *(n_by_group or {}).values()], day_index, holdout_share)
+    found = convert(members, purchases, as_of=as_of, by=by, time_zone=time_zone)
+    send_date = pd.Timestamp(as_of) + pd.Timedelta(days=1)
+    frame = found.frame
+    age = frame["group"].map(n_by_group or {}).fillna(n).astype("int64") - day_index
+    due = frame["signup_date"] + pd.to_timedelta(age, unit="D") == send_date
+    chosen = frame[due & (frame["age"] < 0)].sort_values("customer_id")
+    ids = chosen["customer_id"]
+    reason = pd.Series(pd.NA, index=ids.index, dtype="string")
+    reason[ids.isin({str(i) for i in opted_out})] = OPTED_OUT
+    reason[ids.isin(_earlier(previous, send_date))] = ALREADY
+    out = pd.DataFrame(
+        {
+            "customer_id": ids,
+            "rule_id": rule_id,
+            "signup_date": chosen["signup_date"],
+            "send_date": send_date,
+            "arm": pd.Series([arm_of(i, holdout_share) for i in ids], index=ids.index, dtype="str"),
+            "suppressed_reason": reason,
+            **({"group": chosen["group"]} if by else {}),
+        }
+    ).reset_index(drop=True)
+    return Audience(frame=out, report=_count(out, found.report))
+
+
+def _earlier(previous: pd.DataFrame | None, send_date: pd.Timestamp) -> set[str]:
+    if previous is None or previous.empty:
+        return set()
+    kept = previous
+    if "send_date" in previous.columns:
+        kept = previous[pd.to_datetime(previous["send_date"]) != send_date]
+    return set(kept["customer_id"].astype(str))
+
+
+def _count(frame: pd.DataFrame, left_out: Mapping[str, int]) -> dict[str, int]:
+    free = frame["suppressed_reason"].isna()
+    return {
+        "eligible": len(frame),
+        TREAT: int((free & (frame["arm"] == TREAT)).sum()),
+        HOLDOUT: int((free & (frame["arm"] == HOLDOUT)).sum()),
+        **{
+            f"suppressed_{r}": int((frame["suppressed_reason"] == r).sum())
+            for r in (ALREADY, OPTED_OUT)
+        },
+        "signup_after_as_of": left_out["signup_after_as_of"],
+        "purchase_before_signup": left_out["purchase_before_signup"],
+    }
+
+
+def _check(days: Iterable[int], day_index: int, holdout_share: float) -> None:
+    for n in days:
+        if n <= day_index:
+            raise UsageError(
+                f"n must be at least {day_index + 1} when the signup day is day {day_index}: the "
+                f"rule looks at whole days before day n; got {n}."
+            )
+    if not 0 <= holdout_share < 1:
+        raise UsageError(f"holdout_share must lie in [0, 1); got {holdout_share}.")

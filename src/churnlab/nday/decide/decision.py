@@ -1,0 +1,160 @@
+"""Value over N, the best N with its probability, and the regret of the N in use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.nday.decide import value as nday
+
+Array = NDArray[np.float64]
+
+#: Name of the reading under which non-buyers never would have bought and stay as persuadable.
+NEVER_CONVERTS = "never_converts"
+#: Name of the reading under which they lose interest, with attention as the measure.
+LOST_INTEREST = "lost_interest"
+
+
+def _summary(prefix: str, values: Array) -> dict[str, Array]:
+    low, high = np.quantile(values, [0.05, 0.95], axis=0)
+    return {prefix: values.mean(axis=0), f"{prefix}_q05": low, f"{prefix}_q95": high}
+
+
+def organic_table(
+    G: Array, ages: Sequence[int], costs: nday.NdayCosts, day_index: int = 0
+) -> pd.DataFrame:
+    """What cohorts before the policy can say of each N: reach, organic share, waste, break-even.
+
+    Returns
+    -------
+    DataFrame
+        One row per N: `n`, and with mean, `_q05`, `_q95`: `reach`, `organic_after`, `waste`
+        (per signup), `break_even_uplift`.
+    """
+    columns: dict[str, Array] = {"n": np.asarray(ages) + day_index}
+    columns |= _summary("reach", nday.reach(G, ages))
+    columns |= _summary("organic_after", nday.organic_after(G, ages))
+    columns |= _summary("waste", nday.waste(G, ages, costs))
+    columns |= _summary("break_even_uplift", nday.break_even(G, ages, costs))
+    return pd.DataFrame(columns)
+
+
+def value_table(
+    G: Array,
+    ages: Sequence[int],
+    attention: Mapping[str, Array],
+    uplifts: Sequence[float],
+    costs: nday.NdayCosts,
+    day_index: int = 0,
+) -> pd.DataFrame:
+    """Value per signup over N for every reading and uplift.
+
+    Parameters
+    ----------
+    G : array (draw, age)
+        Curve draws to the window's end.
+    ages : sequence of int
+        Candidate ages of the message, at least 1.
+    attention : mapping
+        Reading -> (draw or 1, age) share of the unconverted still reachable.
+    uplifts : sequence of float
+        u0: extra purchases per messaged person at full attention.
+
+    Returns
+    -------
+    DataFrame
+        `reading`, `u0`, `n`, `uplift`, `value` with `_q05`, `_q95`, `p_best` (probability that
+        this N has the highest value), `p_positive`, `regret` (mean of best minus this),
+        `cost_ratio` and `cost_ratio_extra` (without organic buyers).
+    """
+    rows = []
+    for reading, a in attention.items():
+        for u0 in uplifts:
+            u = nday.uplift(G, ages, u0, a)
+            V = nday.value(G, ages, u, costs)
+            both, extra = nday.cost_ratio(G, ages, u, costs)
+            best = np.bincount(V.argmax(axis=1), minlength=len(ages)) / len(V)
+            table = pd.DataFrame(
+                {
+                    "reading": reading,
+                    "u0": float(u0),
+                    "n": np.asarray(ages) + day_index,
+                    "uplift": u.mean(axis=0),
+                    **_summary("value", V),
+                    "p_best": best,
+                    "p_positive": (V > 0).mean(axis=0),
+                    "regret": (V.max(axis=1, keepdims=True) - V).mean(axis=0),
+                    "cost_ratio": both.mean(axis=0),
+                    "cost_ratio_extra": extra.mean(axis=0),
+                }
+            )
+            rows.append(table)
+    return pd.concat(rows, ignore_index=True)
+
+
+def best_table(
+    G: Array,
+    ages: Sequence[int],
+    attention: Mapping[str, Array],
+    uplifts: Sequence[float],
+    costs: nday.NdayCosts,
+    *,
+    n: int,
+    day_index: int = 0,
+) -> pd.DataFrame:
+    """Per reading and uplift: the best N, how sure, and policies side by side.
+
+    Policies: no message (0), the larger coupon for everybody at signup (age 0: reach 1, organic
+    G(M)), rule(N) at the N in use, rule(N) at the best N. All see the same u0 and attention.
+
+    Returns
+    -------
+    DataFrame
+        `reading`, `u0`, `best_n` (highest mean value), `p_best`, `best_n_q05`, `best_n_q95`,
+        `value_best`, `p_worth_it` (best N beats no message), `n`, `value_n`, `regret_n` with
+        `_q05`, `_q95`, `value_all`, `value_all_q05`, `value_all_q95`,
+        `p_rule_beats_all` (rule at the N in use against raise-for-all), `advice`.
+    """
+    rows = []
+    at = list(ages).index(n - day_index)
+    for reading, a in attention.items():
+        for u0 in uplifts:
+            V = nday.value(G, ages, nday.uplift(G, ages, u0, a), costs)
+            everyone = nday.value(G, [0], nday.uplift(G, [0], u0, a), costs)[:, 0]
+            rows.append(
+                {"reading": reading, "u0": float(u0), **_best(V, everyone, ages, at, day_index)}
+            )
+    return pd.DataFrame(rows)
+
+
+def _best(
+    V: Array, everyone: Array, ages: Sequence[int], at: int, day_index: int
+) -> dict[str, object]:
+    top = int(V.mean(axis=0).argmax())
+    winners = np.asarray(ages)[V.argmax(axis=1)] + day_index
+    regret = V.max(axis=1) - V[:, at]
+    low, high = np.quantile(winners, [0.05, 0.95], method="inverted_cdf")
+    r_low, r_high = np.quantile(regret, [0.05, 0.95])
+    a_low, a_high = np.quantile(everyone, [0.05, 0.95])
+    means = {"none": 0.0, "everyone": float(everyone.mean()), "rule": float(V[:, top].mean())}
+    return {
+        "best_n": int(ages[top] + day_index),
+        "p_best": float((V.argmax(axis=1) == top).mean()),
+        "best_n_q05": int(low),
+        "best_n_q95": int(high),
+        "value_best": float(V[:, top].mean()),
+        "p_worth_it": float((V[:, top] > 0).mean()),
+        "n": int(ages[at] + day_index),
+        "value_n": float(V[:, at].mean()),
+        "regret_n": float(regret.mean()),
+        "regret_n_q05": float(r_low),
+        "regret_n_q95": float(r_high),
+        "value_all": float(everyone.mean()),
+        "value_all_q05": float(a_low),
+        "value_all_q95": float(a_high),
+        "p_rule_beats_all": float((V[:, at] > everyone).mean()),
+        "advice": max(means, key=lambda k: means[k]),
+    }

@@ -1,0 +1,211 @@
+"""When the curve goes flat: three named definitions, each with a posterior over the day.
+
+They differ: one exponential curve reaches .9 of its end on day 10 and a hazard under .1% on day 18.
+Days are ages (0 = the signup day) here; callers add the configured day index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaln
+
+from churnlab.nday.decide.value import hazard
+
+Array = NDArray[np.float64]
+
+#: "No such day inside the follow-up".
+NONE = np.inf
+
+
+@dataclass(frozen=True)
+class PlateauDay:
+    """Posterior of a plateau day.
+
+    Parameters
+    ----------
+    definition : str
+        Its name with its setting, e.g. ``hazard_below(0.001)``.
+    draws : array (draw,)
+        Equal-weight draws of the age from which the curve is flat; inf for none.
+    p_none : float
+        Probability that there is no such day inside the follow-up.
+    """
+
+    definition: str
+    draws: Array
+
+    @property
+    def p_none(self) -> float:
+        """Probability that no day of the follow-up qualifies."""
+        return float(np.isinf(self.draws).mean())
+
+    def quantile(self, q: float) -> float:
+        """Quantile of the day; inf when it falls on "none"."""
+        return float(np.sort(self.draws)[max(int(np.ceil(q * len(self.draws))) - 1, 0)])
+
+
+def forward_hazard(G: Array, days: int = 7) -> Array:
+    """Mean hazard over the next `days` days from each age, (draw, age).
+
+    A week, so that neither a quiet Sunday nor one day's chance makes or breaks a plateau; the
+    last ages share the last whole week (shorter spans let one bin's noise undo a plateau: seen in
+    1 of 20 simulations).
+    """
+    h = hazard(G)
+    n = h.shape[1]
+    total = np.concatenate([np.zeros((len(h), 1)), np.cumsum(h, axis=1)], axis=1)
+    days = min(days, n)
+    starts = np.minimum(np.arange(n), n - days)
+    return (total[:, starts + days] - total[:, starts]) / days
+
+
+def hazard_below(G: Array, h: float = 0.001, *, days: int = 7, least: int = 7) -> PlateauDay:
+    """First age from which the weekly mean hazard stays below `h` to the end of the follow-up.
+
+    Parameters
+    ----------
+    G : array (draw, age)
+        Curve draws.
+    h : float
+        Share of the unconverted per day.
+    days : int
+        Days the hazard is averaged over, looking forward.
+    least : int
+        Days of flat curve that must be left inside the follow-up: a plateau of two days is none.
+    """
+    ok = forward_hazard(G, days) < h
+    # From each age on, does it hold everywhere later?
+    forever = np.flip(np.logical_and.accumulate(np.flip(ok, axis=1), axis=1), axis=1)
+    found = forever[:, : G.shape[1] - least + 1]
+    first = np.where(found.any(axis=1), found.argmax(axis=1), NONE)
+    return PlateauDay(f"hazard_below({h:g})", first.astype(float))
+
+
+def fraction_of_final(G: Array, q: float = 0.9) -> PlateauDay:
+    """First age by whose end the share `q` of the window's conversions has come.
+
+    "Final" is the stated window's end, never infinity: it exists on every curve, flat or not.
+    """
+    reached = q * G[:, -1:] <= G
+    return PlateauDay(f"fraction_of_final({q:g})", reached.argmax(axis=1).astype(float))
+
+
+def changepoint(
+    conversions: NDArray[Any],
+    at_risk: NDArray[Any],
+    rng: np.random.Generator,
+    *,
+    draws: int = 1000,
+    least: int = 3,
+) -> PlateauDay:
+    """Age at which a hazard that is level from age 1 on drops to a lower level.
+
+    Exact Beta-binomial posterior over the age of one drop, half of the prior on "no drop". The
+    signup day stands apart. Counts are divided by the dispersion around the best two levels
+    (Pearson chi-square per degree of freedom, at least 1): where two levels describe the curve
+    badly, the posterior widens instead of feigning precision.
+
+    Parameters
+    ----------
+    conversions, at_risk : array (age,)
+        Pooled over cohorts.
+    least : int
+        Fewest days on either side of the drop (one day before suffices).
+    """
+    y, r = conversions[1:].astype(float), at_risk[1:].astype(float)
+    splits = np.arange(1, max(len(y) - least + 1, 2))
+    before = np.array([_rate(y[:k], r[:k]) for k in splits])
+    after = np.array([_rate(y[k:], r[k:]) for k in splits])
+    scores = np.array([_marginal(y[:k], r[:k]) + _marginal(y[k:], r[k:]) for k in splits])
+    scores = np.where(after < before, scores, -np.inf)
+    if not np.isfinite(scores).any():
+        return PlateauDay("changepoint", np.full(draws, NONE))
+    best = int(splits[scores.argmax()])
+    phi = _dispersion(y, r, best)
+    scores = np.array([_marginal(y[:k], r[:k], phi) + _marginal(y[k:], r[k:], phi) for k in splits])
+    scores = np.where(after < before, scores, -np.inf)
+    logs = np.append(scores - np.log(len(splits)), _marginal(y, r, phi))
+    weights = np.exp(logs - logs.max())
+    ages = np.append(splits + 1.0, NONE)
+    return PlateauDay("changepoint", rng.choice(ages, size=draws, p=weights / weights.sum()))
+
+
+def _rate(y: Array, r: Array) -> float:
+    return float(y.sum() / max(r.sum(), 1.0))
+
+
+def _marginal(y: Array, r: Array, phi: float = 1.0) -> float:
+    """Log marginal likelihood of a common hazard with prior Beta(1, 19), counts over phi."""
+    hits, misses = y.sum() / phi, (r.sum() - y.sum()) / phi
+    return float(betaln(1.0 + hits, 19.0 + misses) - betaln(1.0, 19.0))
+
+
+def _dispersion(y: Array, r: Array, k: int) -> float:
+    p = np.concatenate([np.full(k, _rate(y[:k], r[:k])), np.full(len(y) - k, _rate(y[k:], r[k:]))])
+    variance = np.maximum(r * p * (1 - p), 1e-9)
+    chi_square = float(np.sum((y - r * p) ** 2 / variance))
+    return max(1.0, chi_square / max(len(y) - 3, 1))
+
+
+@dataclass(frozen=True)
+class LateBump:
+    """A second wave after a trough.
+
+    Parameters
+    ----------
+    probability : float
+        That the hazard falls to a quarter of its first peak or less and later doubles again.
+    trough, peak : float
+        Median ages of the trough and of the second peak, among draws with a bump.
+    ratio, ratio_q05, ratio_q95 : float
+        Second peak over trough.
+    share_after : float
+        Share of the window's conversions that come after the trough.
+    """
+
+    probability: float
+    trough: float
+    peak: float
+    ratio: float
+    ratio_q05: float
+    ratio_q95: float
+    share_after: float
+
+
+def late_bump(G: Array, *, days: int = 7, fall: float = 4.0, rise: float = 2.0) -> LateBump:
+    """Look for a second wave in the weekly mean hazard (coupon expiry, a penalty, a reminder).
+
+    The first peak is the highest weekly hazard before the trough; the signup day's atom counts.
+    """
+    weekly = forward_hazard(G, days)[:, : max(G.shape[1] - days + 1, 1)]
+    high_so_far = np.maximum.accumulate(weekly, axis=1)
+    later = np.flip(np.maximum.accumulate(np.flip(weekly, axis=1), axis=1), axis=1)
+    floor = np.maximum(weekly, 1e-12)
+    qualifies = weekly * fall <= high_so_far
+    ratio = np.where(qualifies, later / floor, 0.0)
+    # Waves of a handful of conversions are noise in the tail, not a wave.
+    gain = later * days >= 0.005
+    ratio = np.where(gain, ratio, 0.0)
+    rows = np.arange(len(G))
+    trough = ratio.argmax(axis=1)
+    top = ratio[rows, trough]
+    has = top >= rise
+    if not has.any():
+        return LateBump(0.0, *([float("nan")] * 6))
+    masked = np.where(np.arange(weekly.shape[1]) >= trough[:, None], weekly, -1.0)
+    peak = masked.argmax(axis=1)
+    after = 1.0 - G[rows, trough] / np.maximum(G[:, -1], 1e-12)
+    low, high = np.quantile(top[has], [0.05, 0.95])
+    return LateBump(
+        probability=float(has.mean()),
+        trough=float(np.median(trough[has])),
+        peak=float(np.median(peak[has])),
+        ratio=float(np.median(top[has])),
+        ratio_q05=float(low),
+        ratio_q95=float(high),
+        share_after=float(np.mean(after[has])),
+    )

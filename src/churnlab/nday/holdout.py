@@ -1,0 +1,278 @@
+"""Backtest on held-out cohorts: learnt on earlier signups, scored on later ones.
+
+Training sees nothing after the day before the first held-out signup: earlier cohorts are cut there
+too. Every held-out cohort is followed through the whole window.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.errors import FitRefusedError
+from churnlab.nday.config import NdayConfig
+from churnlab.nday.data import CohortCounts
+from churnlab.nday.decide import value as nday
+from churnlab.nday.posterior import (
+    ConversionFit,
+    compare,
+    fit_conversion,
+    population_curves,
+    predict_cohorts,
+)
+
+Array = NDArray[np.float64]
+Progress = Callable[[str, float], None]
+
+_MIN_TEST_COHORTS = 7
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predicted against realised, on cohorts the fit has not seen.
+
+    Parameters
+    ----------
+    cohorts : DataFrame
+        `model`, `signup_date` (null: all held-out cohorts together), `group`, `signups`,
+        `quantity` (reach, organic_after, waste, conversion), `predicted`, `q05`, `q95`,
+        `realised`, `inside`, `uplift` (always null: a backtest has no control group).
+    coverage : DataFrame
+        Per model and quantity: share of the cohorts inside their 90% interval, mean error.
+    comparison : DataFrame
+        Models by held-out log score.
+    choice : DataFrame
+        Per reading and uplift: the N chosen on the earlier cohorts, its value on the later ones,
+        the best N in hindsight and the regret.
+    origin : date or None
+        Last day the training saw; None when skipped.
+    split : str
+        ``forward`` (earlier cohorts predict later ones), ``interleaved`` (every fourth signup day
+        held out: the follow-up is too short to go forward; no test of change over time) or
+        ``none``.
+    skipped : str
+        Why there is no forward backtest, or which models were refused; empty otherwise.
+    """
+
+    cohorts: pd.DataFrame
+    coverage: pd.DataFrame
+    comparison: pd.DataFrame
+    choice: pd.DataFrame
+    origin: dt.date | None
+    split: str
+    skipped: str
+
+
+def interleave(counts: CohortCounts) -> tuple[CohortCounts, CohortCounts] | str:
+    """Hold out every fourth signup day with a whole window."""
+    days = np.unique(counts.cohorts["signup_date"].to_numpy()[counts.complete])
+    held = days[3::4]
+    if len(held) < _MIN_TEST_COHORTS:
+        return (
+            f"{len(days)} signup days have the whole window; a backtest holds out at least "
+            f"{_MIN_TEST_COHORTS}, every fourth"
+        )
+    out = counts.cohorts["signup_date"].isin(held).to_numpy() & counts.complete
+    return counts.select(~out), counts.select(out)
+
+
+def split(counts: CohortCounts, test_share: float) -> tuple[CohortCounts, CohortCounts] | str:
+    """Split into (training cut at the origin, complete held-out cohorts), or say why not."""
+    complete = counts.select(counts.complete)
+    days = np.unique(complete.cohorts["signup_date"].to_numpy())
+    n_test = int(np.ceil(test_share * len(days)))
+    if n_test < _MIN_TEST_COHORTS:
+        return (
+            f"{len(days)} signup days have the whole window; {n_test} held out, expected at least "
+            f"{_MIN_TEST_COHORTS}"
+        )
+    first = pd.Timestamp(days[-n_test])
+    origin = (first - pd.Timedelta(days=1)).date()
+    followed = (pd.Timestamp(origin) - counts.cohorts["signup_date"].min()).days
+    if followed < counts.last_age:
+        return (
+            f"on {origin}, before the first held-out cohort, the oldest cohort was followed for "
+            f"{followed} days; the window needs {counts.last_age}"
+        )
+    test = complete.select((complete.cohorts["signup_date"] >= first).to_numpy())
+    return counts.until(origin), test
+
+
+def backtest_nday(
+    counts: CohortCounts,
+    config: NdayConfig,
+    attention: Mapping[str, Array],
+    rng: np.random.Generator,
+    progress: Progress | None = None,
+) -> HeldOut:
+    """Fit every model on the earlier cohorts and score it on the later ones.
+
+    Parameters
+    ----------
+    counts : CohortCounts
+        Cohorts before the policy.
+    attention : mapping
+        Reading -> (draw or 1, age); a fixed assumption here, not something learnt.
+    """
+    parts = split(counts, config.test_share)
+    way, why = "forward", ""
+    if isinstance(parts, str):
+        way, why = "interleaved", parts
+        parts = interleave(counts)
+    if isinstance(parts, str):
+        return _skipped(f"{why}; {parts}")
+    train, test = parts
+    fits, refused = _fits(train, config, rng, progress)
+    if not fits:
+        return _skipped("; ".join(refused))
+    tables = [_score(fit, test, config, rng) for fit in fits]
+    cohorts = pd.concat(tables, ignore_index=True)
+    chosen = next((f for f in fits if f.name == config.model), fits[0])
+    return HeldOut(
+        cohorts=cohorts,
+        coverage=coverage_table(cohorts),
+        comparison=compare(fits, test),
+        choice=_choice(population_curves(chosen), test, config, attention),
+        origin=train.as_of,
+        split=way,
+        skipped="; ".join([*([why] if why else []), *refused]),
+    )
+
+
+def _fits(
+    train: CohortCounts, config: NdayConfig, rng: np.random.Generator, progress: Progress | None
+) -> tuple[list[ConversionFit], list[str]]:
+    fits, refused = [], []
+    names = list(dict.fromkeys([config.model, *config.models]))
+    for i, name in enumerate(names):
+        if progress is not None:
+            progress(f"backtest: {name}", i / len(names))
+        try:
+            fits.append(
+                fit_conversion(train, config.cohort, model=name, draws=config.draws, rng=rng)
+            )
+        except FitRefusedError as error:
+            refused.append(str(error))
+    return fits, refused
+
+
+def quantities(
+    conversions: NDArray[np.int64], signups: NDArray[np.int64], age: int, costs: nday.NdayCosts
+) -> dict[str, Array]:
+    """Reach, organic share, waste and conversion of cohorts, from counts (..., cohort, age)."""
+    before = conversions[..., :age].sum(axis=-1)
+    later = conversions[..., age:].sum(axis=-1)
+    left = signups - before
+    paid = costs.organic_redemption * costs.coupon
+    with np.errstate(invalid="ignore"):
+        return {
+            "reach": left / signups,
+            "organic_after": np.where(left > 0, later / np.maximum(left, 1), np.nan),
+            "waste": paid * later / signups,
+            "conversion": (before + later) / signups,
+        }
+
+
+def _score(
+    fit: ConversionFit, test: CohortCounts, config: NdayConfig, rng: np.random.Generator
+) -> pd.DataFrame:
+    made = predict_cohorts(fit, test, rng)
+    age = config.n - config.cohort.day_index
+    each = _compare(made, test.conversions, test.signups, age, config.costs)
+    total = np.array([test.signups.sum()])
+    pooled = _compare(
+        made.sum(axis=1, keepdims=True),
+        test.conversions.sum(axis=0, keepdims=True),
+        total,
+        age,
+        config.costs,
+    )
+    each["signup_date"] = np.tile(test.cohorts["signup_date"].to_numpy(), 4)
+    each["group"] = np.tile(test.cohorts["group"].to_numpy(dtype=object), 4)
+    pooled["signup_date"] = pd.NaT
+    pooled["group"] = "all"
+    pooled["signup_date"] = pooled["signup_date"].astype(each["signup_date"].dtype)
+    table = pd.concat([each, pooled], ignore_index=True)
+    table.insert(0, "model", fit.name)
+    table["uplift"] = np.nan
+    return table
+
+
+def _compare(
+    made: NDArray[np.int64],
+    real: NDArray[np.int64],
+    signups: NDArray[np.int64],
+    age: int,
+    costs: nday.NdayCosts,
+) -> pd.DataFrame:
+    predicted, realised = (
+        quantities(made, signups, age, costs),
+        quantities(real, signups, age, costs),
+    )
+    parts = []
+    for name, draws in predicted.items():
+        low, high = np.nanquantile(draws, [0.05, 0.95], axis=0)
+        seen = realised[name]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "signups": signups,
+                    "quantity": name,
+                    "predicted": np.nanmean(draws, axis=0),
+                    "q05": low,
+                    "q95": high,
+                    "realised": seen,
+                    "inside": (seen >= low - 1e-12) & (seen <= high + 1e-12),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def coverage_table(cohorts: pd.DataFrame) -> pd.DataFrame:
+    """Share of held-out cohorts inside their 90% interval, by model and quantity."""
+    each = cohorts[cohorts["signup_date"].notna()].dropna(subset="realised")
+    keyed = each.assign(error=each["predicted"] - each["realised"])
+    table = keyed.groupby(["model", "quantity"], sort=False).agg(
+        cohorts=("inside", "size"), coverage=("inside", "mean"), mean_error=("error", "mean")
+    )
+    return table.reset_index()
+
+
+def _choice(
+    G: Array, test: CohortCounts, config: NdayConfig, attention: Mapping[str, Array]
+) -> pd.DataFrame:
+    """Choose N on the earlier curve, value it on the later cohorts' own curve."""
+    ages, costs = config.ages(), config.costs
+    real = (test.buyers.sum(axis=0) / test.signups.sum())[None, :]
+    rows = []
+    for reading, a in attention.items():
+        mean = a.mean(axis=0, keepdims=True)
+        for u0 in config.uplifts:
+            expected = nday.value(G, ages, nday.uplift(G, ages, u0, mean), costs).mean(axis=0)
+            realised = nday.value(real, ages, nday.uplift(real, ages, u0, mean), costs)[0]
+            pick, best = int(expected.argmax()), int(realised.argmax())
+            in_use = ages.index(config.n - config.cohort.day_index)
+            rows.append(
+                {
+                    "reading": reading,
+                    "u0": u0,
+                    "chosen_n": ages[pick] + config.cohort.day_index,
+                    "value_expected": expected[pick],
+                    "value_realised": realised[pick],
+                    "hindsight_n": ages[best] + config.cohort.day_index,
+                    "regret": realised[best] - realised[pick],
+                    "regret_in_use": realised[best] - realised[in_use],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _skipped(reason: str) -> HeldOut:
+    empty = pd.DataFrame()
+    return HeldOut(empty, empty, empty, empty, None, "none", reason)

@@ -1,0 +1,1 @@
+"""Pictures and words of the N-day study."""

@@ -1,0 +1,159 @@
+"""N-day pictures; numbers come from `plotdata.nday`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import matplotlib.dates as mdates
+import matplotlib.ticker as mticker
+import numpy as np
+from matplotlib.axes import Axes
+
+from churnlab.errors import UsageError
+from churnlab.nday.report.data import CurveData, HeldOutData, PlateauData, ValueData
+from churnlab.report.style import COLOURS
+
+_LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
+_WORDS: Final[dict[str, tuple[str, str]]] = {
+    "day": ("days since signup", "가입 후 일수"),
+    "converted": ("buyers / signups", "구매자 / 가입자"),
+    "hazard": ("share of the unconverted who buy that day", "미구매자 중 당일 구매 비율"),
+    "data": ("data, all cohorts", "전체 코호트 자료"),
+    "model": ("model, 90% band", "모형, 90% 구간"),
+    "probability": ("posterior probability", "사후 확률"),
+    "none": ("none inside the follow-up: {:.0%}", "관찰 기간 내 없음: {:.0%}"),
+    "n": ("N: day of the message", "N: 메시지 발송일"),
+    "value": ("value per signup", "가입자당 가치"),
+    "best": ("best N = {}", "최적 N = {}"),
+    "never_converts": ("never converts (attention stays)", "원래 구매하지 않음 (관심 유지)"),
+    "lost_interest": ("lost interest (attention fades)", "관심 상실 (관심 감소)"),
+    "in_use": ("N in use", "현재 N"),
+    "predicted": ("predicted, 90% interval", "예측, 90% 구간"),
+    "realised": ("realised", "실현"),
+    "outside": ("realised, outside", "실현, 구간 밖"),
+    "reach": ("reach", "도달률"),
+    "organic_after": ("organic share after N", "N일 이후 자발적 전환율"),
+    "waste": ("wasted incentive per signup", "가입자당 낭비 비용"),
+    "conversion": ("conversion in the window", "관찰 기간 전환율"),
+}
+
+
+def words(key: str, lang: str) -> str:
+    """Return the words for a key."""
+    if lang not in ("en", "ko"):
+        raise UsageError(f"lang must be en or ko; got {lang!r}.")
+    if key.startswith("lost_interest_half_life_"):
+        return f"{_WORDS['lost_interest'][lang == 'ko']}: {key.rpartition('_')[2]}"
+    return _WORDS[key][lang == "ko"] if key in _WORDS else key
+
+
+def draw_curve(ax: Axes, data: CurveData, *, n: int | None = None, lang: str = "en") -> Axes:
+    """Draw cohorts faintly, the pooled curve and the model's band."""
+    days = data.days[: data.cohorts.shape[1]]
+    for line in data.cohorts:
+        ax.plot(days, line[: len(days)], color=COLOURS["muted"], alpha=0.25, lw=0.7)
+    ax.fill_between(data.days, data.model_q05, data.model_q95, color=COLOURS["model"], alpha=0.25)
+    ax.plot(data.days, data.model, color=COLOURS["model"], label=words("model", lang))
+    ax.plot(data.days, data.data, ".", color=COLOURS["actual"], label=words("data", lang))
+    _mark(ax, n, lang)
+    ax.set_ylim(bottom=0)
+    return finish(ax, "day", "converted", lang, percent=True)
+
+
+def draw_hazard(
+    ax: Axes,
+    data: CurveData,
+    *,
+    threshold: float | None = None,
+    n: int | None = None,
+    lang: str = "en",
+) -> Axes:
+    """Draw the hazard on a log axis, with the plateau's threshold."""
+    floor = 1e-5
+    ax.fill_between(
+        data.days,
+        np.maximum(data.hazard_q05, floor),
+        np.maximum(data.hazard_q95, floor),
+        color=COLOURS["model"],
+        alpha=0.25,
+        step="mid",
+    )
+    ax.step(data.days, data.hazard, where="mid", color=COLOURS["model"], label=words("model", lang))
+    seen = data.data_hazard > 0
+    ax.plot(
+        data.days[seen], data.data_hazard[seen], ".", color=COLOURS["actual"],
+        label=words("data", lang),
+    )  # fmt: skip
+    if threshold is not None:
+        ax.axhline(threshold, color=COLOURS["bad"], ls="--", lw=1, label=f"h = {threshold:.2%}")
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(mticker.FuncFormatter(lambda v, _: f"{100 * v:g}%"))
+    _mark(ax, n, lang)
+    return finish(ax, "day", "hazard", lang, percent=False)
+
+
+def draw_plateau(ax: Axes, data: PlateauData, *, lang: str = "en") -> Axes:
+    """Draw the posterior of the plateau day, a colour per definition."""
+    width = 0.8 / max(len(data.definitions), 1)
+    for i, name in enumerate(data.definitions):
+        text = name
+        if data.p_none[i] > 0:
+            text += "\n" + words("none", lang).format(data.p_none[i])
+        shift = (i - (len(data.definitions) - 1) / 2) * width
+        ax.bar(data.days[i] + shift, data.probability[i], width, color=_LINES[i], label=text)
+    ax.set_ylim(0, 1.05)
+    return finish(ax, "day", "probability", lang, percent=True)
+
+
+def draw_value(ax: Axes, data: ValueData, *, n: int | None = None, lang: str = "en") -> Axes:
+    """Draw value over N under every reading, with its best N."""
+    for i, reading in enumerate(data.readings):
+        colour = _LINES[i % len(_LINES)]
+        ax.fill_between(data.n, data.value_q05[i], data.value_q95[i], color=colour, alpha=0.2)
+        best = words("best", lang).format(data.best_n[i])
+        ax.plot(data.n, data.value[i], color=colour, label=f"{words(reading, lang)}: {best}")
+        at = int(data.value[i].argmax())
+        ax.plot(data.n[at], data.value[i, at], "o", color=colour)
+    ax.axhline(0.0, color=COLOURS["muted"], lw=0.8)
+    _mark(ax, n, lang)
+    return finish(ax, "n", "value", lang, percent=False)
+
+
+def draw_held_out(ax: Axes, data: HeldOutData, *, lang: str = "en") -> Axes:
+    """Draw the predicted intervals of held-out cohorts and what came."""
+    x = mdates.date2num(data.dates)
+    ax.vlines(
+        x, data.q05, data.q95, color=COLOURS["model"], alpha=0.5, label=words("predicted", lang)
+    )
+    inside = data.inside
+    ax.plot(
+        x[inside], data.realised[inside], "o", ms=3.5, color=COLOURS["actual"],
+        label=words("realised", lang),
+    )  # fmt: skip
+    if (~inside).any():
+        ax.plot(
+            x[~inside], data.realised[~inside], "x", color=COLOURS["bad"],
+            label=words("outside", lang),
+        )  # fmt: skip
+    ax.xaxis_date()
+    ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(mdates.AutoDateLocator()))
+    ax.set_ylabel(words(data.quantity, lang))
+    ax.legend()
+    return ax
+
+
+def _mark(ax: Axes, n: int | None, lang: str) -> None:
+    if n is not None:
+        ax.axvline(
+            n, color=COLOURS["baseline"], ls=":", lw=1.2, label=f"{words('in_use', lang)} ({n})"
+        )
+
+
+def finish(ax: Axes, x: str, y: str, lang: str, *, percent: bool) -> Axes:
+    """Label the axes by key and show the legend."""
+    ax.set_xlabel(words(x, lang))
+    ax.set_ylabel(words(y, lang))
+    if percent:
+        ax.yaxis.set_major_formatter(mticker.PercentFormatter(1.0))
+    ax.legend()
+    return ax

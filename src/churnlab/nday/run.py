@@ -1,0 +1,267 @@
+"""One entry: from tables to curve, plateau, decision, backtest, experiment and audience."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.errors import DataError, nearest
+from churnlab.nday import steps, summary
+from churnlab.nday.config import NdayConfig
+from churnlab.nday.data import (
+    CohortCounts,
+    Conversions,
+    cohort_curve,
+    convert,
+    count_cohorts,
+    require_enough,
+)
+from churnlab.nday.data.conversions import NOT_CONVERTED, local_times
+from churnlab.nday.decide.audience import Audience, audience
+from churnlab.nday.decide.experiment import Experiment, read_experiment
+from churnlab.nday.decide.plateau import PlateauDay
+from churnlab.nday.holdout import HeldOut, backtest_nday
+from churnlab.nday.inputs import Inputs, read_inputs
+from churnlab.nday.posterior import (
+    ConversionFit,
+    fit_conversion,
+    population_curves,
+    predictive_checks,
+)
+from churnlab.nday.result import NdayResult
+
+Array = NDArray[np.float64]
+Progress = Callable[[str, float], None]
+
+
+def run_nday(
+    source: Any,
+    config: NdayConfig,
+    *,
+    as_of: dt.date | str | None = None,
+    seed: int = 0,
+    time_zone: str | None = None,
+    previous: pd.DataFrame | None = None,
+    opted_out: tuple[str, ...] = (),
+    progress: Progress | None = None,
+) -> NdayResult:
+    """Answer the N-day question from an event log or from frames.
+
+    Parameters
+    ----------
+    source : EventLog or mapping of str to DataFrame
+        `members` and `purchases`; `visits` and `treatments` when there are any.
+    config : NdayConfig
+        What is asked.
+    as_of : date, str or None
+        Last complete local day; default: the log's.
+    seed : int
+        The result is the same for the same seed.
+    time_zone : str or None
+        For aware times in frames.
+    previous : DataFrame or None
+        Earlier audiences: nobody gets a message twice. Treatments are respected too.
+    opted_out : tuple of str
+        Ids not to be messaged.
+    progress : callable or None
+        Called with stage and share done.
+
+    Raises
+    ------
+    DataError
+        No members, too few signups or days, a window longer than the follow-up, a broken
+        experiment log.
+    FitRefusedError
+        The chosen model's fit is refused.
+    """
+    tell = progress or _silent
+    rngs = np.random.default_rng(seed).spawn(6)
+    tell("cohorts", 0.0)
+    data = read_inputs(source, as_of, time_zone)
+    by, zone = config.cohort.by, data.time_zone
+    found = convert(data.members, data.purchases, as_of=data.as_of, by=by, time_zone=zone)
+    counts = count_cohorts(found, config.cohort)
+    start = policy_start(config, data)
+    before = counts if start is None else counts.until(_day_before(start))
+    require_enough(before, config.cohort)
+    _require_groups(before, config)
+    tell("fit", 0.1)
+    fit = fit_conversion(before, config.cohort, model=config.model, draws=config.draws, rng=rngs[0])
+    study = _Study(config, data, found, before, start, fit, population_curves(fit, before))
+    tables, rule = study.tables_and_rule(rngs, tell)
+    tell("audience", 0.95)
+    sent = _audience(data, config, previous, opted_out)
+    rule |= {"audience": sent.report, "seed": seed}
+    tell("done", 1.0)
+    return NdayResult(cohort_curve(counts), sent.frame, rule, tables)
+
+
+def policy_start(config: NdayConfig, data: Inputs) -> dt.date | None:
+    """First day on which a message may have gone out: configured, or the first treatment."""
+    if config.policy_start is not None or data.treatments is None or data.treatments.empty:
+        return config.policy_date()
+    first = local_times(data.treatments["event_at"], data.time_zone).min()
+    return None if pd.isna(first) else first.date()
+
+
+def _silent(stage: str, done: float) -> None:
+    """Tell nobody."""
+
+
+def _day_before(day: dt.date) -> dt.date:
+    return day - dt.timedelta(days=1)
+
+
+def _require_groups(counts: CohortCounts, config: NdayConfig) -> None:
+    for group in config.n_by_group:
+        if group not in counts.groups:
+            raise DataError(
+                f"n_by_group names {group!r}, which {config.cohort.by!r} does not have; it has "
+                f"{', '.join(counts.groups)}.{nearest(group, counts.groups)}"
+            )
+
+
+@dataclass(frozen=True)
+class _Study:
+    """What is known once the curve is fitted."""
+
+    config: NdayConfig
+    data: Inputs
+    found: Conversions
+    counts: CohortCounts
+    start: dt.date | None
+    fit: ConversionFit
+    G: Array
+
+    def tables_and_rule(
+        self, rngs: list[np.random.Generator], tell: Progress
+    ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+        """Decide, check, backtest, read the experiment."""
+        seen = self._attention(rngs[1])
+        tell("decision", 0.4)
+        days = steps.plateau_days(self.counts, self.G, self.config, rngs[5])
+        tables = steps.decision_tables(
+            self.fit, self.counts, self.G, seen, days, self.config, rngs[2]
+        )
+        checks = predictive_checks(self.fit, self.counts, rngs[3])
+        tables["checks"] = checks
+        trial = self._experiment(rngs[2])
+        tell("backtest", 0.5)
+        held_out = self._held_out(seen, rngs[4], tell)
+        tables |= _backtest_tables(held_out)
+        if trial is not None:
+            tables["experiment"] = trial.table
+            tables["experiment_value"] = steps.experiment_value(trial.draws, self.G, self.config)
+        return tables, self._rule(days, checks, held_out, trial, seen)
+
+    def _attention(self, rng: np.random.Generator) -> steps.AttentionReadings:
+        """Attention as it was before the policy."""
+        found = self.found if self.start is None else _until(self.found, _day_before(self.start))
+        return steps.attention(found, self.data.visits, self.config, rng, self.data.time_zone)
+
+    def _experiment(self, rng: np.random.Generator) -> Experiment | None:
+        if self.data.treatments is None or self.data.treatments.empty:
+            return None
+        return read_experiment(
+            self.data.treatments,
+            self.found,
+            last_age=self.config.cohort.last_age,
+            holdout_share=self.config.holdout_share,
+            day_index=self.config.cohort.day_index,
+            time_zone=self.data.time_zone,
+            rng=rng,
+        )
+
+    def _held_out(
+        self, seen: steps.AttentionReadings, rng: np.random.Generator, tell: Progress
+    ) -> HeldOut | None:
+        if not self.config.backtest:
+            return None
+        return backtest_nday(
+            self.counts,
+            self.config,
+            seen.readings,
+            rng,
+            lambda stage, done: tell(stage, 0.5 + 0.45 * done),
+        )
+
+    def _rule(
+        self,
+        days: list[PlateauDay],
+        checks: pd.DataFrame,
+        held_out: HeldOut | None,
+        trial: Experiment | None,
+        seen: steps.AttentionReadings,
+    ) -> dict[str, Any]:
+        uplift, detail = summary.experiment_part(trial, self.config.n)
+        return {
+            **summary.rule_part(self.config, self.data.as_of, self.data.time_zone),
+            "uplift": uplift,
+            "at_n": summary.at_n(self.G, self.config),
+            "plateau": summary.plateau_part(self.G, days, self.config),
+            "fit": summary.fit_part(self.fit, checks),
+            "backtest": summary.backtest_part(held_out),
+            "experiment": detail,
+            "power": summary.power_part(self.G, self.config),
+            "attention_from_visits": seen.from_visits,
+            "data": summary.data_part(self.found.report, self.counts, self.start),
+            "assumptions": summary.trust_part(seen, trial, self.config, self.start),
+        }
+
+
+def _until(found: Conversions, as_of: dt.date) -> Conversions:
+    """Members as they were known at the end of an earlier day."""
+    frame = found.frame[found.frame["signup_date"] <= pd.Timestamp(as_of)]
+    seen = (pd.Timestamp(as_of) - frame["signup_date"]).dt.days
+    age = frame["age"].where(frame["age"] <= seen, NOT_CONVERTED)
+    return replace(found, frame=frame.assign(age=age).reset_index(drop=True), as_of=as_of)
+
+
+def _backtest_tables(held_out: HeldOut | None) -> dict[str, pd.DataFrame]:
+    if held_out is None or held_out.origin is None:
+        return {}
+    return {
+        "backtest": held_out.cohorts,
+        "coverage": held_out.coverage,
+        "comparison": held_out.comparison,
+        "choice": held_out.choice,
+    }
+
+
+def _audience(
+    data: Inputs,
+    config: NdayConfig,
+    previous: pd.DataFrame | None,
+    opted_out: tuple[str, ...],
+) -> Audience:
+    """Tomorrow's audience; whoever is in the treatments had their message."""
+    earlier = [f for f in (previous, _treated(data, config)) if f is not None and len(f)]
+    return audience(
+        data.members,
+        data.purchases,
+        n=config.n,
+        as_of=data.as_of,
+        day_index=config.cohort.day_index,
+        rule_id=config.rule_id,
+        holdout_share=config.holdout_share,
+        by=config.cohort.by,
+        n_by_group=config.n_by_group,
+        previous=pd.concat(earlier, ignore_index=True) if earlier else None,
+        opted_out=opted_out,
+        time_zone=data.time_zone,
+    )
+
+
+def _treated(data: Inputs, config: NdayConfig) -> pd.DataFrame | None:
+    if data.treatments is None or data.treatments.empty:
+        return None
+    date = local_times(data.treatments["event_at"], data.time_zone).dt.normalize()
+    known = date <= pd.Timestamp(data.as_of)
+    ids = data.treatments["customer_id"].astype(str)
+    return pd.DataFrame({"customer_id": ids[known], "send_date": date[known]})

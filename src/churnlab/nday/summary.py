@@ -1,0 +1,187 @@
+"""`rule.json`: the rule, what it rests on, and what it cannot say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.errors import UsageError
+from churnlab.nday.config import NdayConfig
+from churnlab.nday.data import CohortCounts
+from churnlab.nday.decide import value as nday
+from churnlab.nday.decide.experiment import Experiment
+from churnlab.nday.decide.plateau import PlateauDay, late_bump
+from churnlab.nday.decide.power import signups_needed
+from churnlab.nday.holdout import HeldOut
+from churnlab.nday.posterior import ConversionFit
+from churnlab.nday.report.words import assumptions, verdict
+from churnlab.nday.steps import AttentionReadings, hazard_at_end
+
+Array = NDArray[np.float64]
+
+
+def interval(draws: Array) -> dict[str, float]:
+    """Mean and 90% interval."""
+    low, high = np.quantile(draws, [0.05, 0.95])
+    return {"mean": float(np.mean(draws)), "q05": float(low), "q95": float(high)}
+
+
+def rule_part(config: NdayConfig, as_of: dt.date, time_zone: str | None) -> dict[str, Any]:
+    """What operations need: the days, the count and the holdout."""
+    return {
+        "rule_id": config.rule_id,
+        "action_id": config.action_id,
+        "n": config.n,
+        "last_unconverted_day": config.n - 1,
+        "send_day": config.n,
+        "day_zero_index": config.cohort.day_index,
+        "window_days": config.cohort.window_days,
+        "n_by_group": dict(config.n_by_group),
+        "time_zone": time_zone or "UTC",
+        "as_of": as_of,
+        "send_date": as_of + dt.timedelta(days=1),
+        "holdout_share": config.holdout_share,
+        "randomised": config.holdout_share > 0,
+        "hazard_threshold": config.hazard_threshold,
+        "costs": asdict(config.costs),
+    }
+
+
+def at_n(G: Array, config: NdayConfig) -> dict[str, Any]:
+    """Reach, organic share, waste and break-even at the N in use."""
+    age = [config.n - config.cohort.day_index]
+    return {
+        "reach": interval(nday.reach(G, age)),
+        "organic_after": interval(nday.organic_after(G, age)),
+        "waste_per_signup": interval(nday.waste(G, age, config.costs)),
+        "break_even_uplift": interval(nday.break_even(G, age, config.costs)),
+        "conversion_in_window": interval(G[:, -1]),
+    }
+
+
+def plateau_part(G: Array, days: list[PlateauDay], config: NdayConfig) -> dict[str, Any]:
+    """The three definitions, a second wave if there is one, and the plain statement."""
+    index = config.cohort.day_index
+    bump = late_bump(G)
+    said = verdict(
+        days[0],
+        bump,
+        window_days=config.cohort.window_days,
+        day_index=index,
+        hazard_now=hazard_at_end(G),
+    )
+    return {
+        "verdict": said.code,
+        "statement": {"en": said.english, "ko": said.korean},
+        "definitions": {
+            d.definition: {
+                "median": _shown(d.quantile(0.5), index),
+                "q05": _shown(d.quantile(0.05), index),
+                "q95": _shown(d.quantile(0.95), index),
+                "p_none": d.p_none,
+            }
+            for d in days
+        },
+        "late_bump": {
+            **asdict(bump),
+            "trough": _shown(bump.trough, index),
+            "peak": _shown(bump.peak, index),
+        },
+        "hazard_at_end": hazard_at_end(G),
+    }
+
+
+def _shown(age: float, index: int) -> float | None:
+    return None if not math.isfinite(age) else age + index
+
+
+def fit_part(fit: ConversionFit, checks: pd.DataFrame) -> dict[str, Any]:
+    """Which fit, and whether it can be trusted."""
+    return {
+        "model": fit.name,
+        "method": fit.method,
+        "reason": fit.reason,
+        "diagnostics": fit.diagnostics,
+        "seconds": fit.seconds,
+        "draws": len(fit.theta),
+        "predictive_checks_inside": f"{int(checks['inside'].sum())} of {len(checks)}",
+    }
+
+
+def backtest_part(held_out: HeldOut | None) -> dict[str, Any]:
+    """Coverage on held-out cohorts and the models' order; the uplift stays empty."""
+    if held_out is None or held_out.origin is None:
+        reason = held_out.skipped if held_out else "turned off"
+        return {"split": "none", "skipped": reason, "uplift": None}
+    return {
+        "split": held_out.split,
+        "origin": held_out.origin,
+        "coverage": held_out.coverage.to_dict("records"),
+        "comparison": held_out.comparison.to_dict("records"),
+        "skipped": held_out.skipped,
+        "uplift": None,
+    }
+
+
+def experiment_part(trial: Experiment | None, n: int) -> tuple[dict[str, float] | None, Any]:
+    """Return the uplift (at N if the log has it, else over all N) and the details."""
+    if trial is None:
+        return None, None
+    keys = list(trial.draws)
+    key = next((k for k in keys if k[1] == n), keys[0])
+    detail = {
+        "report": trial.report,
+        "balance_p": trial.balance_p,
+        "rows": trial.table.astype(object).where(trial.table.notna(), None).to_dict("records"),
+    }
+    return interval(trial.draws[key]), detail
+
+
+def power_part(G: Array, config: NdayConfig) -> dict[str, Any] | None:
+    """Signups a holdout needs to find the break-even uplift at N."""
+    age = [config.n - config.cohort.day_index]
+    target = float(nday.break_even(G, age, config.costs).mean())
+    share = config.holdout_share if config.holdout_share > 0 else 0.1
+    try:
+        size = signups_needed(
+            target,
+            organic=float(nday.organic_after(G, age).mean()),
+            reach=float(nday.reach(G, age).mean()),
+            holdout_share=share,
+        )
+    except UsageError:
+        return None
+    return {"uplift": target, "holdout_share": share, "power": 0.8, "alpha": 0.05, **asdict(size)}
+
+
+def data_part(
+    report: Mapping[str, int], counts: CohortCounts, policy_start: dt.date | None
+) -> dict[str, Any]:
+    """What went in and what was left out."""
+    return {
+        **report,
+        "cohorts": len(counts.cohorts),
+        "complete_cohorts": int(counts.complete.sum()),
+        "signups_before_policy": int(counts.signups.sum()),
+        "policy_start": policy_start,
+    }
+
+
+def trust_part(
+    seen: AttentionReadings, trial: Experiment | None, config: NdayConfig, start: dt.date | None
+) -> list[dict[str, str]]:
+    """Assumptions, in both languages."""
+    return assumptions(
+        from_visits=seen.from_visits,
+        active_days=config.active_days,
+        experiment=trial is not None,
+        redemption=config.costs.organic_redemption,
+        policy_start=start.isoformat() if start else None,
+    )

@@ -1,1 +1,0 @@
-"""The numbers behind figures: frames in, arrays ready to draw out."""

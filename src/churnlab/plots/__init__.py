@@ -1,1 +1,0 @@
-"""Figures: numbers that were computed elsewhere, drawn on an `Axes`."""

@@ -1,0 +1,51 @@
+"""Possible futures: the purchases that latent rates, dropouts and chance bring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from churnlab.models import Array, Latent, Likelihood
+from churnlab.posterior.latent import next_gap, time_to_death
+from churnlab.posterior.silence.stream import Ints
+
+
+def purchases_ahead(
+    likelihood: Likelihood,
+    latent: Latent,
+    silence: Array,
+    start: Array,
+    end: float,
+    rng: np.random.Generator,
+) -> Iterator[tuple[Ints, Array]]:
+    """Yield each row's next purchase, then its second next, and so on, until `end`.
+
+    Parameters
+    ----------
+    latent
+        Rate, dropout and being alive, (row,).
+    silence
+        Days since the last purchase, (row,).
+    start
+        When the row's silence is looked at, days from the cutoff, (row,).
+    end
+        Days from the cutoff.
+
+    Yields
+    ------
+    rows, times
+        Rows that buy again by `end`, and when (days from the cutoff).
+    """
+    gap = next_gap(likelihood, latent, silence, rng)
+    death = start + time_to_death(likelihood, latent, rng)
+    time, alive = start + gap, latent.alive
+    tosses = "beta" not in likelihood.parameters
+    active = np.flatnonzero(alive & (time <= np.minimum(death, end)))
+    while active.size:
+        yield active, time[active]
+        if tosses:
+            active = active[rng.random(active.size) >= latent.dropout[active]]
+        k = likelihood.k
+        time[active] += rng.gamma(k, size=active.size) / (latent.rate[active] * k)
+        active = active[time[active] <= np.minimum(death[active], end)]

@@ -1,0 +1,6 @@
+"""Run folders, written and read in one place."""
+
+from churnlab.runs.folder import RunFolder, timestamped_folder
+from churnlab.runs.reading import Run, open_run
+
+__all__ = ["Run", "RunFolder", "open_run", "timestamped_folder"]

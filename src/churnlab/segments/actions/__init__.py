@@ -1,0 +1,1 @@
+"""What to do in each cell: playbook, audiences, churn-rate bands, win-back."""

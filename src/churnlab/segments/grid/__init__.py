@@ -1,0 +1,1 @@
+"""Who stands where: two axes of risk, states, the snapshot of a day."""

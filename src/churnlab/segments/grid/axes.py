@@ -1,0 +1,160 @@
+"""One axis of the grid: a fit and cut points on its risk turn silence into levels and dates.
+
+Level 0 is active; each cut point reached adds one. Purchases have one cut point (two levels),
+visits have two (three levels).
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab.errors import DataError, UsageError
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior.dates import at_risk_days
+from churnlab.posterior.risk import risk_matrix, windows
+from churnlab.posterior.settings import RiskConfig
+from churnlab.posterior.silence.process import Process
+from churnlab.posterior.silence.stream import Rows, chunks, for_each_run, keys_of
+
+Ints = NDArray[np.int64]
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A fit, a definition of risk and increasing cut points on it.
+
+    Parameters
+    ----------
+    draws : PopulationDraws
+        Posterior of the population's parameters: purchases or visit-days.
+    risk : RiskConfig
+        Basis and windows.
+    cuts : tuple of float
+        Increasing values in (0, 1): one for purchases, two for visits.
+    first_cut : float, optional
+        Another (first) cut for customers with one purchase only; default: the same.
+    """
+
+    draws: PopulationDraws
+    risk: RiskConfig
+    cuts: tuple[float, ...]
+    first_cut: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the cut points increase inside (0, 1)."""
+        edges = (0.0, *self.cuts, 1.0)
+        if len(self.cuts) == 0 or any(not a < b for a, b in itertools.pairwise(edges)):
+            raise UsageError(f"Cut points must increase inside (0, 1); got {self.cuts}.")
+        if self.first_cut is not None and not 0 < self.first_cut < 1:
+            raise UsageError(f"first_cut must lie strictly between 0 and 1; got {self.first_cut}.")
+
+    def cut_of_rows(self, x: Array) -> Array:
+        """Return the cut points per row, shape (cut, row)."""
+        table = np.repeat(np.array(self.cuts)[:, None], len(x), axis=1)
+        if self.first_cut is not None:
+            table[0] = np.where(x == 0, self.first_cut, table[0])
+        return table
+
+
+class HasCells(Protocol):
+    """What is needed of `churnlab.summary.Cells`."""
+
+    @property
+    def x(self) -> Array:
+        """Repeat events, (row,)."""
+
+    @property
+    def t_x(self) -> Array:
+        """First to last event, (row,)."""
+
+    @property
+    def T(self) -> Array:  # noqa: N802
+        """First event to the day, (row,)."""
+
+    @property
+    def group(self) -> Ints:
+        """Codes into `groups`, (row,)."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups."""
+
+
+def rows_for(cells: HasCells, draws: PopulationDraws) -> Rows:
+    """Return cells with their groups coded as in `draws` (all in one where the fit is pooled).
+
+    Raises
+    ------
+    DataError
+        When a group was not in the data of the fit.
+    """
+    return Rows(group_codes(cells.groups, draws)[cells.group], cells.x, cells.t_x, cells.T)
+
+
+def group_codes(names: tuple[str, ...], draws: PopulationDraws) -> Ints:
+    """Return the code in `draws` of each group name."""
+    if len(draws.groups) == 1:
+        return np.zeros(len(names), dtype=np.int64)
+    unknown = [name for name in names if name not in draws.groups]
+    if unknown:
+        raise DataError(
+            f"The fit knows no group {', '.join(unknown)}; it has {', '.join(draws.groups)}. "
+            "Fit on data that have all groups."
+        )
+    return np.array([draws.groups.index(name) for name in names], dtype=np.int64)
+
+
+def cut_days(axis: Axis, rows: Rows) -> Ints:
+    """Return the whole days after the last event on which each cut point is reached for good.
+
+    Days depend on (group, x, t_x) only. A later cut comes at least a day after the one before it,
+    so that every level has a day.
+
+    Returns
+    -------
+    array of int, shape (cut, row)
+        At least 1; -1 for never within ten years.
+    """
+    keys = keys_of(rows)
+    days = np.empty((len(axis.cuts), len(rows.x)), dtype=np.int64)
+    for i, cut in enumerate(axis.cuts):
+        first = axis.first_cut if i == 0 else None
+        days[i] = at_risk_days(axis.draws, keys, axis.risk, cut, first)[keys.of]
+        if i:
+            before = days[i - 1]
+            never = (days[i] < 0) | (before < 0)
+            days[i] = np.where(never, -1, np.maximum(days[i], before + 1))
+    return days
+
+
+def drawn_levels(axis: Axis, rows: Rows, n_draws: int) -> NDArray[np.int8]:
+    """Return the level of each row on its own day T under each posterior draw, (draw, row).
+
+    A row with an event on the day itself is at level 0, as the dates say.
+    """
+    draws = axis.draws.thin(n_draws)
+    cuts = axis.cut_of_rows(rows.x)
+    keys = keys_of(rows)
+    by_key = windows(axis.draws, keys, axis.risk)
+    window = None if by_key is None else by_key[keys.of]
+    levels = np.zeros((draws.n_draws, len(rows.x)), dtype=np.int8)
+
+    def work(process: Process, at: Ints) -> None:
+        for part in chunks(len(at), process.n_draws):
+            i = at[part]
+            risk = risk_matrix(
+                process, rows.t_x[i], rows.T[i], None if window is None else window[i]
+            )
+            reached = risk[:, :, None] >= cuts[:, i].T[:, None, :]
+            silent = (rows.T[i] > rows.t_x[i])[:, None]
+            levels[:, i] = (reached.sum(axis=2) * silent).T.astype(np.int8)
+
+    oldest = float(rows.T.max(initial=0.0)) + (0.0 if window is None else float(window.max()))
+    for_each_run(draws, rows.group, rows.x, oldest + 1.0, work)
+    return levels

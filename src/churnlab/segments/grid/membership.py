@@ -1,0 +1,106 @@
+"""The membership table: everybody's cell, its probability, and the dates behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churnlab.posterior.silence.stream import Rows
+from churnlab.segments.config import SegmentsConfig
+from churnlab.segments.grid.polarity import polarity_of
+from churnlab.segments.grid.snapshot import DrawnStates, state_columns
+from churnlab.segments.grid.states import N_PURCHASE_STATES, Codes, Days, cell_names
+
+Ints = NDArray[np.int64]
+#: Positions of the two at-risk states.
+_RISK_STATES = [2, 3]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One axis for everybody: rows of data, whose row is whose, and dates per member."""
+
+    rows: Rows
+    row: Ints
+    """(member,) position in `rows`, -1 for none."""
+    last: Days
+    """(member,) day of the last event; NaT for none."""
+    dates: list[Days]
+    """Per cut point, (member,); NaT for none."""
+
+
+def membership_frame(
+    ids: NDArray[np.object_],
+    signup: Days,
+    states: tuple[Codes, DrawnStates],
+    sides: tuple[Side, Side],
+    day: np.datetime64,
+    config: SegmentsConfig,
+) -> pd.DataFrame:
+    """Return `Snapshot.membership`: one row per member (columns: docs/segments.md).
+
+    Parameters
+    ----------
+    ids, signup : array, shape (member,)
+        Sorted ids and signup days.
+    states : tuple
+        Cells by the dates, and under every draw.
+    sides : tuple of Side
+        Purchases and visits.
+    day : datetime64
+        The day.
+    """
+    code, drawn = states
+    bought, seen = sides
+    purchase_state, visit_state = state_columns(code)
+    names, polarity = cell_names(code), polarity_of(config.polarity)
+    return pd.DataFrame(
+        {
+            "customer_id": ids,
+            "as_of": pd.Timestamp(day),
+            "segment_code": names,
+            "purchase_state": purchase_state,
+            "visit_state": visit_state,
+            "polarity": np.array([polarity[c] for c in names], dtype=object),
+            **_probabilities(code, drawn),
+            "signed_up_at": _stamps(signup),
+            "last_purchase_at": _stamps(bought.last),
+            "at_risk_date": _stamps(bought.dates[0]),
+            "last_visit_at": _stamps(seen.last),
+            "visit_risk_date": _stamps(seen.dates[0]),
+            "visit_inactive_date": _stamps(seen.dates[1]),
+            "state_since": _stamps(_since(signup, bought, seen, day)),
+        }
+    )
+
+
+def _probabilities(code: Codes, drawn: DrawnStates) -> dict[str, NDArray[np.float64]]:
+    """Posterior probability of the cell stated, and of the states of each axis."""
+    cell = drawn.probabilities()
+    by_axis = cell.reshape(len(code), -1, N_PURCHASE_STATES)
+    risk = by_axis.sum(axis=1)[:, _RISK_STATES].sum(axis=1)
+    visit = np.where((drawn.visit_row >= 0)[:, None], by_axis.sum(axis=2), np.nan)
+    return {
+        "probability": cell[np.arange(len(code)), code],
+        "p_purchase_risk": np.where(drawn.purchase_row >= 0, risk, np.nan),
+        "p_visit_active": visit[:, 0],
+        "p_visit_risk": visit[:, 1],
+        "p_visit_inactive": visit[:, 2],
+    }
+
+
+def _since(signup: Days, bought: Side, seen: Side, day: np.datetime64) -> Days:
+    """Last day on which one of the clocks was reset or ran out."""
+    since = signup.copy()
+    for date in (bought.last, seen.last, *bought.dates, *seen.dates):
+        passed = ~np.isnat(date) & (date <= day)
+        since = np.where(passed, np.maximum(since, np.where(passed, date, since)), since)
+    return since
+
+
+def _stamps(days: Days) -> NDArray[np.datetime64]:
+    """Dates to the second: nanoseconds cannot hold the far date."""
+    return days.astype("datetime64[s]")

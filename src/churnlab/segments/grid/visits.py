@@ -1,0 +1,106 @@
+"""Visits as evidence: clocks of customers, outcomes of windows, calibration at 1, 3 and 7 days.
+
+The models live in continuous time and visit-days on a day grid, so short windows are the ones to
+check.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import beta as beta_distribution
+
+from churnlab.errors import UsageError
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior.risk import risk_summary
+from churnlab.posterior.settings import RiskConfig
+from churnlab.segments.grid.axes import rows_for
+from churnlab.segments.grid.build import HasSummary
+
+
+def any_event(
+    customer_id: NDArray[np.object_] | pd.Series,
+    days: pd.DataFrame,
+    origin: dt.date,
+    horizon_days: int,
+) -> NDArray[np.bool_]:
+    """Return whether each customer has an event in the window origin + 1 .. origin + horizon.
+
+    Parameters
+    ----------
+    days : DataFrame
+        ``customer_id, day`` of events, the later ones included (`EventLog.days`).
+    """
+    start = pd.Timestamp(origin)
+    inside = (days["day"] > start) & (days["day"] <= start + pd.Timedelta(days=horizon_days))
+    return np.asarray(pd.Index(customer_id).isin(days.loc[inside, "customer_id"]))
+
+
+def forecast_silence(
+    summary: HasSummary, draws: PopulationDraws, horizon_days: int
+) -> NDArray[np.float64]:
+    """Return P(no event within the horizon) per customer of a summary, averaged over draws."""
+    risk = RiskConfig(basis="fixed_days", horizon_days=horizon_days)
+    by_cell = risk_summary(draws, rows_for(summary.cells, draws), risk).mean
+    return np.asarray(by_cell[summary.customers["cell"].to_numpy(dtype=np.int64)])
+
+
+def visit_calibration(
+    summary: HasSummary,
+    draws: PopulationDraws,
+    days: pd.DataFrame,
+    known_until: dt.date,
+    horizons: Sequence[int] = (1, 3, 7),
+) -> pd.DataFrame:
+    """Compare forecast and observed silence in short windows after an origin.
+
+    Parameters
+    ----------
+    summary : Summary
+        Visit-days up to the origin.
+    draws : PopulationDraws
+        Fitted on data up to the origin.
+    days : DataFrame
+        ``customer_id, day``, the days after the origin included.
+    known_until : date
+        Last complete day of `days`; windows must end by it.
+
+    Returns
+    -------
+    DataFrame
+        ``horizon_days, n, forecast, observed, observed_q05, observed_q95, bias, brier,
+        brier_constant``: `forecast` and `observed` are mean shares without a visit, `bias` their
+        ratio minus 1, and `brier_constant` the score of the observed share itself.
+    """
+    late = [h for h in horizons if summary.as_of + dt.timedelta(days=h) > known_until]
+    if late:
+        raise UsageError(
+            f"Windows of {late} days after {summary.as_of} end after the last known day "
+            f"({known_until}); choose an earlier origin."
+        )
+    ids = summary.customers["customer_id"]
+    rows = []
+    for h in horizons:
+        p = forecast_silence(summary, draws, h)
+        silent = ~any_event(ids, days, summary.as_of, h)
+        n, k = len(p), int(silent.sum())
+        low, high = (beta_distribution.ppf(q, k + 0.5, n - k + 0.5) for q in (0.05, 0.95))
+        observed = k / n
+        rows.append(
+            {
+                "horizon_days": h,
+                "n": n,
+                "forecast": float(p.mean()),
+                "observed": observed,
+                "observed_q05": float(low),
+                "observed_q95": float(high),
+                "bias": float(p.mean() / observed - 1) if k else np.nan,
+                "brier": float(((p - silent) ** 2).mean()),
+                "brier_constant": observed * (1 - observed),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,1 @@
+"""What changed between two days: shares, transitions, leaks, each with its interval."""

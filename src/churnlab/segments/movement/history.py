@@ -1,0 +1,118 @@
+"""The grid on several days: which days, the shares on them, and the core's leaks per step (P10)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from churnlab.segments.config import SegmentsConfig
+from churnlab.segments.grid.snapshot import Snapshot
+from churnlab.segments.movement.leaks import LEAST_PERIODS, LeakAlert, leak_alert, leak_history
+from churnlab.segments.movement.shares import shares_table
+
+#: Fewer newcomers than this share of the usual: the inflow is not constant, a leak is expected.
+_LEAST_INFLOW = 0.5
+
+
+@dataclass(frozen=True)
+class LeakVerdict:
+    """The core-leak alert of a run, or why there is none."""
+
+    steps: pd.DataFrame
+    """Per step ``as_of, n_core, n_leaked, share, n_new, usual_share, p_value, alert``; the last
+    three compare with the earlier steps and are null where these are fewer than three."""
+    alert: LeakAlert | None
+    reason: str | None
+    """Why there is no alert, or what weakens it."""
+
+
+def days_back(as_of: dt.date, first_event: dt.date, every_days: int, periods: int) -> list[dt.date]:
+    """Return `as_of` and the days before it in equal steps, oldest first.
+
+    Days less than one step after the first event are left out: hardly anybody is there yet.
+    """
+    step = dt.timedelta(days=every_days)
+    days = [as_of - i * step for i in range(periods, 0, -1)]
+    return [day for day in days if day >= first_event + step] + [as_of]
+
+
+def shares_over_time(
+    scored: Mapping[str, Sequence[Snapshot]], config: SegmentsConfig, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Return `shares_table` of several days, for each way of scoring them.
+
+    Parameters
+    ----------
+    scored : mapping
+        ``own_fit``: every day by a fit on data up to it (what was known on the day);
+        ``latest_fit``: every day by the latest one (what customers did, without re-estimation).
+
+    Returns
+    -------
+    DataFrame
+        ``scored_by`` and the columns of `shares_table`, with 90% intervals.
+    """
+    parts = []
+    for scored_by, snapshots in scored.items():
+        for snapshot in snapshots:
+            table = shares_table(snapshot, config, rng)
+            table.insert(0, "scored_by", scored_by)
+            parts.append(table)
+    return pd.concat(parts, ignore_index=True)
+
+
+def leak_verdict(snapshots: Sequence[Snapshot], level: float) -> LeakVerdict:
+    """Judge the latest step's core leak, and every earlier one by what came before it.
+
+    Parameters
+    ----------
+    snapshots : sequence of Snapshot
+        Equally spaced days, oldest first, all scored by one fit.
+    level : float
+        Nominal false-alarm rate of one alert, where the inflow is constant and nothing changes.
+    """
+    steps = leak_history(snapshots)
+    steps["n_new"] = _newcomers(snapshots)
+    judged = [
+        leak_alert(steps.iloc[: i + 1], level) if i >= LEAST_PERIODS else None
+        for i in range(len(steps))
+    ]
+    if len(steps) and steps["n_new"].sum() == 0:
+        judged = [None] * len(steps)
+    steps["usual_share"] = [np.nan if a is None else a.usual_share for a in judged]
+    steps["p_value"] = [np.nan if a is None else a.p_value for a in judged]
+    alerts = [pd.NA if a is None else a.alert for a in judged]
+    steps["alert"] = pd.array(alerts, dtype="boolean")
+    return LeakVerdict(steps, judged[-1] if judged else None, _reason(steps))
+
+
+def _newcomers(snapshots: Sequence[Snapshot]) -> list[int]:
+    """Members who signed up within each step."""
+    counts = []
+    for before, after in itertools.pairwise(snapshots):
+        signed_up = after.membership["signed_up_at"]
+        counts.append(int((signed_up > pd.Timestamp(before.as_of)).sum()))
+    return counts
+
+
+def _reason(steps: pd.DataFrame) -> str | None:
+    if len(steps) <= LEAST_PERIODS:
+        return (
+            f"a core-leak alert compares with at least {LEAST_PERIODS} earlier periods; there are "
+            f"{max(len(steps) - 1, 0)}: raise segments.periods, shorten segments.every_days, or "
+            "give a longer log"
+        )
+    new = steps["n_new"].to_numpy(dtype=float)
+    if new.sum() == 0:
+        return "nobody has signed up in these periods: the core of a closed cohort always leaks"
+    if new[-1] < _LEAST_INFLOW * new[:-1].mean():
+        return (
+            f"{new[-1]:.0f} members signed up in the latest period, {new[:-1].mean():.0f} in an "
+            "earlier one: with falling inflow the core leaks more without any cause"
+        )
+    return None

@@ -1,0 +1,246 @@
+"""Segment pictures in the manner of the source: right = visits more active, up = purchases more.
+
+Each function draws on an `Axes` and returns it; numbers come from `plotdata.segments`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+
+import matplotlib as mpl
+import matplotlib.dates as mdates
+import matplotlib.ticker as mticker
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyArrowPatch, Rectangle
+
+from churnlab.segments.report.data import COLUMNS, ROWS, FlowData, GridData, TimeData
+
+#: Okabe-Ito colours, told apart by the colour-blind too.
+POLARITY_COLOURS = {"positive": "#009E73", "neutral": "#8C8C8C", "negative": "#D55E00"}
+_LINE_COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C", "#F0E442",
+)  # fmt: skip
+_STATE_COLOURS = POLARITY_COLOURS | {
+    "visit_active": "#0072B2", "visit_risk": "#E69F00", "visit_inactive": "#D55E00",
+    "visit_unknown": "#8C8C8C", "repeat_active": "#009E73", "first_active": "#56B4E9",
+    "repeat_risk": "#E69F00", "first_risk": "#D55E00", "none": "#8C8C8C",
+    "core_active": "#009E73", "purchase_risk_visit_active": "#0072B2",
+}  # fmt: skip
+_BEND = 0.16
+_WORDS = {
+    "repeat_active": ("repeat\nactive", "재구매\n활성"),
+    "first_active": ("first\nactive", "첫구매\n활성"),
+    "repeat_risk": ("repeat\nat risk", "재구매\n위험"),
+    "first_risk": ("first\nat risk", "첫구매\n위험"),
+    "none": ("no\npurchase", "미구매"),
+    "visit_active": ("visits active", "방문 활성"),
+    "visit_risk": ("visits at risk", "방문 위험"),
+    "visit_inactive": ("visits inactive", "방문 비활성"),
+    # as mathematics: NanumGothic's own arrow is a speck
+    "x": (r"visits more active  $\longrightarrow$", r"방문이 활성화  $\longrightarrow$"),
+    "y": (r"purchases more active  $\longrightarrow$", r"구매가 활성화  $\longrightarrow$"),
+    "unknown": ("visits unknown (beside the grid): {:.1%}", "방문 알 수 없음 (표 밖): {:.1%}"),
+    "points": ("{:+.1f} pts", "{:+.1f}%p"),
+    "stay": ("{:.0%} stay", "{:.0%} 유지"),
+    "share": ("share of members", "회원 비중"),
+    "own_fit": (
+        "each day by a fit on data up to it, with 90% band",
+        "그날까지의 자료로 적합, 90% 구간",
+    ),
+    "latest_fit": (
+        "all days by the latest fit: behaviour without re-estimation",
+        "모든 날을 최근 적합으로: 재추정을 뺀 행동 변화",
+    ),
+}
+
+
+def draw_grid(ax: Axes, data: GridData, *, lang: str = "en") -> Axes:
+    """Draw the grid: shade = share, arrow and label = change, frame = polarity.
+
+    An arrow is solid when the 90% interval of the change excludes zero, else pale.
+    """
+    _frame(ax, lang)
+    top = max(float(np.nanmax(data.share)), 1e-9)
+    for row in range(len(ROWS)):
+        for column in range(len(COLUMNS)):
+            _grid_cell(ax, data, row, column, data.share[row, column] / top, lang)
+    if data.unknown_share > 0:
+        text = _word("unknown", lang).format(data.unknown_share)
+        # below the axis' name, which a long text would run into
+        ax.annotate(text, (0, 0), xytext=(0, -20), textcoords="offset points",
+                    xycoords="axes fraction", fontsize=8, va="top", color="#555555")  # fmt: skip
+    return ax
+
+
+def draw_flows(ax: Axes, data: FlowData, *, lang: str = "en") -> Axes:
+    """Draw the largest moves as arrows on the grid; width and label = customers."""
+    _frame(ax, lang)
+    for row in range(len(ROWS)):
+        for column in range(len(COLUMNS)):
+            _rectangle(ax, column, row, "#F4F4F4", "#CCCCCC")
+            _name(ax, column, row, str(data.names[row, column]), "#333333")
+            stay = data.stay[row, column]
+            if np.isfinite(stay):
+                ax.text(column - 0.44, row + 0.38, _word("stay", lang).format(stay), fontsize=7,
+                        ha="left", va="center", color="#666666")  # fmt: skip
+    most = max(int(data.n.max()), 1) if len(data.n) else 1
+    for origin, destination, n in zip(data.origin, data.destination, data.n, strict=True):
+        _arrow(ax, origin, destination, int(n), n / most)
+    return ax
+
+
+def draw_over_time(
+    ax: Axes, data: TimeData, *, beside: TimeData | None = None, lang: str = "en"
+) -> Axes:
+    """Draw shares by day with their 90% bands, labelled at the line's end.
+
+    Parameters
+    ----------
+    beside : TimeData, optional
+        The same groups scored otherwise (by one fit on all days): dashed, without bands.
+    """
+    ends = _apart(data.share[-1], 0.035 * max(float(data.share_q95.max()), 1e-9) * 1.4)
+    for i, (code, name) in enumerate(zip(data.codes, data.names, strict=True)):
+        colour = _STATE_COLOURS.get(code, _LINE_COLOURS[i % len(_LINE_COLOURS)])
+        ax.plot(data.day, data.share[:, i], color=colour, marker="o", markersize=3)
+        if beside is not None:
+            ax.plot(beside.day, beside.share[:, beside.codes.index(code)], color=colour,
+                    linewidth=1.2, linestyle="--")  # fmt: skip
+        ax.fill_between(data.day, data.share_q05[:, i], data.share_q95[:, i],
+                        color=colour, alpha=0.2, linewidth=0)  # fmt: skip
+        ax.annotate(name, (data.day[-1], ends[i]), xytext=(6, 0), textcoords="offset points",
+                    va="center", fontsize=8, color=colour, annotation_clip=False)  # fmt: skip
+    ax.set_ylim(bottom=0)
+    ax.yaxis.set_major_formatter(mticker.PercentFormatter(1.0, decimals=0))
+    locator = mdates.AutoDateLocator(maxticks=7)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(_day_format(locator))
+    ax.set_ylabel(_word("share", lang))
+    if beside is not None:
+        for style, word in (("-", "own_fit"), ("--", "latest_fit")):
+            ax.plot([], [], color="#555555", linestyle=style, linewidth=1.4,
+                    label=_word(word, lang))  # fmt: skip
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=1)
+    return ax
+
+
+def _day_format(locator: mdates.AutoDateLocator) -> mdates.ConciseDateFormatter:
+    """Dates as numbers: the same in every language."""
+    formats = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S"]
+    return mdates.ConciseDateFormatter(
+        locator, formats=formats, zero_formats=formats, show_offset=False
+    )
+
+
+def grid_title(data: GridData, *, lang: str = "en") -> str:
+    """Return the day, or both days, as a title."""
+    day = _day(data.as_of)
+    if data.compared_to is None:
+        return day
+    before = _day(data.compared_to)
+    return f"{day} ({before} 대비 변화)" if lang == "ko" else f"{day}, change since {before}"
+
+
+def _frame(ax: Axes, lang: str) -> None:
+    ax.set_xlim(-0.52, len(COLUMNS) - 0.48)
+    ax.set_ylim(len(ROWS) - 0.48, -0.52)
+    ax.set_xticks(range(len(COLUMNS)), [_word(c, lang) for c in COLUMNS])
+    ax.set_yticks(range(len(ROWS)), [_word(r, lang) for r in ROWS])
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.set_xlabel(_word("x", lang))
+    ax.set_ylabel(_word("y", lang))
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def _grid_cell(ax: Axes, data: GridData, row: int, column: int, shade: float, lang: str) -> None:
+    face = mpl.colormaps["Blues"](0.05 + 0.75 * shade)
+    dark = shade > 0.7
+    ink = "white" if dark else "#222222"
+    edge = POLARITY_COLOURS.get(str(data.polarity[row, column]), "#8C8C8C")
+    _rectangle(ax, column, row, face, edge)
+    _name(ax, column, row, str(data.names[row, column]), ink)
+    share = data.share[row, column]
+    low, high = data.share_q05[row, column], data.share_q95[row, column]
+    ax.text(column - 0.44, row + 0.12, f"{share:.1%}", fontsize=13, color=ink,
+            ha="left", va="center")  # fmt: skip
+    ax.text(column - 0.44, row + 0.36, f"{low:.1%} - {high:.1%}", fontsize=7, color=ink,
+            ha="left", va="center")  # fmt: skip
+    _change(ax, data, row, column, ink, lang)
+
+
+def _change(ax: Axes, data: GridData, row: int, column: int, ink: str, lang: str) -> None:
+    change = data.change[row, column]
+    if not np.isfinite(change):
+        return
+    clear = data.change_q05[row, column] > 0 or data.change_q95[row, column] < 0
+    alpha = 1.0 if clear else 0.45
+    x, half = column + 0.28, 0.16 if change >= 0 else -0.16
+    if abs(change) >= 0.0005:
+        ax.add_patch(
+            FancyArrowPatch((x, row + 0.1 + half), (x, row + 0.1 - half), arrowstyle="-|>",
+                            mutation_scale=11, linewidth=1.8, color=ink, alpha=alpha)
+        )  # fmt: skip
+    ax.text(x, row + 0.39, _word("points", lang).format(100 * change), fontsize=7.5, color=ink,
+            alpha=alpha, ha="center", va="center")  # fmt: skip
+
+
+def _rectangle(ax: Axes, column: float, row: float, face: object, edge: str) -> None:
+    ax.add_patch(
+        Rectangle((column - 0.485, row - 0.485), 0.97, 0.97, facecolor=face, edgecolor=edge,
+                  linewidth=1.6)
+    )  # fmt: skip
+
+
+def _name(ax: Axes, column: float, row: float, name: str, ink: str) -> None:
+    text = name.removesuffix(" 고객")
+    lines = textwrap.wrap(text, 24, break_on_hyphens=False)
+    ax.text(column - 0.44, row - 0.28, "\n".join(lines), fontsize=7.5, color=ink,
+            ha="left", va="center")  # fmt: skip
+
+
+def _arrow(ax: Axes, origin: np.ndarray, destination: np.ndarray, n: int, share: float) -> None:
+    start, end = origin.astype(float), destination.astype(float)
+    step = end - start
+    length = float(np.hypot(*step))
+    start, end = start + 0.2 * step / length, end - 0.25 * step / length
+    ax.add_patch(
+        FancyArrowPatch(tuple(start), tuple(end), arrowstyle="-|>", mutation_scale=9 + 9 * share,
+                        linewidth=0.8 + 4 * share, color="#0072B2", alpha=0.7, zorder=2,
+                        connectionstyle=f"arc3,rad={_BEND}")
+    )  # fmt: skip
+    x, y = _bend(ax, start, end)
+    ax.text(x, y, f"{n:,}", fontsize=7.5, ha="center", va="center", color="#003f66", zorder=4,
+            bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none",
+                  "alpha": 0.85})  # fmt: skip
+
+
+def _bend(ax: Axes, start: np.ndarray, end: np.ndarray) -> tuple[float, float]:
+    """Middle of the arc: arc3's control point lies _BEND of the length to the side, on screen."""
+    one, two = ax.transData.transform([start, end])
+    step = two - one
+    control = (one + two) / 2 + _BEND * np.array([step[1], -step[0]])
+    x, y = ax.transData.inverted().transform((one + two) / 4 + control / 2)
+    return float(x), float(y)
+
+
+def _apart(values: np.ndarray, gap: float) -> np.ndarray:
+    """Shift labels up so that neighbours stand at least `gap` apart."""
+    out = values.astype(float).copy()
+    order = np.argsort(out)
+    for lower, upper in itertools.pairwise(order):
+        out[upper] = max(out[upper], out[lower] + gap)
+    return out
+
+
+def _day(value: pd.Timestamp) -> str:
+    return value.strftime("%Y-%m-%d")
+
+
+def _word(key: str, lang: str) -> str:
+    return _WORDS[key][0 if lang == "en" else 1]

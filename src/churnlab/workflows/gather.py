@@ -1,0 +1,149 @@
+"""What an export is made of, gathered from finished run folders."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import pandas as pd
+
+from churnlab.errors import UsageError
+from churnlab.export import (
+    ExportInputs,
+    VisitEvidence,
+    backtest_evidence,
+    nday_rule,
+    playbook_parts,
+)
+from churnlab.inference import load_draws
+from churnlab.rules import Threshold
+from churnlab.runs import Run, open_run
+from churnlab.scoring.process import Risk
+from churnlab.segments import default_playbook
+from churnlab.vocabulary import VISIT_UNKNOWN
+
+_PARTS = ("fit", "segment", "backtest", "nday")
+
+
+def export_inputs(folders: Sequence[str]) -> ExportInputs:
+    """Return an export's inputs from the folders of a pipeline, or of fit, segment, backtest, nday.
+
+    Raises
+    ------
+    UsageError
+        No fit among the folders, or folders of different days.
+    """
+    runs = _by_command(folders)
+    source = runs.get("fit") or runs.get("segment")
+    if source is None or not source.has("posterior.nc"):
+        raise UsageError(
+            "runs=[...] must name a finished fit, segment or pipeline folder; got "
+            f"{list(folders)}. Run `churnlab pipeline` or `churnlab fit` first."
+        )
+    fit, customers = source.json("fit.json"), source.frame("customers.parquet")
+    config = source.manifest["config"]
+    segment, nday, backtest = runs.get("segment"), runs.get("nday"), runs.get("backtest")
+    membership = None if segment is None else segment.frame("membership.parquet")
+    audience = None if nday is None else nday.frame("nday_audience.parquet")
+    actions, playbook = playbook_parts(default_playbook())
+    return ExportInputs(
+        as_of=_same_day(fit, segment, nday),
+        time_zone=config["data"]["time_zone"],
+        summary=customers,
+        group_columns=tuple(fit.get("group_columns", ())),
+        draws=load_draws(source.path / "posterior.nc"),
+        risk=Risk(**config["risk"]),
+        threshold=threshold_of(fit["threshold"]),
+        backtest={} if backtest is None else _backtest(backtest),
+        members=None if membership is None else membership[["customer_id", "signed_up_at"]],
+        customers=customers,
+        visits=None if segment is None else _visits(segment, membership),
+        membership=membership,
+        shares=_shares(segment),
+        nday_rules=() if nday is None else (nday_rule(nday.json("rule.json")),),
+        nday_audience=audience,
+        actions=actions if nday is None else [*actions, _offer(nday)],
+        playbook=playbook,
+        config=config,
+        data_hashes={k.replace(".", "_"): v for k, v in source.manifest["inputs"].items()},
+        seed=source.manifest["seed"],
+    )
+
+
+def _by_command(folders: Sequence[str]) -> dict[str, Run]:
+    found: dict[str, Run] = {}
+    for folder in folders:
+        run = open_run(folder)
+        parts = [run] if run.command != "pipeline" else [run.part(p) for p in _PARTS]
+        # A pipeline's other models stand in fit_MODEL; its chosen one, in fit, comes first.
+        found = {p.command: p for p in parts if p is not None} | found
+    return found
+
+
+def _same_day(fit: dict[str, Any], segment: Run | None, nday: Run | None) -> dt.date:
+    days = {"fit": str(fit["as_of"])[:10]}
+    if segment is not None:
+        days["segment"] = str(segment.json("segments.json")["as_of"])[:10]
+    if nday is not None:
+        days["nday"] = str(nday.json("rule.json")["as_of"])[:10]
+    if len(set(days.values())) > 1:
+        raise UsageError(f"the runs end on different days: {days}; run them with one as_of.")
+    return dt.date.fromisoformat(days["fit"])
+
+
+def threshold_of(stored: dict[str, Any]) -> Threshold:
+    """Return the threshold that `fit.json` holds."""
+    known = {f.name: stored[f.name] for f in fields(Threshold) if f.name in stored}
+    until = known.get("learnt_until")
+    known["learnt_until"] = dt.date.fromisoformat(until) if until else None
+    known["curve"] = pd.DataFrame(known["curve"]) if known.get("curve") else None
+    return Threshold(**{**known, "notes": tuple(known.get("notes", ()))})
+
+
+def _backtest(run: Run) -> dict[str, Any]:
+    return backtest_evidence(run.json("backtest.json"), run.frame("scores.parquet"))
+
+
+def _visits(segment: Run, membership: pd.DataFrame | None) -> VisitEvidence | None:
+    if not segment.has("visits_posterior.nc") or membership is None:
+        return None
+    config = segment.manifest["config"]["visits"]
+    risk = Risk(basis=config["basis"], horizon_days=config["horizon_days"], cycles=config["cycles"])
+    return VisitEvidence(
+        draws=load_draws(segment.path / "visits_posterior.nc"),
+        risk=risk,
+        risk_value=config["risk_value"],
+        inactive_value=config["inactive_value"],
+        summary=_with_signups(segment.frame("visits.parquet"), membership),
+    )
+
+
+def _with_signups(visits: pd.DataFrame, membership: pd.DataFrame) -> pd.DataFrame:
+    """Add members whose visit clock starts at signup: known visit state, no visit yet."""
+    quiet = membership[
+        (membership["visit_state"] != VISIT_UNKNOWN)
+        & ~membership["customer_id"].isin(visits["customer_id"])
+    ]
+    age = (quiet["as_of"] - quiet["signed_up_at"]).dt.days.astype("float64")
+    clock = pd.DataFrame({"customer_id": quiet["customer_id"], "x": 0.0, "t_x": 0.0, "T": age})
+    return pd.concat([visits[["customer_id", "x", "t_x", "T"]], clock], ignore_index=True)
+
+
+def _shares(segment: Run | None) -> pd.DataFrame | None:
+    if segment is None or not segment.has("segment_share.parquet"):
+        return None
+    return segment.frame("segment_share.parquet")
+
+
+def _offer(nday: Run) -> dict[str, Any]:
+    """Return the action of an N-day rule, which is not in the playbook."""
+    return {
+        "action_id": nday.json("rule.json")["action_id"],
+        "channel": "message",
+        "incentive": "a larger coupon than at signup",
+        "cooldown_days": 365,
+        "message_class": "promotional",
+        "evidence": "rule(N), rule.json of the N-day study",
+    }

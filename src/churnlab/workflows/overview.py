@@ -1,0 +1,52 @@
+"""The demo's result in one picture: forecast, silence, and the grid."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from churnlab.backtest.report import data as backtests
+from churnlab.backtest.report import plots as forecasts
+from churnlab.fitting.report import data as fits
+from churnlab.fitting.report import plots as draw_fits
+from churnlab.models.draws import PopulationDraws
+from churnlab.segments.report import data as cells
+from churnlab.segments.report import plots as draw_cells
+
+
+def draw_overview(
+    tracking: pd.DataFrame,
+    customers: pd.DataFrame,
+    draws: PopulationDraws,
+    shares: pd.DataFrame,
+    changes: pd.DataFrame | None,
+    *,
+    horizon_days: float,
+    lang: str = "en",
+) -> Figure:
+    """Draw tracking and silence of real customers beside the grid of the simulated shop.
+
+    Parameters
+    ----------
+    tracking, customers, draws
+        Of the real log: a backtest's tracking, the customers table, the posterior draws.
+    shares, changes : DataFrame
+        Of the shop with visits: tables of `churnlab segment`.
+    horizon_days : float
+        Window of the risk shown.
+    """
+    figure = plt.figure(figsize=(15, 8.5))
+    grid = figure.add_gridspec(2, 3, width_ratios=[1, 1, 1.5])
+    track = figure.add_subplot(grid[0, :2])
+    forecasts.tracking(track, backtests.followed(tracking), lang=lang)
+    track.set_title("Held-out weeks: purchases that came, and the forecasts")
+    left = figure.add_subplot(grid[1, 0])
+    right = figure.add_subplot(grid[1, 1], sharey=left)
+    people = fits.three_customers(customers)
+    draw_fits.silence((left, right), draws, people, horizon_days=horizon_days, lang=lang)
+    left.set_title("The same silence means more for a fast buyer")
+    place = figure.add_subplot(grid[:, 2])
+    draw_cells.draw_grid(place, cells.grid(shares, changes, lang=lang), lang=lang)
+    place.set_title("Everybody's place: visits to the right, purchases up")
+    return figure

@@ -1,0 +1,104 @@
+"""Slow, obvious twins in 40-digit arithmetic, and the models every contract test runs over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+from churnlab import models as likelihoods
+from churnlab.models import Likelihood
+
+
+class Case(NamedTuple):
+    """A model with parameters of a plausible shop; time in days."""
+
+    likelihood: Likelihood
+    theta: np.ndarray
+
+
+#: A new model joins every contract test with one line here.
+CASES = {
+    "bg_nbd": Case(likelihoods.get("bg_nbd"), np.array([0.6, 20.0, 0.8, 2.4])),
+    "mbg_nbd": Case(likelihoods.get("mbg_nbd"), np.array([0.7, 25.0, 0.9, 1.6])),
+    "pareto_nbd": Case(likelihoods.get("pareto_nbd"), np.array([0.6, 25.0, 0.6, 40.0])),
+    "bg_cnbd_k": Case(likelihoods.get("bg_cnbd_k", 2), np.array([0.6, 10.0, 0.5, 2.8])),
+    "mbg_cnbd_k": Case(likelihoods.get("mbg_cnbd_k", 3), np.array([0.7, 8.0, 0.9, 1.6])),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]
+
+
+def _twin_geometric(model: Any, theta: Any, x: int, t_x: Any, T: Any) -> Any:
+    """Alive and dead customers, written out."""
+    r, alpha, a, b = theta
+    k, R = model.k, r + model.k * x
+    u = T - t_x
+    alive = sum(u**j / mp.factorial(j) * mp.gamma(R + j) / (alpha + T) ** (R + j) for j in range(k))
+    tosses = x + int(model.toss_at_first)
+    total = mp.beta(a, b + tosses) * alive
+    if tosses > 0:
+        total += mp.beta(a + 1, b + tosses - 1) * mp.gamma(R) / (alpha + t_x) ** R
+    return alpha**r / mp.gamma(r) / mp.beta(a, b) * total
+
+
+def _twin_pareto(_: Any, theta: Any, x: int, t_x: Any, T: Any) -> Any:
+    """Fader and Hardie's form with 2F1: nothing in common with the quadrature."""
+    r, alpha, s, beta = theta
+    R = r + x
+    second = s + 1 if alpha >= beta else R
+    top, gap = max(alpha, beta), abs(alpha - beta)
+
+    def tail(t: Any) -> Any:
+        return mp.hyp2f1(R + s, second, R + s + 1, gap / (top + t)) / (top + t) ** (R + s)
+
+    alive = (alpha + T) ** -R * (beta + T) ** -s
+    whole = alive + s / (R + s) * (tail(t_x) - tail(T))
+    return mp.gamma(R) / mp.gamma(r) * alpha**r * beta**s * whole
+
+
+class Twin:
+    """Log-likelihood and its derivatives in many digits, without the Erlang data constant."""
+
+    def __init__(self, likelihood: Likelihood, digits: int = 40) -> None:
+        self.model, self.digits = likelihood, digits
+        self.density = _twin_pareto if likelihood.name == "pareto_nbd" else _twin_geometric
+
+    def log_likelihood(self, theta: Any, x: float, t_x: float, T: float) -> float:
+        with mp.workdps(self.digits):
+            return float(self._log(list(map(mp.mpf, map(float, theta))), x, t_x, T))
+
+    def gradient(self, theta: Any, x: float, t_x: float, T: float) -> np.ndarray:
+        """Central differences with a step of 10^-15 in 2.5 times the digits: 25 digits right."""
+        exact = [mp.mpf(float(v)) for v in theta]
+        slopes = []
+        with mp.workdps(int(self.digits * 2.5)):
+            for i, value in enumerate(exact):
+                step = value * mp.mpf(10) ** -15
+                up, down = list(exact), list(exact)
+                up[i], down[i] = value + step, value - step
+                rise = self._log(up, x, t_x, T) - self._log(down, x, t_x, T)
+                slopes.append(float(rise / (2 * step)))
+        return np.array(slopes)
+
+    def _log(self, theta: list[Any], x: float, t_x: float, T: float) -> Any:
+        return mp.log(self.density(self.model, theta, int(x), mp.mpf(t_x), mp.mpf(T)))
+
+
+@pytest.fixture(scope="session")
+def twin() -> type[Twin]:
+    return Twin
+
+
+@pytest.fixture(scope="session")
+def oracles() -> list[dict[str, Any]]:
+    path = Path(__file__).parents[1] / "oracles" / "likelihoods.json"
+    values: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["values"]
+    return values
