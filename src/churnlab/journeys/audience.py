@@ -73,7 +73,7 @@ def audience_table(baskets: Baskets, pairs: pd.DataFrame) -> pd.DataFrame:
     """
     if pairs.empty:
         return pd.DataFrame({c: pd.Series(dtype="object") for c in COLUMNS}).astype(
-            {c: "datetime64[us]" for c in COLUMNS[-2:]}
+            dict.fromkeys(COLUMNS[-2:], "datetime64[us]")
         )
     codes = {name: i for i, name in enumerate(baskets.items)}
     wanted = pairs.assign(a=pairs["item_1"].map(codes), b=pairs["item_2"].map(codes))
@@ -97,4 +97,6 @@ def _open(baskets: Baskets, steps: Any) -> Any:
     gone = standing.inner_join(later, ["customer", "b"]).filter(_.b_at >= _.first_at)
     left = standing.anti_join(gone, ["customer", "journey_id"])
     people = baskets.table.select("customer", "customer_id").distinct()
-    return left.inner_join(people, "customer").mutate(window_closes_at=_.triggered_at + baskets.window)
+    return left.inner_join(people, "customer").mutate(
+        window_closes_at=_.triggered_at + baskets.window
+    )

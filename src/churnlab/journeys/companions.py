@@ -47,7 +47,7 @@ def companion_table(baskets: Baskets, *, least_customers: int) -> pd.DataFrame:
             customers=(_.seen > 0).sum(), baskets=_.seen.sum(), expected=_.expected.sum(),
             could=_.count(), n_n=(_.seen * _.seen).sum(), n_e=(_.seen * _.expected).sum(),
             e_e=(_.expected * _.expected).sum(),
-        )
+        ).order_by(["item", "companion"])
     )  # fmt: skip
     ratio = counts["baskets"] / counts["expected"]
     squares = counts["n_n"] - 2 * ratio * counts["n_e"] + ratio**2 * counts["e_e"]

@@ -22,8 +22,10 @@ class LoyalConfig:
         grades of the business.
     least_p_alive : float
         `posterior`: P(alive) of a loyal customer at least.
+    least_repeats : int
+        `posterior`: purchase-days after the first, at least.
     top_share : float
-        `posterior`: share of the purchasers, those of the highest rate, that can be loyal.
+        `posterior`: of these, those of the highest rate, up to this share of all purchasers.
     model : str
         `posterior`: model of the purchases (one that judges first purchasers).
     tier_column : str
@@ -40,6 +42,7 @@ class LoyalConfig:
 
     rule: str = "posterior"
     least_p_alive: float = 0.5
+    least_repeats: int = 2
     top_share: float = 0.2
     model: str = "mbg_nbd"
     tier_column: str = "tier"
@@ -53,6 +56,7 @@ class LoyalConfig:
         _one_of("journey.loyal.rule", self.rule, RULES)
         _share("journey.loyal.least_p_alive", self.least_p_alive)
         _share("journey.loyal.top_share", self.top_share)
+        _at_least("journey.loyal.least_repeats", self.least_repeats, 0)
         _at_least("journey.loyal.outcome_days", self.outcome_days, 1)
         _at_least("journey.loyal.least_customers", self.least_customers, 2)
         if self.rule == "tier" and not self.tiers:

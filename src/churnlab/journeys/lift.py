@@ -19,10 +19,10 @@ from scipy.stats import gamma
 
 Array = NDArray[np.float64]
 
-#: The prior's shape lies in here: the prior sd of a lift, 1/sqrt(a), is 1.4 to .22. Without an upper
-#: bound data made mostly by chance give a = infinity and shrink the few true journeys away (at 20,
-#: with baskets shuffled within customers, 2.5-3.4% of the pairs of a grocery panel exclude 1);
-#: without a lower one a few huge ratios unshrink all the others.
+#: The prior's shape lies in here: the prior sd of a lift, 1/sqrt(a), is 1.4 to .22. Without an
+#: upper bound data made mostly by chance give a = infinity and shrink the few true journeys away
+#: (at 20, with baskets shuffled within customers, 2.5-3.4% of the pairs of a grocery panel exclude
+#: 1); without a lower one a few huge ratios unshrink all the others.
 SHAPE_BOUNDS: Final = (0.5, 20.0)
 #: The design effect of a pair is a mean of its own and of 1, which counts as so many customers.
 DESIGN_WEIGHT: Final = 10.0

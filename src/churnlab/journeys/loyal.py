@@ -26,11 +26,12 @@ class Loyal:
     Attributes
     ----------
     customers : DataFrame
-        ``customer_id, loyal`` (bool), under the rule `posterior` also ``rate_per_day, p_alive``.
+        ``customer_id, loyal`` (bool), under the rule `posterior` also ``x, rate_per_day,
+        p_alive``.
     known_until : date
         Last day that the judgement knows.
     least_rate : float or None
-        Purchases per day from which a customer is loyal; None by tier.
+        Purchases per day of the slowest loyal customer; None by tier.
     outcome : DataFrame
         ``loyal, customers, purchase_days`` (mean in the outcome window), ``bought`` (share with a
         purchase there): what the judgement is worth afterwards.
@@ -85,15 +86,17 @@ def find_loyal(log: EventLog, config: LoyalConfig, *, seed: int) -> Loyal:
 def by_posterior(past: EventLog, config: LoyalConfig, seed: int) -> tuple[pd.DataFrame, float]:
     """Return the judgement by P(alive) and rate, and the least rate of a loyal customer.
 
-    The cut is the (1 - top_share) quantile of the purchasers' posterior mean rates; whoever is
-    below P(alive) is not replaced, so the loyal are at most `top_share` of the purchasers.
+    Loyal are those of the highest posterior mean rate among the purchasers who are probably alive
+    and have come back, up to `top_share` of all purchasers. Without `least_repeats` newcomers
+    would be among them, of whom the model knows no more than the population's rate.
     """
     fitted = fit(summarise(past), model=config.model, seed=seed)
-    columns = ["customer_id", "rate_per_day", "p_alive"]
+    columns = ["customer_id", "x", "rate_per_day", "p_alive"]
     people = customers_table(fitted.summary, fitted.draws, columns=columns)
-    cut = float(np.quantile(people["rate_per_day"], 1.0 - config.top_share))
-    alive = people["p_alive"] >= config.least_p_alive
-    return people.assign(loyal=alive & (people["rate_per_day"] >= cut)), cut
+    able = (people["p_alive"] >= config.least_p_alive) & (people["x"] >= config.least_repeats)
+    rates = people["rate_per_day"][able].sort_values(ascending=False)
+    chosen = rates.head(int(config.top_share * len(people)))
+    return people.assign(loyal=people.index.isin(chosen.index)), float(chosen.min())
 
 
 def by_tier(members: pd.DataFrame, purchasers: np.ndarray, config: LoyalConfig) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from churnlab.journeys.baskets import DAY, Baskets
 from churnlab.journeys.config import JourneyConfig
 from churnlab.journeys.lift import shrunk_lift
 from churnlab.journeys.steps import first_exposures, reached, step_counts
-from churnlab.runs import content_hash
+from churnlab.runs.folder import content_hash
 
 ARROW: Final = " > "
 _ITEMS: Final = ["item_1", "item_2", "item_3"]
@@ -124,8 +124,9 @@ def _tabulate(
 ) -> pd.DataFrame:
     """Return one row per supported journey: item codes, counts, lift, gaps."""
     excluded = _excluded(prefixes)
-    counts = frame(step_counts(exposures, met, baskets.lines, excluded))
-    counts = counts.astype({c: "float64" for c in ("completed", "n_n")})
+    counts = step_counts(exposures, met, baskets.lines, excluded)
+    counts = frame(counts.order_by(["prefix", "item"]))
+    counts = counts.astype(dict.fromkeys(("completed", "n_n"), "float64"))
     ratio = counts["completed"] / counts["expected"].where(counts["expected"] > 0)
     squares = counts["n_n"] - 2 * ratio * counts["n_e"] + ratio**2 * counts["e_e"]
     lift = shrunk_lift(
@@ -181,4 +182,4 @@ def _named(found: pd.DataFrame, baskets: Baskets, config: JourneyConfig, who: st
     out["length"] = [len(path) for path in paths]
     out = out.assign(who=who, window_days=config.window_days, span=config.span)
     whole = ["exposures", "exposed_customers", "completed", "support", "length"]
-    return out.astype({c: "int64" for c in whole})[COLUMNS]
+    return out.astype(dict.fromkeys(whole, "int64"))[COLUMNS]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.errors import UsageError, nearest
-from churnlab.events import EventLog
+from churnlab.events import SIGNUP_MONTH, EventLog
 from churnlab.journeys.config import LoyalConfig, PersonaConfig
 
 #: Draws from the two Betas: Monte Carlo error of a 5% quantile well under the second digit.
@@ -112,7 +112,8 @@ def attributes_of(
                 f"{name!r} defines loyalty (journey.loyal.tier_column, .defined_by), so of course "
                 "the loyal have it; take it out of journey.persona.attributes."
             )
-    wanted = config.attributes or [c for c in present if c not in defining]
+    # Who signed up long ago has had longer to become loyal: only compared when asked for.
+    wanted = config.attributes or [c for c in present if c not in {*defining, SIGNUP_MONTH}]
     chosen = {name: _as_text(members[name]) for name in wanted}
     usable = {k: v for k, v in chosen.items() if v is not None}
     return pd.DataFrame(usable, index=members.index), sorted(defining & set(present))

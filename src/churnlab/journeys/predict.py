@@ -3,9 +3,9 @@
 Among those who bought A in time, those who then bought B within the window are compared with those
 who did not: who of them is loyal *in the outcome window*, that is buys on at least as many days
 there as the top share of all purchasers. Both groups are matched exactly on strata of what was
-known before the window of A closed: baskets before A, baskets within the window, days since the
-first basket. The estimate is the Mantel-Haenszel risk difference with the variance of Sato (1989),
-which holds for many thin strata.
+known when the window of A closed: baskets before A and within the window, days from the first
+basket to A and from A to the outcome window. The estimate is the Mantel-Haenszel risk difference
+with the variance of Sato (1989), which holds for many thin strata.
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ from churnlab.journeys.loyal import later_days
 
 Array = NDArray[np.float64]
 
-#: Upper edges of the strata: baskets before A, baskets within the window, tenure in days.
-BEFORE_EDGES: Final = (0, 1, 3, 7, 15, 31)
-WITHIN_EDGES: Final = (1, 2, 4, 8)
-TENURE_EDGES: Final = (30, 90, 180, 365)
+#: Upper edges, inclusive, of the classes that are matched on; the last class is open.
+EDGES: Final = {
+    "before": (0, 1, 3, 7, 15, 31),
+    "within": (0, 1, 2, 4, 8),
+    "tenure": (0, 30, 90, 180, 365),
+    "since": (30, 60, 90, 180, 365),
+}
 
 
 def predict_table(
@@ -51,7 +54,7 @@ def predict_table(
     DataFrame
         ``journey_id, path, least_days`` (purchase-days that make loyal), ``walked, others``
         (matched customers), ``unmatched`` (walkers without a like), ``loyal_walked, loyal_others``
-        (shares; others weighted as the walkers' strata), ``difference, difference_q05,
+        (shares, strata weighted by n1 n0 / n), ``difference, difference_q05,
         difference_q95, p_positive``, ``raw_difference`` (before matching).
     """
     days = log.days()
@@ -74,8 +77,9 @@ def first_chances(baskets: Baskets, a: int, b: int, until: dt.date) -> pd.DataFr
     Returns
     -------
     DataFrame
-        ``customer_id, walked, before, within`` (baskets before A and within its window, the one
-        with B not counted), ``tenure`` (days since the first basket).
+        ``customer_id, walked, before, within`` (baskets before that of A and within its window, it
+        itself not counted), ``tenure`` (days from the first basket to it), ``since`` (days from it
+        to the end of `until`).
     """
     end = ((until - dt.date(1970, 1, 1)).days + 1) * DAY
     place = baskets.table.filter(_.at + baskets.window < end)
@@ -85,26 +89,22 @@ def first_chances(baskets: Baskets, a: int, b: int, until: dt.date) -> pd.DataFr
         at=_.at.min(),
     )  # fmt: skip
     theirs = baskets.lines.filter(_["item"] == b).select("customer", b_pos="pos")
-    hits = first.inner_join(theirs, "customer").filter(
-        (_.b_pos > _.pos) & (_.b_pos <= _["last"])
-    )
+    hits = first.inner_join(theirs, "customer").filter((_.b_pos > _.pos) & (_.b_pos <= _["last"]))
     walked = hits.select("customer", met=ibis.literal(True)).distinct()
     begun = baskets.table.group_by("customer").aggregate(begun=_.at.min())
     rows = first.left_join(walked, "customer").inner_join(begun, "customer")
     found = rows.select(
         "customer_id", walked=_.met.coalesce(False), before=_.pos - 1,
-        within=_["last"] - _.pos, tenure=(_["at"] - _.begun) / DAY,
+        within=_["last"] - _.pos, tenure=(_["at"] - _.begun) / DAY, since=(end - _["at"]) / DAY,
     )  # fmt: skip
     people = frame(found.order_by("customer_id"))
     return people
 
 
 def strata(people: pd.DataFrame) -> NDArray[np.int64]:
-    """Return the stratum of everyone: equal classes of baskets before, within, and tenure."""
-    before = np.searchsorted(BEFORE_EDGES, people["before"].to_numpy(float))
-    within = np.searchsorted(WITHIN_EDGES, people["within"].to_numpy(float))
-    tenure = np.searchsorted(TENURE_EDGES, people["tenure"].to_numpy(float))
-    return np.asarray((before * 100 + within) * 100 + tenure, np.int64)
+    """Return the stratum of everyone: the same class of every column of `EDGES`."""
+    classes = [np.searchsorted(edges, people[c].to_numpy(float)) for c, edges in EDGES.items()]
+    return np.ravel_multi_index(classes, [len(e) + 1 for e in EDGES.values()])
 
 
 def matched_difference(
@@ -120,9 +120,7 @@ def matched_difference(
     code = np.unique(stratum, return_inverse=True)[1]
     size = int(code.max(initial=-1)) + 1
     n1, n0 = (np.bincount(code[w], minlength=size).astype(float) for w in (walked, ~walked))
-    a, c = (
-        np.bincount(code[w & loyal], minlength=size).astype(float) for w in (walked, ~walked)
-    )
+    a, c = (np.bincount(code[w & loyal], minlength=size).astype(float) for w in (walked, ~walked))
     raw = _share(a.sum(), n1.sum()) - _share(c.sum(), n0.sum())
     both = (n1 > 0) & (n0 > 0)
     unmatched = n1[~both].sum()
@@ -135,13 +133,12 @@ def matched_difference(
     variance = max(difference * float(p.sum()) + float(q.sum()), 0.0) if weight else np.nan
     error = np.sqrt(variance) / weight if weight else np.nan
     low, high = difference + norm.ppf([0.05, 0.95]) * error
-    reference = _share(float((n1 * c / np.maximum(n0, 1)).sum()), float(n1.sum()))
     return {
         "walked": int(n1.sum()),
         "others": int(n0.sum()),
         "unmatched": int(unmatched),
-        "loyal_walked": _share(float(a.sum()), float(n1.sum())),
-        "loyal_others": reference,
+        "loyal_walked": _share(float((a * n0 / n).sum()), weight),
+        "loyal_others": _share(float((c * n1 / n).sum()), weight),
         "difference": difference,
         "difference_q05": float(low),
         "difference_q95": float(high),

@@ -1,4 +1,4 @@
-"""One step of a journey: what was bought next within the window, and how often chance would have it.
+"""One step of a journey: what was bought next within the window, and how often by chance.
 
 An exposure is a customer who has walked a prefix (A, or A then B) from basket `start` to basket
 `now`. Chance: the baskets outside of [start, now] in random order. Of these `pool` baskets, `k`
@@ -60,9 +60,7 @@ def reached(exposures: Any, lines: Any, excluded: Any) -> Any:
         purchase within the window), ``first_at``, and ``start_at, now_at, n, last`` of the
         exposure.
     """
-    ahead = exposures.mutate(
-        pos=ibis.range(exposures["now"] + 1, exposures["last"] + 1).unnest()
-    )
+    ahead = exposures.mutate(pos=ibis.range(exposures["now"] + 1, exposures["last"] + 1).unnest())
     met = ahead.inner_join(lines, ["customer", "pos"])
     met = met.anti_join(excluded, ["prefix", "item"])
     kept = {c: met[c].arbitrary() for c in ("start_at", "now_at", "n", "last")}

@@ -68,7 +68,7 @@ def first_waits(baskets: Baskets, reached: Any) -> pd.DataFrame:
     rows = first.inner_join(here, ["customer", "pos"])
     rows = rows.left_join(then, ["customer", "pos"])
     until = ibis.coalesce(_.next_at, baskets.end) - _.at
-    return frame(rows.select("prefix", days=until / DAY, came=_.next_at.notnull()))
+    return frame(rows.select("prefix", days=until / DAY, came=_.next_at.notnull()))  # noqa: PD004
 
 
 def stop_rate(days: pd.Series, came: pd.Series, window: float) -> dict[str, float]:
