@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from churnlab.cli.commands.explain import near_ids
+from churnlab.errors import UsageError
 from churnlab.posterior import RiskConfig
 from churnlab.posterior.risk import risk_curve
-from churnlab.errors import UsageError
 from churnlab.segments import (
     LeakVerdict,
     SegmentsConfig,
