@@ -94,7 +94,7 @@ def leak_verdict(snapshots: Sequence[Snapshot], level: float) -> LeakVerdict:
 def _comparable(steps: pd.DataFrame) -> bool:
     """Return whether the last step has a core to leave, and enough earlier ones with one."""
     core = steps["n_core"].to_numpy()
-    return len(core) > LEAST_PERIODS and core[-1] > 0 and core[:-1].any()
+    return bool(len(core) > LEAST_PERIODS and core[-1] and core[:-1].any())
 
 
 def _newcomers(snapshots: Sequence[Snapshot]) -> list[int]:
