@@ -21,6 +21,8 @@ from churnlab.rules import Costs, Threshold, ThresholdRule
 
 #: The simple decision that others are compared with.
 BAR = "hiatus"
+#: Rule of candidates that bring a cutoff of their own.
+OWN_CUTOFF = "own_cutoff"
 _WRONG = (-0.1, 0.1)
 
 
@@ -73,7 +75,7 @@ def _decisions(
 ) -> Iterator[Decision]:
     if entry.flag is not None:
         paid = cost_of_flags(entry.flag, entry.truth.outcome, costs.wasted, costs.missed)
-        yield Decision(entry, "idle_days", "own_cutoff", None, entry.flag, paid)
+        yield Decision(entry, "idle_days", OWN_CUTOFF, None, entry.flag, paid)
         return
     found = decision_risk(entry)
     if found is None:
@@ -205,7 +207,7 @@ def cost_series(
 def cost_differences(decisions: list[Decision], resample: Resample) -> pd.DataFrame:
     """Return cost - cost of the tuned hiatus, per origin and as the mean over origins."""
     found = cost_series(decisions, resample)
-    bars = {k[0]: s for k, s in found.items() if k[1] == BAR and k[4] == "own_cutoff"}
+    bars = {k[0]: s for k, s in found.items() if k[1] == BAR and k[4] == OWN_CUTOFF}
     rows: list[dict[str, Any]] = []
     for (target, candidate, variant, basis, rule), series in found.items():
         if target not in bars or series is bars[target]:
