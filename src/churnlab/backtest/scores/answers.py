@@ -101,9 +101,9 @@ def _origins(series: Series) -> set[Any]:
     return {e.truth.origin for e in series.entries}
 
 
-def cost_answers(decisions: list[Decision], resample: Resample) -> list[dict[str, Any]]:
+def cost_answers(decisions: list[Decision]) -> list[dict[str, Any]]:
     """Return per target the cheapest decision against the tuned hiatus."""
-    found = cost_series(decisions, resample)
+    found = cost_series(decisions)
     answers = []
     for target in dict.fromkeys(k[0] for k in found):
         bar = next((s for k, s in found.items() if k[0] == target and k[1] == BAR), None)
