@@ -1,7 +1,7 @@
 """What decisions cost: a contact wasted, a churn missed.
 
 Both are regrets: contacting someone who would have bought costs `wasted`; leaving alone someone
-who does not buy costs `missed`. The other two outcomes cost nothing (see DOMAIN section 3).
+who does not buy costs `missed`. The other two outcomes cost nothing (docs/backtesting.md).
 """
 
 from __future__ import annotations

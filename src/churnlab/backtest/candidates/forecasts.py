@@ -1,6 +1,6 @@
 """Forecasts of a model from draws of its population parameters: closed forms averaged over draws.
 
-The average of the formula, never the formula at the average (DOMAIN section 3). Equal rows are
+The average of the formula, never the formula at the average (docs/risk.md). Equal rows are
 computed once, through `posterior`'s processes.
 """
 
