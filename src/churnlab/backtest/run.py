@@ -223,17 +223,17 @@ def _score(
     twins = {c.name: c.twin for c in board.runners if c.twin is not None}
     differences = differences_frame(board.entries, resample, split.compare_to, twins)
     say("threshold rules", 0.9)
-    made = decisions.decide(board.entries, rules, costs, rng_for)
-    paid = decisions.cost_differences(made, resample)
+    made = decisions.decide(board.entries, rules, costs, resample, rng_for)
+    paid = decisions.cost_differences(made)
     say("reliability", 0.95)
     calibration = evaluate.calibration_frame(board.entries, rng_for)
     found = answers.brier_answers(board.entries, resample)
-    found += answers.cost_answers(made, resample)
+    found += answers.cost_answers(made)
     visits = visit_answers(board.entries, resample, twins)
     result = BacktestResult(
         scores=scores,
         differences=pd.concat([differences, paid], ignore_index=True),
-        rules=decisions.rules_frame(made, resample, costs),
+        rules=decisions.rules_frame(made, costs),
         calibration=calibration,
         curves=decisions.curves_frame(made, costs),
         tracking=_tracking(panel, plan, board, context),

@@ -112,9 +112,9 @@ def _origins(series: Series) -> set[Any]:
     return {e.truth.origin for e in series.entries}
 
 
-def cost_answers(decisions: list[Decision], resample: Resample) -> list[dict[str, Any]]:
+def cost_answers(decisions: list[Decision]) -> list[dict[str, Any]]:
     """Return per target the cheapest decision against the cheapest one on a simple rule."""
-    found = cost_series(decisions, resample)
+    found = cost_series(decisions)
     answers = []
     for target in dict.fromkeys(k[0] for k in found):
         simple, rivals = _sides(found, target)
