@@ -3,6 +3,7 @@ import pytest
 
 from churnlab.errors import UsageError
 from churnlab.models import MODELS, get
+from churnlab.models.parametrisation import Parametrisation
 
 U = np.array([[0.3, -0.7], [-0.5, 0.4], [-1.1, 0.6], [0.8, -0.2]])
 
@@ -10,7 +11,7 @@ U = np.array([[0.3, -0.7], [-0.5, 0.4], [-1.1, 0.6], [0.8, -0.2]])
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("k", [1, 3])
 def test_round_trips(model: str, k: int) -> None:
-    mapping = get(model, k).map
+    mapping = Parametrisation(get(model).dropout, k)
     np.testing.assert_allclose(mapping.eta(mapping.natural(U)), U, rtol=1e-12)
     np.testing.assert_allclose(mapping.from_theta(mapping.theta(U)), U, rtol=1e-12)
 
