@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from churnlab.events import EventLog, read_events
     from churnlab.fitting import Fit, InferenceConfig, ModelConfig, fit
     from churnlab.inference import SpendFit, fit_spend
+    from churnlab.models.pymc import pymc_model
     from churnlab.posterior import RiskConfig, ValueConfig
     from churnlab.summary import SpendSummary, Summary, summarise, summarise_spend
 
@@ -39,6 +40,7 @@ _HOMES = {
     "VerificationError": "errors",
     "fit": "fitting",
     "fit_spend": "inference",
+    "pymc_model": "models.pymc",
     "read_events": "events",
     "summarise": "summary",
     "summarise_spend": "summary",
@@ -61,6 +63,7 @@ __all__ = [
     "VerificationError",
     "fit",
     "fit_spend",
+    "pymc_model",
     "read_events",
     "summarise",
     "summarise_spend",

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from churnlab.errors import UsageError, nearest
 from churnlab.priors.quantities import Coordinates, Quantity
 
 Array = NDArray[np.float64]
@@ -34,6 +35,16 @@ RATE = (
     Quantity("rate_mean", "positive", True, "LogNormal(mu=0, sigma=1.5)"),
     Quantity("rate_shape", "positive", False, "LogNormal(mu=0, sigma=1)"),
 )
+#: Spreads by row of eta. One deviation of .5 is a factor of 1.6 (7 is very rare); groups differ
+#: less in how alike their customers are than in where these are.
+SPREADS = {
+    0: ("rate_spread", "HalfNormal(sigma=0.5)"),
+    1: ("rate_shape_spread", "HalfNormal(sigma=0.3)"),
+    2: ("dropout_spread", "HalfNormal(sigma=0.5)"),
+    3: ("dropout_shape_spread", "HalfNormal(sigma=0.3)"),
+}
+#: Rows of eta that vary by group, by the name of the choice.
+VARYING = {"locations": (0, 2), "all": tuple(SPREADS)}
 #: The functions that `theta` is written in; PyTensor's of the same names give its symbolic twin.
 NUMERIC = SimpleNamespace(exp=np.exp, expit=expit, stack=np.stack)
 
@@ -106,3 +117,13 @@ class Parametrisation(Coordinates):
         rows = np.array(self.dropout.starts)
         rows[:, 0] *= purchases_per_time
         return self.eta(rows.T).T
+
+
+def varying_rows(effects: str, n_rows: int) -> tuple[int, ...]:
+    """Rows of eta, of `n_rows`, that vary under ``locations`` or ``all``."""
+    if effects not in VARYING:
+        raise UsageError(
+            f"Unknown group effects {effects!r}; expected one of {', '.join(VARYING)}."
+            + nearest(effects, VARYING)
+        )
+    return tuple(row for row in VARYING[effects] if row < n_rows)

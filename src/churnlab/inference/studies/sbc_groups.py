@@ -19,11 +19,12 @@ from churnlab.inference.studies.sbc import (
     model_priors_of,
     rank,
 )
-from churnlab.inference.targets.groups import GroupTarget, varying_rows
+from churnlab.inference.targets.groups import GroupTarget
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.mode import find_mode
 from churnlab.inference.ways.twostage import sample_two_stage
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.parametrisation import SPREADS, varying_rows
 
 Array = NDArray[np.float64]
 
@@ -40,7 +41,6 @@ def simulate_groups_once(
     effects
         ``locations`` or ``all``.
     """
-    from churnlab.inference.targets.groups import SPREADS
     from churnlab.priors import parse
     from churnlab.summary import Cells  # its event engine is imported late
 

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError
 from churnlab.inference.targets.structure import EtaTarget
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.mode import Mode
+from churnlab.models.parametrisation import SPREADS, varying_rows
 from churnlab.priors import Prior, parse
 
 if TYPE_CHECKING:
@@ -31,28 +32,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-#: Spreads by row of eta. One deviation of .5 is a factor of 1.6 (7 is very rare); groups differ
-#: less in how alike their customers are than in where these are.
-SPREADS = {
-    0: ("rate_spread", "HalfNormal(sigma=0.5)"),
-    1: ("rate_shape_spread", "HalfNormal(sigma=0.3)"),
-    2: ("dropout_spread", "HalfNormal(sigma=0.5)"),
-    3: ("dropout_shape_spread", "HalfNormal(sigma=0.3)"),
-}
-#: Rows of eta that vary by group, by the name of the choice.
-VARYING = {"locations": (0, 2), "all": tuple(SPREADS)}
 #: Spread from which the centring weights are reckoned; any value is right, this one is quick.
 TYPICAL_SPREAD = 0.3
-
-
-def varying_rows(effects: str, n_rows: int) -> tuple[int, ...]:
-    """Rows of eta, of `n_rows`, that vary under ``locations`` or ``all``."""
-    if effects not in VARYING:
-        raise UsageError(
-            f"Unknown group effects {effects!r}; expected one of {', '.join(VARYING)}."
-            + nearest(effects, VARYING)
-        )
-    return tuple(row for row in VARYING[effects] if row < n_rows)
 
 
 def split_priors(texts: dict[str, str] | None) -> tuple[dict[str, str], dict[str, str]]:
