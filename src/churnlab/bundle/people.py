@@ -131,7 +131,7 @@ def log_of_frames(
     names["purchases"] = names.get("purchases", {}) | dict(columns or {})
     if "members" in given:
         names["members"] = {c: c for c in group if c in given["members"].columns}
-    return read_events(**given, columns=names, time_zone=time_zone, as_of=as_of)  # type: ignore[arg-type]
+    return read_events(**given, columns=names, time_zone=time_zone, as_of=as_of)
 
 
 def _rows(frame: pd.DataFrame | None) -> int:
