@@ -47,11 +47,11 @@ def twice(small_log, tmp_path_factory):
 
 def test_two_runs_give_identical_tables(twice):
     (one, other), _ = twice
-    assert set(one.tables()) == {
+    assert set(one.tables) == {
         "scores", "differences", "rules", "calibration", "curves", "tracking", "predictions",
     }  # fmt: skip
-    for name, table in one.tables().items():
-        pd.testing.assert_frame_equal(table, other.tables()[name], check_exact=True)
+    for name, table in one.tables.items():
+        pd.testing.assert_frame_equal(table, other.tables[name], check_exact=True)
     assert one.answers == other.answers
 
 
