@@ -23,7 +23,7 @@ from churnlab.posterior import (
 from churnlab.posterior.silence import stream
 from churnlab.summary import Summary
 
-#: shared/CONTRACT.md section 3, to the letter.
+#: docs/files.md, to the letter.
 CONTRACT = [
     "customer_id", "x", "t_x", "T", "first_purchase_at", "last_purchase_at", "days_since_last",
     "p_alive", "p_alive_q05", "p_alive_q95", "cycle_days", "cycle_q05", "cycle_q95",

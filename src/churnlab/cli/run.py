@@ -191,7 +191,9 @@ def _perform(command: Command, settings: Any, run: RunFolder, console: Console) 
     if "folder" in command.needs:
         given["folder"] = run
     elif "log" in given:
-        check(given["log"]).write(run)
+        checked = check(given["log"])
+        checked.write(run)
+        console.warn(checked.warnings)
     result: Result = command.use_case()(settings=settings, progress=console, **given)
     return result
 

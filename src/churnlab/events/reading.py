@@ -15,13 +15,14 @@ from ibis.backends.duckdb import Backend
 from churnlab.errors import UsageError, nearest
 from churnlab.events import embedded, engine
 from churnlab.events.clean import clean
+from churnlab.events.complaints import no_readable_time
 from churnlab.events.config import DataConfig, SourceTable
+from churnlab.events.formats.times import parse_day
 from churnlab.events.log import EVENTS, EventLog
 from churnlab.events.members import members_report, type_attributes
 from churnlab.events.report import DataReport, TableReport
 from churnlab.events.sources import Source, from_connection, from_files, from_frame
-from churnlab.events.staging import DATE, Staged, last_day, no_readable_time, stage
-from churnlab.events.times import parse_day
+from churnlab.events.staging import DATE, Staged, stage
 
 type Frame = pd.DataFrame | pa.Table
 type Given = str | PathLike[str] | pd.DataFrame | None
@@ -222,7 +223,7 @@ def _last_day(backend: Backend, staged: list[Staged]) -> dt.date:
     Members and treatments do not count: their tables may run ahead of the events, and a day of
     which the events are not complete is not a last known day.
     """
-    days = [d for s in staged if s.table in EVENTS and (d := last_day(backend, s)) is not None]
+    days = [s.days[1] for s in staged if s.table in EVENTS and s.days is not None]
     if days:
         return max(days)
     raise no_readable_time(backend, next(s for s in staged if s.table in EVENTS))
@@ -244,8 +245,8 @@ def _report(
         as_of=as_of,
         as_of_given=given,
         time_zone=config.time_zone,
-        returns=config.returns,
-        duplicates=config.duplicates,
+        returns=config.returns or "drop",
+        duplicates=config.duplicates or "drop",
         purchase_unit=config.purchase_unit,
         tables=tables,
         members=members_report(events, members),

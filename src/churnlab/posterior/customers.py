@@ -57,7 +57,7 @@ def customers_table(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return one row per customer, in the order of the summary (DOMAIN section 3).
+    """Return one row per customer, in the order of the summary (docs/risk.md).
 
     Parameters
     ----------

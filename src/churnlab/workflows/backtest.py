@@ -23,12 +23,15 @@ class BacktestSettings(ModelSettings):
         Rules that are scored on the same forecasts; `rule` alone by default.
     cache_dir : str, optional
         Folder in which finished fits are kept and found again.
+    keep_predictions : bool
+        Keep forecast and outcome of every customer.
     """
 
     split: SplitConfig = field(default_factory=SplitConfig)
     candidates: list[str] = field(default_factory=list)
     rules: dict[str, Any] = field(default_factory=dict)
     cache_dir: str | None = None
+    keep_predictions: bool = False
 
 
 def backtest(
@@ -51,5 +54,6 @@ def backtest(
             events=model.events,
             calendar_spread=model.calendar_spread,
             cache_dir=settings.cache_dir,
+            keep_predictions=settings.keep_predictions,
             progress=progress.update,
         )

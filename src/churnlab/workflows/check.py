@@ -23,6 +23,11 @@ class Checked(Result):
         """Rows read, kept and dropped by reason."""
         return self.log.report.lines()
 
+    @property
+    def warnings(self) -> list[str]:
+        """What was dropped or mended."""
+        return self.log.report.losses()
+
     def write(self, folder: RunFolder) -> None:
         """Write `data_report.json` and remember the tables' hashes."""
         folder.inputs.update(self.log.hashes)

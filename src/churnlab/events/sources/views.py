@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ibis
 import pandas as pd
@@ -13,7 +14,8 @@ from ibis.backends.duckdb import Backend
 from churnlab.errors import DataError
 from churnlab.events import engine
 from churnlab.events.config import SourceTable
-from churnlab.events.files import Files, encoding_error, resolve
+from churnlab.events.formats.expressions import NotAnExpressionError, parse
+from churnlab.events.sources.files import Files, encoding_error, resolve
 
 #: Added to each source: a hash over all its columns, by which duplicates are known.
 ROW_HASH = "churnlab row hash"
@@ -76,8 +78,12 @@ def from_connection(backend: Backend, table: str, config: SourceTable, url: str)
     """
     try:
         remote = ibis.connect(url)
-        query = f"SELECT * FROM {config.table}" + _where(config)
-        data = remote.sql(query).to_pyarrow() if config.where else _whole(remote, config)
+        whole = _whole(remote, config)
+        where = _where(table, config, list(whole.columns), remote.dialect)
+        query = f"SELECT * FROM {config.table}{where}"
+        data = (remote.sql(query) if where else whole).to_pyarrow()
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(
             f"{table}: {config.table} cannot be read over data.connection "
@@ -89,13 +95,19 @@ def from_connection(backend: Backend, table: str, config: SourceTable, url: str)
     return _finish(backend, table, here, str(config.table), engine.arrow_hash(data), False)
 
 
-def _whole(remote: ibis.BaseBackend, config: SourceTable) -> pa.Table:
+def _whole(remote: ibis.BaseBackend, config: SourceTable) -> Any:
     *place, name = str(config.table).split(".")
-    return remote.table(name, database=tuple(place) or None).to_pyarrow()
+    return remote.table(name, database=tuple(place) or None)
 
 
-def _where(config: SourceTable) -> str:
-    return "" if not config.where else f" WHERE (\n{config.where}\n)"
+def _where(table: str, config: SourceTable, columns: list[str], dialect: str = "duckdb") -> str:
+    if not config.where:
+        return ""
+    try:
+        parse(config.where, dialect)
+    except NotAnExpressionError as error:
+        raise where_error(table, config.where, columns, error) from error
+    return f" WHERE (\n{config.where}\n)"
 
 
 def _create(backend: Backend, files: Files, sql: str) -> None:
@@ -109,11 +121,11 @@ def _finish(
     backend: Backend, table: str, config: SourceTable, label: str, digest: str, lines: bool
 ) -> Source:
     view = f"source_{table}"
+    raw = dict(backend.table(f"raw_{table}").schema().items())
     sql = (
         f"CREATE VIEW {view} AS SELECT *, hash(whole_row) AS {engine.identifier(ROW_HASH)} "
-        f"FROM raw_{table} AS whole_row{_where(config)}"
+        f"FROM raw_{table} AS whole_row{_where(table, config, list(raw))}"
     )
-    raw = dict(backend.table(f"raw_{table}").schema().items())
     try:
         backend.raw_sql(sql)
     except engine.DuckDBError as error:
