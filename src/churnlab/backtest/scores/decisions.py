@@ -20,6 +20,8 @@ from churnlab.rules import Costs, Evidence, Threshold, ThresholdRule
 
 #: The simple decision that others are compared with.
 BAR = "hiatus"
+#: Rule of candidates that bring a cutoff of their own.
+OWN_CUTOFF = "own_cutoff"
 _WRONG = (-0.1, 0.1)
 
 
@@ -88,7 +90,7 @@ def _decisions(
     rng_for: Callable[..., np.random.Generator] | None,
 ) -> Iterator[Decision]:
     if entry.flag is not None:
-        yield Decision(entry, "idle_days", "own_cutoff", None, entry.flag, None)
+        yield Decision(entry, "idle_days", OWN_CUTOFF, None, entry.flag, None)
         return
     found = decision_risk(entry)
     if found is None:
@@ -203,7 +205,7 @@ def cost_series(decisions: list[Decision]) -> dict[tuple[str, str, str, str, str
 def cost_differences(decisions: list[Decision]) -> pd.DataFrame:
     """Return cost - cost of the tuned hiatus, per origin and as the mean over origins."""
     found = cost_series(decisions)
-    bars = {k[0]: s for k, s in found.items() if k[1] == BAR and k[4] == "own_cutoff"}
+    bars = {k[0]: s for k, s in found.items() if k[1] == BAR and k[4] == OWN_CUTOFF}
     rows: list[dict[str, Any]] = []
     for (target, candidate, variant, basis, rule), series in found.items():
         if target not in bars or series is bars[target]:
