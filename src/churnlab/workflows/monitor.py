@@ -9,7 +9,6 @@ from churnlab.events import EventLog
 from churnlab.monitor import monitor as monitor_bundle
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import RunFolder
-from churnlab.workflows.opening import frames_of
 from churnlab.workflows.settings import BundleSettings
 from churnlab.workflows.verify import Verified
 
@@ -41,11 +40,5 @@ class Monitored(Verified):
 
 def monitor(log: EventLog, settings: BundleSettings, progress: Progress = SILENT) -> Monitored:
     """Hold a bundle against newer data: staleness, drift, matured labels."""
-    # The log has dropped repeated rows already; its report remembers how many there were.
-    rows = log.report.tables["purchases"]
-    repeated = rows.dropped.get("duplicate", 0) / max(rows.rows, 1)
     with progress.stage("monitoring the bundle"):
-        found = monitor_bundle(
-            settings.bundle, **frames_of(log), as_of=log.as_of, duplicate_share=repeated
-        )
-    return Monitored(found)
+        return Monitored(monitor_bundle(settings.bundle, log))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from churnlab.events import DataConfig, EventLog, log_from_frames, open_log
@@ -32,12 +30,3 @@ def open_data(
     return log_from_frames(
         simulated.frames(), time_zone=data.time_zone, as_of=as_of or simulated.as_of
     )
-
-
-def frames_of(log: EventLog) -> dict[str, Any]:
-    """Return what the light scorer takes: purchases, visits where there are any, members."""
-    return {
-        "purchases": log.frame("purchases"),
-        "visits": log.frame("visits") if "visits" in log.tables else None,
-        "members": log.members(),
-    }

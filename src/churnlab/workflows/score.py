@@ -8,11 +8,10 @@ from typing import ClassVar
 
 import pandas as pd
 
+from churnlab.bundle import score as score_log
 from churnlab.events import EventLog
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result
-from churnlab.scoring import score as score_frames
-from churnlab.workflows.opening import frames_of
 from churnlab.workflows.settings import BundleSettings
 
 
@@ -40,5 +39,5 @@ class Scored(Result):
 def score(log: EventLog, settings: BundleSettings, progress: Progress = SILENT) -> Scored:
     """Score every member of a log with a bundle, without a refit."""
     with progress.stage("scoring"):
-        found = score_frames(settings.bundle, **frames_of(log), as_of=log.as_of)
+        found = score_log(settings.bundle, log)
     return Scored(found, log.as_of)

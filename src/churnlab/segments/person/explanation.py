@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.events import EventLog
+from churnlab.posterior import rows_of
 from churnlab.report.labels import LANGUAGES
 from churnlab.segments.actions.playbook import Playbook
-from churnlab.segments.grid.axes import Axis, rows_for
+from churnlab.segments.grid.axes import Axis
 from churnlab.segments.grid.placed import Placed
 from churnlab.segments.person.curves import risk_by_day
 from churnlab.segments.person.text import paragraph
@@ -118,7 +119,7 @@ def _risk(
         return None
     people = summary.customers
     cell = people.loc[people["customer_id"] == customer, "cell"].to_numpy()
-    group = int(rows_for(summary.cells, axis.draws).group[cell[0]]) if len(cell) else 0
+    group = int(rows_of(summary.cells, axis.draws).group[cell[0]]) if len(cell) else 0
     until = np.datetime64(log.as_of, "D") + np.timedelta64(_AHEAD, "D")
     curve = risk_by_day(axis.draws, events, until, axis.risk, group=group)
     return {
