@@ -43,10 +43,10 @@ def test_too_few_purchasers(n: int, refused: bool) -> None:
 def truth(events: int, others: int, *, origin: dt.date = DAY, scored: bool = True, cell: int = 50):  # type: ignore[no-untyped-def]
     outcome = np.repeat([1.0, 0.0], [events, others])
     target = SimpleNamespace(label="90d", reach_days=90)
-    codes = np.repeat(["small", "large"], [cell, 1000])
+    codes = np.repeat([0, 1], [cell, 1000])
     return SimpleNamespace(
         target=target, outcome=outcome, scored=scored, origin=origin,
-        past=SimpleNamespace(n=events + others), slices=lambda: {"x": codes},
+        past=SimpleNamespace(n=events + others), slices=lambda: {"x": (codes, ("small", "large"))},
     )  # fmt: skip
 
 
