@@ -21,6 +21,7 @@ from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.rules import Threshold
 from churnlab.runs.folder import RunFolder
 from churnlab.summary import summarise
+from churnlab.vocabulary import RISK_FORMULAS
 from churnlab.workflows.opening import open_data
 from churnlab.workflows.worth import Worth, find_worth
 
@@ -204,7 +205,7 @@ def lines(fitted: Fitted, folder: RunFolder) -> list[str]:
         f"{fitted.fit.model}: {len(customers):,} customers up to {as_of.date()}, "
         f"{fitted.fit.population.method} with {len(fitted.fit.draws.theta):,} draws",
         _cycles(customers),
-        f"threshold {threshold.value:.3f} on {threshold.basis} ({threshold.rule}"
+        f"at risk from {RISK_FORMULAS[threshold.basis]} = {threshold.value:.3f} ({threshold.rule}"
         + (
             f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}"
             if _known(threshold)
