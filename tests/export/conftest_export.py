@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from churnlab.export import ExportInputs, VisitEvidence
-from churnlab.scoring import Risk
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior import RiskConfig
+from churnlab.rules import Threshold
 from churnlab.vocabulary import SEGMENT_CODES
 
 AS_OF = dt.date(2024, 6, 30)
@@ -22,23 +24,12 @@ CENTRES = {
 }
 
 
-@dataclass(frozen=True)
-class StandInDraws:
-    """Quacks like `churnlab.models.draws.PopulationDraws`."""
-
-    model: str
-    k: int
-    theta: np.ndarray
-    groups: tuple[str, ...] = ("all",)
-    seen_until: dt.date | None = AS_OF
-
-
 def make_draws(model="mbg_nbd", *, n=200, groups=("all",), k=1, seed=1, pace=1.0):
     rng = np.random.default_rng(seed)
     shift = 1 + 0.2 * np.arange(len(groups))[:, None]
     theta = np.array(CENTRES[model]) * shift * np.exp(0.08 * rng.normal(size=(n, len(groups), 4)))
     theta[:, :, 1] /= pace
-    return StandInDraws(model, k, theta, tuple(groups))
+    return PopulationDraws(model, k, theta, tuple(groups), seen_until=AS_OF)
 
 
 def make_events(n_customers=200, *, seed=2, until=AS_OF):
@@ -84,11 +75,11 @@ BACKTEST = {
     ],
     "degraded": [],
 }  # fmt: skip
-THRESHOLD = {
-    "value": 0.5, "first_value": 0.4, "q05": 0.42, "q95": 0.58, "basis": "p_alive",
-    "rule": "fixed", "curve": [{"threshold": 0.5, "cost_per_customer": 1.0}],
-    "cost_of_ten_points": {"lower": 0.1, "higher": 0.2},
-}  # fmt: skip
+THRESHOLD = Threshold(
+    value=0.5, first_value=0.4, low=0.42, high=0.58, basis="p_alive", rule="fixed",
+    curve=pd.DataFrame({"threshold": [0.5], "cost_per_customer": [1.0]}),
+    extra_cost_lower=0.1, extra_cost_higher=0.2,
+)  # fmt: skip
 NDAY_RULE = {
     "rule_id": "day-10", "last_unconverted_day": 9, "action_id": "win_back", "day_zero_index": 0
 }  # fmt: skip
@@ -105,9 +96,12 @@ def make_inputs(model="mbg_nbd", *, basis="p_alive", visits=True, groups=("all",
     if visits:
         seen = make_summary(make_events(150, seed=5))
         evidence = VisitEvidence(
-            draws=make_draws(seed=9, pace=30.0), risk=Risk(basis="fixed_days", horizon_days=14),
-            risk_value=0.7, inactive_value=0.95, summary=seen,
-        )  # fmt: skip
+            draws=make_draws(seed=9, pace=30.0),
+            risk=RiskConfig(basis="fixed_days", horizon_days=14),
+            risk_value=0.7,
+            inactive_value=0.95,
+            summary=seen,
+        )
     members = pd.DataFrame(
         {
             "customer_id": [f"고객 {i:04d}" for i in range(230)],
@@ -116,8 +110,8 @@ def make_inputs(model="mbg_nbd", *, basis="p_alive", visits=True, groups=("all",
     )
     values = {
         "as_of": AS_OF, "time_zone": "Asia/Seoul", "summary": summary,
-        "draws": make_draws(model, groups=groups, k=k), "risk": Risk(basis=basis),
-        "threshold": THRESHOLD | {"basis": basis}, "backtest": BACKTEST, "members": members,
+        "draws": make_draws(model, groups=groups, k=k), "risk": RiskConfig(basis=basis),
+        "threshold": replace(THRESHOLD, basis=basis), "backtest": BACKTEST, "members": members,
         "visits": evidence, "nday_rules": [NDAY_RULE], "actions": ACTIONS, "playbook": PLAYBOOK,
         "nday_audience": pd.DataFrame(
             {"customer_id": ["고객 0001"], "rule_id": ["day-10"], "signup_date": ["2024-06-20"],

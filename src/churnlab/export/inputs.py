@@ -5,40 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from churnlab.bundle import People
+from churnlab.bundle.people import ids, summary_of
 from churnlab.errors import DataError, UsageError
-from churnlab.export.thinning import Cells
-from churnlab.scoring.forms import Array
-from churnlab.scoring.process import Process, Risk
-from churnlab.scoring.summaries import check_summary, group_labels
-
-
-class DrawsLike(Protocol):
-    """Equal-weight draws, times in days: `churnlab.models.draws.PopulationDraws`."""
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-
-    @property
-    def k(self) -> int:
-        """Erlang shape."""
-
-    @property
-    def theta(self) -> Array:
-        """(draw, group, parameter)."""
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the groups."""
-
-    @property
-    def seen_until(self) -> dt.date | None:
-        """Last day behind the fit."""
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior import RiskConfig
+from churnlab.rules import Threshold
+from churnlab.summary import Summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +26,7 @@ class VisitEvidence:
     ----------
     draws : PopulationDraws
         Posterior of the visit model.
-    risk : Risk
+    risk : RiskConfig
         Definition of visit risk.
     risk_value, inactive_value : float
         The cuts.
@@ -57,8 +34,8 @@ class VisitEvidence:
         `customer_id, x, t_x, T` of those with a visit, or whose clock starts at signup (x = 0).
     """
 
-    draws: DrawsLike
-    risk: Risk
+    draws: PopulationDraws
+    risk: RiskConfig
     risk_value: float
     inactive_value: float
     summary: pd.DataFrame
@@ -87,10 +64,10 @@ class ExportInputs:
         `customer_id, x, t_x, T` in days, one row per purchaser (and the group columns).
     draws : PopulationDraws
         Full posterior of the purchase model.
-    risk : Risk or RiskConfig
+    risk : RiskConfig
         Definition of purchase risk.
-    threshold : Threshold or mapping
-        `value, first_value`, interval, curve, cost of ten points, as `churnlab.rules` gives them.
+    threshold : Threshold
+        Cuts with interval, curve and the price of being wrong, as `churnlab.rules` gives them.
     backtest : mapping
         `origins, horizon_days, baselines, scores, degraded`.
     members : DataFrame, optional
@@ -113,14 +90,21 @@ class ExportInputs:
         Segment code -> positive, neutral, negative; empty for the default.
     config, data_hashes, seed
         Provenance.
+
+    Attributes
+    ----------
+    purchases : Summary
+        The table `summary` with its cells, grouped as the draws are.
+    people : People
+        Who is exported: members, else purchasers and visitors.
     """
 
     as_of: dt.date
     summary: pd.DataFrame
-    draws: DrawsLike
-    threshold: Any
+    draws: PopulationDraws
+    threshold: Threshold
     backtest: Mapping[str, Any]
-    risk: Risk = field(default_factory=Risk)
+    risk: RiskConfig = field(default_factory=RiskConfig)
     time_zone: str = "UTC"
     group_columns: tuple[str, ...] = ()
     members: pd.DataFrame | None = None
@@ -138,20 +122,49 @@ class ExportInputs:
     config: Mapping[str, Any] = field(default_factory=dict)
     data_hashes: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
+    purchases: Summary = field(init=False, repr=False)
+    people: People = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse impossible summaries; take `RiskConfig` for `Risk`."""
-        if not isinstance(self.risk, Risk):
-            object.__setattr__(self, "risk", risk_of(self.risk))
+        """Summarise once; refuse impossible summaries and what a bundle cannot score."""
         _refuse_unknown(self.config)
-        check_summary(self.summary)
         if self.summary.empty:
             raise DataError("summary has no rows; a bundle needs at least one purchaser.")
+        if self.threshold.basis != self.risk.basis:
+            raise UsageError(
+                f"the threshold was chosen on the basis {self.threshold.basis!r}, the risk to be "
+                f"exported is {self.risk.basis!r}; backtest and export with the same risk.basis."
+            )
+        grouped = len(self.draws.groups) > 1
+        columns = (self.group_columns or ("group",)) if grouped else ()
+        object.__setattr__(self, "purchases", summary_of(self.summary, self.as_of, columns))
+        object.__setattr__(self, "people", self._people())
+        for name in ("customers", "membership"):
+            frame = getattr(self, name)
+            if frame is not None:
+                text = ids(frame["customer_id"], name)
+                object.__setattr__(self, name, frame.assign(customer_id=text))
         if self.draws.model.startswith("bg_") and self.risk.basis == "p_alive":
             raise UsageError(
                 f"{self.draws.model} holds first purchasers alive for ever, so under p_alive it "
                 "cannot place them. Export mbg_nbd or pareto_nbd, or a windowed risk.basis."
             )
+
+    def _people(self) -> People:
+        """A visit clock starts where the visits' summary says, never at a member's signup."""
+        visits = None
+        if self.visits is not None:
+            visits = summary_of(self.visits.summary, self.as_of, what="visits")
+        bought = self.purchases.customers["customer_id"]
+        if self.members is not None:
+            joined = pd.to_datetime(self.members["signed_up_at"]).dt.normalize()
+            known = self.members.loc[joined <= pd.Timestamp(self.as_of), "customer_id"]
+            others = ids(known, "members")
+        else:
+            others = bought.iloc[:0] if visits is None else visits.customers["customer_id"]
+        names = pd.concat([others, bought]).drop_duplicates(ignore_index=True)
+        members = pd.DataFrame({"customer_id": names.astype("str"), "signed_up_at": pd.NaT})
+        return People(members, self.purchases, visits, visits_observed=visits is not None)
 
 
 def _refuse_unknown(config: Mapping[str, Any]) -> None:
@@ -172,35 +185,3 @@ def _refuse_unknown(config: Mapping[str, Any]) -> None:
             "Export a fit without model.calendar and model.events, or send the dates of this fit's "
             "customers.parquet, which hold until each customer's next purchase."
         )
-
-
-def risk_of(config: Any) -> Risk:
-    """Return the scorer's view of a `churnlab.posterior.RiskConfig`."""
-    return Risk(
-        basis=config.basis,
-        horizon_days=float(config.horizon_days),
-        cycles=float(config.cycles),
-        due_window_days=float(getattr(config, "due_window_days", 365)),
-    )
-
-
-def process_of_draws(draws: DrawsLike) -> Process:
-    """Return the scorer's view of posterior draws."""
-    theta = np.ascontiguousarray(draws.theta, dtype=np.float64)
-    return Process(draws.model, int(draws.k), theta, tuple(map(str, draws.groups)))
-
-
-def cells_of(process: Process, frame: pd.DataFrame, columns: Sequence[str] = ()) -> Cells:
-    """Collapse a summary to its distinct cells with their counts."""
-    if len(process.groups) > 1:
-        code = process.codes(group_labels(frame, columns or ("group",), "summary").to_numpy())
-    else:
-        code = np.zeros(len(frame), np.int64)
-    table = pd.DataFrame(
-        {"group": code, **{c: frame[c].to_numpy(float) for c in ("x", "t_x", "T")}}
-    )
-    counted = table.value_counts(sort=False).reset_index(name="weight")
-    return Cells(
-        counted["group"].to_numpy(np.int64),
-        *(counted[c].to_numpy(np.float64) for c in ("x", "t_x", "T", "weight")),
-    )

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from churnlab.errors import UsageError
 from churnlab.models.parametrisation import Dropout, Parametrisation
 from churnlab.models.plan import Cells, sort_cells
+from churnlab.models.sql import Fragment
 from churnlab.priors import Prior, stated_priors
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class Likelihood(ABC):
     kin_for_first_purchasers: ClassVar[str | None] = None
     #: Time of a pass over the cells, relative to the quickest model.
     cost: ClassVar[float] = 1.0
+    #: Whether `score_sql` is written.
+    in_sql: ClassVar[bool] = False
     #: Erlang shape of the gaps; 1 is exponential.
     k: int = 1
 
@@ -323,6 +326,19 @@ class Likelihood(ABC):
         self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, rng: np.random.Generator
     ) -> Latent:
         """Exact draws of rate and dropout of customers known to be alive at T."""
+
+    # -- production --------------------------------------------------------------------------------
+
+    def no_sql(self, *, windowed: bool) -> str | None:
+        """Return why no SQL scores this model, None if it does; `windowed`: P(no purchase in H)."""
+        del windowed
+        if self.in_sql:
+            return None
+        return "its formula is not written in SQL; use at_risk_date or `churnlab score`."
+
+    def score_sql(self, *, windowed: bool) -> Fragment:
+        """Return P(alive) and risk as SQL, where `no_sql` has nothing against it."""
+        raise UsageError(f"{self.name} has no SQL: {self.no_sql(windowed=windowed)}")
 
     # -- given what is hidden ----------------------------------------------------------------------
 

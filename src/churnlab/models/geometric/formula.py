@@ -27,8 +27,10 @@ from churnlab.models.base import Array, Kernels, Latent, Likelihood
 from churnlab.models.geometric.dropout import BetaDropout
 from churnlab.models.geometric.dropout_mean import GAUSS_LIMITS, gauss_mean, logit_mean
 from churnlab.models.geometric.renewals import erlang_one_minus_pgf
+from churnlab.models.geometric.sql import score_sql
 from churnlab.models.parametrisation import Dropout
 from churnlab.models.special import log_beta_shift, log_rising
+from churnlab.models.sql import Fragment
 
 if TYPE_CHECKING:
     from churnlab.models.silence import Process
@@ -41,6 +43,7 @@ class GeometricDropout(Likelihood):
     time_powers: ClassVar[tuple[int, ...]] = (0, 1, 0, 0)
     dropout: ClassVar[Dropout] = BetaDropout()
     drops_at_purchases: ClassVar[bool] = True
+    in_sql: ClassVar[bool] = True
 
     @property
     def kernels(self) -> Kernels:
@@ -261,6 +264,21 @@ class GeometricDropout(Likelihood):
             return np.zeros(x.shape)
         total = np.cumsum(self._stages(theta, x, t_x, u), axis=0)
         return (rng.random(x.shape) * total[-1] >= total[:-1]).sum(axis=0).astype(float)
+
+    # -- production --------------------------------------------------------------------------------
+
+    def no_sql(self, *, windowed: bool) -> str | None:
+        """Erlang gaps under a window: the state is not a matter of today's risk."""
+        if self.k > 1 and windowed:
+            return (
+                "its risk falls before it rises, so the state needs the date; use at_risk_date or "
+                "`churnlab score`."
+            )
+        return super().no_sql(windowed=windowed)
+
+    def score_sql(self, *, windowed: bool) -> Fragment:
+        """Closed forms; see `sql`."""
+        return score_sql(self.toss_at_first, self.k, windowed=windowed)
 
     # -- given what is hidden, and the story -----------------------------------------------------
 

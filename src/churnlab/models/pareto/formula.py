@@ -27,8 +27,10 @@ from churnlab.models.pareto.death import (
     sample_death,
 )
 from churnlab.models.pareto.dropout import GammaDropout
+from churnlab.models.pareto.sql import score_sql
 from churnlab.models.plan import Cells, find_runs, sort_cells
 from churnlab.models.special import legendre, log_rising
+from churnlab.models.sql import Fragment
 
 if TYPE_CHECKING:
     from churnlab.models.silence import Process
@@ -44,6 +46,7 @@ class ParetoNbd(Likelihood):
     drops_at_purchases: ClassVar[bool] = False
     #: Cells share few times within a group: where the others reuse logarithms, this integrates.
     cost: ClassVar[float] = 5.0
+    in_sql: ClassVar[bool] = True
 
     @property
     def kernels(self) -> Kernels:
@@ -221,6 +224,12 @@ class ParetoNbd(Likelihood):
         x, T, r, alpha, s, beta = np.broadcast_arrays(x, T, *theta)
         rate = rng.gamma(r + x) / (alpha + T)
         return Latent(rate, rng.gamma(s) / (beta + T), np.ones(rate.shape, bool))
+
+    # -- production --------------------------------------------------------------------------------
+
+    def score_sql(self, *, windowed: bool) -> Fragment:
+        """A sum over nodes; see `sql`."""
+        return score_sql(windowed=windowed)
 
     # -- given what is hidden, and the story -----------------------------------------------------
 
