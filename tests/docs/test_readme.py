@@ -39,6 +39,19 @@ def orders(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+def test_the_first_two_commands_run_as_written(orders, monkeypatch, capsys):
+    found = re.findall(r"^    (churnlab [^#\n]+)", SECTION, flags=re.MULTILINE)
+    init, pipeline = (shlex.split(line)[1:] for line in found)
+    assert main([*init, "--yes"]) == 0, capsys.readouterr().err
+    # The pipeline itself is run below; here, that it finds what init wrote.
+    monkeypatch.setattr("churnlab.cli.commands.pipeline.run", lambda *_: None)
+    assert main([*pipeline, "run_dir=run"]) == 0, capsys.readouterr().err
+    used = (orders / "run" / "config.resolved.yaml").read_text(encoding="utf-8")
+    assert "customer_id: user_id" in used
+    assert "event_at: ordered_at" in used
+    assert "amount: total" in used
+
+
 def test_the_command_runs_as_written(orders, monkeypatch, capsys):
     command = shlex.split(block("").replace("\\\n", " "))
     assert command[0] == "churnlab"

@@ -203,7 +203,11 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         """Refuse unknown words, shares outside 0..1, zones that do not exist."""
-        _one_of("data", self.name, DATA_NAMES)
+        if any(t.given for t in self.tables.values()):
+            # Somebody's own tables, under a name of their own; they win over embedded data.
+            self.name = "files" if self.name in (*EMBEDDED, "syn_shop") else self.name
+        else:
+            _one_of("data", self.name, DATA_NAMES)
         _one_of("data.purchase_unit", self.purchase_unit, PURCHASE_UNITS)
         for key, known in (
             ("returns", RETURNS),
