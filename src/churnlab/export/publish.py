@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from churnlab.bundle import strict_json
 from churnlab.errors import UsageError
 from churnlab.runs.folder import file_hash, write_atomic
-from churnlab.scoring import strict_json
 
 VERSIONS = "bundles"
 Writer = Callable[[Path], object]
@@ -104,9 +104,9 @@ def _copy(source: Path, target: Path) -> None:
     write_atomic(target, fill)
 
 
-def locate(folder: Path, content: Mapping[str, Any], name: str) -> Path:
+def locate(folder: Path, bundle_id: str, name: str) -> Path:
     """Return where a bundle's file is: under ``bundles/<bundle_id>``, else beside bundle.json."""
-    versioned = folder / VERSIONS / str(content.get("bundle_id")) / name
+    versioned = folder / VERSIONS / bundle_id / name
     return versioned if versioned.exists() else folder / name
 
 

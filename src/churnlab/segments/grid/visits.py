@@ -12,13 +12,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import beta as beta_distribution
 
 from churnlab.errors import UsageError
+from churnlab.metrics.binary import jeffreys_interval
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.risk import risk_summary
 from churnlab.posterior.settings import RiskConfig
-from churnlab.segments.grid.axes import rows_for
 from churnlab.segments.grid.build import HasSummary
 
 
@@ -45,7 +44,7 @@ def forecast_silence(
 ) -> NDArray[np.float64]:
     """Return P(no event within the horizon) per customer of a summary, averaged over draws."""
     risk = RiskConfig(basis="fixed_days", horizon_days=horizon_days)
-    by_cell = risk_summary(draws, rows_for(summary.cells, draws), risk).mean
+    by_cell = risk_summary(draws, summary.cells, risk).mean
     return np.asarray(by_cell[summary.customers["cell"].to_numpy(dtype=np.int64)])
 
 
@@ -88,7 +87,7 @@ def visit_calibration(
         p = forecast_silence(summary, draws, h)
         silent = ~any_event(ids, days, summary.as_of, h)
         n, k = len(p), int(silent.sum())
-        low, high = (beta_distribution.ppf(q, k + 0.5, n - k + 0.5) for q in (0.05, 0.95))
+        low, high = jeffreys_interval(k, n)
         observed = k / n
         rows.append(
             {

@@ -1,0 +1,139 @@
+"""A bundle as the scorer needs it: draws, definition of risk, thresholds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from churnlab.bundle.document import Bundle, Model, Risk
+from churnlab.bundle.reading import load_bundle
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior import RiskConfig
+from churnlab.rules.types import inside
+
+
+@dataclass(frozen=True)
+class PurchaseRule:
+    """Cuts on the purchase risk: for repeat customers and for first purchasers."""
+
+    draws: PopulationDraws
+    risk: RiskConfig
+    value: float
+    first_value: float
+
+    def inside(self) -> tuple[float, float]:
+        """Both cuts, strictly inside (0, 1) as dates need them."""
+        value, first = inside(self.value, self.first_value)
+        return value, first
+
+
+@dataclass(frozen=True)
+class VisitRule:
+    """Cuts on the visit risk: at risk, then inactive."""
+
+    draws: PopulationDraws
+    risk: RiskConfig
+    risk_value: float
+    inactive_value: float
+
+    def inside(self) -> tuple[float, float]:
+        """Both cuts, strictly inside (0, 1) as dates need them."""
+        risk, inactive = inside(self.risk_value, self.inactive_value)
+        return risk, inactive
+
+
+@dataclass(frozen=True)
+class ScoringBundle:
+    """What scoring needs of a bundle.
+
+    Attributes
+    ----------
+    bundle_id : str
+        Written into every scored row.
+    as_of : datetime.date
+        Last complete day behind the bundle.
+    time_zone : str
+        IANA zone that sets the day boundary.
+    purchases, visits
+        Draws, risk and cuts; `visits` is None without a visit model.
+    group_columns : tuple of str
+        Customer attributes whose values, joined by `` | ``, name the group.
+    """
+
+    bundle_id: str
+    as_of: dt.date
+    time_zone: str
+    purchases: PurchaseRule
+    visits: VisitRule | None
+    group_columns: tuple[str, ...] = ()
+
+    @property
+    def grouping(self) -> tuple[str, ...]:
+        """Columns that name a purchaser's group; none where the draws are one group's."""
+        if len(self.purchases.draws.groups) == 1:
+            return ()
+        return self.group_columns or ("group",)
+
+
+def read_bundle(path: str | Path) -> ScoringBundle:
+    """Read a bundle for scoring.
+
+    Parameters
+    ----------
+    path : path
+        A bundle.json, or the folder of an export.
+
+    Raises
+    ------
+    VerificationError
+        Whatever is wrong with its content: schema, rules between fields, an edit.
+    """
+    return rules_of(load_bundle(path))
+
+
+def rules_of(bundle: Bundle) -> ScoringBundle:
+    """Return what scoring needs of a bundle."""
+    models, risk, cuts = bundle.models, bundle.risk, bundle.thresholds
+    purchases = PurchaseRule(
+        draws_of(models.purchases),
+        risk_of(risk.purchases),
+        cuts.purchases.value,
+        cuts.purchases.first_value,
+    )
+    visits = None
+    if models.visits is not None and risk.visits is not None and cuts.visits is not None:
+        visits = VisitRule(
+            draws_of(models.visits), risk_of(risk.visits), cuts.visits.risk, cuts.visits.inactive
+        )
+    return ScoringBundle(
+        bundle.bundle_id,
+        dt.date.fromisoformat(bundle.as_of),
+        bundle.time_zone,
+        purchases,
+        visits,
+        tuple(models.purchases.group_columns),
+    )
+
+
+def risk_of(risk: Risk) -> RiskConfig:
+    """Return the definition of risk; whole days stand as 90.0 in JSON."""
+    return RiskConfig(
+        basis=risk.basis,
+        horizon_days=int(risk.horizon_days),
+        cycles=risk.cycles,
+        due_window_days=int(risk.due_window_days),
+    )
+
+
+def draws_of(model: Model) -> PopulationDraws:
+    """Return the draws of one model of a bundle."""
+    return PopulationDraws(
+        model.name,
+        model.k,
+        np.array(model.draws, dtype=np.float64),
+        tuple(model.groups),
+        None if model.seen_until is None else dt.date.fromisoformat(model.seen_until),
+    )
