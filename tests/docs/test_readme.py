@@ -44,12 +44,11 @@ def test_the_first_two_commands_run_as_written(orders, monkeypatch, capsys):
     init, pipeline = (shlex.split(line)[1:] for line in found)
     assert main([*init, "--yes"]) == 0, capsys.readouterr().err
     # The pipeline itself is run below; here, that it finds what init wrote.
-    monkeypatch.setattr("churnlab.cli.commands.pipeline.run", lambda *_: None)
-    assert main([*pipeline, "run_dir=run"]) == 0, capsys.readouterr().err
-    used = (orders / "run" / "config.resolved.yaml").read_text(encoding="utf-8")
-    assert "customer_id: user_id" in used
-    assert "event_at: ordered_at" in used
-    assert "amount: total" in used
+    seen = []
+    monkeypatch.setattr("churnlab.cli.run.run_in_folder", lambda _, found, *__: seen.append(found))
+    assert main(pipeline) == 0, capsys.readouterr().err
+    used = seen[0].data.purchases
+    assert (used.customer_id, used.event_at, used.amount) == ("user_id", "ordered_at", "total")
 
 
 def test_the_command_runs_as_written(orders, monkeypatch, capsys):

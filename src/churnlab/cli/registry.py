@@ -36,7 +36,10 @@ _DATA = ("data=cdnow", "embedded logs: cdnow, cdnow_full, complete_journey, syn_
 _PATH = ("data.purchases.path=FILE", "CSV, Parquet or a glob; or .table with data.connection=URL")
 #: Columns that can be named, by table: `events.schema.COLUMNS`, too heavy for a help text.
 MAPPABLE = {
-    "purchases": ("customer_id", "event_at", "amount", "order_id", "item", "category", "cancelled"),
+    "purchases": (
+        *("customer_id", "event_at", "amount", "order_id", "item", "category", "cancelled"),
+        *("refunded_amount", "status"),
+    ),
     "visits": ("customer_id", "event_at", "source", "event", "item"),
     "members": ("customer_id", "signed_up_at"),
     "treatments": ("customer_id", "event_at", "arm", "rule_id", "cost"),
