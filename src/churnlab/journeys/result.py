@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from churnlab.runs.folder import RunFolder
+from churnlab.runs import Run, RunFolder
 
 #: Table -> file; `docs/files.md` names their columns.
 FILES: Final = {
@@ -47,3 +47,8 @@ class JourneyResult:
         for name, table in self.tables.items():
             folder.write_parquet(FILES[name], table)
         folder.write_json("journey.json", self.summary)
+
+
+def read_tables(run: Run) -> dict[str, pd.DataFrame]:
+    """Return the tables of a finished run, by the names of `FILES`."""
+    return {name: run.frame(file) for name, file in FILES.items() if run.has(file)}
