@@ -48,10 +48,10 @@ def test_amounts_are_read_as_written(case):
 
 def test_three_digits_behind_the_only_mark_want_several_values_or_a_word():
     few = [f"{i},000" for i in range(1, ENOUGH_THOUSANDS)]
-    with pytest.raises(DataError, match=r"either mark: say data\.purchases\.decimal"):
+    with pytest.raises(DataError, match=r"either mark: say decimal"):
         read([*few, "2"])
-    assert values(read([*few, "2"], columns={"decimal": "."}))[0] == 1000
-    assert values(read([*few, "2"], columns={"decimal": ","}))[0] == 1
+    assert values(read([*few, "2"], decimal="."))[0] == 1000
+    assert values(read([*few, "2"], decimal=","))[0] == 1
     assert values(read([*few, f"{ENOUGH_THOUSANDS},000"]))[0] == 1000
     points = [f"{i}.204" for i in range(1, ENOUGH_THOUSANDS + 1)]
     assert values(read(points[:-1])) == [float(p) for p in points[:-1]]
@@ -120,5 +120,5 @@ def test_more_than_one_expression_over_a_row_is_refused(text):
     if text:
         with pytest.raises(DataError, match="amount"):
             read_events(frame, columns={"amount": text})
-        with pytest.raises(DataError, match=r"data\.purchases\.where"):
+        with pytest.raises(DataError, match="where"):
             read_events(frame, where={"purchases": text})

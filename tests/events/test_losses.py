@@ -19,7 +19,7 @@ def test_duplicates_above_the_ceiling_want_a_word():
     n = 1800
     read_events(rows(n, repeated=200))
     assert CEILINGS["duplicate"] == 200 / (n + 200)
-    with pytest.raises(DataError, match=r"201 of 2,000 rows \(10\.1%\) repeat.*duplicates=keep"):
+    with pytest.raises(DataError, match=r"201 of 2,000 rows \(10\.1%\) repeat.*duplicates='keep'"):
         read_events(rows(n - 1, repeated=201))
     for policy, kept in (("drop", n - 1), ("keep", 2000)):
         log = read_events(rows(n - 1, repeated=201), duplicates=policy)
@@ -29,7 +29,7 @@ def test_duplicates_above_the_ceiling_want_a_word():
 def test_returns_above_the_ceiling_want_a_word():
     read_events(rows(400, returned=200))
     assert CEILINGS["returned"] == 200 / 400
-    with pytest.raises(DataError, match=r"201 of 400 rows .*sign or the flag.*returns=keep"):
+    with pytest.raises(DataError, match=r"201 of 400 rows .*sign or the flag.*returns='keep'"):
         read_events(rows(400, returned=201))
     assert read_events(rows(400, returned=201), returns="drop").report.tables["purchases"].kept
 

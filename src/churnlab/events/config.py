@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import encodings.aliases
 import zoneinfo
 from dataclasses import dataclass, field
 
@@ -12,6 +14,8 @@ BAD_ROWS = ("drop", "error")
 DUPLICATES = ("drop", "keep", "error")
 DECIMALS = (".", ",")
 PURCHASE_UNITS = ("customer_day", "order")
+#: Fields of a table that say how it is read; the others name columns.
+SETTINGS = ("path", "table", "where", "time_format", "encoding", "sheet", "decimal")
 #: Data that come with packages; `syn_shop` is simulated by the commands, `files` are the user's.
 EMBEDDED = ("cdnow", "cdnow_full", "complete_journey")
 DATA_NAMES = ("files", *EMBEDDED, "syn_shop")
@@ -24,7 +28,7 @@ class SourceTable:
     Parameters
     ----------
     path : str, optional
-        CSV or Parquet file, or a glob of such files.
+        CSV, Parquet or Excel file, or a glob of such files.
     table : str, optional
         Name of a table behind `data.connection`, instead of a path.
     where : str, optional
@@ -33,6 +37,10 @@ class SourceTable:
     time_format : str, optional
         strptime format of the times; for numbers also `epoch_s`, `epoch_ms`, `epoch_us`,
         `epoch_ns` (since 1970) or `excel_days` (since 1899-12-30, local).
+    encoding : str, optional
+        Of text files: utf-8, cp949, cp932, latin-1, utf-16, ...; default: seen from the file.
+    sheet : str, optional
+        Of a workbook; default: the only one that holds rows.
     customer_id : str
         The source's column with the customer's id.
     """
@@ -41,10 +49,14 @@ class SourceTable:
     table: str | None = None
     where: str | None = None
     time_format: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
     customer_id: str = "customer_id"
 
     def __post_init__(self) -> None:
-        """Refuse a table with two sources."""
+        """Refuse a table with two sources, and encodings that Python does not know."""
+        if self.encoding is not None:
+            check_encoding(self.encoding)
         if self.path is not None and self.table is not None:
             raise UsageError(
                 f"a table has either a path or a table name; got path={self.path!r} and "
@@ -197,6 +209,20 @@ def check_time_zone(name: str) -> None:
         raise UsageError(
             f"unknown time zone {name!r}.{nearest(name, known)} "
             "Expected an IANA name such as UTC, Asia/Seoul or America/New_York."
+        )
+
+
+def check_encoding(name: str) -> None:
+    """Refuse encodings that Python does not know, and codecs that are no encodings of text."""
+    try:
+        text = codecs.lookup(name)._is_text_encoding
+    except LookupError:
+        text = False
+    if not text:
+        known = {*encodings.aliases.aliases, *encodings.aliases.aliases.values()}
+        raise UsageError(
+            f"unknown encoding {name!r}.{nearest(name, known)} "
+            "Expected one such as utf-8, cp949, cp932, latin-1 or utf-16."
         )
 
 

@@ -92,7 +92,7 @@ def stage(backend: Backend, source: Source, config: SourceTable, zone: str) -> S
         picked = _pick(backend, source, mapped)
         if not picked.count().to_pyarrow().as_py():
             raise _no_rows(staged, config)  # types of an empty table say nothing
-        staged.notes += _mend_notes(picked, source, mapped)
+        staged.notes += [*source.notes, *_mend_notes(picked, source, mapped)]
         backend.create_table(staged.name, _selection(backend, picked, staged, config, mapped))
         backend.drop_table(picked.get_name())
     except engine.DuckDBError as error:
@@ -119,9 +119,16 @@ def _pick(backend: Backend, source: Source, mapped: list[Mapped]) -> Any:
     """Read what is needed of a source into memory, once: columns are then judged as a whole."""
     wanted = dict.fromkeys([name for m in mapped for name in m.inputs] + [ROW_HASH])
     name = f"picked_{source.table}"
-    listed = ", ".join(engine.identifier(c) for c in wanted)
+    listed = ", ".join(_as_known(source, c) for c in wanted)
     backend.raw_sql(f"CREATE TABLE {name} AS SELECT {listed} FROM {source.view}")
     return backend.table(name)
+
+
+def _as_known(source: Source, column: str) -> str:
+    """Columns of types that Ibis does not know (128-bit unsigned ids) are text."""
+    name = engine.identifier(column)
+    kind = source.columns.get(column)
+    return f"CAST({name} AS VARCHAR) AS {name}" if kind is not None and kind.is_unknown() else name
 
 
 def _mend_notes(picked: Any, source: Source, mapped: list[Mapped]) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ibis
-import pandas as pd
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
@@ -15,7 +15,19 @@ from churnlab.errors import DataError
 from churnlab.events import engine
 from churnlab.events.config import SourceTable
 from churnlab.events.formats.expressions import NotAnExpressionError, parse
-from churnlab.events.sources.files import Files, encoding_error, resolve
+from churnlab.events.sources.connections import (
+    attach,
+    database_file,
+    fetch,
+    qualified,
+    remote_table,
+)
+from churnlab.events.sources.csvs import select
+from churnlab.events.sources.encodings import as_utf8, detect, require
+from churnlab.events.sources.files import Files, resolve
+from churnlab.events.sources.frames import Arrowed, to_arrow
+from churnlab.events.sources.workbooks import read_sheet
+from churnlab.runs.folder import content_hash
 
 #: Added to each source: a hash over all its columns, by which duplicates are known.
 ROW_HASH = "churnlab row hash"
@@ -39,6 +51,10 @@ class Source:
         SHA-256 of the input.
     text_lines : bool
         Whether a row number can be told as a line of one CSV file.
+    where : str, optional
+        The condition that its rows were kept by.
+    notes : tuple of str
+        What was seen while opening it.
     """
 
     table: str
@@ -49,39 +65,85 @@ class Source:
     hash: str
     text_lines: bool
     where: str | None
+    notes: tuple[str, ...] = ()
 
 
-def from_files(backend: Backend, table: str, config: SourceTable) -> Source:
-    """Open files as a view; nothing is read yet but headers."""
-    files = resolve(table, str(config.path))
-    _create(backend, files, f"CREATE VIEW raw_{table} AS {files.sql()}")
-    lines = files.kind == "csv" and len(files.paths) == 1
-    return _finish(backend, table, config, str(config.path), files.hash(), lines)
-
-
-def from_frame(
-    backend: Backend, table: str, config: SourceTable, frame: pd.DataFrame | pa.Table
+def from_files(
+    backend: Backend, table: str, config: SourceTable, paths: Sequence[str], scratch: Path
 ) -> Source:
-    """Take a pandas frame or an Arrow table over into the engine."""
-    data = engine.to_arrow(table, frame) if isinstance(frame, pd.DataFrame) else frame
-    backend.create_table(f"raw_{table}", data)
+    """Open files as a view; of text nothing is read yet but its encoding and header.
+
+    Parameters
+    ----------
+    backend : Backend
+        The engine.
+    table : str
+        The table of the contract that they feed.
+    config : SourceTable
+        Its settings; `path` is not looked at.
+    paths : list of str
+        Files or globs of one kind.
+    scratch : Path
+        Folder for what has to be written anew; it must outlive the reading.
+    """
+    files = resolve(table, paths)
+    notes: list[str] = []
+    if files.kind == "workbook":
+        sheets = [read_sheet(table, p, config.sheet) for p in files.paths]
+        backend.create_table(f"raw_{table}", pa.concat_tables(sheets, promote_options="permissive"))
+    elif files.kind == "parquet":
+        _create(backend, files, f"CREATE VIEW raw_{table} AS {files.parquet_sql()}")
+    else:
+        parts = [_csv(table, p, config, scratch, notes) for p in files.paths]
+        _create(backend, files, f"CREATE VIEW raw_{table} AS {' UNION ALL BY NAME '.join(parts)}")
+    lines = files.kind == "csv" and len(files.paths) == 1
+    return _finish(backend, table, config, ", ".join(paths), files.hash(), lines, notes)
+
+
+def _csv(table: str, path: Path, config: SourceTable, scratch: Path, notes: list[str]) -> str:
+    encoding = config.encoding or detect(table, path)
+    plain = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii")
+    if config.encoding is None and not plain:
+        notes.append(f"{path.name} is read as {encoding}, seen from its letters")
+    if config.encoding is not None and plain:
+        require(table, path, encoding)
+    readable = path if plain else as_utf8(table, path, encoding, scratch)
+    return select(table, readable, path.name)
+
+
+def from_frame(backend: Backend, table: str, config: SourceTable, frame: Arrowed) -> Source:
+    """Take a frame over into the engine."""
+    data = to_arrow(table, frame)
+    try:
+        backend.create_table(f"raw_{table}", data)
+    except engine.DuckDBError as error:
+        raise DataError(
+            f"{table}: the frame cannot be taken over ({engine.plain_message(error)}). Expected "
+            "columns of text, numbers, dates and times."
+        ) from error
     return _finish(backend, table, config, "a frame", engine.arrow_hash(data), False)
 
 
 def from_connection(backend: Backend, table: str, config: SourceTable, url: str) -> Source:
-    """Fetch a table from another database; `where` runs over there.
+    """Open a table of another database: a DuckDB file in place, others fetched.
 
     Raises
     ------
     DataError
         The connection fails or has no such table.
     """
+    path = database_file(url)
     try:
-        remote = ibis.connect(url)
-        whole = _whole(remote, config)
+        if path is not None and url.startswith("duckdb:"):
+            name = ".".join(map(engine.identifier, (attach(backend, path), *_place(config))))
+            backend.raw_sql(f"CREATE VIEW raw_{table} AS SELECT * FROM {name}")
+            sql = f"SELECT bit_xor(hash(w)), count(*) FROM raw_{table} AS w"
+            digest = content_hash([list(map(str, r)) for r in engine.rows(backend, sql)])
+            return _finish(backend, table, config, f"{config.table} of {path}", digest, False)
+        remote, whole = remote_table(url, str(config.table))
         where = _where(table, config, list(whole.columns), remote.dialect)
         query = f"SELECT * FROM {config.table}{where}"
-        data = (remote.sql(query) if where else whole).to_pyarrow()
+        data = fetch(remote.sql(query) if where else whole)
     except DataError:
         raise
     except Exception as error:
@@ -95,9 +157,9 @@ def from_connection(backend: Backend, table: str, config: SourceTable, url: str)
     return _finish(backend, table, here, str(config.table), engine.arrow_hash(data), False)
 
 
-def _whole(remote: ibis.BaseBackend, config: SourceTable) -> Any:
-    *place, name = str(config.table).split(".")
-    return remote.table(name, database=tuple(place) or None)
+def _place(config: SourceTable) -> tuple[str, ...]:
+    parts = qualified(str(config.table))
+    return parts if len(parts) > 1 else ("main", *parts)
 
 
 def _where(table: str, config: SourceTable, columns: list[str], dialect: str = "duckdb") -> str:
@@ -118,7 +180,13 @@ def _create(backend: Backend, files: Files, sql: str) -> None:
 
 
 def _finish(
-    backend: Backend, table: str, config: SourceTable, label: str, digest: str, lines: bool
+    backend: Backend,
+    table: str,
+    config: SourceTable,
+    label: str,
+    digest: str,
+    lines: bool,
+    notes: Sequence[str] = (),
 ) -> Source:
     view = f"source_{table}"
     raw = dict(backend.table(f"raw_{table}").schema().items())
@@ -130,7 +198,9 @@ def _finish(
         backend.raw_sql(sql)
     except engine.DuckDBError as error:
         raise where_error(table, config.where, list(raw), error) from error
-    return Source(table, f"raw_{table}", view, raw, label, digest, lines, config.where)
+    return Source(
+        table, f"raw_{table}", view, raw, label, digest, lines, config.where, tuple(notes)
+    )
 
 
 def where_error(table: str, where: str | None, columns: list[str], error: Exception) -> DataError:
@@ -145,8 +215,6 @@ def where_error(table: str, where: str | None, columns: list[str], error: Except
 def reading_error(table: str, path: Path, error: Exception) -> DataError:
     """Turn an error met while reading a file into a plain one."""
     text = str(error)
-    if "not utf-8" in text or "Invalid unicode" in text:
-        return encoding_error(table, path, path.read_bytes()[: 1 << 24])
     first = " ".join(line.strip() for line in text.splitlines()[:3] if line.strip())
     first = first.split("Error: ", 1)[-1]
     return DataError(

@@ -1,0 +1,246 @@
+"""Fit a log: the posterior of a model, a first threshold, and the per-customer table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from churnlab.backtest import Context, calibrate_threshold
+from churnlab.events import EventLog
+from churnlab.fitting import Fit
+from churnlab.fitting import fit as fit_model
+from churnlab.inference import prior_sensitivity, save_posterior
+from churnlab.inference.targets.covariates import split_effect_priors
+from churnlab.progress import SILENT, Progress
+from churnlab.rules import Threshold
+from churnlab.runs import Result, RunFolder
+from churnlab.summary import summarise
+from churnlab.workflows.settings import FitSettings, ModelSettings
+from churnlab.workflows.worth import Worth, find_worth
+
+
+@dataclass(frozen=True)
+class Fitted(Result):
+    """A fitted log with its threshold, and what customers are worth.
+
+    Attributes
+    ----------
+    fit : Fit
+        The posterior.
+    threshold : Threshold
+        The rule's cut on the risk.
+    worth : Worth, optional
+        What residual values rest on.
+    make_customers : callable
+        Computes the per-customer table.
+    """
+
+    files: ClassVar[str] = "files: {folder}/customers.parquet, fit.json, posterior.nc"
+    fit: Fit
+    threshold: Threshold
+    worth: Worth | None
+    make_customers: Callable[[], pd.DataFrame]
+
+    @cached_property
+    def customers(self) -> pd.DataFrame:
+        """Risk, dates and value of every customer, computed when first asked for."""
+        return self.make_customers()
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The per-customer table."""
+        return {"customers": self.customers}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What neither purchases nor amounts can support, in words."""
+        return [*self.fit.warnings, *(self.worth.warnings if self.worth else [])]
+
+    @property
+    def lines(self) -> list[str]:
+        """Key results, then what they rest on."""
+        customers, threshold = self.customers, self.threshold
+        as_of = pd.Timestamp(self.fit.summary.as_of)
+        flagged = int((customers["at_risk_date"] <= as_of).sum())
+        share = flagged / len(customers)
+        between = ""
+        if threshold.low is not None and threshold.high is not None:
+            between = f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}"
+        return [
+            f"{self.fit.model}: {len(customers):,} customers up to {as_of.date()}, "
+            f"{self.fit.population.method} with {len(self.fit.draws.theta):,} draws",
+            _cycles(customers),
+            f"threshold {threshold.value:.3f} on {threshold.basis} ({threshold.rule}{between}): "
+            f"{flagged:,} at risk ({share:.1%})",
+            *_about_costs(threshold, share),
+            *(self.worth.lines(customers) if self.worth else []),
+            *(f"note: {n}" for n in threshold.notes),
+        ]
+
+    def write(self, folder: RunFolder) -> None:
+        """Write `posterior.nc`, `fit.json` and `customers.parquet`."""
+        folder.write("posterior.nc", lambda path: save_posterior(self.fit.population, path))
+        folder.write_json("fit.json", fit_report(self))
+        super().write(folder)
+
+
+def fit(
+    log: EventLog,
+    settings: FitSettings,
+    progress: Progress = SILENT,
+    *,
+    with_worth: bool = True,
+) -> Fitted:
+    """Fit purchases and amounts of a log, choose the threshold, compute the per-customer table.
+
+    Without worth nobody asks for money (an earlier day's grid, for example), and the table is made
+    when somebody asks for it.
+
+    Raises
+    ------
+    DataError
+        Too few customers, no repeat purchase, or too little to learn a threshold from.
+    FitRefusedError
+        The diagnostics do not support the fit.
+    """
+    model = settings.model
+    with progress.stage("summarising customers"):
+        summary = summarise(log, group=list(model.groups) or None)
+    with progress.stage(f"fitting {model.name} ({settings.inference.method})"):
+        posterior = fit_model(
+            summary,
+            model=model,
+            inference=settings.inference,
+            seed=settings.seed,
+            progress=progress.update,
+        )
+    with progress.stage(f"choosing the threshold ({settings.rule.name})"):
+        threshold = choose_threshold(log, settings)
+    worth = find_worth(log, settings, progress) if with_worth else None
+    value, first = threshold.inside()
+
+    def customers() -> pd.DataFrame:
+        return posterior.customers(
+            risk=settings.risk,
+            threshold=value,
+            first_threshold=first,
+            spend=None if worth is None else worth.spend,
+            value=None if worth is None else worth.config,
+            progress=progress.update,
+        )
+
+    fitted = Fitted(posterior, threshold, worth, customers)
+    if with_worth:
+        with progress.stage("risk, dates and value of every customer"):
+            _ = fitted.customers
+    return fitted
+
+
+def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:
+    """Choose the threshold by the rule, on earlier origins of the same log where it learns."""
+    model = settings.model
+    priors, _ = split_effect_priors(model.priors)
+    chosen = calibrate_threshold(
+        log,
+        rule=settings.rule,
+        risk=settings.risk,
+        model=model.candidate,
+        k=model.k,
+        group=model.groups,
+        seed=settings.seed,
+        context=Context(
+            seed=settings.seed,
+            counts=False,
+            priors=priors,
+            events=model.events,
+            calendar_spread=model.calendar_spread,
+        ),
+    )
+    left_out = ["covariates"] if model.covariates else []
+    left_out += ["groups"] if model.groups and model.buckets is not None else []
+    if not left_out or chosen.learnt_until is None:
+        return chosen
+    note = f"the threshold was learnt on the model without {' and '.join(left_out)}"
+    return replace(chosen, notes=(*chosen.notes, note))
+
+
+def fit_report(fitted: Fitted) -> dict[str, Any]:
+    """Return what `fit.json` holds (docs/files.md lists the keys)."""
+    population, summary = fitted.fit.population, fitted.fit.summary
+    best, mode = population.max_likelihood, population.mode
+    spend = None if fitted.worth is None else fitted.worth.spend
+    return {
+        "model": fitted.fit.model,
+        "k": fitted.fit.draws.k,
+        "method": population.method,
+        "reason": population.reason,
+        "as_of": summary.as_of,
+        "group_columns": summary.group_columns,
+        "groups": group_rows(fitted.fit),
+        "covariates": covariate_rows(fitted.fit),
+        "parameters": population.table.reset_index().to_dict("records"),
+        "n_customers": summary.cells.n_customers,
+        "n_cells": len(summary.cells.x),
+        "max_log_likelihood": best.value,
+        "max_likelihood": best.theta,
+        "log_likelihood_at_mode": mode.value,
+        "diagnostics": population.diagnostics,
+        "warnings": fitted.fit.warnings,
+        "calendar": None if fitted.fit.seasons is None else fitted.fit.seasons.to_dict(),
+        "prior_sensitivity": prior_sensitivity(population).to_dict("records"),
+        "seconds": population.seconds | ({"amounts": spend.seconds} if spend else {}),
+        "threshold": fitted.threshold.to_dict(),
+        "spend": None if fitted.worth is None else fitted.worth.to_dict(),
+    }
+
+
+def group_rows(fit: Fit) -> list[dict[str, Any]]:
+    """Return customers and natural quantities of each group; empty without groups."""
+    summary, population = fit.summary, fit.population
+    if not summary.group_columns or summary.design is not None or len(fit.draws.groups) == 1:
+        return []
+    target: Any = population.target
+    natural = target.natural_by_group(population.u)
+    customers = np.bincount(summary.cells.group, summary.cells.weight)
+    rows = []
+    for g, name in enumerate(fit.draws.groups):
+        row: dict[str, Any] = {"group": name, "customers": round(customers[g])}
+        for quantity, values in zip(target.map.names, natural[:, g], strict=True):
+            low, high = np.quantile(values, [0.05, 0.95])
+            row[quantity] = {"mean": values.mean(), "q05": low, "q95": high}
+        rows.append(row)
+    return rows
+
+
+def covariate_rows(fit: Fit) -> list[dict[str, Any]]:
+    """Return how each covariate was coded; its effects are among the parameters."""
+    design = fit.summary.design
+    return [] if design is None else [asdict(coding) for coding in design.codings]
+
+
+def _about_costs(threshold: Threshold, share: float) -> list[str]:
+    """Say when a learnt cut flags nearly everybody or nobody: the costs decided, not the risk."""
+    if threshold.learnt_until is None or 0.02 < share < 0.8:
+        return []
+    whom = "nearly everybody" if share >= 0.8 else "almost nobody"
+    return [
+        f"note: at the stated costs it was cheapest to contact {whom}; state yours with "
+        "rule.contact_cost, rule.save_probability and rule.value_per_customer, or pick a share "
+        "with rule=capacity rule.share=.2"
+    ]
+
+
+def _cycles(customers: pd.DataFrame) -> str:
+    repeat = customers.loc[customers["x"] > 0, "cycle_days"]
+    if repeat.empty:
+        return "nobody has bought twice: cycles are the population's"
+    low, middle, high = repeat.quantile([0.1, 0.5, 0.9])
+    return (
+        f"purchase cycles of the {len(repeat):,} repeat customers: median {middle:.0f} days, "
+        f"80% of them between {low:.0f} and {high:.0f}"
+    )
