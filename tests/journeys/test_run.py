@@ -42,7 +42,7 @@ def result(log):
 
 
 def said(result):
-    return " ".join(note["en"] for note in result.summary["notes"])
+    return " ".join(note["en"] for note in (*result.summary["notes"], *result.summary["missing"]))
 
 
 def test_every_part_is_there_and_comes_back_from_the_folder(result, tmp_path):
