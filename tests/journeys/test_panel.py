@@ -11,7 +11,8 @@ from churnlab.journeys.loyal import find_loyal
 from churnlab.journeys.mine import mine
 
 LINES = """
-SELECT t.customer_id, t.timestamp AS event_at, t.basket_id AS order_id, p.product_category AS category
+SELECT t.customer_id, t.timestamp AS event_at, t.basket_id AS order_id,
+       p.product_category AS category
 FROM '{0}/completejourney_transactions.parquet' t
 LEFT JOIN '{0}/completejourney_products.parquet' p USING (product_id)
 """

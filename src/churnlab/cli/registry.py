@@ -33,10 +33,14 @@ class Command:
 
 
 _DATA = ("data=cdnow", "embedded logs: cdnow, cdnow_full, complete_journey, syn_shop; yours: files")
-_PATH = (
-    "data.purchases.path=FILE",
-    "CSV, Parquet or a glob; columns by data.purchases.COLUMN=NAME",
-)
+_PATH = ("data.purchases.path=FILE", "CSV, Parquet or a glob; or .table with data.connection=URL")
+#: Columns that can be named, by table: `events.schema.COLUMNS`, too heavy for a help text.
+MAPPABLE = {
+    "purchases": ("customer_id", "event_at", "amount", "order_id", "item", "category", "cancelled"),
+    "visits": ("customer_id", "event_at", "source", "event", "item"),
+    "members": ("customer_id", "signed_up_at"),
+    "treatments": ("customer_id", "event_at", "arm", "rule_id", "cost"),
+}
 _AS_OF = ("as_of=DATE", "the last known day, inclusive (default: the last day in the logs)")
 _MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, bg_cnbd_k, mbg_cnbd_k")
 _GRID_MODEL = ("model=mbg_nbd", "or pareto_nbd, mbg_cnbd_k: models that judge first purchasers")

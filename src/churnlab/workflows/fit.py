@@ -20,6 +20,7 @@ from churnlab.progress import SILENT, Progress
 from churnlab.rules import Threshold
 from churnlab.runs import Result, RunFolder
 from churnlab.summary import summarise
+from churnlab.vocabulary import RISK_FORMULAS
 from churnlab.workflows.settings import FitSettings, ModelSettings
 from churnlab.workflows.worth import Worth, find_worth
 
@@ -75,7 +76,8 @@ class Fitted(Result):
             f"{self.fit.model}: {len(customers):,} customers up to {as_of.date()}, "
             f"{self.fit.population.method} with {len(self.fit.draws.theta):,} draws",
             _cycles(customers),
-            f"threshold {threshold.value:.3f} on {threshold.basis} ({threshold.rule}{between}): "
+            f"at risk from {RISK_FORMULAS[threshold.basis]} = {threshold.value:.3f} "
+            f"({threshold.rule}{between}): "
             f"{flagged:,} at risk ({share:.1%})",
             *_about_costs(threshold, share),
             *(self.worth.lines(customers) if self.worth else []),
