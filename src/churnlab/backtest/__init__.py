@@ -18,7 +18,7 @@ from churnlab.backtest.origins.guards import LeakageError
 from churnlab.backtest.origins.panel import Panel, Past
 from churnlab.backtest.origins.targets import Target
 from churnlab.backtest.result import BacktestResult
-from churnlab.backtest.run import run_backtest
+from churnlab.backtest.run import default_rules, run_backtest
 from churnlab.backtest.threshold import calibrate_threshold
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "SplitConfig",
     "Target",
     "calibrate_threshold",
+    "default_rules",
     "candidate_named",
     "known_candidates",
     "run_backtest",

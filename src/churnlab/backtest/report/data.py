@@ -49,8 +49,12 @@ def reliability_curves(
 
 
 def best_cost_curve(curves: pd.DataFrame, rules: pd.DataFrame) -> CostCurve | None:
-    """Return the cost curve of the cheapest model's decision, mean over its origins."""
+    """Return the cost curve of the cheapest model's decision, mean over its origins.
+
+    None without decisions on a risk, and without stated costs.
+    """
     on_risk = rules[rules["basis"].isin(["p_alive", "fixed_days", "personal_cycles"])]
+    on_risk = on_risk.dropna(subset=["cost_per_customer"])
     if on_risk.empty or curves.empty:
         return None
     keys = ["target", "candidate", "variant", "basis"]

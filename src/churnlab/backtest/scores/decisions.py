@@ -72,7 +72,7 @@ def _decisions(
     rng_for: Callable[..., np.random.Generator] | None,
 ) -> Iterator[Decision]:
     if entry.flag is not None:
-        paid = cost_of_flags(entry.flag, entry.truth.outcome, costs.wasted, costs.missed)
+        paid = _costs(entry.flag, entry, costs)
         yield Decision(entry, "idle_days", "own_cutoff", None, entry.flag, paid)
         return
     found = decision_risk(entry)
@@ -87,9 +87,16 @@ def _decisions(
         rng = None if rng_for is None else rng_for("rule", name, *entry.series, entry.truth.target)
         threshold = learn_threshold(rule, basis, past, entry, rng)
         flag = threshold.flag(risk, entry.truth.past.x == 0)
-        paid = cost_of_flags(flag, entry.truth.outcome, costs.wasted, costs.missed)
+        paid = _costs(flag, entry, costs)
         note = "; ".join(threshold.notes)
         yield Decision(entry, basis, name, threshold, flag, paid, note)
+
+
+def _costs(flag: NDArray[np.bool_], entry: Entry, costs: Costs) -> Array | None:
+    """Return what each decision cost; None where no costs are stated."""
+    if not costs.stated:
+        return None
+    return cost_of_flags(flag, entry.truth.outcome, costs.wasted, costs.missed)
 
 
 def learn_threshold(
@@ -147,19 +154,19 @@ def _row(d: Decision, resample: Resample, costs: Costs) -> dict[str, Any]:
 def _paid(d: Decision, resample: Resample, costs: Costs) -> dict[str, float]:
     names = ("flagged_share", "precision", "recall", "cost_per_customer", "cost_q05", "cost_q95")
     found = dict.fromkeys((*names, "regret", "extra_cost_lower", "extra_cost_higher"), np.nan)
-    if d.flag is None or d.costs is None:
+    if d.flag is None:
         return found
     outcome = d.entry.truth.outcome
     hit = float((d.flag * outcome).sum())
-    low, high = quantiles(resample.mean(d.entry, d.costs))
     found |= {
         "flagged_share": float(d.flag.mean()),
         "precision": hit / d.flag.sum() if d.flag.any() else np.nan,
         "recall": hit / outcome.sum() if outcome.any() else np.nan,
-        "cost_per_customer": float(d.costs.mean()),
-        "cost_q05": low,
-        "cost_q95": high,
     }
+    if d.costs is None:
+        return found
+    low, high = quantiles(resample.mean(d.entry, d.costs))
+    found |= {"cost_per_customer": float(d.costs.mean()), "cost_q05": low, "cost_q95": high}
     return found | _mistakes(d, costs)
 
 
@@ -217,14 +224,15 @@ def cost_differences(decisions: list[Decision], resample: Resample) -> pd.DataFr
 
 
 def curves_frame(decisions: list[Decision], costs: Costs) -> pd.DataFrame:
-    """Return held-out cost curves: what every cut would have cost at each origin."""
+    """Return held-out curves: whom every cut would have flagged at each origin, at what cost."""
     cuts, seen, parts = np.round(np.linspace(0, 1, 51), 2), set(), []
     for d in decisions:
         found = decision_risk(d.entry)
         if found is None or d.threshold is None or id(d.entry) in seen:
             continue
         seen.add(id(d.entry))
-        curve = cost_curve(found[1], d.entry.truth.outcome, cuts, costs.wasted, costs.missed)
+        prices = (costs.wasted, costs.missed) if costs.stated else (np.nan, np.nan)
+        curve = cost_curve(found[1], d.entry.truth.outcome, cuts, *prices)
         same = {
             "origin": d.entry.truth.origin.isoformat(),
             "target": d.entry.truth.target.label,

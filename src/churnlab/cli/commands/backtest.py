@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from churnlab.backtest import BacktestResult, run_backtest
+from churnlab.backtest import BacktestResult, default_rules, run_backtest
 from churnlab.cli.console import Console
 from churnlab.config.schemas.backtest import BacktestSettings
 from churnlab.config.schemas.pipeline import PipelineSettings
 from churnlab.events import EventLog
+from churnlab.rules import ThresholdRule
 from churnlab.runs.folder import RunFolder
 from churnlab.workflows.opening import open_data
 
@@ -43,7 +44,8 @@ def backtest_log(
             log,
             candidates=settings.candidates,
             split=settings.split,
-            rules=settings.rules or {settings.rule.name: settings.rule},
+            rules=_rules(settings),
+            costs=settings.rule,
             seed=settings.seed,
             k=settings.model.k,
             method=settings.inference.method,
@@ -64,6 +66,14 @@ def backtest_log(
     console.say(*lines(result))
     console.say(f"files: {folder.path}/scores.parquet, rules.parquet, backtest.json, ...")
     return result
+
+
+def _rules(settings: BacktestSettings | PipelineSettings) -> dict[str, ThresholdRule]:
+    """Return the rules that are scored: those named, or the default ones and the one chosen."""
+    if settings.rules:
+        return settings.rules
+    own = {settings.rule.name: settings.rule} if isinstance(settings.rule, ThresholdRule) else {}
+    return default_rules(settings.rule) | own
 
 
 def lines(result: BacktestResult) -> list[str]:

@@ -18,7 +18,7 @@ from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
 from churnlab.inference import prior_sensitivity, save_posterior
 from churnlab.inference.targets.covariates import split_effect_priors
-from churnlab.rules import Threshold
+from churnlab.rules import OverdueRule, Threshold
 from churnlab.runs.folder import RunFolder
 from churnlab.summary import summarise
 from churnlab.workflows.opening import open_data
@@ -86,13 +86,11 @@ def fit_log(
     with console.stage(f"choosing the threshold ({settings.rule.name})"):
         threshold = choose_threshold(log, settings)
     worth = find_worth(log, settings, console) if with_worth else None
-    value, first = threshold.inside()
 
     def customers() -> pd.DataFrame:
         return fit.customers(
             risk=settings.risk,
-            threshold=value,
-            first_threshold=first,
+            state=threshold.state(settings.risk),
             spend=None if worth is None else worth.spend,
             value=None if worth is None else worth.config,
             progress=console.progress,
@@ -107,6 +105,8 @@ def fit_log(
 
 def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:
     """Choose the threshold by the rule, on earlier origins of the same log where it learns."""
+    if isinstance(settings.rule, OverdueRule):
+        return settings.rule.threshold()
     model = settings.model
     priors, _ = split_effect_priors(model.priors)
     chosen = calibrate_threshold(
@@ -204,18 +204,24 @@ def lines(fitted: Fitted, folder: RunFolder) -> list[str]:
         f"{fitted.fit.model}: {len(customers):,} customers up to {as_of.date()}, "
         f"{fitted.fit.population.method} with {len(fitted.fit.draws.theta):,} draws",
         _cycles(customers),
-        f"threshold {threshold.value:.3f} on {threshold.basis} ({threshold.rule}"
-        + (
-            f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}"
-            if _known(threshold)
-            else ""
-        )
-        + f"): {flagged:,} at risk ({share:.1%})",
+        f"{_state(threshold)}: {flagged:,} at risk ({share:.1%})",
         *_about_costs(threshold, share),
         *(fitted.worth.lines(customers) if fitted.worth else []),
         *(f"note: {n}" for n in threshold.notes),
         f"files: {folder.path}/customers.parquet, fit.json, posterior.nc",
     ]
+
+
+def _state(threshold: Threshold) -> str:
+    """Return what puts a customer at risk, in words."""
+    if threshold.window_cycles is not None:
+        return (
+            f"late by the own rhythm (of those who come back within {threshold.window_cycles:g} own "
+            f"rhythms, {threshold.value:.0%} have come back by now)"
+        )
+    known = threshold.low is not None and threshold.high is not None
+    interval = f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}" if known else ""
+    return f"threshold {threshold.value:.3f} on {threshold.basis} ({threshold.rule}{interval})"
 
 
 def _about_costs(threshold: Threshold, share: float) -> list[str]:
@@ -228,10 +234,6 @@ def _about_costs(threshold: Threshold, share: float) -> list[str]:
         "rule.contact_cost, rule.save_probability and rule.value_per_customer, or pick a share "
         "with rule=capacity rule.share=.2"
     ]
-
-
-def _known(threshold: Threshold) -> bool:
-    return threshold.low is not None and threshold.high is not None
 
 
 def _cycles(customers: pd.DataFrame) -> str:

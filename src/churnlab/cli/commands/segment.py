@@ -96,8 +96,8 @@ def place(
 ) -> Placed:
     """Fit the visit-days and place every member of a log in the grid on its last day."""
     visits = _fit_visits(log, settings, console)
-    value, first = fitted.threshold.inside()
-    purchase_axis = Axis(fitted.fit.draws, settings.risk, (value,), first)
+    measure, value, first = fitted.threshold.state(settings.risk)
+    purchase_axis = Axis(fitted.fit.draws, measure, (value,), first)
     visit_axis = None if visits is None else _visit_axis(visits, settings)
     with console.stage("placing everybody in the grid"):
         snapshot = take_snapshot(
