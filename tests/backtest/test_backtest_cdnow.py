@@ -28,7 +28,7 @@ def test_held_out_figures_at_the_maximum_likelihood_point(result, row):
         ours = 1 - result.score("mean_risk", name) if metric == "mean_purchase" else None
         value = result.score("brier", name) if ours is None else ours
         assert value == pytest.approx(row[metric], abs=2e-5)
-    for metric in ("log_score", "auc", "mcb"):  # DOMAIN section 8, rounded there
+    for metric in ("log_score", "auc", "mcb"):  # published figures, rounded there
         digits = 3 if metric != "mcb" else 4
         assert round(result.score(metric, name), digits) == row[metric]
     assert result.score("auc", name, variant="p_alive") == pytest.approx(

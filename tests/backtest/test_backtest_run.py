@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,12 @@ import pytest
 
 from churnlab.backtest import Limits, SplitConfig, calibrate_threshold, run_backtest
 from churnlab.backtest.origins.cache import FitCache
+from churnlab.backtest.report.data import best_cost_curve
+from churnlab.backtest.report.text import cost_claim
+from churnlab.backtest.run import _shortfalls
+from churnlab.cli.commands import backtest as backtest_command
+from churnlab.cli.console import Console
+from churnlab.config import compose, to_settings
 from churnlab.errors import DataError
 from churnlab.posterior import RiskConfig
 from churnlab.rules import CapacityRule, CostRatioRule, FixedRule, PrecisionRule
@@ -218,3 +225,63 @@ def test_without_stated_costs_decisions_are_counted_and_not_priced(small_log):
     assert not any(a["metric"] == "cost" for a in result.summary["comparisons"])
     noted = [n for d in result.summary["degradations"] for n in [d["reason"]] if "hiatus" in n]
     assert any("fewest wrong flags" in n for n in noted)
+
+
+def test_notes_that_differ_in_numbers_alone_are_said_once():
+    def entry(day, target, note, variant="plain"):
+        truth = SimpleNamespace(origin=dt.date(2024, 1, day), target=SimpleNamespace(label=target))
+        return SimpleNamespace(truth=truth, candidate="bg_nbd", variant=variant, notes=(note,))
+
+    rows = _shortfalls(
+        [
+            entry(1, "30d", "runs off to 3.4e+03 (below 50)"),
+            entry(9, "30d", "runs off to 7,012.5 (below 50)"),
+            entry(9, "90d", "runs off to 7,012.5 (below 50)", "recalibrated"),
+            entry(1, "90d", "runs off to 3.4e+03 (below 50)"),
+            entry(1, "30d", "few repeaters"),
+        ]
+    )
+    assert [(r["target"], r["reason"]) for r in rows] == [
+        ("30d, 90d", "bg_nbd: runs off to 7,012.5 (below 50) (3 times, the last at 2024-01-09)"),
+        ("30d", "bg_nbd: few repeaters"),
+    ]
+
+
+def test_the_cost_figure_and_its_claim_are_of_one_decision():
+    """The cheapest of the first target, among decisions that all origins have."""
+    rows = [
+        ("30d", "mbg", "fixed_days", "cost_ratio", "o1", 0.30, 0.4),
+        ("30d", "mbg", "fixed_days", "cost_ratio", "o2", 0.20, 0.6),
+        ("30d", "bg", "fixed_days", "cost_ratio", "o1", 0.31, 0.4),
+        ("30d", "bg", "fixed_days", "cost_ratio", "o2", 0.21, 0.4),
+        ("30d", "bg", "p_alive", "cost_ratio", "o2", 0.10, 0.4),  # nothing to learn from at o1
+        ("30d", "bg", "p_alive", "cost_ratio", "o1", np.nan, np.nan),
+        ("30d", "hiatus", "idle_days", "own_cutoff", "o2", 0.05, 40.0),
+        ("90d", "bg", "fixed_days", "cost_ratio", "o2", 0.01, 0.4),
+    ]
+    names = ["target", "candidate", "basis", "rule", "origin", "cost_per_customer", "threshold"]
+    rules = pd.DataFrame(rows, columns=names).assign(
+        variant="plain", threshold_low=np.nan, threshold_high=np.nan
+    )
+    curves = rules[["target", "candidate", "variant", "basis", "threshold", "cost_per_customer"]]
+    found = best_cost_curve(curves.dropna(), rules)
+    assert found.chosen == 0.6
+    assert found.cost.tolist() == [0.30, 0.20]
+    claim = cost_claim(rules, "en")
+    assert "no purchase in 30d: mbg (cost_ratio on fixed_days), 0.2500 per customer" in claim
+    assert "mbg" in cost_claim(rules, "ko")
+
+
+def test_predictions_are_kept_from_the_command_line(small_log, monkeypatch):
+    asked = {}
+
+    def run(log, **settings):
+        asked.update(settings)
+        raise StopIteration
+
+    monkeypatch.setattr(backtest_command, "run_backtest", run)
+    for typed, kept in ([], False), (["keep_predictions=true"], True):
+        settings = to_settings(compose("backtest", typed))
+        with pytest.raises(StopIteration):
+            backtest_command.backtest_log(small_log, settings, None, Console())
+        assert asked["keep_predictions"] is kept

@@ -29,3 +29,11 @@ def test_a_run_goes_on_when_its_reader_is_gone(monkeypatch):
         console = Console()
         console.show("key figures")
         console.show("files")
+
+
+def test_a_warning_is_printed_once_a_run(capsys):
+    console = Console()
+    console.warn(["thin classes", "short history", "thin classes"])
+    console.warn(["short history", "another"])
+    said = capsys.readouterr().err.split("warning: ")[1:]
+    assert [line.strip() for line in said] == ["thin classes", "short history", "another"]

@@ -110,13 +110,6 @@ WRONG = {
     "excel": (b"PK\x03\x04rest", "x.csv", "Excel"),
     "no parquet": (b"hello", "x.parquet", "not Parquet, in spite of its name"),
     "broken parquet": (b"PAR1" + b"x" * 50, "x.parquet", "cannot be read"),
-    "cp949": ("회원번호,주문일\n가,2020-01-01\n".encode("cp949"), "x.csv", "cp949.*iconv"),
-    "cp949 far below": (
-        ROWS.encode() * 9000 + "가나다,2020-01-01\n".encode("cp949"),
-        "x.csv",
-        "cp949.*iconv",
-    ),
-    "utf-16": ("a,b\n1,2\n".encode("utf-16"), "x.csv", "utf-16"),
     "ragged": (ROWS + "c,2020-01-01,9\n", "x.csv", "Line: 4"),
     "same names": ("a,A,event_at\n1,2,3\n", "x.csv", "same name.*a"),
     "header only": ("customer_id,event_at\n", "x.csv", "no rows"),
@@ -156,9 +149,9 @@ def test_wrong_paths_are_plain_errors(tmp_path):
 def test_wrong_conditions_formats_and_types_are_plain_errors(tmp_path):
     path = write(tmp_path, ROWS, "x.csv")
     for where in ("kind = 'x'", "customer_id = = 1", "event_at > 0"):
-        with pytest.raises(DataError, match=r"data\.purchases\.where.*customer_id, event_at"):
+        with pytest.raises(DataError, match=r"where=.*customer_id, event_at"):
             read_events(path, where={"purchases": where})
-    with pytest.raises(DataError, match=r"data\.purchases\.where"):
+    with pytest.raises(DataError, match=r"where=.*is refused"):
         read_events(path, where={"purchases": "CAST(event_at AS DOUBLE) > 0"})
     with pytest.raises(DataError, match="no rows for which"):
         read_events(path, where={"purchases": "customer_id = 'nobody'"})

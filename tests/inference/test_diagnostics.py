@@ -103,9 +103,9 @@ def test_gate_names_the_worst_parameter(cdnow: Rows) -> None:
 def test_laplace_falls_through_with_the_reason(
     cdnow: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from churnlab.inference import ways as module
+    from churnlab.inference.ways import ways as module
 
-    monkeypatch.setattr("churnlab.inference.ways.laplace.MAX_K_HAT", -10.0)
+    monkeypatch.setattr("churnlab.inference.acceptance.MAX_K_HAT", -10.0)
     called = {}
 
     def nuts(target, mode, draws, chains, rng):  # type: ignore[no-untyped-def]
@@ -132,7 +132,7 @@ def test_kept_draws_that_miss_the_gate_fall_through_to_nuts() -> None:
 def test_laplace_asks_of_kept_draws_what_the_gate_asks(
     cdnow: Rows, monkeypatch: pytest.MonkeyPatch, draws: int
 ) -> None:
-    from churnlab.inference import ways as module
+    from churnlab.inference.ways import ways as module
 
     needed = min(400.0, 0.4 * draws)
     monkeypatch.setattr(module, "_from_nuts", lambda *_: {"method": "nuts"})

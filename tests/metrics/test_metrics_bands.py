@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.optimize import isotonic_regression
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
@@ -170,3 +172,34 @@ def test_platt_is_a_logistic_regression_on_the_logit():
 def test_an_unknown_recalibration_is_said_plainly():
     with pytest.raises(UsageError, match="Did you mean 'isotonic'"):
         calibrator("isotonix")
+
+
+@pytest.mark.parametrize(("distinct", "pooled"), [(4096, False), (4097, True)])
+def test_a_band_of_more_forecasts_than_are_told_apart_pools_neighbours(distinct, pooled):
+    rng = np.random.default_rng(12)
+    risk = rng.permutation(np.linspace(0.05, 0.6, distinct))
+    outcome = (rng.random(distinct) < risk).astype(float)
+    curve = reliability_curve(risk, outcome, np.random.default_rng(1), points=9, replicates=200)
+    # the slow form: every forecast an outcome of its own
+    p, draw = np.sort(risk), np.random.default_rng(1)
+    many = [
+        np.interp(curve["forecast"], p, isotonic_regression(draw.binomial(1, p)).x)
+        for _ in range(200)
+    ]
+    low, high = np.quantile(many, (0.05, 0.95), axis=0)
+    assert np.allclose(low, curve["low"], rtol=0, atol=1e-12) is not pooled
+    # widths of about .07 from 200 replicates: 10%; the ends of an isotonic map are wilder
+    np.testing.assert_allclose((curve["high"] - curve["low"])[1:-1], (high - low)[1:-1], rtol=0.3)
+    np.testing.assert_allclose(curve["low"][1:-1], low[1:-1], atol=0.03)
+
+
+def test_a_weighted_curve_is_that_of_the_repeated_rows():
+    rng = np.random.default_rng(13)
+    risk, weight = rng.random(300), rng.integers(1, 5, 300).astype(float)
+    outcome = (rng.random(300) < risk).astype(float)
+    n = weight.astype(int)
+    one = reliability_curve(risk, outcome, np.random.default_rng(1), weight=weight, points=20)
+    many = reliability_curve(
+        np.repeat(risk, n), np.repeat(outcome, n), np.random.default_rng(1), points=20
+    )
+    pd.testing.assert_frame_equal(one, many)

@@ -43,6 +43,16 @@ def test_every_replicated_cut_is_that_of_the_weighted_rows():
     np.testing.assert_allclose(fast, slow, atol=1e-12)
 
 
+def test_rows_may_stand_for_several_customers():
+    customer, score, outcome = _rows(150, 3, 3, digits=1)
+    drawn = CustomerBootstrap(150, 20, np.random.default_rng(4))
+    (whole,) = Ranked.resampled(score, outcome, customer, drawn)
+    kinds, row = np.unique(np.column_stack([score, outcome]), axis=0, return_inverse=True)
+    (same,) = Ranked.resampled(*np.ascontiguousarray(kinds.T), customer, drawn, row)
+    for one, other in zip(whole, same, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_replicates_do_not_hang_on_the_size_of_a_block(monkeypatch):
     customer, score, outcome = _rows(100, 2, 5)
     drawn = CustomerBootstrap(100, 30, np.random.default_rng(6))
@@ -102,14 +112,14 @@ def test_customers_are_grouped_only_beyond_the_limit(extra):
 @pytest.mark.parametrize("extra", [0, 1])
 def test_scores_are_pooled_only_beyond_the_limit(extra):
     score = np.random.default_rng(1).permutation(MOST_LEVELS + extra) / 7.0
-    levels, code = score_levels(score)
+    levels, code = score_levels(score, np.ones(score.size))
     assert len(levels) == MOST_LEVELS
     np.testing.assert_allclose(levels[code], score, atol=1 / 7 / 2 * extra + 1e-12)
 
 
 def test_pooled_scores_keep_their_order_and_their_sum():
     score = np.random.default_rng(2).gamma(0.3, size=5000).round(3)
-    levels, code = score_levels(score, most=100)
+    levels, code = score_levels(score, np.ones(score.size), most=100)
     assert len(levels) <= 100
     assert (np.diff(levels) > 0).all()
     assert levels[code].sum() == pytest.approx(score.sum())

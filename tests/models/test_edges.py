@@ -67,7 +67,7 @@ def test_values_and_derivatives(name, k, theta, data, twin):
     unit = max(1.0, abs(expected))  # relative, absolute below 1
     assert abs(value - expected) < 1e-12 * unit
     assert np.abs(together - expected).max() < 1e-12 * unit
-    # the formula's plain two-panel rule is good to 5e-10 in the hardest cases (DOMAIN section 3)
+    # the formula's plain two-panel rule is good to 5e-10 in the hardest cases (docs/models.md)
     assert abs(formula - expected) < (6e-10 if name == "pareto_nbd" else 1e-12) * unit
     # rounding in a derivative is relative to the largest of the terms that it sums
     scale = np.maximum(np.abs(slopes), _largest_terms(name, k, theta, data))

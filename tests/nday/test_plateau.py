@@ -73,7 +73,7 @@ def test_l2_coverage_over_many_simulations():
 
 
 def test_definitions_differ_on_one_exponential_curve():
-    """.9 of its end on day 10, a hazard below .1% on day 18 (source: DOMAIN section 6)."""
+    """.9 of its end on day 10, a hazard below .1% on day 18 (docs/nday.md)."""
     t = np.arange(0, 61)
     G = (0.2 * (1 - np.exp(-np.log(10) / 10 * t)))[None, :]
     assert fraction_of_final(G).draws[0] == 10

@@ -11,7 +11,7 @@ from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import Rows
 from churnlab.summary import Summary
 
-#: Maximum-likelihood parameters of CDNOW, weeks (shared/DOMAIN.md section 8), and an Erlang kin.
+#: Maximum-likelihood parameters of CDNOW, weeks (published figures), and an Erlang kin.
 CDNOW_WEEKS = {
     "bg_nbd": (0.24259, 4.41360, 0.79292, 2.42589),
     "mbg_nbd": (0.52484, 6.18309, 0.89136, 1.61400),

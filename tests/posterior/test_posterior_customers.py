@@ -8,19 +8,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import churnlab as cl
+from churnlab import models as likelihoods
 from churnlab.errors import UsageError
 from churnlab.posterior import (
     COLUMNS,
     RiskConfig,
     StateCut,
+    ValueConfig,
     customers_table,
     p_alive_table,
     risk_summary,
+    value_table,
 )
 from churnlab.posterior.silence import stream
 from churnlab.summary import Summary
 
-#: shared/CONTRACT.md section 3, to the letter.
+#: docs/files.md, to the letter.
 CONTRACT = [
     "customer_id", "x", "t_x", "T", "first_purchase_at", "last_purchase_at", "days_since_last",
     "p_alive", "p_alive_q05", "p_alive_q95", "cycle_days", "cycle_q05", "cycle_q95",
@@ -122,10 +126,72 @@ def test_bg_says_that_it_cannot_judge_first_purchasers(some, make_draws):
     helped = customers_table(some, bg, state=on_risk, first_draws=mbg)
     by_mbg = customers_table(some, mbg, state=on_risk)
     assert "warnings" not in helped.attrs
-    for name in ("p_alive", "purchase_risk", "at_risk_date", "risk_fixed_days"):
-        assert (helped[name][first] == by_mbg[name][first]).all()
-        assert (helped[name][~first] == alone[name][~first]).all()
     assert "warnings" not in by_mbg.attrs
+    assert (helped.pop("model") == np.where(first, "mbg_nbd", "bg_nbd")).all()
+    pd.testing.assert_frame_equal(helped[first], by_mbg[first])  # one row, one model
+    pd.testing.assert_frame_equal(helped[~first], alone[~first])
+
+
+def test_p_alive_and_value_of_first_purchasers_come_from_the_same_model(some, make_draws):
+    bg, mbg = make_draws("bg_nbd", 30), make_draws("mbg_nbd", 30)
+    first = some.customers["x"].to_numpy() == 0
+    value = ValueConfig(per_purchase=1.0)
+    for made in (
+        lambda draws, **more: p_alive_table(some, draws, at="2030-01-01", **more),
+        lambda draws, **more: value_table(some, draws, value, **more),
+    ):
+        both = made(bg, first_draws=mbg)
+        pd.testing.assert_frame_equal(both[first], made(mbg)[first])
+        pd.testing.assert_frame_equal(both[~first], made(bg)[~first])
+
+
+@pytest.fixture(scope="module")
+def bg_fit():
+    rng = np.random.default_rng(3)
+    T = rng.integers(200, 400, 500).astype(float)
+    theta = np.array([0.6, 30.0, 0.8, 1.5])[:, None]
+    x, t_x, _ = likelihoods.get("mbg_nbd").simulate(theta, T, rng)
+    return cl.fit(Summary.from_arrays(x, t_x, T, as_of="2024-12-31"), model="bg_nbd", draws=300)
+
+
+def test_one_row_of_a_bg_fit_is_one_model(bg_fit):
+    """Its purchases to come, P(alive), value and draws agree, and somebody says whose they are."""
+    table = bg_fit.customers(horizon_days=90, value=ValueConfig(per_purchase=1.0, horizon_days=90))
+    once = table["x"] == 0
+    assert set(table["model"][once]) == {"mbg_nbd"}
+    assert set(table["model"][~once]) == {"bg_nbd"}
+    assert any("column model" in w and f"{once.sum()} customers" in w for w in bg_fit.warnings)
+    np.testing.assert_allclose(table["p_alive"], bg_fit.p_alive()["p_alive"], rtol=1e-12)
+    # E[N] lies between P(N >= 1) and what the same number of living customers would buy
+    at_least_one = 1 - table["risk_fixed_days"]
+    assert (table["expected_purchases"] >= at_least_one - 1e-9).all()
+    assert (at_least_one <= table["p_alive"] + 1e-9).all()
+    ratio = table["residual_value"] / table["expected_purchases"]
+    assert ratio.between(0.95, 1.0).all()
+    alive = bg_fit.sample_latent(draws=400)["alive"].mean(axis=0)
+    np.testing.assert_allclose(alive[once].mean(), table["p_alive"][once].mean(), atol=0.02)
+
+
+def test_other_customers_are_judged_by_the_same_two_fits(bg_fit):
+    few = bg_fit.summary.customers.iloc[:50]
+    summary = Summary.from_arrays(
+        few["x"], few["t_x"], few["T"], as_of="2024-12-31", customer_id=few["customer_id"]
+    )
+    applied = bg_fit.on(summary).customers()
+    pd.testing.assert_frame_equal(applied, bg_fit.customers().iloc[:50], check_categorical=False)
+
+
+def test_a_horizon_given_is_a_horizon_used(bg_fit):
+    """Without a stated basis, the risk is that of no purchase within it."""
+    table = bg_fit.customers(horizon_days=90)
+    assert (table["horizon_days"] == 90).all()
+    assert (table["purchase_risk"] == table["risk_fixed_days"]).all()
+    stated = bg_fit.customers(horizon_days=30, risk=RiskConfig(basis="p_alive"))
+    assert stated["horizon_days"].isna().all()
+    assert (stated["purchase_risk"] == stated["risk_p_alive"]).all()
+    month = bg_fit.customers(horizon_days=30)
+    assert (stated["expected_purchases"] == month["expected_purchases"]).all()
+    assert bg_fit.customers()["horizon_days"].isna().all()
 
 
 def test_only_what_is_asked_for(some, make_draws):

@@ -13,7 +13,7 @@ from churnlab.posterior.risk import mean_and_interval, risk_curve
 from churnlab.posterior.silence import stream
 
 BASES = ("p_alive", "personal_cycles", "fixed_days")
-#: DOMAIN section 2, P1: (14-day buyer, 60-day buyer) by basis, fixed window of 30 days.
+#: P1: (14-day buyer, 60-day buyer) by basis, fixed window of 30 days.
 P1 = {
     "mbg_nbd": {
         "p_alive": (0.261, 0.162), "personal_cycles": (0.385, 0.323), "fixed_days": (0.387, 0.704),

@@ -31,6 +31,14 @@ def test_the_alert_comes_with_its_false_alarm_rate_or_its_reason():
     assert text.leak_alert(None, "en") == ""
 
 
+@pytest.mark.parametrize(("lang", "words"), [("en", "Nobody was in the core"), ("ko", "없어")])
+def test_an_empty_core_is_said_instead_of_a_share_of_nobody(lang, words):
+    row = {"destination": "total", "n_core": 0, "n": 0, "share": 0.0, "share_q05": 0.0,
+           "share_q95": 0.0}  # fmt: skip
+    assert words in text.leaks(pd.DataFrame([row]), lang)
+    assert words not in text.leaks(pd.DataFrame([row | {"n_core": 1}]), lang)
+
+
 def test_the_claim_over_time_is_of_one_fit():
     rows = [
         ("own_fit", "2024-01-01", 0.1), ("own_fit", "2024-03-01", 0.9),

@@ -11,7 +11,7 @@ from churnlab.scoring.forms import form
 from churnlab.scoring.process import Process, Risk
 
 MODELS = [("bg_nbd", 1), ("mbg_nbd", 1), ("pareto_nbd", 1), ("bg_cnbd_k", 2), ("mbg_cnbd_k", 3)]
-CDNOW = {  # DOMAIN section 8, weeks turned into days
+CDNOW = {  # published parameters, weeks turned into days
     "mbg_nbd": (0.525, 6.183 * 7, 0.891, 1.614),
     "pareto_nbd": (0.553, 10.578 * 7, 0.606, 11.669 * 7),
 }

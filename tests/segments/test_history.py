@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from churnlab.cli.commands.explain import near_ids
+from churnlab.errors import UsageError
 from churnlab.posterior import RiskConfig
 from churnlab.posterior.risk import risk_curve
 from churnlab.segments import (
@@ -93,6 +94,25 @@ def test_p10_a_closed_cohort_gets_no_verdict_and_falling_inflow_is_said() -> Non
     falling = leak_verdict(_months([0.2] * 5, [100, 100, 100, 100, 40]), 0.05)
     assert falling.alert is not None
     assert "40 members signed up in the latest period, 100 in an earlier one" in str(falling.reason)
+
+
+@pytest.mark.parametrize("leaks", [[1.0] * 5, [1.0, 0.2, 0.2, 0.2, 1.0, 0.2]])
+def test_p10_without_a_core_to_leave_there_is_no_verdict(leaks: list[float]) -> None:
+    """No visit log, or a core that is empty when the latest step begins."""
+    days = _months(leaks, [50] * len(leaks))[1:]
+    found = leak_verdict(days, 0.05)
+    assert found.steps["n_core"].iloc[-1] == 0
+    assert found.alert is None
+    assert "nobody was in the core" in str(found.reason)
+    assert found.steps["p_value"].isna().iloc[-1]
+
+
+def test_p10_one_core_customer_is_enough_for_a_verdict() -> None:
+    steps = pd.DataFrame({"n_core": [0, 0, 5, 1], "n_leaked": [0, 0, 1, 1]})
+    assert 0 < leak_alert(steps).p_value <= 1
+    for place in (2, 3):
+        with pytest.raises(UsageError, match="there were"):
+            leak_alert(steps.assign(n_core=np.where(np.arange(4) == place, 0, steps["n_core"])))
 
 
 @pytest.mark.parametrize("periods", [0, 1, 3])

@@ -16,7 +16,7 @@ RECALIBRATIONS: Final = (*CALIBRATORS, AUTO, NONE)
 
 @dataclass(kw_only=True)
 class Limits:
-    """What is refused and what is only marked as degraded (DOMAIN section 4).
+    """What is refused and what is only marked as degraded (docs/backtesting.md).
 
     Attributes
     ----------

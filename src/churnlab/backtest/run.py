@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -48,6 +49,7 @@ from churnlab.summary.calendar import SPREAD
 Progress = Callable[[str, float], None]
 #: Share of the work that is forecasting; the rest is scoring.
 _FORECASTING = 0.75
+_NUMBER = re.compile(r"\d[\d.,]*(e[+-]?\d+)?")
 
 
 @dataclass
@@ -230,17 +232,17 @@ def _score(
     twins = {c.name: c.twin for c in board.runners if c.twin is not None}
     differences = differences_frame(board.entries, resample, split.compare_to, twins)
     say("threshold rules", 0.9)
-    made = decisions.decide(board.entries, rules, costs, rng_for)
-    paid = decisions.cost_differences(made, resample)
+    made = decisions.decide(board.entries, rules, costs, resample, rng_for)
+    paid = decisions.cost_differences(made)
     say("reliability", 0.95)
     calibration = evaluate.calibration_frame(board.entries, rng_for)
     found = answers.brier_answers(board.entries, resample)
-    found += answers.cost_answers(made, resample)
+    found += answers.cost_answers(made)
     visits = visit_answers(board.entries, resample, twins)
     result = BacktestResult(
         scores=scores,
         differences=pd.concat([differences, paid], ignore_index=True),
-        rules=decisions.rules_frame(made, resample, costs),
+        rules=decisions.rules_frame(made, costs),
         calibration=calibration,
         curves=decisions.curves_frame(made, costs),
         tracking=_tracking(panel, plan, board, context),
@@ -317,18 +319,22 @@ def _summary(
 
 
 def _shortfalls(entries: list[Entry]) -> list[dict[str, Any]]:
-    """Return the notes of candidates (short training windows and the like), once each."""
-    rows = {
-        (e.truth.target.label, e.candidate, note): {
-            "target": e.truth.target.label,
-            "what": "candidate",
-            "reason": f"{e.candidate}: {note}",
-        }
-        for e in entries
-        if e.variant == PLAIN
-        for note in e.notes
-    }
-    return list(rows.values())
+    """Return the notes of candidates (short training windows and the like), each kind once.
+
+    Notes that differ in numbers alone are one: that of the last origin, with how often it came.
+    """
+    kinds: dict[tuple[str, str], list[tuple[Entry, str]]] = {}
+    for entry in entries:
+        for note in entry.notes if entry.variant == PLAIN else ():
+            kinds.setdefault((entry.candidate, _NUMBER.sub("#", note)), []).append((entry, note))
+    rows = []
+    for (candidate, _), found in kinds.items():
+        last, note = max(found, key=lambda one: one[0].truth.origin)
+        targets = dict.fromkeys(e.truth.target.label for e, _ in found)
+        times = "" if len(found) == 1 else f" ({len(found)} times, the last at {last.truth.origin})"
+        reason = f"{candidate}: {note}{times}"
+        rows.append({"target": ", ".join(targets), "what": "candidate", "reason": reason})
+    return rows
 
 
 def _learnt(entries: list[Entry]) -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ class Console:
         self._quiet = False
         self._inside = False
         self._last_logged = 0.0
+        self._warned: set[str] = set()
 
     def __enter__(self) -> Self:
         """Start the progress line when standard error is a terminal."""
@@ -155,8 +156,11 @@ class Console:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def warn(self, lines: Sequence[str]) -> None:
-        """Print warnings, each on its own line, to standard error and to the log."""
-        for line in lines:
+        """Print warnings, each on its own line and once a run, to standard error and to the log."""
+        for line in dict.fromkeys(lines):
+            if line in self._warned:
+                continue
+            self._warned.add(line)
             _log.warning("%s", line)
             if self._quiet:
                 continue

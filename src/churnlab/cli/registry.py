@@ -165,6 +165,8 @@ COMMANDS: dict[str, Command] = {
                 ("candidates=[...]", "models and baselines to compare"),
                 ("split.origins=3", "a number of rolling origins, or a list of dates"),
                 ("split.horizon_days=[28,91]", "label windows"),
+                ("split.recalibration=auto", "or isotonic, shrunk_isotonic, platt, beta, none"),
+                ("keep_predictions=true", "write forecast and outcome of every customer"),
                 _RISK,
                 _RULE,
                 _SEED,

@@ -9,7 +9,8 @@ from churnlab.events.config import (
 )
 from churnlab.events.log import EventLog
 from churnlab.events.members import FIRST_CATEGORY, SIGNUP_MONTH
-from churnlab.events.reading import log_from_frames, open_log, read_events
+from churnlab.events.python import log_from_frames, read_events
+from churnlab.events.reading import open_log
 from churnlab.events.report import DataReport, MembersReport, TableReport
 
 __all__ = [

@@ -9,6 +9,7 @@ import ibis
 from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError
+from churnlab.events.complaints import all_in_1970, describe_bad, format_hint, reads_more
 from churnlab.events.config import DataConfig
 from churnlab.events.report import TableReport
 from churnlab.events.schema import BAD_REASONS, COLUMNS, REASONS, time_column
@@ -17,10 +18,16 @@ from churnlab.events.staging import (
     HASH,
     TIME_TEXT,
     Staged,
-    describe_bad,
-    format_hint,
     literal_date,
 )
+
+#: What may be lost of the rows up to `as_of` without a word from the user, by reason: a larger
+#: share says that equal rows are no duplicates, or that a flag or a sign means something else.
+CEILINGS = {"duplicate": 0.1, "returned": 0.5}
+#: More unreadable times than this are another format, not bad rows, whatever `on_bad_rows` says.
+MOST_UNREADABLE = 0.5
+#: Losses of fewer rows are printed, but no error.
+_FEW = 100
 
 _REASON = "_reason"
 _ROW = "_row"
@@ -34,9 +41,10 @@ def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) 
     Raises
     ------
     DataError
-        More bad rows than allowed; returned or duplicate rows where they are an error; nothing
-        left of the purchases.
+        More bad rows than allowed; returned or duplicate rows where they are an error, or more of
+        them than anybody would expect; nothing left of the purchases.
     """
+    _in_its_unit(backend, staged)
     table = _judged(backend, staged, config, as_of)
     backend.create_table(f"judged_{staged.table}", table)
     judged = backend.table(f"judged_{staged.table}")
@@ -52,9 +60,16 @@ def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) 
     return report
 
 
+def _in_its_unit(backend: Backend, staged: Staged) -> None:
+    if staged.days is not None and staged.days[0].year == staged.days[1].year == 1970:
+        raise all_in_1970(backend, staged, *staged.days)
+
+
 def _judged(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) -> Any:
     table = backend.table(staged.name)
     table = table.mutate(**{_ROW: table.rowid()})
+    if "cancelled" in table.columns:
+        table = table.mutate(cancelled=table.cancelled.fill_null(False))
     at = time_column(staged.table)
     tests = {
         "after_as_of": table[DATE] > literal_date(as_of),
@@ -113,15 +128,34 @@ def _enforce(
 ) -> None:
     seen = staged.rows - dropped["after_as_of"]
     bad = sum(dropped[r] for r in BAD_REASONS)
-    unread = max(staged.unreadable.values(), default=0)
     limit = {"drop": 1.0, "error": 0.0, None: config.max_bad_share}[config.on_bad_rows]
-    if bad and bad > limit * seen:
+    other = dropped["unreadable_time"] and reads_more(backend, staged)
+    if bad > limit * seen or dropped["unreadable_time"] > MOST_UNREADABLE * seen or other:
         raise _too_bad(backend, staged, config, dropped, seen)
-    if unread > limit * staged.rows:
-        raise _unreadable_values(backend, staged, config)
+    for column, count in staged.unreadable.items():
+        if count > limit * staged.rows or not staged.known[column]:
+            raise _unreadable_values(backend, staged, column)
     for reason, policy in (("returned", config.returns), ("duplicate", config.duplicates)):
         if policy == "error" and dropped[reason]:
             raise _forbidden(staged, reason, dropped[reason])
+        if policy is None and staged.table != "members":
+            _below_ceiling(staged, reason, dropped[reason], seen)
+
+
+def _below_ceiling(staged: Staged, reason: str, count: int, seen: int) -> None:
+    if count <= _FEW or count <= CEILINGS[reason] * seen:
+        return
+    what = {
+        "duplicate": "repeat an earlier row in every column. Rows of one export that carry no "
+        "number of their own (two cups of one visit) are no duplicates: keep them with "
+        "data.duplicates=keep, or drop them with data.duplicates=drop",
+        "returned": "are returns (amount < 0, or cancelled). Is the sign or the flag the other way "
+        "round? Drop them with data.returns=drop, or count them with data.returns=keep",
+    }
+    raise DataError(
+        f"{staged.table}: {count:,} of {seen:,} rows ({count / seen:.1%}) {what[reason]}. "
+        f"Up to {CEILINGS[reason]:.0%} are dropped without asking."
+    )
 
 
 def _too_bad(
@@ -136,21 +170,30 @@ def _too_bad(
         hints.append(format_hint(backend, staged))
     if "missing_id" in counts:
         hints.append(f"The ids stand in {staged.columns['customer_id']!r}.")
-    allowed = "none" if config.on_bad_rows == "error" else f"at most {config.max_bad_share:.1%}"
-    hints.append(
-        f"Allowed: {allowed}. Mend the source, or drop such rows with data.on_bad_rows=drop."
-    )
+    if config.on_bad_rows == "drop":
+        hints.append("So many times are no bad rows to drop, but another format.")
+    else:
+        share = 0.0 if config.on_bad_rows == "error" else config.max_bad_share
+        hints.append(
+            f"Allowed: {f'at most {share:.1%}' if share else 'none'}. Mend the source, or drop "
+            "such rows with data.on_bad_rows=drop."
+        )
     return DataError(" ".join(hints))
 
 
-def _unreadable_values(backend: Backend, staged: Staged, config: DataConfig) -> DataError:
-    column = max(staged.unreadable, key=lambda c: staged.unreadable[c])
+def _unreadable_values(backend: Backend, staged: Staged, column: str) -> DataError:
     kind = next(c.kind for c in COLUMNS[staged.table] if c.name == column)
-    wanted = "plain numbers (12000.50)" if kind == "number" else "true/false, yes/no or 1/0"
+    wanted = "numbers (12000.50, $1,204.50)" if kind == "number" else "true/false, yes/no or 1/0"
+    key = f"data.{staged.table}.decimal"
+    if column in staged.ambiguous:
+        advice = f"A comma or point before three digits can be either mark: say {key}='.' or ','"
+    elif staged.known[column]:
+        advice = "Mend the source, or take them as missing with data.on_bad_rows=drop"
+    else:
+        advice = f"Not one can be read: map another column with data.{staged.table}.{column}"
     return DataError(
         f"{staged.table}: {staged.unreadable[column]:,} of {staged.rows:,} values of {column} are "
-        f"not readable: {describe_bad(backend, staged, column)}. Expected {wanted}. Mend the "
-        "source, or take them as missing with data.on_bad_rows=drop."
+        f"not readable: {describe_bad(backend, staged, column)}. Expected {wanted}. {advice}."
     )
 
 

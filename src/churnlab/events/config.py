@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import encodings.aliases
 import zoneinfo
 from dataclasses import dataclass, field
 
@@ -10,7 +12,10 @@ from churnlab.errors import UsageError, nearest
 RETURNS = ("drop", "keep", "error")
 BAD_ROWS = ("drop", "error")
 DUPLICATES = ("drop", "keep", "error")
+DECIMALS = (".", ",")
 PURCHASE_UNITS = ("customer_day", "order")
+#: Fields of a table that say how it is read; the others name columns.
+SETTINGS = ("path", "table", "where", "time_format", "encoding", "sheet", "decimal")
 #: Data that come with packages; `syn_shop` is simulated by the commands, `files` are the user's.
 EMBEDDED = ("cdnow", "cdnow_full", "complete_journey")
 DATA_NAMES = ("files", *EMBEDDED, "syn_shop")
@@ -23,14 +28,19 @@ class SourceTable:
     Parameters
     ----------
     path : str, optional
-        CSV or Parquet file, or a glob of such files.
+        CSV, Parquet or Excel file, or a glob of such files.
     table : str, optional
         Name of a table behind `data.connection`, instead of a path.
     where : str, optional
         SQL condition on the source's own columns; rows for which it does not hold are left out
         before anything is counted.
     time_format : str, optional
-        strptime format of the times, or `epoch_s`, `epoch_ms`, `epoch_us`.
+        strptime format of the times; for numbers also `epoch_s`, `epoch_ms`, `epoch_us`,
+        `epoch_ns` (since 1970) or `excel_days` (since 1899-12-30, local).
+    encoding : str, optional
+        Of text files: utf-8, cp949, cp932, latin-1, utf-16, ...; default: seen from the file.
+    sheet : str, optional
+        Of a workbook; default: the only one that holds rows.
     customer_id : str
         The source's column with the customer's id.
     """
@@ -39,10 +49,14 @@ class SourceTable:
     table: str | None = None
     where: str | None = None
     time_format: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
     customer_id: str = "customer_id"
 
     def __post_init__(self) -> None:
-        """Refuse a table with two sources."""
+        """Refuse a table with two sources, and encodings that Python does not know."""
+        if self.encoding is not None:
+            check_encoding(self.encoding)
         if self.path is not None and self.table is not None:
             raise UsageError(
                 f"a table has either a path or a table name; got path={self.path!r} and "
@@ -57,7 +71,15 @@ class SourceTable:
 
 @dataclass(kw_only=True)
 class PurchasesTable(SourceTable):
-    """Purchases; an optional column left at null is taken where the source has one of that name."""
+    """Purchases; an optional column left at null is taken where the source has one of that name.
+
+    Parameters
+    ----------
+    amount : str, optional
+        A column, or an SQL expression over columns such as ``quantity * price``.
+    decimal : str, optional
+        Decimal mark of numbers in text, `.` or `,`; default: seen from the whole column.
+    """
 
     event_at: str = "event_at"
     amount: str | None = None
@@ -65,6 +87,12 @@ class PurchasesTable(SourceTable):
     item: str | None = None
     category: str | None = None
     cancelled: str | None = None
+    decimal: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse unknown decimal marks."""
+        super().__post_init__()
+        check_decimal("purchases", self.decimal)
 
 
 @dataclass(kw_only=True)
@@ -93,6 +121,12 @@ class TreatmentsTable(SourceTable):
     arm: str = "arm"
     rule_id: str | None = None
     cost: str | None = None
+    decimal: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse unknown decimal marks."""
+        super().__post_init__()
+        check_decimal("treatments", self.decimal)
 
 
 @dataclass(kw_only=True)
@@ -107,14 +141,16 @@ class DataConfig:
         An Ibis URL (`duckdb://…`, `postgres://…`); tables are then named by `table`.
     time_zone : str
         IANA name; sets the day boundary. Naive times are local to it, offsets are converted.
-    returns : str
-        What becomes of purchases with amount < 0 or `cancelled` true: `drop`, `keep`, `error`.
+    returns : str, optional
+        What becomes of purchases with amount < 0 or `cancelled` true: `drop`, `keep`, `error`;
+        default: drop up to half of the rows.
     on_bad_rows : str, optional
         Rows without id or readable time: `drop`, `error`; default: drop up to `max_bad_share`.
     max_bad_share : float
         Largest share of bad rows that is dropped without asking.
-    duplicates : str
-        Rows equal to an earlier one in every column of the source: `drop`, `keep`, `error`.
+    duplicates : str, optional
+        Rows equal to an earlier one in every column of the source: `drop`, `keep`, `error`;
+        default: drop up to a tenth of the rows.
     purchase_unit : str
         `customer_day` (several purchases on a day are one) or `order`.
     """
@@ -122,10 +158,10 @@ class DataConfig:
     name: str = "files"
     connection: str | None = None
     time_zone: str = "UTC"
-    returns: str = "drop"
+    returns: str | None = None
     on_bad_rows: str | None = None
     max_bad_share: float = 0.01
-    duplicates: str = "drop"
+    duplicates: str | None = None
     purchase_unit: str = "customer_day"
     purchases: PurchasesTable = field(default_factory=PurchasesTable)
     visits: VisitsTable = field(default_factory=VisitsTable)
@@ -135,11 +171,14 @@ class DataConfig:
     def __post_init__(self) -> None:
         """Refuse unknown words, shares outside 0..1, zones that do not exist."""
         _one_of("data", self.name, DATA_NAMES)
-        _one_of("data.returns", self.returns, RETURNS)
-        _one_of("data.duplicates", self.duplicates, DUPLICATES)
         _one_of("data.purchase_unit", self.purchase_unit, PURCHASE_UNITS)
-        if self.on_bad_rows is not None:
-            _one_of("data.on_bad_rows", self.on_bad_rows, BAD_ROWS)
+        for key, known in (
+            ("returns", RETURNS),
+            ("duplicates", DUPLICATES),
+            ("on_bad_rows", BAD_ROWS),
+        ):
+            if getattr(self, key) is not None:
+                _one_of(f"data.{key}", getattr(self, key), known)
         if not 0 <= self.max_bad_share <= 1:
             raise UsageError(
                 f"data.max_bad_share must lie between 0 and 1; got {self.max_bad_share}."
@@ -171,6 +210,26 @@ def check_time_zone(name: str) -> None:
             f"unknown time zone {name!r}.{nearest(name, known)} "
             "Expected an IANA name such as UTC, Asia/Seoul or America/New_York."
         )
+
+
+def check_encoding(name: str) -> None:
+    """Refuse encodings that Python does not know, and codecs that are no encodings of text."""
+    try:
+        text = codecs.lookup(name)._is_text_encoding
+    except LookupError:
+        text = False
+    if not text:
+        known = {*encodings.aliases.aliases, *encodings.aliases.aliases.values()}
+        raise UsageError(
+            f"unknown encoding {name!r}.{nearest(name, known)} "
+            "Expected one such as utf-8, cp949, cp932, latin-1 or utf-16."
+        )
+
+
+def check_decimal(table: str, mark: str | None) -> None:
+    """Refuse decimal marks other than point and comma."""
+    if mark is not None:
+        _one_of(f"data.{table}.decimal", mark, DECIMALS)
 
 
 def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:

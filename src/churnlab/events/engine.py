@@ -12,8 +12,6 @@ import pandas as pd
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
-from churnlab.errors import DataError
-
 
 def connect() -> Backend:
     """Open an empty in-memory database whose session zone is UTC.
@@ -46,26 +44,6 @@ def frame(expression: Any) -> pd.DataFrame:
     table = expression.to_pyarrow()
     result: pd.DataFrame = table.to_pandas()
     return result
-
-
-def to_arrow(table: str, data: pd.DataFrame) -> pa.Table:
-    """Turn a user's frame into Arrow without guessing; columns of mixed kinds become text."""
-    data = data.reset_index(drop=True)
-    data.columns = pd.Index([str(c) for c in data.columns])
-    if not data.columns.is_unique:
-        twice = sorted(set(data.columns[data.columns.duplicated()]))
-        raise DataError(f"{table}: the frame has columns of the same name: {', '.join(twice)}.")
-    return pa.table({c: _arrow_column(data[c]) for c in data.columns})
-
-
-def _arrow_column(values: pd.Series) -> pa.Array:
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(values.cat.categories.dtype)
-    try:
-        return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-        text = [None if pd.isna(v) else str(v) for v in values.tolist()]
-        return pa.array(text, type=pa.string())
 
 
 def arrow_hash(data: pa.Table) -> str:

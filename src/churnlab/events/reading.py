@@ -1,30 +1,27 @@
-"""From settings, paths or frames to a checked `EventLog`."""
+"""From settings to a checked `EventLog`."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
+import tempfile
 from collections.abc import Mapping
-from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError
 from churnlab.events import embedded, engine
 from churnlab.events.clean import clean
-from churnlab.events.config import DataConfig, SourceTable
+from churnlab.events.complaints import no_readable_time
+from churnlab.events.config import DataConfig
+from churnlab.events.formats.times import parse_day
 from churnlab.events.log import EVENTS, EventLog
 from churnlab.events.members import members_report, type_attributes
 from churnlab.events.report import DataReport, TableReport
 from churnlab.events.sources import Source, from_connection, from_files, from_frame
-from churnlab.events.staging import DATE, Staged, last_day, no_readable_time, stage
-from churnlab.events.times import parse_day
-
-type Frame = pd.DataFrame | pa.Table
-type Given = str | PathLike[str] | pd.DataFrame | None
+from churnlab.events.sources.frames import is_frame
+from churnlab.events.staging import DATE, Staged, stage
 
 
 def open_log(config: DataConfig, as_of: dt.date | str | None = None) -> EventLog:
@@ -49,142 +46,39 @@ def open_log(config: DataConfig, as_of: dt.date | str | None = None) -> EventLog
             "data=syn_shop is simulated: use the commands, or "
             "log_from_frames(simulate_shop(config, rng).frames(), ...)."
         )
-    frames: dict[str, Frame] = {}
+    frames: embedded.Frames = {}
     if config.name in embedded.READERS:
         config, frames = embedded.load(config)
-    return _read(config, frames, parse_day(as_of))
+    return read(config, frames, parse_day(as_of))
 
 
-def read_events(
-    purchases: Given = None,
-    visits: Given = None,
-    members: Given = None,
-    treatments: Given = None,
-    *,
-    columns: Mapping[str, Any] | None = None,
-    time_zone: str = "UTC",
-    as_of: dt.date | str | None = None,
-    where: Mapping[str, str] | None = None,
-    time_format: str | Mapping[str, str] | None = None,
-    **options: Any,
-) -> EventLog:
-    """Read and check event logs from files or frames.
+def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) -> EventLog:
+    """Read and check the tables of a configuration, or what is `given` instead of their sources.
 
     Parameters
     ----------
-    purchases, visits, members, treatments : path, glob or pandas frame, optional
-        At least purchases or visits.
-    columns : mapping, optional
-        Canonical name to yours: for purchases, ``{"customer_id": "user_id"}``; or by table,
-        ``{"purchases": {...}, "members": {...}}``. A member's further names are attributes.
-    time_zone : str
-        IANA name; naive times are local to it, offsets are converted.
-    as_of : date or ISO text, optional
-        Last known day, inclusive and complete; default: the last day in the logs.
-    where : mapping, optional
-        SQL condition by table.
-    time_format : str or mapping, optional
-        strptime format (or `epoch_s`, ...) of every table, or by table.
-    **options
-        `returns`, `on_bad_rows`, `max_bad_share`, `duplicates`, `purchase_unit`, `connection`:
-        see `DataConfig`.
-
-    Raises
-    ------
-    UsageError, DataError
-        As `open_log`.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> orders = pd.DataFrame({"user": ["a", "a"], "day": ["2020-01-01", "2020-02-01"]})
-    >>> log = read_events(orders, columns={"customer_id": "user", "event_at": "day"})
-    >>> len(log.days())
-    2
+    config : DataConfig
+        How to read them.
+    given : mapping
+        Table -> a frame, or a list of paths.
+    as_of : date, optional
+        Last known day.
     """
-    given = {"purchases": purchases, "visits": visits, "members": members, "treatments": treatments}
-    config = DataConfig(time_zone=time_zone, **_options(options))
-    mappings = _by_table(columns)
-    frames: dict[str, Frame] = {}
-    for name, value in given.items():
-        if value is None:
-            continue
-        formats = time_format.get(name) if isinstance(time_format, Mapping) else time_format
-        settings = {"where": (where or {}).get(name), "time_format": formats}
-        table = _with_columns(name, config.tables[name], mappings.get(name, {}), settings)
-        if isinstance(value, (pd.DataFrame, pa.Table)):
-            frames[name] = value
-        else:
-            table.path = fspath(value)
-        setattr(config, name, table)
-    return _read(config, frames, parse_day(as_of))
-
-
-def log_from_frames(
-    frames: Mapping[str, pd.DataFrame],
-    *,
-    time_zone: str = "UTC",
-    as_of: dt.date | str | None = None,
-    **options: Any,
-) -> EventLog:
-    """Read and check frames that have the canonical columns already (simulated shops, tests)."""
-    return read_events(**frames, time_zone=time_zone, as_of=as_of, **options)  # type: ignore[arg-type]
-
-
-def _options(options: dict[str, Any]) -> dict[str, Any]:
-    tables = {"purchases", "visits", "members", "treatments"}
-    known = {f.name for f in dataclasses.fields(DataConfig)} - tables
-    for name in options:
-        if name not in known:
-            raise UsageError(
-                f"unknown option {name!r}.{nearest(name, known)} "
-                f"Expected one of: {', '.join(sorted(known))}."
-            )
-    return options
-
-
-def _by_table(columns: Mapping[str, Any] | None) -> dict[str, Mapping[str, str]]:
-    if not columns:
-        return {}
-    if all(isinstance(v, Mapping) for v in columns.values()):
-        return dict(columns)
-    return {"purchases": columns}
-
-
-def _with_columns(
-    name: str, default: SourceTable, mapping: Mapping[str, str], settings: dict[str, Any]
-) -> SourceTable:
-    own = {f.name for f in dataclasses.fields(default)} - {"path", "table", "attributes"}
-    values: dict[str, Any] = {k: v for k, v in mapping.items() if k in own}
-    others: dict[str, Any] = {k: v for k, v in mapping.items() if k not in own}
-    if name == "members":
-        values["attributes"] = others.pop("attributes", None) or others
-    elif others:
-        wrong = next(iter(others))
-        raise UsageError(
-            f"{name} has no column {wrong!r} to map.{nearest(wrong, own)} "
-            f"Expected canonical names on the left: {', '.join(sorted(own - set(settings)))}."
-        )
-    return dataclasses.replace(default, **{**settings, **values})
-
-
-def _read(config: DataConfig, frames: Mapping[str, Frame], as_of: dt.date | None) -> EventLog:
-    used = {n: t for n, t in config.tables.items() if t.given or n in frames}
+    used = {n: t for n, t in config.tables.items() if t.given or n in given}
     if not set(used) & set(EVENTS):
         raise UsageError(
             "no purchases and no visits given; expected data.purchases.path=FILE (CSV or Parquet), "
             "or embedded data: data=cdnow."
         )
     backend = engine.connect()
-    staged = [
-        stage(backend, _source(backend, n, t, config, frames), t, config.time_zone)
-        for n, t in used.items()
-    ]
-    cutoff = as_of or _last_day(backend, staged)
-    reports = {s.table: clean(backend, s, config, cutoff) for s in staged}
-    for s in staged:
-        backend.drop_view(s.source.view)
-    _drop_raw(backend, staged)
+    with tempfile.TemporaryDirectory(prefix="churnlab-") as scratch:
+        sources = [_source(backend, name, config, given, Path(scratch)) for name in used]
+        staged = [stage(backend, s, used[s.table], config.time_zone) for s in sources]
+        cutoff = as_of or _last_day(backend, staged)
+        reports = {s.table: clean(backend, s, config, cutoff) for s in staged}
+        for s in staged:
+            backend.drop_view(s.source.view)
+        _drop_raw(backend, staged)
     if "members" in reports:
         type_attributes(backend, config.time_zone)
     hashes = {s.table: s.source.hash for s in staged}
@@ -195,13 +89,14 @@ def _read(config: DataConfig, frames: Mapping[str, Frame], as_of: dt.date | None
 
 
 def _source(
-    backend: Backend, name: str, table: SourceTable, config: DataConfig, frames: Mapping[str, Frame]
+    backend: Backend, name: str, config: DataConfig, given: Mapping[str, Any], scratch: Path
 ) -> Source:
-    if name in frames:
-        return from_frame(backend, name, table, frames[name])
+    table = config.tables[name]
+    if name in given and is_frame(given[name]):
+        return from_frame(backend, name, table, given[name])
     if table.table is not None:
         return from_connection(backend, name, table, str(config.connection))
-    return from_files(backend, name, table)
+    return from_files(backend, name, table, given.get(name) or [str(table.path)], scratch)
 
 
 def _drop_raw(backend: Backend, staged: list[Staged]) -> None:
@@ -222,7 +117,7 @@ def _last_day(backend: Backend, staged: list[Staged]) -> dt.date:
     Members and treatments do not count: their tables may run ahead of the events, and a day of
     which the events are not complete is not a last known day.
     """
-    days = [d for s in staged if s.table in EVENTS and (d := last_day(backend, s)) is not None]
+    days = [s.days[1] for s in staged if s.table in EVENTS and s.days is not None]
     if days:
         return max(days)
     raise no_readable_time(backend, next(s for s in staged if s.table in EVENTS))
@@ -244,8 +139,8 @@ def _report(
         as_of=as_of,
         as_of_given=given,
         time_zone=config.time_zone,
-        returns=config.returns,
-        duplicates=config.duplicates,
+        returns=config.returns or "drop",
+        duplicates=config.duplicates or "drop",
         purchase_unit=config.purchase_unit,
         tables=tables,
         members=members_report(events, members),

@@ -46,13 +46,17 @@ class TableReport:
             f"{name}: {self.kept:,} of {self.rows:,} rows kept, {self.customers:,} customers{span}"
             f" ({self.source})"
         ]
+        found += [f"  {said}" for said in self.losses()]
+        return found + [f"  note: {n}" for n in self.notes]
+
+    def losses(self) -> list[str]:
+        """Return what was lost in words: rows by reason, values by column."""
         dropped = [f"{n:,} {_WORDS[r]}" for r, n in self.dropped.items() if n]
-        if dropped:
-            found.append("  dropped: " + ", ".join(dropped))
+        found = ["dropped: " + ", ".join(dropped)] if dropped else []
         unread = [f"{n:,} of {c!r}" for c, n in self.unreadable.items()]
         if unread:
-            found.append("  values not readable, taken as missing: " + ", ".join(unread))
-        return found + [f"  note: {n}" for n in self.notes]
+            found.append("values not readable, taken as missing: " + ", ".join(unread))
+        return found
 
 
 @dataclass
@@ -137,6 +141,14 @@ class DataReport:
         found["tables"] = {name: _plain(t) for name, t in self.tables.items()}
         found["members"] = dict(self.members.__dict__)
         return found
+
+    def losses(self) -> list[str]:
+        """Return what was lost or mended, a line per table and kind, for every command to say."""
+        return [
+            f"{name}: of {table.rows:,} rows {said}"
+            for name, table in self.tables.items()
+            for said in table.losses() + [f"note: {n}" for n in table.notes]
+        ] + self.notes
 
     def lines(self) -> list[str]:
         """Return the account in words, numbers first."""

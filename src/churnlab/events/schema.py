@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from churnlab.events.config import MembersTable, SourceTable
+from churnlab.events.formats.expressions import NotAnExpressionError, columns_of, parse
 
 
 class Column(NamedTuple):
@@ -62,10 +63,18 @@ def time_column(table: str) -> str:
 
 
 class Mapped(NamedTuple):
-    """A canonical column and the source's column behind it."""
+    """A canonical column and what stands behind it in the source."""
 
     column: Column
     source: str
+    """The source's column, or an SQL expression over its columns."""
+    inputs: tuple[str, ...]
+    """The source's columns that are read for it."""
+
+    @property
+    def computed(self) -> bool:
+        """Whether the source is an expression."""
+        return self.inputs != (self.source,)
 
 
 def mapped_columns(table: str, config: SourceTable, present: list[str]) -> list[Mapped]:
@@ -79,7 +88,8 @@ def mapped_columns(table: str, config: SourceTable, present: list[str]) -> list[
     for column in COLUMNS[table]:
         wanted = getattr(config, column.name)
         if wanted is not None or column.name in present:
-            found.append(Mapped(column, wanted or column.name))
+            source = wanted or column.name
+            found.append(Mapped(column, source, _inputs(column, source, present)))
     if isinstance(config, MembersTable):
         found += _attributes(config, present, {m.source for m in found})
     return found
@@ -88,4 +98,15 @@ def mapped_columns(table: str, config: SourceTable, present: list[str]) -> list[
 def _attributes(config: MembersTable, present: list[str], used: set[str]) -> list[Mapped]:
     named = config.attributes or {p: p for p in present if p not in used}
     reserved = {c.name for c in COLUMNS["members"]}
-    return [Mapped(Column(k, "attribute"), v) for k, v in named.items() if k not in reserved]
+    return [Mapped(Column(k, "attribute"), v, (v,)) for k, v in named.items() if k not in reserved]
+
+
+def _inputs(column: Column, source: str, present: list[str]) -> tuple[str, ...]:
+    """A number may be an expression: `quantity * price` where no column is called so."""
+    if source in present or column.kind != "number":
+        return (source,)
+    try:
+        used = columns_of(parse(source), present)
+    except NotAnExpressionError:
+        return (source,)
+    return tuple(used or (source,))

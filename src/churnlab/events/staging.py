@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,22 +13,17 @@ from ibis.backends.duckdb import Backend
 from churnlab.errors import DataError, nearest
 from churnlab.events import engine
 from churnlab.events.config import SourceTable
-from churnlab.events.schema import ARMS, Mapped, mapped_columns, time_column
+from churnlab.events.formats import expressions
+from churnlab.events.formats.amounts import PLAIN, Marks, decide, read_number
+from churnlab.events.formats.detect import candidates, said
+from churnlab.events.formats.text import broken_ids, is_mendable, read_id, read_text, strip
+from churnlab.events.formats.times import OFFSET, read_time
+from churnlab.events.formats.values import read_attribute, read_flag
+from churnlab.events.schema import ARMS, Mapped, mapped_columns
 from churnlab.events.sources import ROW_HASH, Source, reading_error, where_error
-from churnlab.events.times import OFFSET, read_time, suggest_format
-from churnlab.events.values import (
-    broken_ids,
-    is_mendable,
-    read_attribute,
-    read_flag,
-    read_id,
-    read_number,
-    read_text,
-)
 
 #: Columns of a staged table that are not the user's.
 KIND, TIME_TEXT, HASH, DATE = "_kind", "_time_text", "_hash", "event_date"
-_SAMPLES = 3
 
 
 @dataclass
@@ -42,12 +38,20 @@ class Staged:
         Name of the staged table.
     columns : dict
         Canonical name -> the source's column.
+    zone : str
+        IANA zone that the times are local to.
+    time_format : str, optional
+        As the user gave it.
     rows : int
         Rows read (after `where`).
+    days : tuple of date, optional
+        First and last readable day.
     time_kind : str
         `naive`, `offset` or `none`.
-    unreadable : dict
-        Values of optional columns that could not be read, by column.
+    known, unreadable : dict
+        Values of optional columns that could be read and that could not, by column.
+    ambiguous : list of str
+        Columns of amounts in which either mark could be the decimal one.
     notes : list of str
         What was mended.
     """
@@ -55,9 +59,14 @@ class Staged:
     source: Source
     name: str
     columns: dict[str, str]
+    zone: str
+    time_format: str | None = None
     rows: int = 0
+    days: tuple[dt.date, dt.date] | None = None
     time_kind: str = "none"
+    known: dict[str, int] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
+    ambiguous: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -73,27 +82,27 @@ def stage(backend: Backend, source: Source, config: SourceTable, zone: str) -> S
     ------
     DataError
         A missing column, no rows, ids or times of a type that holds none, naive and offset times
-        mixed, unknown arms.
+        mixed, amounts in several currencies, unknown arms.
     """
     mapped = mapped_columns(source.table, config, list(source.columns))
     _require(source, mapped)
-    view = backend.table(source.view)
-    staged = Staged(source, f"staged_{source.table}", {m.column.name: m.source for m in mapped})
-    if not source.text_lines and not view.count().to_pyarrow().as_py():
-        raise _no_rows(
-            staged, config
-        )  # before types are judged: those of an empty table say nothing
+    columns = {m.column.name: m.source for m in mapped}
+    staged = Staged(source, f"staged_{source.table}", columns, zone, config.time_format)
     try:
-        staged.notes += _mend_notes(view, source, mapped)
-        backend.create_table(staged.name, _selection(view, source, config, mapped, zone))
+        picked = _pick(backend, source, mapped)
+        if not picked.count().to_pyarrow().as_py():
+            raise _no_rows(staged, config)  # types of an empty table say nothing
+        staged.notes += [*source.notes, *_mend_notes(picked, source, mapped)]
+        backend.create_table(staged.name, _selection(backend, picked, staged, config, mapped))
+        backend.drop_table(picked.get_name())
     except engine.DuckDBError as error:
         raise _while_reading(source, config, error) from error
-    _look(backend, staged, config)
+    _look(backend, staged)
     return staged
 
 
 def _require(source: Source, mapped: list[Mapped]) -> None:
-    missing = [m for m in mapped if m.source not in source.columns]
+    missing = [m for m in mapped if not set(m.inputs) <= set(source.columns)]
     if missing:
         lines = "; ".join(
             f"{m.column.name} (looked for {m.source!r}).{nearest(m.source, source.columns)}"
@@ -106,11 +115,27 @@ def _require(source: Source, mapped: list[Mapped]) -> None:
         )
 
 
-def _mend_notes(view: Any, source: Source, mapped: list[Mapped]) -> list[str]:
+def _pick(backend: Backend, source: Source, mapped: list[Mapped]) -> Any:
+    """Read what is needed of a source into memory, once: columns are then judged as a whole."""
+    wanted = dict.fromkeys([name for m in mapped for name in m.inputs] + [ROW_HASH])
+    name = f"picked_{source.table}"
+    listed = ", ".join(_as_known(source, c) for c in wanted)
+    backend.raw_sql(f"CREATE TABLE {name} AS SELECT {listed} FROM {source.view}")
+    return backend.table(name)
+
+
+def _as_known(source: Source, column: str) -> str:
+    """Columns of types that Ibis does not know (128-bit unsigned ids) are text."""
+    name = engine.identifier(column)
+    kind = source.columns.get(column)
+    return f"CAST({name} AS VARCHAR) AS {name}" if kind is not None and kind.is_unknown() else name
+
+
+def _mend_notes(picked: Any, source: Source, mapped: list[Mapped]) -> list[str]:
     column = next(m.source for m in mapped if m.column.kind == "id")
     if not is_mendable(source.columns[column]):
         return []
-    broken = int(view.aggregate(n=broken_ids(view[column])).to_pyarrow()["n"][0].as_py() or 0)
+    broken = int(picked.aggregate(n=broken_ids(picked[column])).to_pyarrow()["n"][0].as_py() or 0)
     if broken:
         raise DataError(
             f"{source.table}: ids in {column!r} are floating-point numbers and {broken:,} of them "
@@ -120,28 +145,104 @@ def _mend_notes(view: Any, source: Source, mapped: list[Mapped]) -> list[str]:
 
 
 def _selection(
-    view: Any, source: Source, config: SourceTable, mapped: list[Mapped], zone: str
+    backend: Backend, picked: Any, staged: Staged, config: SourceTable, mapped: list[Mapped]
 ) -> Any:
     chosen: dict[str, Any] = {}
-    for column, name in mapped:
-        cell, label = view[name], f"{source.table}: column {name!r}"
+    computed = {m.column.name: m for m in mapped if m.computed}
+    if computed:
+        picked = _compute(backend, picked, staged, config, computed)
+    for column, name, _ in mapped:
+        label = f"{staged.table}: column {name!r}"
+        if column.name in computed:
+            value = picked[_number_of(column.name)]
+            chosen[column.name], _ = read_number(value)
+            chosen[unreadable_column(column.name)] = _uncomputed(picked, computed[column.name])
+            continue
+        cell = picked[name]
         if column.kind == "time":
-            time = read_time(cell, zone, config.time_format, label)
+            _numbers_want_a_format(picked, staged, config, name)
+            time = read_time(cell, staged.zone, config.time_format, label)
             chosen |= {column.name: time.local, DATE: time.local.date(), KIND: time.kind}
             chosen[TIME_TEXT] = time.text
-        elif column.kind in ("number", "flag"):
-            read = read_number if column.kind == "number" else read_flag
-            chosen[column.name], chosen[_bad(column.name)] = read(cell)
+        elif column.kind == "number":
+            marks = _marks(picked, staged, config, name, column.name)
+            chosen[column.name], chosen[unreadable_column(column.name)] = read_number(cell, marks)
+        elif column.kind == "flag":
+            chosen[column.name], chosen[unreadable_column(column.name)] = read_flag(cell)
         elif column.kind == "id":
             chosen[column.name] = read_id(cell, label)
         else:
             chosen[column.name] = (
                 read_attribute(cell) if column.kind == "attribute" else read_text(cell)
             )
-    return view.select(**chosen, **{HASH: view[ROW_HASH]})
+    return picked.select(**chosen, **{HASH: picked[ROW_HASH]})
 
 
-def _bad(column: str) -> str:
+def _marks(picked: Any, staged: Staged, config: SourceTable, name: str, column: str) -> Marks:
+    if not picked[name].type().is_string():
+        return PLAIN
+    declared = getattr(config, "decimal", None)
+    marks = decide(picked, name, f"{staged.table}: column {name!r}", declared)
+    if marks.decimal is None:
+        staged.ambiguous.append(column)
+    elif not marks.plain:
+        staged.notes.append(
+            f"numbers in {name!r} are read with {marks.decimal!r} as the decimal mark"
+        )
+    return marks
+
+
+def _number_of(column: str) -> str:
+    return f"churnlab number {column}"
+
+
+def _compute(
+    backend: Backend, picked: Any, staged: Staged, config: SourceTable, computed: dict[str, Mapped]
+) -> Any:
+    """Add the columns that are SQL expressions; text that is counted with is read as numbers."""
+    text = {c for m in computed.values() for c in m.inputs if picked[c].type().is_string()}
+    numbers = {c: read_number(picked[c], _marks(picked, staged, config, c, c))[0] for c in text}
+    named = {c: _number_of(c) for c in text}
+    view = f"numbers_{staged.table}"
+    backend.create_view(view, picked.mutate(**{named[c]: n for c, n in numbers.items()}))
+    added = ", ".join(
+        f"TRY_CAST(({expressions.with_numbers(expressions.parse(m.source), named)}) AS DOUBLE) "
+        f"AS {engine.identifier(_number_of(column))}"
+        for column, m in computed.items()
+    )
+    name = f"computed_{staged.table}"
+    try:
+        backend.raw_sql(f"CREATE TABLE {name} AS SELECT *, {added} FROM {view}")
+    except engine.DuckDBError as error:
+        raise DataError(
+            f"{staged.table}: {', '.join(m.source for m in computed.values())!r} is refused "
+            f"({engine.plain_message(error)}). Expected an SQL expression over the source's own "
+            f"columns, such as quantity * price."
+        ) from error
+    return backend.table(name)
+
+
+def _uncomputed(picked: Any, mapped: Mapped) -> Any:
+    """Return what the inputs say where no number comes of them, although none is missing."""
+    value = picked[_number_of(mapped.column.name)]
+    inputs = [strip(picked[c].cast("string")) for c in mapped.inputs]
+    said_all = ibis.and_(*(i.notnull() for i in inputs))
+    text = ibis.literal(" | ").join(inputs)
+    return ibis.ifelse(value.isnull() & said_all, text, ibis.null("string"))
+
+
+def _numbers_want_a_format(picked: Any, staged: Staged, config: SourceTable, name: str) -> None:
+    kind = picked[name].type()
+    if config.time_format is None and kind.is_numeric() and not kind.is_boolean():
+        found = candidates(picked, name, staged.zone)
+        raise DataError(
+            f"{staged.table}: column {name!r} holds {kind}, not times. "
+            + said(found, f"data.{staged.table}.time_format")
+        )
+
+
+def unreadable_column(column: str) -> str:
+    """Return the name of the column that holds what could not be read of another."""
     return f"_unreadable_{column}"
 
 
@@ -158,23 +259,28 @@ def _while_reading(source: Source, config: SourceTable, error: Exception) -> Dat
     return reading_error(source.table, files, error)
 
 
-def _look(backend: Backend, staged: Staged, config: SourceTable) -> None:
+def _look(backend: Backend, staged: Staged) -> None:
     table = backend.table(staged.name)
     bad = [c for c in table.columns if c.startswith("_unreadable_")]
+    good = [c.removeprefix("_unreadable_") for c in bad]
     counts = table.aggregate(
         rows=table.count(),
         naive=(table[KIND] != OFFSET).sum(),
         offset=(table[KIND] == OFFSET).sum(),
+        first=table[DATE].min(),
+        last=table[DATE].max(),
         **{c: table[c].count() for c in bad},
+        **{f"known_{c}": table[c].count() for c in good},
     )
-    found = {k: int(v[0] or 0) for k, v in counts.to_pyarrow().to_pydict().items()}
-    staged.rows = found["rows"]
-    if not staged.rows:
-        raise _no_rows(staged, config)
+    values = {k: v[0] for k, v in counts.to_pyarrow().to_pydict().items()}
+    days = values.pop("first"), values.pop("last")
+    found = {k: int(v or 0) for k, v in values.items()}
+    staged.rows, staged.days = found["rows"], None if days[0] is None else days
     if found["naive"] and found["offset"]:
         raise _mixed(backend, staged, found)
     staged.time_kind = "naive" if found["naive"] else "offset" if found["offset"] else "none"
-    staged.unreadable = {c.removeprefix("_unreadable_"): found[c] for c in bad if found[c]}
+    staged.unreadable = {c: found[b] for c, b in zip(good, bad, strict=True) if found[b]}
+    staged.known = {c: found[f"known_{c}"] for c in good}
     if staged.table == "treatments":
         _check_arms(backend, staged)
 
@@ -209,66 +315,6 @@ def _check_arms(backend: Backend, staged: Staged) -> None:
             f"got {', '.join(map(repr, unknown[:5]))}. "
             "Rename them in the source, or keep the two arms to compare with data.treatments.where."
         )
-
-
-def bad_values(backend: Backend, staged: Staged, column: str) -> list[str]:
-    """Return up to three unreadable values of a column, each with the line or row it stands on."""
-    table = backend.table(staged.name)
-    if column == time_column(staged.table):
-        text = table.filter(table[column].isnull() & table[TIME_TEXT].notnull())[TIME_TEXT]
-    else:
-        text = table.filter(table[_bad(column)].notnull())[_bad(column)]
-    values = text.name("v").as_table().limit(_SAMPLES).to_pyarrow()["v"].to_pylist()
-    return [str(v) for v in dict.fromkeys(values)]
-
-
-def describe_bad(backend: Backend, staged: Staged, column: str) -> str:
-    """Return the unreadable values of a column with their places, for a message."""
-    values = bad_values(backend, staged, column)
-    return ", ".join(f"{v!r} ({_place(backend, staged, column, v)})" for v in values)
-
-
-def format_hint(backend: Backend, staged: Staged) -> str:
-    """Return a sentence that names the time format which reads the unreadable times, if any."""
-    pattern = suggest_format(bad_values(backend, staged, time_column(staged.table)))
-    if pattern is None:
-        return f"Give data.{staged.table}.time_format if they follow another format."
-    return f"data.{staged.table}.time_format='{pattern}' reads these."
-
-
-def no_readable_time(backend: Backend, staged: Staged) -> DataError:
-    """Return the error for a table in which not one time can be read."""
-    at = time_column(staged.table)
-    found = describe_bad(backend, staged, at)
-    said = f"They say {found}. {format_hint(backend, staged)}" if found else "All are missing."
-    return DataError(
-        f"{staged.table}: none of {staged.rows:,} times in {staged.columns[at]!r} is readable. "
-        f"{said} Expected dates or timestamps such as 2020-01-31 or 2020-01-31T18:05:00+09:00."
-    )
-
-
-def _place(backend: Backend, staged: Staged, column: str, value: str) -> str:
-    """Find a value's first row; in a single CSV its line, counting one line per row."""
-    source = staged.source
-    name = engine.identifier(staged.columns[column])
-    numbered = (
-        f"SELECT *, row_number() OVER () AS {engine.identifier('churnlab row')} FROM {source.raw}"
-    )
-    keep = f" AND (\n{source.where}\n)" if source.where else ""
-    sql = (
-        f"SELECT min({engine.identifier('churnlab row')}) FROM ({numbered}) AS whole_row "
-        f"WHERE trim(CAST({name} AS VARCHAR)) = {engine.literal(value.strip())}{keep}"
-    )
-    row = engine.rows(backend, sql)[0][0]
-    if row is None:
-        return "row unknown"
-    return f"line {row + 1:,}" if source.text_lines else f"row {row:,}"
-
-
-def last_day(backend: Backend, staged: Staged) -> Any:
-    """Return the last readable day of a staged table, or None."""
-    table = backend.table(staged.name)
-    return table.aggregate(last=table[DATE].max()).to_pyarrow()["last"][0].as_py()
 
 
 def literal_date(day: Any) -> Any:

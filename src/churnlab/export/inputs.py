@@ -104,7 +104,7 @@ class ExportInputs:
     nday_rules, journeys : sequence of mapping
         Rules as the schema describes them.
     nday_audience, journey_audience : DataFrame, optional
-        Columns of DOMAIN section 7.
+        Columns: docs/files.md.
     actions : sequence of mapping
         `action_id, channel, incentive, cooldown_days, message_class, evidence`.
     playbook : mapping

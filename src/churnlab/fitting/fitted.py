@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 
 
+#: Models that toss dropout only after a *repeat* purchase, with the kin that toss after the first.
+FIRST_PURCHASE_KIN: Final = {"bg_nbd": "mbg_nbd", "bg_cnbd_k": "mbg_cnbd_k"}
+
+
 @dataclass(frozen=True)
 class Fit:
     """A fitted model: the population's posterior, and through it each customer's.
@@ -50,7 +54,10 @@ class Fit:
     config : ModelConfig
         What was asked for.
     notes : tuple of str
-        What must be said of groups and covariates.
+        What must be said of groups, covariates and one-time buyers.
+    first : Fit, optional
+        What judges customers with a single purchase where the model cannot: BG/NBD holds them
+        alive for ever, so their rows are those of its MBG kin, fitted to the same customers.
     """
 
     summary: Summary
@@ -58,6 +65,7 @@ class Fit:
     seasons: Seasons | None = None
     config: ModelConfig = field(default_factory=ModelConfig)
     notes: tuple[str, ...] = ()
+    first: Fit | None = None
 
     @property
     def draws(self) -> PopulationDraws:
@@ -80,6 +88,10 @@ class Fit:
         seasons = self.seasons.warnings if self.seasons else ()
         return [*self.notes, *seasons, *self.population.warnings]
 
+    @property
+    def _first_draws(self) -> PopulationDraws | None:
+        return None if self.first is None else self.first.draws
+
     def diagnostics(self) -> pd.DataFrame:
         """Return one row per parameter: mean, sd, interval, convergence and sample size."""
         return self.population.table
@@ -101,9 +113,10 @@ class Fit:
         Parameters
         ----------
         horizon_days : int, optional
-            Look this many days ahead; overrides `risk.horizon_days`.
+            Look this many days ahead: risk is that of no purchase within them (`fixed_days`)
+            unless `risk` states another basis, of which it overrides the horizon.
         risk : RiskConfig, optional
-            Basis and horizons of the risk.
+            Basis and horizons of the risk; default: 1 - P(alive).
         threshold, first_threshold : float, optional
             Risk from which a customer counts as at risk; a separate one for first purchasers.
             Without a threshold, `state` decides.
@@ -115,15 +128,15 @@ class Fit:
             Horizon, discount and margin of the residual value. With `per_purchase` it needs no
             `spend`.
         """
-        settings = risk or RiskConfig()
+        settings = risk or RiskConfig(basis="p_alive" if horizon_days is None else "fixed_days")
         if horizon_days is not None:
-            settings = RiskConfig(**{**settings.__dict__, "horizon_days": horizon_days})
+            settings = replace(settings, horizon_days=horizon_days)
         table = individual.customers_table(
             self.summary,
             self.draws,
             settings,
             state=state if threshold is None else _on_risk(settings, threshold, first_threshold),
-            first_draws=self._first_purchase_draws(),
+            first_draws=self._first_draws,
             progress=progress,
         )
         if spend is None and (value is None or value.per_purchase is None):
@@ -160,28 +173,9 @@ class Fit:
             value or ValueConfig(),
             amounts=None if spend is None else spend.summary,
             spend=None if spend is None else spend.draws,
+            first_draws=self._first_draws,
             seed=seed,
         )
-
-    def _first_purchase_draws(self) -> PopulationDraws | None:
-        """Return MBG draws where this model cannot judge a customer with a single purchase.
-
-        BG/NBD sets P(alive) = 1 until the first repeat purchase; its MBG kin does not.
-        """
-        kin = {"bg_nbd": "mbg_nbd", "bg_cnbd_k": "mbg_cnbd_k"}.get(self.model)
-        if kin is None or not (self.summary.cells.x == 0).any():
-            return None
-        k = self.draws.k if kin.endswith("_k") else None
-        return fit_population(
-            self.summary.cells,
-            model=kin,
-            k=k,
-            pooling=self.config.pooling,
-            group_effects=self.config.group_effects,
-            design=self.summary.design,
-            shrinkage=self.config.shrinkage,
-            seed=1,
-        ).draws
 
     def on(self, summary: Summary, *, seed: int = 1) -> Fit:
         """Return the same posterior applied to other customers, or the same at a later day.
@@ -203,10 +197,11 @@ class Fit:
         own = self.summary
         if self.seasons is not None:
             raise UsageError("A fit on a clock cannot be applied to other data; fit them.")
+        first = None if self.first is None else self.first.on(summary, seed=seed)
         summary = summary.grouped(own.group_columns, own.covariates)
         if own.design is None:
             self.draws.codes_of(summary.cells.groups)  # unknown groups are said here
-            return replace(self, summary=summary)
+            return replace(self, summary=summary, first=first)
         summary = summary.coded_as(own.design.codings)
         assert summary.design is not None
         target: Any = self.population.target
@@ -214,15 +209,23 @@ class Fit:
         rows = np.linspace(0, len(u) - 1, self.draws.n_draws).round().astype(int)
         theta = target.days_of(u[rows], summary.design, np.random.default_rng(seed))
         draws = replace(self.draws, theta=theta, groups=summary.cells.groups)
-        return replace(self, summary=summary, population=replace(self.population, draws=draws))
+        population = replace(self.population, draws=draws)
+        return replace(self, summary=summary, population=population, first=first)
 
     def p_alive(self, *, at: dt.date | str | None = None) -> pd.DataFrame:
         """Return P(alive) with interval per customer, now or on a later day without purchase."""
-        return individual.p_alive_table(self.summary, self.draws, at=at)
+        return individual.p_alive_table(
+            self.summary, self.draws, at=at, first_draws=self._first_draws
+        )
 
     def sample_latent(self, *, draws: int = 200, seed: int = 1) -> dict[str, Any]:
         """Return exact draws of each customer's rate, dropout and being alive, (draw, customer)."""
-        return individual.sample_latent(self.summary, self.draws, draws=draws, seed=seed)
+        found = individual.sample_latent(self.summary, self.draws, draws=draws, seed=seed)
+        if self.first is not None:
+            once = self.summary.customers["x"].to_numpy() == 0
+            for name, values in self.first.sample_latent(draws=draws, seed=seed).items():
+                found[name][:, once] = values[:, once]
+        return found
 
 
 def _on_risk(risk: RiskConfig, threshold: float, first: float | None) -> StateCut:
@@ -290,22 +293,40 @@ def fit(
             summary.dated(), buckets, model=chosen.name, priors=texts, spread=spread
         )
         summary = summary.on_clock(seasons.clock)
-    result = fit_population(
-        summary.cells,
-        model=chosen.name,
-        k=chosen.k,
-        pooling=chosen.pooling,
-        group_effects=chosen.group_effects,
-        design=summary.design,
-        shrinkage=chosen.shrinkage,
-        method=how.method,
-        seen_until=summary.as_of,
-        draws=draws or how.draws,
-        chains=how.chains,
-        seed=seed,
-        priors=texts,
-        progress=progress,
+
+    def fitted(name: str, k: int | None) -> PopulationFit:
+        found = fit_population(
+            summary.cells,
+            model=name,
+            k=k,
+            pooling=chosen.pooling,
+            group_effects=chosen.group_effects,
+            design=summary.design,
+            shrinkage=chosen.shrinkage,
+            method=how.method,
+            seen_until=summary.as_of,
+            draws=draws or how.draws,
+            chains=how.chains,
+            seed=seed,
+            priors=texts,
+            progress=progress,
+        )
+        if check:
+            gate(found)
+        return found
+
+    result, first = fitted(chosen.name, chosen.k), None
+    kin = FIRST_PURCHASE_KIN.get(chosen.name)
+    n_once = int(summary.cells.weight[summary.cells.x == 0].sum())
+    if kin is not None and n_once:
+        found = fitted(kin, result.draws.k if kin.endswith("_k") else None)
+        first = Fit(summary, found, seasons, replace(chosen, name=kin))
+        notes = [*notes, _judged_by_kin(chosen.name, kin, n_once)]
+    return Fit(summary, result, seasons, chosen, tuple(notes), first)
+
+
+def _judged_by_kin(model: str, kin: str, n_once: int) -> str:
+    return (
+        f"{model} holds its {n_once:,} customers with one purchase alive for ever: their rows are "
+        f"those of {kin}, fitted to the same customers (column model). Take model={kin} for all."
     )
-    if check:
-        gate(result)
-    return Fit(summary, result, seasons, chosen, tuple(notes))

@@ -1,7 +1,7 @@
 """Posteriors of a population's parameters: laplace or NUTS, one result, one gate."""
 
+from churnlab.inference.acceptance import gate, problems
 from churnlab.inference.datatree import load_draws, load_predictive, save_posterior
-from churnlab.inference.diagnostics import gate, problems
 from churnlab.inference.fit import fit_population, maximum_likelihood
 from churnlab.inference.result import Point, PopulationFit
 from churnlab.inference.spend import SpendFit, fit_spend

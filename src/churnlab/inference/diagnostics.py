@@ -1,4 +1,4 @@
-"""What the data cannot support, in words a data scientist can act on; and the gate."""
+"""What the data cannot support, in words a data scientist can act on."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.errors import DataError, FitRefusedError
+from churnlab.errors import DataError
 from churnlab.inference.targets.target import Target
-from churnlab.inference.ways.laplace import MAX_K_HAT, least_effective
 from churnlab.inference.ways.mode import Mode
 
 if TYPE_CHECKING:
-    from churnlab.inference.result import PopulationFit
     from churnlab.inference.spend.target import SpendTarget
     from churnlab.summary import Cells
 
 Array = NDArray[np.float64]
 
-MAX_R_HAT = 1.01
 FEW_REPEATERS = 50
 FEW_CELLS = 20
 
@@ -157,43 +154,3 @@ def prior_only(target: Target | SpendTarget, u: Array) -> list[str]:
         for name, value, p in zip(target.map.names, share, target.priors, strict=True)
         if value > 0.6
     ]
-
-
-def gate(fit: PopulationFit) -> None:
-    """Refuse a fit that its diagnostics do not support.
-
-    Raises
-    ------
-    FitRefusedError
-        Names the worst parameter and its figures.
-    """
-    found = problems(fit)
-    if found:
-        raise FitRefusedError(
-            f"The {fit.draws.model} fit ({fit.method}) is refused: {'; '.join(found)}. "
-            "Try inference=nuts with more draws, tighter priors, or a simpler model."
-        )
-
-
-def problems(fit: PopulationFit) -> list[str]:
-    """What the gate holds against a fit; empty when it passes."""
-    table, found = fit.table, []
-    ess = table[["ess_bulk", "ess_tail"]].min(axis=1)
-    n_draws = len(fit.u)
-    needed = least_effective(n_draws)
-    if not float(ess.min()) >= needed:
-        found.append(
-            f"{ess.idxmin()} has {float(ess.min()):.0f} effective draws (at least {needed:.0f})"
-        )
-    if fit.method != "nuts":
-        k_hat = float(fit.diagnostics["k_hat"])
-        if not k_hat < MAX_K_HAT:
-            found.append(f"Pareto k-hat {k_hat:.2f} (below {MAX_K_HAT})")
-        return found
-    r_hat = table["r_hat"]
-    if not float(r_hat.max()) < MAX_R_HAT:
-        found.append(f"{r_hat.idxmax()} has R-hat {float(r_hat.max()):.3f} (below {MAX_R_HAT})")
-    divergent = int(fit.diagnostics.get("divergences", 0))
-    if divergent > 0.01 * n_draws:
-        found.append(f"{divergent} divergent transitions of {n_draws}")
-    return found

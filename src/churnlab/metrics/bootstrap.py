@@ -92,17 +92,23 @@ def cluster_codes(customer: ArrayLike) -> tuple[Ints, int]:
     return codes.astype(np.int64), found.size
 
 
-def score_levels(score: Array, most: int = MOST_LEVELS) -> tuple[Array, Ints]:
+def score_levels(score: Array, weight: Array, most: int = MOST_LEVELS) -> tuple[Array, Ints]:
     """Return the distinct scores, rising, and which of them each row has.
 
     Beyond `most` distinct scores neighbours are pooled, at their mean, into as many levels of about
-    equally many rows: far finer than what a resample moves, which is a share n^(-1/3) of the rows
+    equal weight: far finer than what a resample moves, which is a share n^(-1/3) of the customers
     for the best cut and n^(-1/2) for a rate.
+
+    Parameters
+    ----------
+    score, weight : array (row,)
+        Score and customers of each row.
     """
-    distinct, code, size = np.unique(score, return_inverse=True, return_counts=True)
+    distinct, code = np.unique(score, return_inverse=True)
     if distinct.size <= most:
         return distinct, code.astype(np.int64)
-    middle = np.cumsum(size) - (size + 1) // 2
-    _, pooled = np.unique(middle * most // score.size, return_inverse=True)
+    size = np.bincount(code, weight)
+    middle = (np.cumsum(size) - size / 2) / size.sum()
+    _, pooled = np.unique(np.floor(middle * most), return_inverse=True)
     mean = np.bincount(pooled, size * distinct) / np.bincount(pooled, size)
     return mean, pooled.astype(np.int64)[code]

@@ -1,7 +1,7 @@
 """What decisions cost: a contact wasted, a churn missed.
 
 Both are regrets: contacting someone who would have bought costs `wasted`; leaving alone someone
-who does not buy costs `missed`. The other two outcomes cost nothing (see DOMAIN section 3).
+who does not buy costs `missed`. The other two outcomes cost nothing (docs/backtesting.md).
 """
 
 from __future__ import annotations
@@ -61,12 +61,28 @@ class Ranked(NamedTuple):
 
     @classmethod
     def resampled(
-        cls, score: Array, outcome: Array, customer: Ints, drawn: CustomerBootstrap
+        cls,
+        score: Array,
+        outcome: Array,
+        customer: Ints,
+        drawn: CustomerBootstrap,
+        row: Ints | None = None,
     ) -> Iterator[Ranked]:
-        """Rank every resample of the customers, in blocks of replicates."""
-        levels, code = score_levels(score)
+        """Rank every resample of the customers, in blocks of replicates.
+
+        Parameters
+        ----------
+        score, outcome : array (row,)
+            Of rows that stand for one or several customers each.
+        customer, row : array of int (member,)
+            Who is in which row; without `row` member i is in row i.
+        """
+        row = np.arange(score.size) if row is None else row
+        levels, code = score_levels(
+            score, np.bincount(row, minlength=score.size).astype(np.float64)
+        )
         key = 2 * (levels.size - 1 - code) + (outcome == 1)
-        for table in drawn.counts(customer, key, 2 * levels.size):
+        for table in drawn.counts(customer, key[row], 2 * levels.size):
             others, events = table[0::2], table[1::2]
             yield cls(levels[::-1], others + events, events)
 

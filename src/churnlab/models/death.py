@@ -28,7 +28,7 @@ def decay(theta: Array, x: Array, start: Array, length: Array) -> Array:
 
 
 def _width(theta: Array, x: Array, start: Array, length: Array) -> Array:
-    """Return W, the reach of the integration variable v (DOMAIN section 3)."""
+    """Return W, the reach of the integration variable v (docs/models.md)."""
     r, alpha, s, beta = theta
     low = np.minimum(alpha, beta) + start
     with np.errstate(over="ignore"):

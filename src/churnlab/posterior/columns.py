@@ -64,11 +64,8 @@ class Request:
         return personal_window(self.rhythm, self.risk.cycles)[self.keys.of]
 
     def only(self, at: Ints, draws: PopulationDraws) -> Request:
-        """Return the request for some rows under other draws: risk and its date only."""
-        group, x, t_x, T = self.rows
-        rows = Rows(group[at], x[at], t_x[at], T[at])
-        wanted = tuple(c for c in self.wanted if c in (*RISK_COLUMNS, *STATE_COLUMNS))
-        return replace(self, rows=rows, draws=draws, wanted=wanted)
+        """Return the request for some rows under other draws."""
+        return replace(self, rows=self.rows.at(at), draws=draws)
 
 
 def _risk_columns(request: Request) -> dict[str, Values]:

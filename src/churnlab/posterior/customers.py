@@ -40,8 +40,8 @@ def first_purchase_warning(draws: PopulationDraws) -> str | None:
         return None
     return (
         f"{draws.model} tosses dropout only after a repeat purchase: it sets P(alive) = 1 for "
-        "every customer with one purchase, however long ago. Their risk and at_risk_date say "
-        "nothing under this model; take mbg_nbd or pareto_nbd, or pass first_draws of one of them."
+        "every customer with one purchase, however long ago. Their risk, dates and purchases to "
+        "come say nothing; take mbg_nbd or pareto_nbd, or pass first_draws of one of them."
     )
 
 
@@ -57,7 +57,7 @@ def customers_table(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return one row per customer, in the order of the summary (DOMAIN section 3).
+    """Return one row per customer, in the order of the summary (docs/risk.md).
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def customers_table(
         From where on a purchaser is at risk; default: late by the own rhythm. With None
         `at_risk_date` and what belongs to it are left out.
     first_draws
-        Draws of another model, on the same groups, that decide the risk and the date of customers
-        with one purchase; for BG models, which cannot. See `first_purchase_warning`.
+        Draws of another model, on the same groups, that fill the rows of customers with one
+        purchase; for BG models, which cannot. See `first_purchase_warning`.
     columns
         Only these columns are returned, and only what they need is computed; default: all.
     seed
@@ -86,8 +86,9 @@ def customers_table(
     Returns
     -------
     DataFrame
-        `COLUMNS`, then the group columns. Dates are datetime64[s]: the far date 9999-12-31 does
-        not fit nanoseconds. ``attrs["warnings"]`` holds `first_purchase_warning` when it applies.
+        `COLUMNS`, with `first_draws` the `model` of each row, then the group columns. Dates are
+        datetime64[s]: the far date 9999-12-31 does not fit nanoseconds. ``attrs["warnings"]``
+        holds `first_purchase_warning` when it applies.
     """
     risk = risk or RiskConfig()
     wanted = _wanted(columns, state, tuple(summary.group_columns))
@@ -106,9 +107,18 @@ def customers_table(
     if first_draws is not None and first.size:
         overrule(cells, cell_columns(request.only(first, first_draws)), first)
     table = _join(summary, cells, wanted)
+    if first_draws is not None and columns is None:
+        table.insert(len(table.columns) - len(summary.group_columns), "model",
+                     _models(summary, draws, first_draws))  # fmt: skip
     if warning and first_draws is None and first.size:
         table.attrs["warnings"] = [warning]
     return table
+
+
+def _models(summary: Summary, draws: PopulationDraws, first: PopulationDraws) -> pd.Series[str]:
+    """Return the model that each customer's row comes from."""
+    once = (summary.customers["x"].to_numpy() == 0).astype(np.int8)
+    return pd.Series(pd.Categorical.from_codes(once, pd.Index([draws.model, first.model])))
 
 
 def _wanted(
@@ -163,6 +173,7 @@ def p_alive_table(
     draws: PopulationDraws,
     *,
     at: dt.date | str | None = None,
+    first_draws: PopulationDraws | None = None,
     threads: int | None = None,
 ) -> pd.DataFrame:
     """Return P(alive) per customer at the cutoff, or on a later day without a purchase until then.
@@ -171,6 +182,8 @@ def p_alive_table(
     ----------
     at
         A day not before `summary.as_of` (default: that day).
+    first_draws
+        Judge customers with one purchase, as in `customers_table`.
 
     Returns
     -------
@@ -180,14 +193,20 @@ def p_alive_table(
     later: float = days_later(summary.as_of, at)
     if summary.clock is not None:
         later = float(summary.clock.ahead(summary.as_of, later))
-    risk = risk_summary(draws, summary.cells, RiskConfig(), days_later=later, threads=threads)
+    risk = np.array(risk_summary(draws, summary.cells, days_later=later, threads=threads)[:3])
+    rows = rows_of(summary.cells, draws)
+    first = np.flatnonzero(rows.x == 0)
+    if first_draws is not None and first.size:
+        once = rows_of(summary.cells, first_draws).at(first)
+        risk[:, first] = risk_summary(first_draws, once, days_later=later, threads=threads)[:3]
+    mean, q05, q95 = risk
     cell = summary.customers["cell"].to_numpy()
     return pd.DataFrame(
         {
             "customer_id": summary.customers["customer_id"].array,
-            "p_alive": (1.0 - risk.mean)[cell],
-            "p_alive_q05": (1.0 - risk.q95)[cell],
-            "p_alive_q95": (1.0 - risk.q05)[cell],
+            "p_alive": (1.0 - mean)[cell],
+            "p_alive_q05": (1.0 - q95)[cell],
+            "p_alive_q95": (1.0 - q05)[cell],
         }
     )
 

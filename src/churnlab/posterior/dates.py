@@ -207,7 +207,7 @@ def due_days(
 
     Notes
     -----
-    F(h) = mean[1 - L(t_x+h)/L(t_x)] / mean[1 - L(t_x+W)/L(t_x)], means over draws (DOMAIN 3).
+    F(h) = mean[1 - L(t_x+h)/L(t_x)] / mean[1 - L(t_x+W)/L(t_x)], means over draws (docs/risk.md).
     """
     out = np.empty((len(levels), len(keys.x)))
     window = np.broadcast_to(np.asarray(within, float), keys.x.shape)

@@ -11,7 +11,7 @@ from churnlab.errors import UsageError, nearest
 from churnlab.models import Array
 from churnlab.vocabulary import RISK_BASES
 
-#: A personal window stays between these many days (DOMAIN section 3).
+#: A personal window stays between these many days (docs/risk.md).
 SHORTEST_WINDOW_DAYS: Final = 14
 LONGEST_WINDOW_DAYS: Final = 182
 #: A risk that does not stay above the threshold within ten years never does.

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from churnlab.errors import UsageError
-from churnlab.metrics.bootstrap import CustomerBootstrap, cluster_codes
 from churnlab.metrics.cost import Ranked, cost_curve
 from churnlab.rules.costs import Costs
 from churnlab.rules.types import Array, Evidence, Threshold
@@ -104,9 +103,25 @@ class ThresholdRule(Costs):
         UsageError
             When outcomes are needed and absent, or values are out of range.
         """
-        evidence = Evidence.of(risk, outcome, customer, origin)
+        evidence = Evidence(
+            np.asarray(risk, dtype=np.float64),
+            None if outcome is None else np.asarray(outcome, dtype=np.float64),
+            None if origin is None else np.asarray(origin),
+            customer=None if customer is None else np.asarray(customer),
+        )
+        return self.choose_on(evidence, basis=basis, learnt_until=learnt_until, rng=rng)
+
+    def choose_on(
+        self,
+        evidence: Evidence,
+        *,
+        basis: str,
+        learnt_until: dt.date | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> Threshold:
+        """Choose a threshold as `choose` does, from rows that may stand for several customers."""
         self._check(evidence, basis)
-        value = self._cut(evidence, basis)
+        value = float(self.cuts(evidence.ranked, basis)[0])
         first = value if self.first_value is None else self.first_value
         found = Threshold(value, first, basis, self.name, notes=self.notes(evidence, value, basis))
         if evidence.outcome is None:
@@ -124,43 +139,35 @@ class ThresholdRule(Costs):
                 "none were given. Backtest with at least one earlier origin, or use rule=fixed."
             )
 
-    def _cut(self, evidence: Evidence, basis: str) -> float:
-        outcome = evidence.outcome
-        known = np.zeros_like(evidence.risk) if outcome is None else outcome
-        return float(self.cuts(Ranked.of(evidence.risk, known), basis)[0])
-
     def _with_interval(
         self, found: Threshold, evidence: Evidence, rng: np.random.Generator | None
     ) -> Threshold:
         """Add the bootstrap interval over customers and the spread over origins."""
         if rng is None or self.replicates == 0 or not self.needs_outcome(found.basis):
             return found
-        assert evidence.outcome is not None
-        who = np.arange(evidence.risk.size) if evidence.customer is None else evidence.customer
-        codes, n = cluster_codes(who)
-        drawn = CustomerBootstrap(n, self.replicates, rng)
-        many = Ranked.resampled(evidence.risk, evidence.outcome, codes, drawn)
+        many = evidence.resampled(self.replicates, rng)
         cuts = np.concatenate([self.cuts(block, found.basis) for block in many])
         low, high = np.quantile(cuts, (0.05, 0.95))
         found = replace(found, low=float(low), high=float(high))
-        spread = self._by_origin(evidence, found.basis)
+        spread = [float(self.cuts(one, found.basis)[0]) for one in evidence.by_origin]
         if len(spread) < 2:
             return found
         return replace(found, origin_low=min(spread), origin_high=max(spread))
-
-    def _by_origin(self, evidence: Evidence, basis: str) -> list[float]:
-        if evidence.origin is None:
-            return []
-        parts = [evidence.rows(evidence.origin == o) for o in np.unique(evidence.origin)]
-        return [self._cut(part, basis) for part in parts]
 
     def _with_price(self, found: Threshold, evidence: Evidence) -> Threshold:
         """Add the curve and what ten points either way would cost more."""
         assert evidence.outcome is not None
         wrong = np.clip([found.value, found.value - TEN_POINTS, found.value + TEN_POINTS], 0, 1)
-        at = cost_curve(evidence.risk, evidence.outcome, wrong, self.wasted, self.missed)
-        cost, lower, higher = at["cost_per_customer"]
-        curve = cost_curve(evidence.risk, evidence.outcome, _GRID, self.wasted, self.missed)
+        table = cost_curve(
+            evidence.risk,
+            evidence.outcome,
+            np.concatenate([_GRID, wrong]),
+            self.wasted,
+            self.missed,
+            evidence.weight,
+        )
+        curve = table.iloc[: _GRID.size].reset_index(drop=True)
+        cost, lower, higher = table["cost_per_customer"].iloc[_GRID.size :]
         return replace(
             found,
             curve=curve,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from churnlab.errors import UsageError
+from churnlab.metrics.bootstrap import CustomerBootstrap, cluster_codes
+from churnlab.metrics.cost import Ranked
 from churnlab.posterior.settings import Lateness, RiskConfig, StateCut
 
 Array = NDArray[np.float64]
@@ -20,7 +24,9 @@ OVERDUE = "overdue"
 
 @dataclass(frozen=True)
 class Evidence:
-    """Risks, and outcomes where known, that a rule learns from: one row per customer and origin.
+    """Risks, and outcomes where known, that a rule learns from, at one or several origins.
+
+    A row stands for the customers of one origin who are alike.
 
     Attributes
     ----------
@@ -28,42 +34,60 @@ class Evidence:
         Risk under the basis of the decision, 0 to 1.
     outcome : array (row,), optional
         1 when no purchase came in the window, on *earlier* origins.
-    customer : array (row,), optional
-        Whose row it is: the unit that is resampled. Default: each row a customer of its own.
     origin : array (row,), optional
         Origin of the row, for the spread over origins.
+    row, customer : array (member,), optional
+        Who is in which row: a customer, the unit that is resampled, is in one row of each origin.
+        Default: each row is one customer of its own.
     """
 
     risk: Array
     outcome: Array | None = None
-    customer: NDArray[Any] | None = None
     origin: NDArray[Any] | None = None
+    row: NDArray[np.int64] | None = None
+    customer: NDArray[Any] | None = None
 
-    @classmethod
-    def of(
-        cls,
-        risk: ArrayLike,
-        outcome: ArrayLike | None = None,
-        customer: ArrayLike | None = None,
-        origin: ArrayLike | None = None,
-    ) -> Evidence:
-        """Check and convert."""
-        r = np.asarray(risk, dtype=np.float64)
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        r, y = self.risk, self.outcome
         if r.ndim != 1 or r.size == 0:
             raise UsageError(f"risk must be a non-empty vector; got shape {r.shape}.")
         if not np.isfinite(r).all() or r.min() < 0 or r.max() > 1:
             raise UsageError("risk must be finite and lie within [0, 1].")
-        y = None if outcome is None else np.asarray(outcome, dtype=np.float64)
         if y is not None and (y.shape != r.shape or not np.isin(y, (0, 1)).all()):
             raise UsageError("outcome must be 0 or 1 and as long as risk.")
-        who = None if customer is None else np.asarray(customer)
-        when = None if origin is None else np.asarray(origin)
-        return cls(r, y, who, when)
 
-    def rows(self, mask: NDArray[np.bool_]) -> Evidence:
-        """Return the rows where `mask` holds."""
-        pick = [None if v is None else v[mask] for v in (self.outcome, self.customer, self.origin)]
-        return Evidence(self.risk[mask], *pick)
+    @cached_property
+    def weight(self) -> Array:
+        """Customers of each row."""
+        if self.row is None:
+            return np.ones(self.risk.size)
+        return np.bincount(self.row, minlength=self.risk.size).astype(np.float64)
+
+    @cached_property
+    def ranked(self) -> Ranked:
+        """Customers and events by distinct risk; no events where outcomes are unknown."""
+        return self._ranked(slice(None))
+
+    @cached_property
+    def by_origin(self) -> list[Ranked]:
+        """The same of each origin; empty where none is named."""
+        when = self.origin
+        return [] if when is None else [self._ranked(when == o) for o in np.unique(when)]
+
+    def resampled(self, replicates: int, rng: np.random.Generator) -> Iterator[Ranked]:
+        """Rank resamples of the customers, in blocks of replicates."""
+        row = np.arange(self.risk.size) if self.row is None else self.row
+        codes, n = cluster_codes(row if self.customer is None else self.customer)
+        drawn = CustomerBootstrap(n, replicates, rng)
+        return Ranked.resampled(self.risk, self._events, codes, drawn, row)
+
+    @property
+    def _events(self) -> Array:
+        return np.zeros(self.risk.size) if self.outcome is None else self.outcome
+
+    def _ranked(self, at: NDArray[np.bool_] | slice) -> Ranked:
+        return Ranked.of(self.risk[at], self._events[at], self.weight[at])
 
 
 @dataclass(frozen=True)

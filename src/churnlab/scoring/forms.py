@@ -151,7 +151,7 @@ class Pareto(Form):
     ``L(T) / L(t_x) = A(T) + J(T)`` with A(u) = ((alpha+t_x)/(alpha+u))^(r+x)
     ((beta+t_x)/(beta+u))^s the part alive and J(T) = integral of A(u) s/(beta+u) over (t_x, T]
     the part dead. Substitution ``u = t_x + (c+t_x)(e^v - 1)``, c = min(alpha, beta), v in [0, W]:
-    W ends where the integrand has fallen by e^-45 (shared DOMAIN, section 3).
+    W ends where the integrand has fallen by e^-45 (docs/models.md).
     """
 
     def p_alive(self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Array:

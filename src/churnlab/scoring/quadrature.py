@@ -2,7 +2,7 @@
 
 Two panels of 24 Gauss-Legendre nodes on [0, 1]: with the substitution of
 `churnlab.scoring.forms` the rule holds for heavy buyers long silent too
-(22,680 hard cases, worst error 5e-10; shared DOMAIN, section 3).
+(22,680 hard cases, worst error 5e-10; docs/models.md).
 """
 
 from __future__ import annotations

@@ -82,14 +82,8 @@ class Cells:
         n = len(xs)
         codes = np.zeros(n, np.int64) if group is None else np.asarray(group, dtype=np.int64)
         gaps = np.zeros(n) if sum_log_gap is None else np.asarray(sum_log_gap, dtype=np.float64)
-        order = np.lexsort((ages, ts, xs, codes))
-        new = np.ones(n, dtype=bool)
-        if n:
-            sides = [v[order] for v in (codes, xs, ts, ages)]
-            new[1:] = np.any([v[1:] != v[:-1] for v in sides], axis=0)
-        inverse = np.empty(n, dtype=np.int64)
-        inverse[order] = np.cumsum(new) - 1
-        first, weight = order[new], np.bincount(inverse).astype(np.float64)
+        first, inverse = distinct_rows(codes, xs, ts, ages)
+        weight = np.bincount(inverse).astype(np.float64)
         cells = Cells(
             x=xs[first],
             t_x=ts[first],
@@ -100,3 +94,30 @@ class Cells:
             groups=tuple(groups),
         )
         return cells, inverse
+
+
+def distinct_rows(*columns: ArrayLike) -> tuple[Ints, Ints]:
+    """Return which rows of a table are its distinct ones, sorted, and which of them each row is.
+
+    As ``np.unique(table, axis=0)``, which sorts a million rows ten times slower.
+
+    Parameters
+    ----------
+    columns : array (row,)
+        The table, the first column the slowest in the order.
+
+    Returns
+    -------
+    first : int array (distinct,)
+        A row of each kind: ``column[first]`` is the distinct table, sorted.
+    inverse : int array (row,)
+        ``column[first][inverse]`` is `column`.
+    """
+    table = [np.asarray(c) for c in columns]
+    order = np.lexsort(table[::-1])
+    new = np.ones(order.size, dtype=bool)
+    if order.size:
+        new[1:] = np.any([v[1:] != v[:-1] for v in (c[order] for c in table)], axis=0)
+    inverse = np.empty(order.size, dtype=np.int64)
+    inverse[order] = np.cumsum(new) - 1
+    return order[new], inverse

@@ -16,7 +16,10 @@ SIMULATED = "syn_shop"
 
 
 def open_data(settings: DataSettings, folder: RunFolder, console: Console) -> EventLog:
-    """Return the checked event log; write `data_report.json` and remember the inputs' hashes."""
+    """Return the checked event log; write `data_report.json` and remember the inputs' hashes.
+
+    What was dropped or mended is said by every command, not by `check` alone.
+    """
     with console.stage("reading and checking event logs"):
         if settings.data.name == SIMULATED:
             log = _simulated_log(settings)
@@ -24,6 +27,7 @@ def open_data(settings: DataSettings, folder: RunFolder, console: Console) -> Ev
             log = open_log(settings.data, as_of=settings.as_of)
     folder.inputs.update(log.hashes)
     folder.write_json("data_report.json", log.report.to_dict())
+    console.warn(log.report.losses())
     return log
 
 

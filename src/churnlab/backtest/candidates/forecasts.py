@@ -1,6 +1,6 @@
 """Forecasts of a model from draws of its population parameters: closed forms averaged over draws.
 
-The average of the formula, never the formula at the average (DOMAIN section 3). Equal rows are
+The average of the formula, never the formula at the average (docs/risk.md). Equal rows are
 computed once, through `posterior`'s processes.
 """
 
@@ -17,6 +17,7 @@ from churnlab.posterior.counts import mean_function
 from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.stream import chunks, for_each_run
 from churnlab.summary import Clock
+from churnlab.summary.cells import distinct_rows
 
 #: Columns of the count distribution, at most.
 _MOST_COUNTS = 60
@@ -51,12 +52,9 @@ class Rows:
                 raise UsageError("only purchases have a seasonal clock; got visit-days.")
             (t_x, T), length = past.times(clock), clock.ahead(past.origin, windows)
         group = _group_codes(past, draws)
-        table = np.column_stack([group, past.x, t_x, T, length])
-        distinct, inverse = np.unique(table, axis=0, return_inverse=True)
-        columns = (np.ascontiguousarray(c) for c in distinct.T)
-        code, self.x, self.t_x, self.T, self.window = columns
-        self.inverse = inverse.reshape(-1)
-        self.group = code.astype(np.int64)
+        first, self.inverse = distinct_rows(group, past.x, t_x, T, length)
+        self.x, self.t_x, self.T, self.window = (c[first] for c in (past.x, t_x, T, length))
+        self.group = group[first]
 
     @property
     def oldest(self) -> float:

@@ -43,7 +43,7 @@ _VISITS: Final = "_visits"
 #: Purchases as thinned visits; the model of the visit-days may follow (default: MBG/NBD).
 THINNED: Final = "visits_thinned"
 
-#: Baselines that every backtest carries (DOMAIN section 4).
+#: Baselines that every backtest carries (docs/backtesting.md).
 COMPULSORY: Final = (
     "recency",
     "recency_logistic",

@@ -75,17 +75,10 @@ def _origins(label: str, rows: list[Truth], limits: Limits) -> list[dict[str, An
 def _thin(label: str, rows: list[Truth], limits: Limits) -> list[dict[str, Any]]:
     thin = set()
     for truth in rows:
-        for name, codes in truth.slices().items():
-            levels, sizes = _count(codes)
-            thin |= {
-                f"{name} {v}" for v, n in zip(levels, sizes, strict=True) if n < limits.thin_cell
-            }
+        for name, (codes, levels) in truth.slices().items():
+            sizes = zip(levels, np.bincount(codes, minlength=len(levels)), strict=True)
+            thin |= {f"{name} {v}" for v, n in sizes if 0 < n < limits.thin_cell}
     if not thin:
         return []
     said = f"fewer than {limits.thin_cell} customers at an origin in: {', '.join(sorted(thin))}"
     return [{"target": label, "what": "thin_cells", "reason": said}]
-
-
-def _count(codes: Any) -> tuple[list[str], list[int]]:
-    levels, sizes = np.unique(codes, return_counts=True)
-    return [str(v) for v in levels], [int(n) for n in sizes]

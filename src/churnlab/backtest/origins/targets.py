@@ -9,7 +9,7 @@ import numpy as np
 
 from churnlab.backtest.origins.panel import Array, Ints, Past
 
-#: Personal windows stay within these days (DOMAIN section 3).
+#: Personal windows stay within these days (docs/risk.md).
 SHORTEST, LONGEST = 14, 182
 
 

@@ -8,7 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churnlab.vocabulary import RISK_BASES
+
 Array = NDArray[np.float64]
+#: What makes a decision.
+_DECISION = ["target", "candidate", "variant", "basis", "rule"]
 
 
 class CostCurve(NamedTuple):
@@ -48,26 +52,37 @@ def reliability_curves(
     return {n: last[last["candidate"] == n] for n in names if (last["candidate"] == n).any()}
 
 
-def best_cost_curve(curves: pd.DataFrame, rules: pd.DataFrame) -> CostCurve | None:
-    """Return the cost curve of the cheapest model's decision, mean over its origins.
+def cheapest(rules: pd.DataFrame) -> dict[str, Any] | None:
+    """Return the cheapest decision on a risk of the first target, with `cost_per_customer`.
 
-    None without decisions on a risk, and without stated costs.
+    Means are over the same origins: decisions that lack some (nothing to learn from) do not run.
     """
-    on_risk = rules[rules["basis"].isin(["p_alive", "fixed_days", "personal_cycles"])]
-    on_risk = on_risk.dropna(subset=["cost_per_customer"])
-    if on_risk.empty or curves.empty:
+    on_risk = rules[rules["basis"].isin(RISK_BASES)].dropna(subset=["cost_per_customer"])
+    if on_risk.empty:
         return None
-    keys = ["target", "candidate", "variant", "basis"]
-    means = on_risk.groupby([*keys, "rule"])["cost_per_customer"].mean()
-    cheapest: Any = means.idxmin()
-    best = dict(zip([*keys, "rule"], cheapest, strict=True))
-    rows = curves[np.logical_and.reduce([curves[k] == best[k] for k in keys])]
+    first = on_risk[on_risk["target"] == on_risk["target"].iloc[0]]
+    costs = first.groupby(_DECISION)["cost_per_customer"]
+    means = costs.mean()[costs.size() == costs.size().max()]
+    best: Any = means.idxmin()
+    return dict(zip(_DECISION, best, strict=True)) | {"cost_per_customer": float(means.min())}
+
+
+def best_cost_curve(curves: pd.DataFrame, rules: pd.DataFrame) -> CostCurve | None:
+    """Return the cost curve of the `cheapest` decision, mean over its origins."""
+    best = cheapest(rules)
+    if best is None or curves.empty:
+        return None
+    rows = _of(curves, {k: best[k] for k in _DECISION if k != "rule"})
     if rows.empty:
         return None
     cost = rows.groupby("threshold")["cost_per_customer"].mean()
-    chosen = on_risk[np.logical_and.reduce([on_risk[k] == v for k, v in best.items()])].iloc[-1]
+    chosen = _of(rules, {k: best[k] for k in _DECISION}).iloc[-1]
     known = pd.notna(chosen["threshold_low"])
     interval = (float(chosen["threshold_low"]), float(chosen["threshold_high"])) if known else None
     return CostCurve(
         cost.index.to_numpy(float), cost.to_numpy(float), float(chosen["threshold"]), interval
     )
+
+
+def _of(table: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
+    return table[np.logical_and.reduce([table[k] == v for k, v in values.items()])]

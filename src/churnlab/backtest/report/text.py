@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from churnlab.backtest.report.data import cheapest
 from churnlab.report.words import bullets, heading, pick, table
 
 _FORMATS: Final = {
@@ -114,15 +115,18 @@ def tracking_claim(weeks: pd.DataFrame, lang: str) -> str:
 
 
 def cost_claim(rules: pd.DataFrame, lang: str) -> str:
-    """Return the claim of the cost figure: the cheapest decision beside the tuned hiatus."""
-    means = rules.groupby(["candidate", "variant", "rule"])["cost_per_customer"].mean()
-    best: Any = means.idxmin()
+    """Return the claim of the cost figure: the decision whose curve it shows."""
+    best = cheapest(rules)
+    if best is None:
+        return ""
+    variant = "" if best["variant"] == "plain" else f", {best['variant']}"
     text = pick(
         lang,
-        "Cheapest decision: {name}, {cost:.4f} per customer",
-        "가장 저렴한 결정: {name}, 고객당 {cost:.4f}",
+        "Cheapest decision on a risk, no purchase in {target}: {name}, {cost:.4f} per customer",
+        "위험 기준 가장 저렴한 결정(미구매 {target}): {name}, 고객당 {cost:.4f}",
     )
-    return text.format(name=f"{best[0]} ({best[2]})", cost=means.min())
+    name = f"{best['candidate']} ({best['rule']} on {best['basis']}{variant})"
+    return text.format(target=best["target"], name=name, cost=best["cost_per_customer"])
 
 
 def rules_table(rules: pd.DataFrame) -> str:

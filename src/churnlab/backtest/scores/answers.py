@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,28 +10,37 @@ import pandas as pd
 
 from churnlab.backtest.origins.panel import Array
 from churnlab.backtest.scores.board import PLAIN, RECALIBRATED, Entry
-from churnlab.backtest.scores.decisions import BAR, Decision, cost_series
+from churnlab.backtest.scores.decisions import OWN_CUTOFF, Decision, cost_series
 from churnlab.backtest.scores.differences import Series, series_of
 from churnlab.backtest.scores.resample import Resample, quantiles, simultaneous_high
 
-#: The simple rule: idle days alone, as a logistic regression refitted per origin, with and without
-#: recalibration (which makes it free of the logistic's form).
-SIMPLE = "recency_logistic"
+#: Kind of the simple rules: none is left out because it does well.
+_SIMPLE = "baseline"
 _CONTENDERS = ("model", "comparator")
 
 
 def brier_answers(entries: list[Entry], resample: Resample) -> list[dict[str, Any]]:
-    """Return per target the best contender against the simple rule, in Brier score."""
+    """Return per target the best contender against the best simple rule, in Brier score.
+
+    Each simple rule counts as it comes and recalibrated, which makes it free of its form.
+    """
     found = series_of(entries, resample, "brier")
     answers = []
     for target in dict.fromkeys(k[0] for k in found):
-        simple = {k: s for k, s in found.items() if k[0] == target and k[1] == SIMPLE}
-        rivals = {
-            k: s for k, s in found.items() if k[0] == target and s.entries[0].kind in _CONTENDERS
-        }
+        simple, rivals = _sides(found, target)
         if simple and rivals:
             answers.append(_brier_answer(target, simple, rivals))
     return answers
+
+
+def _sides(found: Mapping[Any, Series], target: str) -> tuple[dict[Any, Series], dict[Any, Series]]:
+    """Return the series of a target: the simple rules', and the contenders'."""
+    here = {k: s for k, s in found.items() if k[0] == target}
+    kinds = {k: s.entries[0].kind for k, s in here.items()}
+    return (
+        {k: s for k, s in here.items() if kinds[k] == _SIMPLE},
+        {k: s for k, s in here.items() if kinds[k] in _CONTENDERS},
+    )
 
 
 def common_origins(*many: Series) -> list[Any]:
@@ -51,7 +61,7 @@ def _brier_answer(
     simple: dict[tuple[str, str, str], Series],
     rivals: dict[tuple[str, str, str], Series],
 ) -> dict[str, Any]:
-    """Compare every contender with the better form of the simple rule, on their common origins."""
+    """Compare every contender with the best simple rule, on their common origins."""
     origins = _shared_origins(simple, rivals)
     usable = {k: s for k, s in rivals.items() if set(origins) <= _origins(s)}
     bars = {k: s for k, s in simple.items() if set(origins) <= _origins(s)}
@@ -73,6 +83,7 @@ def _brier_answer(
         "simple": bar_key[1],
         "simple_variant": bar_key[2],
         "simple_value": bar,
+        "simple_rules": len({k[1] for k in bars}),
         "difference": differences[best],
         "q05": low,
         "q95": high,
@@ -101,26 +112,28 @@ def _origins(series: Series) -> set[Any]:
     return {e.truth.origin for e in series.entries}
 
 
-def cost_answers(decisions: list[Decision], resample: Resample) -> list[dict[str, Any]]:
-    """Return per target the cheapest decision against the tuned hiatus."""
-    found = cost_series(decisions, resample)
+def cost_answers(decisions: list[Decision]) -> list[dict[str, Any]]:
+    """Return per target the cheapest decision against the cheapest one on a simple rule."""
+    found = cost_series(decisions)
     answers = []
     for target in dict.fromkeys(k[0] for k in found):
-        bar = next((s for k, s in found.items() if k[0] == target and k[1] == BAR), None)
-        rivals = {
-            k: s for k, s in found.items() if k[0] == target and s.entries[0].kind in _CONTENDERS
-        }
-        if bar is not None and rivals:
-            answers.append(_cost_answer(target, bar, rivals))
+        simple, rivals = _sides(found, target)
+        if simple and rivals:
+            answers.append(_cost_answer(target, simple, rivals))
     return answers
 
 
 def _cost_answer(
-    target: str, bar: Series, rivals: dict[tuple[str, str, str, str, str], Series]
+    target: str, simple: dict[Any, Series], rivals: dict[Any, Series]
 ) -> dict[str, Any]:
     most = max(len(s.entries) for s in rivals.values())
     rivals = {k: s for k, s in rivals.items() if len(s.entries) == most}
-    origins = common_origins(bar, *rivals.values())
+    origins = common_origins(*rivals.values())
+    bars = {k: s for k, s in simple.items() if set(origins) <= _origins(s)}
+    if not bars:
+        bars, origins = simple, common_origins(*simple.values(), *rivals.values())
+    bar_key = min(bars, key=lambda k: mean_at(bars[k], origins)[0])
+    bar = bars[bar_key]
     value, bar_draws = mean_at(bar, origins)
     pairs = {k: mean_at(s, origins) for k, s in rivals.items()}
     differences = [v - value for v, _ in pairs.values()]
@@ -136,8 +149,12 @@ def _cost_answer(
         "basis": key[3],
         "rule": key[4],
         "value": list(pairs.values())[best][0],
-        "simple": BAR,
+        "simple": bar_key[1],
+        "simple_variant": bar_key[2],
+        "simple_basis": bar_key[3],
+        "simple_rule": bar_key[4],
         "simple_value": value,
+        "simple_rules": len({k[1] for k in bars}),
         "difference": differences[best],
         "q05": low,
         "q95": high,
@@ -151,21 +168,28 @@ def _cost_answer(
 def sentence(answer: dict[str, Any]) -> str:
     """Return one answer in words."""
     what = {"brier": "Brier score", "cost": "cost per customer"}[answer["metric"]]
-    name = answer["best"] + (" (recalibrated)" if answer["variant"] == RECALIBRATED else "")
-    if answer["metric"] == "cost":
-        name += f" with rule {answer['rule']} on {answer['basis']}"
-    simple = answer["simple"].replace("recency_logistic", "recency alone")
+    name, simple = _named(answer, "best"), _named(answer, "simple")
     verdict = _verdict(answer, simple)
     count = len(answer["origins"])
     return (
         f"No purchase in {window_words(answer['target'])}: {verdict} "
         f"Best of {answer['contenders']}: {name}, {what} {answer['value']:.4f} against "
-        f"{answer['simple_value']:.4f} for {simple} "
-        f"(difference {answer['difference']:+.4f}, 90% interval {answer['q05']:+.4f} to "
+        f"{answer['simple_value']:.4f} for {simple}, the best of {answer['simple_rules']} simple "
+        f"rules (difference {answer['difference']:+.4f}, 90% interval {answer['q05']:+.4f} to "
         f"{answer['q95']:+.4f}; bound adjusted for picking the best {answer['adjusted_high']:+.4f};"
         f" {count} origin{'s' if count != 1 else ''})."
         + (f" Caution: {simple} was {answer['caution']}." if answer.get("caution") else "")
     )
+
+
+def _named(answer: dict[str, Any], side: str) -> str:
+    """Return a candidate with its variant and, of a decision, its rule: side best or simple."""
+    more = "" if side == "best" else "simple_"
+    name = str(answer[side]).replace("recency_logistic", "recency alone")
+    if answer[f"{more}variant"] == RECALIBRATED:
+        name += " (recalibrated)"
+    rule = answer.get(f"{more}rule", OWN_CUTOFF)
+    return name if rule == OWN_CUTOFF else f"{name} with rule {rule} on {answer[f'{more}basis']}"
 
 
 def _verdict(answer: dict[str, Any], simple: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,16 +17,43 @@ from churnlab.backtest.origins.guards import assert_seen
 from churnlab.backtest.origins.panel import Array, Ints, Panel, Past
 from churnlab.backtest.origins.targets import Target
 from churnlab.metrics.counts import crps_pmf
+from churnlab.summary.cells import distinct_rows
 
 #: Variants: as it comes, recalibrated on earlier origins, and 1 - P(alive) as a ranking.
 PLAIN, RECALIBRATED, P_ALIVE = "plain", "recalibrated", "p_alive"
 
+_FREQUENCIES: Final = (*(str(x) for x in range(7)), "7+")
+#: What an entry holds of each row.
+_PER_ROW: Final = ("score", "risk", "p_alive", "expected", "crps", "flag")
 _AGES = (
     (90, "under 90 days"),
     (180, "90-179 days"),
     (365, "180-364 days"),
     (1 << 30, "365 days or more"),
 )
+
+
+class Cells(NamedTuple):
+    """Customers who are alike as one row: scores, thresholds and maps cost cells, not customers."""
+
+    first: Ints
+    """(cell,): one of its customers."""
+    code: Ints
+    """(customer,): the cell of each."""
+
+    @classmethod
+    def alone(cls, n: int) -> Cells:
+        """Return a cell for each of n customers."""
+        return cls(np.arange(n), np.arange(n))
+
+    @property
+    def size(self) -> Array:
+        """Customers of each cell."""
+        return np.bincount(self.code, minlength=self.first.size).astype(np.float64)
+
+    def hold(self, values: NDArray[Any]) -> bool:
+        """Return whether a value of each customer is one value of each cell."""
+        return bool((values[self.first][self.code] == values).all())
 
 
 @dataclass(frozen=True)
@@ -61,30 +89,47 @@ class Truth:
         """Day of the forecast."""
         return self.past.origin
 
-    @property
+    @cached_property
     def outcome(self) -> Array:
-        """1 = no purchase in the window."""
+        """1 = no purchase in the window, (customer,)."""
         return (self.counts == 0).astype(np.float64)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """Customers with the same summary, group and purchases in the window."""
+        past = self.past
+        return Cells(*distinct_rows(past.group, past.x, past.t_x, past.T, self.counts))
 
     @property
     def known_from(self) -> dt.date:
         """Day on which every label is known."""
         return self.origin + dt.timedelta(days=int(self.windows.max()))
 
-    def slices(self) -> dict[str, NDArray[Any]]:
-        """Return the classes by which scores are broken down."""
-        frequency = np.where(self.past.x >= 7, "7+", self.past.x.astype(int).astype(str))
-        names = np.array([name for _, name in _AGES])
-        band = np.searchsorted([limit for limit, _ in _AGES], self.past.T, side="right")
-        found = {"frequency": frequency, "age": names[band]}
-        if len(self.past.group_names) > 1:
-            found["group"] = np.asarray(self.past.group_names)[self.past.group]
+    def slices(self, who: Ints | slice = slice(None)) -> dict[str, tuple[Ints, tuple[str, ...]]]:
+        """Return the classes by which scores are broken down: codes of customers, and names."""
+        past = self.past
+        frequency = np.minimum(past.x[who], len(_FREQUENCIES) - 1).astype(np.int64)
+        band = np.searchsorted([limit for limit, _ in _AGES], past.T[who], side="right")
+        found = {
+            "frequency": (frequency, _FREQUENCIES),
+            "age": (band, tuple(name for _, name in _AGES)),
+        }
+        if len(past.group_names) > 1:
+            found["group"] = (past.group[who], past.group_names)
         return found
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One candidate's forecast (one variant) at one origin, ready to be scored."""
+    """One candidate's forecast (one variant) at one origin, ready to be scored.
+
+    Attributes
+    ----------
+    score, risk, p_alive, expected, crps, flag : array (cell,), optional
+        The forecast and, of counts, its score.
+    shared : Cells, optional
+        The customers of each cell; without it each customer is one.
+    """
 
     truth: Truth
     candidate: str
@@ -98,11 +143,31 @@ class Entry:
     flag: NDArray[np.bool_] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    shared: Cells | None = None
 
     @property
     def series(self) -> tuple[str, str]:
         """Candidate and variant: what is compared."""
         return self.candidate, self.variant
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The customers of each row."""
+        return self.shared or Cells.alone(self.score.size)
+
+    @cached_property
+    def size(self) -> Array:
+        """Customers of each row."""
+        return self.cells.size
+
+    @cached_property
+    def outcome(self) -> Array:
+        """1 = no purchase in the window, (cell,)."""
+        return self.truth.outcome[self.cells.first]
+
+    def mean(self, values: Array) -> float:
+        """Return the mean over customers of a value of each row."""
+        return float(np.average(values, weights=self.size))
 
 
 def entry_of(truth: Truth, name: str, kind: Kind, forecast: Forecast) -> Entry:
@@ -110,7 +175,7 @@ def entry_of(truth: Truth, name: str, kind: Kind, forecast: Forecast) -> Entry:
     assert_seen(f"candidate {name}", forecast.seen_until, truth.origin)
     forecast.check(name, truth.past.n)
     crps = None if forecast.pmf is None else crps_pmf(forecast.pmf, truth.counts)
-    return Entry(
+    made = Entry(
         truth,
         name,
         kind,
@@ -124,14 +189,27 @@ def entry_of(truth: Truth, name: str, kind: Kind, forecast: Forecast) -> Entry:
         forecast.details,
         forecast.notes,
     )
+    arrays = {n: v for n in _PER_ROW if (v := getattr(made, n)) is not None}
+    shared = truth.cells
+    if not all(shared.hold(v) for v in arrays.values()):
+        return made
+    return replace(made, shared=shared, **{n: v[shared.first] for n, v in arrays.items()})
 
 
 def p_alive_entry(entry: Entry) -> Entry | None:
     """Return 1 - P(alive) as a ranking: it is no forecast of a window."""
     if entry.p_alive is None:
         return None
-    return Entry(
-        entry.truth, entry.candidate, entry.kind, P_ALIVE, 1 - entry.p_alive, None, entry.p_alive
+    return replace(
+        entry,
+        variant=P_ALIVE,
+        score=1 - entry.p_alive,
+        risk=None,
+        expected=None,
+        crps=None,
+        flag=None,
+        details={},
+        notes=(),
     )
 
 
@@ -150,8 +228,8 @@ def predictions_frame(entries: list[Entry], ids: NDArray[Any]) -> pd.DataFrame:
                 "candidate": e.candidate,
                 "variant": e.variant,
                 "customer_id": ids[e.truth.past.customer].astype(str),
-                "score": e.score,
-                "risk": np.nan if e.risk is None else e.risk,
+                "score": e.score[e.cells.code],
+                "risk": np.nan if e.risk is None else e.risk[e.cells.code],
                 "no_purchase": e.truth.outcome.astype(int),
                 "purchases": e.truth.counts,
             }

@@ -10,8 +10,7 @@ import pandas as pd
 
 from churnlab.backtest.origins.panel import Array
 from churnlab.backtest.scores.board import PLAIN, RECALIBRATED, Entry
-from churnlab.backtest.scores.resample import Resample, quantiles
-from churnlab.metrics.binary import area_under_curve, log_score
+from churnlab.backtest.scores.resample import Estimate, Resample, quantiles
 
 #: What each metric is held against: plain recency, as ranking or as probability.
 BARS: Final = {
@@ -29,19 +28,11 @@ class Series(NamedTuple):
     points: list[float]
     replicated: list[Array]
 
-
-def point(entry: Entry, metric: str) -> float | None:
-    """Return one metric of an entry, or None when it has none."""
-    outcome = entry.truth.outcome
-    if metric == "auc":
-        return area_under_curve(entry.score, outcome)
-    if metric == "crps":
-        return None if entry.crps is None else float(entry.crps.mean())
-    if entry.risk is None:
-        return None
-    if metric == "brier":
-        return float(((entry.risk - outcome) ** 2).mean())
-    return log_score(entry.risk, outcome)
+    def add(self, entry: Entry, estimate: Estimate) -> None:
+        """Add the next origin."""
+        self.entries.append(entry)
+        self.points.append(estimate.value)
+        self.replicated.append(estimate.many)
 
 
 def series_of(
@@ -50,16 +41,10 @@ def series_of(
     """Return metrics by (target, candidate, variant), origins in order."""
     found: dict[tuple[str, str, str], Series] = {}
     for entry in entries:
-        if not entry.truth.scored or (metric == "auc" and entry.variant == RECALIBRATED):
-            continue
-        value, draws = point(entry, metric), resample.metric(entry, metric)
-        if value is None or draws is None:
-            continue
-        key = (entry.truth.target.label, *entry.series)
-        row = found.setdefault(key, Series([], [], []))
-        row.entries.append(entry)
-        row.points.append(value)
-        row.replicated.append(draws)
+        estimate = resample.metrics(entry).get(metric) if entry.truth.scored else None
+        if estimate is not None:
+            key = (entry.truth.target.label, *entry.series)
+            found.setdefault(key, Series([], [], [])).add(entry, estimate)
     return found
 
 

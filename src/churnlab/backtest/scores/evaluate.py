@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.backtest.origins.panel import Array
-from churnlab.backtest.scores.board import Entry, Truth
+from churnlab.backtest.scores.board import Entry
 from churnlab.backtest.scores.resample import Resample
-from churnlab.metrics.binary import area_under_curve, bias, lift_at_capacity, log_losses
+from churnlab.metrics.binary import area_under_curve, bias, lift_at_capacity, log_score
 from churnlab.metrics.corp import corp_split
 from churnlab.metrics.counts import count_bias, mean_absolute_error, root_mean_square_error
 from churnlab.metrics.reliability import reliability_curve
@@ -21,42 +20,36 @@ from churnlab.metrics.reliability import reliability_curve
 LIFT_SHARE = 0.1
 
 
-def row_losses(entry: Entry) -> dict[str, Array]:
-    """Return the scores that are means over customers, per customer."""
-    outcome, found = entry.truth.outcome, {}
-    if entry.risk is not None:
-        found["brier"] = (entry.risk - outcome) ** 2
-        found["log_score"] = log_losses(entry.risk, outcome)
-    if entry.crps is not None:
-        found["crps"] = entry.crps
-    return found
-
-
 def point_scores(entry: Entry, rows: NDArray[Any] | slice = slice(None)) -> dict[str, float]:
-    """Return every score of an entry on some rows."""
-    outcome, score = entry.truth.outcome[rows], entry.score[rows]
-    found = {"event_rate": float(outcome.mean()), "auc": area_under_curve(score, outcome)}
-    found[f"lift_{LIFT_SHARE * 100:.0f}"] = lift_at_capacity(score, outcome, LIFT_SHARE)
+    """Return every score of an entry on some of its rows."""
+    outcome, score, size = entry.outcome[rows], entry.score[rows], entry.size[rows]
+    found = {
+        "event_rate": float(np.average(outcome, weights=size)),
+        "auc": area_under_curve(score, outcome, size),
+        f"lift_{LIFT_SHARE * 100:.0f}": lift_at_capacity(score, outcome, LIFT_SHARE, size),
+    }
     if entry.risk is not None:
         risk = entry.risk[rows]
-        split = corp_split(risk, outcome)
+        split = corp_split(risk, outcome, size)
         found |= {"brier": split.brier, "mcb": split.mcb, "dsc": split.dsc, "unc": split.unc}
-        found["log_score"] = float(log_losses(risk, outcome).mean())
-        found |= {"bias": bias(risk, outcome), "mean_risk": float(risk.mean())}
+        found["log_score"] = log_score(risk, outcome, size)
+        found["bias"] = bias(risk, outcome, size)
+        found["mean_risk"] = float(np.average(risk, weights=size))
     return found | _count_scores(entry, rows)
 
 
 def _count_scores(entry: Entry, rows: NDArray[Any] | slice) -> dict[str, float]:
-    counts, found = entry.truth.counts[rows].astype(np.float64), {}
+    counts = entry.truth.counts[entry.cells.first[rows]].astype(np.float64)
+    size, found = entry.size[rows], {}
     if entry.expected is not None:
         expected = entry.expected[rows]
-        found["mae"] = mean_absolute_error(expected, counts)
-        found["rmse"] = root_mean_square_error(expected, counts)
-        found["count_bias"] = count_bias(expected, counts)
-        found["mean_expected"] = float(expected.mean())
-        found["mean_actual"] = float(counts.mean())
+        found["mae"] = mean_absolute_error(expected, counts, size)
+        found["rmse"] = root_mean_square_error(expected, counts, size)
+        found["count_bias"] = count_bias(expected, counts, size)
+        found["mean_expected"] = float(np.average(expected, weights=size))
+        found["mean_actual"] = float(np.average(counts, weights=size))
     if entry.crps is not None:
-        found["crps"] = float(entry.crps[rows].mean())
+        found["crps"] = float(np.average(entry.crps[rows], weights=size))
     return found
 
 
@@ -71,8 +64,8 @@ def scores_frame(entries: list[Entry], resample: Resample, thin: int) -> pd.Data
 
 def _rows(entry: Entry, resample: Resample, thin: int) -> Iterator[dict[str, Any]]:
     same = labels(entry)
-    for part, level, mask in _parts(entry.truth):
-        n, events = int(mask.sum()), int(entry.truth.outcome[mask].sum())
+    for part, level, mask in _parts(entry):
+        n, events = round(entry.size[mask].sum()), round((entry.size * entry.outcome)[mask].sum())
         sizes = {"n": n, "events": events, "thin": bool(n < thin)}
         for metric, value in point_scores(entry, mask).items():
             low, high = resample.interval(entry, metric) if part == "all" else (np.nan, np.nan)
@@ -94,11 +87,12 @@ def labels(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _parts(truth: Truth) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-    yield "all", "all", np.ones(truth.past.n, dtype=bool)
-    for name, codes in truth.slices().items():
-        for level in np.unique(codes):
-            yield name, str(level), codes == level
+def _parts(entry: Entry) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    """Yield class, level and which rows of the entry are in it."""
+    yield "all", "all", np.ones(entry.size.size, dtype=bool)
+    for name, (codes, levels) in entry.truth.slices(entry.cells.first).items():
+        for code in sorted(np.flatnonzero(np.bincount(codes)), key=levels.__getitem__):
+            yield name, levels[code], codes == code
 
 
 def calibration_frame(
@@ -110,7 +104,7 @@ def calibration_frame(
         if not entry.truth.scored or entry.risk is None:
             continue
         rng = rng_for("calibration", *entry.series, entry.truth.target.label, entry.truth.origin)
-        curve = reliability_curve(entry.risk, entry.truth.outcome, rng, points=40)
+        curve = reliability_curve(entry.risk, entry.outcome, rng, weight=entry.size, points=40)
         same = labels(entry)
         keep = ("origin", "target", "candidate", "variant")
         parts.append(curve.assign(**{k: same[k] for k in keep}))

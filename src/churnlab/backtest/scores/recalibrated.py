@@ -66,10 +66,11 @@ def _held_out(folds: list[tuple[Entry, list[Entry]]], name: str) -> tuple[float,
     """Return a map's change of the Brier score, its standard error, and that of abs(bias)."""
     changes, biases = [], []
     for entry, past in folds:
-        plain, outcome = _risk(entry), entry.truth.outcome
+        plain, outcome = _risk(entry), entry.outcome
         mapped = _mapped(name, past, plain)
-        changes.append((mapped - outcome) ** 2 - (plain - outcome) ** 2)
-        biases.append(abs(np.mean(mapped - outcome)) - abs(np.mean(plain - outcome)))
+        change_of = (mapped - outcome) ** 2 - (plain - outcome) ** 2
+        changes.append(change_of[entry.cells.code])
+        biases.append(abs(entry.mean(mapped - outcome)) - abs(entry.mean(plain - outcome)))
     change = np.concatenate(changes)
     customer = np.concatenate([entry.truth.past.customer for entry, _ in folds])
     per_customer = np.bincount(customer, change - change.mean())
@@ -82,14 +83,16 @@ def _mapped(name: str, past: list[Entry], risk: Array) -> Array:
     if name == IDENTITY:
         return risk
     learnt = calibrator(name).learn(
-        np.concatenate([_risk(e) for e in past]), np.concatenate([e.truth.outcome for e in past])
+        np.concatenate([_risk(e) for e in past]),
+        np.concatenate([e.outcome for e in past]),
+        np.concatenate([e.size for e in past]),
     )
     return np.clip(learnt(risk), 0.0, 1.0)
 
 
 def _teaches(past: list[Entry]) -> bool:
     """Return whether forecasts of both outcomes are among them."""
-    return len({v for e in past for v in np.unique(e.truth.outcome)}) == 2
+    return len({v for e in past for v in np.unique(e.outcome)}) == 2
 
 
 def _risk(entry: Entry) -> Array:

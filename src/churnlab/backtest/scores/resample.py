@@ -7,16 +7,25 @@ customers x origins are never taken as independent. A pooled figure is the mean 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from churnlab.backtest.origins.panel import Array
-from churnlab.backtest.scores.board import Entry
+from churnlab.backtest.scores.board import RECALIBRATED, Entry
 from churnlab.metrics.binary import log_losses
 from churnlab.metrics.bootstrap import CustomerBootstrap
 from churnlab.metrics.paired import replicated_auc
 
 _LEVELS = (0.05, 0.95)
+
+
+class Estimate(NamedTuple):
+    """A figure and its replicates."""
+
+    value: float
+    many: Array
+    """(replicate,)"""
 
 
 class Resample:
@@ -34,40 +43,44 @@ class Resample:
 
     def __init__(self, n_customers: int, replicates: int, rng: np.random.Generator) -> None:
         self.drawn = CustomerBootstrap(n_customers, replicates, rng)
-        self._replicated: dict[tuple[int, str], Array | None] = {}
+        self._found: dict[int, dict[str, Estimate]] = {}
 
-    def mean(self, entry: Entry, losses: Array) -> Array:
-        """Return the replicated mean of a per-customer score."""
-        total, size = self.drawn.sums(entry.truth.past.customer, [losses, np.ones_like(losses)])
-        return total / size
+    def mean(self, entry: Entry, *losses: Array) -> list[Estimate]:
+        """Return means over customers of values of each row of an entry."""
+        rows = [loss[entry.cells.code] for loss in (*losses, np.ones(entry.score.size))]
+        *totals, size = self.drawn.sums(entry.truth.past.customer, rows)
+        points = [entry.mean(loss) for loss in losses]
+        return [Estimate(p, t / size) for p, t in zip(points, totals, strict=True)]
 
-    def metric(self, entry: Entry, name: str) -> Array | None:
-        """Return the replicated metric (replicate,), or None when it has none."""
-        key = (id(entry), name)
-        if key not in self._replicated:
-            self._replicated[key] = self._compute(entry, name)
-        return self._replicated[key]
-
-    def _compute(self, entry: Entry, name: str) -> Array | None:
-        outcome = entry.truth.outcome
-        if name == "auc":
-            return replicated_auc(self.drawn, entry.truth.past.customer, entry.score, outcome)[1]
-        if name == "crps" and entry.crps is not None:
-            return self.mean(entry, entry.crps)
-        if entry.risk is None:
-            return None
-        if name == "brier":
-            return self.mean(entry, (entry.risk - outcome) ** 2)
-        if name == "log_score":
-            return self.mean(entry, log_losses(entry.risk, outcome))
-        return None
+    def metrics(self, entry: Entry) -> dict[str, Estimate]:
+        """Return the metrics that have replicates, by name; a recalibrated ranking has none."""
+        if id(entry) not in self._found:
+            losses = _losses(entry)
+            found = dict(zip(losses, self.mean(entry, *losses.values()), strict=True))
+            if entry.variant != RECALIBRATED:
+                code = entry.cells.code
+                score, outcome = entry.score[code], entry.truth.outcome
+                found["auc"] = Estimate(
+                    *replicated_auc(self.drawn, entry.truth.past.customer, score, outcome)
+                )
+            self._found[id(entry)] = found
+        return self._found[id(entry)]
 
     def interval(self, entry: Entry, name: str) -> tuple[float, float]:
         """Return the 90% interval of a metric of one entry (NaN where there is none)."""
-        if name == "auc" and entry.variant == "recalibrated":
-            return np.nan, np.nan  # the ranking of the plain candidate, up to ties
-        found = self.metric(entry, name)
-        return (np.nan, np.nan) if found is None else quantiles(found)
+        found = self.metrics(entry).get(name)
+        return (np.nan, np.nan) if found is None else quantiles(found.many)
+
+
+def _losses(entry: Entry) -> dict[str, Array]:
+    """Return the scores that are means over customers, (cell,)."""
+    found = {}
+    if entry.risk is not None:
+        found["brier"] = (entry.risk - entry.outcome) ** 2
+        found["log_score"] = log_losses(entry.risk, entry.outcome)
+    if entry.crps is not None:
+        found["crps"] = entry.crps
+    return found
 
 
 def quantiles(values: Array) -> tuple[float, float]:

@@ -55,6 +55,7 @@ def backtest_log(
             events=settings.model.events,
             calendar_spread=settings.model.calendar_spread,
             cache_dir=settings.cache_dir,
+            keep_predictions=settings.keep_predictions,
             progress=console.progress,
         )
     with console.stage("writing the backtest's tables"):

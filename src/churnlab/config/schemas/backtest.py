@@ -17,3 +17,4 @@ class BacktestSettings(ModelSettings):
     candidates: list[str] = field(default_factory=list)
     rules: dict[str, Any] = field(default_factory=dict)
     cache_dir: str | None = None
+    keep_predictions: bool = False

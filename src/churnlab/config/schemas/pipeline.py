@@ -20,6 +20,7 @@ class PipelineSettings(SegmentSettings):
     candidates: list[str] = field(default_factory=list)
     rules: dict[str, Any] = field(default_factory=dict)
     cache_dir: str | None = None
+    keep_predictions: bool = False
     nday: NdayConfig = field(default_factory=NdayConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     lang: str = "en"

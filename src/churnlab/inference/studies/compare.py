@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-#: Above this k-hat a customer's leave-one-out estimate is not to be trusted.
-BAD_K_HAT = 0.7
 #: Cells whose log-likelihood varies less than this over the draws need no tail smoothing: their
 #: ratios lie within a few percent of 1, where plain importance sampling is exact to 1e-4.
 STEADY = 0.05

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from churnlab.inference import acceptance
+from churnlab.inference.acceptance import MIN_ESS, why_not
 from churnlab.inference.targets.density import Density
 from churnlab.inference.ways.mode import Mode
 from churnlab.inference.ways.proposal import Proposal, from_mode, refit
@@ -21,8 +23,6 @@ from churnlab.inference.ways.psis import Smoothed, effective_sizes, smooth
 
 Array = NDArray[np.float64]
 
-MAX_K_HAT = 0.7
-MIN_ESS = 400.0
 #: Draws by which a proposal is judged before the full number is taken.
 PILOT = 500
 #: A pilot that is this good is extended; otherwise the proposal is fitted to it once more.
@@ -120,11 +120,11 @@ def _good(found: _Round) -> bool:
 
 
 def _hopeless(found: _Round) -> bool:
-    return not found.smoothed.k_hat < MAX_K_HAT or found.ess < 0.02 * len(found.u)
+    return not found.smoothed.k_hat < acceptance.MAX_K_HAT or found.ess < 0.02 * len(found.u)
 
 
 def _quality(found: _Round) -> tuple[bool, float]:
-    return found.smoothed.k_hat < MAX_K_HAT, found.ess
+    return found.smoothed.k_hat < acceptance.MAX_K_HAT, found.ess
 
 
 def _draw(target: Density, proposal: Proposal, size: int, rng: np.random.Generator) -> _Round:
@@ -170,26 +170,6 @@ def _finish(
         reason=why_not(found.smoothed.k_hat, found.ess, min_ess),
         proposal=found.proposal,
     )
-
-
-def least_effective(draws: int) -> float:
-    """Effective draws that every quantity of `draws` equal-weight ones must have."""
-    return min(MIN_ESS, 0.4 * draws)
-
-
-def why_not(k_hat: float, ess: float, min_ess: float) -> str:
-    """Why weighted draws of this quality must not be used; empty when they may."""
-    if not k_hat < MAX_K_HAT:
-        return (
-            f"importance sampling is unreliable: Pareto k-hat {k_hat:.2f} (must be below "
-            f"{MAX_K_HAT})"
-        )
-    if ess < min_ess:
-        return (
-            f"importance sampling is too wasteful: {ess:.0f} effective draws for the worst "
-            f"parameter (at least {min_ess:.0f} needed)"
-        )
-    return ""
 
 
 def resample(

@@ -5,7 +5,7 @@ converted through the end of each age (whole days from the signup day). A messag
 those unconverted through the end of age a - 1; day N of the user's count is age N - day_index.
 
 Per signup, with M the window's end, m margin, c coupon, k message, rho redemption of organic
-buyers, u uplift of the messaged (DOMAIN section 6):
+buyers, u uplift of the messaged (docs/nday.md):
 
     reach = 1 - G(a - 1)              o = (G(M) - G(a - 1)) / (1 - G(a - 1))
     V = reach (u (m - c) - o rho c - k)      u* = (o rho c + k) / (m - c)

@@ -58,6 +58,10 @@ class Rows(NamedTuple):
     t_x: Array
     T: Array
 
+    def at(self, where: Ints | NDArray[np.bool_]) -> Rows:
+        """Return the rows at some places."""
+        return Rows(self.group[where], self.x[where], self.t_x[where], self.T[where])
+
 
 @dataclass(frozen=True)
 class Keys:

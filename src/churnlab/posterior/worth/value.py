@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
 from churnlab.models import Array
@@ -114,6 +115,7 @@ def value_table(
     *,
     amounts: SpendSummary | None = None,
     spend: SpendDraws | None = None,
+    first_draws: PopulationDraws | None = None,
     seed: int = 1,
     threads: int | None = None,
 ) -> pd.DataFrame:
@@ -128,6 +130,8 @@ def value_table(
     amounts, spend
         Amounts per customer and the posterior of the spend model. Customers without an amount get
         the population's.
+    first_draws
+        Purchases of customers with one so far, as in `customers_table`.
     seed
         Of the simulated futures.
 
@@ -157,17 +161,34 @@ def value_table(
             "a residual value needs amounts (spend=fit_spend(summarise_spend(log))) or "
             "value.per_purchase, the margin of one purchase."
         )
-    coming = discounted_purchases(draws, summary.cells, value, threads=threads)
     cell = people["cell"].to_numpy()
-    expected = coming.purchases[cell] * margin
-    futures = _Futures(summary, draws, value, latents, n, mean, seed)
-    low, high = futures.quantiles(coming.returns, threads=threads)
+    coming = np.empty((2, len(summary.cells.x)))
+    low, high = np.zeros((2, len(people)))
+    for model, here in _judged(summary, draws, first_draws):
+        rows = rows_of(summary.cells, model).at(here)
+        coming[:, here] = discounted_purchases(model, rows, value, threads=threads)
+        likely = np.where(here, coming[1], 0.0)
+        futures = _Futures(summary, model, value, latents, n, mean, seed)
+        own = here[cell]
+        low[own], high[own] = futures.quantiles(likely, threads=threads)[:, own]
+    purchases, returns = coming
+    expected = purchases[cell] * margin
     with np.errstate(invalid="ignore", divide="ignore"):
-        if_returns = expected / coming.returns[cell]
-    columns = (expected, low, high, np.where(coming.returns[cell] > 0, if_returns, np.nan))
+        if_returns = expected / returns[cell]
+    columns = (expected, low, high, np.where(returns[cell] > 0, if_returns, np.nan))
     table = pd.DataFrame(out | dict(zip(VALUE_COLUMNS, columns, strict=True)))
     table.attrs["worth"] = "amount" if value.per_purchase is None else "value.per_purchase"
     return table
+
+
+def _judged(
+    summary: Summary, draws: PopulationDraws, first_draws: PopulationDraws | None
+) -> list[tuple[PopulationDraws, NDArray[np.bool_]]]:
+    """Return the draws with the cells that they judge."""
+    once = summary.cells.x == 0
+    if first_draws is None or not once.any():
+        return [(draws, np.ones(once.shape, bool))]
+    return [(draws, ~once), (first_draws, once)]
 
 
 def _same_day(summary: Summary, amounts: SpendSummary) -> None:

@@ -52,7 +52,7 @@ def message_value(
     """Return the expected gain of one message.
 
     ``u (m - c) - o rho c - k`` with uplift u, organic return probability o, worth m, incentive c,
-    redemption rho and message cost k (DOMAIN section 6, without the reach). At u = 0 it is
+    redemption rho and message cost k (docs/segments.md, without the reach). At u = 0 it is
     negative whenever the message costs anything or an organic buyer redeems, else zero.
     """
     gain = np.asarray(uplift) * (np.asarray(margin) - incentive_cost)

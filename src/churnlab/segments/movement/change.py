@@ -141,7 +141,7 @@ def reestimation_table(
 def segment_share_frame(shares: pd.DataFrame, change: pd.DataFrame | None) -> pd.DataFrame:
     """Join status and change into the exported ``segment_share`` (one row per code and day).
 
-    Columns of DOMAIN section 7: ``as_of, segment_code, n, share, share_q05, share_q95, change,
+    Columns (docs/files.md): ``as_of, segment_code, n, share, share_q05, share_q95, change,
     change_q05, change_q95, entries, exits, moves``; the last six are null without a comparison.
     """
     columns = ["as_of", "segment_code", "n", "share", "share_q05", "share_q95"]

@@ -79,7 +79,7 @@ def leak_verdict(snapshots: Sequence[Snapshot], level: float) -> LeakVerdict:
     steps = leak_history(snapshots)
     steps["n_new"] = _newcomers(snapshots)
     judged = [
-        leak_alert(steps.iloc[: i + 1], level) if i >= LEAST_PERIODS else None
+        leak_alert(steps.iloc[: i + 1], level) if _comparable(steps.iloc[: i + 1]) else None
         for i in range(len(steps))
     ]
     if len(steps) and steps["n_new"].sum() == 0:
@@ -89,6 +89,12 @@ def leak_verdict(snapshots: Sequence[Snapshot], level: float) -> LeakVerdict:
     alerts = [pd.NA if a is None else a.alert for a in judged]
     steps["alert"] = pd.array(alerts, dtype="boolean")
     return LeakVerdict(steps, judged[-1] if judged else None, _reason(steps))
+
+
+def _comparable(steps: pd.DataFrame) -> bool:
+    """Return whether the last step has a core to leave, and enough earlier ones with one."""
+    core = steps["n_core"].to_numpy()
+    return bool(len(core) > LEAST_PERIODS and core[-1] and core[:-1].any())
 
 
 def _newcomers(snapshots: Sequence[Snapshot]) -> list[int]:
@@ -106,6 +112,12 @@ def _reason(steps: pd.DataFrame) -> str | None:
             f"a core-leak alert compares with at least {LEAST_PERIODS} earlier periods; there are "
             f"{max(len(steps) - 1, 0)}: raise segments.periods, shorten segments.every_days, or "
             "give a longer log"
+        )
+    if not _comparable(steps):
+        return (
+            "nobody was in the core (active by visits and by purchases) at the start of the latest "
+            "period or of all earlier ones; without a visit log nobody ever is: name one in "
+            "data.visits, or read the purchase states"
         )
     new = steps["n_new"].to_numpy(dtype=float)
     if new.sum() == 0:

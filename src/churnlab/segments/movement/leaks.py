@@ -107,13 +107,18 @@ def leak_alert(history: pd.DataFrame, level: float = 0.05) -> LeakAlert:
     Raises
     ------
     UsageError
-        With fewer than 3 earlier periods.
+        With fewer than 3 earlier periods, or an empty core in the latest or all earlier ones.
     """
     n, k = (history[c].to_numpy(dtype=np.int64) for c in ("n_core", "n_leaked"))
     if len(n) < LEAST_PERIODS + 1:
         raise UsageError(
             f"A core-leak alert needs at least {LEAST_PERIODS} earlier periods; got "
             f"{max(len(n) - 1, 0)}. Give more dates."
+        )
+    if not (n[-1] and n[:-1].any()):
+        raise UsageError(
+            f"A core-leak alert compares core customers who left; there were {n[-1]} in the latest "
+            f"period and {n[:-1].sum()} in the earlier ones. Give dates on which the core is there."
         )
     exact = _fisher(int(k[-1]), int(n[-1]), int(k[:-1].sum()), int(n[:-1].sum()))
     dispersion = _dispersion(k[:-1], n[:-1])

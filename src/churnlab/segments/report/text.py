@@ -133,6 +133,12 @@ def flows_title(lang: str) -> str:
 def leaks(leaked: pd.DataFrame, lang: str) -> str:
     """Return the core's leak as a sentence."""
     total = leaked[leaked["destination"] == "total"].iloc[0]
+    if total["n_core"] == 0:
+        return pick(
+            lang,
+            "Nobody was in the core then, so nobody could leave it.",
+            "당시 핵심 활성 고객이 없어 이탈도 없습니다.",
+        )
     text = pick(
         lang,
         "Of {n:,} core customers then, {share:.1%} ({lo:.1%} to {hi:.1%}) have left the core, each "

@@ -7,14 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.inference.ways.laplace import (
-    MAX_K_HAT,
-    Sample,
-    least_effective,
-    resample,
-    sample_laplace,
-    why_not,
-)
+from churnlab.inference.acceptance import MAX_K_HAT, least_effective, why_not
+from churnlab.inference.ways.laplace import Sample, resample, sample_laplace
 from churnlab.inference.ways.mode import Mode, find_mode
 from churnlab.inference.ways.proposal import Proposal, refit
 from churnlab.inference.ways.psis import effective_sizes, smooth

@@ -13,33 +13,20 @@ import ibis
 import ibis.expr.datatypes as ibis_types
 
 from churnlab.errors import DataError, UsageError
+from churnlab.events.formats.text import read_text, strip
 
 NAIVE, OFFSET = 1, 2
-EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+#: Units of a number of seconds since 1970, per second.
+EPOCHS = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
+#: Days since 1899-12-30, with the time of day as a fraction: local times.
+EXCEL_DAYS = "excel_days"
+NUMERIC = (*EPOCHS, EXCEL_DAYS)
 #: Outside of this range a time is a placeholder (0001-01-01, 9999-12-31), not an event.
 EARLIEST = dt.datetime(1900, 1, 1)
 LATEST = dt.datetime(2199, 12, 31, 23, 59, 59, 999999)
-#: Tried, in this order, only to suggest `time_format` in a message.
-COMMON_FORMATS = (
-    "%Y%m%d",
-    "%Y.%m.%d",
-    "%d/%m/%Y",
-    "%m/%d/%Y",
-    "%d.%m.%Y",
-    "%d-%m-%Y",
-    "%Y%m%d%H%M%S",
-    "%Y.%m.%d %H:%M:%S",
-    "%d/%m/%Y %H:%M",
-    "%m/%d/%Y %H:%M",
-    "%d/%m/%Y %H:%M:%S",
-    "%m/%d/%Y %H:%M:%S",
-    "%d.%m.%Y %H:%M",
-    "%Y년 %m월 %d일",
-    "%Y. %m. %d.",
-    "%d %b %Y",
-    "%b %d, %Y",
-)
 
+#: 1970-01-01 as Excel counts.
+_EXCEL_1970 = 25_569
 _DAY = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
 _CLOCK = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?"
 _ZONE = r"([Zz]|[Uu][Tt][Cc]|[Gg][Mm][Tt]|[+-]\d{2}(:?\d{2})?)"
@@ -95,11 +82,11 @@ def read_time(column: Any, zone: str, time_format: str | None, name: str) -> Tim
     Parameters
     ----------
     column
-        Ibis column of text, dates, timestamps (with or without zone) or, with a format, integers.
+        Ibis column of text, dates, timestamps (with or without zone) or, with a format, numbers.
     zone : str
         IANA name of the local zone.
     time_format : str, optional
-        strptime format, or `epoch_s`, `epoch_ms`, `epoch_us`.
+        strptime format, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or `excel_days`.
     name : str
         How to call the column in messages.
 
@@ -111,18 +98,24 @@ def read_time(column: Any, zone: str, time_format: str | None, name: str) -> Tim
     kind = column.type()
     if kind.is_timestamp() or kind.is_date():
         return _typed(column, zone)
-    if kind.is_integer() and time_format in EPOCHS:
-        return _epoch(column, zone, EPOCHS[str(time_format)])
-    if kind.is_integer() and time_format is not None:
-        column = column.cast("string")
+    number = kind.is_numeric() and not kind.is_boolean()
+    if number and time_format in NUMERIC:
+        return _number(column, zone, str(time_format))._replace(text=column.cast("string"))
+    if number and time_format is not None:
+        column = read_text(column)
     elif not kind.is_string():
         raise DataError(
             f"{name} holds {kind}, not times; expected text, dates or timestamps. For numbers give "
-            "time_format: a strptime format such as %Y%m%d, or epoch_s, epoch_ms, epoch_us."
+            f"time_format: a strptime format such as %Y%m%d, or {', '.join(NUMERIC)}."
         )
-    text = column.strip().nullif("")
-    if time_format in EPOCHS:
-        return _epoch(text.try_cast("int64"), zone, EPOCHS[str(time_format)])._replace(text=text)
+    text = strip(column)
+    if time_format in NUMERIC:
+        digits = ibis.ifelse(text.contains("."), ibis.null("string"), text)  # a cast would round
+        whole = _number(digits.try_cast("int64"), zone, str(time_format))
+        broken = _number(text.try_cast("float64"), zone, str(time_format))
+        local = ibis.coalesce(whole.local, broken.local)
+        kind = ibis.coalesce(whole.kind, broken.kind)
+        return Time(local, kind, text)
     return _text(text, zone) if time_format is None else _formatted(text, zone, time_format)
 
 
@@ -133,12 +126,32 @@ def _typed(column: Any, zone: str) -> Time:
     return Time(_plausible(local), kind, column.cast("string"))
 
 
-def _epoch(column: Any, zone: str, micros: int) -> Time:
-    inside = column.abs() < 10**17 // micros
-    stamp = _from_micros(ibis.ifelse(inside, column, ibis.null("int64")).cast("int64") * micros)
-    local = _plausible(_local(zone, _instant("UTC", stamp)))
-    kind = ibis.ifelse(column.notnull(), OFFSET, ibis.null("int64"))
-    return Time(local, kind, column.cast("string"))
+def _number(column: Any, zone: str, unit: str) -> Time:
+    """Read epochs (instants) and Excel's days (local); whole numbers keep all their digits."""
+    if column.type().is_decimal():
+        column = column.cast("float64")
+    if column.type().is_floating():
+        column = ibis.ifelse(column.isnan(), ibis.null("float64"), column)
+    excel = unit == EXCEL_DAYS
+    # Far numbers would overflow; the year 2262 is as far as nanoseconds reach.
+    far = 10**6 if excel else 9_223_372_036 * EPOCHS[unit]
+    value = ibis.ifelse(column.between(-far, far), column, ibis.null(column.type()))
+    if column.type().is_integer():
+        value = value.cast("int64")
+    if excel:
+        days = ((value - _EXCEL_1970) * 86_400_000_000).round().cast("int64")
+        local = _from_micros(days)
+    else:
+        local = _local(zone, _instant("UTC", _from_micros(_micros(value, EPOCHS[unit]))))
+    kind = ibis.ifelse(column.notnull(), NAIVE if excel else OFFSET, ibis.null("int64"))
+    return Time(_plausible(local), kind, column.cast("string"))
+
+
+def _micros(value: Any, per_second: int) -> Any:
+    scaled = (
+        value * (10**6 // per_second) if per_second <= 10**6 else value // (per_second // 10**6)
+    )
+    return scaled.round().cast("int64")
 
 
 def _text(text: Any, zone: str) -> Time:
@@ -161,6 +174,8 @@ def _tidy(text: Any) -> Any:
 
 
 def _formatted(text: Any, zone: str, time_format: str) -> Time:
+    if "." not in time_format:  # a whole number that was a float once: 20200131.0
+        text = text.re_replace(r"^(\d+)\.0+$", r"\1")
     zoned = "%z" in time_format or "%Z" in time_format
     local = _local(zone, _parse_zoned(text, time_format)) if zoned else _parse(text, time_format)
     kind = ibis.ifelse(local.notnull(), OFFSET if zoned else NAIVE, ibis.null("int64"))
@@ -169,18 +184,6 @@ def _formatted(text: Any, zone: str, time_format: str) -> Time:
 
 def _plausible(local: Any) -> Any:
     return ibis.ifelse(local.between(EARLIEST, LATEST), local, ibis.null("timestamp"))
-
-
-def suggest_format(samples: list[str]) -> str | None:
-    """Return the first common strptime format that reads every sample, or None."""
-    for pattern in COMMON_FORMATS:
-        try:
-            for sample in samples:
-                dt.datetime.strptime(sample.strip(), pattern)
-        except ValueError:
-            continue
-        return pattern
-    return None
 
 
 def parse_day(value: dt.date | str | None, key: str = "as_of") -> dt.date | None:

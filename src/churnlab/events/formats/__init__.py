@@ -1,0 +1,1 @@
+"""How values are written: ids, times, amounts, flags, and SQL expressions over columns."""

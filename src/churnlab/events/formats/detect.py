@@ -1,0 +1,119 @@
+"""Which time format a column follows, tried on all of its values."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, NamedTuple
+
+from churnlab.events.formats.times import NUMERIC, read_time
+
+#: Tried in this order; the ISO forms that need no format are not among them.
+COMMON_FORMATS = (
+    "%Y%m%d",
+    "%Y%m%d%H%M%S",
+    "%Y%m%d %H:%M",
+    "%Y%m%d %H:%M:%S",
+    "%Y.%m.%d",
+    "%Y.%m.%d %H:%M",
+    "%Y.%m.%d %H:%M:%S",
+    "%Y. %m. %d",
+    "%Y. %m. %d.",
+    "%Y. %m. %d. %H:%M",
+    "%Y년 %m월 %d일",
+    "%Y년 %m월 %d일 %H:%M",
+    "%Y年%m月%d日",
+    *(
+        f"{day}{clock}"
+        for clock in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M:%S")
+        for day in ("%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y")
+    ),
+    *(
+        f"%d{mark}%m{mark}{year}{clock}"
+        for mark in ".-"
+        for year in ("%Y", "%y")
+        for clock in ("", " %H:%M", " %H:%M:%S")
+    ),
+    "%m-%d-%Y",
+    "%m-%d-%Y %H:%M",
+    "%Y-%m-%d %I:%M %p",
+    "%Y-%m-%d %I:%M:%S %p",
+    "%d %b %Y",
+    "%d %b %Y %H:%M",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%b %d, %Y, %I:%M %p",
+    "%a, %d %b %Y %H:%M:%S %z",
+    "%d/%b/%Y:%H:%M:%S %z",
+)
+#: A format counts as reading a column if it reads so much of it; the rest are bad rows.
+ENOUGH = 0.99
+#: No shop's log ends before; numbers that say so are of another unit.
+FIRST_YEAR = 1990
+
+
+class Candidate(NamedTuple):
+    """A format that reads a column."""
+
+    time_format: str
+    n: int
+    first: dt.datetime
+    last: dt.datetime
+
+    def __str__(self) -> str:
+        """Return the format with the days that it finds."""
+        return f"{self.time_format!r} ({self.first.date()} to {self.last.date()})"
+
+
+def candidates(table: Any, column: str, zone: str) -> list[Candidate]:
+    """Return the formats that read a column of text or numbers into plausible days, best first.
+
+    Parameters
+    ----------
+    table
+        Ibis table.
+    column : str
+        Its column of text or numbers.
+    zone : str
+        IANA name of the local zone.
+    """
+    cell = table[column]
+    number = cell.type().is_numeric()
+    numeric_text = ("%Y%m%d", "%Y%m%d%H%M%S", "%Y%m%d%H%M")
+    patterns = (*(numeric_text if number else COMMON_FORMATS), *NUMERIC)
+    patterns = tuple(dict.fromkeys(patterns))
+    read = [read_time(cell, zone, p, column) for p in patterns]
+    said = read[-1].text
+    found = table.aggregate(
+        total=said.count(),
+        **{f"n{i}": t.local.count() for i, t in enumerate(read)},
+        **{f"first{i}": t.local.min() for i, t in enumerate(read)},
+        **{f"last{i}": t.local.max() for i, t in enumerate(read)},
+    ).to_pyarrow()
+    values = {k: v[0] for k, v in found.to_pydict().items()}
+    kept = [
+        Candidate(p, values[f"n{i}"], values[f"first{i}"], values[f"last{i}"])
+        for i, p in enumerate(patterns)
+        if values[f"n{i}"] and values[f"n{i}"] >= ENOUGH * values["total"]
+    ]
+    return sorted((c for c in kept if _plausible(c)), key=lambda c: -c.n)
+
+
+def _plausible(candidate: Candidate) -> bool:
+    latest = dt.datetime.now() + dt.timedelta(days=366)
+    return candidate.last.year >= FIRST_YEAR and candidate.last <= latest
+
+
+def said(found: list[Candidate], key: str) -> str:
+    """Return a sentence on what `key` should be, naming every format that reads the column."""
+    if not found:
+        return f"Give {key} if they follow another format."
+    best = [c for c in found if c.n == found[0].n]
+    if len(best) == 1:
+        return f"{key}='{best[0].time_format}' reads all {best[0].n:,} of them."
+    listed = " and ".join(map(str, best))
+    return (
+        f"{listed} read all {best[0].n:,} of them alike: say which is meant, e.g. "
+        f"{key}='{best[0].time_format}'."
+    )

@@ -1,0 +1,71 @@
+"""Tables behind an Ibis URL. Nothing is ever created: a file that is not there is an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import ibis
+import pyarrow as pa
+from ibis.backends.duckdb import Backend
+
+from churnlab.errors import DataError
+from churnlab.events import engine
+
+_FILES = ("duckdb", "sqlite")
+_ATTACHED = "remote"
+
+
+def database_file(url: str) -> Path | None:
+    """Return the file that a URL names: `duckdb://shop.duckdb` here, `duckdb:///data/x` absolute.
+
+    Raises
+    ------
+    DataError
+        There is no such file.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _FILES:
+        return None
+    path = Path(unquote(parts.netloc + parts.path)).expanduser()
+    if path.is_file():
+        return path
+    beside = Path(path.name)
+    hint = f" For {path.name} of this folder write {parts.scheme}://{path.name}."
+    raise DataError(
+        f"data.connection={url} names the file {path}, which is not there; nothing was created."
+        + (hint if beside.is_file() and path.is_absolute() else "")
+    )
+
+
+def attach(backend: Backend, path: Path) -> str:
+    """Open a DuckDB file beside the engine's own tables, for reading only; return its name."""
+    known = {r[0] for r in engine.rows(backend, "SELECT database_name FROM duckdb_databases()")}
+    if _ATTACHED not in known:
+        backend.raw_sql(f"ATTACH {engine.literal(str(path))} AS {_ATTACHED} (READ_ONLY)")
+    return _ATTACHED
+
+
+def qualified(name: str) -> tuple[str, ...]:
+    """Return the parts of `table` or `schema.table`."""
+    return tuple(str(name).split("."))
+
+
+def remote_table(url: str, name: str) -> tuple[ibis.BaseBackend, Any]:
+    """Return the connection and the table of a URL that is no DuckDB file."""
+    remote = ibis.connect(url)
+    *place, last = qualified(name)
+    return remote, remote.table(last, database=tuple(place) or None)
+
+
+def fetch(table: Any) -> pa.Table:
+    """Fetch an Ibis table; types that Arrow may not carry come as text, or not at all."""
+    kept = {}
+    for column, kind in table.schema().items():
+        if kind.is_binary() or kind.is_unknown():
+            continue
+        odd = kind.is_interval() or kind.is_nested()
+        kept[column] = table[column].cast("string") if odd else table[column]
+    found: pa.Table = table.select(**kept).to_pyarrow()
+    return found

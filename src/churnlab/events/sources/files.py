@@ -1,0 +1,122 @@
+"""From a path to SQL that reads it: globs, kinds of file, and plain errors."""
+
+from __future__ import annotations
+
+import glob
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from churnlab.errors import DataError, nearest
+from churnlab.events.engine import literal
+from churnlab.events.sources.encodings import open_bytes
+from churnlab.events.sources.workbooks import MAGIC as WORKBOOKS
+from churnlab.runs.folder import content_hash, file_hash
+
+_HEAD = 1 << 16
+_READABLE = (".csv", ".parquet", ".gz", ".tsv", ".txt", ".xlsx", ".xls")
+_MAGIC = {b"SQLite format 3": "an SQLite database", b"%PDF": "a PDF"}
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files behind one path, or behind a list of them.
+
+    Attributes
+    ----------
+    table : str
+        The table they feed; used in messages.
+    paths : tuple of Path
+        Sorted; one for a plain path, several for a glob.
+    kind : str
+        `csv`, `parquet` or `workbook`.
+    """
+
+    table: str
+    paths: tuple[Path, ...]
+    kind: str
+
+    def parquet_sql(self) -> str:
+        """Return a SELECT that reads Parquet files, joined by column name."""
+        listed = ", ".join(literal(glob.escape(str(p))) for p in self.paths)
+        return f"SELECT * FROM read_parquet([{listed}], union_by_name = true)"
+
+    def hash(self) -> str:
+        """Return a SHA-256 of the contents, whatever the names and places of the files."""
+        hashes = [file_hash(p) for p in self.paths]
+        return hashes[0] if len(hashes) == 1 else content_hash(sorted(hashes))
+
+
+def resolve(table: str, given: Sequence[str]) -> Files:
+    """Find the files of paths or globs and see what kind they are.
+
+    Raises
+    ------
+    DataError
+        Nothing there, a folder, an empty or unreadable file, or different kinds together.
+    """
+    paths = list(dict.fromkeys(p for path in given for p in _existing(table, path)))
+    kinds = {p: _kind(table, p) for p in paths}
+    if len(set(kinds.values())) > 1:
+        raise DataError(
+            f"{table}: {', '.join(given)} matches files of several kinds "
+            f"({', '.join(sorted(set(kinds.values())))}); expected one kind. Narrow the glob."
+        )
+    return Files(table, tuple(paths), kinds[paths[0]])
+
+
+def _existing(table: str, path: str) -> list[Path]:
+    plain = Path(path).expanduser()
+    if plain.is_dir():
+        raise DataError(
+            f"{table}: {path} is a folder; expected a file or a glob such as {path.rstrip('/')}"
+            "/*.parquet."
+        )
+    if plain.exists():
+        return [plain]
+    if glob.has_magic(path):
+        names = glob.glob(str(plain), recursive=True)  # noqa: PTH207 (also absolute patterns)
+        found = sorted(p for p in map(Path, names) if p.is_file())
+        if not found:
+            raise DataError(f"{table}: no file matches {path}; check the folder and the pattern.")
+        return found
+    here = plain.parent.iterdir() if plain.parent.is_dir() else ()
+    beside = [p.name for p in here if p.suffix.lower() in _READABLE]
+    where = "" if plain.parent.is_dir() else f" (there is no folder {plain.parent} either)"
+    raise DataError(
+        f"{table}: no file {path}{where}.{nearest(plain.name, beside)} "
+        "Expected a CSV, Parquet or Excel file, or a glob."
+    )
+
+
+def _head(table: str, path: Path) -> bytes:
+    try:
+        with open_bytes(path) as file:
+            return file.read(_HEAD)
+    except (OSError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{table}: {path} cannot be read ({reason}).") from error
+
+
+def _kind(table: str, path: Path) -> str:
+    head = _head(table, path)
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if not head:
+        raise DataError(f"{table}: {path} is empty (0 bytes); expected a CSV or Parquet file.")
+    if head.startswith(WORKBOOKS):
+        if zipfile.is_zipfile(path) and not _is_office(path):
+            raise DataError(f"{table}: {path} is a zip archive; unpack it first.")
+        return "workbook"
+    what = next((w for magic, w in _MAGIC.items() if head.startswith(magic)), None)
+    if what is None and path.suffix in (".parquet", ".pq"):
+        what = "not Parquet, in spite of its name"
+    if what is not None:
+        raise DataError(f"{table}: {path} is {what}; expected CSV, Parquet or xlsx.")
+    return "csv"
+
+
+def _is_office(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        return bool({"xl/workbook.xml", "xl/workbook.bin", "content.xml"} & set(archive.namelist()))

@@ -1,0 +1,154 @@
+"""Ordered baskets per customer inside the event engine: what every table of journeys starts from.
+
+A basket is an order (rows of one order_id, at the time of the first), else the rows of a customer
+at one moment. Its position counts a customer's baskets from 1 in time order.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Final
+
+import ibis
+import pandas as pd
+
+from churnlab.errors import DataError
+from churnlab.events import EventLog
+from churnlab.events.engine import frame
+
+DAY: Final = 86_400_000_000
+"""Microseconds: the unit of times in here, so that a window's end is exact."""
+
+
+@dataclass(frozen=True)
+class Baskets:
+    """A log's baskets, as tables of the engine.
+
+    Attributes
+    ----------
+    table : Ibis table
+        ``customer`` (code), ``customer_id``, ``at`` (microseconds since 1970, local), ``pos``
+        (1 .. n), ``n`` (the customer's baskets), ``last`` (position of the last basket within the
+        window after this one).
+    lines : Ibis table
+        ``customer``, ``pos``, ``at``, ``item`` (code into `items`): distinct; common items only.
+    items : list of str
+        The items studied, most customers first.
+    end : int
+        First moment that is not known any more, microseconds since 1970: midnight after `as_of`.
+    window : int
+        Microseconds.
+    level : str
+        `item` or `category`.
+    n_items : int
+        Different items in the log, before the common ones were taken.
+    """
+
+    table: Any
+    lines: Any
+    items: list[str]
+    end: int
+    window: int
+    level: str
+    n_items: int
+
+    def of(self, customers: Any) -> Baskets:
+        """Return the baskets of some customers: an Ibis table with their ``customer_id``."""
+        table = self.table.semi_join(customers, "customer_id").cache()
+        return self._replace(table, self.lines.semi_join(table, "customer").cache())
+
+    def _replace(self, table: Any, lines: Any) -> Baskets:
+        rest = (self.items, self.end, self.window, self.level, self.n_items)
+        return Baskets(table, lines, *rest)
+
+    def names(self, codes: pd.Series) -> pd.Series:
+        """Return the names of item codes."""
+        return codes.map(dict(enumerate(self.items)))
+
+
+def read_baskets(log: EventLog, *, level: str, window_days: float, most_items: int) -> Baskets:
+    """Return the ordered baskets of a log, with the items that most customers buy.
+
+    Parameters
+    ----------
+    level : str
+        Column of purchases that names the goods: `item` or `category`.
+    window_days : float
+        Window of a journey, days.
+    most_items : int
+        How many items are studied; the others still make baskets.
+
+    Raises
+    ------
+    DataError
+        No such column, no basket with a name in it, or one item only.
+    """
+    rows = _rows(log.table("purchases"), level)
+    window = round(window_days * DAY)
+    known = rows.filter(rows["item"].notnull() & (rows["item"] != ""))  # noqa: PD004 (Ibis)
+    counted = known.group_by("item").aggregate(customers=known["customer_id"].nunique())
+    ranked = frame(counted.order_by([ibis.desc("customers"), "item"]))
+    _require_several(ranked, level)
+    names = ranked["item"].head(most_items).tolist()
+    table = _ordered(rows, window).cache()
+    codes = ibis.memtable(pd.DataFrame({"name": names, "code": range(len(names))}))
+    lines = (
+        known.inner_join(codes, known["item"] == codes["name"])
+        .inner_join(table, ["customer_id", "at"])
+        .select("customer", "pos", "at", item="code")
+        .distinct()
+        .cache()
+    )
+    end = _microseconds(log.as_of + dt.timedelta(days=1))
+    return Baskets(table, lines, names, end, window, level, len(ranked))
+
+
+def _rows(purchases: Any, level: str) -> Any:
+    """Return customer_id, at, item: rows of an order at the time of its first."""
+    if level not in purchases.columns:
+        raise DataError(
+            f"journeys need goods: purchases have no column {level!r}. Map yours with "
+            f"data.purchases.{level}=NAME; purchases have {', '.join(purchases.columns)}."
+        )
+    at = purchases["event_at"].epoch_seconds() * 1_000_000 + purchases["event_at"].microsecond()
+    rows = purchases.mutate(at=at, item=purchases[level])
+    if "order_id" in purchases.columns:
+        order = ibis.window(group_by=["customer_id", "order_id"])
+        first = rows["at"].min().over(order)
+        rows = rows.mutate(at=ibis.ifelse(rows["order_id"].notnull(), first, rows["at"]))  # noqa: PD004
+    return rows.select("customer_id", "at", "item")
+
+
+def _require_several(ranked: pd.DataFrame, level: str) -> None:
+    if ranked.empty:
+        raise DataError(f"journeys need goods: every {level} of the purchases is empty.")
+    if len(ranked) == 1:
+        raise DataError(
+            f"journeys need at least two different goods; every purchase has {level} "
+            f"{ranked['item'][0]!r}. Take another level: journey.level=item or category."
+        )
+
+
+def _ordered(rows: Any, window: int) -> Any:
+    """Return one row per basket, with its position and the last position within the window."""
+    baskets = rows.select("customer_id", "at").distinct()
+    own = ibis.window(group_by="customer_id", order_by="at")
+    ahead = ibis.range_window(
+        preceding=0, following=window, group_by="customer_id", order_by=baskets["at"]
+    )
+    people = baskets.select("customer_id").distinct()
+    people = people.mutate(customer=ibis.row_number().over(order_by="customer_id"))
+    ordered = baskets.mutate(
+        pos=ibis.row_number().over(own) + 1,
+        n=baskets.count().over(ibis.window(group_by="customer_id")),
+        within=baskets.count().over(ahead),
+    )
+    ordered = ordered.mutate(last=ordered["pos"] + ordered["within"] - 1)
+    return ordered.inner_join(people, "customer_id").select(
+        "customer", "customer_id", "at", "pos", "n", "last"
+    )
+
+
+def _microseconds(day: dt.date) -> int:
+    return (day - dt.date(1970, 1, 1)).days * DAY

@@ -1,0 +1,124 @@
+"""Repurchase cycles of goods: per item, and the day on which a customer is due to buy it again.
+
+A customer's purchases of one item are to that item what purchases are to a shop: x, t_x, T and a
+buy-till-you-die model, with rates pooled partially over the items. Who tried an item once and left
+it does not lengthen the cycle of those who go on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Final
+
+import ibis
+import numpy as np
+import pandas as pd
+from ibis import _
+
+from churnlab.events.engine import frame
+from churnlab.fitting import Fit, ModelConfig, fit
+from churnlab.journeys.baskets import DAY, Baskets
+from churnlab.journeys.config import CycleConfig
+from churnlab.posterior import customers_table
+from churnlab.summary import Summary
+
+_DUE: Final = ["customer_id", "item", "x", "last_purchase_at", "cycle_days", "p_alive", "due_date",
+               "due_q10", "due_q90"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """Cycles of goods and due dates.
+
+    Attributes
+    ----------
+    items : DataFrame
+        ``item, customers, repeaters`` (bought it again), ``gap_days`` (median gap seen),
+        ``cycle_days, cycle_q05, cycle_q95`` (days per purchase at the item's mean rate), most
+        repeaters first.
+    due : DataFrame
+        Per customer and item bought at least twice: ``customer_id, item, x`` (purchase-days after
+        the first), ``last_purchase_at, cycle_days, p_alive, due_date, due_q10, due_q90, remind``.
+    """
+
+    items: pd.DataFrame
+    due: pd.DataFrame
+
+
+def find_cycles(
+    baskets: Baskets, config: CycleConfig, as_of: dt.date, *, seed: int
+) -> Cycles | None:
+    """Return cycles and due dates; None where no item was bought again by enough customers.
+
+    Raises
+    ------
+    FitRefusedError
+        The fit's diagnostics do not support it.
+    """
+    seen = item_histories(baskets, as_of)
+    again = seen[seen["x"] > 0]["item"].value_counts()
+    again = again[again >= config.least_customers].sort_index().sort_values(
+        ascending=False, kind="stable"
+    )  # fmt: skip
+    codes = again.index[: config.most_items]
+    if codes.empty:
+        return None
+    rows = seen[seen["item"].isin(codes)].sort_values(["item", "customer"], ignore_index=True)
+    rows["name"] = baskets.names(rows["item"])
+    summary = Summary.from_arrays(
+        rows["x"], rows["t_x"], rows["T"], as_of=as_of, sum_log_gap=rows["sum_log_gap"],
+        group=rows["name"] if len(codes) > 1 else None,
+    )  # fmt: skip
+    fitted = fit(summary, model=ModelConfig(name=config.model), seed=seed)
+    return Cycles(_item_table(rows, fitted), _due_table(baskets, rows, fitted, config, as_of))
+
+
+def item_histories(baskets: Baskets, as_of: dt.date) -> pd.DataFrame:
+    """Return x, t_x, T of every customer's purchase-days of every item.
+
+    Returns
+    -------
+    DataFrame
+        ``customer`` (code), ``item`` (code), ``x, t_x, T, sum_log_gap, gap`` (median, days; missing
+        at x = 0).
+    """
+    today = (as_of - dt.date(1970, 1, 1)).days
+    by = ["customer", "item"]
+    days = baskets.lines.select(*by, day=(_["at"] // DAY).cast("int64")).distinct()
+    before = _.day.lag().over(ibis.window(group_by=by, order_by="day"))
+    days = days.mutate(gap=_.day - before)
+    found = days.group_by(by).aggregate(
+        x=_.count() - 1, t_x=_.day.max() - _.day.min(), T=today - _.day.min(),
+        sum_log_gap=_.gap.ln().sum().coalesce(0.0), gap=_.gap.median(),
+    )  # fmt: skip
+    return frame(found)
+
+
+def _item_table(rows: pd.DataFrame, fitted: Fit) -> pd.DataFrame:
+    """Return one row per item; a mean rate is r / alpha, whatever the way of dropping out."""
+    draws = fitted.draws
+    alone = len(draws.groups) == 1
+    order: list[Any] = [rows["name"].iloc[0]] if alone else list(draws.groups)
+    cycle = draws.theta[:, :, 1] / draws.theta[:, :, 0]
+    low, middle, high = np.quantile(cycle, [0.05, 0.5, 0.95], axis=0)
+    table = pd.DataFrame({"item": order, "cycle_days": middle, "cycle_q05": low, "cycle_q95": high})
+    counts = rows.groupby("name").agg(
+        customers=("x", "size"), repeaters=("x", lambda x: int((x > 0).sum())),
+        gap_days=("gap", "median"),
+    )  # fmt: skip
+    found = counts.reset_index().rename(columns={"name": "item"}).merge(table, on="item")
+    return found.sort_values(["repeaters", "item"], ascending=[False, True], ignore_index=True)
+
+
+def _due_table(
+    baskets: Baskets, rows: pd.DataFrame, fitted: Fit, config: CycleConfig, as_of: dt.date
+) -> pd.DataFrame:
+    wanted = [c for c in _DUE if c not in ("customer_id", "item")]
+    table = customers_table(fitted.summary, fitted.draws, columns=wanted)
+    people = frame(baskets.table.select("customer", "customer_id").distinct())
+    named = rows["customer"].map(people.set_index("customer")["customer_id"])
+    due = table.assign(customer_id=named, item=rows["name"])[_DUE]
+    due = due[due["x"] > 0].sort_values(["item", "due_date", "customer_id"], ignore_index=True)
+    last = pd.Timestamp(as_of + dt.timedelta(days=config.remind_days))
+    return due.assign(remind=(due["due_date"] > pd.Timestamp(as_of)) & (due["due_date"] <= last))

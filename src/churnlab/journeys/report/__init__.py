@@ -1,0 +1,1 @@
+"""The words and pictures of journeys: numbers come from the tables of a finished run."""

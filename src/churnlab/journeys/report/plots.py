@@ -1,0 +1,191 @@
+"""Pictures of journeys; every function takes an `Axes` and a table of the run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+
+from churnlab.journeys.report.words import say
+from churnlab.report.style import COLOURS
+
+_FLOWS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00")
+_GAP = 0.03
+"""Between the bars of a column, as a share of the height."""
+
+
+def draw_sankey(ax: Axes, journeys: pd.DataFrame, *, most: int = 4) -> Axes:
+    """Draw the ways from the best supported first items, with the customers who bought them.
+
+    Parameters
+    ----------
+    journeys : DataFrame
+        Rows of one `who`; pairs and triples.
+    most : int
+        First items, and ways from each step.
+
+    Notes
+    -----
+    Bands are customers who walked a way. A customer can walk several, so those that leave a bar are
+    drawn to the scale of their sum.
+    """
+    pairs = journeys[journeys["length"] == 2]
+    firsts = pairs.groupby("item_1", sort=False)["exposed_customers"].first().head(most)
+    pairs = pairs[pairs["item_1"].isin(firsts.index)].groupby("item_1").head(most)
+    triples = journeys[(journeys["length"] == 3) & journeys["item_1"].isin(firsts.index)]
+    triples = triples.merge(pairs[["item_1", "item_2"]]).groupby(["item_1", "item_2"]).head(1)
+    columns = [
+        firsts,
+        pairs.groupby("item_2")["support"].sum().sort_values(ascending=False),
+        triples.groupby("item_3")["support"].sum().sort_values(ascending=False),
+    ]
+    columns = [c for c in columns if len(c)]
+    places = [_bars(ax, i, column) for i, column in enumerate(columns)]
+    _bands(ax, places, 0, pairs, "item_1", "item_2", list(firsts.index))
+    if len(columns) == 3:
+        _bands(ax, places, 1, triples, "item_2", "item_3", list(columns[1].index))
+    ax.set_xlim(-0.1, len(columns) - 0.4)
+    ax.set_ylim(-0.02, 1.02)
+    ax.axis("off")
+    return ax
+
+
+def _bars(ax: Axes, x: int, column: pd.Series) -> dict[str, tuple[float, float]]:
+    """Draw a column of bars; return each one's lower and upper end."""
+    heights = column.to_numpy(float) / column.sum() * (1 - _GAP * (len(column) - 1))
+    tops = 1.0 - np.cumsum(heights + _GAP) + _GAP + heights
+    places = {}
+    for name, height, top in zip(column.index, heights, tops, strict=True):
+        ax.fill_between([x, x + 0.04], top - height, top, color=COLOURS["actual"], lw=0)
+        label = _short(str(name)) + (f"\n{column[name]:,}" if x == 0 else "")
+        box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1.0}
+        ax.text(x + 0.05, top - height / 2, label, va="center", fontsize=8, zorder=3, bbox=box)
+        places[str(name)] = (top - height, top)
+    return places
+
+
+def _bands(
+    ax: Axes,
+    places: list[dict[str, tuple[float, float]]],
+    x: int,
+    rows: pd.DataFrame,
+    source: str,
+    target: str,
+    order: list[str],
+) -> None:
+    left, right = places[x], places[x + 1]
+    out = {k: v[1] for k, v in left.items()}
+    into = {k: v[1] for k, v in right.items()}
+    for a, b, n in rows[[source, target, "support"]].itertuples(index=False):
+        thick = [
+            n / rows.loc[rows[key] == name, "support"].sum() * (ends[name][1] - ends[name][0])
+            for key, name, ends in ((source, a, left), (target, b, right))
+        ]
+        colour = _FLOWS[order.index(a) % len(_FLOWS)]
+        ax.add_patch(_band((x + 0.04, out[a], thick[0]), (x + 1, into[b], thick[1]), colour))
+        out[a] -= thick[0]
+        into[b] -= thick[1]
+
+
+def _band(
+    start: tuple[float, float, float], end: tuple[float, float, float], colour: str
+) -> PathPatch:
+    """Return a curved band between two edges, each given as x, upper end and thickness."""
+    (x0, y0, h0), (x1, y1, h1) = start, end
+    middle = (x0 + x1) / 2
+    lower0, lower1 = y0 - h0, y1 - h1
+    points = [(x0, y0), (middle, y0), (middle, y1), (x1, y1), (x1, lower1),
+              (middle, lower1), (middle, lower0), (x0, lower0), (x0, y0)]  # fmt: skip
+    codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
+    return PathPatch(Path(points, codes), facecolor=colour, alpha=0.35, lw=0)
+
+
+def draw_lifts(ax: Axes, journeys: pd.DataFrame, *, lang: str = "en", most: int = 12) -> Axes:
+    """Draw lifts with intervals: the best supported, and those farthest above chance."""
+    half = most // 2
+    rows = journeys.nlargest(half, "support")
+    farthest = journeys.drop(rows.index).nlargest(most - len(rows), "lift_q05")
+    rows = pd.concat([rows, farthest])[::-1]
+    labels = [f"{_short(p, 46)}  ({n:,})" for p, n in rows[["path", "support"]].to_numpy()]
+    _intervals(ax, labels, rows, "lift", centre=1.0)
+    ax.set_xlabel(say("axis_lift", lang))
+    return ax
+
+
+def draw_persona(ax: Axes, personas: pd.DataFrame, *, lang: str = "en", most: int = 14) -> Axes:
+    """Draw ratios of shares with intervals, the surest differences first."""
+    sure = (personas["p_more"] - 0.5).abs().sort_values(ascending=False)
+    rows = personas.loc[sure.index[:most]].sort_values("ratio")
+    labels = [
+        f"{r.attribute} = {_short(str(r.value))}  "
+        f"({say('share_of', lang, share=r.share_group, others=r.share_others)})"
+        for r in rows.itertuples()
+    ]
+    _intervals(ax, labels, rows, "ratio", centre=1.0)
+    ax.set_xscale("log")
+    ticks = [t for t in (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6) if _inside(ax, t)]
+    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    ax.minorticks_off()
+    ax.set_xlabel(say("axis_ratio", lang))
+    return ax
+
+
+def draw_predicts(ax: Axes, predicts: pd.DataFrame, *, lang: str = "en") -> Axes:
+    """Draw the matched differences with intervals, and the raw ones beside them."""
+    rows = predicts.dropna(subset="difference")[::-1]
+    points = ["difference", "difference_q05", "difference_q95", "raw_difference"]
+    rows = rows.assign(**{c: 100 * rows[c] for c in points})
+    _intervals(ax, [_short(p, 46) for p in rows["path"]], rows, "difference", centre=0.0,
+               label=say("legend_matched", lang))  # fmt: skip
+    ax.plot(rows["raw_difference"], np.arange(len(rows)), "x", color=COLOURS["muted"],
+            label=say("legend_raw", lang))  # fmt: skip
+    ax.set_xlabel(say("axis_points", lang))
+    ax.legend()
+    return ax
+
+
+def draw_cycles(ax: Axes, cycles: pd.DataFrame, *, lang: str = "en") -> Axes:
+    """Draw the cycle of every item with its interval, and the median gap seen."""
+    rows = cycles[::-1]
+    labels = [f"{_short(i)}  ({n:,})" for i, n in rows[["item", "repeaters"]].to_numpy()]
+    _intervals(ax, labels, rows, "cycle", middle="cycle_days", label=say("legend_cycle", lang))
+    ax.plot(rows["gap_days"], np.arange(len(rows)), "x", color=COLOURS["muted"],
+            label=say("legend_gap", lang))  # fmt: skip
+    ax.set_xlim(left=0)
+    ax.set_xlabel(say("axis_days", lang))
+    ax.legend()
+    return ax
+
+
+def _intervals(
+    ax: Axes,
+    labels: list[str],
+    rows: pd.DataFrame,
+    name: str,
+    *,
+    centre: float | None = None,
+    middle: str | None = None,
+    label: str | None = None,
+) -> None:
+    """Draw a row per label: a point and its 90% interval, coloured by the side of the centre."""
+    y = np.arange(len(rows))
+    low, high = rows[f"{name}_q05"].to_numpy(float), rows[f"{name}_q95"].to_numpy(float)
+    colours = [COLOURS["model"]] * len(rows)
+    if centre is not None:
+        sides = np.select([low > centre, high < centre], ["good", "bad"], "muted")
+        colours = [COLOURS[str(s)] for s in sides]
+        ax.axvline(centre, color=COLOURS["actual"], lw=0.8)
+    ax.hlines(y, low, high, colors=colours, lw=2)
+    ax.scatter(rows[middle or name], y, c=colours, s=24, zorder=3, label=label)
+    ax.set_yticks(y, labels)
+
+
+def _inside(ax: Axes, x: float) -> bool:
+    low, high = ax.get_xlim()
+    return low <= x <= high
+
+
+def _short(text: str, most: int = 30) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,12 @@
+"""An empty engine for tests of single expressions."""
+
+import pytest
+
+from churnlab.events import engine
+
+
+@pytest.fixture
+def backend():
+    found = engine.connect()
+    yield found
+    found.disconnect()

@@ -1,0 +1,181 @@
+"""What a backtest refuses, marks and lays out, at each limit's value and just beyond."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import churnlab as cl
+from churnlab.backtest import LeakageError
+from churnlab.backtest.config import Limits, SplitConfig
+from churnlab.backtest.origins.guards import assert_seen
+from churnlab.backtest.origins.limits import degradations, refuse_few_customers, refuse_few_events
+from churnlab.backtest.origins.panel import Panel
+from churnlab.backtest.origins.splits import plan_origins
+from churnlab.backtest.origins.targets import targets
+from churnlab.backtest.origins.training import training_for
+from churnlab.backtest.scores.answers import _brier_answer, _verdict
+from churnlab.errors import DataError
+
+DAY = dt.date(2024, 1, 1)
+OK = nullcontext()
+
+
+def test_the_limits_are_those_of_the_documentation() -> None:
+    """docs/backtesting.md states them; changing one is a decision, not a slip."""
+    stated = {"least_purchasers": 500, "least_events": 100, "history_factor": 3.0}
+    assert vars(Limits()) == stated | {"least_origins": 3, "thin_cell": 50}
+
+
+@pytest.mark.parametrize(("n", "refused"), [(500, False), (499, True)])
+def test_too_few_purchasers(n: int, refused: bool) -> None:
+    past = SimpleNamespace(n=n, origin=DAY)
+    expected = pytest.raises(DataError, match="499 purchasers by 2024-01-01") if refused else OK
+    with expected:
+        refuse_few_customers(past, Limits())
+
+
+def truth(events: int, others: int, *, origin: dt.date = DAY, scored: bool = True, cell: int = 50):  # type: ignore[no-untyped-def]
+    outcome = np.repeat([1.0, 0.0], [events, others])
+    target = SimpleNamespace(label="90d", reach_days=90)
+    codes = np.repeat([0, 1], [cell, 1000])
+    return SimpleNamespace(
+        target=target, outcome=outcome, scored=scored, origin=origin,
+        past=SimpleNamespace(n=events + others), slices=lambda: {"x": (codes, ("small", "large"))},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("events", "others", "refused"),
+    [((60, 40), (50, 50), False), ((60, 39), (500, 500), True), ((500, 500), (49, 50), True)],
+)
+def test_too_few_events_or_non_events_over_all_origins(events, others, refused) -> None:  # type: ignore[no-untyped-def]
+    truths = [truth(e, o) for e, o in zip(events, others, strict=True)]
+    truths.append(truth(1000, 1000, scored=False))  # a warm-up origin does not count
+    with pytest.raises(DataError, match="each needs at least 100") if refused else OK:
+        refuse_few_events(truths, Limits())
+
+
+@pytest.mark.parametrize(
+    ("days", "origins", "cell", "marked"),
+    [
+        (270, 3, 50, set()),
+        (269, 3, 50, {"short_history"}),
+        (270, 2, 50, {"few_origins"}),
+        (270, 3, 49, {"thin_cells"}),
+    ],
+)
+def test_degradations(days: int, origins: int, cell: int, marked: set[str]) -> None:
+    rows = [truth(200, 200, origin=DAY + dt.timedelta(days=i), cell=cell) for i in range(origins)]
+    found = degradations(rows, DAY - dt.timedelta(days=days - 1), Limits())
+    assert {d["what"] for d in found} == marked
+
+
+def test_what_was_learnt_may_have_seen_the_origin_and_nothing_later() -> None:
+    assert_seen("a cut", DAY, DAY)
+    with pytest.raises(LeakageError, match="until 2024-01-02, after the origin 2024-01-01"):
+        assert_seen("a cut", DAY + dt.timedelta(days=1), DAY)
+    with pytest.raises(LeakageError, match="does not say which days it has seen"):
+        assert_seen("a cut", None, DAY)
+
+
+def panel(customers: int, days: int, *, start: int = 0) -> Panel:
+    """Everybody buys on the first day; the first customer on every day, too."""
+    first = [(f"c{i:04d}", start) for i in range(customers)]
+    rows = sorted({*first, *(("c0000", d) for d in range(days))})
+    frame = pd.DataFrame(rows, columns=["customer_id", "offset"])
+    frame["day"] = pd.Timestamp(DAY) + pd.to_timedelta(frame.pop("offset"), unit="D")
+    return Panel.from_log(cl.read_events(purchases=frame.rename(columns={"day": "event_at"})))
+
+
+@pytest.mark.parametrize(("window", "complete"), [(60, True), (61, False)])
+def test_a_label_window_is_complete_on_its_last_day(window: int, complete: bool) -> None:
+    """101 days of log: the origin on day 40 leaves 60 days, as_of included."""
+    origin = DAY + dt.timedelta(days=40)
+    split = SplitConfig(origins=[str(origin)], horizon_days=[window], warmup=0)
+    wanted = targets(split.horizon_days, split.cycles)
+    data = panel(5, 101)
+    if complete:
+        plan = plan_origins(data, split, wanted)
+        assert [o.date for o in plan.scored] == [origin]
+        assert not plan.dropped
+        return
+    with pytest.raises(DataError, match="the window ends on 2024-04-11, data on 2024-04-10"):
+        plan_origins(data, split, wanted)
+
+
+@pytest.mark.parametrize(
+    ("customers", "warmup_dates"), [(500, [DAY + dt.timedelta(days=30)]), (499, [])]
+)
+def test_a_warm_up_origin_needs_as_many_purchasers_as_a_scored_one(customers, warmup_dates) -> None:  # type: ignore[no-untyped-def]
+    split = SplitConfig(origins=[str(DAY + dt.timedelta(days=60))], horizon_days=[30], warmup=1)
+    plan = plan_origins(panel(customers, 101), split, targets([30], []))
+    assert [o.date for o in plan.origins if not o.scored] == warmup_dates
+
+
+@pytest.mark.parametrize(("days", "found"), [(28, 1), (27, 0)])
+def test_a_warm_up_origin_has_four_weeks_of_history(days: int, found: int) -> None:
+    origin = DAY + dt.timedelta(days=days + 30)
+    split = SplitConfig(origins=[str(origin)], horizon_days=[30], warmup=1)
+    plan = plan_origins(panel(500, 101), split, targets([30], []))
+    assert sum(not o.scored for o in plan.origins) == found
+
+
+@pytest.mark.parametrize(
+    ("customers", "room", "shortened"), [(100, 60, False), (99, 60, True), (100, 44, True)]
+)
+def test_training_needs_a_hundred_customers_and_half_a_window(customers, room, shortened) -> None:  # type: ignore[no-untyped-def]
+    """One window of 30 days back there must be 15 days of history: 45 in all."""
+    data = panel(customers, 101)
+    past = data.until(DAY + dt.timedelta(days=room))
+    (target,) = targets([30], [])
+    found = training_for(past, target)
+    assert bool(found.note) == shortened
+    assert found.seen_until <= past.origin
+    assert not training_for(data.until(DAY + dt.timedelta(days=45)), target).note or customers < 100
+
+
+def series(point: float, draws: np.ndarray, kind: str):  # type: ignore[no-untyped-def]
+    entry = SimpleNamespace(truth=SimpleNamespace(origin=DAY), kind=kind, notes=())
+    return SimpleNamespace(entries=[entry], points=[point], replicated=[draws])
+
+
+def test_the_best_of_many_must_beat_the_rule_by_the_bound_of_the_greatest() -> None:
+    """Twenty contenders of pure noise: one's own interval excludes 0, the adjusted bound does not.
+
+    Each difference has sd .01; the best lies 1.8 sd below: below 1.645, within the max-t bound.
+    """
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 0.01, (20, 4000))
+    rivals = {
+        ("90d", f"m{i}", "plain"): series(0.2 - (0.018 if i == 7 else 0.0), 0.2 + noise[i], "model")
+        for i in range(20)
+    }
+    rivals["90d", "m7", "plain"].replicated[0] -= 0.018
+    simple = {("90d", "recency_logistic", "plain"): series(0.2, np.full(4000, 0.2), "rule")}
+    answer = _brier_answer("90d", simple, rivals)
+    assert answer["best"] == "m7"
+    assert answer["q95"] < 0 < answer["adjusted_high"]
+    assert answer["simple_is_as_good"]
+    alone = _brier_answer("90d", simple, {k: v for k, v in rivals.items() if k[1] == "m7"})
+    assert alone["adjusted_high"] < 0
+    assert not alone["simple_is_as_good"]
+
+
+@pytest.mark.parametrize(
+    ("q05", "as_good", "said"),
+    [
+        (0.001, True, "is better"),
+        (0.0, True, "is as good here"),
+        (-0.02, True, "is as good here"),
+        (-0.02, False, "beats the simple rule (recency) by 5.0%"),
+    ],
+)
+def test_verdicts(q05: float, as_good: bool, said: str) -> None:
+    answer = {"q05": q05, "simple_is_as_good": as_good, "difference": -0.01, "simple_value": 0.2}
+    assert said in _verdict(answer, "recency")
