@@ -82,8 +82,9 @@ customers.loc[customers["x"] >= 3, columns].head(8)
 
 # %% [markdown]
 # `p_alive` is the probability that the customer will ever buy again. `at_risk_date` is the day by
-# which four of five customers like this one who come back have come back: *late by the own rhythm*.
-# `p_alive_at_risk` is P(alive) on that day, a personal threshold. How long a silence does that allow?
+# which four of five customers like this one who come back have come back: *late by the own
+# rhythm*. `p_alive_at_risk` is P(alive) on that day, a personal threshold. How long a silence does
+# that allow?
 
 # %%
 never = pd.Timestamp("9999-12-31")

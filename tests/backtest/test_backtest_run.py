@@ -175,7 +175,11 @@ def test_a_broken_cache_entry_is_made_again(tmp_path):
 def test_a_threshold_is_calibrated_on_earlier_origins(small_log, basis):
     risk = RiskConfig(basis=basis, horizon_days=60)
     chosen = calibrate_threshold(
-        small_log, rule=CostRatioRule(learn="always", **COSTS), risk=risk, model="mbg_nbd_ml", seed=2
+        small_log,
+        rule=CostRatioRule(learn="always", **COSTS),
+        risk=risk,
+        model="mbg_nbd_ml",
+        seed=2,
     )
     assert 0 < chosen.value < 1
     assert chosen.low <= chosen.value <= chosen.high
@@ -184,7 +188,11 @@ def test_a_threshold_is_calibrated_on_earlier_origins(small_log, basis):
     assert chosen.extra_cost_lower >= 0
     assert chosen.extra_cost_higher >= 0
     again = calibrate_threshold(
-        small_log, rule=CostRatioRule(learn="always", **COSTS), risk=risk, model="mbg_nbd_ml", seed=2
+        small_log,
+        rule=CostRatioRule(learn="always", **COSTS),
+        risk=risk,
+        model="mbg_nbd_ml",
+        seed=2,
     )
     assert again == chosen
 

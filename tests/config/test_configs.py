@@ -78,7 +78,7 @@ def test_every_model_and_every_rule_has_its_option():
 
 
 def test_costs_have_no_default():
-    with pytest.raises(UsageError, match="rule.contact_cost, rule.save_probability"):
+    with pytest.raises(UsageError, match=r"rule\.contact_cost, rule\.save_probability"):
         to_settings(compose("fit", ["rule=cost_ratio"]))
 
 

@@ -55,7 +55,7 @@ def test_the_day_is_the_first_of_a_daily_scan_of_the_definition(
 
 
 def test_nobody_is_late_before_one_own_rhythm_where_dropout_is_fast():
-    """Pareto/NBD, lifetimes of a few days: four of five who come back do so within half a rhythm."""
+    """Pareto/NBD, lifetimes of a few days: who comes back does so within half a rhythm."""
     draws = PopulationDraws("pareto_nbd", 1, np.array([[[8.0, 400.0, 8.0, 40.0]]]))
     keys = keys_of(_key(2.0, 10.0))
     rhythm = float(rhythm_days(draws, _key(2.0, 10.0))[0])

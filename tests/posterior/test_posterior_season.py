@@ -162,9 +162,7 @@ def test_on_a_flat_clock_the_table_is_the_one_without(make_draws, summary, basis
     risk = RiskConfig() if late else RiskConfig(basis=basis)
     state = StateCut(Lateness() if late else risk, 0.6, 0.8)
     flat = summary.on_clock(Clock.flat(Calendar("month"), dt.date(2010, 1, 1)))
-    with_clock, without = (
-        customers_table(s, draws, risk, state=state) for s in (flat, summary)
-    )
+    with_clock, without = (customers_table(s, draws, risk, state=state) for s in (flat, summary))
     if basis in ("fixed_days", "personal_cycles"):  # on a clock such a risk may fall: no interval
         about = ["at_risk_q05", "at_risk_q95", "p_alive_at_risk"]
         assert with_clock[about].isna().all().all()

@@ -64,7 +64,7 @@ def test_costs_have_no_default_and_what_needs_them_names_the_keys():
     keys = "rule.contact_cost, rule.save_probability, rule.value_per_customer"
     with pytest.raises(UsageError, match=keys):
         CostRatioRule()
-    with pytest.raises(UsageError, match="missing: rule.value_per_customer"):
+    with pytest.raises(UsageError, match=r"missing: rule\.value_per_customer"):
         CostRatioRule(contact_cost=1.0, save_probability=0.05)
     with pytest.raises(UsageError, match=keys):
         _ = Costs().ratio

@@ -35,8 +35,8 @@ __all__ = [
     "SplitConfig",
     "Target",
     "calibrate_threshold",
-    "default_rules",
     "candidate_named",
+    "default_rules",
     "known_candidates",
     "run_backtest",
 ]

@@ -157,7 +157,8 @@ def default_rules(costs: Costs) -> dict[str, ThresholdRule]:
     """Return the rules that are scored where none is named: what needs costs only where stated."""
     rules: dict[str, ThresholdRule] = {"calibrated": CalibratedRule(), "fixed": FixedRule()}
     if costs.stated:
-        rules["cost_ratio"] = CostRatioRule(**{f.name: getattr(costs, f.name) for f in fields(Costs)})
+        stated = {f.name: getattr(costs, f.name) for f in fields(Costs)}
+        rules["cost_ratio"] = CostRatioRule(**stated)
     return rules
 
 

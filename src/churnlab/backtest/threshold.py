@@ -159,5 +159,5 @@ def _fallback(rule: ThresholdRule, risk: Risk, log: Log, target: Target) -> Thre
         )
     first = value if rule.first_value is None else rule.first_value
     said = f"{why}: nothing was learnt; the cut is {value:g}, as if the risk were calibrated"
-    notes = rule.notes(Evidence.of([value]), value, risk.basis)
+    notes = rule.notes(Evidence(np.array([value])), value, risk.basis)
     return Threshold(value, first, risk.basis, rule.name, notes=(*notes, said))

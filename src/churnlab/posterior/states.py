@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -82,13 +83,18 @@ def state_days(
         for part in chunks(len(at), few.n_draws):
             i = at[part]
             wide = None if window is None else window[i]
-            out[:, i] = _interval(on, few, keys.t_x[i], wide, level, lambda d, r: elapsed(d, i[r]))
+            out[:, i] = _interval(on, few, keys.t_x[i], wide, level, partial(_at, elapsed, i))
 
     if oldest is None:
         oldest = float(keys.t_x.max(initial=0.0)) + LAST_DAY + 1.0
     oldest += 0.0 if window is None else float(window.max(initial=0.0))
     for_each_run(draws, keys.group, keys.x, oldest, work, threads=threads)
     return StateDays(out[0], out[1], alive)
+
+
+def _at(elapsed: Elapsed, at: Ints, days: Array, rows: Ints) -> Array:
+    """Return the elapsed time of rows among the keys `at`."""
+    return elapsed(days, at[rows])
 
 
 def _alive(process: Process, t_x: Array, silence: Array) -> Array:
@@ -99,7 +105,12 @@ def _alive(process: Process, t_x: Array, silence: Array) -> Array:
 
 
 def _interval(
-    on: OnSilence, process: Process, t_x: Array, window: Array | None, level: float, elapsed: Elapsed
+    on: OnSilence,
+    process: Process,
+    t_x: Array,
+    window: Array | None,
+    level: float,
+    elapsed: Elapsed,
 ) -> Ints:
     """Return the first days on which 5% and 95% of the draws have reached the level, (2, row)."""
 

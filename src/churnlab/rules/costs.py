@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from churnlab.errors import UsageError
 
-
 #: What states the two costs: the three keys, or the two regrets themselves.
 _KEYS = ("contact_cost", "save_probability", "value_per_customer")
 

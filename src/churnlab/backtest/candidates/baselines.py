@@ -51,7 +51,8 @@ _FEWEST_WRONG = "no costs are stated: the cutoff of hiatus is the one with the f
 class Hiatus(Candidate):
     """One global cutoff on idle days, at the least realised cost on earlier origins.
 
-    Without stated costs the cutoff is the one with the fewest wrong flags there. As a probability: the outcome rates on either side of the cutoff, learnt there too.
+    Without stated costs the cutoff is the one with the fewest wrong flags there. As a probability:
+    the outcome rates on either side of the cutoff, learnt there too.
     """
 
     name = "hiatus"

@@ -216,8 +216,8 @@ def _state(threshold: Threshold) -> str:
     """Return what puts a customer at risk, in words."""
     if threshold.window_cycles is not None:
         return (
-            f"late by the own rhythm (of those who come back within {threshold.window_cycles:g} own "
-            f"rhythms, {threshold.value:.0%} have come back by now)"
+            f"late by the own rhythm (of those who come back within {threshold.window_cycles:g} "
+            f"own rhythms, {threshold.value:.0%} have come back by now)"
         )
     known = threshold.low is not None and threshold.high is not None
     interval = f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}" if known else ""
