@@ -16,8 +16,10 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from churnlab.bundle import PurchaseRule, ScoringBundle
 from churnlab.export.sql import SummarySource, score_sql
-from churnlab.scoring import Process, PurchaseRule, Risk, ScoringBundle
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior import RiskConfig
 
 DRAWS, THREADS = 64, 2
 BASES = ("p_alive", "personal_cycles", "fixed_days")
@@ -41,7 +43,7 @@ FROM (
 def rules(model: str, basis: str) -> ScoringBundle:
     rng = np.random.default_rng(1)
     theta = np.array(CENTRES[model]) * np.exp(0.1 * rng.normal(size=(DRAWS, 1, 4)))
-    rule = PurchaseRule(Process(model, 1, theta), Risk(basis=basis), 0.5, 0.5)
+    rule = PurchaseRule(PopulationDraws(model, 1, theta), RiskConfig(basis=basis), 0.5, 0.5)
     return ScoringBundle("cb-benchmark", dt.date(2024, 6, 30), "UTC", rule, None)
 
 

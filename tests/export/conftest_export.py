@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from churnlab.export import ExportInputs, VisitEvidence
-from churnlab.scoring import Risk
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior import RiskConfig
 from churnlab.vocabulary import SEGMENT_CODES
 
 AS_OF = dt.date(2024, 6, 30)
@@ -22,23 +22,12 @@ CENTRES = {
 }
 
 
-@dataclass(frozen=True)
-class StandInDraws:
-    """Quacks like `churnlab.models.draws.PopulationDraws`."""
-
-    model: str
-    k: int
-    theta: np.ndarray
-    groups: tuple[str, ...] = ("all",)
-    seen_until: dt.date | None = AS_OF
-
-
 def make_draws(model="mbg_nbd", *, n=200, groups=("all",), k=1, seed=1, pace=1.0):
     rng = np.random.default_rng(seed)
     shift = 1 + 0.2 * np.arange(len(groups))[:, None]
     theta = np.array(CENTRES[model]) * shift * np.exp(0.08 * rng.normal(size=(n, len(groups), 4)))
     theta[:, :, 1] /= pace
-    return StandInDraws(model, k, theta, tuple(groups))
+    return PopulationDraws(model, k, theta, tuple(groups), seen_until=AS_OF)
 
 
 def make_events(n_customers=200, *, seed=2, until=AS_OF):
@@ -105,9 +94,12 @@ def make_inputs(model="mbg_nbd", *, basis="p_alive", visits=True, groups=("all",
     if visits:
         seen = make_summary(make_events(150, seed=5))
         evidence = VisitEvidence(
-            draws=make_draws(seed=9, pace=30.0), risk=Risk(basis="fixed_days", horizon_days=14),
-            risk_value=0.7, inactive_value=0.95, summary=seen,
-        )  # fmt: skip
+            draws=make_draws(seed=9, pace=30.0),
+            risk=RiskConfig(basis="fixed_days", horizon_days=14),
+            risk_value=0.7,
+            inactive_value=0.95,
+            summary=seen,
+        )
     members = pd.DataFrame(
         {
             "customer_id": [f"고객 {i:04d}" for i in range(230)],
@@ -116,7 +108,7 @@ def make_inputs(model="mbg_nbd", *, basis="p_alive", visits=True, groups=("all",
     )
     values = {
         "as_of": AS_OF, "time_zone": "Asia/Seoul", "summary": summary,
-        "draws": make_draws(model, groups=groups, k=k), "risk": Risk(basis=basis),
+        "draws": make_draws(model, groups=groups, k=k), "risk": RiskConfig(basis=basis),
         "threshold": THRESHOLD | {"basis": basis}, "backtest": BACKTEST, "members": members,
         "visits": evidence, "nday_rules": [NDAY_RULE], "actions": ACTIONS, "playbook": PLAYBOOK,
         "nday_audience": pd.DataFrame(

@@ -6,7 +6,9 @@ import datetime as dt
 
 import numpy as np
 
-from churnlab.scoring import Process, PurchaseRule, Risk, ScoringBundle
+from churnlab.bundle import PurchaseRule, ScoringBundle
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior import RiskConfig
 
 AS_OF = dt.date(2024, 6, 30)
 CENTRES = {
@@ -25,7 +27,7 @@ def rules_of(case, *, draws=8, groups=("all",), columns=()):
     model, k, basis = case
     rng = np.random.default_rng(11)
     theta = np.array(CENTRES[model]) * np.exp(0.15 * rng.normal(size=(draws, len(groups), 4)))
-    rule = PurchaseRule(Process(model, k, theta, groups), Risk(basis=basis), 0.5, 0.4)
+    rule = PurchaseRule(PopulationDraws(model, k, theta, groups), RiskConfig(basis=basis), 0.5, 0.4)
     return ScoringBundle("cb-0123", AS_OF, "UTC", rule, None, columns)
 
 

@@ -16,12 +16,15 @@ import pandas as pd
 import pytest
 from conftest_export import ACTIONS, BACKTEST, CREATED, PLAYBOOK, THRESHOLD, make_draws, make_inputs
 
+from churnlab.bundle import COLUMNS, score
 from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.export import ExportConfig, SqlConfig, bundle_schema, export_bundle, verify
 from churnlab.export import publish as publish_module
 from churnlab.export.tables import TABLES
-from churnlab.export.thinning import Cells, thin
-from churnlab.scoring import COLUMNS, Process, Risk, score
+from churnlab.export.thinning import thin
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior import RiskConfig, risk_summary
+from churnlab.summary import Cells
 
 LIGHT = ExportConfig(draws=4, csv=False, sql=SqlConfig(dialects=[]))
 
@@ -149,18 +152,17 @@ def test_thinned_draws_keep_mean_and_spread():
     theta = np.array([0.5, 43.0, 0.9, 1.6]) * np.exp(
         rng.normal(size=(800, 1, 4)) * [0.05, 0.1, 0.3, 0.3]
     )
-    full = Process("mbg_nbd", 1, theta)
+    full = PopulationDraws("mbg_nbd", 1, theta)
     x = rng.poisson(3, 2000).astype(float)
     T = rng.integers(1, 900, 2000).astype(float)
     t_x = np.where(x > 0, np.ceil(T * rng.beta(2, 1, 2000)), 0.0)
-    cells = Cells(np.zeros(2000, np.int64), x, t_x, T, np.ones(2000))
-    thinned = thin(full, Risk(), cells)
+    cells, _ = Cells.collapse(x, t_x, T)
+    thinned = thin(full, RiskConfig(), cells)
     assert thinned.p_alive <= 0.002
-    assert len(thinned.process.theta) == 64
+    assert len(thinned.draws.theta) == 64
     every = np.linspace(0, 799, 64).astype(int)
-    plain = Process("mbg_nbd", 1, theta[every])
-    key = (cells.group, x, t_x, T)
-    wide, chosen, naive = (p.spread(p.form.p_alive, *key) for p in (full, thinned.process, plain))
+    plain = PopulationDraws("mbg_nbd", 1, theta[every])
+    wide, chosen, naive = (risk_summary(d, cells) for d in (full, thinned.draws, plain))
     assert np.abs(chosen.mean - wide.mean).max() < np.abs(naive.mean - wide.mean).max()
     ratio = np.median((chosen.q95 - chosen.q05) / (wide.q95 - wide.q05))
     assert 0.85 < ratio < 1.15

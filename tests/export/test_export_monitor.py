@@ -7,13 +7,16 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
-from conftest_export import AS_OF, BACKTEST, CREATED, StandInDraws, make_inputs, make_summary
+from conftest_export import AS_OF, BACKTEST, CREATED, make_inputs, make_summary
 
+from churnlab.bundle import read_bundle
 from churnlab.errors import DataError, UsageError, VerificationError
+from churnlab.events import log_from_frames
 from churnlab.export import ExportConfig, SqlConfig, export_bundle
-from churnlab.export.labels import vintages
+from churnlab.models.draws import PopulationDraws
 from churnlab.monitor import monitor
-from churnlab.scoring import Risk, read_bundle
+from churnlab.monitor.vintages import vintages
+from churnlab.posterior import RiskConfig
 
 THETA = (2.0, 60.0, 1.0, 9.0)  # r, alpha, a, b: the truth of the customers below
 END = dt.date(2024, 10, 31)
@@ -54,8 +57,8 @@ def bundle(tmp_path_factory, events):
     theta = np.array(THETA) * np.exp(0.02 * rng.normal(size=(100, 1, 4)))
     known = events[events["event_at"] < pd.Timestamp(AS_OF) + pd.Timedelta(days=1)]
     inputs = make_inputs(
-        summary=make_summary(known), draws=StandInDraws("mbg_nbd", 1, theta), visits=False,
-        members=None, risk=Risk(), backtest=BACKTEST | {"horizon_days": [42]}, nday_rules=[],
+        summary=make_summary(known), draws=PopulationDraws("mbg_nbd", 1, theta), visits=False,
+        members=None, risk=RiskConfig(), backtest=BACKTEST | {"horizon_days": [42]}, nday_rules=[],
         nday_audience=None,
     )  # fmt: skip
     config = ExportConfig(draws=16, csv=False, sql=SqlConfig(dialects=[]))
@@ -88,7 +91,7 @@ def test_matured_labels_of_true_forecasts_show_no_bias(bundle, events):
 
 def test_vintage_counts_are_those_of_a_plain_loop(bundle, events):
     rules = read_bundle(bundle)
-    found = vintages(rules, events, None, dt.date(2024, 8, 20), 28)[0]
+    found = vintages(rules, log_from_frames({"purchases": events}, as_of="2024-08-20"), 28)[0]
     last = pd.Timestamp(AS_OF)
     known = set(events.loc[events["event_at"] < last + pd.Timedelta(days=1), "customer_id"])
     window = events[
@@ -114,7 +117,8 @@ def test_missing_and_repeated_rows_are_noticed(bundle, events):
     twice = pd.concat([events, events.iloc[: len(events) // 3]])
     report = monitor(bundle, purchases=twice, as_of="2024-07-20")
     assert by_name(report, "duplicate")[0]["status"] == "fail"
-    report = monitor(bundle, purchases=events, as_of="2024-07-20", duplicate_share=0.1)
+    some = pd.concat([events, events.iloc[: len(events) // 8]])
+    report = monitor(bundle, purchases=some, as_of="2024-07-20")
     assert by_name(report, "duplicate")[0]["status"] == "warn"
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from churnlab.backtest import SplitConfig, calibrate_threshold, run_backtest
+from churnlab.bundle import score
 from churnlab.events import log_from_frames, open_log
 from churnlab.events.config import DataConfig
 from churnlab.export import (
@@ -26,7 +27,6 @@ from churnlab.fitting import fit
 from churnlab.monitor import monitor
 from churnlab.posterior import RiskConfig
 from churnlab.rules import FixedRule
-from churnlab.scoring import Risk, score
 from churnlab.segments import default_playbook
 from churnlab.simulate import ShopConfig, simulate_shop
 from churnlab.summary import summarise
@@ -50,7 +50,7 @@ def visit_evidence(log):
     """Fit visit-days and cut their risk twice."""
     summary = summarise(log, events="visits")
     draws = fit(summary, seed=2, draws=200, check=False).draws
-    risk = Risk(basis="p_alive")
+    risk = RiskConfig(basis="p_alive")
     return VisitEvidence(
         draws=draws, risk=risk, risk_value=0.5, inactive_value=0.9,
         summary=summary.customers[["customer_id", "x", "t_x", "T"]],

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from export_sql_cases import CASES, assert_same, grouped_rules, rules_of
 
+from churnlab.bundle import score
 from churnlab.export.sql import EventSource, SummarySource, score_sql
-from churnlab.scoring import score
 
 pytestmark = pytest.mark.service
 SMALL = ("mbg_nbd", 1, "personal_cycles")
@@ -65,7 +65,7 @@ def test_postgres_scores_events_with_names_of_any_kind(cursor, sql_events):
 def test_postgres_takes_groups_from_members(cursor, sql_events):
     rules = grouped_rules()
     ids = sorted(sql_events["customer_id"].unique())
-    channel = [rules.purchases.process.groups[i % 2] for i in range(len(ids))]
+    channel = [rules.purchases.draws.groups[i % 2] for i in range(len(ids))]
     members = pd.DataFrame({"customer_id": ids, 'cha"nnel': channel, "signed_up_at": "2020-01-01"})
     load(cursor, "purchases", sql_events, {"customer_id": "text", "event_at": "timestamp"})
     load(cursor, "members", members, {"customer_id": "text", 'cha"nnel': "text"})

@@ -13,9 +13,9 @@ from export_sql_cases import CASES, assert_same, grouped_rules, rules_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from churnlab.bundle import score
 from churnlab.errors import UsageError
 from churnlab.export.sql import DIALECTS, EventSource, SummarySource, score_sql
-from churnlab.scoring import score
 
 NASTY = [
     '고객 "번호"',

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from churnlab.bundle import score, strict_json
 from churnlab.errors import ChurnlabError, VerificationError
 from churnlab.export import arrow, verify
 from churnlab.export.cross import check_content
 from churnlab.export.schema import place, validate
 from churnlab.export.tables import TABLES
 from churnlab.runs.folder import file_hash
-from churnlab.scoring import score, strict_json
 
 SLOW_FIXTURE = list(HealthCheck)
 DAY = pd.Timedelta(days=1)

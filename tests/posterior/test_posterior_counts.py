@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churnlab.posterior import Rows, expected_purchases
+from churnlab.posterior import (
+    Rows,
+    ValueConfig,
+    counts,
+    discounted_purchases,
+    expected_purchases,
+)
 
 MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd", "mbg_cnbd_k")
 
@@ -33,6 +39,21 @@ def test_very_heavy_buyers_do_not_underflow(model, make_draws):
     got = expected_purchases(make_draws(model, 5, spread=0.01), rows, 120)
     assert 300 < got.q95[0] < 1400
     assert got.q05[0] < got.mean[0] < got.q95[0]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_mean_is_that_of_all_draws_near_death_too(model, make_draws, monkeypatch):
+    """Fewer draws are used given being alive; P(alive), which varies most there, is of all."""
+    draws, silent = make_draws(model, 1000, spread=0.06), np.array([1.0, 20.0, 40.0, 60.0])
+    rows = Rows(np.zeros(4, np.int64), np.full(4, 80.0), np.full(4, 120.0), 120.0 + silent)
+    found = [expected_purchases(draws, rows, 60.0).mean]
+    value = ValueConfig(horizon_days=60, discount_rate=0.0)
+    found.append(discounted_purchases(draws, rows, value).purchases)
+    monkeypatch.setattr(counts, "COUNT_DRAWS", 1000)
+    monkeypatch.setattr(counts, "LAW_DRAWS", 1000)
+    whole = expected_purchases(draws, rows, 60.0).mean
+    for mean in found:
+        np.testing.assert_allclose(mean, whole, rtol=0.011)
 
 
 def test_order_changes_nothing(make_draws, make_rows):

@@ -16,7 +16,6 @@ from churnlab.export.inputs import VisitEvidence
 from churnlab.inference import load_draws
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig
-from churnlab.scoring import Risk
 from churnlab.segments import Axis, SegmentsConfig, VisitsConfig, take_snapshot
 from churnlab.simulate import ShopConfig, simulate_btyd, simulate_shop
 from churnlab.summary import summarise
@@ -126,7 +125,7 @@ def test_wrong_groups_and_poolings_are_said_before_anything_is_fitted(
 def test_a_bundle_refuses_a_grouped_visit_model() -> None:
     draws = PopulationDraws("mbg_nbd", 1, np.ones((3, 2, 4)), ("a", "b"))
     with pytest.raises(DataError, match=r"visit model has 2 groups.*without visits\.group"):
-        VisitEvidence(draws=draws, risk=Risk(), risk_value=0.5, inactive_value=0.9,
+        VisitEvidence(draws=draws, risk=RiskConfig(), risk_value=0.5, inactive_value=0.9,
                       summary=pd.DataFrame())  # fmt: skip
 
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churnlab.errors import DataError, UsageError
+from churnlab.errors import UsageError
+from churnlab.posterior import rows_of
 from churnlab.posterior.settings import RiskConfig
 from churnlab.posterior.silence.stream import Rows
 from churnlab.segments import Axis, SegmentsConfig, Snapshot, VisitsConfig, take_snapshot
-from churnlab.segments.grid.axes import cut_days, drawn_levels, rows_for
+from churnlab.segments.grid.axes import cut_days, drawn_levels
 from churnlab.segments.grid.states import after_days, cell_names, cells, purchase_codes, visit_codes
 from churnlab.simulate import Shop
 from churnlab.vocabulary import ALL_CODES, PURCHASE_STATES
@@ -206,11 +207,11 @@ def test_grouped_fits_find_their_groups_by_name() -> None:
     draws = draws_around((1.0, 20.0, 1.0, 3.0))
     grouped = type(draws)("mbg_nbd", 1, theta, ("a", "b"))
     some = SlowCells(*(np.zeros(2) for _ in range(3)), group=np.array([0, 1]), groups=("b", "a"))
-    assert rows_for(some, grouped).group.tolist() == [1, 0]
-    assert rows_for(some, draws).group.tolist() == [0, 0]
+    assert rows_of(some, grouped).group.tolist() == [1, 0]
+    assert rows_of(some, draws).group.tolist() == [0, 0]
     other = SlowCells(*(np.zeros(1) for _ in range(3)), group=np.array([0]), groups=("c",))
-    with pytest.raises(DataError, match="knows no group c; it has a, b"):
-        rows_for(other, grouped)
+    with pytest.raises(UsageError, match="knows no group 'c'; it has a, b"):
+        rows_of(other, grouped)
 
 
 def test_cut_points_that_do_not_increase_are_refused() -> None:

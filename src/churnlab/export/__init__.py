@@ -1,7 +1,7 @@
 """What leaves churnlab: bundle, tables, SQL, verification, monitoring.
 
 `export_bundle` writes a bundle from in-memory results, `verify` checks it;
-`churnlab.scoring.score` scores new events with it.
+`churnlab.bundle.score` scores new events with it.
 """
 
 from churnlab.export.config import ExportConfig, LimitsConfig, SqlConfig

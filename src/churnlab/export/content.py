@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,9 +15,10 @@ from churnlab.export.config import ExportConfig
 from churnlab.export.inputs import ExportInputs
 from churnlab.export.sql import unsupported
 from churnlab.export.thinning import Thinned
+from churnlab.metrics import shares_of_bins
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior import RiskConfig
 from churnlab.runs.folder import content_hash, to_jsonable
-from churnlab.scoring.forms import PARAMETERS
-from churnlab.scoring.process import Process, Risk
 from churnlab.vocabulary import SEGMENT_CODES, SEGMENTS
 
 #: Thresholds are written with six digits, so that no customer's risk equals one but for rounding.
@@ -28,20 +28,18 @@ HIATUS = "hiatus"
 _RISK_BINS = 10
 
 
-def model_section(
-    thinned: Thinned, n_full: int, columns: Sequence[str], seen_until: dt.date | None
-) -> dict[str, Any]:
+def model_section(thinned: Thinned, n_full: int, columns: Sequence[str]) -> dict[str, Any]:
     """Describe a model: its thinned draws and how far they are from the full posterior."""
-    process = thinned.process
+    draws = thinned.draws
     return {
-        "name": process.model,
-        "k": process.k,
-        "parameters": list(PARAMETERS[process.model]),
-        "groups": list(process.groups),
+        "name": draws.model,
+        "k": draws.k,
+        "parameters": list(draws.likelihood.parameters),
+        "groups": list(draws.groups),
         "group_columns": list(columns),
         "unit": "day",
-        "seen_until": None if seen_until is None else seen_until.isoformat(),
-        "draws": process.theta.tolist(),
+        "seen_until": None if draws.seen_until is None else draws.seen_until.isoformat(),
+        "draws": draws.theta.tolist(),
         "n_draws_full": n_full,
         "thinning_error": {
             "p_alive": thinned.p_alive,
@@ -51,7 +49,7 @@ def model_section(
     }
 
 
-def risk_section(risk: Risk) -> dict[str, Any]:
+def risk_section(risk: RiskConfig) -> dict[str, Any]:
     """Describe the definition of risk."""
     return asdict(risk)
 
@@ -233,7 +231,7 @@ def action_section(action: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def monitoring_section(
-    config: ExportConfig, table: pd.DataFrame, risk: Risk, backtest: Mapping[str, Any]
+    config: ExportConfig, table: pd.DataFrame, risk: RiskConfig, backtest: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Describe limits, and the distributions that monitoring compares with."""
     scored = table["purchase_risk"].dropna().to_numpy(float)
@@ -244,7 +242,7 @@ def monitoring_section(
         "limits": asdict(config.limits),
         "reference": {
             "risk_edges": edges.tolist(),
-            "risk_shares": risk_shares(scored, edges).tolist(),
+            "risk_shares": shares_of_bins(scored, edges).tolist(),
             "segment_shares": {str(code): float(share) for code, share in shares.items()},
             "n_purchasers": len(scored),
             "horizon_days": float(min(horizons)) if horizons else float(risk.horizon_days),
@@ -252,15 +250,9 @@ def monitoring_section(
     }
 
 
-def risk_shares(risk: Any, edges: Any) -> Any:
-    """Return the share of customers per bin of risk."""
-    bins = np.searchsorted(np.asarray(edges), np.asarray(risk), side="right")
-    return np.bincount(bins, minlength=len(edges) + 1) / max(len(bins), 1)
-
-
-def sql_section(config: ExportConfig, process: Process, risk: Risk) -> dict[str, Any]:
+def sql_section(config: ExportConfig, draws: PopulationDraws, risk: RiskConfig) -> dict[str, Any]:
     """Describe the scoring SQL, or why there is none."""
-    reason = unsupported(process, risk)
+    reason = unsupported(draws, risk)
     return {
         "dialects": [] if reason else list(config.sql.dialects),
         "schema": config.sql.schema,

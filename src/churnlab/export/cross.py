@@ -6,10 +6,10 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from churnlab.bundle.rules import from_content
 from churnlab.errors import VerificationError
 from churnlab.export.content import HIATUS, MIN_ORIGINS
-from churnlab.scoring.bundle import from_content
-from churnlab.scoring.forms import PARAMETERS
+from churnlab.models import REGISTRY
 from churnlab.vocabulary import ALL_CODES, SEGMENT_CODES
 
 Problem = tuple[str, str]
@@ -90,7 +90,7 @@ def _models(bundle: Mapping[str, Any]) -> Iterator[Problem]:
         if model is None:
             continue
         where = f"models.{name}"
-        if tuple(model["parameters"]) != PARAMETERS[model["name"]]:
+        if tuple(model["parameters"]) != REGISTRY[model["name"]].parameters:
             yield f"{where}.parameters", f"{model['parameters']} do not belong to {model['name']}."
         if model["k"] > 1 and not model["name"].endswith("cnbd_k"):
             yield f"{where}.k", f"{model['k']} does not belong to {model['name']}."

@@ -13,17 +13,18 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
+from churnlab.bundle import PurchaseRule, ScoringBundle, VisitRule, read_bundle, strict_json
+from churnlab.bundle.people import summary_of
 from churnlab.errors import UsageError
 from churnlab.export import arrow, content, frames, tables
 from churnlab.export.config import ExportConfig
 from churnlab.export.cross import check_content
-from churnlab.export.inputs import ExportInputs, cells_of, process_of_draws
+from churnlab.export.inputs import ExportInputs
 from churnlab.export.publish import Staging, locate, previous_id
 from churnlab.export.schema import SCHEMA_VERSION, bundle_schema, validate
 from churnlab.export.sql import EventSource, SummarySource, score_sql
 from churnlab.export.thinning import Thinned, thin
 from churnlab.runs.folder import commit, content_hash, frame_hash
-from churnlab.scoring import PurchaseRule, ScoringBundle, VisitRule, read_bundle, strict_json
 
 Progress = Callable[[str, float], None]
 
@@ -98,17 +99,18 @@ def export_bundle(
 
 
 def _models(inputs: ExportInputs, config: ExportConfig) -> _Models:
-    full = process_of_draws(inputs.draws)
-    cells = cells_of(full, inputs.summary, inputs.group_columns)
-    purchases = thin(full, inputs.risk, cells, config.draws)
+    grouped = len(inputs.draws.groups) > 1
+    columns = (inputs.group_columns or ("group",)) if grouped else ()
+    cells = summary_of(inputs.summary, inputs.as_of, columns).cells
+    purchases = thin(inputs.draws, inputs.risk, cells, config.draws)
     cut = content.threshold_section(inputs.threshold, inputs.risk.basis)
-    rule = PurchaseRule(purchases.process, inputs.risk, cut["value"], cut["first_value"])
+    rule = PurchaseRule(purchases.draws, inputs.risk, cut["value"], cut["first_value"])
     visits, visit_rule = None, None
     if inputs.visits is not None:
         v = inputs.visits
-        every = process_of_draws(v.draws)
-        visits = thin(every, v.risk, cells_of(every, v.summary), config.draws)
-        visit_rule = VisitRule(visits.process, v.risk, v.risk_value, v.inactive_value)
+        seen = summary_of(v.summary, inputs.as_of, what="visits").cells
+        visits = thin(v.draws, v.risk, seen, config.draws)
+        visit_rule = VisitRule(visits.draws, v.risk, v.risk_value, v.inactive_value)
     rules = ScoringBundle(
         "cb-", inputs.as_of, inputs.time_zone, rule, visit_rule, inputs.group_columns
     )
@@ -120,9 +122,7 @@ def _content(
 ) -> dict[str, Any]:
     """Everything that does not depend on the scored table."""
     draws, visits = inputs.draws, inputs.visits
-    model = content.model_section(
-        models.purchases, len(draws.theta), inputs.group_columns, draws.seen_until
-    )
+    model = content.model_section(models.purchases, draws.n_draws, inputs.group_columns)
     bundle: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "created_at": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
@@ -143,12 +143,10 @@ def _content(
         "nday_rules": [content.nday_section(r, inputs.time_zone) for r in inputs.nday_rules],
         "journeys": [content.journey_section(j) for j in inputs.journeys],
         "actions": [content.action_section(a) for a in inputs.actions],
-        "sql": content.sql_section(config, models.purchases.process, inputs.risk),
+        "sql": content.sql_section(config, models.purchases.draws, inputs.risk),
     }
     if visits is not None and models.visits is not None:
-        bundle["models"]["visits"] = content.model_section(
-            models.visits, len(visits.draws.theta), (), visits.draws.seen_until
-        )
+        bundle["models"]["visits"] = content.model_section(models.visits, visits.draws.n_draws, ())
         bundle["risk"]["visits"] = content.risk_section(visits.risk)
         bundle["thresholds"]["visits"] = {
             "rule": "fixed",

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from churnlab.bundle import People, ScoringBundle
+from churnlab.bundle.people import ids, summary_of
+from churnlab.bundle.score import FAR, score_people
 from churnlab.errors import DataError
 from churnlab.export.inputs import ExportInputs
 from churnlab.export.tables import SEGMENT_SHARE
-from churnlab.scoring import ScoringBundle, score
-from churnlab.scoring.summaries import group_labels, ids
-from churnlab.scoring.table import FAR
-from churnlab.scoring.visits import visit_dates
-from churnlab.vocabulary import ALL_CODES, SEGMENTS, UNKNOWN_CODES, VISIT_STATES, VISIT_UNKNOWN
+from churnlab.vocabulary import ALL_CODES, SEGMENTS, UNKNOWN_CODES
 
 #: Columns that the full posterior gives better than the thinned draws; the rest is scored.
 _FROM_FIT = (
@@ -35,20 +34,31 @@ def thresholds_frame(inputs: ExportInputs, rules: ScoringBundle) -> pd.DataFrame
     them; cycle and due dates come from the fit's table where given.
     """
     detailed = inputs.customers is not None and set(_FROM_FIT) <= set(inputs.customers.columns)
-    members = inputs.members
-    if members is None and inputs.visits is not None:
-        members = _visitors(inputs.visits.summary, pd.Timestamp(inputs.as_of))
-    summary = inputs.summary.assign(customer_id=ids(inputs.summary["customer_id"], "summary"))
-    table = score(rules, summary=summary, members=members, as_of=inputs.as_of, details=not detailed)
-    if detailed:
-        table = _with_fit(table, inputs.customers)  # type: ignore[arg-type]
-    return _with_visits(table, inputs, rules)
+    table = score_people(rules, people(inputs, rules), inputs.as_of, details=not detailed)
+    return _with_fit(table, inputs.customers) if detailed else table  # type: ignore[arg-type]
 
 
-def _visitors(seen: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Without a members table, whoever visited is a member since the first visit."""
-    first = as_of.as_unit("us") - pd.to_timedelta(seen["T"], unit="D")
-    return pd.DataFrame({"customer_id": seen["customer_id"], "signed_up_at": first})
+def people(inputs: ExportInputs, rules: ScoringBundle) -> People:
+    """Return who is exported: members, else purchasers and visitors.
+
+    A visit clock starts where the visits' summary says, never at a signup of the members' table.
+    """
+    visits = None if inputs.visits is None else summary_of(
+        inputs.visits.summary, inputs.as_of, what="visits"
+    )  # fmt: skip
+    known = inputs.members
+    if known is None and visits is not None:
+        known = visits.customers
+    if known is None:
+        known = inputs.summary.iloc[:0]
+    names = ids(known["customer_id"], "members").drop_duplicates()
+    if inputs.members is not None:
+        joined = pd.to_datetime(inputs.members["signed_up_at"]).dt.normalize()
+        names = ids(inputs.members.loc[joined <= pd.Timestamp(inputs.as_of), "customer_id"],
+                    "members").drop_duplicates()  # fmt: skip
+    others = People(pd.DataFrame({"customer_id": names, "signed_up_at": pd.NaT}), None, visits,
+                    visits_observed=visits is not None)  # fmt: skip
+    return People.of_summary(inputs.summary, inputs.as_of, group=rules.grouping, others=others)
 
 
 def _with_fit(table: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
@@ -69,35 +79,12 @@ def _with_fit(table: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _with_visits(table: pd.DataFrame, inputs: ExportInputs, rules: ScoringBundle) -> pd.DataFrame:
-    """Put visit states and dates in place, from the summary of the visits."""
-    if inputs.visits is None or rules.visits is None:
-        return table
-    seen = inputs.visits.summary
-    seen = seen.assign(customer_id=ids(seen["customer_id"], "visits")).set_index("customer_id")
-    rows = seen.reindex(table["customer_id"])
-    known = rows["x"].notna().to_numpy()
-    x, t_x, T = (rows[c].to_numpy(float)[known] for c in ("x", "t_x", "T"))
-    day = np.datetime64(inputs.as_of, "D")
-    last = day - (T - t_x).astype("timedelta64[D]")
-    risk, inactive = visit_dates(rules.visits, x, t_x, last)
-    table = table.copy()
-    state = np.full(len(table), VISIT_UNKNOWN, object)
-    step = (risk <= day).astype(int) + (inactive <= day)
-    state[known] = np.array(VISIT_STATES, object)[step]
-    table["visit_state"] = pd.Series(state, dtype="str")
-    for column, values in (("visit_risk_date", risk), ("visit_inactive_date", inactive),
-                           ("valid_for_last_visit_at", last)):  # fmt: skip
-        table.loc[known, column] = values.astype("datetime64[us]")
-    table["segment_code"] = table["purchase_state"] + "." + table["visit_state"]
-    return table
-
-
 def summary_frame(inputs: ExportInputs, rules: ScoringBundle) -> pd.DataFrame:
     """Return `customer_summary`: what the scores rest on."""
     frame = inputs.summary
-    pooled = len(rules.purchases.process.groups) == 1
-    label = "all" if pooled else group_labels(frame, inputs.group_columns or ("group",), "summary")
+    summary = summary_of(frame, inputs.as_of, rules.grouping)
+    groups = summary.cells.groups if rules.grouping else rules.purchases.draws.groups
+    cell = summary.cells.group[summary.customers["cell"]]
     last = pd.Timestamp(inputs.as_of).as_unit("us") - pd.to_timedelta(
         frame["T"] - frame["t_x"], unit="D"
     )
@@ -107,7 +94,7 @@ def summary_frame(inputs: ExportInputs, rules: ScoringBundle) -> pd.DataFrame:
             "x": frame["x"],
             "t_x": frame["t_x"],
             "T": frame["T"],
-            "grp": label,
+            "grp": np.array(groups, object)[cell],
             "last_purchase_at": last,
         }
     )

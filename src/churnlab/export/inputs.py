@@ -5,40 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from churnlab.bundle.people import summary_of
 from churnlab.errors import DataError, UsageError
-from churnlab.export.thinning import Cells
-from churnlab.scoring.forms import Array
-from churnlab.scoring.process import Process, Risk
-from churnlab.scoring.summaries import check_summary, group_labels
-
-
-class DrawsLike(Protocol):
-    """Equal-weight draws, times in days: `churnlab.models.draws.PopulationDraws`."""
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-
-    @property
-    def k(self) -> int:
-        """Erlang shape."""
-
-    @property
-    def theta(self) -> Array:
-        """(draw, group, parameter)."""
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the groups."""
-
-    @property
-    def seen_until(self) -> dt.date | None:
-        """Last day behind the fit."""
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior import RiskConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +23,7 @@ class VisitEvidence:
     ----------
     draws : PopulationDraws
         Posterior of the visit model.
-    risk : Risk
+    risk : RiskConfig
         Definition of visit risk.
     risk_value, inactive_value : float
         The cuts.
@@ -57,8 +31,8 @@ class VisitEvidence:
         `customer_id, x, t_x, T` of those with a visit, or whose clock starts at signup (x = 0).
     """
 
-    draws: DrawsLike
-    risk: Risk
+    draws: PopulationDraws
+    risk: RiskConfig
     risk_value: float
     inactive_value: float
     summary: pd.DataFrame
@@ -87,7 +61,7 @@ class ExportInputs:
         `customer_id, x, t_x, T` in days, one row per purchaser (and the group columns).
     draws : PopulationDraws
         Full posterior of the purchase model.
-    risk : Risk or RiskConfig
+    risk : RiskConfig
         Definition of purchase risk.
     threshold : Threshold or mapping
         `value, first_value`, interval, curve, cost of ten points, as `churnlab.rules` gives them.
@@ -117,10 +91,10 @@ class ExportInputs:
 
     as_of: dt.date
     summary: pd.DataFrame
-    draws: DrawsLike
+    draws: PopulationDraws
     threshold: Any
     backtest: Mapping[str, Any]
-    risk: Risk = field(default_factory=Risk)
+    risk: RiskConfig = field(default_factory=RiskConfig)
     time_zone: str = "UTC"
     group_columns: tuple[str, ...] = ()
     members: pd.DataFrame | None = None
@@ -140,11 +114,9 @@ class ExportInputs:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse impossible summaries; take `RiskConfig` for `Risk`."""
-        if not isinstance(self.risk, Risk):
-            object.__setattr__(self, "risk", risk_of(self.risk))
+        """Refuse impossible summaries, and what a bundle cannot score."""
         _refuse_unknown(self.config)
-        check_summary(self.summary)
+        summary_of(self.summary, self.as_of)
         if self.summary.empty:
             raise DataError("summary has no rows; a bundle needs at least one purchaser.")
         if self.draws.model.startswith("bg_") and self.risk.basis == "p_alive":
@@ -172,35 +144,3 @@ def _refuse_unknown(config: Mapping[str, Any]) -> None:
             "Export a fit without model.calendar and model.events, or send the dates of this fit's "
             "customers.parquet, which hold until each customer's next purchase."
         )
-
-
-def risk_of(config: Any) -> Risk:
-    """Return the scorer's view of a `churnlab.posterior.RiskConfig`."""
-    return Risk(
-        basis=config.basis,
-        horizon_days=float(config.horizon_days),
-        cycles=float(config.cycles),
-        due_window_days=float(getattr(config, "due_window_days", 365)),
-    )
-
-
-def process_of_draws(draws: DrawsLike) -> Process:
-    """Return the scorer's view of posterior draws."""
-    theta = np.ascontiguousarray(draws.theta, dtype=np.float64)
-    return Process(draws.model, int(draws.k), theta, tuple(map(str, draws.groups)))
-
-
-def cells_of(process: Process, frame: pd.DataFrame, columns: Sequence[str] = ()) -> Cells:
-    """Collapse a summary to its distinct cells with their counts."""
-    if len(process.groups) > 1:
-        code = process.codes(group_labels(frame, columns or ("group",), "summary").to_numpy())
-    else:
-        code = np.zeros(len(frame), np.int64)
-    table = pd.DataFrame(
-        {"group": code, **{c: frame[c].to_numpy(float) for c in ("x", "t_x", "T")}}
-    )
-    counted = table.value_counts(sort=False).reset_index(name="weight")
-    return Cells(
-        counted["group"].to_numpy(np.int64),
-        *(counted[c].to_numpy(np.float64) for c in ("x", "t_x", "T", "weight")),
-    )

@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from churnlab.bundle import strict_json
 from churnlab.errors import UsageError
 from churnlab.runs.folder import file_hash, write_atomic
-from churnlab.scoring import strict_json
 
 VERSIONS = "bundles"
 Writer = Callable[[Path], object]

@@ -10,8 +10,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from churnlab.bundle.rules import check_version
 from churnlab.errors import VerificationError
-from churnlab.scoring.bundle import check_version
 
 SCHEMA_VERSION = "1.0.0"
 _SCHEMA_FILE = "bundle.v1.schema.json"

@@ -12,17 +12,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churnlab.bundle import PurchaseRule, ScoringBundle, strict_json
+from churnlab.bundle.rules import bundle_path, from_content
 from churnlab.errors import UsageError, VerificationError
 from churnlab.export import arrow
 from churnlab.export.cross import check_content
 from churnlab.export.publish import locate
 from churnlab.export.schema import validate
 from churnlab.export.sql import SummarySource, score_sql
+from churnlab.models import Array
+from churnlab.posterior import RiskConfig, risk_summary
+from churnlab.posterior.settings import LAST_DAY
 from churnlab.runs.folder import file_hash
-from churnlab.scoring import ScoringBundle, strict_json
-from churnlab.scoring.bundle import bundle_path, from_content
-from churnlab.scoring.forms import Array
-from churnlab.scoring.purchases import risk_on
+from churnlab.summary import Cells
 from churnlab.vocabulary import ALL_CODES, FAR_DATE
 
 #: SQL and Python may differ by this much.
@@ -192,10 +194,22 @@ def _aligned(
             f"customer_summary has {len(summary)} purchasers, customer_thresholds {bought}; "
             "they must be the same customers."
         )
-    try:
-        return joined, rules.purchases.process.codes(joined["grp"].to_numpy())
-    except UsageError as error:
-        raise VerificationError(f"customer_summary.grp: {error}") from error
+    draws = rules.purchases.draws
+    _same_values(joined["grp"], set(draws.groups), "customer_summary.grp")
+    of, names = pd.factorize(joined["grp"])
+    return joined, draws.codes_of(list(names))[of]
+
+
+def _risk_on(
+    rule: PurchaseRule,
+    key: tuple[NDArray[np.int64], Array, Array],
+    T: Array,
+    risk: RiskConfig | None = None,
+) -> Array:
+    """Mean risk of each row at age T, per distinct cell."""
+    group, x, t_x = key
+    cells, of = Cells.collapse(x, t_x, T, group=group, groups=rule.draws.groups)
+    return risk_summary(rule.draws, cells, risk or rule.risk).mean[of]
 
 
 def _check_scores(frames: Mapping[str, pd.DataFrame], rules: ScoringBundle) -> str:
@@ -205,16 +219,17 @@ def _check_scores(frames: Mapping[str, pd.DataFrame], rules: ScoringBundle) -> s
     x, t_x, T = (rows[c].to_numpy(np.float64) for c in ("x", "t_x", "T"))
     _all(np.isfinite(t_x) & (t_x >= 0) & (t_x <= T) & ((x > 0) == (t_x > 0)), rows, "customer_id",
          "has impossible x, t_x, T")  # fmt: skip
-    risk = risk_on(rule.process, rule.risk, group, x, t_x, T)
-    _close(risk, rows, "purchase_risk")
-    _close(rule.process.mean(rule.process.form.p_alive, group, x, t_x, T), rows, "p_alive")
-    cut = np.where(x > 0, rule.value, rule.first_value)
+    key = (group, x, t_x)
+    _close(_risk_on(rule, key, T), rows, "purchase_risk")
+    _close(1 - _risk_on(rule, key, T, RiskConfig()), rows, "p_alive")
+    value, first = rule.inside()
+    cut = np.where(x > 0, value, first)
     dates = rows["at_risk_date"].to_numpy().astype("datetime64[D]")
     last = rows["last_purchase_at"].to_numpy().astype("datetime64[D]")
     day = np.datetime64(rules.as_of, "D")
     _all(last == day - (T - t_x).astype("timedelta64[D]"), rows, "valid_for_last_purchase_at",
          "does not fit to as_of, t_x and T")  # fmt: skip
-    _check_dates(rules, (group, x, t_x), dates, last, cut, rows)
+    _check_dates(rules, key, dates, last, cut, rows)
     kind = np.where(x > 0, "repeat", "first")
     state = np.char.add(kind, np.where(dates <= day, "_risk", "_active"))
     _all(rows["purchase_state"].to_numpy().astype(str) == state, rows, "purchase_state",
@@ -231,13 +246,13 @@ def _check_dates(
     rows: pd.DataFrame,
 ) -> None:
     """X1: at the threshold or above on the date, below it the day before (unless that is day 1)."""
-    rule, (group, x, t_x) = rules.purchases, key
+    rule, t_x = rules.purchases, key[2]
     days = (dates - last).astype(np.int64)
     never = dates == _FAR
     _all((days >= 1) | never, rows, "at_risk_date", "is not after the last purchase")
-    at = np.where(never, 3652, days).astype(float)
-    on = risk_on(rule.process, rule.risk, group, x, t_x, t_x + at)
-    before = risk_on(rule.process, rule.risk, group, x, t_x, t_x + np.maximum(at - 1, 0))
+    at = np.where(never, LAST_DAY, days).astype(float)
+    on = _risk_on(rule, key, t_x + at)
+    before = _risk_on(rule, key, t_x + np.maximum(at - 1, 0))
     _all(np.where(never, on < cut + TOLERANCE, on >= cut - TOLERANCE), rows, "at_risk_date",
          "has a date that its risk does not bear out")  # fmt: skip
     _all(never | (days <= 1) | (before < cut + TOLERANCE), rows, "at_risk_date",
@@ -284,7 +299,7 @@ def _check_sql(frames: Mapping[str, pd.DataFrame], rules: ScoringBundle) -> str:
 
 def _check_sql_dates(some: pd.DataFrame, rules: ScoringBundle) -> None:
     """At risk by SQL on `at_risk_date`, not the day before."""
-    if rules.purchases.process.k > 1:
+    if rules.purchases.draws.k > 1:
         return
     dates = some["at_risk_date"].to_numpy().astype("datetime64[D]")
     days = (dates - some["last_purchase_at"].to_numpy().astype("datetime64[D]")).astype(float)

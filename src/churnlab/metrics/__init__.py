@@ -22,7 +22,7 @@ from churnlab.metrics.counts import (
     pit_histogram,
     root_mean_square_error,
 )
-from churnlab.metrics.drift import population_stability_index
+from churnlab.metrics.drift import population_stability_index, shares_of_bins
 from churnlab.metrics.paired import (
     Difference,
     paired_auc_difference,
@@ -73,4 +73,5 @@ __all__ = [
     "regret",
     "reliability_curve",
     "root_mean_square_error",
+    "shares_of_bins",
 ]

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from churnlab.errors import UsageError
 from churnlab.metrics._arrays import as_vector
+
+
+def shares_of_bins(values: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]:
+    """Return the share of values per bin: below the first edge, between edges, from the last on."""
+    inner = np.asarray(edges, float)
+    bins = np.searchsorted(inner, np.asarray(values, float), side="right")
+    return np.asarray(np.bincount(bins, minlength=len(inner) + 1) / max(len(bins), 1))
 
 
 def population_stability_index(

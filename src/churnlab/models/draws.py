@@ -89,11 +89,15 @@ class PopulationDraws:
     def codes_of(self, names: Sequence[str]) -> NDArray[np.int64]:
         """Codes of groups by name; a name that the fit has not seen gets ``len(groups)``.
 
+        Draws of one group, without a population of groups, stand for everybody: code 0.
+
         Raises
         ------
         UsageError
             An unknown name where the fit has no population to draw it from.
         """
+        if len(self.groups) == 1 and self.unseen is None:
+            return np.zeros(len(names), np.int64)
         place = {name: i for i, name in enumerate(self.groups)}
         missing = [name for name in names if name not in place]
         if missing and self.unseen is None:

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from churnlab.bundle import ScoringBundle, read_bundle, score
+from churnlab.bundle.people import log_of_frames
 from churnlab.errors import DataError, UsageError
-from churnlab.export import labels
-from churnlab.export.content import risk_shares
-from churnlab.metrics import population_stability_index
-from churnlab.scoring import ScoringBundle, read_bundle, score
-from churnlab.scoring.summaries import require
+from churnlab.events import EventLog
+from churnlab.metrics import population_stability_index, shares_of_bins
+from churnlab.monitor.vintages import Vintage, vintages
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 
@@ -37,12 +37,12 @@ class Check(NamedTuple):
 
 def monitor(
     bundle: str | Path,
+    log: EventLog | None = None,
     *,
-    purchases: pd.DataFrame,
+    purchases: pd.DataFrame | None = None,
     visits: pd.DataFrame | None = None,
     members: pd.DataFrame | None = None,
     as_of: dt.date | str | None = None,
-    duplicate_share: float | None = None,
     expected_purchasers: int | None = None,
     vintage_days: int = 28,
 ) -> dict[str, Any]:
@@ -52,12 +52,12 @@ def monitor(
     ----------
     bundle : path
         A bundle.json, or the folder of an export.
+    log : EventLog, optional
+        Events now, up to the last complete day: all history, not only the new days.
     purchases, visits, members : DataFrame
-        Events now, as `churnlab.scoring.score` takes them; all history, not only the new days.
+        Instead of the log: frames, as `churnlab.bundle.score` takes them.
     as_of : date, optional
-        Last complete day; default: the last day in `purchases`.
-    duplicate_share : float, optional
-        Share of repeated rows in the raw log; default: counted in `purchases`.
+        Last complete day of the frames; default: the last day in them.
     expected_purchasers : int, optional
         Purchasers that ought to be there; default: those of the export.
     vintage_days : int
@@ -74,22 +74,26 @@ def monitor(
         When bundle or data cannot be read.
     """
     rules = read_bundle(bundle)
-    require(purchases, ("customer_id",), "purchases")
-    day = _last_day(purchases, rules, as_of)
+    if log is None:
+        log = _log(rules, {"purchases": purchases, "visits": visits, "members": members}, as_of)
+    day = log.as_of
+    if day < rules.as_of:
+        raise UsageError(
+            f"as_of {day} lies before the bundle's {rules.as_of}; monitor on newer data."
+        )
     limits = rules.content["monitoring"]["limits"]
     reference = rules.content["monitoring"]["reference"]
-    now = score(
-        rules, purchases=purchases, visits=visits, members=members, as_of=day, details=False
-    )
+    now = score(rules, log, details=False)
+    members_known = not log.members_derived or "visits" in log.tables
     checks = [
         _staleness(rules, day, limits),
         _counts(now, expected_purchasers or reference["n_purchasers"], limits),
-        _duplicates(purchases, duplicate_share, limits),
+        _duplicates(log, limits),
         _risk_drift(now, reference, limits),
-        _segment_drift(now, reference, limits, members_known=members is not None),
+        _segment_drift(now, reference, limits, members_known=members_known),
     ]
-    vintages = labels.vintages(rules, purchases, members, day, vintage_days)
-    checks += _matured(vintages, limits) + _early(vintages, limits)
+    forecasts = vintages(rules, log, vintage_days)
+    checks += _matured(forecasts, limits) + _early(forecasts, limits)
     status = _worst([c.status for c in checks])
     return {
         "status": status,
@@ -99,7 +103,7 @@ def monitor(
         "stale": status == FAIL,
         "advice": _ADVICE[status],
         "checks": [c._asdict() for c in checks],
-        "vintages": [v._asdict() for v in vintages],
+        "vintages": [v._asdict() for v in forecasts],
     }
 
 
@@ -119,21 +123,14 @@ def _level(value: float, warn: float, fail: float) -> str:
     return FAIL if value > fail else WARN if value > warn else OK
 
 
-def _last_day(
-    purchases: pd.DataFrame, rules: ScoringBundle, as_of: dt.date | str | None
-) -> dt.date:
-    if as_of is not None:
-        day = pd.Timestamp(as_of).date()
-    else:
-        days = labels.purchase_days(purchases, rules.time_zone)["day"]
-        if days.empty:
-            raise DataError("purchases has no rows; give the whole log up to today.")
-        day = days.max().date()
-    if day < rules.as_of:
-        raise UsageError(
-            f"as_of {day} lies before the bundle's {rules.as_of}; monitor on newer data."
-        )
-    return day
+def _log(
+    rules: ScoringBundle, frames: dict[str, pd.DataFrame | None], as_of: dt.date | str | None
+) -> EventLog:
+    purchases = frames["purchases"]
+    if purchases is None or not len(purchases):
+        raise DataError("purchases has no rows; give the whole log up to today.")
+    day = None if as_of is None else pd.Timestamp(as_of).date()
+    return log_of_frames(frames, day, rules.time_zone, group=rules.grouping)
 
 
 def _staleness(rules: ScoringBundle, day: dt.date, limits: Mapping[str, float]) -> Check:
@@ -157,11 +154,10 @@ def _counts(now: pd.DataFrame, expected: int, limits: Mapping[str, float]) -> Ch
     return Check("purchasers", status, value, warn, fail, detail)
 
 
-def _duplicates(purchases: pd.DataFrame, share: float | None, limits: Mapping[str, float]) -> Check:
-    if share is None:
-        column = "event_at" if "event_at" in purchases.columns else "day"
-        keys = ["customer_id", column] + [c for c in ("order_id",) if c in purchases.columns]
-        share = float(purchases[keys].duplicated().mean()) if len(purchases) else 0.0
+def _duplicates(log: EventLog, limits: Mapping[str, float]) -> Check:
+    """The log has dropped repeated rows already; its report remembers how many there were."""
+    rows = log.report.tables["purchases"]
+    share = rows.dropped.get("duplicate", 0) / max(rows.rows, 1)
     warn, fail = limits["duplicate_warn"], limits["duplicate_fail"]
     detail = f"{share:.1%} of the rows repeat another"
     return Check("duplicate rows", _level(share, warn, fail), share, warn, fail, detail)
@@ -174,7 +170,7 @@ def _risk_drift(
     warn, fail = limits["psi_warn"], limits["psi_fail"]
     if not risk.size:
         return Check("psi of risk", FAIL, None, warn, fail, "no purchaser was scored")
-    shares = risk_shares(risk, reference["risk_edges"])
+    shares = shares_of_bins(risk, reference["risk_edges"])
     value = population_stability_index(reference["risk_shares"], shares)
     detail = f"mean risk {risk.mean():.3f}"
     return Check("psi of risk", _level(value, warn, fail), value, warn, fail, detail)
@@ -208,10 +204,10 @@ def _segment_drift(
     return Check("psi of segments", _level(value, warn, fail), value, warn, fail, detail)
 
 
-def _matured(vintages: list[labels.Vintage], limits: Mapping[str, float]) -> list[Check]:
+def _matured(found: list[Vintage], limits: Mapping[str, float]) -> list[Check]:
     """Bias and miscalibration of the vintages whose labels are complete."""
     checks = []
-    for v in vintages:
+    for v in found:
         if not v.matured:
             continue
         name, rows = f"vintage {v.as_of}", f"{v.n:,} customers, {v.days} days"
@@ -230,14 +226,14 @@ def _matured(vintages: list[labels.Vintage], limits: Mapping[str, float]) -> lis
     return checks
 
 
-def _early(vintages: list[labels.Vintage], limits: Mapping[str, float]) -> list[Check]:
+def _early(found: list[Vintage], limits: Mapping[str, float]) -> list[Check]:
     """Early alarm: the elapsed part of windows that are not complete yet.
 
     The model forecasts any window, so a vintage's first e days are held against P(no purchase in
     e days); an alarm needs both a large bias and one that chance does not explain (|z| > 3).
     """
     checks = []
-    for v in vintages:
+    for v in found:
         if v.matured or v.bias is None:
             continue
         warn, fail = limits["bias_warn"], limits["bias_fail"]

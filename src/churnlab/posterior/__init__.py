@@ -20,6 +20,7 @@ from churnlab.posterior.risk import (
     RiskSummary,
     personal_window,
     rhythm_days,
+    risk_by_draw,
     risk_curve,
     risk_summary,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "personal_window",
     "rate_quantiles",
     "rhythm_days",
+    "risk_by_draw",
     "risk_curve",
     "risk_summary",
     "rows_of",

@@ -186,6 +186,32 @@ def risk_summary(
     return RiskSummary(out[0], out[1], out[2], out[3] if cut is not None else None)
 
 
+def risk_by_draw(
+    draws: PopulationDraws,
+    cells: Cells,
+    risk: RiskConfig | None = None,
+    *,
+    threads: int | None = None,
+) -> Array:
+    """Return the risk of each row under each draw, (row, draw); means are `risk_summary`'s."""
+    risk = risk or RiskConfig()
+    rows = rows_of(cells, draws)
+    keys = keys_of(rows)
+    window = windows(draws, keys, risk, threads=threads)
+    per_row = None if window is None else window[keys.of]
+    out = np.empty((len(rows.x), draws.n_draws))
+
+    def work(process: Process, at: Ints) -> None:
+        for part in chunks(len(at), process.n_draws):
+            i = at[part]
+            chosen = None if per_row is None else per_row[i]
+            out[i] = risk_matrix(process, rows.t_x[i], rows.T[i], chosen)
+
+    oldest = float(rows.T.max(initial=0.0)) + float(0 if per_row is None else per_row.max())
+    for_each_run(draws, rows.group, rows.x, oldest + 1.0, work, threads=threads)
+    return out
+
+
 def risk_curve(
     draws: PopulationDraws,
     x: float,
@@ -223,6 +249,7 @@ __all__ = [
     "personal_window",
     "rhythm",
     "rhythm_days",
+    "risk_by_draw",
     "risk_curve",
     "risk_matrix",
     "risk_mean",

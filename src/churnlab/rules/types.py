@@ -20,6 +20,13 @@ from churnlab.posterior.settings import Lateness, RiskConfig, StateCut
 Array = NDArray[np.float64]
 #: Name of the state rule, and of the basis of its thresholds.
 OVERDUE = "overdue"
+#: Cuts keep this far from 0 and 1 where dates are sought.
+EDGE = 1e-6
+
+
+def inside(*cuts: float) -> tuple[float, ...]:
+    """Return cuts moved strictly inside (0, 1), by `EDGE`."""
+    return tuple(float(cut) for cut in np.clip(cuts, EDGE, 1 - EDGE))
 
 
 @dataclass(frozen=True)
@@ -149,9 +156,8 @@ class Threshold:
         A learnt cut of 0 or 1 means that contacting everybody, or nobody, was cheapest; moved by
         1e-6 it still flags everybody, or nobody, whose risk is not certain.
         """
-        edge = 1e-6
-        value, first = np.clip([self.value, self.first_value], edge, 1 - edge)
-        return float(value), float(first)
+        value, first = inside(self.value, self.first_value)
+        return value, first
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; the curve as a list of records."""

@@ -245,6 +245,7 @@ def _check_arrays(columns: dict[str, Array], gaps: Array, ids: Any) -> None:
     if wrong.any():
         i = int(np.flatnonzero(wrong)[0])
         raise UsageError(
-            f"row {i} has x={x[i]:g}, t_x={t_x[i]:g}, T={T[i]:g}; expected whole x >= 0, "
+            f"row {i} (customer {str(list(ids)[i])!r}) has x={x[i]:g}, t_x={t_x[i]:g}, "
+            f"T={T[i]:g}; expected whole x >= 0, "
             "0 <= t_x <= T, and t_x = 0 where x = 0."
         )

@@ -18,9 +18,9 @@ from churnlab.export import (
     playbook_parts,
 )
 from churnlab.inference import load_draws
+from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold
 from churnlab.runs import Run, open_run
-from churnlab.scoring.process import Risk
 from churnlab.segments import default_playbook
 from churnlab.vocabulary import VISIT_UNKNOWN
 
@@ -54,7 +54,7 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         summary=customers,
         group_columns=tuple(fit.get("group_columns", ())),
         draws=load_draws(source.path / "posterior.nc"),
-        risk=Risk(**config["risk"]),
+        risk=RiskConfig(**config["risk"]),
         threshold=threshold_of(fit["threshold"]),
         backtest={} if backtest is None else _backtest(backtest),
         members=None if membership is None else membership[["customer_id", "signed_up_at"]],
@@ -110,7 +110,7 @@ def _visits(segment: Run, membership: pd.DataFrame | None) -> VisitEvidence | No
     if not segment.has("visits_posterior.nc") or membership is None:
         return None
     config = segment.manifest["config"]["visits"]
-    risk = Risk(basis=config["basis"], horizon_days=config["horizon_days"], cycles=config["cycles"])
+    risk = RiskConfig(**{k: config[k] for k in ("basis", "horizon_days", "cycles")})
     return VisitEvidence(
         draws=load_draws(segment.path / "visits_posterior.nc"),
         risk=risk,

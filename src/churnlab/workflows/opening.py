@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from churnlab.cli.console import Console
@@ -41,12 +39,3 @@ def _simulated_log(settings: DataSettings) -> EventLog:
     return log_from_frames(
         shop.frames(), time_zone=settings.data.time_zone, as_of=settings.as_of or shop.as_of
     )
-
-
-def frames_of(log: EventLog) -> dict[str, Any]:
-    """Return what the light scorer takes: purchases, visits where there are any, members."""
-    return {
-        "purchases": log.frame("purchases"),
-        "visits": log.frame("visits") if "visits" in log.tables else None,
-        "members": log.members(),
-    }

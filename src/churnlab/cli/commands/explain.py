@@ -18,11 +18,11 @@ from churnlab.config.schemas.segment import ExplainSettings
 from churnlab.errors import DataError
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
+from churnlab.posterior import rows_of
 from churnlab.report.labels import LANGUAGES
 from churnlab.report.style import styled
 from churnlab.runs.folder import RunFolder
 from churnlab.segments import Axis, load_playbook, risk_by_day
-from churnlab.segments.grid.axes import rows_for
 from churnlab.segments.person.plots import draw_explanation
 from churnlab.segments.person.text import paragraph
 from churnlab.vocabulary import VISIT_UNKNOWN
@@ -143,7 +143,7 @@ def _risk(
         return None
     people = fit.summary.customers
     cell = people.loc[people["customer_id"] == customer, "cell"].to_numpy()
-    group = int(rows_for(fit.summary.cells, axis.draws).group[cell[0]]) if len(cell) else 0
+    group = int(rows_of(fit.summary.cells, axis.draws).group[cell[0]]) if len(cell) else 0
     until = np.datetime64(log.as_of, "D") + np.timedelta64(_AHEAD, "D")
     curve = risk_by_day(axis.draws, events, until, axis.risk, group=group)
     return {

@@ -7,19 +7,14 @@ from churnlab.config.schema import ScoreSettings
 from churnlab.errors import VerificationError
 from churnlab.monitor import monitor
 from churnlab.runs.folder import RunFolder
-from churnlab.workflows.opening import frames_of, open_data
+from churnlab.workflows.opening import open_data
 
 
 def run(settings: ScoreSettings, folder: RunFolder, console: Console) -> None:
     """Hold the bundle against the log, write `monitor.json`; a failure ends with status 5."""
     log = open_data(settings, folder, console)
-    # The log has dropped repeated rows already; its report remembers how many there were.
-    rows = log.report.tables["purchases"]
-    repeated = rows.dropped.get("duplicate", 0) / max(rows.rows, 1)
     with console.stage("monitoring the bundle"):
-        found = monitor(
-            settings.bundle, **frames_of(log), as_of=log.as_of, duplicate_share=repeated
-        )
+        found = monitor(settings.bundle, log)
     folder.write_json("monitor.json", found)
     for check in found["checks"]:
         console.say(f"  {check['status']:<5}{check['name']}: {check['detail']}")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from churnlab.bundle import score
 from churnlab.cli.console import Console
 from churnlab.config.schema import ScoreSettings
 from churnlab.runs.folder import RunFolder
-from churnlab.scoring import score
-from churnlab.workflows.opening import frames_of, open_data
+from churnlab.workflows.opening import open_data
 
 
 def run(settings: ScoreSettings, folder: RunFolder, console: Console) -> None:
     """Score every member of the log and write `customer_thresholds.parquet`."""
     log = open_data(settings, folder, console)
     with console.stage("scoring"):
-        table = score(settings.bundle, **frames_of(log), as_of=log.as_of)
+        table = score(settings.bundle, log)
     path = folder.write_parquet("customer_thresholds.parquet", table)
     states = table["purchase_state"].value_counts()
     console.say(f"{len(table):,} members scored on {log.as_of}")

@@ -1,4 +1,4 @@
-"""The closed forms as SQL text: the twin of `churnlab.scoring.forms`, term by term.
+"""The closed forms as SQL text: the twin of `churnlab.models`, term by term.
 
 Input of every fragment is the CTE `windowed(grp, x, t_x, age, horizon)` of distinct cells and
 `draws(grp, draw, ...)`; output is the CTE `scores(grp, x, t_x, age, horizon, p_alive,
@@ -9,11 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.polynomial.legendre import leggauss
+
 from churnlab.errors import UsageError
 from churnlab.export.sql.names import number
-from churnlab.scoring.forms import EXPONENT_LIMIT, SPAN_FALL, SPAN_LIMIT
-from churnlab.scoring.process import PERSONAL_WINDOW, Process, Risk
-from churnlab.scoring.quadrature import unit_rule
+from churnlab.models import Array
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior import RiskConfig
+from churnlab.posterior.settings import LONGEST_WINDOW_DAYS, SHORTEST_WINDOW_DAYS
+
+#: Bound of every exponent (PostgreSQL raises on underflow).
+EXPONENT_LIMIT = 700.0
+#: Bound of the exponents that limit Pareto/NBD's integral: e^600 times a time stays finite.
+SPAN_LIMIT = 600.0
+#: The integrand has fallen by e^-45 where the integral is cut off.
+SPAN_FALL = 45.0
+#: Gauss-Legendre nodes per panel of Pareto/NBD's integral, and panels: with the substitution
+#: ``u = t_x + (c + t_x)(e^v - 1)`` the rule holds for heavy buyers long silent too (22,680 hard
+#: cases, worst error 5e-10).
+NODES_PER_PANEL, PANELS = 24, 2
 
 _KEYS = "grp, x, t_x, age, horizon"
 
@@ -40,24 +55,24 @@ def doubles(
     return [literals, f"{name} AS (SELECT {kept}{cast} FROM {name}_literal AS w)"]
 
 
-def draws_ctes(process: Process) -> list[str]:
+def draws_ctes(draws: PopulationDraws) -> list[str]:
     """Return the CTE of the bundle's draws: one row per draw and group."""
-    first, second = ("s", "beta") if process.model == "pareto_nbd" else ("a", "b")
+    first, second = ("s", "beta") if draws.model == "pareto_nbd" else ("a", "b")
     rows = [
-        (str(g), str(d), *(f"{v:.17e}" for v in process.theta[d, g]))
-        for d in range(process.theta.shape[0])
-        for g in range(process.theta.shape[1])
+        (str(g), str(d), *(f"{v:.17e}" for v in draws.theta[d, g]))
+        for d in range(draws.theta.shape[0])
+        for g in range(draws.theta.shape[1])
     ]
     return doubles("draws", ("grp", "draw"), ("r", "alpha", first, second), rows)
 
 
-def window_ctes(process: Process, risk: Risk) -> list[str]:
+def window_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
     """Return the CTE `windowed`: cells with the window of their risk."""
     if risk.basis != "personal_cycles":
         days = number(risk.horizon_days) if risk.basis == "fixed_days" else "CAST(0 AS DOUBLE)"
         return [f"windowed AS (SELECT c.grp, c.x, c.t_x, c.age, {days} AS horizon FROM cells AS c)"]
-    low, high = (number(v) for v in PERSONAL_WINDOW)
-    rate = f"(d.r + {process.k} * k.x) / (d.alpha + k.t_x) / {process.k}"
+    low, high = (number(v) for v in (SHORTEST_WINDOW_DAYS, LONGEST_WINDOW_DAYS))
+    rate = f"(d.r + {draws.k} * k.x) / (d.alpha + k.t_x) / {draws.k}"
     return [
         "keys AS (SELECT DISTINCT c.grp, c.x, c.t_x FROM cells AS c)",
         f"spans AS (SELECT k.grp, k.x, k.t_x, CEIL(GREATEST({low}, LEAST({high}, "
@@ -68,7 +83,7 @@ def window_ctes(process: Process, risk: Risk) -> list[str]:
     ]
 
 
-def score_ctes(process: Process, risk: Risk) -> list[str]:
+def score_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
     """Return the CTEs that end in `scores`.
 
     Raises
@@ -76,21 +91,21 @@ def score_ctes(process: Process, risk: Risk) -> list[str]:
     UsageError
         For an Erlang model under a windowed basis: its state is not a matter of today's risk.
     """
-    reason = unsupported(process, risk)
+    reason = unsupported(draws, risk)
     if reason:
         raise UsageError(reason)
     windowed = risk.basis != "p_alive"
-    if process.model == "pareto_nbd":
+    if draws.model == "pareto_nbd":
         return _pareto(windowed=windowed)
-    return _bg_family(process.model.startswith("m"), process.k, windowed=windowed)
+    return _bg_family(draws.model.startswith("m"), draws.k, windowed=windowed)
 
 
-def unsupported(process: Process, risk: Risk) -> str | None:
+def unsupported(draws: PopulationDraws, risk: RiskConfig) -> str | None:
     """Return why there is no SQL for this model and basis, or None."""
-    if process.k > 1 and risk.basis != "p_alive":
+    if draws.k > 1 and risk.basis != "p_alive":
         return (
-            f"{process.model} with k = {process.k} has no SQL under {risk.basis}: its risk falls "
-            "before it rises, so the state needs the date; use at_risk_date or churnlab.scoring."
+            f"{draws.model} with k = {draws.k} has no SQL under {risk.basis}: its risk falls "
+            "before it rises, so the state needs the date; use at_risk_date or `churnlab score`."
         )
     return None
 
@@ -180,6 +195,14 @@ def _pareto(*, windowed: bool) -> list[str]:
     )
     risk = "a.later" if windowed else "1 - a.alive"
     return [base, spans, steps, totals, per_draw, _averages(risk)]
+
+
+def unit_rule() -> tuple[Array, Array]:
+    """Return nodes and weights on [0, 1], (48,) each; the weights sum to one."""
+    node, weight = leggauss(NODES_PER_PANEL)
+    starts = np.arange(PANELS) / PANELS
+    nodes = (starts[:, None] + (node + 1) / 2 / PANELS).ravel()
+    return nodes, np.tile(weight / 2 / PANELS, PANELS)
 
 
 def nodes_ctes() -> list[str]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 import sqlglot
 from sqlglot import exp
 
+from churnlab.bundle import ScoringBundle
 from churnlab.errors import UsageError, nearest
 from churnlab.export.sql import formulas
 from churnlab.export.sql.names import (
@@ -20,8 +21,7 @@ from churnlab.export.sql.names import (
     table,
     text,
 )
-from churnlab.scoring.bundle import ScoringBundle
-from churnlab.scoring.summaries import GROUP_JOIN, GROUP_UNKNOWN
+from churnlab.summary import JOINED, UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,13 +139,13 @@ def check_id(bundle_id: str) -> str:
 
 
 def _canonical(bundle: ScoringBundle, source: Source, as_of: dt.date) -> str:
-    process, risk = bundle.purchases.process, bundle.purchases.risk
-    ctes = formulas.draws_ctes(process)
-    if process.model == "pareto_nbd":
+    draws, risk = bundle.purchases.draws, bundle.purchases.risk
+    ctes = formulas.draws_ctes(draws)
+    if draws.model == "pareto_nbd":
         ctes += formulas.nodes_ctes()
     ctes += _summary_ctes(bundle, source, as_of)
     ctes.append("cells AS (SELECT DISTINCT s.grp, s.x, s.t_x, s.age FROM summary AS s)")
-    ctes += formulas.window_ctes(process, risk) + formulas.score_ctes(process, risk)
+    ctes += formulas.window_ctes(draws, risk) + formulas.score_ctes(draws, risk)
     return "WITH " + ",\n".join(ctes) + "\n" + _final(bundle)
 
 
@@ -174,7 +174,7 @@ def _counted_rows(bundle: ScoringBundle, source: SummarySource) -> str:
     names = {"x": source.x, "t_x": source.t_x, "age": source.T}
     fields = ", ".join(f"c.{column(name)} AS {key}" for key, name in names.items())
     label = ""
-    if len(bundle.purchases.process.groups) > 1:
+    if len(bundle.purchases.draws.groups) > 1:
         label = f", {_label(bundle, 'c')} AS label"
     return (
         f"SELECT CAST(c.{column(source.customer_id)} AS TEXT) AS customer_id, {fields}{label} "
@@ -183,18 +183,17 @@ def _counted_rows(bundle: ScoringBundle, source: SummarySource) -> str:
 
 
 def _label(bundle: ScoringBundle, row: str) -> str:
-    columns = bundle.group_columns or ("group",)
     parts = [
-        f"COALESCE(CAST({row}.{column(name, 'group column')} AS TEXT), {text(GROUP_UNKNOWN)})"
-        for name in columns
+        f"COALESCE(CAST({row}.{column(name, 'group column')} AS TEXT), {text(UNKNOWN)})"
+        for name in bundle.grouping
     ]
-    return f" || {text(GROUP_JOIN)} || ".join(parts)
+    return f" || {text(JOINED)} || ".join(parts)
 
 
 def _grouped(bundle: ScoringBundle, source: Source, counted: str) -> list[str]:
     """Attach the group code; a label without draws keeps a null code and gets no score."""
     doubles = ", ".join(f"CAST(k.{c} AS DOUBLE) AS {c}" for c in ("x", "t_x", "age"))
-    groups = bundle.purchases.process.groups
+    groups = bundle.purchases.draws.groups
     if len(groups) == 1:
         return [
             f"counted AS ({counted})",

@@ -92,7 +92,7 @@ def rows_of(cells: Cells, draws: PopulationDraws | None = None) -> Rows:
     """
     group = np.asarray(cells.group, np.int64)
     names = getattr(cells, "groups", None)
-    if draws is not None and len(draws.groups) > 1 and names is not None and names != draws.groups:
+    if draws is not None and names is not None and names != draws.groups:
         group = draws.codes_of(names)[group]
     return Rows(group, *(np.asarray(v, np.float64) for v in (cells.x, cells.t_x, cells.T)))
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.errors import DataError, UsageError
+from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.dates import at_risk_days
 from churnlab.posterior.risk import on_silence, windows
@@ -84,30 +84,6 @@ class HasCells(Protocol):
     @property
     def groups(self) -> tuple[str, ...]:
         """Names of the groups."""
-
-
-def rows_for(cells: HasCells, draws: PopulationDraws) -> Rows:
-    """Return cells with their groups coded as in `draws` (all in one where the fit is pooled).
-
-    Raises
-    ------
-    DataError
-        When a group was not in the data of the fit.
-    """
-    return Rows(group_codes(cells.groups, draws)[cells.group], cells.x, cells.t_x, cells.T)
-
-
-def group_codes(names: tuple[str, ...], draws: PopulationDraws) -> Ints:
-    """Return the code in `draws` of each group name."""
-    if len(draws.groups) == 1:
-        return np.zeros(len(names), dtype=np.int64)
-    unknown = [name for name in names if name not in draws.groups]
-    if unknown:
-        raise DataError(
-            f"The fit knows no group {', '.join(unknown)}; it has {', '.join(draws.groups)}. "
-            "Fit on data that have all groups."
-        )
-    return np.array([draws.groups.index(name) for name in names], dtype=np.int64)
 
 
 def cut_days(axis: Axis, rows: Rows) -> Ints:

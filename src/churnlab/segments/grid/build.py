@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
 from churnlab.events import SIGNUP_MONTH
+from churnlab.posterior import rows_of
 from churnlab.posterior.silence.stream import Rows
 from churnlab.segments.config import SegmentsConfig
 from churnlab.segments.grid.axes import (
@@ -18,8 +19,6 @@ from churnlab.segments.grid.axes import (
     HasCells,
     cut_days,
     drawn_levels,
-    group_codes,
-    rows_for,
 )
 from churnlab.segments.grid.membership import Side, membership_frame
 from churnlab.segments.grid.snapshot import DrawnStates, Snapshot
@@ -171,7 +170,7 @@ def _everybody(
 def _match(ids: NDArray[np.object_], summary: HasSummary, axis: Axis) -> tuple[Rows, Ints, Days]:
     """Return the rows of data, everybody's row (-1 for none) and day of the last event."""
     customers = summary.customers
-    rows = rows_for(summary.cells, axis.draws)
+    rows = rows_of(summary.cells, axis.draws)
     at = pd.Index(customers["customer_id"]).get_indexer(pd.Index(ids))
     row = np.where(at >= 0, customers["cell"].to_numpy(dtype=np.int64)[at], -1)
     last = np.where(
@@ -235,7 +234,7 @@ def _member_groups(
     table[SIGNUP_MONTH] = signup.astype("datetime64[M]").astype(str)
     names = table[columns].astype("str").fillna(UNKNOWN).agg(JOINED.join, axis=1)
     distinct, inverse = np.unique(names.to_numpy(dtype=object), return_inverse=True)
-    return group_codes(tuple(distinct), axis.draws)[inverse]
+    return axis.draws.codes_of(list(distinct))[inverse]
 
 
 def _drawn_purchases(axis: Axis, rows: Rows, n_draws: int) -> Codes:

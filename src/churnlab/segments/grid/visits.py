@@ -18,7 +18,6 @@ from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.risk import risk_summary
 from churnlab.posterior.settings import RiskConfig
-from churnlab.segments.grid.axes import rows_for
 from churnlab.segments.grid.build import HasSummary
 
 
@@ -45,7 +44,7 @@ def forecast_silence(
 ) -> NDArray[np.float64]:
     """Return P(no event within the horizon) per customer of a summary, averaged over draws."""
     risk = RiskConfig(basis="fixed_days", horizon_days=horizon_days)
-    by_cell = risk_summary(draws, rows_for(summary.cells, draws), risk).mean
+    by_cell = risk_summary(draws, summary.cells, risk).mean
     return np.asarray(by_cell[summary.customers["cell"].to_numpy(dtype=np.int64)])
 
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from churnlab.bundle import strict_json
 from churnlab.errors import UsageError, VerificationError
-from churnlab.scoring import strict_json
-from churnlab.scoring.forms import PARAMETERS
-from churnlab.scoring.process import Process, Risk
+from churnlab.models import REGISTRY
+from churnlab.models.draws import PopulationDraws
+from churnlab.posterior import RiskConfig
+from churnlab.rules.types import inside
 
 MAJOR_VERSION = 1
 
@@ -22,20 +24,30 @@ MAJOR_VERSION = 1
 class PurchaseRule:
     """Cuts on the purchase risk: for repeat customers and for first purchasers."""
 
-    process: Process
-    risk: Risk
+    draws: PopulationDraws
+    risk: RiskConfig
     value: float
     first_value: float
+
+    def inside(self) -> tuple[float, float]:
+        """Both cuts, strictly inside (0, 1) as dates need them."""
+        value, first = inside(self.value, self.first_value)
+        return value, first
 
 
 @dataclass(frozen=True)
 class VisitRule:
     """Cuts on the visit risk: at risk, then inactive."""
 
-    process: Process
-    risk: Risk
+    draws: PopulationDraws
+    risk: RiskConfig
     risk_value: float
     inactive_value: float
+
+    def inside(self) -> tuple[float, float]:
+        """Both cuts, strictly inside (0, 1) as dates need them."""
+        risk, inactive = inside(self.risk_value, self.inactive_value)
+        return risk, inactive
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,13 @@ class ScoringBundle:
     visits: VisitRule | None
     group_columns: tuple[str, ...] = ()
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def grouping(self) -> tuple[str, ...]:
+        """Columns that name a purchaser's group; none where the draws are one group's."""
+        if len(self.purchases.draws.groups) == 1:
+            return ()
+        return self.group_columns or ("group",)
 
 
 def bundle_path(path: str | Path) -> Path:
@@ -123,8 +142,8 @@ def from_content(content: Mapping[str, Any]) -> ScoringBundle:
 def _build(content: Mapping[str, Any]) -> ScoringBundle:
     cut = content["thresholds"]["purchases"]
     purchases = PurchaseRule(
-        process_of(content["models"]["purchases"]),
-        Risk(**content["risk"]["purchases"]),
+        draws_of(content["models"]["purchases"]),
+        _risk(content["risk"]["purchases"]),
         float(cut["value"]),
         float(cut["first_value"]),
     )
@@ -143,11 +162,24 @@ def _visit_rule(content: Mapping[str, Any]) -> VisitRule | None:
     model, cut = content["models"]["visits"], content["thresholds"]["visits"]
     if model is None or cut is None:
         return None
-    risk = Risk(**content["risk"]["visits"])
-    return VisitRule(process_of(model), risk, float(cut["risk"]), float(cut["inactive"]))
+    risk = _risk(content["risk"]["visits"])
+    return VisitRule(draws_of(model), risk, float(cut["risk"]), float(cut["inactive"]))
 
 
-def process_of(model: Mapping[str, Any]) -> Process:
+def _risk(risk: Mapping[str, Any]) -> RiskConfig:
+    """Return the definition of risk; whole days may stand as 90.0 in JSON."""
+    whole = {k: _whole(risk[k]) for k in ("horizon_days", "due_window_days")}
+    return RiskConfig(basis=str(risk["basis"]), cycles=float(risk["cycles"]), **whole)
+
+
+def _whole(days: float) -> int:
+    """Refuse half days: RiskConfig would, but an int cannot show them."""
+    if days != int(days):
+        raise UsageError(f"a window of {days} days; expected whole days.")
+    return int(days)
+
+
+def draws_of(model: Mapping[str, Any]) -> PopulationDraws:
     """Build the draws of one model of a bundle.
 
     Raises
@@ -155,15 +187,15 @@ def process_of(model: Mapping[str, Any]) -> Process:
     VerificationError
         When draws, groups and parameters do not fit together.
     """
-    name, k, groups = str(model["name"]), int(model["k"]), tuple(map(str, model["groups"]))
-    theta = np.array(model["draws"], dtype=np.float64)
-    expected = PARAMETERS.get(name)
-    if expected is None or tuple(model["parameters"]) != expected:
+    name, until = str(model["name"]), model["seen_until"]
+    if name not in REGISTRY or tuple(model["parameters"]) != REGISTRY[name].parameters:
         raise VerificationError(f"model {name!r} has parameters {model['parameters']!r}.")
-    if theta.ndim != 3 or theta.shape[1:] != (len(groups), len(expected)):
-        raise VerificationError(
-            f"draws of {name} have shape {theta.shape}; expected (draw, {len(groups)}, 4)."
-        )
-    if not (np.isfinite(theta).all() and (theta > 0).all()):
-        raise VerificationError(f"draws of {name} must be finite and positive.")
-    return Process(name, k, theta, groups)
+    draws = PopulationDraws(
+        name,
+        int(model["k"]),
+        np.array(model["draws"], dtype=np.float64),
+        tuple(map(str, model["groups"])),
+        None if until is None else dt.date.fromisoformat(until),
+    )
+    assert draws.likelihood.k == draws.k  # a k that the model lacks is refused here
+    return draws

@@ -8,10 +8,11 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from conftest_export import CREATED, make_events, make_inputs, make_summary
 
+from churnlab.bundle import COLUMNS, read_bundle, score
 from churnlab.errors import DataError, VerificationError
 from churnlab.export import export_bundle
-from churnlab.scoring import COLUMNS, read_bundle, score
 
 EVENTS = pd.DataFrame(
     {
@@ -24,10 +25,10 @@ EVENTS = pd.DataFrame(
 ROW = pd.DataFrame({"customer_id": ["a"], "x": [1], "t_x": [9], "T": [20]})
 
 
-def test_events_and_summaries_give_the_same_scores(exported, build):
-    events = build.make_events()
+def test_events_and_summaries_give_the_same_scores(exported):
+    events = make_events()
     one = score(exported, purchases=events)
-    two = score(exported, summary=build.make_summary(events))
+    two = score(exported, summary=make_summary(events))
     assert list(one.columns) == list(COLUMNS)
     pd.testing.assert_frame_equal(
         one.drop(columns=["scored_at", "updated_at"]), two.drop(columns=["scored_at", "updated_at"])
@@ -113,8 +114,8 @@ def test_no_purchaser_at_all_is_an_empty_table(exported):
     ("changes", "message"),
     [
         ({"purchases": EVENTS.rename(columns={"customer_id": "user"})}, "customer_id"),
-        ({"purchases": EVENTS.assign(event_at="soon")}, "cannot be read"),
-        ({"purchases": EVENTS.assign(customer_id=1.5)}, "floats"),
+        ({"purchases": EVENTS.assign(event_at="soon")}, "not readable"),
+        ({"purchases": EVENTS.assign(customer_id=1.5)}, "floating-point"),
         ({"purchases": EVENTS, "summary": EVENTS}, "not both"),
         ({"purchases": EVENTS, "as_of": "yesterday"}, "not a day"),
         ({"purchases": EVENTS, "columns": {"customer_id": "user"}}, "user"),
@@ -141,24 +142,13 @@ def test_an_edited_bundle_is_not_scored(exported, tmp_path):
         read_bundle(tmp_path / "none.json")
 
 
-def test_grouped_bundles_take_the_group_from_members_or_summary(build, tmp_path):
-    inputs = build.make_inputs(groups=("app", "web"), visits=False)
-    export_bundle(tmp_path, inputs, created_at=build.CREATED)
-    events = build.make_events()
+def test_grouped_bundles_take_the_group_from_members_or_summary(tmp_path):
+    inputs = make_inputs(groups=("app", "web"), visits=False)
+    export_bundle(tmp_path, inputs, created_at=CREATED)
+    events = make_events()
     members = inputs.summary[["customer_id", "channel"]].assign(signed_up_at="2022-01-01")
     from_events = score(tmp_path, purchases=events, members=members, details=False)
     from_summary = score(tmp_path, summary=inputs.summary, details=False)
     np.testing.assert_array_equal(from_events["p_alive"], from_summary["p_alive"])
     with pytest.raises(DataError, match="channel"):
         score(tmp_path, purchases=events)
-
-
-def test_group_names_are_those_of_the_summary():
-    from churnlab import events, summary
-    from churnlab.scoring import summaries
-
-    light = (summaries.GROUP_JOIN, summaries.GROUP_UNKNOWN, summaries.SIGNUP_MONTH)
-    assert light == (summary.JOINED, summary.UNKNOWN, events.SIGNUP_MONTH)
-    frame = pd.DataFrame({"a": ["x", None], "signed_up_at": ["2024-05-31", "2023-01-01"]})
-    labels = summaries.group_labels(frame, ["a", "signup_month"], "members")
-    assert list(labels) == ["x | 2024-05", "unknown | 2023-01"]

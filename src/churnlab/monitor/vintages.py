@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from churnlab.bundle import ScoringBundle
+from churnlab.events import EventLog
 from churnlab.metrics import corp_split
-from churnlab.scoring import ScoringBundle
-from churnlab.scoring.cells import DistinctRows
-from churnlab.scoring.forms import Array
-from churnlab.scoring.summaries import ids, summarise_events, to_days
-from churnlab.scoring.table import group_codes
+from churnlab.models import Array
+from churnlab.posterior import RiskConfig, risk_by_draw
+from churnlab.summary import summarise
 
 #: Fewer elapsed days than this say nothing yet.
 MIN_DAYS = 7
@@ -44,30 +44,12 @@ class Vintage(NamedTuple):
     """The miscalibration that chance alone would show on average."""
 
 
-def purchase_days(purchases: pd.DataFrame, time_zone: str) -> pd.DataFrame:
-    """Return distinct (customer_id, day)."""
-    column = "event_at" if "event_at" in purchases.columns else "day"
-    frame = pd.DataFrame(
-        {
-            "customer_id": ids(purchases["customer_id"], "purchases"),
-            "day": to_days(purchases[column], time_zone, "purchases"),
-        }
-    )
-    return frame.dropna().drop_duplicates(ignore_index=True)
-
-
 def label_days(rules: ScoringBundle) -> int:
     """Return the window of the labels in days."""
     return round(rules.content["monitoring"]["reference"]["horizon_days"])
 
 
-def vintages(
-    rules: ScoringBundle,
-    purchases: pd.DataFrame,
-    members: pd.DataFrame | None,
-    as_of: dt.date,
-    step_days: int,
-) -> list[Vintage]:
+def vintages(rules: ScoringBundle, log: EventLog, step_days: int) -> list[Vintage]:
     """Score the bundle's own day and every `step_days` since, as far as outcomes are known.
 
     Raises
@@ -75,39 +57,27 @@ def vintages(
     UsageError
         When a customer's group has no draws in the bundle.
     """
-    horizon = label_days(rules)
-    days = purchase_days(purchases, rules.time_zone)
+    horizon, days = label_days(rules), log.days("purchases")
     found, start = [], rules.as_of
-    while (as_of - start).days >= MIN_DAYS:
-        seen = min(horizon, (as_of - start).days)
-        found.append(_vintage(rules, days, members, start, seen))
+    while (log.as_of - start).days >= MIN_DAYS:
+        seen = min(horizon, (log.as_of - start).days)
+        found.append(_vintage(rules, log, days, start, seen))
         start += dt.timedelta(step_days)
     return found
 
 
 def _vintage(
-    rules: ScoringBundle,
-    days: pd.DataFrame,
-    members: pd.DataFrame | None,
-    start: dt.date,
-    seen: int,
+    rules: ScoringBundle, log: EventLog, days: pd.DataFrame, start: dt.date, seen: int
 ) -> Vintage:
-    summary = summarise_events(days, start, rules.time_zone, "purchases")
-    process = rules.purchases.process
-    group = group_codes(rules, summary, members)
-    cells = DistinctRows(group, summary["x"], summary["t_x"], summary["T"])
-    x, t_x, T = cells.columns
-    counts = np.bincount(cells.inverse, minlength=len(x)).astype(float)
-    quiet, total = np.empty(len(x)), np.zeros(len(process.theta))
-    for rows, values in process.over_draws(
-        process.form.no_purchase, cells.group, x, t_x, T, np.full(len(x), float(seen))
-    ):
-        quiet[rows] = values.mean(axis=0)
-        total += values @ counts[rows]
-    risk = quiet[cells.inverse]
+    summary = summarise(log, start, group=rules.grouping or None)
+    cells, people = summary.cells, summary.customers
+    window = RiskConfig(basis="fixed_days", horizon_days=seen)
+    quiet = risk_by_draw(rules.purchases.draws, cells, window)
+    total = cells.weight @ quiet
+    risk = quiet.mean(axis=1)[people["cell"]]
     last, first = pd.Timestamp(start), pd.Timestamp(start) + pd.Timedelta(days=seen)
     bought = days.loc[(days["day"] > last) & (days["day"] <= first), "customer_id"].unique()
-    outcome = np.where(summary["customer_id"].isin(bought), 0.0, 1.0)
+    outcome = np.where(people["customer_id"].isin(bought), 0.0, 1.0)
     return _measured(start, seen, label_days(rules), risk, outcome, float(total.var()))
 
 
