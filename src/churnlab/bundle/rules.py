@@ -14,7 +14,7 @@ from churnlab.bundle import strict_json
 from churnlab.errors import UsageError, VerificationError
 from churnlab.models import REGISTRY
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior import RiskConfig
+from churnlab.posterior import Lateness, Measure, RiskConfig, StateCut
 from churnlab.rules.types import inside
 
 MAJOR_VERSION = 1
@@ -22,12 +22,19 @@ MAJOR_VERSION = 1
 
 @dataclass(frozen=True)
 class PurchaseRule:
-    """Cuts on the purchase risk: for repeat customers and for first purchasers."""
+    """Cuts for repeat customers and for first purchasers: on the risk, or on lateness."""
 
     draws: PopulationDraws
     risk: RiskConfig
     value: float
     first_value: float
+    window_cycles: float | None = None
+    """Cuts on lateness by the own rhythm: its window; None for cuts on the risk."""
+
+    @property
+    def state(self) -> StateCut:
+        """From where on a purchaser is at risk."""
+        return StateCut(_measure(self.risk, self.window_cycles), *self.inside())
 
     def inside(self) -> tuple[float, float]:
         """Both cuts, strictly inside (0, 1) as dates need them."""
@@ -37,17 +44,28 @@ class PurchaseRule:
 
 @dataclass(frozen=True)
 class VisitRule:
-    """Cuts on the visit risk: at risk, then inactive."""
+    """Cuts on the visit risk, or on lateness: at risk, then inactive."""
 
     draws: PopulationDraws
     risk: RiskConfig
     risk_value: float
     inactive_value: float
+    window_cycles: float | None = None
+    """As in `PurchaseRule`."""
+
+    @property
+    def measure(self) -> Measure:
+        """What the two cuts are on."""
+        return _measure(self.risk, self.window_cycles)
 
     def inside(self) -> tuple[float, float]:
         """Both cuts, strictly inside (0, 1) as dates need them."""
         risk, inactive = inside(self.risk_value, self.inactive_value)
         return risk, inactive
+
+
+def _measure(risk: RiskConfig, window_cycles: float | None) -> Measure:
+    return risk if window_cycles is None else Lateness(window_cycles=window_cycles)
 
 
 @dataclass(frozen=True)
@@ -146,6 +164,7 @@ def _build(content: Mapping[str, Any]) -> ScoringBundle:
         _risk(content["risk"]["purchases"]),
         float(cut["value"]),
         float(cut["first_value"]),
+        cut.get("window_cycles"),
     )
     return ScoringBundle(
         bundle_id=str(content["bundle_id"]),
@@ -163,7 +182,8 @@ def _visit_rule(content: Mapping[str, Any]) -> VisitRule | None:
     if model is None or cut is None:
         return None
     risk = _risk(content["risk"]["visits"])
-    return VisitRule(draws_of(model), risk, float(cut["risk"]), float(cut["inactive"]))
+    cuts = float(cut["risk"]), float(cut["inactive"])
+    return VisitRule(draws_of(model), risk, *cuts, cut.get("window_cycles"))
 
 
 def _risk(risk: Mapping[str, Any]) -> RiskConfig:

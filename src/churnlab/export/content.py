@@ -18,6 +18,7 @@ from churnlab.export.thinning import Thinned
 from churnlab.metrics import shares_of_bins
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig
+from churnlab.rules.types import OVERDUE
 from churnlab.runs.folder import content_hash, to_jsonable
 from churnlab.vocabulary import SEGMENT_CODES, SEGMENTS
 
@@ -65,7 +66,7 @@ def threshold_section(threshold: Any, basis: str) -> dict[str, Any]:
         When it was chosen on another basis than the one to be scored.
     """
     given = dict(threshold) if isinstance(threshold, Mapping) else dict(vars(threshold))
-    if given.get("basis", basis) != basis:
+    if given.get("basis", basis) not in (basis, OVERDUE):
         raise UsageError(
             f"the threshold was chosen on the basis {given['basis']!r}, the risk to be exported is "
             f"{basis!r}; backtest and export with the same risk.basis."
@@ -83,6 +84,7 @@ def threshold_section(threshold: Any, basis: str) -> dict[str, Any]:
         "rule": str(given.get("rule", "fixed")),
         "value": round(value, DIGITS),
         "first_value": round(value if first is None else float(first), DIGITS),
+        "window_cycles": maybe(given.get("window_cycles")),
         "q05": maybe(given.get("q05", given.get("low"))),
         "q95": maybe(given.get("q95", given.get("high"))),
         "origin_low": maybe(given.get("origin_low")),

@@ -24,6 +24,7 @@ from churnlab.export.publish import Staging, locate, previous_id
 from churnlab.export.schema import SCHEMA_VERSION, bundle_schema, validate
 from churnlab.export.sql import EventSource, SummarySource, score_sql
 from churnlab.export.thinning import Thinned, thin
+from churnlab.rules.types import OVERDUE
 from churnlab.runs.folder import commit, content_hash, frame_hash
 
 Progress = Callable[[str, float], None]
@@ -104,13 +105,17 @@ def _models(inputs: ExportInputs, config: ExportConfig) -> _Models:
     cells = summary_of(inputs.summary, inputs.as_of, columns).cells
     purchases = thin(inputs.draws, inputs.risk, cells, config.draws)
     cut = content.threshold_section(inputs.threshold, inputs.risk.basis)
-    rule = PurchaseRule(purchases.draws, inputs.risk, cut["value"], cut["first_value"])
+    rule = PurchaseRule(
+        purchases.draws, inputs.risk, cut["value"], cut["first_value"], cut["window_cycles"]
+    )
     visits, visit_rule = None, None
     if inputs.visits is not None:
         v = inputs.visits
         seen = summary_of(v.summary, inputs.as_of, what="visits").cells
         visits = thin(v.draws, v.risk, seen, config.draws)
-        visit_rule = VisitRule(visits.draws, v.risk, v.risk_value, v.inactive_value)
+        visit_rule = VisitRule(
+            visits.draws, v.risk, v.risk_value, v.inactive_value, v.window_cycles
+        )
     rules = ScoringBundle(
         "cb-", inputs.as_of, inputs.time_zone, rule, visit_rule, inputs.group_columns
     )
@@ -149,9 +154,10 @@ def _content(
         bundle["models"]["visits"] = content.model_section(models.visits, visits.draws.n_draws, ())
         bundle["risk"]["visits"] = content.risk_section(visits.risk)
         bundle["thresholds"]["visits"] = {
-            "rule": "fixed",
+            "rule": "fixed" if visits.window_cycles is None else OVERDUE,
             "risk": visits.risk_value,
             "inactive": visits.inactive_value,
+            "window_cycles": visits.window_cycles,
         }
     return bundle
 

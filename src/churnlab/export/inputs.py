@@ -27,6 +27,8 @@ class VisitEvidence:
         Definition of visit risk.
     risk_value, inactive_value : float
         The cuts.
+    window_cycles : float, optional
+        Window of lateness by the own rhythm, where the cuts are on it and not on the risk.
     summary : DataFrame
         `customer_id, x, t_x, T` of those with a visit, or whose clock starts at signup (x = 0).
     """
@@ -36,6 +38,7 @@ class VisitEvidence:
     risk_value: float
     inactive_value: float
     summary: pd.DataFrame
+    window_cycles: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse grouped visit models: a bundle has one visit model for all."""

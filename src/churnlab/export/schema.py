@@ -13,7 +13,7 @@ from typing import Any
 from churnlab.bundle.rules import check_version
 from churnlab.errors import VerificationError
 
-SCHEMA_VERSION = "1.0.0"
+SCHEMA_VERSION = "1.1.0"
 _SCHEMA_FILE = "bundle.v1.schema.json"
 _MAX_SHOWN = 120
 

@@ -123,8 +123,8 @@ def _state_columns(request: Request) -> dict[str, Values]:
         known = season.state_days(draws, found, cut, days, threads=threads)
     columns: dict[str, Values] = {"at_risk_date": days[keys.of]}
     if known is not None:
-        found_days = (known.q05, known.q95, known.p_alive)
-        columns |= {n: v[keys.of] for n, v in zip(STATE_COLUMNS[1:], found_days, strict=True)}
+        columns |= {"at_risk_q05": known.q05[keys.of], "at_risk_q95": known.q95[keys.of]}
+        columns["p_alive_at_risk"] = known.p_alive[keys.of]
     return columns
 
 

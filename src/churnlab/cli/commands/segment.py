@@ -15,7 +15,6 @@ from churnlab.events import EventLog
 from churnlab.fitting import Fit, ModelConfig
 from churnlab.fitting import fit as fit_model
 from churnlab.inference import save_posterior
-from churnlab.posterior import RiskConfig
 from churnlab.runs.folder import RunFolder
 from churnlab.segments import (
     Audience,
@@ -157,8 +156,7 @@ def visit_model(chosen: VisitsConfig) -> ModelConfig:
 
 def _visit_axis(visits: Fit, settings: Settings) -> Axis:
     chosen = settings.visits
-    risk = RiskConfig(basis=chosen.basis, horizon_days=chosen.horizon_days, cycles=chosen.cycles)
-    return Axis(visits.draws, risk, (chosen.risk_value, chosen.inactive_value))
+    return Axis(visits.draws, chosen.measure, (chosen.risk_value, chosen.inactive_value))
 
 
 def comparison_day(log: EventLog, settings: Settings) -> dt.date | None:
