@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from churnlab.cli.commands import backtest as backtest_command
 
 from churnlab.backtest import Limits, SplitConfig, calibrate_threshold, run_backtest
 from churnlab.backtest.origins.cache import FitCache
 from churnlab.backtest.report.data import best_cost_curve
 from churnlab.backtest.report.text import cost_claim
 from churnlab.backtest.run import _shortfalls
-from churnlab.cli.commands import backtest as backtest_command
 from churnlab.cli.console import Console
 from churnlab.config import compose, to_settings
 from churnlab.errors import DataError
@@ -56,11 +56,11 @@ def twice(small_log, tmp_path_factory):
 
 def test_two_runs_give_identical_tables(twice):
     (one, other), _ = twice
-    assert set(one.tables()) == {
+    assert set(one.tables) == {
         "scores", "differences", "rules", "calibration", "curves", "tracking", "predictions",
     }  # fmt: skip
-    for name, table in one.tables().items():
-        pd.testing.assert_frame_equal(table, other.tables()[name], check_exact=True)
+    for name, table in one.tables.items():
+        pd.testing.assert_frame_equal(table, other.tables[name], check_exact=True)
     assert one.answers == other.answers
 
 

@@ -10,7 +10,7 @@ from churnlab.cli.console import Console
 
 def test_many_stages_are_named_as_one(capsys):
     console = Console()
-    with console.one_stage("a day's grid"):
+    with console.stage("a day's grid"):
         with console.stage("fitting"), console.part("deeper"):
             pass
         with console.stage("placing"):

@@ -37,7 +37,7 @@ def test_a_fit_imports_no_other_commands_code():
     """Half of a warm fit was imports of what other commands need."""
     code = (
         "import sys; from churnlab.config import compose, to_settings\n"
-        "import churnlab.cli.run, churnlab.cli.commands.fit\n"
+        "import churnlab.cli.run, churnlab.workflows.fit\n"
         "to_settings(compose('fit'))\n"
         "heavy = {'churnlab.segments', 'churnlab.export', 'churnlab.nday',\n"
         "         'scipy.stats', 'matplotlib', 'sklearn', 'pymc', 'nutpie', 'arviz'}\n"

@@ -41,7 +41,7 @@ def written(tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         # Rendering takes longer than all else and is tested where it lives.
         page = Rendered(html="<html></html>", summary="")
-        patch.setattr("churnlab.cli.commands.report.render", lambda *_, **__: page)
+        patch.setattr("churnlab.workflows.report.render", lambda *_, **__: page)
         for command, *rest in jobs:
             status = main([command, *rest, f"run_dir={root / command}"])
             assert status == 0, f"churnlab {command} ended with {status}"

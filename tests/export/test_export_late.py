@@ -12,11 +12,11 @@ import pytest
 from conftest_export import THRESHOLD, make_inputs
 
 from churnlab.bundle import read_bundle, score
-from churnlab.bundle.rules import from_content
+from churnlab.bundle.reading import validate
+from churnlab.bundle.rules import rules_of
 from churnlab.bundle.score import FAR
 from churnlab.errors import UsageError, VerificationError
 from churnlab.export import export_bundle, verify
-from churnlab.export.schema import validate
 from churnlab.export.verify import run_summary_sql
 from churnlab.posterior import LATE, Lateness
 from churnlab.rules import OverdueRule
@@ -81,8 +81,7 @@ def test_a_bundle_without_the_window_cuts_the_risk_as_ever(late):
     content = json.loads((late / "bundle.json").read_text("utf-8"))
     old = copy.deepcopy(content)
     del old["thresholds"]["purchases"]["window_cycles"]
-    validate(old)
-    assert from_content(old).purchases.state.measure.basis == "p_alive"
+    assert rules_of(validate(old)).purchases.state.measure.basis == "p_alive"
     content["thresholds"]["purchases"]["window_cycles"] = 1.0
     with pytest.raises(VerificationError, match="window_cycles"):
         validate(content)

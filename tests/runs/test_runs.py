@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
+from churnlab.runs import open_run
 from churnlab.runs.folder import (
     RunFolder,
     canonical_json,
@@ -86,3 +87,39 @@ def test_broken_json_is_a_plain_error(tmp_path):
         read_json(tmp_path / "x.json")
     with pytest.raises(UsageError, match="missing"):
         read_json(tmp_path / "y.json")
+
+
+def test_a_failed_rerun_leaves_the_good_run(tmp_path):
+    good = RunFolder(tmp_path, "fit")
+    good.write_text("fit.json", "good")
+    good.write_text("old.txt", "of the first run alone")
+    good.finish()
+    broken = RunFolder(tmp_path, "fit")
+    broken.write_text("fit.json", "half")
+    assert (tmp_path / "fit.json").read_text() == "good"
+    assert open_run(tmp_path).manifest["files"]["fit.json"] == file_hash(tmp_path / "fit.json")
+    again = RunFolder(tmp_path, "fit")
+    assert not (again.path / "fit.json").exists(), "what the broken run left is cleared"
+    (again.path / "audiences").mkdir()
+    again.write_text("audiences/a.txt", "new")
+    again.write_text("fit.json", "new")
+    (tmp_path / "mine.txt").write_text("not the run's")
+    again.finish()
+    assert (tmp_path / "fit.json").read_text() == "new"
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "audiences", "fit.json", "manifest.json", "mine.txt",
+    }  # fmt: skip
+    assert set(open_run(tmp_path).manifest["files"]) == {"audiences/a.txt", "fit.json"}
+
+
+def test_a_step_is_emptied_of_its_manifest_and_told_where_it_will_stand(tmp_path):
+    whole = RunFolder(tmp_path, "pipeline")
+    whole.part("fit", "fit").finish()
+    whole.finish()
+    rerun = RunFolder(tmp_path, "pipeline")
+    step, beside = rerun.part("fit", "fit"), rerun.part("export", "export", beside=True)
+    assert step.path != step.place == tmp_path / "fit"
+    assert beside.path == beside.place == tmp_path / "export"
+    assert (tmp_path / "fit" / "manifest.json").exists()
+    rerun.finish()
+    assert not (tmp_path / "fit" / "manifest.json").exists(), "the step did not come to its end"

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab.cli.commands.explain import near_ids
 from churnlab.errors import UsageError
 from churnlab.posterior import RiskConfig
 from churnlab.posterior.risk import risk_curve
@@ -25,6 +24,7 @@ from churnlab.segments import (
     shares_over_time,
     shares_table,
 )
+from churnlab.segments.person.explanation import near_ids
 
 from .conftest import PURCHASE_THETA, draws_around
 from .test_shares_change import ids_of, made_up

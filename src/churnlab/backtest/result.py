@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
+from churnlab.backtest.report.lines import table_lines
+from churnlab.runs import Result, RunFolder
+
 
 @dataclass(frozen=True)
-class BacktestResult:
+class BacktestResult(Result):
     """Tables and summary of a backtest (columns: docs/files.md and docs/backtesting.md).
 
     Attributes
@@ -40,14 +43,32 @@ class BacktestResult:
     tracking: pd.DataFrame
     predictions: pd.DataFrame | None
     summary: dict[str, Any] = field(default_factory=dict)
+    files: ClassVar[str] = "files: {folder}/scores.parquet, rules.parquet, backtest.json, ..."
 
     @property
     def answers(self) -> list[str]:
         """The answers in words."""
         return list(self.summary["answers"])
 
+    @property
+    def lines(self) -> list[str]:
+        """The table of candidates and the answers in words."""
+        return [*table_lines(self.headline()), *self.answers]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was left out of the backtest, and why."""
+        return [str(d["reason"]) for d in self.summary["degradations"]]
+
+    def write(self, folder: RunFolder) -> None:
+        """Write the tables, the means over origins, and `backtest.json`."""
+        super().write(folder)
+        folder.write_parquet("headline.parquet", self.headline())
+        folder.write_json("backtest.json", self.summary)
+
+    @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Return the tables by name, those that are there."""
+        """The tables by name, those that are there."""
         names = (
             "scores", "differences", "rules", "calibration", "curves", "tracking", "predictions",
         )  # fmt: skip

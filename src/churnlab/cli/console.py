@@ -69,10 +69,14 @@ class Console:
 
     @contextmanager
     def stage(self, text: str) -> Iterator[None]:
-        """Name what is being done; its seconds are logged when it ends."""
+        """Name what is being done; its seconds are logged when it ends.
+
+        Stages within a stage are not named.
+        """
         if self._inside:
             yield
             return
+        self._inside = True
         started = time.perf_counter()
         full = f"{self._prefix}{text}"
         self._last_logged = started
@@ -85,6 +89,7 @@ class Console:
         try:
             yield
         finally:
+            self._inside = False
             seconds = time.perf_counter() - started
             _log.info("%s: %.1f s", full, seconds)
             if self._progress is not None and self._task is not None:
@@ -94,34 +99,19 @@ class Console:
                 self._rich.print(Text(f"  {full}  {seconds:.1f} s", style="dim"))
 
     @contextmanager
-    def one_stage(self, text: str) -> Iterator[None]:
-        """Name many stages as one: those within are not named."""
-        with self.stage(text):
-            before, self._inside = self._inside, True
-            try:
-                yield
-            finally:
-                self._inside = before
+    def part(self, name: str, *, quiet: bool = False) -> Iterator[None]:
+        """Prefix the stages of a part (one step of a pipeline) with its name.
 
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Prefix the stages of a part (one step of a pipeline) with its name."""
-        before, self._prefix = self._prefix, f"{self._prefix}{name}: "
+        A quiet part keeps results and warnings to the log: whoever runs the parts sums them up.
+        """
+        before = self._prefix, self._quiet
+        self._prefix, self._quiet = f"{self._prefix}{name}: ", self._quiet or quiet
         try:
             yield
         finally:
-            self._prefix = before
+            self._prefix, self._quiet = before
 
-    @contextmanager
-    def quietly(self) -> Iterator[None]:
-        """Keep results and warnings to the log: whoever runs the parts sums them up."""
-        before, self._quiet = self._quiet, True
-        try:
-            yield
-        finally:
-            self._quiet = before
-
-    def progress(self, text: str, fraction: float) -> None:
+    def update(self, text: str, fraction: float) -> None:
         """Take part results of long work: what, and the fraction done (0 to 1)."""
         if self._progress is not None and self._task is not None:
             self._progress.update(

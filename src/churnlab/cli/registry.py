@@ -1,8 +1,11 @@
-"""The commands: what each does, needs and writes. Adding one is an entry here and its module."""
+"""The commands: what each does, needs and writes. Adding one is an entry here and its use case."""
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,10 +18,18 @@ class Command:
     examples: tuple[str, ...]
     options: tuple[tuple[str, str], ...] = field(default=())
 
-    @property
-    def module(self) -> str:
-        """The module whose `run(settings, folder, console)` does the work."""
-        return f"churnlab.cli.commands.{self.name}"
+    needs: tuple[str, ...] = ("log",)
+    staged: bool = True
+
+    def use_case(self) -> Callable[..., Any]:
+        """Return the function that does the work: `NAME` in `churnlab.workflows.NAME`.
+
+        It takes `settings` and `progress`, a `log` and a `folder` where it `needs` them, and
+        returns a `churnlab.runs.Result`.
+        """
+        module = importlib.import_module(f"churnlab.workflows.{self.name}")
+        found: Callable[..., Any] = getattr(module, self.name)
+        return found
 
 
 _DATA = ("data=cdnow", "embedded logs: cdnow, cdnow_full, complete_journey, syn_shop; yours: files")
@@ -53,6 +64,7 @@ COMMANDS: dict[str, Command] = {
         Command(
             name="demo",
             does="the main job on embedded data, end to end; prints what it found",
+            needs=("folder",),
             writes=("cdnow/...", "syn_shop/..."),
             examples=("churnlab demo", "churnlab demo run_dir=outputs/demo lang=ko"),
             options=(("lang=en", "or ko: the language of the reports"), _SEED, _RUN_DIR),
@@ -60,6 +72,7 @@ COMMANDS: dict[str, Command] = {
         Command(
             name="pipeline",
             does="the main job on your data: check, fit, segment, backtest, nday, export, report",
+            needs=("log", "folder"),
             writes=("one folder per step", "report.html"),
             examples=(
                 "churnlab pipeline data=files data.purchases.path=orders.csv as_of=2011-09-30",
@@ -176,6 +189,7 @@ COMMANDS: dict[str, Command] = {
         Command(
             name="report",
             does="renders the notebook report of a run folder",
+            needs=(),
             writes=("report.html", "summary.md"),
             examples=("churnlab report run=outputs/demo/cdnow", "churnlab report run=F lang=ko"),
             options=(("run=FOLDER", "a finished run"), ("lang=en", "or ko")),
@@ -183,6 +197,7 @@ COMMANDS: dict[str, Command] = {
         Command(
             name="simulate",
             does="event logs with known truth: purchases, visits, members, treatments, items",
+            needs=(),
             writes=("*.parquet", "truth.parquet"),
             examples=("churnlab simulate shop.n_members=20000 seed=7 run_dir=data/cache/shop",),
             options=(("shop.n_members=N", "members of the simulated shop"), _SEED, _RUN_DIR),
@@ -231,6 +246,8 @@ COMMANDS: dict[str, Command] = {
         Command(
             name="export",
             does="threshold bundle from run folders",
+            needs=("folder",),
+            staged=False,
             writes=(
                 "bundle.json",
                 "customer_thresholds.parquet",
@@ -263,6 +280,7 @@ COMMANDS: dict[str, Command] = {
         Command(
             name="verify",
             does="checks a bundle: schema, cross-field rules, hashes, SQL against Python",
+            needs=(),
             writes=("verify.json",),
             examples=("churnlab verify bundle=outputs/export",),
             options=(("bundle=FOLDER", "an export"), _RUN_DIR),
@@ -277,6 +295,7 @@ COMMANDS: dict[str, Command] = {
         Command(
             name="sbc",
             does="simulation-based calibration of a model",
+            needs=(),
             writes=("sbc.parquet", "sbc.png"),
             examples=("churnlab sbc model=pareto_nbd simulations=200",),
             options=(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import sys
@@ -23,7 +22,9 @@ from churnlab.cli.console import Console
 from churnlab.cli.registry import Command
 from churnlab.config import configs_folder, explain, mend, plain, register, to_settings
 from churnlab.errors import ChurnlabError, UsageError
-from churnlab.runs.folder import RunFolder, timestamped_folder
+from churnlab.runs import Result, RunFolder, timestamped_folder
+from churnlab.workflows.check import check
+from churnlab.workflows.opening import open_data
 
 # Hydra's own files and logs stay out of run folders, which have theirs; what a user sets wins.
 _HYDRA_DEFAULTS = {
@@ -114,7 +115,7 @@ def _job(command: Command, failures: list[BaseException]) -> Any:
         try:
             settings = to_settings(config)
             folder = Path(settings.run_dir or _default_folder(command, settings))
-            run_in_folder(command.name, settings, folder, plain(config), Console())
+            run_in_folder(command, settings, folder, plain(config), Console())
         except (Exception, KeyboardInterrupt) as error:
             failures.append(error)
 
@@ -139,7 +140,7 @@ def _sweep_job(command: Command, config: DictConfig) -> None:
     try:
         settings = to_settings(config)
         settings.run_dir = str(folder)
-        run_in_folder(command.name, settings, folder, content, Console())
+        run_in_folder(command, settings, folder, content, Console())
         sweep.record(folder, 0, varied)
     except ChurnlabError as error:
         sweep.record(folder, error.exit_status, varied, str(error))
@@ -150,19 +151,51 @@ def _sweep_job(command: Command, config: DictConfig) -> None:
 
 
 def run_in_folder(
-    name: str, settings: Any, folder: Path, content: dict[str, Any], console: Console
+    command: Command, settings: Any, folder: Path, content: dict[str, Any], console: Console
 ) -> RunFolder:
-    """Run a command into a folder: log, resolved configuration, results, manifest last."""
+    """Run a command into a folder: log, resolved configuration, results, manifest last.
+
+    Raises
+    ------
+    ChurnlabError
+        What the use case raises; or, after all is written, that its result is a failure.
+    """
     run = RunFolder(
-        folder, name, config=sweep.without_place(content), seed=getattr(settings, "seed", None)
+        folder,
+        command.name,
+        config=sweep.without_place(content),
+        seed=settings.seed,
+        staged=command.staged,
     )
-    (run.path / "manifest.json").unlink(missing_ok=True)
     with _log_file(run.path / "run.log"), console:
         run.write_text("config.resolved.yaml", OmegaConf.to_yaml(OmegaConf.create(content)))
-        module = importlib.import_module(f"churnlab.cli.commands.{name}")
-        module.run(settings, run, console)
+        result = _perform(command, settings, run, console)
+        with console.stage("writing the files"):
+            result.write(run)
+        console.warn(result.warnings)
         run.finish()
+        console.say(*result.closing(run.place))
+    if result.failure is not None:
+        raise result.failure
     return run
+
+
+def _perform(command: Command, settings: Any, run: RunFolder, console: Console) -> Result:
+    """Call the use case with what it needs: a log, which is opened here, or the run folder."""
+    given: dict[str, Any] = {}
+    if "log" in command.needs:
+        with console.stage("reading and checking event logs"):
+            given["log"] = open_data(
+                settings.data, as_of=settings.as_of, shop=settings.shop, seed=settings.seed
+            )
+    if "folder" in command.needs:
+        given["folder"] = run
+    elif "log" in given:
+        checked = check(given["log"])
+        checked.write(run)
+        console.warn(checked.warnings)
+    result: Result = command.use_case()(settings=settings, progress=console, **given)
+    return result
 
 
 @contextmanager

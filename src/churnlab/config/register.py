@@ -11,21 +11,21 @@ from typing import Any, Final
 
 #: Command -> its settings class; a module named below `churnlab.config`.
 COMMAND_SETTINGS: Final[dict[str, str]] = {
-    "check": "schema:CheckSettings",
-    "simulate": "schema:SimulateSettings",
-    "fit": "schema:FitSettings",
-    "segment": "schemas.segment:SegmentSettings",
-    "backtest": "schemas.backtest:BacktestSettings",
-    "pipeline": "schemas.pipeline:PipelineSettings",
-    "demo": "schema:DemoSettings",
-    "report": "schema:ReportSettings",
-    "sbc": "schema:SbcSettings",
-    "nday": "schemas.nday:NdaySettings",
-    "explain": "schemas.segment:ExplainSettings",
-    "export": "schemas.export:ExportSettings",
-    "score": "schema:ScoreSettings",
-    "verify": "schema:BundleSettings",
-    "monitor": "schema:ScoreSettings",
+    "check": "schema:CheckRun",
+    "simulate": "schema:SimulateRun",
+    "fit": "schema:FitRun",
+    "segment": "schemas.segment:SegmentRun",
+    "backtest": "schemas.backtest:BacktestRun",
+    "pipeline": "schemas.pipeline:PipelineRun",
+    "demo": "schema:DemoRun",
+    "report": "schema:ReportRun",
+    "sbc": "schema:SbcRun",
+    "nday": "schemas.nday:NdayRun",
+    "explain": "schemas.segment:ExplainRun",
+    "export": "schemas.export:ExportRun",
+    "score": "schema:ScoreRun",
+    "verify": "schema:VerifyRun",
+    "monitor": "schema:ScoreRun",
 }
 
 #: A group of options -> the dataclass behind it, and the field in which a command has it.

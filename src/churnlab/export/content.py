@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from churnlab.bundle.consistency import HIATUS, MIN_ORIGINS
 from churnlab.errors import DataError, UsageError
 from churnlab.export.config import ExportConfig
 from churnlab.export.inputs import ExportInputs
@@ -24,8 +25,6 @@ from churnlab.vocabulary import SEGMENT_CODES, SEGMENTS
 
 #: Thresholds are written with six digits, so that no customer's risk equals one but for rounding.
 DIGITS = 6
-MIN_ORIGINS = 3
-HIATUS = "hiatus"
 _RISK_BINS = 10
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -13,15 +14,17 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from churnlab.bundle import PurchaseRule, ScoringBundle, VisitRule, read_bundle, strict_json
+from churnlab.bundle import PurchaseRule, ScoringBundle, VisitRule, strict_json
+from churnlab.bundle.consistency import check_content
+from churnlab.bundle.document import SCHEMA_VERSION
 from churnlab.bundle.people import summary_of
+from churnlab.bundle.reading import bundle_path, load_bundle, validate
+from churnlab.bundle.schema import schema_text
 from churnlab.errors import UsageError
 from churnlab.export import arrow, content, frames, tables
 from churnlab.export.config import ExportConfig
-from churnlab.export.cross import check_content
 from churnlab.export.inputs import ExportInputs
 from churnlab.export.publish import Staging, locate, previous_id
-from churnlab.export.schema import SCHEMA_VERSION, bundle_schema, validate
 from churnlab.export.sql import EventSource, SummarySource, score_sql
 from churnlab.export.thinning import Thinned, thin
 from churnlab.rules.types import OVERDUE
@@ -204,14 +207,14 @@ def _write(
             _write_table(staging, name, table, csv=config.csv)
         document = tables.columns_document()
         staging.add("columns.md", partial(_write_text, document))
-        schema = json.dumps(bundle_schema(), ensure_ascii=False, indent=1) + "\n"
-        staging.add("bundle.schema.json", partial(_write_text, schema))
-        for name, text in sql_files(bundle, rules).items():
+        staging.add("bundle.schema.json", partial(_write_text, schema_text()))
+        for name, text in sql_files(
+            replace(rules, bundle_id=bundle["bundle_id"]), bundle["sql"]
+        ).items():
             staging.add(name, partial(_write_text, text))
         bundle["files"] = list(staging.files)
         bundle["content_hash"] = strict_json.hash_without(bundle)
-        validate(json.loads(json.dumps(bundle)))
-        check_content(bundle)
+        check_content(validate(json.loads(json.dumps(bundle))))
         text = json.dumps(bundle, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
         return staging.publish(bundle["bundle_id"], bundle, text)
     finally:
@@ -228,23 +231,18 @@ def _write_table(staging: Staging, name: str, table: pa.Table, *, csv: bool) -> 
         staging.add(f"{name}.csv", lambda path: arrow.write_csv(table, path), table.num_rows)
 
 
-def sql_files(bundle: dict[str, Any], rules: ScoringBundle) -> dict[str, str]:
+def sql_files(rules: ScoringBundle, sql: Mapping[str, Any]) -> dict[str, str]:
     """Return the scoring SQL of a bundle by file name: from events, and from x, t_x, T."""
-    names = bundle["sql"]
     events = EventSource(
-        name=names["table"],
-        schema=names["schema"],
-        customer_id=names["customer_id"],
-        event_at=names["event_at"],
+        name=sql["table"],
+        schema=sql["schema"],
+        customer_id=sql["customer_id"],
+        event_at=sql["event_at"],
     )
-    named = ScoringBundle(
-        bundle["bundle_id"], rules.as_of, rules.time_zone, rules.purchases, None,
-        rules.group_columns,
-    )  # fmt: skip
     files = {}
-    for dialect in names["dialects"]:
-        files[f"score.{dialect}.sql"] = score_sql(named, dialect, events)
-        files[f"score_summary.{dialect}.sql"] = score_sql(named, dialect, SummarySource())
+    for dialect in sql["dialects"]:
+        files[f"score.{dialect}.sql"] = score_sql(rules, dialect, events)
+        files[f"score_summary.{dialect}.sql"] = score_sql(rules, dialect, SummarySource())
     return files
 
 
@@ -282,9 +280,8 @@ def _changed(data: dict[str, pa.Table], earlier: Path, what: str) -> dict[str, p
 
 
 def _earlier_table(earlier: Path, table: tables.Table) -> pd.DataFrame:
-    path = earlier / "bundle.json" if earlier.is_dir() else earlier
-    rules = read_bundle(path)
-    found = arrow.read_table(locate(path.parent, rules.content, f"{table.name}.parquet"), table)
+    folder, old = bundle_path(earlier).parent, load_bundle(earlier)
+    found = arrow.read_table(locate(folder, old.bundle_id, f"{table.name}.parquet"), table)
     if found.empty:
         raise UsageError(f"the earlier export {earlier} has no rows in {table.name}.")
     raw: pd.DataFrame = arrow.to_arrow(found, table).to_pandas(ignore_metadata=True)

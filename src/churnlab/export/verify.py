@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.bundle import PurchaseRule, ScoringBundle, strict_json
-from churnlab.bundle.rules import bundle_path, from_content
+from churnlab.bundle import PurchaseRule, ScoringBundle
+from churnlab.bundle.document import Bundle
+from churnlab.bundle.reading import bundle_path, load_bundle
+from churnlab.bundle.rules import rules_of
 from churnlab.errors import UsageError, VerificationError
 from churnlab.export import arrow
-from churnlab.export.cross import check_content
 from churnlab.export.publish import locate
-from churnlab.export.schema import validate
 from churnlab.export.sql import SummarySource, score_sql
 from churnlab.models import Array
 from churnlab.posterior import Measure, RiskConfig, risk_summary
@@ -55,27 +55,22 @@ def verify(path: str | Path, *, sql: bool = True) -> dict[str, Any]:
     VerificationError
         At the first fault, naming the place.
     """
-    path = bundle_path(path)
-    content = strict_json.load(path)
-    validate(content)
-    _check_hash(content)
-    check_content(content)
-    rules = from_content(content)
-    report = [_entry("schema", content["schema_version"]), _entry("fields", "rules between fields")]
-    folder = path.parent
-    _check_files(folder, content)
-    report.append(_entry("files", f"{len(content['files'])} files match their hashes"))
-    frames = _read_tables(folder, content)
-    _check_rows(frames, content)
+    bundle, folder = load_bundle(path), bundle_path(path).parent
+    rules = rules_of(bundle)
+    report = [_entry("schema", bundle.schema_version), _entry("fields", "rules between fields")]
+    _check_files(folder, bundle)
+    report.append(_entry("files", f"{len(bundle.files)} files match their hashes"))
+    frames = _read_tables(folder, bundle)
+    _check_rows(frames, bundle)
     report.append(_entry("tables", f"{len(frames)} tables: columns, types, keys, ids"))
     report.append(_entry("dates", _check_scores(frames, rules)))
-    report.append(_entry("sql text", _check_sql_text(folder, content, rules)))
-    if sql and content["sql"]["dialects"]:
+    report.append(_entry("sql text", _check_sql_text(folder, bundle, rules)))
+    if sql and bundle.sql.dialects:
         report.append(_entry("sql against python", _check_sql(frames, rules)))
     return {
         "status": "ok",
         "bundle_id": rules.bundle_id,
-        "calibration": content["calibration"]["status"],
+        "calibration": bundle.calibration.status,
         "verified_at": dt.datetime.now(dt.UTC).isoformat(),
         "checks": report,
     }
@@ -85,61 +80,51 @@ def _entry(name: str, detail: str) -> dict[str, str]:
     return {"name": name, "status": "ok", "detail": detail}
 
 
-def _check_hash(content: Mapping[str, Any]) -> None:
-    found = strict_json.hash_without(dict(content))
-    if found != content["content_hash"]:
-        raise VerificationError(
-            f"content_hash: the bundle was edited after its export (its content has "
-            f"{found[:12]}..., it states {content['content_hash'][:12]}...). Take the original, or "
-            "change the configuration and export again."
-        )
-
-
-def _check_files(folder: Path, content: Mapping[str, Any]) -> None:
-    for i, entry in enumerate(content["files"]):
-        path, where = locate(folder, content, entry["name"]), f"files[{i}] {entry['name']}"
+def _check_files(folder: Path, bundle: Bundle) -> None:
+    for i, entry in enumerate(bundle.files):
+        path, where = locate(folder, bundle.bundle_id, entry.name), f"files[{i}] {entry.name}"
         try:
             size, found = path.stat().st_size, file_hash(path)
         except OSError as error:
             raise VerificationError(
                 f"{where}: cannot be read ({error.strerror}); copy the whole export."
             ) from error
-        if size != entry["bytes"] or found != entry["sha256"]:
+        if size != entry.bytes or found != entry.sha256:
             raise VerificationError(
                 f"{where}: {size} bytes with hash {found[:12]}...; the bundle names "
-                f"{entry['bytes']} bytes with {entry['sha256'][:12]}.... The file was changed; "
+                f"{entry.bytes} bytes with {entry.sha256[:12]}.... The file was changed; "
                 "take it from the export again."
             )
 
 
-def _read_tables(folder: Path, content: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+def _read_tables(folder: Path, bundle: Bundle) -> dict[str, pd.DataFrame]:
     frames = {}
-    for entry in content["files"]:
-        table = arrow.spec(entry["name"])
-        if table is None or not entry["name"].endswith((".parquet", ".csv")):
+    for entry in bundle.files:
+        table = arrow.spec(entry.name)
+        if table is None or not entry.name.endswith((".parquet", ".csv")):
             continue
-        path = locate(folder, content, entry["name"])
-        read = arrow.read_table if entry["name"].endswith(".parquet") else arrow.read_csv
+        path = locate(folder, bundle.bundle_id, entry.name)
+        read = arrow.read_table if entry.name.endswith(".parquet") else arrow.read_csv
         frame = read(path, table)
-        if len(frame) != entry["rows"]:
+        if len(frame) != entry.rows:
             raise VerificationError(
-                f"{entry['name']}: {len(frame)} rows; the bundle names {entry['rows']}."
+                f"{entry.name}: {len(frame)} rows; the bundle names {entry.rows}."
             )
-        if entry["name"] == f"{table.name}.parquet":
+        if entry.name == f"{table.name}.parquet":
             frames[table.name] = frame
     return frames
 
 
-def _check_rows(frames: Mapping[str, pd.DataFrame], content: Mapping[str, Any]) -> None:
+def _check_rows(frames: Mapping[str, pd.DataFrame], bundle: Bundle) -> None:
     """Rules between the tables and the bundle."""
     customers = frames["customer_thresholds"]
-    _same_values(customers["bundle_id"], {content["bundle_id"]}, "customer_thresholds.bundle_id")
+    _same_values(customers["bundle_id"], {bundle.bundle_id}, "customer_thresholds.bundle_id")
     known = {
         "segment_code": set(ALL_CODES),
-        "action_id": {a["action_id"] for a in content["actions"]},
+        "action_id": {a.action_id for a in bundle.actions},
     }
-    known["rule_id"] = {r["rule_id"] for r in content["nday_rules"]}
-    known["journey_id"] = {j["journey_id"] for j in content["journeys"]}
+    known["rule_id"] = {r.rule_id for r in bundle.nday_rules}
+    known["journey_id"] = {j.journey_id for j in bundle.journeys}
     for name, frame in frames.items():
         for column, allowed in known.items():
             if column in frame.columns:
@@ -149,10 +134,10 @@ def _check_rows(frames: Mapping[str, pd.DataFrame], content: Mapping[str, Any]) 
     member = frames["segment_membership"].set_index("customer_id")["segment_code"]
     same = member.reindex(customers["customer_id"]).to_numpy() == customers["segment_code"]
     _all(same, customers, "segment_code", "differs from segment_membership")
-    if len(member) != len(customers) or len(customers) != content["provenance"]["n_members"]:
+    if len(member) != len(customers) or len(customers) != bundle.provenance.n_members:
         raise VerificationError(
             f"customer_thresholds has {len(customers)} rows, segment_membership {len(member)}, "
-            f"provenance.n_members is {content['provenance']['n_members']}; all must agree."
+            f"provenance.n_members is {bundle.provenance.n_members}; all must agree."
         )
     shares = frames["segment_share"]
     if abs(shares["share"].sum() - 1) > 1e-9 or shares["n"].sum() != len(customers):
@@ -266,16 +251,16 @@ def _close(values: Array, rows: pd.DataFrame, column: str) -> None:
     _all(off <= TOLERANCE, rows, column, "differs from the score of the bundle's draws")
 
 
-def _check_sql_text(folder: Path, content: Mapping[str, Any], rules: ScoringBundle) -> str:
+def _check_sql_text(folder: Path, bundle: Bundle, rules: ScoringBundle) -> str:
     """The scoring SQL is what this bundle generates, to the letter up to SQLGlot's version."""
     from churnlab.export.export import sql_files
 
     try:
-        expected = sql_files(dict(content), rules)
+        expected = sql_files(rules, bundle.sql.model_dump(by_alias=True))
     except UsageError as error:
         raise VerificationError(f"sql: {error}") from error
     for name, text in expected.items():
-        found = locate(folder, content, name).read_text(encoding="utf-8", errors="replace")
+        found = locate(folder, bundle.bundle_id, name).read_text(encoding="utf-8", errors="replace")
         if found.split() != text.split():
             raise VerificationError(
                 f"{name}: is not the SQL that this bundle generates; export again."

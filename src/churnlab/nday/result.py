@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
-from churnlab.runs.folder import RunFolder
+from churnlab.runs import Result, RunFolder
 
 
 @dataclass(frozen=True)
-class NdayResult:
+class NdayResult(Result):
     """Result of `run_nday`.
 
     Parameters
@@ -22,7 +22,7 @@ class NdayResult:
         Tomorrow's audience, see `churnlab.nday.decide.audience`.
     rule : dict
         What `rule.json` holds.
-    tables : dict of DataFrame
+    studied : dict of DataFrame
         `fitted` (pooled curve, data and model), `organic`, `value`, `best`, `plateau`, `flat`,
         `attention`, `groups`, `parameters`, `checks`, `comparison`, `backtest`, `coverage`,
         `choice`, `experiment`: those that apply; the others are absent.
@@ -31,12 +31,47 @@ class NdayResult:
     curve: pd.DataFrame
     audience: pd.DataFrame
     rule: dict[str, Any]
-    tables: dict[str, pd.DataFrame]
+    studied: dict[str, pd.DataFrame]
+    files: ClassVar[str] = "files: {folder}/curve.parquet, nday_audience.parquet, rule.json"
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Curve, audience, and what was studied, by name."""
+        return {"curve": self.curve, "audience": self.audience, **self.studied}
+
+    @property
+    def lines(self) -> list[str]:
+        """Plateau, what rule(N) does, uplift, tomorrow's audience."""
+        rule, audience = self.rule, self.audience
+        sent = audience["suppressed_reason"].fillna("") == ""
+        treat = int((sent & (audience["arm"] == "treat")).sum())
+        at_n, n = rule["at_n"], rule["n"]
+        return [
+            str(rule["plateau"]["statement"]["en"]),
+            f"rule({n}): {_share(at_n['reach'])} of the signups are reached, "
+            f"{_share(at_n['organic_after'])} of them would have bought anyway within "
+            f"{rule['window_days']} days; it pays from an uplift of "
+            f"{_share(at_n['break_even_uplift'])}",
+            _uplift(rule.get("uplift")),
+            *(f"assumption: {a['en']}" for a in rule["assumptions"]),
+            f"message on {rule['send_date']}: {treat:,} to treat of {len(audience):,} who signed "
+            f"up {n - rule['day_zero_index']} days before and have not bought",
+        ]
 
     def write(self, folder: RunFolder) -> None:
         """Write `curve.parquet`, `nday_audience.parquet`, `nday_NAME.parquet`, `rule.json` last."""
-        folder.write_parquet("curve.parquet", self.curve)
-        folder.write_parquet("nday_audience.parquet", self.audience)
         for name, table in self.tables.items():
-            folder.write_parquet(f"nday_{name}.parquet", table)
+            folder.write_parquet(
+                "curve.parquet" if name == "curve" else f"nday_{name}.parquet", table
+            )
         folder.write_json("rule.json", self.rule)
+
+
+def _share(value: dict[str, float]) -> str:
+    return f"{value['mean']:.1%} ({value['q05']:.1%} to {value['q95']:.1%})"
+
+
+def _uplift(value: dict[str, float] | None) -> str:
+    if not value:
+        return "uplift: unknown without a randomised holdout; keep 10-20% and log who got what"
+    return f"uplift measured by the randomised holdout: {_share(value)}"

@@ -2,5 +2,6 @@
 
 from churnlab.runs.folder import RunFolder, timestamped_folder
 from churnlab.runs.reading import Run, open_run
+from churnlab.runs.result import Result
 
-__all__ = ["Run", "RunFolder", "open_run", "timestamped_folder"]
+__all__ = ["Result", "Run", "RunFolder", "open_run", "timestamped_folder"]

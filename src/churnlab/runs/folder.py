@@ -12,6 +12,7 @@ import math
 import os
 import platform
 import secrets
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +26,9 @@ import pandas as pd
 
 from churnlab.errors import UsageError
 
+MANIFEST = "manifest.json"
+#: Where a rerun is written until it has come to its end.
+STAGING = ".writing"
 _PACKAGES = ("churnlab", "numpy", "pandas", "scipy", "numba", "pymc", "arviz", "nutpie", "duckdb")
 
 
@@ -139,6 +143,9 @@ def timestamped_folder(command: str, root: Path = Path("outputs")) -> Path:
 class RunFolder:
     """A folder that a run fills.
 
+    Where a finished run stands already, the new one is written beside it, into `.writing`, and
+    takes its place at the end: a rerun that fails leaves the good run as it was.
+
     Parameters
     ----------
     path : Path
@@ -149,28 +156,63 @@ class RunFolder:
         The resolved configuration, stored in the manifest.
     seed : int or None
         Seed of the run.
+    staged : bool
+        Whether a finished run is kept until this one has come to its end.
+
+    Attributes
+    ----------
+    path : Path
+        Where files are written now.
+    place : Path
+        Where they stand in the end.
     """
 
     path: Path
     command: str
     config: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
+    staged: bool = True
     inputs: dict[str, str] = field(default_factory=dict)
     written: dict[str, str] = field(default_factory=dict)
     started_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
     def __post_init__(self) -> None:
-        """Create the folder and see that it can be written."""
-        self.path = Path(self.path)
+        """Create the folder, see that it can be written, clear what a broken run left."""
+        self.path = self.place = Path(self.path)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path):
+            self.place.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.place):
                 pass
         except OSError as error:
             raise UsageError(
-                f"run_dir {str(self.path)!r} cannot be written ({error.strerror}); "
+                f"run_dir {str(self.place)!r} cannot be written ({error.strerror}); "
                 "give a folder you may write to with run_dir=FOLDER."
             ) from error
+        shutil.rmtree(self.place / STAGING, ignore_errors=True)
+        if self.staged and (self.place / MANIFEST).exists():
+            self.path = self.place / STAGING
+            self.path.mkdir()
+        else:
+            (self.place / MANIFEST).unlink(missing_ok=True)
+
+    def __fspath__(self) -> str:
+        """Return where files are written now."""
+        return str(self.path)
+
+    def part(self, name: str, command: str, *, beside: bool = False) -> RunFolder:
+        """Return the folder of a step, emptied of its manifest.
+
+        Parameters
+        ----------
+        beside : bool
+            Whether the step puts its files into place itself, so that what it wrote earlier is
+            there (a bundle names the one that it supersedes).
+        """
+        root = self.place if beside else self.path
+        part = RunFolder(root / name, command, self.config, self.seed, staged=False)
+        part.place = self.place / name
+        part.inputs.update(self.inputs)
+        return part
 
     def write(self, name: str, write: Callable[[Path], object]) -> Path:
         """Write one file whole or not at all and remember its hash."""
@@ -208,7 +250,25 @@ class RunFolder:
             "files": dict(self.written),
             **extra,
         }
-        return self.write_json("manifest.json", manifest)
+        self.write_json(MANIFEST, manifest)
+        if self.path != self.place:
+            self._swap()
+        return self.place / MANIFEST
+
+    def _swap(self) -> None:
+        """Put the new run where the old one was; while that lasts, no run is finished there."""
+        old = read_json(self.place / MANIFEST)
+        (self.place / MANIFEST).unlink()
+        if old["command"] == self.command:
+            for name in set(old["files"]) - set(self.written):
+                (self.place / name).unlink(missing_ok=True)
+        for entry in sorted(self.path.iterdir(), key=lambda path: path.name == MANIFEST):
+            target = self.place / entry.name
+            if target.is_dir():
+                shutil.rmtree(target)
+            entry.replace(target)
+        self.path.rmdir()
+        self.path = self.place
 
 
 def read_json(path: Path) -> Any:

@@ -27,15 +27,19 @@ from churnlab.segments.actions.winback import (
 from churnlab.segments.config import SegmentsConfig, VisitsConfig, check_dates
 from churnlab.segments.grid.axes import Axis
 from churnlab.segments.grid.build import take_snapshot
+from churnlab.segments.grid.placed import Placed, place
 from churnlab.segments.grid.polarity import check_polarity, polarity_of, segment_name
 from churnlab.segments.grid.snapshot import Snapshot
 from churnlab.segments.grid.visits import forecast_silence, visit_calibration
 from churnlab.segments.movement.change import change_table, reestimation_table, segment_share_frame
 from churnlab.segments.movement.history import (
     LeakVerdict,
+    Past,
+    comparison_day,
     days_back,
     leak_verdict,
     shares_over_time,
+    step_of,
 )
 from churnlab.segments.movement.leaks import LeakAlert, leak_alert, leak_history, leak_table
 from churnlab.segments.movement.repeat import (
@@ -56,6 +60,8 @@ __all__ = [
     "Axis",
     "LeakAlert",
     "LeakVerdict",
+    "Past",
+    "Placed",
     "Playbook",
     "SegmentsConfig",
     "Snapshot",
@@ -74,6 +80,7 @@ __all__ = [
     "check_polarity",
     "churn_bands",
     "compare_repeat_rates",
+    "comparison_day",
     "days_back",
     "default_playbook",
     "first_purchasers",
@@ -84,6 +91,7 @@ __all__ = [
     "leak_verdict",
     "load_playbook",
     "message_value",
+    "place",
     "polarity_of",
     "reestimation_table",
     "repeat_rates",
@@ -93,6 +101,7 @@ __all__ = [
     "segment_share_frame",
     "shares_over_time",
     "shares_table",
+    "step_of",
     "take_snapshot",
     "transition_table",
     "visit_calibration",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -10,9 +12,29 @@ from churnlab.backtest.report import data as backtests
 from churnlab.backtest.report import plots as forecasts
 from churnlab.fitting.report import data as fits
 from churnlab.fitting.report import plots as draw_fits
+from churnlab.inference import load_draws
 from churnlab.models.draws import PopulationDraws
+from churnlab.runs import open_run
 from churnlab.segments.report import data as cells
 from churnlab.segments.report import plots as draw_cells
+
+
+def overview(real: Path, simulated: Path, *, lang: str = "en") -> Figure:
+    """Draw the overview from the folders of two pipelines."""
+    fit, backtest = open_run(real).part("fit"), open_run(real).part("backtest")
+    grid = open_run(simulated).part("segment")
+    assert fit is not None
+    assert backtest is not None
+    assert grid is not None
+    return draw_overview(
+        backtest.frame("tracking.parquet"),
+        fit.frame("customers.parquet"),
+        load_draws(fit.path / "posterior.nc"),
+        grid.frame("shares.parquet"),
+        grid.frame("changes.parquet"),
+        horizon_days=fit.manifest["config"]["risk"]["horizon_days"],
+        lang=lang,
+    )
 
 
 def draw_overview(

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from churnlab.cli.console import Console
-from churnlab.config.schema import FitSettings
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
 from churnlab.inference import SpendFit, fit_spend
 from churnlab.posterior import ValueConfig
+from churnlab.progress import Progress
 from churnlab.summary import summarise_spend
-
-if TYPE_CHECKING:
-    from churnlab.config.schemas.segment import SegmentSettings
+from churnlab.workflows.settings import FitSettings
 
 AMOUNT, STATED = "amount", "value.per_purchase"
 
@@ -85,13 +82,13 @@ class Worth:
         return said
 
 
-def find_worth(log: EventLog, settings: FitSettings | SegmentSettings, console: Console) -> Worth:
+def find_worth(log: EventLog, settings: FitSettings, progress: Progress) -> Worth:
     """Fit the amounts where there are some; what they cannot support is a note, not an error."""
     config = settings.value
     if "amount" not in log.table("purchases").columns:
         return Worth(config, None, _without_amounts(config))
     try:
-        with console.stage("fitting amounts (gamma_gamma)"):
+        with progress.stage("fitting amounts (gamma_gamma)"):
             spend = fit_spend(
                 summarise_spend(log),
                 draws=settings.inference.draws,

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from churnlab.backtest import SplitConfig
-from churnlab.config.schema import ModelSettings
+from churnlab.config.schema import DataRun
+from churnlab.workflows.backtest import BacktestSettings
 
 
 @dataclass(kw_only=True)
-class BacktestSettings(ModelSettings):
-    """Settings of `churnlab backtest`."""
-
-    split: SplitConfig = field(default_factory=SplitConfig)
-    candidates: list[str] = field(default_factory=list)
-    rules: dict[str, Any] = field(default_factory=dict)
-    cache_dir: str | None = None
-    keep_predictions: bool = False
+class BacktestRun(DataRun, BacktestSettings):
+    """`churnlab backtest`."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from churnlab.config.schema import RunSettings
-from churnlab.export import ExportConfig
+from churnlab.config.schema import Run
+from churnlab.workflows.export import ExportSettings
 
 
 @dataclass(kw_only=True)
-class ExportSettings(RunSettings):
-    """Settings of `churnlab export`."""
-
-    runs: list[str] = field(default_factory=list)
-    export: ExportConfig = field(default_factory=ExportConfig)
+class ExportRun(Run, ExportSettings):
+    """`churnlab export`."""

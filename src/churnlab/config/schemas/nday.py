@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from churnlab.config.schema import DataSettings
-from churnlab.nday import NdayConfig
+from churnlab.config.schema import DataRun
+from churnlab.workflows.nday import NdaySettings
 
 
 @dataclass(kw_only=True)
-class NdaySettings(DataSettings):
-    """Settings of `churnlab nday`."""
-
-    nday: NdayConfig = field(default_factory=NdayConfig)
-    previous: str | None = None
+class NdayRun(DataRun, NdaySettings):
+    """`churnlab nday`."""

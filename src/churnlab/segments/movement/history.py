@@ -5,18 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from churnlab.segments.config import SegmentsConfig
+from churnlab.errors import UsageError
+from churnlab.segments.config import SegmentsConfig, check_dates
 from churnlab.segments.grid.snapshot import Snapshot
 from churnlab.segments.movement.leaks import LEAST_PERIODS, LeakAlert, leak_alert, leak_history
 from churnlab.segments.movement.shares import shares_table
 
 #: Fewer newcomers than this share of the usual: the inflow is not constant, a leak is expected.
 _LEAST_INFLOW = 0.5
+#: Days between two dates where neither `compare_to` nor `segments.every_days` says.
+LOOK_BACK = 30
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,36 @@ class LeakVerdict:
     alert: LeakAlert | None
     reason: str | None
     """Why there is no alert, or what weakens it."""
+
+
+def comparison_day(
+    as_of: dt.date, first_event: dt.date, compare_to: str | None, every_days: int | None
+) -> dt.date | None:
+    """Return the day to compare with: stated, or a step before where the log reaches back.
+
+    Raises
+    ------
+    UsageError
+        `compare_to` is no date, not before `as_of`, or before the first event.
+    """
+    if compare_to is None:
+        step = dt.timedelta(days=every_days or LOOK_BACK)
+        return as_of - step if as_of - step > first_event + step else None
+    try:
+        day = dt.date.fromisoformat(compare_to)
+    except ValueError as error:
+        raise UsageError(
+            f"compare_to must be a date such as 2024-10-31; got {compare_to!r}."
+        ) from error
+    check_dates(as_of, day, first_event)
+    return day
+
+
+def step_of(as_of: dt.date, compare_to: dt.date | None, every_days: int | None) -> int:
+    """Return the days between two dates of the shares over time."""
+    if every_days is not None:
+        return every_days
+    return LOOK_BACK if compare_to is None else (as_of - compare_to).days
 
 
 def days_back(as_of: dt.date, first_event: dt.date, every_days: int, periods: int) -> list[dt.date]:
@@ -128,3 +162,48 @@ def _reason(steps: pd.DataFrame) -> str | None:
             "earlier one: with falling inflow the core leaks more without any cause"
         )
     return None
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the earlier days say: shares on each, the core's leaks, and bands that came true."""
+
+    shares: pd.DataFrame
+    leaks: LeakVerdict
+    every_days: int
+    notes: tuple[str, ...]
+    bands: pd.DataFrame
+    """The oldest day's churn-rate bands against what came since (P12)."""
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables by file name."""
+        steps = {"leak_steps": self.leaks.steps} if len(self.leaks.steps) else {}
+        return {
+            "shares_over_time": self.shares,
+            "churn_band_calibration": self.bands,
+            **steps,
+        }
+
+    def core_leak(self) -> dict[str, Any]:
+        """Return what `segments.json` says of the alert; values are null without a verdict."""
+        alert = self.leaks.alert
+        names = ("alert", "p_value", "level", "share", "usual_share", "n_core", "n_periods",
+                 "dispersion")  # fmt: skip
+        found = dict.fromkeys(names) if alert is None else {k: asdict(alert)[k] for k in names}
+        return found | {"period_days": self.every_days, "reason": self.leaks.reason}
+
+    @property
+    def lines(self) -> list[str]:
+        """The alert with its false-alarm rate, and the notes."""
+        alert, reason = self.leaks.alert, self.leaks.reason
+        said = list(self.notes)
+        if alert is None:
+            return [*said, f"core leak: no verdict; {reason}"]
+        verdict = "ALERT" if alert.alert else "no alert"
+        said.append(f"core leak in {self.every_days} days: {verdict}. {alert.sentence}")
+        said.append(
+            f"  where nothing changes and the inflow is constant, at most {alert.level:.0%} of "
+            "such checks raise a false alarm"
+        )
+        return [*said, f"  but {reason}"] if reason else said

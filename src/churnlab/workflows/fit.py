@@ -1,38 +1,46 @@
-"""`churnlab fit`: posterior of a model, a first threshold, and the per-customer table."""
+"""Fit a log: the posterior of a model, a first threshold, and the per-customer table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from churnlab.backtest import Context, calibrate_threshold
-from churnlab.cli.console import Console
-from churnlab.config.schema import FitSettings, ModelSettings
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
 from churnlab.inference import prior_sensitivity, save_posterior
 from churnlab.inference.targets.covariates import split_effect_priors
+from churnlab.progress import SILENT, Progress
 from churnlab.rules import OverdueRule, Threshold
-from churnlab.runs.folder import RunFolder
+from churnlab.runs import Result, RunFolder
 from churnlab.summary import summarise
-from churnlab.workflows.opening import open_data
+from churnlab.workflows.settings import FitSettings, ModelSettings
 from churnlab.workflows.worth import Worth, find_worth
-
-if TYPE_CHECKING:
-    from churnlab.config.schemas.segment import SegmentSettings
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """What the later steps of a pipeline take over from a fit."""
+class Fitted(Result):
+    """A fitted log with its threshold, and what customers are worth.
 
-    log: EventLog
+    Attributes
+    ----------
+    fit : Fit
+        The posterior.
+    threshold : Threshold
+        The rule's cut on the risk.
+    worth : Worth, optional
+        What residual values rest on.
+    make_customers : callable
+        Computes the per-customer table.
+    """
+
+    files: ClassVar[str] = "files: {folder}/customers.parquet, fit.json, posterior.nc"
     fit: Fit
     threshold: Threshold
     worth: Worth | None
@@ -44,26 +52,43 @@ class Fitted:
         return self.make_customers()
 
     @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The per-customer table."""
+        return {"customers": self.customers}
+
+    @property
     def warnings(self) -> list[str]:
         """What neither purchases nor amounts can support, in words."""
         return [*self.fit.warnings, *(self.worth.warnings if self.worth else [])]
 
+    @property
+    def lines(self) -> list[str]:
+        """Key results, then what they rest on."""
+        customers, threshold = self.customers, self.threshold
+        as_of = pd.Timestamp(self.fit.summary.as_of)
+        flagged = int((customers["at_risk_date"] <= as_of).sum())
+        share = flagged / len(customers)
+        return [
+            f"{self.fit.model}: {len(customers):,} customers up to {as_of.date()}, "
+            f"{self.fit.population.method} with {len(self.fit.draws.theta):,} draws",
+            _cycles(customers),
+            f"{_state(threshold)}: {flagged:,} at risk ({share:.1%})",
+            *_about_costs(threshold, share),
+            *(self.worth.lines(customers) if self.worth else []),
+            *(f"note: {n}" for n in threshold.notes),
+        ]
 
-def run(settings: FitSettings, folder: RunFolder, console: Console) -> Fitted:
-    """Open the data, fit, write `posterior.nc`, `fit.json` and `customers.parquet`."""
-    log = open_data(settings, folder, console)
-    fitted = fit_log(log, settings, console)
-    with console.stage("writing posterior and customers"):
-        write(fitted, folder)
-    console.warn(fitted.warnings)
-    console.say(*lines(fitted, folder))
-    return fitted
+    def write(self, folder: RunFolder) -> None:
+        """Write `posterior.nc`, `fit.json` and `customers.parquet`."""
+        folder.write("posterior.nc", lambda path: save_posterior(self.fit.population, path))
+        folder.write_json("fit.json", fit_report(self))
+        super().write(folder)
 
 
-def fit_log(
+def fit(
     log: EventLog,
-    settings: FitSettings | SegmentSettings,
-    console: Console,
+    settings: FitSettings,
+    progress: Progress = SILENT,
     *,
     with_worth: bool = True,
 ) -> Fitted:
@@ -71,34 +96,41 @@ def fit_log(
 
     Without worth nobody asks for money (an earlier day's grid, for example), and the table is made
     when somebody asks for it.
+
+    Raises
+    ------
+    DataError
+        Too few customers, no repeat purchase, or too little to learn a threshold from.
+    FitRefusedError
+        The diagnostics do not support the fit.
     """
     model = settings.model
-    with console.stage("summarising customers"):
+    with progress.stage("summarising customers"):
         summary = summarise(log, group=list(model.groups) or None)
-    with console.stage(f"fitting {model.name} ({settings.inference.method})"):
-        fit = fit_model(
+    with progress.stage(f"fitting {model.name} ({settings.inference.method})"):
+        posterior = fit_model(
             summary,
             model=model,
             inference=settings.inference,
             seed=settings.seed,
-            progress=console.progress,
+            progress=progress.update,
         )
-    with console.stage(f"choosing the threshold ({settings.rule.name})"):
+    with progress.stage(f"choosing the threshold ({settings.rule.name})"):
         threshold = choose_threshold(log, settings)
-    worth = find_worth(log, settings, console) if with_worth else None
+    worth = find_worth(log, settings, progress) if with_worth else None
 
     def customers() -> pd.DataFrame:
-        return fit.customers(
+        return posterior.customers(
             risk=settings.risk,
             state=threshold.state(settings.risk),
             spend=None if worth is None else worth.spend,
             value=None if worth is None else worth.config,
-            progress=console.progress,
+            progress=progress.update,
         )
 
-    fitted = Fitted(log, fit, threshold, worth, customers)
+    fitted = Fitted(posterior, threshold, worth, customers)
     if with_worth:
-        with console.stage("risk, dates and value of every customer"):
+        with progress.stage("risk, dates and value of every customer"):
             _ = fitted.customers
     return fitted
 
@@ -131,13 +163,6 @@ def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:
         return chosen
     note = f"the threshold was learnt on the model without {' and '.join(left_out)}"
     return replace(chosen, notes=(*chosen.notes, note))
-
-
-def write(fitted: Fitted, folder: RunFolder) -> None:
-    """Write the three files of a fit."""
-    folder.write("posterior.nc", lambda path: save_posterior(fitted.fit.population, path))
-    folder.write_json("fit.json", fit_report(fitted))
-    folder.write_parquet("customers.parquet", fitted.customers)
 
 
 def fit_report(fitted: Fitted) -> dict[str, Any]:
@@ -192,24 +217,6 @@ def covariate_rows(fit: Fit) -> list[dict[str, Any]]:
     """Return how each covariate was coded; its effects are among the parameters."""
     design = fit.summary.design
     return [] if design is None else [asdict(coding) for coding in design.codings]
-
-
-def lines(fitted: Fitted, folder: RunFolder) -> list[str]:
-    """Return the closing lines: key results first, then the files."""
-    customers, threshold = fitted.customers, fitted.threshold
-    as_of = pd.Timestamp(fitted.fit.summary.as_of)
-    flagged = int((customers["at_risk_date"] <= as_of).sum())
-    share = flagged / len(customers)
-    return [
-        f"{fitted.fit.model}: {len(customers):,} customers up to {as_of.date()}, "
-        f"{fitted.fit.population.method} with {len(fitted.fit.draws.theta):,} draws",
-        _cycles(customers),
-        f"{_state(threshold)}: {flagged:,} at risk ({share:.1%})",
-        *_about_costs(threshold, share),
-        *(fitted.worth.lines(customers) if fitted.worth else []),
-        *(f"note: {n}" for n in threshold.notes),
-        f"files: {folder.path}/customers.parquet, fit.json, posterior.nc",
-    ]
 
 
 def _state(threshold: Threshold) -> str:

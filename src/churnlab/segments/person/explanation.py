@@ -1,4 +1,4 @@
-"""`churnlab explain customer=ID`: why one customer stands where they stand."""
+"""Why one customer stands where they stand: history, rhythm, risk by day, dates, cell, actions."""
 
 from __future__ import annotations
 
@@ -8,62 +8,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
 from numpy.typing import NDArray
 
-from churnlab.cli.commands import fit as fit_command
-from churnlab.cli.commands import segment
-from churnlab.cli.console import Console
-from churnlab.config.schemas.segment import ExplainSettings
-from churnlab.errors import DataError
 from churnlab.events import EventLog
-from churnlab.fitting import Fit
 from churnlab.posterior import rows_of
 from churnlab.report.labels import LANGUAGES
-from churnlab.report.style import styled
-from churnlab.runs.folder import RunFolder
-from churnlab.segments import Axis, load_playbook, risk_by_day
-from churnlab.segments.person.plots import draw_explanation
+from churnlab.segments.actions.playbook import Playbook
+from churnlab.segments.grid.axes import Axis
+from churnlab.segments.grid.placed import Placed
+from churnlab.segments.person.curves import risk_by_day
 from churnlab.segments.person.text import paragraph
+from churnlab.summary import Summary
 from churnlab.vocabulary import VISIT_UNKNOWN
-from churnlab.workflows.grid import Placed
-from churnlab.workflows.opening import open_data
 
 #: Days of silence shown beyond today.
 _AHEAD = 120
 #: Ids are compared with an unknown one up to this many.
 _COMPARED = 100_000
-
-
-def run(settings: ExplainSettings, folder: RunFolder, console: Console) -> None:
-    """Fit, place everybody, and tell the story of one customer in a picture and a paragraph."""
-    settings.model.require_plain_days("churnlab explain")
-    segment.require_first_purchases(settings.model.name)
-    load_playbook(settings.playbook)  # a wrong playbook is said before anything is opened
-    log = open_data(settings, folder, console)
-    _require(log, settings.customer)
-    fitted = fit_command.fit_log(log, settings, console)
-    placed = segment.place(log, fitted, settings, console)
-    told = explanation(log, placed, settings)
-    with console.stage("drawing"), styled():
-        figure = draw_explanation(told, lang=settings.lang)
-        folder.write("explain.png", figure.savefig)
-        plt.close(figure)
-    folder.write_json("explain.json", told)
-    console.say(told["paragraph"][settings.lang])
-    console.say(f"files: {folder.path}/explain.json, explain.png")
-
-
-def _require(log: EventLog, customer: str) -> None:
-    known = log.members()["customer_id"].tolist()
-    if customer in set(known):
-        return
-    near = near_ids(customer, known)
-    close = f" Near it: {', '.join(map(repr, near))}." if near else ""
-    raise DataError(
-        f"there is no customer {customer!r} among the {len(known):,} members.{close} "
-        "Ids are text, to the letter."
-    )
 
 
 def near_ids(customer: str, known: list[str]) -> list[str]:
@@ -78,28 +39,43 @@ def _plain(text: str) -> str:
     return re.sub(r"(?<!\d)0+(?=\d)", "", text.strip().lower())
 
 
-def explanation(log: EventLog, placed: Placed, settings: ExplainSettings) -> dict[str, Any]:
-    """Return history, rhythm, risk by day, dates, cell and actions of one customer."""
-    customer = settings.customer
+def explanation(
+    log: EventLog,
+    customer: str,
+    placed: Placed,
+    customers: pd.DataFrame,
+    threshold: dict[str, Any],
+    playbook: Playbook,
+) -> dict[str, Any]:
+    """Return what `explain.json` holds of one member (docs/files.md).
+
+    Parameters
+    ----------
+    customers : DataFrame
+        Risk and dates of every customer (`Fit.customers`).
+    threshold : dict
+        `Threshold.to_dict()`.
+    """
     member: Any = placed.snapshot.membership.set_index("customer_id").loc[customer]
-    rows = placed.fitted.customers.set_index("customer_id")
+    rows = customers.set_index("customer_id")
     bought: Any = rows.loc[customer] if customer in rows.index else None
     purchases = _days(log, "purchases", customer)
     visits = _days(log, "visits", customer) if "visits" in log.tables else None
-    actions = load_playbook(settings.playbook).for_cell(str(member["segment_code"]))
+    actions = playbook.for_cell(str(member["segment_code"]))
+    axis = placed.purchase_axis
     told = {
         "customer_id": customer,
         "as_of": log.as_of,
-        "model": placed.fitted.fit.model,
-        "risk": {"basis": settings.risk.basis, "horizon_days": settings.risk.horizon_days,
-                 "cycles": settings.risk.cycles},
+        "model": axis.draws.model,
+        "risk": {"basis": axis.risk.basis, "horizon_days": axis.risk.horizon_days,
+                 "cycles": axis.risk.cycles},
         "purchase_days": _iso(purchases),
         "visit_days": None if visits is None else _iso(visits),
         "member": member.to_dict(),
         "customer": None if bought is None else bought.to_dict(),
-        "threshold": placed.fitted.threshold.to_dict() | {"curve": None},
+        "threshold": threshold | {"curve": None},
         "visit_cuts": None if placed.visit_axis is None else placed.visit_axis.cuts,
-        "risk_by_day": _risk(placed.fitted.fit, placed.purchase_axis, customer, purchases, log),
+        "risk_by_day": _risk(placed.purchases, axis, customer, purchases, log),
         "visit_risk_by_day": _visit_risk(placed, member, visits, log),
         "actions": [
             {"action_id": a.action_id, "en": a.text("en"), "ko": a.text("ko")} for a in actions
@@ -126,7 +102,7 @@ def _visit_risk(
         return None
     if member["visit_state"] == VISIT_UNKNOWN:
         return None
-    counted = placed.visits.summary.customers
+    counted = placed.visits.customers
     own = counted[counted["customer_id"] == member.name]
     if len(own) and own["x"].iloc[0] + 1 != len(visits):  # purchase-days count as visits too
         visits = np.union1d(visits, _days(log, "purchases", str(member.name)))
@@ -136,14 +112,14 @@ def _visit_risk(
 
 
 def _risk(
-    fit: Fit, axis: Axis, customer: str, events: NDArray[np.datetime64], log: EventLog
+    summary: Summary, axis: Axis, customer: str, events: NDArray[np.datetime64], log: EventLog
 ) -> dict[str, Any] | None:
     """Return the basis' risk by day, from the first event to some time beyond today."""
     if not len(events):
         return None
-    people = fit.summary.customers
+    people = summary.customers
     cell = people.loc[people["customer_id"] == customer, "cell"].to_numpy()
-    group = int(rows_of(fit.summary.cells, axis.draws).group[cell[0]]) if len(cell) else 0
+    group = int(rows_of(summary.cells, axis.draws).group[cell[0]]) if len(cell) else 0
     until = np.datetime64(log.as_of, "D") + np.timedelta64(_AHEAD, "D")
     curve = risk_by_day(axis.draws, events, until, axis.risk, group=group)
     return {

@@ -1,0 +1,82 @@
+"""The grid in a few lines for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from churnlab.segments.actions.audiences import Audience
+from churnlab.segments.grid.snapshot import Snapshot
+
+
+def lines(
+    now: Snapshot,
+    before: Snapshot | None,
+    tables: Mapping[str, pd.DataFrame],
+    audiences: Sequence[Audience],
+    past: Sequence[str] = (),
+) -> list[str]:
+    """Return the grid's shares, what changed since `before`, whom to reach."""
+    shares = tables["shares"]
+    cells = shares[(shares["level"] == "segment") & (shares["n"] > 0)]
+    top = cells.sort_values("share", ascending=False)
+    said = [f"{now.n_members:,} members on {now.as_of}, by cell:"]
+    said += [
+        f"  {r.name_en:<42}{r.n:>8,}  {r.share:6.1%}  ({r.share_q05:.1%} to {r.share_q95:.1%})"
+        for r in top.itertuples()
+    ]
+    said += list(now.notes)
+    if before is not None:
+        said += _change_lines(tables["changes"], tables["reestimation"], before)
+    said += past
+    if "visit_calibration" in tables:
+        said += _calibration_lines(tables["visit_calibration"])
+    if "churn_band_calibration" in tables:
+        said += _band_lines(tables["churn_band_calibration"])
+    reached = [a for a in audiences if len(a.frame)]
+    said.append(f"audiences: {len(reached)} of {len(audiences)} actions have somebody to reach")
+    return said
+
+
+def _calibration_lines(calibration: pd.DataFrame) -> list[str]:
+    """Return how the visit model forecast silence in short windows, and what was observed."""
+    return [
+        f"visit model, no visit within {row.horizon_days} day(s): forecast {row.forecast:.1%}, "
+        f"observed {row.observed:.1%} ({row.observed_q05:.1%} to {row.observed_q95:.1%})"
+        for row in calibration.itertuples()
+    ]
+
+
+def _band_lines(bands: pd.DataFrame) -> list[str]:
+    """Return each churn-rate band's forecast on the earlier day, and what came in its windows."""
+    return [
+        f"churn-rate band {r.churn_band} on {str(r.origin)[:10]}: {r.n:,} customers, forecast "
+        f"{r.forecast:.1%}, observed {r.observed:.1%} "
+        f"({r.observed_q05:.1%} to {r.observed_q95:.1%})"
+        for r in bands[bands["n"] > 0].itertuples()
+    ]
+
+
+def _change_lines(change: pd.DataFrame, reestimation: pd.DataFrame, before: Snapshot) -> list[str]:
+    """Return each group's change, and how much of it is the new fit's and not the customers'.
+
+    Groups are the polarities; where no visits are known all are neutral, and the purchase states
+    speak.
+    """
+    some = change[change["n"] + change["n_before"] > 0]
+    polarity = some[some["level"] == "polarity"]
+    flat = (polarity["segment_code"] == "neutral").all()
+    groups = (some[some["level"] == "purchase_state"] if flat else polarity).merge(
+        reestimation[["level", "segment_code", "behaviour", "reestimation"]],
+        on=["level", "segment_code"],
+    )
+    columns = ["change", "change_q05", "change_q95"]
+    groups[columns] *= 100.0
+    return [
+        f"{r.name_en}, share since {before.as_of}: {r.change:+.1f} points "
+        f"({r.change_q05:+.1f} to {r.change_q95:+.1f})\n"
+        f"  {r.n_before:,} -> {r.n:,} members: {r.behaviour:+,} under one fit on both days, "
+        f"{r.reestimation:+,} by re-estimation"
+        for r in groups.itertuples()
+    ]

@@ -1,0 +1,109 @@
+"""The tables of a day's grid by file name: those of the day, and of a comparison of two days."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from churnlab.events import EventLog
+from churnlab.posterior import RiskConfig
+from churnlab.segments.actions.bands import churn_bands, windowed_basis
+from churnlab.segments.actions.winback import WinbackConfig, break_even_table, worth_once_back
+from churnlab.segments.config import SegmentsConfig, VisitsConfig
+from churnlab.segments.grid.build import take_snapshot
+from churnlab.segments.grid.placed import Placed
+from churnlab.segments.grid.snapshot import Snapshot
+from churnlab.segments.grid.visits import visit_calibration
+from churnlab.segments.movement.change import change_table, reestimation_table, segment_share_frame
+from churnlab.segments.movement.leaks import leak_table
+from churnlab.segments.movement.repeat import repeat_table
+from churnlab.segments.movement.shares import breakdown_table, shares_table
+from churnlab.segments.movement.transitions import transition_table
+
+Tables = dict[str, pd.DataFrame]
+
+
+def compare(
+    log: EventLog, now: Placed, before: Placed | None, config: SegmentsConfig, seed: int
+) -> Tables:
+    """Return membership and shares, and where there is an earlier day, what has changed since."""
+    rng, leak_rng, share_rng = np.random.default_rng(seed).spawn(3)
+    shares = shares_table(now.snapshot, config, share_rng)
+    if before is None:
+        return {"membership": now.snapshot.membership, "shares": shares}
+    change = change_table(before.snapshot, now.snapshot, config, rng)
+    by_old_fit = take_snapshot(
+        log.members(),
+        now.purchases,
+        before.purchase_axis,
+        now.visits,
+        before.visit_axis,
+        config=config,
+    )
+    return {
+        "membership": _with_previous(now.snapshot, before.snapshot),
+        "shares": shares,
+        "changes": change,
+        "segment_share": segment_share_frame(shares, change),
+        "transitions": transition_table(before.snapshot, now.snapshot, config),
+        "leaks": leak_table(before.snapshot, now.snapshot, config, leak_rng),
+        "repeat_rates": repeat_table(before.snapshot, now.snapshot),
+        "reestimation": reestimation_table(
+            before.snapshot, now.snapshot, by_old_fit, config.polarity
+        ),
+    }
+
+
+def _with_previous(now: Snapshot, before: Snapshot) -> pd.DataFrame:
+    """Add each member's cell on the earlier day; new members have none."""
+    previous = before.membership[["customer_id", "segment_code"]]
+    renamed = previous.rename(columns={"segment_code": "previous_code"})
+    return now.membership.merge(renamed, on="customer_id", how="left")
+
+
+def churn_tables(customers: pd.DataFrame, risk: RiskConfig, winback: WinbackConfig) -> Tables:
+    """Return each customer's churn-rate band, and what winning one back of each must achieve.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        Risk, and value where it is known, of every customer (`Fit.customers`).
+    """
+    bands = churn_bands(customers, basis=windowed_basis(risk))
+    rates = bands.groupby("churn_band", observed=True)["churn_rate"].mean()
+    worth = _worth_by_band(customers, bands)
+    return {
+        "churn_bands": bands,
+        "winback": break_even_table([1 - rate for rate in rates], winback, worth),
+    }
+
+
+def _worth_by_band(customers: pd.DataFrame, bands: pd.DataFrame) -> list[float] | None:
+    """Return what a customer of each band is worth once back, in the bands' order; or nothing."""
+    if "residual_value" not in customers.columns:
+        return None
+    by_id = customers.set_index("customer_id").loc[bands["customer_id"]]
+    return list(worth_once_back(by_id, bands.set_index("customer_id")["churn_band"]))
+
+
+def breakdowns(log: EventLog, now: Placed, config: SegmentsConfig, seed: int) -> Tables:
+    """Return the shares by each attribute of the members that is asked for."""
+    rngs = np.random.default_rng([seed, 1]).spawn(len(config.breakdown))
+    return {
+        f"breakdown_{column}": breakdown_table(now.snapshot, log.attributes(), column, config, rng)
+        for column, rng in zip(config.breakdown, rngs, strict=True)
+    }
+
+
+def visit_checks(log: EventLog, before: Placed | None, config: VisitsConfig) -> Tables:
+    """Return how the earlier day's visit model forecast silence in short windows since."""
+    if before is None or before.visits is None or before.visit_axis is None:
+        return {}
+    table = visit_calibration(
+        before.visits,
+        before.visit_axis.draws,
+        log.days("visits"),
+        log.as_of,
+        config.calibration_days,
+    )
+    return {"visit_calibration": table}

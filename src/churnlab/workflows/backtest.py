@@ -1,0 +1,69 @@
+"""Backtest candidates and rules on held-out periods of a log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from churnlab.backtest import BacktestResult, SplitConfig, default_rules, run_backtest
+from churnlab.events import EventLog
+from churnlab.progress import SILENT, Progress
+from churnlab.rules import ThresholdRule
+from churnlab.workflows.settings import ModelSettings
+
+
+@dataclass(kw_only=True)
+class BacktestSettings(ModelSettings):
+    """Of a backtest.
+
+    Parameters
+    ----------
+    candidates : list of str
+        Models and baselines; the compulsory ones are added. Empty: the default set.
+    rules : mapping of str to ThresholdRule
+        Rules that are scored on the same forecasts; by default those of `default_rules` at the
+        costs that `rule` states, and `rule` itself where it cuts a risk.
+    cache_dir : str, optional
+        Folder in which finished fits are kept and found again.
+    keep_predictions : bool
+        Keep forecast and outcome of every customer.
+    """
+
+    split: SplitConfig = field(default_factory=SplitConfig)
+    candidates: list[str] = field(default_factory=list)
+    rules: dict[str, Any] = field(default_factory=dict)
+    cache_dir: str | None = None
+    keep_predictions: bool = False
+
+
+def backtest(
+    log: EventLog, settings: BacktestSettings, progress: Progress = SILENT
+) -> BacktestResult:
+    """Score candidates and rules on rolling origins (see `churnlab.backtest.run_backtest`)."""
+    model, inference = settings.model, settings.inference
+    with progress.stage("backtest"):
+        return run_backtest(
+            log,
+            candidates=settings.candidates,
+            split=settings.split,
+            rules=_rules(settings),
+            costs=settings.rule,
+            seed=settings.seed,
+            k=model.k,
+            method=inference.method,
+            draws=inference.draws,
+            chains=inference.chains,
+            priors=model.priors,
+            events=model.events,
+            calendar_spread=model.calendar_spread,
+            cache_dir=settings.cache_dir,
+            keep_predictions=settings.keep_predictions,
+            progress=progress.update,
+        )
+
+
+def _rules(settings: BacktestSettings) -> dict[str, ThresholdRule]:
+    if settings.rules:
+        return settings.rules
+    own = {settings.rule.name: settings.rule} if isinstance(settings.rule, ThresholdRule) else {}
+    return default_rules(settings.rule) | own

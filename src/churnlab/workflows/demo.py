@@ -1,0 +1,127 @@
+"""The main job on real customers (CDNOW), then on a simulated shop with visits and signups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from churnlab.backtest import SplitConfig
+from churnlab.events import DataConfig
+from churnlab.nday import NdayConfig
+from churnlab.progress import SILENT, Progress
+from churnlab.runs import Result, RunFolder
+from churnlab.segments import SegmentsConfig
+from churnlab.simulate import ShopConfig
+from churnlab.workflows.opening import open_data
+from churnlab.workflows.pipeline import Piped, PipelineSettings, pipeline
+from churnlab.workflows.settings import Worded
+
+OTHER_MODELS = ("bg_nbd", "pareto_nbd")
+#: Members who stay a little longer than the default: a grid with something in every row.
+SHOP = ShopConfig(visit_dropout_mean=0.05, purchase_dropout_mean=0.05)
+
+
+def cdnow_settings(chosen: Worded) -> PipelineSettings:
+    """Return the main job on CDNOW, by the split of the literature: 39 weeks, 39 held out."""
+    return PipelineSettings(
+        seed=chosen.seed,
+        lang=chosen.lang,
+        split=SplitConfig(origins=["1997-09-30"], horizon_days=[273]),
+        candidates=["bg_nbd", "bg_nbd_ml", "mbg_nbd", "mbg_nbd_ml", "pareto_nbd", "pareto_nbd_ml"],
+        segments=SegmentsConfig(periods=4),
+        nday=NdayConfig(holdout_share=0.2),
+        cache_dir="outputs/cache/fits",
+    )
+
+
+def shop_settings(chosen: Worded) -> PipelineSettings:
+    """Return the main job on the simulated shop."""
+    return PipelineSettings(
+        seed=chosen.seed,
+        lang=chosen.lang,
+        split=SplitConfig(origins=3, horizon_days=[60]),
+        candidates=["mbg_nbd", "hiatus", "recency_logistic", "majority"],
+        segments=SegmentsConfig(periods=4),
+        nday=NdayConfig(holdout_share=0.2, models=["piecewise_hazard"]),
+        cache_dir="outputs/cache/fits",
+    )
+
+
+@dataclass(frozen=True)
+class Demonstration(Result):
+    """Both parts, and the folder that they were written into."""
+
+    cdnow: Piped
+    shop: Piped
+    lang: str
+    place: Path
+
+    @property
+    def lines(self) -> list[str]:
+        """Numbers first, then the reports."""
+        return ["", *_about_cdnow(self.cdnow), *_about_shop(self.shop)]
+
+    def closing(self, folder: Path) -> list[str]:
+        """Return the numbers, and where the picture is."""
+        return [*self.lines, f"in one picture: {folder / 'demo.png'}"]
+
+    def write(self, folder: RunFolder) -> None:
+        """Draw the overview from the run folders, as a report would."""
+        from matplotlib import pyplot as plt
+
+        from churnlab.report.style import styled
+        from churnlab.workflows.overview import overview
+
+        with styled():
+            figure = overview(self.place / "cdnow", self.place / "syn_shop", lang=self.lang)
+            folder.write("demo.png", lambda path: figure.savefig(path, dpi=90))
+            plt.close(figure)
+
+
+def demo(settings: Worded, folder: RunFolder, progress: Progress = SILENT) -> Demonstration:
+    """Run both parts into folders of their own."""
+    real = _run("cdnow", cdnow_settings(settings), SHOP, folder, progress, also=OTHER_MODELS)
+    shop = _run("syn_shop", shop_settings(settings), SHOP, folder, progress)
+    return Demonstration(real, shop, settings.lang, folder.place)
+
+
+def _run(
+    name: str,
+    settings: PipelineSettings,
+    shop: ShopConfig,
+    folder: RunFolder,
+    progress: Progress,
+    also: Sequence[str] = (),
+) -> Piped:
+    data = DataConfig(name=name)
+    config = asdict(settings) | {"data": asdict(data), "shop": asdict(shop), "as_of": None}
+    part = RunFolder(folder.place / name, "pipeline", config=config, seed=settings.seed)
+    with progress.part(name, quiet=True):
+        with progress.stage("reading and checking event logs"):
+            log = open_data(data, shop=shop, seed=settings.seed)
+        found = pipeline(log, settings, part, progress, also=also)
+    part.finish()
+    folder.inputs.update({f"{name}.{k}": v for k, v in part.inputs.items()})
+    return found
+
+
+def _about_cdnow(ran: Piped) -> list[str]:
+    said = ["CDNOW: real customers of a CD shop, 1997-98", *ran.log.report.lines()[:2]]
+    said += [fitted.lines[0] for fitted in ran.fits.values()]
+    said += ran.fits["mbg_nbd"].lines[1:3]
+    said += [] if ran.backtest is None else ran.backtest.lines
+    return [*said, f"report: {ran.page}", ""]
+
+
+def _about_shop(ran: Piped) -> list[str]:
+    said = ["Simulated shop: members, visits and purchases with known truth"]
+    said += ran.log.report.lines()[:2]
+    if ran.segments is not None:
+        grid = ran.segments.now.placed.snapshot
+        codes = grid.membership["segment_code"].value_counts(normalize=True)
+        top = ", ".join(f"{code} {share:.0%}" for code, share in codes.head(4).items())
+        said.append(f"{grid.n_members:,} members on {grid.as_of}, largest cells: {top}")
+    if ran.nday is not None:
+        said += ran.nday.lines[:3]
+    return [*said, f"report: {ran.page}"]

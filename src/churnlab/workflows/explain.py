@@ -1,0 +1,106 @@
+"""Explain one customer: why they stand where they stand, in a picture and a paragraph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from churnlab.errors import DataError
+from churnlab.events import EventLog
+from churnlab.progress import SILENT, Progress
+from churnlab.runs import Result, RunFolder
+from churnlab.segments import load_playbook
+from churnlab.segments.person.explanation import explanation, near_ids
+from churnlab.workflows.fit import fit as fit_log
+from churnlab.workflows.segment import SegmentSettings, place_fitted
+from churnlab.workflows.settings import Worded
+
+
+@dataclass(kw_only=True)
+class ExplainSettings(SegmentSettings, Worded):
+    """Of one customer's explanation.
+
+    Parameters
+    ----------
+    customer : str
+        An id, to the letter.
+    """
+
+    customer: str = "???"
+
+
+@dataclass(frozen=True)
+class Explanation(Result):
+    """One customer's story.
+
+    Attributes
+    ----------
+    told : dict
+        What `explain.json` holds.
+    lang : str
+        Language of the picture and of the lines.
+    """
+
+    told: dict[str, Any]
+    lang: str
+    files: ClassVar[str] = "files: {folder}/explain.json, explain.png"
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Risk on each day, of purchases and of visits where there are any."""
+        names = ("risk_by_day", "visit_risk_by_day")
+        return {name: pd.DataFrame(self.told[name]) for name in names if self.told[name]}
+
+    @property
+    def lines(self) -> list[str]:
+        """The paragraph."""
+        return [self.told["paragraph"][self.lang]]
+
+    def write(self, folder: RunFolder) -> None:
+        """Write `explain.json` and draw `explain.png`."""
+        from matplotlib import pyplot as plt
+
+        from churnlab.report.style import styled
+        from churnlab.segments.person.plots import draw_explanation
+
+        with styled():
+            figure = draw_explanation(self.told, lang=self.lang)
+            folder.write("explain.png", figure.savefig)
+            plt.close(figure)
+        folder.write_json("explain.json", self.told)
+
+
+def explain(log: EventLog, settings: ExplainSettings, progress: Progress = SILENT) -> Explanation:
+    """Fit, place everybody, and tell the story of one customer.
+
+    Raises
+    ------
+    DataError
+        No such customer; the message names ids near it.
+    """
+    _require(log, settings.customer)
+    fitted = fit_log(log, settings, progress)
+    day = place_fitted(log, fitted, settings, progress)
+    told = explanation(
+        log,
+        settings.customer,
+        day.placed,
+        fitted.customers,
+        fitted.threshold.to_dict(),
+        load_playbook(settings.playbook),
+    )
+    return Explanation(told, settings.lang)
+
+
+def _require(log: EventLog, customer: str) -> None:
+    known = log.members()["customer_id"].tolist()
+    if customer in set(known):
+        return
+    near = near_ids(customer, known)
+    close = f" Near it: {', '.join(map(repr, near))}." if near else ""
+    raise DataError(
+        f"there is no customer {customer!r} among the {len(known):,} members.{close} "
+        "Ids are text, to the letter."
+    )

@@ -1,0 +1,65 @@
+"""Export a verified threshold bundle from finished run folders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import ClassVar
+
+from churnlab.errors import UsageError
+from churnlab.export import ExportConfig, export_bundle
+from churnlab.export import verify as verify_bundle
+from churnlab.progress import SILENT, Progress
+from churnlab.runs import RunFolder
+from churnlab.runs.folder import file_hash
+from churnlab.workflows.gather import export_inputs
+from churnlab.workflows.settings import Settings
+from churnlab.workflows.verify import Verified
+
+
+@dataclass(kw_only=True)
+class ExportSettings(Settings):
+    """Of an export: the finished run folders that it is made of."""
+
+    runs: list[str] = field(default_factory=list)
+    export: ExportConfig = field(default_factory=ExportConfig)
+
+
+@dataclass(frozen=True)
+class Exported(Verified):
+    """A bundle that was written and verified, at `path`."""
+
+    path: Path
+    files: ClassVar[str] = "folder: {folder}"
+
+    @property
+    def lines(self) -> list[str]:
+        """The bundle's state, then the checks."""
+        return [self.state, *self.checks]
+
+    def write(self, folder: RunFolder) -> None:
+        """Remember the bundle's hash: it is written already, and nothing is put over it."""
+        folder.written[self.path.name] = file_hash(self.path)
+
+
+def export(
+    settings: ExportSettings, folder: str | PathLike[str], progress: Progress = SILENT
+) -> Exported:
+    """Export what finished run folders hold into a folder, and verify it.
+
+    Raises
+    ------
+    UsageError
+        No fit among the runs, or runs of different days.
+    DataError, FitRefusedError, VerificationError
+        See `churnlab.export.export_bundle`.
+    """
+    if not settings.runs:
+        raise UsageError("runs must name finished run folders, e.g. runs=[outputs/mine].")
+    with progress.stage("gathering runs"):
+        inputs = export_inputs(settings.runs)
+    with progress.stage("writing the bundle"):
+        path = export_bundle(Path(folder), inputs, settings.export, progress=progress.update)
+    with progress.stage("verifying the bundle"):
+        return Exported(verify_bundle(path), path)

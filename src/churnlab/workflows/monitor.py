@@ -1,0 +1,44 @@
+"""Monitor a bundle against newer data; a failure is for schedulers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from churnlab.errors import VerificationError
+from churnlab.events import EventLog
+from churnlab.monitor import monitor as monitor_bundle
+from churnlab.progress import SILENT, Progress
+from churnlab.runs import RunFolder
+from churnlab.workflows.settings import BundleSettings
+from churnlab.workflows.verify import Verified
+
+
+@dataclass(frozen=True)
+class Monitored(Verified):
+    """A bundle that was held against newer data."""
+
+    @property
+    def state(self) -> str:
+        """The bundle's state on a day."""
+        return f"bundle {self.found['bundle_id']} on {self.found['as_of']}: {self.found['status']}"
+
+    @property
+    def failure(self) -> VerificationError | None:
+        """For schedulers: some check failed."""
+        failed = [c["name"] for c in self.found["checks"] if c["status"] == "fail"]
+        if self.found["status"] != "fail":
+            return None
+        return VerificationError(
+            f"monitoring failed on {', '.join(failed)} (see monitor.json): keep serving the dates, "
+            "mark the bundle stale, and refit."
+        )
+
+    def write(self, folder: RunFolder) -> None:
+        """Write `monitor.json`."""
+        folder.write_json("monitor.json", self.found)
+
+
+def monitor(log: EventLog, settings: BundleSettings, progress: Progress = SILENT) -> Monitored:
+    """Hold a bundle against newer data: staleness, drift, matured labels."""
+    with progress.stage("monitoring the bundle"):
+        return Monitored(monitor_bundle(settings.bundle, log))

@@ -1,0 +1,56 @@
+"""Study the signup cohorts of a log: conversion curve, plateau, rule(N), audience."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from churnlab.errors import DataError, UsageError
+from churnlab.events import EventLog
+from churnlab.nday import NdayConfig, NdayResult, run_nday
+from churnlab.progress import SILENT, Progress
+from churnlab.workflows.settings import Settings
+
+
+@dataclass(kw_only=True)
+class NdaySettings(Settings):
+    """Of an N-day study.
+
+    Parameters
+    ----------
+    previous : str, optional
+        An earlier `nday_audience.parquet`: nobody gets a message twice.
+    """
+
+    nday: NdayConfig = field(default_factory=NdayConfig)
+    previous: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an earlier audience that is not there."""
+        super().__post_init__()
+        if self.previous is not None and not Path(self.previous).is_file():
+            raise UsageError(
+                f"previous={self.previous!r} is no file; give an earlier nday_audience.parquet."
+            )
+
+
+def nday(log: EventLog, settings: NdaySettings, progress: Progress = SILENT) -> NdayResult:
+    """Answer the N-day question from a log (see `churnlab.nday.run_nday`).
+
+    Raises
+    ------
+    DataError
+        There is no members table: a first event is no signup.
+    """
+    if log.members_derived:
+        raise DataError(
+            "the N-day rule needs signups: there is no members table, and a first event is no "
+            "signup. Give data.members.path (customer_id, signed_up_at)."
+        )
+    previous = None if settings.previous is None else pd.read_parquet(settings.previous)
+    with progress.stage("signup cohorts"):
+        return run_nday(
+            log, settings.nday, seed=settings.seed, previous=previous, progress=progress.update
+        )

@@ -1,0 +1,172 @@
+"""The main job on one log: check, fit, segment, backtest, nday, export, report.
+
+Each step has a folder of its own; one without its data is skipped, and why is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from churnlab.backtest import BacktestResult
+from churnlab.errors import DataError, FitRefusedError
+from churnlab.events import EventLog
+from churnlab.export import ExportConfig
+from churnlab.fitting import ModelConfig
+from churnlab.nday import NdayResult
+from churnlab.progress import SILENT, Progress
+from churnlab.runs import Result, RunFolder
+from churnlab.workflows import segment as grid
+from churnlab.workflows.backtest import BacktestSettings, backtest
+from churnlab.workflows.check import check
+from churnlab.workflows.export import ExportSettings, export
+from churnlab.workflows.fit import Fitted
+from churnlab.workflows.fit import fit as fit_log
+from churnlab.workflows.nday import NdaySettings, nday
+from churnlab.workflows.report import report
+from churnlab.workflows.settings import ReportSettings, Worded
+
+
+@dataclass(kw_only=True)
+class PipelineSettings(grid.GridSettings, BacktestSettings, NdaySettings, Worded):
+    """Of the main job: those of its steps."""
+
+    export: ExportConfig = field(default_factory=ExportConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse clocks, which segments and export do not know."""
+        super().__post_init__()
+        self.model.require_plain_days("churnlab pipeline (its segments and its export)")
+
+
+@dataclass(frozen=True)
+class Piped(Result):
+    """What the steps of a pipeline found.
+
+    Attributes
+    ----------
+    fits : mapping of str to Fitted
+        By model: the chosen one first.
+    segments, backtest, nday
+        None where the step was skipped.
+    outcomes : mapping of str to str
+        `done` or `skipped: reason` of each step.
+    page : Path
+        The report.
+    """
+
+    log: EventLog
+    fits: dict[str, Fitted]
+    segments: grid.Segmentation | None
+    backtest: BacktestResult | None
+    nday: NdayResult | None
+    outcomes: dict[str, str]
+    page: Path
+
+    @property
+    def steps(self) -> dict[str, Result]:
+        """The results of the steps that were done."""
+        found = {"segment": self.segments, "backtest": self.backtest, "nday": self.nday}
+        done = {name: result for name, result in found.items() if result is not None}
+        return {"fit": next(iter(self.fits.values())), **done}
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The steps' tables, as `STEP.NAME`."""
+        return {
+            f"{step}.{name}": table
+            for step, result in self.steps.items()
+            for name, table in result.tables.items()
+        }
+
+    @property
+    def lines(self) -> list[str]:
+        """What the steps found."""
+        return [line for result in self.steps.values() for line in result.lines]
+
+    def closing(self, folder: Path) -> list[str]:
+        """Return where the report is; what the steps found was said when they were done."""
+        return [f"report: {self.page}"]
+
+    def write(self, folder: RunFolder) -> None:
+        """Write nothing: each step has written its own."""
+
+
+@dataclass
+class _Steps:
+    """Runs steps, each into a folder of its own; remembers what was done and skipped."""
+
+    folder: RunFolder
+    progress: Progress
+    outcomes: dict[str, str] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+
+    def run[R: Result](self, name: str, work: Callable[[], R]) -> R:
+        """Run a step; its folder gets a manifest only when it came to its end."""
+        # A model's own fit goes by the name of the command that reads it: fit.
+        part = self.folder.part(name, name.split("_", 1)[0], beside=name == "export")
+        with self.progress.part(name):
+            result = work()
+            result.write(part)
+            self.progress.say(*result.closing(part.place))
+            self.progress.warn(result.warnings)
+        part.finish()
+        self.outcomes[name] = "done"
+        self.done.append(str(part.path))
+        return result
+
+    def attempt[R: Result](self, name: str, work: Callable[[], R]) -> R | None:
+        """Run a step that the others can do without: what the data cannot support is a reason."""
+        try:
+            return self.run(name, work)
+        except (DataError, FitRefusedError) as error:
+            self.outcomes[name] = f"skipped: {error}"
+            self.progress.warn([f"{name} skipped: {error}"])
+            return None
+
+
+def pipeline(
+    log: EventLog,
+    settings: PipelineSettings,
+    folder: RunFolder,
+    progress: Progress = SILENT,
+    *,
+    also: Sequence[str] = (),
+) -> Piped:
+    """Run the steps into a folder.
+
+    Parameters
+    ----------
+    also : sequence of str
+        Models that are fitted beside the chosen one.
+
+    Raises
+    ------
+    DataError, FitRefusedError
+        The fit, without which there is nothing, is not possible.
+    """
+    steps = _Steps(folder, progress)
+    steps.run("check", partial(check, log))
+    folder.inputs.update(log.hashes)
+    grid.check(log, settings)
+    fits = {settings.model.name: steps.run("fit", partial(fit_log, log, settings, progress))}
+    for name in also:
+        other = replace(settings, model=ModelConfig(name=name))
+        fits[name] = steps.run(f"fit_{name}", partial(fit_log, log, other, progress))
+    fitted = fits[settings.model.name]
+    segments = steps.attempt(
+        "segment", partial(grid.segment_fitted, log, fitted, settings, progress)
+    )
+    tested = steps.attempt("backtest", partial(backtest, log, settings, progress))
+    studied = steps.attempt("nday", partial(nday, log, settings, progress))
+    chosen = ExportSettings(runs=list(steps.done), export=settings.export)
+    steps.attempt("export", partial(export, chosen, folder.place / "export", progress))
+    folder.write_json("steps.json", steps.outcomes)
+    folder.finish()
+    report(ReportSettings(run=str(folder.place), lang=settings.lang), progress).write(folder)
+    page = folder.place / "report.html"
+    return Piped(log, fits, segments, tested, studied, steps.outcomes, page)

@@ -1,0 +1,61 @@
+"""Render the notebook report of a finished run folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from churnlab.errors import UsageError
+from churnlab.progress import SILENT, Progress
+from churnlab.report import render
+from churnlab.report.render import Rendered
+from churnlab.runs import Result, RunFolder, open_run
+from churnlab.workflows.settings import ReportSettings
+
+#: Which notebook reports on which command's folder.
+NOTEBOOKS = {
+    "fit": "report_fit",
+    "segment": "report_segments",
+    "backtest": "report_backtest",
+    "nday": "report_nday",
+    "pipeline": "report_pipeline",
+}
+
+
+@dataclass(frozen=True)
+class Report(Result):
+    """A rendered report: the page and its summary."""
+
+    rendered: Rendered
+    files: ClassVar[str] = "report: {folder}/report.html"
+
+    def write(self, folder: RunFolder) -> None:
+        """Write `report.html` and `summary.md`."""
+        folder.write_text("summary.md", self.rendered.summary)
+        folder.write_text("report.html", self.rendered.html)
+
+
+def report(settings: ReportSettings, progress: Progress = SILENT) -> Report:
+    """Render the report of the run in `settings.run`.
+
+    Raises
+    ------
+    UsageError
+        No finished run, or one of a command that has no report.
+    """
+    source = open_run(settings.run)
+    notebook = NOTEBOOKS.get(source.command)
+    if notebook is None:
+        raise UsageError(
+            f"{source.path} was made by `churnlab {source.command}`, which has no report; "
+            f"expected a folder of one of: {', '.join(NOTEBOOKS)}. "
+            "`churnlab pipeline` runs them all."
+        )
+    with progress.stage("rendering the report"):
+        rendered = render(
+            notebook,
+            {"run_dir": str(source.path.resolve()), "lang": settings.lang},
+            title=f"churnlab {source.command}: {source.path.name}",
+            progress=progress.update,
+        )
+    return Report(rendered)

@@ -1,0 +1,288 @@
+"""Segment a log: the visit x purchase grid on its last day, its changes, and whom to reach."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import pandas as pd
+
+from churnlab.errors import FitRefusedError, UsageError
+from churnlab.events import EventLog
+from churnlab.fitting import Fit, ModelConfig
+from churnlab.fitting import fit as fit_model
+from churnlab.inference import save_posterior
+from churnlab.progress import SILENT, Progress
+from churnlab.runs import Result, RunFolder
+from churnlab.segments import (
+    Audience,
+    AudienceConfig,
+    AudienceData,
+    Axis,
+    Past,
+    Placed,
+    Playbook,
+    SegmentsConfig,
+    VisitsConfig,
+    WinbackConfig,
+    all_audiences,
+    audience_frame,
+    check_breakdown,
+    comparison_day,
+    load_playbook,
+    place,
+)
+from churnlab.segments.report.lines import lines
+from churnlab.segments.tables import breakdowns, churn_tables, compare, visit_checks
+from churnlab.summary import summarise
+from churnlab.workflows.fit import Fitted
+from churnlab.workflows.fit import fit as fit_log
+from churnlab.workflows.history import look_back
+from churnlab.workflows.settings import FitSettings
+
+
+@dataclass(kw_only=True)
+class GridSettings(FitSettings):
+    """What everything that places people in the grid has.
+
+    Parameters
+    ----------
+    compare_to : str, optional
+        An earlier day for the changes (ISO date).
+    playbook : str, optional
+        A YAML file of actions; the packaged one by default.
+    """
+
+    compare_to: str | None = None
+    visits: VisitsConfig = field(default_factory=VisitsConfig)
+    segments: SegmentsConfig = field(default_factory=SegmentsConfig)
+    audiences: AudienceConfig = field(default_factory=AudienceConfig)
+    winback: WinbackConfig = field(default_factory=WinbackConfig)
+    playbook: str | None = None
+
+    def __post_init__(self) -> None:
+        """Say of a wrong visit model or playbook before anything is opened."""
+        super().__post_init__()
+        visit_model(self.visits)
+        load_playbook(self.playbook)
+
+
+@dataclass(kw_only=True)
+class SegmentSettings(GridSettings):
+    """Of the grid alone, whose purchase axis judges first purchasers in plain days."""
+
+    def __post_init__(self) -> None:
+        """Refuse models that cannot judge a first purchaser: half of the purchase axis."""
+        super().__post_init__()
+        if self.model.name in ("bg_nbd", "bg_cnbd_k"):
+            raise UsageError(
+                f"model={self.model.name} sets P(alive) = 1 for everybody with one purchase and "
+                "cannot decide the first-purchase states; use mbg_nbd, mbg_cnbd_k or pareto_nbd "
+                "for segments."
+            )
+        self.model.require_plain_days("the grid of segments")
+
+
+def visit_model(chosen: VisitsConfig) -> ModelConfig:
+    """Return how the visit-days are modelled, by groups of members where wanted."""
+    return ModelConfig(name=chosen.model, k=chosen.k, group=chosen.group, pooling=chosen.pooling)
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day's grid with the fits behind it."""
+
+    fitted: Fitted
+    visits: Fit | None
+    placed: Placed
+
+
+@dataclass(frozen=True)
+class Segmentation(Result):
+    """The grid on the last day, its changes, and whom to reach.
+
+    Attributes
+    ----------
+    now, before : Day
+        The last day and the one compared with.
+    past : Past, optional
+        What still earlier days say.
+    found : mapping of str to DataFrame
+        The tables but for the actions.
+    playbook, audiences
+        The actions and whom each reaches.
+    with_fit : bool
+        Whether the fit's files are written, too; a pipeline has them in a folder of their own.
+    """
+
+    now: Day
+    before: Day | None
+    past: Past | None
+    found: dict[str, pd.DataFrame]
+    playbook: Playbook
+    audiences: tuple[Audience, ...]
+    with_fit: bool = False
+    files: ClassVar[str] = (
+        "files: {folder}/membership.parquet, shares.parquet, actions.parquet, ..."
+    )
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables by the names of docs/files.md."""
+        actions = self.playbook.frame().merge(audience_frame(self.audiences), on="action_id")
+        return self.found | {"actions": actions}
+
+    @property
+    def lines(self) -> list[str]:
+        """The grid's shares, what changed, whom to reach."""
+        before = None if self.before is None else self.before.placed.snapshot
+        past = () if self.past is None else self.past.lines
+        return lines(self.now.placed.snapshot, before, self.found, self.audiences, past)
+
+    def write(self, folder: RunFolder) -> None:
+        """Write the tables, the audiences, the visit-days' posterior and `segments.json`."""
+        if self.with_fit:
+            self.now.fitted.write(folder)
+        super().write(folder)
+        if (visits := self.now.visits) is not None:
+            folder.write("visits_posterior.nc", lambda p: save_posterior(visits.population, p))
+            folder.write_parquet("visits.parquet", visits.summary.customers)
+        for audience in self.audiences:
+            if len(audience.frame):
+                folder.write_parquet(f"audiences/{audience.action_id}.parquet", audience.frame)
+        placed = self.now.placed
+        folder.write_json(
+            "segments.json",
+            {
+                "as_of": placed.snapshot.as_of,
+                "n_members": placed.snapshot.n_members,
+                "threshold": self.now.fitted.threshold.to_dict(),
+                "visit_cuts": None if placed.visit_axis is None else placed.visit_axis.cuts,
+                "core_leak": None if self.past is None else self.past.core_leak(),
+                "notes": placed.snapshot.notes,
+            },
+        )
+
+
+def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILENT) -> Segmentation:
+    """Fit purchases and visits, place everybody, compare with earlier days.
+
+    Raises
+    ------
+    UsageError
+        A day or a breakdown's column that the log does not have.
+    DataError, FitRefusedError
+        The data do not support the fits.
+    """
+    check(log, settings)
+    fitted = fit_log(log, settings, progress)
+    return replace(segment_fitted(log, fitted, settings, progress), with_fit=True)
+
+
+def check(log: EventLog, settings: GridSettings) -> None:
+    """Say before anything is fitted that a date or a breakdown's column does not exist."""
+    _comparison_day(log, settings)
+    check_breakdown(settings.segments.breakdown, log.attribute_table().columns)
+
+
+def _comparison_day(log: EventLog, settings: GridSettings) -> dt.date | None:
+    first = log.days("purchases")["day"].min().date()
+    return comparison_day(log.as_of, first, settings.compare_to, settings.segments.every_days)
+
+
+def segment_fitted(
+    log: EventLog, fitted: Fitted, settings: GridSettings, progress: Progress = SILENT
+) -> Segmentation:
+    """Segment a log that is fitted already."""
+
+    def on(day: dt.date) -> Day:
+        with progress.stage(f"the grid of {day}, by a fit of its own"):
+            past = log.until(day)
+            then = fit_log(past, settings, progress, with_worth=False)
+            return place_fitted(past, then, settings, progress)
+
+    now = place_fitted(log, fitted, settings, progress)
+    earlier = _comparison_day(log, settings)
+    before = None if earlier is None else on(earlier)
+    past = look_back(log, now, before, settings, progress, on)
+    placed, compared = now.placed, None if before is None else before.placed
+    with progress.stage("shares, changes and audiences"):
+        tables = (
+            compare(log, placed, compared, settings.segments, settings.seed)
+            | churn_tables(fitted.customers, settings.risk, settings.winback)
+            | breakdowns(log, placed, settings.segments, settings.seed)
+            | visit_checks(log, compared, settings.visits)
+        )
+        playbook = load_playbook(settings.playbook)
+        data = audience_data(log, now, tables["churn_bands"])
+        audiences = all_audiences(playbook, data, settings.audiences)
+    found = tables | ({} if past is None else past.tables)
+    return Segmentation(now, before, past, found, playbook, audiences)
+
+
+def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> AudienceData:
+    """Return what the playbook's audiences are found from."""
+    return AudienceData(
+        as_of=log.as_of,
+        membership=now.placed.snapshot.membership,
+        customers=now.fitted.customers,
+        members=log.members(),
+        visits=log.frame("visits") if "visits" in log.tables else None,
+        purchases=log.frame("purchases"),
+        churn_bands=churn_bands,
+    )
+
+
+def place_fitted(
+    log: EventLog, fitted: Fitted, settings: GridSettings, progress: Progress = SILENT
+) -> Day:
+    """Fit the visit-days and place every member of a log in the grid on its last day."""
+    visits = _fit_visits(log, settings, progress)
+    measure, value, first = fitted.threshold.state(settings.risk)
+    purchase_axis = Axis(fitted.fit.draws, measure, (value,), first)
+    visit_axis = None if visits is None else _visit_axis(visits, settings.visits)
+    with progress.stage("placing everybody in the grid"):
+        placed = place(
+            log,
+            fitted.fit.summary,
+            purchase_axis,
+            None if visits is None else visits.summary,
+            visit_axis,
+            settings.segments,
+        )
+    snapshot = replace(placed.snapshot, notes=(*_added(log), *placed.snapshot.notes))
+    return Day(fitted, visits, replace(placed, snapshot=snapshot))
+
+
+def _added(log: EventLog) -> tuple[str, ...]:
+    """Return whom the members table lacked; the log has added them, so the snapshot cannot tell."""
+    members = log.report.members
+    if members.added_purchasers + members.added_visitors == 0:
+        return ()
+    return (
+        f"{members.added_purchasers:,} purchasers and {members.added_visitors:,} visitors without "
+        "a purchase are missing from the members table; they were added with their first event as "
+        "the signup.",
+    )
+
+
+def _fit_visits(log: EventLog, settings: GridSettings, progress: Progress) -> Fit | None:
+    if "visits" not in log.tables:
+        return None
+    chosen = settings.visits
+    with progress.stage(f"fitting the visit-days ({chosen.model})"):
+        try:
+            return fit_model(
+                summarise(log, events="visits", count_purchases=chosen.count_purchases),
+                model=visit_model(chosen),
+                inference=settings.inference,
+                seed=settings.seed,
+                progress=progress.update,
+            )
+        except FitRefusedError as error:
+            raise FitRefusedError(f"visit-days: {error} (visits.model, visits.pooling)") from error
+
+
+def _visit_axis(visits: Fit, chosen: VisitsConfig) -> Axis:
+    return Axis(visits.draws, chosen.measure, (chosen.risk_value, chosen.inactive_value))

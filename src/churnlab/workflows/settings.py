@@ -1,0 +1,128 @@
+"""What may be chosen of the use cases that need no more than a fit does.
+
+Settings nest the dataclasses that the library itself uses; nothing is stated twice. The command
+line adds where the data are and where the files go (`churnlab.config`). A use case that needs more
+has its settings in its own module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from churnlab.errors import UsageError
+from churnlab.fitting import InferenceConfig, ModelConfig
+from churnlab.posterior import RiskConfig, ValueConfig
+from churnlab.report.labels import LANGUAGES
+from churnlab.rules import CostRatioRule
+from churnlab.simulate import ShopConfig
+
+
+@dataclass(kw_only=True)
+class Settings:
+    """What every use case has.
+
+    Parameters
+    ----------
+    seed : int
+        Everything random follows from it.
+    """
+
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse negative seeds."""
+        if self.seed < 0:
+            raise UsageError(f"seed must be 0 or greater; got {self.seed}.")
+
+
+@dataclass(kw_only=True)
+class ModelSettings(Settings):
+    """What every use case that fits has.
+
+    Parameters
+    ----------
+    rule : ThresholdRule
+        How the threshold is chosen; `cost_ratio` by default.
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    inference: InferenceConfig = field(default_factory=InferenceConfig)
+    risk: RiskConfig = field(default_factory=RiskConfig)
+    rule: Any = None
+
+    def __post_init__(self) -> None:
+        """Take the default rule where none is chosen: Hydra wants a plain default."""
+        super().__post_init__()
+        self.rule = CostRatioRule() if self.rule is None else self.rule
+
+
+@dataclass(kw_only=True)
+class FitSettings(ModelSettings):
+    """Of a fit: how values are counted besides."""
+
+    value: ValueConfig = field(default_factory=ValueConfig)
+
+
+@dataclass(kw_only=True)
+class SimulateSettings(Settings):
+    """Of a simulated shop."""
+
+    shop: ShopConfig = field(default_factory=ShopConfig)
+
+
+@dataclass(kw_only=True)
+class Worded(Settings):
+    """What is told in words.
+
+    Parameters
+    ----------
+    lang : str
+        `en` or `ko`.
+    """
+
+    lang: str = "en"
+
+    def __post_init__(self) -> None:
+        """Refuse languages without words of their own."""
+        super().__post_init__()
+        if self.lang not in LANGUAGES:
+            raise UsageError(f"lang must be one of {', '.join(LANGUAGES)}; got {self.lang!r}.")
+
+
+@dataclass(kw_only=True)
+class ReportSettings(Worded):
+    """Of a report: the finished run folder."""
+
+    run: str = "???"
+
+
+@dataclass(kw_only=True)
+class BundleSettings(Settings):
+    """Of what is done with a bundle: an export's folder."""
+
+    bundle: str = "???"
+
+
+@dataclass(kw_only=True)
+class SbcSettings(Settings):
+    """Of simulation-based calibration: simulated populations, and how large each is."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    simulations: int = 200
+    customers: int = 300
+    groups: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers too small to say anything."""
+        super().__post_init__()
+        if self.simulations < 20 or self.customers < 50:
+            raise UsageError(
+                "sbc needs simulations >= 20 and customers >= 50; got "
+                f"{self.simulations} and {self.customers}."
+            )
+        if self.groups == 1 or self.groups < 0 or self.groups > self.customers // 10:
+            raise UsageError(
+                "sbc needs groups=0 (none), or at least 2 of at least 10 customers each; got "
+                f"{self.groups} groups of {self.customers} customers in all."
+            )

@@ -1,0 +1,64 @@
+"""Verify a bundle: is it whole, consistent and true to its posterior?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from churnlab.export import verify as verify_bundle
+from churnlab.progress import SILENT, Progress
+from churnlab.runs import Result, RunFolder
+from churnlab.workflows.settings import BundleSettings
+
+
+@dataclass(frozen=True)
+class Verified(Result):
+    """A bundle that holds, check by check.
+
+    Attributes
+    ----------
+    found : dict
+        `bundle_id`, `status`, `calibration` and `checks` (name, status, detail).
+    """
+
+    found: dict[str, Any]
+    files: ClassVar[str] = ""
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The checks: name, status, detail."""
+        return {"checks": pd.DataFrame(self.found["checks"])}
+
+    @property
+    def lines(self) -> list[str]:
+        """The checks, then the bundle's state."""
+        return [*self.checks, self.state]
+
+    @property
+    def checks(self) -> list[str]:
+        """A line a check."""
+        return [f"  {c['status']:<5}{c['name']}: {c['detail']}" for c in self.found["checks"]]
+
+    @property
+    def state(self) -> str:
+        """The bundle's state in a line."""
+        found = self.found
+        return f"bundle {found['bundle_id']}: {found['status']}, {found['calibration']}"
+
+    def write(self, folder: RunFolder) -> None:
+        """Write `verify.json`."""
+        folder.write_json("verify.json", self.found)
+
+
+def verify(settings: BundleSettings, progress: Progress = SILENT) -> Verified:
+    """Check that a bundle is whole, consistent and true to its posterior.
+
+    Raises
+    ------
+    VerificationError
+        At the first fault, naming the place.
+    """
+    with progress.stage("verifying the bundle"):
+        return Verified(verify_bundle(settings.bundle))
