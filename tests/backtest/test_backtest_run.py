@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from churnlab.cli.commands import backtest as backtest_command
 
 from churnlab.backtest import Limits, SplitConfig, calibrate_threshold, run_backtest
 from churnlab.backtest.origins.cache import FitCache
 from churnlab.backtest.report.data import best_cost_curve
 from churnlab.backtest.report.text import cost_claim
 from churnlab.backtest.run import _shortfalls
-from churnlab.cli.console import Console
 from churnlab.config import compose, to_settings
 from churnlab.errors import DataError
 from churnlab.posterior import RiskConfig
@@ -287,9 +286,10 @@ def test_predictions_are_kept_from_the_command_line(small_log, monkeypatch):
         asked.update(settings)
         raise StopIteration
 
-    monkeypatch.setattr(backtest_command, "run_backtest", run)
+    command = importlib.import_module("churnlab.workflows.backtest")
+    monkeypatch.setattr(command, "run_backtest", run)
     for typed, kept in ([], False), (["keep_predictions=true"], True):
         settings = to_settings(compose("backtest", typed))
         with pytest.raises(StopIteration):
-            backtest_command.backtest_log(small_log, settings, None, Console())
+            command.backtest(small_log, settings)
         assert asked["keep_predictions"] is kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from churnlab.cli.registry import COMMANDS, Command
+from churnlab.cli.registry import COMMANDS, MAPPABLE, Command
 
 _STATUSES = (
     "Exit status: 0 done; 1 internal error; 2 wrong command, key or value; 3 wrong data; "
@@ -50,8 +50,22 @@ def command(entry: Command) -> str:
             "",
             "Options (all of them: add `--cfg job`):",
             *options,
+            *_columns(entry),
             "",
             "Examples:",
             *(f"  {e}" for e in entry.examples),
         )
     )
+
+
+def _columns(entry: Command) -> list[str]:
+    """Return which columns of which table can be named, for commands that open data."""
+    if not any(key.startswith("data=") for key, _ in entry.options):
+        return []
+    width = max(map(len, MAPPABLE))
+    return [
+        "",
+        "Columns that your tables call otherwise (data.TABLE.COLUMN=NAME):",
+        *(f"  {table:<{width}}  {', '.join(columns)}" for table, columns in MAPPABLE.items()),
+        "  and attributes of members: data.members.attributes={MINE: NAME}",
+    ]

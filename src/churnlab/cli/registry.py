@@ -33,10 +33,14 @@ class Command:
 
 
 _DATA = ("data=cdnow", "embedded logs: cdnow, cdnow_full, complete_journey, syn_shop; yours: files")
-_PATH = (
-    "data.purchases.path=FILE",
-    "CSV, Parquet or a glob; columns by data.purchases.COLUMN=NAME",
-)
+_PATH = ("data.purchases.path=FILE", "CSV, Parquet or a glob; or .table with data.connection=URL")
+#: Columns that can be named, by table: `events.schema.COLUMNS`, too heavy for a help text.
+MAPPABLE = {
+    "purchases": ("customer_id", "event_at", "amount", "order_id", "item", "category", "cancelled"),
+    "visits": ("customer_id", "event_at", "source", "event", "item"),
+    "members": ("customer_id", "signed_up_at"),
+    "treatments": ("customer_id", "event_at", "arm", "rule_id", "cost"),
+}
 _AS_OF = ("as_of=DATE", "the last known day, inclusive (default: the last day in the logs)")
 _MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, bg_cnbd_k, mbg_cnbd_k")
 _GRID_MODEL = ("model=mbg_nbd", "or pareto_nbd, mbg_cnbd_k: models that judge first purchasers")
@@ -71,7 +75,8 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="pipeline",
-            does="the main job on your data: check, fit, segment, backtest, nday, export, report",
+            does="the main job on your data: check, fit, segment, backtest, nday, journey, export, "
+            "report",
             needs=("log", "folder"),
             writes=("one folder per step", "report.html"),
             examples=(
@@ -225,6 +230,30 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
         Command(
+            name="journey",
+            does="loyal customers' item journeys, personas, cycles of goods and audiences",
+            writes=("journeys.parquet", "personas.parquet", "journey_audience.parquet"),
+            examples=(
+                "churnlab journey data=syn_shop",
+                "churnlab journey data=complete_journey journey.level=category",
+                "churnlab journey data=files data.purchases.path=orders.csv "
+                "data.purchases.item=sku 'journey.walk=[\"A > B\"]'",
+            ),
+            options=(
+                ("data=syn_shop", "the simulated shop; yours: files"),
+                _PATH,
+                ("data.purchases.item=NAME", "the column with the goods; or category"),
+                _AS_OF,
+                ("journey.level=item", "or category"),
+                ("journey.window_days=10", "window of a journey; journey.span=whole or gap"),
+                ("journey.least_customers=30", "support of a journey, in customers"),
+                ("journey.loyal.rule=posterior", "or tier, with journey.loyal.tiers=[gold]"),
+                ('journey.walk=["A > B"]', "journeys whose audiences are wanted"),
+                _SEED,
+                _RUN_DIR,
+            ),
+        ),
+        Command(
             name="explain",
             does="why one customer stands where they stand",
             writes=("explain.json", "explain.png"),
@@ -262,7 +291,10 @@ COMMANDS: dict[str, Command] = {
                 "churnlab export runs=[outputs/fit,outputs/backtest] export.valid_days=60",
             ),
             options=(
-                ("runs=[FOLDER,...]", "a pipeline, or fit, segment, backtest, nday folders"),
+                (
+                    "runs=[FOLDER,...]",
+                    "a pipeline, or fit, segment, backtest, nday, journey folders",
+                ),
                 ("export.valid_days=90", "how long the thresholds are meant to be used"),
                 ("export.changed_since=FOLDER", "adds tables of the rows that changed since"),
                 ("export.allow_uncalibrated=true", "although the backtest does not suffice"),

@@ -20,6 +20,7 @@ from churnlab.progress import SILENT, Progress
 from churnlab.rules import OverdueRule, Threshold
 from churnlab.runs import Result, RunFolder
 from churnlab.summary import summarise
+from churnlab.vocabulary import RISK_FORMULAS
 from churnlab.workflows.settings import FitSettings, ModelSettings
 from churnlab.workflows.worth import Worth, find_worth
 
@@ -228,7 +229,8 @@ def _state(threshold: Threshold) -> str:
         )
     known = threshold.low is not None and threshold.high is not None
     interval = f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}" if known else ""
-    return f"threshold {threshold.value:.3f} on {threshold.basis} ({threshold.rule}{interval})"
+    what = RISK_FORMULAS[threshold.basis]
+    return f"at risk from {what} = {threshold.value:.3f} ({threshold.rule}{interval})"
 
 
 def _about_costs(threshold: Threshold, share: float) -> list[str]:
