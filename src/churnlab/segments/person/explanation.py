@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.events import EventLog
-from churnlab.posterior import rows_of
+from churnlab.posterior import Lateness, Measure, rows_of
 from churnlab.report.labels import LANGUAGES
+from churnlab.rules.types import OVERDUE
 from churnlab.segments.actions.playbook import Playbook
 from churnlab.segments.grid.axes import Axis
 from churnlab.segments.grid.placed import Placed
@@ -67,14 +68,16 @@ def explanation(
         "customer_id": customer,
         "as_of": log.as_of,
         "model": axis.draws.model,
-        "risk": {"basis": axis.risk.basis, "horizon_days": axis.risk.horizon_days,
-                 "cycles": axis.risk.cycles},
+        "risk": _measure(axis.risk),
         "purchase_days": _iso(purchases),
         "visit_days": None if visits is None else _iso(visits),
         "member": member.to_dict(),
         "customer": None if bought is None else bought.to_dict(),
         "threshold": threshold | {"curve": None},
         "visit_cuts": None if placed.visit_axis is None else placed.visit_axis.cuts,
+        "visit_basis": None
+        if placed.visit_axis is None
+        else _measure(placed.visit_axis.risk)["basis"],
         "risk_by_day": _risk(placed.purchases, axis, customer, purchases, log),
         "visit_risk_by_day": _visit_risk(placed, member, visits, log),
         "actions": [
@@ -82,6 +85,13 @@ def explanation(
         ],
     }  # fmt: skip
     return told | {"paragraph": {lang: paragraph(told, lang) for lang in LANGUAGES}}
+
+
+def _measure(measure: Measure) -> dict[str, Any]:
+    """Return what the purchase axis is cut on."""
+    if isinstance(measure, Lateness):
+        return {"basis": OVERDUE, "window_cycles": measure.window_cycles}
+    return {name: getattr(measure, name) for name in ("basis", "horizon_days", "cycles")}
 
 
 def _days(log: EventLog, events: str, customer: str) -> NDArray[np.datetime64]:
