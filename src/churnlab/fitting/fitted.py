@@ -27,7 +27,8 @@ from churnlab.inference import (
 )
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import LATE, RiskConfig, StateCut, ValueConfig
-from churnlab.summary import Summary, check_groups
+from churnlab.summary import Summary, check_groups, summarise
+from churnlab.summary.taking import is_summary_frame
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -232,6 +233,15 @@ def _on_risk(risk: RiskConfig, threshold: float, first: float | None) -> StateCu
     return StateCut(risk, threshold, threshold if first is None else first)
 
 
+def _summarised(data: Any) -> Summary:
+    if is_summary_frame(data):
+        raise UsageError(
+            "a frame with x, t_x and T is given; expected a summary: "
+            "churnlab.Summary.from_arrays(frame.x, frame.t_x, frame.T, as_of=DAY), in days."
+        )
+    return summarise(data)
+
+
 def fit(
     summary: Summary,
     *,
@@ -250,7 +260,8 @@ def fit(
     Parameters
     ----------
     summary : Summary
-        x, t_x, T per customer, from `summarise`.
+        x, t_x, T per customer, from `summarise`; a log, or a path or frame of purchases with the
+        canonical columns, is summarised first.
     model : str or ModelConfig
         A model's name, or its whole configuration.
     group : str or list of str, optional
@@ -275,6 +286,8 @@ def fit(
     FitRefusedError
         The diagnostics do not support the fit.
     """
+    if not isinstance(summary, Summary):
+        summary = _summarised(summary)
     chosen = model if isinstance(model, ModelConfig) else ModelConfig(name=model)
     if group is not None:
         chosen = replace(chosen, group=group if isinstance(group, str) else list(group))

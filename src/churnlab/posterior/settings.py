@@ -76,22 +76,27 @@ class Lateness:
     ----------
     window_cycles : float
         Window in own rhythms; the rhythm is the one of the last purchase.
+    least_cycles : float
+        Nobody counts as due before so many own rhythms; 0 for the bare share.
     """
 
     window_cycles: float = 6.0
+    least_cycles: float = LEAST_CYCLES
 
     def __post_init__(self) -> None:
         """Refuse a window that ends before anybody can be late."""
-        if not LEAST_CYCLES < self.window_cycles < float("inf"):
+        if not 0 <= self.least_cycles < self.window_cycles < float("inf"):
             raise UsageError(
-                f"window_cycles must be greater than {LEAST_CYCLES:g} own rhythm, from which on "
-                f"somebody can be late; got {self.window_cycles}."
+                f"window_cycles must be greater than {self.least_cycles:g} own rhythm, from which "
+                f"on somebody can be late; got {self.window_cycles}."
             )
 
     def shortest(self, window: Array) -> Array:
         """Return the shortest silence, days, that is late under windows of `window_cycles`."""
+        if self.least_cycles == 0:
+            return np.zeros_like(window)
         rhythm = np.asarray(window) / self.window_cycles
-        return np.maximum(LEAST_CYCLES * rhythm, EARLIEST_LATE_DAY)
+        return np.maximum(self.least_cycles * rhythm, EARLIEST_LATE_DAY)
 
 
 #: What a state is cut on.
