@@ -26,7 +26,7 @@ from churnlab.inference import (
     gate,
 )
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior import RiskConfig, ValueConfig
+from churnlab.posterior import LATE, RiskConfig, StateCut, ValueConfig
 from churnlab.summary import Summary, check_groups, summarise
 from churnlab.summary.taking import is_summary_frame
 
@@ -98,8 +98,9 @@ class Fit:
         *,
         horizon_days: int | None = None,
         risk: RiskConfig | None = None,
-        threshold: float | None = 0.5,
+        threshold: float | None = None,
         first_threshold: float | None = None,
+        state: StateCut = LATE,
         spend: SpendFit | None = None,
         value: ValueConfig | None = None,
         progress: Progress | None = None,
@@ -115,6 +116,9 @@ class Fit:
             Basis and horizons of the risk; default: 1 - P(alive).
         threshold, first_threshold : float, optional
             Risk from which a customer counts as at risk; a separate one for first purchasers.
+            Without a threshold, `state` decides.
+        state : StateCut
+            From where on a customer is at risk; default: late by the own rhythm (docs/risk.md).
         spend : SpendFit, optional
             From `fit_spend`; adds the amount per purchase and the residual value.
         value : ValueConfig, optional
@@ -128,8 +132,7 @@ class Fit:
             self.summary,
             self.draws,
             settings,
-            threshold=threshold,
-            first_threshold=first_threshold,
+            state=state if threshold is None else _on_risk(settings, threshold, first_threshold),
             first_draws=self._first_draws,
             progress=progress,
         )
@@ -220,6 +223,10 @@ class Fit:
             for name, values in self.first.sample_latent(draws=draws, seed=seed).items():
                 found[name][:, once] = values[:, once]
         return found
+
+
+def _on_risk(risk: RiskConfig, threshold: float, first: float | None) -> StateCut:
+    return StateCut(risk, threshold, threshold if first is None else first)
 
 
 def _summarised(data: Any) -> Summary:

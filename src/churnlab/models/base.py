@@ -336,9 +336,24 @@ class Likelihood(ABC):
             return None
         return "its formula is not written in SQL; use at_risk_date or `churnlab score`."
 
+    def constants_sql(self) -> list[str]:
+        """Return CTEs of constants that the others read."""
+        return []
+
     def score_sql(self, *, windowed: bool) -> Fragment:
-        """Return P(alive) and risk as SQL, where `no_sql` has nothing against it."""
+        """Return P(alive) and the risk of the CTE `windowed`, where `no_sql` has no objection."""
         raise UsageError(f"{self.name} has no SQL: {self.no_sql(windowed=windowed)}")
+
+    def returned_sql(self, cells: str) -> Fragment:
+        """Return P(next purchase by now), P(next purchase within the horizon), from the last on.
+
+        Parameters
+        ----------
+        cells
+            CTE to read; its horizon counts from the last purchase.
+        """
+        del cells
+        raise UsageError(f"{self.name} has no SQL: {self.no_sql(windowed=False)}")
 
     # -- given what is hidden ----------------------------------------------------------------------
 

@@ -1,8 +1,7 @@
 """What the families' SQL is written with; text is in the canonical dialect.
 
-A family's fragment takes the CTE `windowed(grp, x, t_x, age, horizon)` of distinct cells and
-`draws(grp, draw, <parameters>)`, and ends in the CTE `per_draw` with the columns of the first and
-`alive`; `Fragment.risk` is its risk in terms of a row ``a`` of that.
+A family's fragment reads a CTE `(grp, x, t_x, age, horizon)` of distinct cells and the CTE
+`draws(grp, draw, <parameters>)`, and ends in a CTE with a row for each cell and draw.
 """
 
 from __future__ import annotations
@@ -16,12 +15,11 @@ KEYS = "grp, x, t_x, age, horizon"
 
 
 class Fragment(NamedTuple):
-    """P(alive) and risk of each cell under each draw."""
+    """CTEs, the name of the last, and what is wanted in terms of a row ``a`` of it."""
 
     ctes: list[str]
-    risk: str
-    constants: list[str]
-    """CTEs of constants that the others read; they come first."""
+    table: str
+    wanted: tuple[str, ...]
 
 
 def exp_clipped(z: str) -> str:

@@ -12,7 +12,14 @@ from churnlab.export.sql.names import number
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.sql import KEYS, doubles
 from churnlab.posterior import RiskConfig
-from churnlab.posterior.settings import LONGEST_WINDOW_DAYS, SHORTEST_WINDOW_DAYS
+from churnlab.posterior.settings import (
+    EARLIEST_LATE_DAY,
+    LEAST_CYCLES,
+    LONGEST_WINDOW_DAYS,
+    SHORTEST_WINDOW_DAYS,
+)
+
+_GROUP = ", ".join(f"a.{key}" for key in KEYS.split(", "))
 
 
 def draws_ctes(draws: PopulationDraws) -> list[str]:
@@ -31,14 +38,44 @@ def window_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
         days = number(risk.horizon_days) if risk.basis == "fixed_days" else "CAST(0 AS DOUBLE)"
         return [f"windowed AS (SELECT c.grp, c.x, c.t_x, c.age, {days} AS horizon FROM cells AS c)"]
     low, high = (number(v) for v in (SHORTEST_WINDOW_DAYS, LONGEST_WINDOW_DAYS))
-    rate = f"(d.r + {draws.k} * k.x) / (d.alpha + k.t_x) / {draws.k}"
     return [
         "keys AS (SELECT DISTINCT c.grp, c.x, c.t_x FROM cells AS c)",
         f"spans AS (SELECT k.grp, k.x, k.t_x, CEIL(GREATEST({low}, LEAST({high}, "
-        f"{number(risk.cycles)} * (1 / AVG({rate}))))) AS horizon "
+        f"{number(risk.cycles)} * ({_rhythm(draws)})))) AS horizon "
         "FROM keys AS k JOIN draws AS d ON d.grp = k.grp GROUP BY k.grp, k.x, k.t_x)",
         "windowed AS (SELECT c.grp, c.x, c.t_x, c.age, s.horizon FROM cells AS c JOIN spans AS s "
         "ON s.grp = c.grp AND s.x = c.x AND s.t_x = c.t_x)",
+    ]
+
+
+def _rhythm(draws: PopulationDraws) -> str:
+    """Return the rhythm at the last purchase of a key `k`, averaged over the draws `d`."""
+    return f"1 / AVG((d.r + {draws.k} * k.x) / (d.alpha + k.t_x) / {draws.k})"
+
+
+def late_ctes(draws: PopulationDraws, window_cycles: float) -> list[str]:
+    """Return the CTEs that end in `late(grp, x, t_x, age, lateness)`.
+
+    The twin of `churnlab.posterior.lateness`, but for a silence beyond the window, which may show
+    a share above one: nobody asks by how much.
+    """
+    cycles = number(window_cycles)
+    begin = [
+        "late_keys AS (SELECT DISTINCT c.grp, c.x, c.t_x FROM cells AS c)",
+        f"late_spans AS (SELECT k.grp, k.x, k.t_x, {cycles} * ({_rhythm(draws)}) AS horizon FROM "
+        "late_keys AS k JOIN draws AS d ON d.grp = k.grp GROUP BY k.grp, k.x, k.t_x)",
+        "late_cells AS (SELECT c.grp, c.x, c.t_x, c.age, s.horizon FROM cells AS c "
+        "JOIN late_spans AS s ON s.grp = c.grp AND s.x = c.x AND s.t_x = c.t_x)",
+    ]
+    shortest = f"GREATEST({number(LEAST_CYCLES)} * (a.horizon / {cycles}), {EARLIEST_LATE_DAY})"
+    back = draws.likelihood.returned_sql("late_cells")
+    now, whole = back.wanted
+    return [
+        *begin,
+        *back.ctes,
+        f"late AS (SELECT a.grp, a.x, a.t_x, a.age, CASE WHEN a.age - a.t_x < {shortest} THEN 0 "
+        f"ELSE AVG({now}) / AVG({whole}) END AS lateness FROM {back.table} AS a "
+        f"GROUP BY {_GROUP})",
     ]
 
 
@@ -53,20 +90,13 @@ def score_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
     reason = unsupported(draws, risk)
     if reason:
         raise UsageError(reason)
-    fragment = draws.likelihood.score_sql(windowed=risk.basis != "p_alive")
-    keys = ", ".join(f"a.{key}" for key in KEYS.split(", "))
-    scores = (
-        f"scores AS (SELECT {keys}, AVG(a.alive) AS p_alive, AVG({fragment.risk}) AS purchase_risk "
-        f"FROM per_draw AS a GROUP BY {keys})"
-    )
-    return [*fragment.ctes, scores]
-
-
-def constant_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
-    """Return the CTEs of the constants that `score_ctes` reads."""
-    if unsupported(draws, risk):
-        return []
-    return draws.likelihood.score_sql(windowed=risk.basis != "p_alive").constants
+    found = draws.likelihood.score_sql(windowed=risk.basis != "p_alive")
+    alive, missing = found.wanted
+    return [
+        *found.ctes,
+        f"scores AS (SELECT {_GROUP}, AVG({alive}) AS p_alive, AVG({missing}) AS purchase_risk "
+        f"FROM {found.table} AS a GROUP BY {_GROUP})",
+    ]
 
 
 def unsupported(draws: PopulationDraws, risk: RiskConfig) -> str | None:

@@ -24,10 +24,10 @@ from numpy.typing import ArrayLike
 from scipy.special import betainc, expit, gammaincc, gammaln
 
 from churnlab.models.base import Array, Kernels, Latent, Likelihood
+from churnlab.models.geometric import sql
 from churnlab.models.geometric.dropout import BetaDropout
 from churnlab.models.geometric.dropout_mean import GAUSS_LIMITS, gauss_mean, logit_mean
 from churnlab.models.geometric.renewals import erlang_one_minus_pgf
-from churnlab.models.geometric.sql import score_sql
 from churnlab.models.parametrisation import Dropout
 from churnlab.models.special import log_beta_shift, log_rising
 from churnlab.models.sql import Fragment
@@ -278,7 +278,11 @@ class GeometricDropout(Likelihood):
 
     def score_sql(self, *, windowed: bool) -> Fragment:
         """Closed forms; see `sql`."""
-        return score_sql(self.toss_at_first, self.k, windowed=windowed)
+        return sql.score_sql(self.toss_at_first, self.k, windowed=windowed)
+
+    def returned_sql(self, cells: str) -> Fragment:
+        """Closed forms; see `sql`."""
+        return sql.returned_sql(self.toss_at_first, self.k, cells)
 
     # -- given what is hidden, and the story -----------------------------------------------------
 

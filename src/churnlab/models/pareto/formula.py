@@ -20,6 +20,7 @@ from scipy.special import expit
 
 from churnlab.models.base import Array, Kernels, Latent, Likelihood
 from churnlab.models.parametrisation import Dropout
+from churnlab.models.pareto import sql
 from churnlab.models.pareto.death import (
     decay,
     log_death_integral,
@@ -27,7 +28,6 @@ from churnlab.models.pareto.death import (
     sample_death,
 )
 from churnlab.models.pareto.dropout import GammaDropout
-from churnlab.models.pareto.sql import score_sql
 from churnlab.models.plan import Cells, find_runs, sort_cells
 from churnlab.models.special import legendre, log_rising
 from churnlab.models.sql import Fragment
@@ -229,7 +229,15 @@ class ParetoNbd(Likelihood):
 
     def score_sql(self, *, windowed: bool) -> Fragment:
         """A sum over nodes; see `sql`."""
-        return score_sql(windowed=windowed)
+        return sql.score_sql(windowed=windowed)
+
+    def returned_sql(self, cells: str) -> Fragment:
+        """Sums over nodes; see `sql`."""
+        return sql.returned_sql(cells)
+
+    def constants_sql(self) -> list[str]:
+        """The nodes."""
+        return sql.nodes_sql()
 
     # -- given what is hidden, and the story -----------------------------------------------------
 
