@@ -23,8 +23,8 @@ from churnlab.bundle.consistency import check_content
 from churnlab.bundle.reading import place, validate
 from churnlab.bundle.schema import SCHEMA_FILE, bundle_schema, schema_text
 from churnlab.errors import ChurnlabError, VerificationError
-from churnlab.export import arrow, verify
-from churnlab.export.tables import TABLES
+from churnlab.export import verify
+from churnlab.export.tables import TABLES, files
 from churnlab.runs.folder import file_hash
 
 SLOW_FIXTURE = list(HealthCheck)
@@ -232,9 +232,9 @@ def reseal(folder, edit=None):
 def rewrite(folder, name, edit):
     """Change one exported table in Parquet."""
     table = TABLES[name]
-    frame = arrow.read_table(folder / f"{name}.parquet", table)
+    frame = files.read_table(folder / f"{name}.parquet", table)
     frame = edit(frame)
-    arrow.write_parquet(arrow.to_arrow(frame, table), folder / f"{name}.parquet")
+    files.write_parquet(files.to_arrow(frame, table), folder / f"{name}.parquet")
 
 
 def shifted(column, rows, by):
@@ -352,7 +352,7 @@ def test_odd_json_is_a_plain_error(tmp_path, raw):
 def test_fuzzed_tables_never_end_in_a_traceback(exported, tmp_path_factory, data):
     name = data.draw(st.sampled_from(["customer_thresholds", "segment_membership", "actions"]))
     kind, read = data.draw(
-        st.sampled_from([("parquet", arrow.read_table), ("csv", arrow.read_csv)])
+        st.sampled_from([("parquet", files.read_table), ("csv", files.read_csv)])
     )
     raw = bytearray((exported / f"{name}.{kind}").read_bytes())
     for _ in range(data.draw(st.integers(1, 8))):

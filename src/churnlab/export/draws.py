@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from churnlab.bundle.document import MAX_DRAWS, MAX_THINNING_ERROR
 from churnlab.errors import FitRefusedError
+from churnlab.export.inputs import ExportInputs
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import (
@@ -46,6 +47,22 @@ class Thinned(NamedTuple):
     p_alive: float
     risk: float
     n_cells: int
+
+
+class Chosen(NamedTuple):
+    """The draws of a bundle."""
+
+    purchases: Thinned
+    visits: Thinned | None
+
+
+def choose(inputs: ExportInputs, n: int) -> Chosen:
+    """Choose at most `n` draws of each model; see `thin`."""
+    purchases = thin(inputs.draws, inputs.risk, inputs.purchases.cells, n)
+    seen, visits = inputs.people.visits, inputs.visits
+    if seen is None or visits is None:
+        return Chosen(purchases, None)
+    return Chosen(purchases, thin(visits.draws, visits.risk, seen.cells, n))
 
 
 def thin(full: PopulationDraws, risk: RiskConfig, cells: Cells, n: int = MAX_DRAWS) -> Thinned:
