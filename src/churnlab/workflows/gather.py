@@ -20,6 +20,7 @@ from churnlab.export import (
 from churnlab.inference import load_draws
 from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold
+from churnlab.rules.types import OVERDUE
 from churnlab.runs import Run, open_run
 from churnlab.segments import default_playbook
 from churnlab.vocabulary import VISIT_UNKNOWN
@@ -117,13 +118,16 @@ def _visits(segment: Run, membership: pd.DataFrame | None) -> VisitEvidence | No
     if not segment.has("visits_posterior.nc") or membership is None:
         return None
     config = segment.manifest["config"]["visits"]
-    risk = RiskConfig(**{k: config[k] for k in ("basis", "horizon_days", "cycles")})
+    late = config["basis"] == OVERDUE
+    basis = "p_alive" if late else config["basis"]  # a late state has a visit risk beside it
+    risk = RiskConfig(basis=basis, horizon_days=config["horizon_days"], cycles=config["cycles"])
     return VisitEvidence(
         draws=load_draws(segment.path / "visits_posterior.nc"),
         risk=risk,
         risk_value=config["risk_value"],
         inactive_value=config["inactive_value"],
         summary=_with_signups(segment.frame("visits.parquet"), membership),
+        window_cycles=config["window_cycles"] if late else None,
     )
 
 
