@@ -41,7 +41,7 @@ def test_an_empty_core_is_said_instead_of_a_share_of_nobody(lang, words):
     assert words not in text.leaks(pd.DataFrame([row | {"n_core": 1}]), lang)
 
 
-@pytest.mark.parametrize("basis", (*RISK_BASES, OVERDUE))
+@pytest.mark.parametrize("basis", [*RISK_BASES, OVERDUE])
 def test_the_checks_say_which_risk_the_threshold_cuts(basis):
     cut = {"value": 0.287, "basis": basis, "rule": "cost_ratio", "notes": []}
     run = SimpleNamespace(has=lambda _: False)
