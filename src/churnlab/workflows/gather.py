@@ -53,7 +53,7 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         time_zone=config["data"]["time_zone"],
         summary=customers,
         group_columns=tuple(fit.get("group_columns", ())),
-        draws=load_draws(source.path / "posterior.nc"),
+        draws=load_draws(source.file("posterior.nc")),
         risk=RiskConfig(**config["risk"]),
         threshold=threshold_of(fit["threshold"]),
         backtest={} if backtest is None else _backtest(backtest),
@@ -112,7 +112,7 @@ def _visits(segment: Run, membership: pd.DataFrame | None) -> VisitEvidence | No
     config = segment.manifest["config"]["visits"]
     risk = RiskConfig(**{k: config[k] for k in ("basis", "horizon_days", "cycles")})
     return VisitEvidence(
-        draws=load_draws(segment.path / "visits_posterior.nc"),
+        draws=load_draws(segment.file("visits_posterior.nc")),
         risk=risk,
         risk_value=config["risk_value"],
         inactive_value=config["inactive_value"],
