@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -150,6 +151,7 @@ def pipeline(
         The fit, without which there is nothing, is not possible.
     """
     steps = _Steps(folder, progress)
+    given: dict[str, Any] = {"settings": settings, "progress": progress}
     steps.run("check", partial(check, log))
     folder.inputs.update(log.hashes)
     grid.check(log, settings)
@@ -161,10 +163,11 @@ def pipeline(
     segments = steps.attempt(
         "segment", partial(grid.segment_fitted, log, fitted, settings, progress)
     )
-    tested = steps.attempt("backtest", partial(backtest, log, settings, progress))
-    studied = steps.attempt("nday", partial(nday, log, settings, progress))
+    tested = steps.attempt("backtest", partial(backtest, log, **given))
+    studied = steps.attempt("nday", partial(nday, log, **given))
     chosen = ExportSettings(runs=list(steps.done), export=settings.export)
-    steps.attempt("export", partial(export, chosen, folder.place / "export", progress))
+    place = folder.place / "export"
+    steps.attempt("export", partial(export, place, settings=chosen, progress=progress))
     folder.write_json("steps.json", steps.outcomes)
     folder.finish()
     report(ReportSettings(run=str(folder.place), lang=settings.lang), progress).write(folder)
