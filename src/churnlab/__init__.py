@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from churnlab.workflows.backtest import backtest
     from churnlab.workflows.explain import explain
     from churnlab.workflows.export import export
+    from churnlab.workflows.journey import journey
     from churnlab.workflows.monitor import monitor
     from churnlab.workflows.nday import nday
     from churnlab.workflows.opening import load_cdnow, load_shop
@@ -54,6 +55,7 @@ _HOMES = {
     "explain": "workflows.explain",
     "fit": "fitting",
     "fit_spend": "inference",
+    "journey": "workflows.journey",
     "load": "fitting",
     "load_cdnow": "workflows.opening",
     "load_shop": "workflows.opening",
@@ -86,6 +88,7 @@ __all__ = [
     "export",
     "fit",
     "fit_spend",
+    "journey",
     "load",
     "load_cdnow",
     "load_shop",

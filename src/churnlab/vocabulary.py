@@ -9,6 +9,12 @@ from typing import Final, NamedTuple
 
 MODELS: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd", "bg_cnbd_k", "mbg_cnbd_k")
 RISK_BASES: Final = ("p_alive", "personal_cycles", "fixed_days")
+#: What the risk of a basis is the chance of, as a formula.
+RISK_FORMULAS: Final = {
+    "p_alive": "1 - P(alive)",
+    "personal_cycles": "P(no purchase within own rhythms)",
+    "fixed_days": "P(no purchase within the window)",
+}
 GROUP_EFFECTS: Final = ("locations", "all")
 INFERENCE_METHODS: Final = ("laplace", "nuts")
 

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from churnlab.cli import main
-from churnlab.cli.registry import COMMANDS
+from churnlab.cli.registry import COMMANDS, MAPPABLE
+from churnlab.events.schema import COLUMNS
 
 
 def test_help_lists_every_command(capsys):
@@ -20,6 +21,16 @@ def test_each_command_explains_itself_with_an_example(name, capsys):
     assert main([name, "run_dir=x", "--help"]) == 0
     shown = capsys.readouterr().out
     assert f"churnlab {name}" in shown.split("Examples:")[1]
+
+
+def test_help_lists_the_columns_that_can_be_named(capsys):
+    assert {t: tuple(c.name for c in found) for t, found in COLUMNS.items()} == MAPPABLE
+    for name in ("pipeline", "check", "nday", "segment"):
+        assert main([name, "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert all(", ".join(columns) in shown for columns in MAPPABLE.values())
+    assert main(["verify", "--help"]) == 0
+    assert "Columns" not in capsys.readouterr().out
 
 
 def test_a_misspelt_command_names_the_nearest(capsys):

@@ -32,7 +32,7 @@ def shop() -> Shop:
 def tables(shop: Shop, folder: Path, until: str | None = None, less: int = 0) -> list[str]:
     """Write the shop's logs, cut after a day, and without the first members; return the options."""
     folder.mkdir(parents=True, exist_ok=True)
-    options = ["data=files"]
+    options = ["data=files", "data.duplicates=drop"]  # days and ids alone repeat rows of the shop
     for name, time in TIMES.items():
         frame = getattr(shop, name)[["customer_id", time]]
         if until is not None:

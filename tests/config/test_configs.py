@@ -1,5 +1,6 @@
 """Every option and experiment in the tree composes, for every command that it is meant for."""
 
+import re
 import subprocess
 import sys
 
@@ -20,6 +21,7 @@ NEEDS = {
     "monitor": ["bundle=x"],
     "explain": ["customer=x"],
 }
+COSTS = ["rule.contact_cost=1", "rule.save_probability=.05", "rule.value_per_customer=40"]
 EXPERIMENTS = sorted(p.stem for p in (configs_folder() / "experiment").glob("*.yaml"))
 
 
@@ -72,7 +74,13 @@ def test_every_model_and_every_rule_has_its_option():
     assert options("model") == sorted(MODELS)
     assert options("rule") == sorted(RULES)
     for name in RULES:
-        assert type(to_settings(compose("fit", [f"rule={name}"])).rule) is RULES[name]
+        costs = COSTS if name == "cost_ratio" else []
+        assert type(to_settings(compose("fit", [f"rule={name}", *costs])).rule) is RULES[name]
+
+
+def test_costs_have_no_default():
+    with pytest.raises(UsageError, match=r"rule\.contact_cost, rule\.save_probability"):
+        to_settings(compose("fit", ["rule=cost_ratio"]))
 
 
 def test_a_missing_mandatory_value_says_what_to_give():
@@ -118,6 +126,34 @@ def test_unknown_keys_and_options_name_the_nearest():
     with pytest.raises(Exception) as caught:
         compose("fit", ["model=mbgnbd"])
     assert "Did you mean 'mbg_nbd'" in str(explain(caught.value, "fit"))
+
+
+@pytest.mark.parametrize(
+    ("command", "typed", "said"),
+    [
+        ("fit", "risk.horizon_days=null", "risk.horizon_days needs a value; got null. Leave it"),
+        ("fit", "seed=null", "seed needs a value; got null"),
+        ("fit", "model.covariates=gender", r"must be a list; got gender. Write model.covariates="),
+        ("backtest", "split.horizon_days=90", r"Write split.horizon_days=\[90\]"),
+        ("fit", "++model.priors=3", r"model.priors must give values by name; got 3"),
+        ("fit", "risk=5", "risk is no value but holds keys; got 5. Set risk.basis, risk.horizon"),
+        ("fit", "rule=null", "are chosen by name; got null. Leave the key out"),
+    ],
+)
+def test_values_of_the_wrong_shape_are_said_in_the_users_words(command, typed, said):
+    with pytest.raises(Exception) as caught:
+        compose(command, [typed])
+    error = explain(caught.value, command)
+    assert isinstance(error, UsageError)
+    with pytest.raises(UsageError, match=said):
+        raise error
+    assert not re.search("full_key|ListConfig|DictConfig|Error merging|Optional", str(error))
+
+
+@pytest.mark.parametrize("typed", ["model.group=3", "model.group=[age,3]"])
+def test_a_group_is_a_column_or_a_list_of_them(typed):
+    with pytest.raises(UsageError, match="a column of the customers or a list of them; got"):
+        to_settings(compose("fit", [typed]))
 
 
 def test_the_plain_configuration_resolves():

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from churnlab.cli import main
+from churnlab.journeys import JourneyConfig
+from churnlab.journeys.mine import journey_id
 from churnlab.report.render import Rendered
 
 SHOP = ["data=syn_shop", "shop.n_members=600"]
@@ -19,6 +22,10 @@ LIGHT = [
     "split.limits.least_events=10",
     "nday.models=[piecewise_hazard]",
     "nday.draws=100",
+    "journey.least_customers=5",
+    "journey.loyal.least_customers=10",
+    "journey.cycles.least_customers=5",
+    'journey.walk=["item-001 > item-002"]',
     "inference.draws=200",
     "cache_dir=null",
 ]
@@ -56,3 +63,24 @@ def by_group(tmp_path_factory) -> Path:
     study = ["nday", *SHOP, *light, "nday.cohort.by=gender", "nday.backtest=false"]
     assert main([*study, f"run_dir={folder}"]) == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def journey_experiment(tmp_path_factory) -> Path:
+    """Return the folder of a study of journeys with an experiment, on files of one's own."""
+    folder = tmp_path_factory.mktemp("journey")
+    start = pd.Timestamp("2024-01-01")
+    ids = [f"c{i}" for i in range(80)]
+    bought = pd.DataFrame({"id": ids * 2, "at": start, "sku": ["A"] * 80 + ["B"] * 80})
+    bought.loc[bought["sku"] == "B", "at"] += pd.Timedelta(days=3)
+    bought.to_parquet(folder / "orders.parquet")
+    walk = JourneyConfig(walk=["A > B"])
+    sent = {"customer_id": ids, "event_at": start + pd.Timedelta(days=1)}
+    sent |= {"arm": ["treat", "holdout"] * 40, "rule_id": journey_id(["A", "B"], walk)}
+    pd.DataFrame(sent).to_parquet(folder / "sent.parquet")
+    study = ["journey", "data=files", f"data.purchases.path={folder / 'orders.parquet'}"]
+    study += ["data.purchases.customer_id=id", "data.purchases.event_at=at"]
+    study += ["data.purchases.item=sku", f"data.treatments.path={folder / 'sent.parquet'}"]
+    study += ['journey.walk=["A > B"]', "as_of=2024-06-01", f"run_dir={folder / 'run'}"]
+    assert main(study) == 0
+    return folder / "run"

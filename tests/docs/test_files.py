@@ -19,6 +19,7 @@ FOLDERS = {
     "segment": ["pipeline/segment"],
     "backtest": ["pipeline/backtest"],
     "nday": ["pipeline/nday"],
+    "journey": ["pipeline/journey"],
     "export": ["pipeline/export"],
     "explain": ["explain"],
     "score": ["score"],
@@ -59,7 +60,11 @@ def entries(text: str) -> list[Entry]:
 ENTRIES = entries(PAGE.read_text(encoding="utf-8"))
 #: Written where signups are broken down by an attribute.
 BY_GROUP = "nday_groups.parquet"
-PARQUET = [e for e in ENTRIES if e.name.endswith(".parquet") and e.name != BY_GROUP]
+#: Written where treatments name a journey.
+EXPERIMENT = "journey_experiment.parquet"
+PARQUET = [
+    e for e in ENTRIES if e.name.endswith(".parquet") and e.name not in (BY_GROUP, EXPERIMENT)
+]
 JSON = [e for e in ENTRIES if e.name.endswith(".json")]
 
 
@@ -105,6 +110,11 @@ def test_columns_and_types_are_those_documented(entry, written):
 def test_columns_of_a_study_by_group(by_group):
     (entry,) = [e for e in ENTRIES if e.name == BY_GROUP]
     agree(entry, columns_of([by_group / BY_GROUP]))
+
+
+def test_columns_of_an_experiment_on_a_journey(journey_experiment):
+    (entry,) = [e for e in ENTRIES if e.name == EXPERIMENT]
+    agree(entry, columns_of([journey_experiment / EXPERIMENT]))
 
 
 def agree(entry: Entry, found: dict[str, str | None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from churnlab.export import ExportInputs, VisitEvidence
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig
+from churnlab.rules import Threshold
 from churnlab.vocabulary import SEGMENT_CODES
 
 AS_OF = dt.date(2024, 6, 30)
@@ -73,11 +75,11 @@ BACKTEST = {
     ],
     "degraded": [],
 }  # fmt: skip
-THRESHOLD = {
-    "value": 0.5, "first_value": 0.4, "q05": 0.42, "q95": 0.58, "basis": "p_alive",
-    "rule": "fixed", "curve": [{"threshold": 0.5, "cost_per_customer": 1.0}],
-    "cost_of_ten_points": {"lower": 0.1, "higher": 0.2},
-}  # fmt: skip
+THRESHOLD = Threshold(
+    value=0.5, first_value=0.4, low=0.42, high=0.58, basis="p_alive", rule="fixed",
+    curve=pd.DataFrame({"threshold": [0.5], "cost_per_customer": [1.0]}),
+    extra_cost_lower=0.1, extra_cost_higher=0.2,
+)  # fmt: skip
 NDAY_RULE = {
     "rule_id": "day-10", "last_unconverted_day": 9, "action_id": "win_back", "day_zero_index": 0
 }  # fmt: skip
@@ -109,7 +111,7 @@ def make_inputs(model="mbg_nbd", *, basis="p_alive", visits=True, groups=("all",
     values = {
         "as_of": AS_OF, "time_zone": "Asia/Seoul", "summary": summary,
         "draws": make_draws(model, groups=groups, k=k), "risk": RiskConfig(basis=basis),
-        "threshold": THRESHOLD | {"basis": basis}, "backtest": BACKTEST, "members": members,
+        "threshold": replace(THRESHOLD, basis=basis), "backtest": BACKTEST, "members": members,
         "visits": evidence, "nday_rules": [NDAY_RULE], "actions": ACTIONS, "playbook": PLAYBOOK,
         "nday_audience": pd.DataFrame(
             {"customer_id": ["고객 0001"], "rule_id": ["day-10"], "signup_date": ["2024-06-20"],

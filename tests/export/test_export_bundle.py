@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,8 @@ from churnlab.bundle import COLUMNS, score
 from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.export import ExportConfig, SqlConfig, bundle_schema, export_bundle, verify
 from churnlab.export import publish as publish_module
+from churnlab.export.draws import thin
 from churnlab.export.tables import TABLES
-from churnlab.export.thinning import thin
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig, risk_summary
 from churnlab.summary import Cells
@@ -119,7 +120,7 @@ def test_too_little_evidence_is_refused_unless_overridden(tmp_path, backtest, re
     ("changes", "error", "message"),
     [
         ({"playbook": PLAYBOOK | {"none.visit_risk": []}}, DataError, "none.visit_risk"),
-        ({"threshold": THRESHOLD | {"basis": "fixed_days"}}, UsageError, "fixed_days"),
+        ({"threshold": replace(THRESHOLD, basis="fixed_days")}, UsageError, "fixed_days"),
         ({"actions": ACTIONS[:1]}, Exception, "win_back"),
         ({"draws": make_draws(groups=("a", "b"))}, DataError, "group"),
     ],

@@ -91,7 +91,7 @@ def test_matured_labels_of_true_forecasts_show_no_bias(bundle, events):
 
 def test_vintage_counts_are_those_of_a_plain_loop(bundle, events):
     rules = read_bundle(bundle)
-    found = vintages(rules, log_from_frames({"purchases": events}, as_of="2024-08-20"), 28)[0]
+    found = vintages(rules, log_from_frames({"purchases": events}, as_of="2024-08-20"), 42, 28)[0]
     last = pd.Timestamp(AS_OF)
     known = set(events.loc[events["event_at"] < last + pd.Timedelta(days=1), "customer_id"])
     window = events[

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,16 +15,20 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+import churnlab.bundle
 from churnlab.bundle import score, strict_json
+from churnlab.bundle.consistency import check_content
+from churnlab.bundle.reading import place, validate
+from churnlab.bundle.schema import SCHEMA_FILE, bundle_schema, schema_text
 from churnlab.errors import ChurnlabError, VerificationError
-from churnlab.export import arrow, verify
-from churnlab.export.cross import check_content
-from churnlab.export.schema import place, validate
-from churnlab.export.tables import TABLES
+from churnlab.export import verify
+from churnlab.export.tables import TABLES, files
 from churnlab.runs.folder import file_hash
 
 SLOW_FIXTURE = list(HealthCheck)
+SCHEMAS = Path(churnlab.bundle.__file__).parent / "schemas"
 DAY = pd.Timedelta(days=1)
 
 
@@ -163,15 +168,37 @@ CROSS = [
 @pytest.mark.parametrize(("where", "value", "named"), CROSS, ids=[f"{c[0]}={c[1]}" for c in CROSS])
 def test_rules_between_fields_name_the_place(content, where, value, named):
     changed = change(content, where, value)
-    validate(changed)  # the schema alone does not see it
+    document = validate(changed)  # the schema alone does not see it
     with pytest.raises(VerificationError) as caught:
-        check_content(changed)
+        check_content(document)
     assert named in str(caught.value).split(":")[0]
 
 
 def test_an_unbroken_bundle_passes(content):
-    validate(content)
-    check_content(content)
+    check_content(validate(content))
+
+
+def test_the_schema_file_is_written_from_the_model():
+    assert schema_text() == (SCHEMAS / SCHEMA_FILE).read_text("utf-8"), (
+        "run `python -m churnlab.bundle.schema`"
+    )
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=SLOW_FIXTURE)
+@given(data=st.data())
+def test_model_and_published_schema_refuse_the_same(content, everywhere, data):
+    """jsonschema, which knows the file alone, agrees with the model on every broken place."""
+    path = data.draw(st.sampled_from(everywhere))
+    how = data.draw(st.sampled_from(["removed", "added", "type", "huge", "nan"]))
+    result = broken(content, path, how)
+    changed = content if result is None else result[0]
+    by_file = Draft202012Validator(bundle_schema()).is_valid(changed)
+    try:
+        validate(changed)
+    except VerificationError:
+        assert not by_file, (path, how)
+    else:
+        assert by_file, (path, how)
 
 
 @pytest.mark.parametrize("version", ["2.0.0", "0.9", None, 1, "one"])
@@ -205,9 +232,9 @@ def reseal(folder, edit=None):
 def rewrite(folder, name, edit):
     """Change one exported table in Parquet."""
     table = TABLES[name]
-    frame = arrow.read_table(folder / f"{name}.parquet", table)
+    frame = files.read_table(folder / f"{name}.parquet", table)
     frame = edit(frame)
-    arrow.write_parquet(arrow.to_arrow(frame, table), folder / f"{name}.parquet")
+    files.write_parquet(files.to_arrow(frame, table), folder / f"{name}.parquet")
 
 
 def shifted(column, rows, by):
@@ -325,7 +352,7 @@ def test_odd_json_is_a_plain_error(tmp_path, raw):
 def test_fuzzed_tables_never_end_in_a_traceback(exported, tmp_path_factory, data):
     name = data.draw(st.sampled_from(["customer_thresholds", "segment_membership", "actions"]))
     kind, read = data.draw(
-        st.sampled_from([("parquet", arrow.read_table), ("csv", arrow.read_csv)])
+        st.sampled_from([("parquet", files.read_table), ("csv", files.read_csv)])
     )
     raw = bytearray((exported / f"{name}.{kind}").read_bytes())
     for _ in range(data.draw(st.integers(1, 8))):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
@@ -17,6 +18,7 @@ from churnlab.metrics import (
     lift_at_capacity,
     log_score,
 )
+from churnlab.metrics.binary import jeffreys_interval
 
 
 @pytest.fixture
@@ -114,3 +116,17 @@ def test_bias_and_lift_by_hand():
 def test_bad_input_is_said_plainly(risk, outcome, words):
     with pytest.raises(UsageError, match=words):
         brier(risk, outcome)
+
+
+def test_jeffreys_interval_holds_its_own_estimate():
+    """0 of 1 is 0%, not 0.2% to 77.1%."""
+    k, n = (v.ravel() for v in np.meshgrid(np.arange(31), np.arange(1, 31)))
+    k, n = k[k <= n], n[k <= n]
+    low, high = jeffreys_interval(k, n)
+    assert ((low <= k / n) & (k / n <= high)).all()
+    inside = (k > 0) & (k < n)
+    np.testing.assert_allclose(low[inside], beta.ppf(0.05, k + 0.5, n - k + 0.5)[inside])
+    assert (low[k == 0] == 0).all()
+    assert (high[k == n] == 1).all()
+    assert high[(k == 0) & (n == 1)] == pytest.approx(0.7706, abs=1e-3)
+    assert np.isnan(jeffreys_interval(0, 0)).all()

@@ -42,3 +42,11 @@ def test_nothing_is_said_of_money_that_nobody_knows(lang):
     said = answer(report(), CUSTOMERS, lang)
     assert "esidual" not in said
     assert "잔존" not in said
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_a_threshold_is_of_a_risk_and_says_of_which(lang):
+    """.5 on 1 - P(alive), not "on p_alive": high is bad."""
+    said = answer(report(), CUSTOMERS, lang)
+    assert "(1 - P(alive))" in said
+    assert "p_alive" not in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from churnlab.runs import Run
 from churnlab.segments.person import text as explain_text
 from churnlab.segments.report import text
+from churnlab.vocabulary import RISK_BASES, RISK_FORMULAS
 
 LEAK = {
     "alert": True, "p_value": 0.012, "level": 0.05, "share": 0.4, "usual_share": 0.25,
@@ -37,6 +39,14 @@ def test_an_empty_core_is_said_instead_of_a_share_of_nobody(lang, words):
            "share_q95": 0.0}  # fmt: skip
     assert words in text.leaks(pd.DataFrame([row]), lang)
     assert words not in text.leaks(pd.DataFrame([row | {"n_core": 1}]), lang)
+
+
+@pytest.mark.parametrize("basis", RISK_BASES)
+def test_the_checks_say_which_risk_the_threshold_cuts(basis):
+    cut = {"value": 0.287, "basis": basis, "rule": "cost_ratio", "notes": []}
+    run = SimpleNamespace(has=lambda _: False)
+    said = text.checks(run, {"threshold": cut, "notes": [], "visit_cuts": None}, "en")
+    assert f"purchase threshold: {RISK_FORMULAS[basis]} = 0.287 (cost_ratio)" in said
 
 
 def test_the_claim_over_time_is_of_one_fit():

@@ -102,6 +102,12 @@ def test_shrinkage_is_the_conjugate_posterior() -> None:
     assert shrunk.mean[:, 0] == pytest.approx((k + 10 * pooled[0]) / (n + 10), abs=1e-12)
 
 
+def test_a_shrunk_share_lies_within_its_own_interval() -> None:
+    """Of what was hardly ever seen, the mean lies beyond the 95% quantile."""
+    found = shrink(np.array([[1000, 0, 0], [0, 1, 0], [5, 0, 900]]), 10.0)
+    assert ((found.q05 <= found.mean) & (found.mean <= found.q95)).all()
+
+
 def test_p14_repeat_rates_count_first_purchasers_who_bought_again(
     november: Snapshot, december: Snapshot
 ) -> None:

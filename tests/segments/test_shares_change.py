@@ -62,6 +62,55 @@ def test_p7_point_shares_sum_to_one_and_intervals_hold_them(december: Snapshot) 
     assert (cells[counts.index] == counts).all()
 
 
+def _drawn_by_hand(seed: int, members: int, draws: tuple[int, int]) -> tuple[DrawnStates, list]:
+    """States of 40 rows an axis, many alike, and everybody's cell under each draw, slowly."""
+    rng = np.random.default_rng(seed)
+    tables = [np.clip(rng.integers(-3, top, (n, 40)), 0, None).astype(np.int8)
+              for n, top in zip(draws, (4, 3), strict=True)]  # fmt: skip
+    for table in tables:
+        table[:, 20:] = table[:, :20]
+    rows = [rng.integers(-1, 40, members) for _ in tables]
+    codes = []
+    for d in range(max(draws)):
+        bought = np.where(rows[0] < 0, 4, tables[0][d % draws[0]][rows[0]])
+        seen = np.where(rows[1] < 0, 3, tables[1][d % draws[1]][rows[1]])
+        codes.append(5 * seen + bought)
+    return DrawnStates.collapse(tables[0], rows[0], tables[1], rows[1]), codes
+
+
+def test_tables_by_draw_are_the_counts_of_everybody() -> None:
+    """Kinds of members stand for them; the slow twin counts everybody under every draw."""
+    days = ("2024-10-31", "2024-12-31")
+    (was, slow_was), (now, slow_now) = (_drawn_by_hand(i, n, d) for i, n, d in
+                                        ((1, 500, (6, 3)), (2, 700, (4, 4))))  # fmt: skip
+    assert was.purchase.shape[1] <= 20
+    some = np.arange(500) % 3 == 0
+    frames = [
+        pd.DataFrame({"customer_id": ids_of(n, start)}) for n, start in ((500, 0), (700, 200))
+    ]
+    before, after = (
+        Snapshot(dt.date.fromisoformat(day), frame, slow[0].astype(np.int8), drawn)
+        for day, frame, slow, drawn in zip(
+            days, frames, (slow_was, slow_now), (was, now), strict=True
+        )
+    )
+    for who in (None, some):
+        table = counts_by_draw(before, who)
+        kept = slice(None) if who is None else who
+        for d in range(6):
+            np.testing.assert_array_equal(before.drawn.codes(d), slow_was[d])
+            np.testing.assert_array_equal(table[d], np.bincount(slow_was[d][kept], minlength=20))
+    joint = Pairing(before, after).joint_by_draw()
+    assert joint.shape == (6, 21, 21)
+    for d in range(6):
+        slow = np.zeros((21, 21), dtype=int)
+        # members 200 to 499 of the first day are the first 300 of the second
+        np.add.at(slow, (slow_was[d][200:], slow_now[d % 4][:300]), 1)
+        np.add.at(slow, (slow_was[d][:200], 20), 1)
+        np.add.at(slow, (20, slow_now[d % 4][300:]), 1)
+        np.testing.assert_array_equal(joint[d], slow)
+
+
 def test_p7_bootstrap_by_counts_is_the_bootstrap_by_customers(december: Snapshot) -> None:
     """The slow twin: resample customers one by one under each draw."""
     rng = np.random.default_rng(5)

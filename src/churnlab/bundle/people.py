@@ -125,13 +125,16 @@ def log_of_frames(
     group: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
 ) -> EventLog:
-    """Read frames as an event log; a column `day` serves where `event_at` is missing."""
+    """Read frames as an event log; a column `day` serves where `event_at` is missing.
+
+    Repeated rows are dropped however many: days count once, and monitoring counts the repeats.
+    """
     given = {name: frame for name, frame in frames.items() if frame is not None and _rows(frame)}
     names = {n: _day_for_time(f) for n, f in given.items()}
     names["purchases"] = names.get("purchases", {}) | dict(columns or {})
     if "members" in given:
         names["members"] = {c: c for c in group if c in given["members"].columns}
-    return read_events(**given, columns=names, time_zone=time_zone, as_of=as_of)
+    return read_events(**given, columns=names, time_zone=time_zone, as_of=as_of, duplicates="drop")
 
 
 def _rows(frame: pd.DataFrame | None) -> int:

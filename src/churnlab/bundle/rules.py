@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from churnlab.bundle import strict_json
-from churnlab.errors import UsageError, VerificationError
-from churnlab.models import REGISTRY
+from churnlab.bundle.document import Bundle, Model, Risk
+from churnlab.bundle.reading import load_bundle
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior import RiskConfig
+from churnlab.posterior import Lateness, Measure, RiskConfig, StateCut
 from churnlab.rules.types import inside
-
-MAJOR_VERSION = 1
 
 
 @dataclass(frozen=True)
 class PurchaseRule:
-    """Cuts on the purchase risk: for repeat customers and for first purchasers."""
+    """Cuts for repeat customers and for first purchasers: on the risk, or on lateness."""
 
     draws: PopulationDraws
     risk: RiskConfig
     value: float
     first_value: float
+    window_cycles: float | None = None
+    """Cuts on lateness by the own rhythm: its window; None for cuts on the risk."""
+
+    @property
+    def state(self) -> StateCut:
+        """From where on a purchaser is at risk."""
+        return StateCut(_measure(self.risk, self.window_cycles), *self.inside())
 
     def inside(self) -> tuple[float, float]:
         """Both cuts, strictly inside (0, 1) as dates need them."""
@@ -37,17 +39,28 @@ class PurchaseRule:
 
 @dataclass(frozen=True)
 class VisitRule:
-    """Cuts on the visit risk: at risk, then inactive."""
+    """Cuts on the visit risk, or on lateness: at risk, then inactive."""
 
     draws: PopulationDraws
     risk: RiskConfig
     risk_value: float
     inactive_value: float
+    window_cycles: float | None = None
+    """As in `PurchaseRule`."""
+
+    @property
+    def measure(self) -> Measure:
+        """What the two cuts are on."""
+        return _measure(self.risk, self.window_cycles)
 
     def inside(self) -> tuple[float, float]:
         """Both cuts, strictly inside (0, 1) as dates need them."""
         risk, inactive = inside(self.risk_value, self.inactive_value)
         return risk, inactive
+
+
+def _measure(risk: RiskConfig, window_cycles: float | None) -> Measure:
+    return risk if window_cycles is None else Lateness(window_cycles=window_cycles)
 
 
 @dataclass(frozen=True)
@@ -66,8 +79,6 @@ class ScoringBundle:
         Draws, risk and cuts; `visits` is None without a visit model.
     group_columns : tuple of str
         Customer attributes whose values, joined by `` | ``, name the group.
-    content : dict
-        The whole bundle as read.
     """
 
     bundle_id: str
@@ -76,7 +87,6 @@ class ScoringBundle:
     purchases: PurchaseRule
     visits: VisitRule | None
     group_columns: tuple[str, ...] = ()
-    content: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def grouping(self) -> tuple[str, ...]:
@@ -84,12 +94,6 @@ class ScoringBundle:
         if len(self.purchases.draws.groups) == 1:
             return ()
         return self.group_columns or ("group",)
-
-
-def bundle_path(path: str | Path) -> Path:
-    """Return the bundle.json meant by a folder or a file."""
-    path = Path(path)
-    return path / "bundle.json" if path.is_dir() else path
 
 
 def read_bundle(path: str | Path) -> ScoringBundle:
@@ -103,99 +107,56 @@ def read_bundle(path: str | Path) -> ScoringBundle:
     Raises
     ------
     VerificationError
-        When it cannot be read, was edited, or has an unknown major version.
+        Whatever is wrong with its content: schema, rules between fields, an edit.
     """
-    path = bundle_path(path)
-    content = strict_json.load(path)
-    check_version(content)
-    if strict_json.hash_without(content) != content.get("content_hash"):
-        raise VerificationError(
-            f"{path} was changed after its export (content_hash does not match); "
-            "take the original or export again."
-        )
-    return from_content(content)
+    return rules_of(load_bundle(path))
 
 
-def check_version(content: Any) -> None:
-    """Refuse what is no bundle and what has an unknown major version."""
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    major = version.split(".")[0] if isinstance(version, str) else None
-    if major != str(MAJOR_VERSION):
-        raise VerificationError(
-            f"schema_version is {version!r}; this churnlab reads {MAJOR_VERSION}.x bundles. "
-            "Use the churnlab that wrote it, or export again."
-        )
-
-
-def from_content(content: Mapping[str, Any]) -> ScoringBundle:
-    """Build the scorer's view from a bundle's content."""
-    try:
-        return _build(content)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        if isinstance(error, (UsageError, VerificationError)):
-            raise VerificationError(f"the bundle cannot be scored: {error}") from error
-        raise VerificationError(
-            f"the bundle cannot be scored: {type(error).__name__} at {error}; run `churnlab verify`"
-        ) from error
-
-
-def _build(content: Mapping[str, Any]) -> ScoringBundle:
-    cut = content["thresholds"]["purchases"]
+def rules_of(bundle: Bundle) -> ScoringBundle:
+    """Return what scoring needs of a bundle."""
+    models, risk, cuts = bundle.models, bundle.risk, bundle.thresholds
     purchases = PurchaseRule(
-        draws_of(content["models"]["purchases"]),
-        _risk(content["risk"]["purchases"]),
-        float(cut["value"]),
-        float(cut["first_value"]),
+        draws_of(models.purchases),
+        risk_of(risk.purchases),
+        cuts.purchases.value,
+        cuts.purchases.first_value,
+        cuts.purchases.window_cycles,
     )
+    visits = None
+    if models.visits is not None and risk.visits is not None and cuts.visits is not None:
+        visits = VisitRule(
+            draws_of(models.visits),
+            risk_of(risk.visits),
+            cuts.visits.risk,
+            cuts.visits.inactive,
+            cuts.visits.window_cycles,
+        )
     return ScoringBundle(
-        bundle_id=str(content["bundle_id"]),
-        as_of=dt.date.fromisoformat(content["as_of"]),
-        time_zone=str(content["time_zone"]),
-        purchases=purchases,
-        visits=_visit_rule(content),
-        group_columns=tuple(content["models"]["purchases"]["group_columns"]),
-        content=content,
+        bundle.bundle_id,
+        dt.date.fromisoformat(bundle.as_of),
+        bundle.time_zone,
+        purchases,
+        visits,
+        tuple(models.purchases.group_columns),
     )
 
 
-def _visit_rule(content: Mapping[str, Any]) -> VisitRule | None:
-    model, cut = content["models"]["visits"], content["thresholds"]["visits"]
-    if model is None or cut is None:
-        return None
-    risk = _risk(content["risk"]["visits"])
-    return VisitRule(draws_of(model), risk, float(cut["risk"]), float(cut["inactive"]))
-
-
-def _risk(risk: Mapping[str, Any]) -> RiskConfig:
-    """Return the definition of risk; whole days may stand as 90.0 in JSON."""
-    whole = {k: _whole(risk[k]) for k in ("horizon_days", "due_window_days")}
-    return RiskConfig(basis=str(risk["basis"]), cycles=float(risk["cycles"]), **whole)
-
-
-def _whole(days: float) -> int:
-    """Refuse half days: RiskConfig would, but an int cannot show them."""
-    if days != int(days):
-        raise UsageError(f"a window of {days} days; expected whole days.")
-    return int(days)
-
-
-def draws_of(model: Mapping[str, Any]) -> PopulationDraws:
-    """Build the draws of one model of a bundle.
-
-    Raises
-    ------
-    VerificationError
-        When draws, groups and parameters do not fit together.
-    """
-    name, until = str(model["name"]), model["seen_until"]
-    if name not in REGISTRY or tuple(model["parameters"]) != REGISTRY[name].parameters:
-        raise VerificationError(f"model {name!r} has parameters {model['parameters']!r}.")
-    draws = PopulationDraws(
-        name,
-        int(model["k"]),
-        np.array(model["draws"], dtype=np.float64),
-        tuple(map(str, model["groups"])),
-        None if until is None else dt.date.fromisoformat(until),
+def risk_of(risk: Risk) -> RiskConfig:
+    """Return the definition of risk; whole days stand as 90.0 in JSON."""
+    return RiskConfig(
+        basis=risk.basis,
+        horizon_days=int(risk.horizon_days),
+        cycles=risk.cycles,
+        due_window_days=int(risk.due_window_days),
     )
-    assert draws.likelihood.k == draws.k  # a k that the model lacks is refused here
-    return draws
+
+
+def draws_of(model: Model) -> PopulationDraws:
+    """Return the draws of one model of a bundle."""
+    return PopulationDraws(
+        model.name,
+        model.k,
+        np.array(model.draws, dtype=np.float64),
+        tuple(model.groups),
+        None if model.seen_until is None else dt.date.fromisoformat(model.seen_until),
+    )

@@ -33,10 +33,17 @@ class Command:
 
 
 _DATA = ("data=cdnow", "embedded logs: cdnow, cdnow_full, complete_journey, syn_shop; yours: files")
-_PATH = (
-    "data.purchases.path=FILE",
-    "CSV, Parquet or a glob; columns by data.purchases.COLUMN=NAME",
-)
+_PATH = ("data.purchases.path=FILE", "CSV, Parquet or a glob; or .table with data.connection=URL")
+#: Columns that can be named, by table: `events.schema.COLUMNS`, too heavy for a help text.
+MAPPABLE = {
+    "purchases": (
+        *("customer_id", "event_at", "amount", "order_id", "item", "category", "cancelled"),
+        *("refunded_amount", "status"),
+    ),
+    "visits": ("customer_id", "event_at", "source", "event", "item"),
+    "members": ("customer_id", "signed_up_at"),
+    "treatments": ("customer_id", "event_at", "arm", "rule_id", "cost"),
+}
 _AS_OF = ("as_of=DATE", "the last known day, inclusive (default: the last day in the logs)")
 _MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, bg_cnbd_k, mbg_cnbd_k")
 _GRID_MODEL = ("model=mbg_nbd", "or pareto_nbd, mbg_cnbd_k: models that judge first purchasers")
@@ -47,13 +54,34 @@ _CALENDAR = (
 )
 _INFERENCE = ("inference=laplace", "or nuts; inference.draws=N, inference.chains=N")
 _RISK = ("risk.basis=p_alive", "or personal_cycles, fixed_days; risk.horizon_days, risk.cycles")
-_RULE = ("rule=cost_ratio", "or fixed (rule.value=.5), capacity, precision, calibrated")
+_RULE = (
+    "rule=overdue",
+    "late by the own rhythm; or a cut on risk: fixed, capacity, precision, calibrated, cost_ratio",
+)
 _VALUE = (
     "value.margin_rate=1",
     "of amounts; value.horizon_days, .discount_rate; value.per_purchase=MARGIN without amounts",
 )
 _SEED = ("seed=1", "one seed, spawned to the parts")
 _RUN_DIR = ("run_dir=FOLDER", "where the files go (default: outputs/COMMAND_TIME)")
+
+#: Takes files instead of keys and makes settings instead of a run folder.
+INIT = Command(
+    name="init",
+    does="looks at any export, shows what it is, and writes your settings: start here",
+    writes=("conf/data/NAME.yaml",),
+    examples=(
+        "churnlab init orders.csv",
+        "churnlab init orders.xlsx members.csv --yes name=shop",
+        "churnlab init exports/ && churnlab pipeline data=exports",
+        "churnlab init duckdb://shop.duckdb",
+    ),
+    options=(
+        ("FILE...", "CSV, Parquet, Excel, gzip; a folder, a glob in quotes, or a database URL"),
+        ("--yes", "asks nothing and takes the safer of two readings"),
+        ("name=NAME", "of the settings, then data=NAME (default: the file's)"),
+    ),
+)
 
 COMMANDS: dict[str, Command] = {
     c.name: c
@@ -68,7 +96,8 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="pipeline",
-            does="the main job on your data: check, fit, segment, backtest, nday, export, report",
+            does="the main job on your data: check, fit, segment, backtest, nday, journey, export, "
+            "report",
             needs=("log", "folder"),
             writes=("one folder per step", "report.html"),
             examples=(
@@ -222,6 +251,30 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
         Command(
+            name="journey",
+            does="loyal customers' item journeys, personas, cycles of goods and audiences",
+            writes=("journeys.parquet", "personas.parquet", "journey_audience.parquet"),
+            examples=(
+                "churnlab journey data=syn_shop",
+                "churnlab journey data=complete_journey journey.level=category",
+                "churnlab journey data=files data.purchases.path=orders.csv "
+                "data.purchases.item=sku 'journey.walk=[\"A > B\"]'",
+            ),
+            options=(
+                ("data=syn_shop", "the simulated shop; yours: files"),
+                _PATH,
+                ("data.purchases.item=NAME", "the column with the goods; or category"),
+                _AS_OF,
+                ("journey.level=item", "or category"),
+                ("journey.window_days=10", "window of a journey; journey.span=whole or gap"),
+                ("journey.least_customers=30", "support of a journey, in customers"),
+                ("journey.loyal.rule=posterior", "or tier, with journey.loyal.tiers=[gold]"),
+                ('journey.walk=["A > B"]', "journeys whose audiences are wanted"),
+                _SEED,
+                _RUN_DIR,
+            ),
+        ),
+        Command(
             name="explain",
             does="why one customer stands where they stand",
             writes=("explain.json", "explain.png"),
@@ -259,7 +312,10 @@ COMMANDS: dict[str, Command] = {
                 "churnlab export runs=[outputs/fit,outputs/backtest] export.valid_days=60",
             ),
             options=(
-                ("runs=[FOLDER,...]", "a pipeline, or fit, segment, backtest, nday folders"),
+                (
+                    "runs=[FOLDER,...]",
+                    "a pipeline, or fit, segment, backtest, nday, journey folders",
+                ),
                 ("export.valid_days=90", "how long the thresholds are meant to be used"),
                 ("export.changed_since=FOLDER", "adds tables of the rows that changed since"),
                 ("export.allow_uncalibrated=true", "although the backtest does not suffice"),

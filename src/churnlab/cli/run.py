@@ -36,6 +36,8 @@ _HYDRA_DEFAULTS = {
     "hydra.sweep.subdir": "${hydra.job.num}",
 }
 _SWEEP_DEFAULTS = {"hydra/launcher": "joblib", "hydra.launcher.n_jobs": "2"}
+#: Settings of the user's own, found from the folder that a command is run in.
+OWN_CONFIGS = Path("conf")
 _FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
 
 
@@ -43,6 +45,8 @@ def run_command(command: Command, arguments: Sequence[str]) -> int:
     """Compose the configuration of `command` from `arguments`, run it, return the exit status."""
     register(command.name)
     flags, overrides = _split(arguments)
+    if OWN_CONFIGS.is_dir() and not {"--config-dir", "-cd"} & set(flags):
+        flags += ["--config-dir", str(OWN_CONFIGS.resolve())]
     failures: list[BaseException] = []
     job = _job(command, failures)
     sweeping = bool({"-m", "--multirun"} & set(flags))

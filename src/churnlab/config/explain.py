@@ -19,6 +19,8 @@ _WRONG_KIND = re.compile(
     r".*?full_key: (?P<key>\S+)",
     re.DOTALL,
 )
+_MERGING = re.compile(r"Error merging override \+*(?P<key>[\w.]+)=(?P<value>.*)")
+_NULL_GROUP = "Config group override must be a string or a list"
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Bool": "true or false"}
 _OPTIONS = re.compile(
     r"Available options in '[^']*':\s*(?P<options>.*?)(?:\n\s*\n|\nConfig search|$)", re.DOTALL
@@ -34,6 +36,7 @@ def explain(error: BaseException, command: str) -> ChurnlabError:
     text = "\n".join(str(e) for e in _chain(error))
     return (
         _wrong_kind(text)
+        or _wrong_shape(text, command)
         or _unknown_option(text)
         or _unknown_key(text, command)
         or _other(text, command)
@@ -58,6 +61,31 @@ def _wrong_kind(text: str) -> UsageError | None:
         return None
     kind = _KINDS.get(match["kind"], match["kind"])
     return UsageError(f"{match['key']} must be {kind}; got {match['value']!r}.")
+
+
+def _wrong_shape(text: str, command: str) -> UsageError | None:
+    """Return what is said of null where a value is due, and of one value where several are."""
+    if _NULL_GROUP in text:
+        return UsageError(
+            "data, model, inference, rule and the like are chosen by name; got null. Leave the key "
+            f"out for its default. See `churnlab {command} --help`."
+        )
+    match = _MERGING.search(text)
+    if match is None:
+        return None
+    key, value = match["key"], match["value"].strip()
+    if "is not Optional" in text:
+        return UsageError(f"{key} needs a value; got {value}. Leave it out for its default.")
+    if "is not a ListConfig" in text:
+        return UsageError(f"{key} must be a list; got {value}. Write {key}=[{value}].")
+    if " to Dict[" in text:
+        return UsageError(
+            f"{key} must give values by name; got {value}. Write {key}={{NAME: VALUE}}."
+        )
+    if "is not a subclass of" in text:
+        own = [k for k in known_keys(command) if k.startswith(f"{key}.")]
+        return UsageError(f"{key} is no value but holds keys; got {value}. Set {', '.join(own)}.")
+    return None
 
 
 def _unknown_option(text: str) -> UsageError | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -44,9 +45,10 @@ def _mend_one(parser: OverridesParser, text: str) -> str:
     if match is None:
         if text.startswith("~"):
             return text
+        hint = f" For a file: churnlab init {text}." if Path(text).exists() else ""
         raise UsageError(
             f"{text!r} is not an option; expected KEY=VALUE, e.g. model=mbg_nbd. "
-            "See `churnlab COMMAND --help`."
+            f"See `churnlab COMMAND --help`.{hint}"
         )
     key, value = match["key"], match["value"]
     if any(key == name or key.startswith(f"{name}.") for name in _FREE_MAPPINGS):

@@ -21,6 +21,7 @@ COMMAND_SETTINGS: Final[dict[str, str]] = {
     "report": "schema:ReportRun",
     "sbc": "schema:SbcRun",
     "nday": "schemas.nday:NdayRun",
+    "journey": "schemas.journey:JourneyRun",
     "explain": "schemas.segment:ExplainRun",
     "export": "schemas.export:ExportRun",
     "score": "schema:ScoreRun",

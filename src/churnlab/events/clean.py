@@ -9,8 +9,10 @@ import ibis
 from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError
+from churnlab.events import history
 from churnlab.events.complaints import all_in_1970, describe_bad, format_hint, reads_more
 from churnlab.events.config import DataConfig
+from churnlab.events.orders import RETURNED
 from churnlab.events.report import TableReport
 from churnlab.events.schema import BAD_REASONS, COLUMNS, REASONS, time_column
 from churnlab.events.staging import (
@@ -49,6 +51,8 @@ def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) 
     backend.create_table(f"judged_{staged.table}", table)
     judged = backend.table(f"judged_{staged.table}")
     dropped = _counts(judged)
+    if config.history_from is None:
+        del dropped["unknown_beginning"]
     _enforce(backend, staged, config, dropped, as_of)
     kept = judged.filter(judged[_REASON].isnull()).drop(_REASON)
     backend.create_table(staged.table, kept)
@@ -77,6 +81,8 @@ def _judged(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date
         "missing_time": table[TIME_TEXT].isnull(),
         "unreadable_time": table[at].isnull(),
     }
+    if config.history_from is not None:
+        tests["unknown_beginning"] = history.is_unknown(backend, table)
     if staged.table == "purchases" and config.returns != "keep":
         tests["returned"] = _returned(table)
     reason = ibis.cases(*((tests[r].fill_null(False), r) for r in REASONS if r in tests))
@@ -109,6 +115,8 @@ def _repeated(table: Any, staged: Staged, at: str) -> Any:
 
 
 def _returned(table: Any) -> Any:
+    if RETURNED in table.columns:
+        return table[RETURNED]
     tests = [ibis.literal(False)]
     if "amount" in table.columns:
         tests.append((table.amount < 0).fill_null(False))

@@ -11,13 +11,14 @@ from typing import Any
 from ibis.backends.duckdb import Backend
 
 from churnlab.errors import UsageError
-from churnlab.events import embedded, engine
+from churnlab.events import embedded, engine, history
 from churnlab.events.clean import clean
 from churnlab.events.complaints import no_readable_time
 from churnlab.events.config import DataConfig
 from churnlab.events.formats.times import parse_day
 from churnlab.events.log import EVENTS, EventLog
 from churnlab.events.members import members_report, type_attributes
+from churnlab.events.orders import settle
 from churnlab.events.report import DataReport, TableReport
 from churnlab.events.sources import Source, from_connection, from_files, from_frame
 from churnlab.events.sources.frames import is_frame
@@ -74,7 +75,14 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
     with tempfile.TemporaryDirectory(prefix="churnlab-") as scratch:
         sources = [_source(backend, name, config, given, Path(scratch)) for name in used]
         staged = [stage(backend, s, used[s.table], config.time_zone) for s in sources]
+        for s in staged:
+            if s.table == "purchases":
+                settle(backend, s, config.purchases)
         cutoff = as_of or _last_day(backend, staged)
+        if config.history_from is not None:
+            history.find_unknown(
+                backend, staged, dt.date.fromisoformat(config.history_from), cutoff
+            )
         reports = {s.table: clean(backend, s, config, cutoff) for s in staged}
         for s in staged:
             backend.drop_view(s.source.view)
@@ -134,6 +142,9 @@ def _report(
     events = {n: backend.table(n) for n in EVENTS if n in tables}
     members = backend.table("members") if "members" in tables else None
     days, several = _purchase_days(events.get("purchases"))
+    notes = _notes(config, tables, as_of, given)
+    if "purchases" in events and config.history_from is None:
+        notes += history.notes(events["purchases"], members)
     return DataReport(
         name=config.name,
         as_of=as_of,
@@ -147,7 +158,7 @@ def _report(
         purchase_days=days,
         days_with_several=several,
         hashes=hashes,
-        notes=_notes(config, tables, as_of, given),
+        notes=notes,
     )
 
 

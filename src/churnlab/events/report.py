@@ -13,6 +13,7 @@ _WORDS = {
     "missing_id": "missing id",
     "missing_time": "missing time",
     "unreadable_time": "unreadable time",
+    "unknown_beginning": "of unknown beginning",
     "returned": "returned",
     "duplicate": "duplicate",
 }

@@ -4,11 +4,11 @@
 `churnlab.bundle.score` scores new events with it.
 """
 
+from churnlab.bundle.schema import bundle_schema
 from churnlab.export.config import ExportConfig, LimitsConfig, SqlConfig
 from churnlab.export.evidence import backtest_evidence, nday_rule, playbook_parts
 from churnlab.export.export import export_bundle
 from churnlab.export.inputs import ExportInputs, VisitEvidence
-from churnlab.export.schema import bundle_schema
 from churnlab.export.tables import TABLES
 from churnlab.export.verify import verify
 

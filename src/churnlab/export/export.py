@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from churnlab.bundle import PurchaseRule, ScoringBundle, VisitRule, read_bundle, strict_json
-from churnlab.bundle.people import summary_of
+from churnlab.bundle import PurchaseRule, ScoringBundle, VisitRule, strict_json
+from churnlab.bundle.consistency import check_content
+from churnlab.bundle.reading import bundle_path, load_bundle, validate
+from churnlab.bundle.schema import schema_text
 from churnlab.errors import UsageError
-from churnlab.export import arrow, content, frames, tables
+from churnlab.export import sections
 from churnlab.export.config import ExportConfig
-from churnlab.export.cross import check_content
+from churnlab.export.draws import Chosen, choose
 from churnlab.export.inputs import ExportInputs
 from churnlab.export.publish import Staging, locate, previous_id
-from churnlab.export.schema import SCHEMA_VERSION, bundle_schema, validate
 from churnlab.export.sql import EventSource, SummarySource, score_sql
-from churnlab.export.thinning import Thinned, thin
-from churnlab.runs.folder import commit, content_hash, frame_hash
+from churnlab.export.tables import TABLES, columns, files, rows
+from churnlab.runs.folder import content_hash, frame_hash
 
 Progress = Callable[[str, float], None]
-
-
-class _Models(NamedTuple):
-    purchases: Thinned
-    visits: Thinned | None
-    rules: ScoringBundle
-    n_cells: int
 
 
 def export_bundle(
@@ -77,102 +71,36 @@ def export_bundle(
     """
     config, report = config or ExportConfig(), progress or (lambda stage, share: None)
     now = (created_at or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
-    backtest = content.backtest_section(inputs.backtest)
-    calibration = content.calibration_section(backtest, override=config.allow_uncalibrated)
+    sections.evidence_sections(inputs, config)  # too little evidence is said before the work
     report("thinning the posterior", 0.05)
-    models = _models(inputs, config)
+    chosen = choose(inputs, config.draws)
+    rules = _rules(inputs, chosen)
     report("scoring customers", 0.3)
-    bundle = _content(Path(folder), inputs, config, models, now)
-    bundle |= {"backtest": backtest, "calibration": calibration}
-    table = frames.thresholds_frame(inputs, models.rules)
-    bundle["monitoring"] = content.monitoring_section(
-        config, table, models.rules.purchases.risk, backtest
-    )
-    bundle["provenance"] = content.provenance_section(inputs, len(table), models.n_cells)
-    everything = _frames(table, inputs, models.rules, bundle)
-    bundle["bundle_id"] = _bundle_id(bundle, everything)
-    everything["customer_thresholds"] = table.assign(
+    table = rows.thresholds_frame(inputs, rules)
+    bundle = sections.all_sections(inputs, config, chosen, table, now)
+    bundle["supersedes"] = previous_id(Path(folder))
+    frames = rows.tables_of(table, inputs, bundle)
+    bundle["bundle_id"] = _bundle_id(bundle, frames)
+    frames["customer_thresholds"] = table.assign(
         bundle_id=bundle["bundle_id"], scored_at=pd.Timestamp(now), updated_at=pd.Timestamp(now)
     )
     report("writing files", 0.7)
-    return _write(Path(folder), bundle, everything, models.rules, config)
+    rules = replace(rules, bundle_id=bundle["bundle_id"])
+    return _write(Path(folder), bundle, frames, rules, config)
 
 
-def _models(inputs: ExportInputs, config: ExportConfig) -> _Models:
-    grouped = len(inputs.draws.groups) > 1
-    columns = (inputs.group_columns or ("group",)) if grouped else ()
-    cells = summary_of(inputs.summary, inputs.as_of, columns).cells
-    purchases = thin(inputs.draws, inputs.risk, cells, config.draws)
-    cut = content.threshold_section(inputs.threshold, inputs.risk.basis)
-    rule = PurchaseRule(purchases.draws, inputs.risk, cut["value"], cut["first_value"])
-    visits, visit_rule = None, None
-    if inputs.visits is not None:
-        v = inputs.visits
-        seen = summary_of(v.summary, inputs.as_of, what="visits").cells
-        visits = thin(v.draws, v.risk, seen, config.draws)
-        visit_rule = VisitRule(visits.draws, v.risk, v.risk_value, v.inactive_value)
-    rules = ScoringBundle(
-        "cb-", inputs.as_of, inputs.time_zone, rule, visit_rule, inputs.group_columns
+def _rules(inputs: ExportInputs, chosen: Chosen) -> ScoringBundle:
+    """Return what scores the exported customers: the cuts as the bundle will state them."""
+    cut = sections.threshold_section(inputs.threshold)
+    cuts = cut["value"], cut["first_value"], cut["window_cycles"]
+    purchases = PurchaseRule(chosen.purchases.draws, inputs.risk, *cuts)
+    seen, visits = inputs.visits, None
+    if seen is not None and chosen.visits is not None:
+        cuts = seen.risk_value, seen.inactive_value, seen.window_cycles
+        visits = VisitRule(chosen.visits.draws, seen.risk, *cuts)
+    return ScoringBundle(
+        "cb-", inputs.as_of, inputs.time_zone, purchases, visits, inputs.group_columns
     )
-    return _Models(purchases, visits, rules, len(cells.x))
-
-
-def _content(
-    folder: Path, inputs: ExportInputs, config: ExportConfig, models: _Models, now: dt.datetime
-) -> dict[str, Any]:
-    """Everything that does not depend on the scored table."""
-    draws, visits = inputs.draws, inputs.visits
-    model = content.model_section(models.purchases, draws.n_draws, inputs.group_columns)
-    bundle: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "created_at": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "valid_until": (
-            max(inputs.as_of, now.date()) + dt.timedelta(config.valid_days)
-        ).isoformat(),
-        "as_of": inputs.as_of.isoformat(),
-        "time_zone": inputs.time_zone,
-        "supersedes": previous_id(folder),
-        "software": {"churnlab": metadata.version("churnlab"), "commit": commit()},
-        "models": {"purchases": model, "visits": None},
-        "risk": {"purchases": content.risk_section(inputs.risk), "visits": None},
-        "thresholds": {
-            "purchases": content.threshold_section(inputs.threshold, inputs.risk.basis),
-            "visits": None,
-        },
-        "segments": content.segment_section(inputs.playbook, inputs.polarity),
-        "nday_rules": [content.nday_section(r, inputs.time_zone) for r in inputs.nday_rules],
-        "journeys": [content.journey_section(j) for j in inputs.journeys],
-        "actions": [content.action_section(a) for a in inputs.actions],
-        "sql": content.sql_section(config, models.purchases.draws, inputs.risk),
-    }
-    if visits is not None and models.visits is not None:
-        bundle["models"]["visits"] = content.model_section(models.visits, visits.draws.n_draws, ())
-        bundle["risk"]["visits"] = content.risk_section(visits.risk)
-        bundle["thresholds"]["visits"] = {
-            "rule": "fixed",
-            "risk": visits.risk_value,
-            "inactive": visits.inactive_value,
-        }
-    return bundle
-
-
-def _frames(
-    table: pd.DataFrame, inputs: ExportInputs, rules: ScoringBundle, bundle: dict[str, Any]
-) -> dict[str, pd.DataFrame]:
-    playbook = frames.segment_actions_frame(bundle["segments"])
-    everything = {
-        "customer_summary": frames.summary_frame(inputs, rules),
-        "segment_membership": frames.membership_frame(table, inputs, bundle["segments"]),
-        "segment_share": frames.share_frame(table, inputs),
-        "actions": pd.DataFrame(bundle["actions"]),
-        "segment_actions": playbook,
-        "segment_audience": frames.audience_frame(table, playbook),
-    }
-    for name in ("nday_audience", "journey_audience"):
-        given: pd.DataFrame | None = getattr(inputs, name)
-        if given is not None:
-            everything[name] = frames.without_empty_text(given)
-    return {"customer_thresholds": table, **everything}
 
 
 def _bundle_id(bundle: dict[str, Any], everything: dict[str, pd.DataFrame]) -> str:
@@ -189,23 +117,23 @@ def _write(
     rules: ScoringBundle,
     config: ExportConfig,
 ) -> Path:
-    data = {name: arrow.to_arrow(f, tables.TABLES[name]) for name, f in everything.items()}
+    data = {name: files.to_arrow(f, TABLES[name]) for name, f in everything.items()}
     if config.changed_since is not None:
         data |= _changed(data, Path(config.changed_since), config.changed_columns)
     staging = Staging(folder)
     try:
         for name, table in data.items():
             _write_table(staging, name, table, csv=config.csv)
-        document = tables.columns_document()
+        document = columns.columns_document()
         staging.add("columns.md", partial(_write_text, document))
-        schema = json.dumps(bundle_schema(), ensure_ascii=False, indent=1) + "\n"
-        staging.add("bundle.schema.json", partial(_write_text, schema))
-        for name, text in sql_files(bundle, rules).items():
+        staging.add("bundle.schema.json", partial(_write_text, schema_text()))
+        for name, text in sql_files(
+            replace(rules, bundle_id=bundle["bundle_id"]), bundle["sql"]
+        ).items():
             staging.add(name, partial(_write_text, text))
         bundle["files"] = list(staging.files)
         bundle["content_hash"] = strict_json.hash_without(bundle)
-        validate(json.loads(json.dumps(bundle)))
-        check_content(bundle)
+        check_content(validate(json.loads(json.dumps(bundle))))
         text = json.dumps(bundle, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
         return staging.publish(bundle["bundle_id"], bundle, text)
     finally:
@@ -217,29 +145,24 @@ def _write_text(text: str, path: Path) -> None:
 
 
 def _write_table(staging: Staging, name: str, table: pa.Table, *, csv: bool) -> None:
-    staging.add(f"{name}.parquet", lambda path: arrow.write_parquet(table, path), table.num_rows)
+    staging.add(f"{name}.parquet", lambda path: files.write_parquet(table, path), table.num_rows)
     if csv:
-        staging.add(f"{name}.csv", lambda path: arrow.write_csv(table, path), table.num_rows)
+        staging.add(f"{name}.csv", lambda path: files.write_csv(table, path), table.num_rows)
 
 
-def sql_files(bundle: dict[str, Any], rules: ScoringBundle) -> dict[str, str]:
+def sql_files(rules: ScoringBundle, sql: Mapping[str, Any]) -> dict[str, str]:
     """Return the scoring SQL of a bundle by file name: from events, and from x, t_x, T."""
-    names = bundle["sql"]
     events = EventSource(
-        name=names["table"],
-        schema=names["schema"],
-        customer_id=names["customer_id"],
-        event_at=names["event_at"],
+        name=sql["table"],
+        schema=sql["schema"],
+        customer_id=sql["customer_id"],
+        event_at=sql["event_at"],
     )
-    named = ScoringBundle(
-        bundle["bundle_id"], rules.as_of, rules.time_zone, rules.purchases, None,
-        rules.group_columns,
-    )  # fmt: skip
-    files = {}
-    for dialect in names["dialects"]:
-        files[f"score.{dialect}.sql"] = score_sql(named, dialect, events)
-        files[f"score_summary.{dialect}.sql"] = score_sql(named, dialect, SummarySource())
-    return files
+    written = {}
+    for dialect in sql["dialects"]:
+        written[f"score.{dialect}.sql"] = score_sql(rules, dialect, events)
+        written[f"score_summary.{dialect}.sql"] = score_sql(rules, dialect, SummarySource())
+    return written
 
 
 _STAMPS = ("bundle_id", "scored_at", "updated_at")
@@ -257,29 +180,28 @@ def _changed(data: dict[str, pa.Table], earlier: Path, what: str) -> dict[str, p
     UsageError
         When the earlier export cannot be read.
     """
-    old = _earlier_table(earlier, tables.CUSTOMER_THRESHOLDS)
+    old = _earlier_table(earlier, columns.CUSTOMER_THRESHOLDS)
     new = data["customer_thresholds"].to_pandas(ignore_metadata=True)
-    kinds = (tables.TEXT, tables.DAY) if what == "dates" else tuple(tables.KINDS)
-    columns = tables.CUSTOMER_THRESHOLDS.columns
-    compared = [c.name for c in columns if c.name not in _STAMPS and c.kind in kinds]
+    kinds = (columns.TEXT, columns.DAY) if what == "dates" else tuple(columns.KINDS)
+    every = columns.CUSTOMER_THRESHOLDS.columns
+    compared = [c.name for c in every if c.name not in _STAMPS and c.kind in kinds]
     before = old.set_index("customer_id").reindex(new["customer_id"]).reset_index()
     same = pd.Series(True, index=new.index)
     for column in compared:
         a, b = new[column].astype("object"), before[column].astype("object")
         same &= (a == b) | (a.isna() & b.isna())
     kept = before["updated_at"].where(same & before["updated_at"].notna(), new["updated_at"])
-    full = arrow.to_arrow(new.assign(updated_at=kept), tables.CUSTOMER_THRESHOLDS)
+    full = files.to_arrow(new.assign(updated_at=kept), columns.CUSTOMER_THRESHOLDS)
     return {
         "customer_thresholds": full,
         "customer_thresholds_changed": full.filter(pa.array(~same.to_numpy())),
     }
 
 
-def _earlier_table(earlier: Path, table: tables.Table) -> pd.DataFrame:
-    path = earlier / "bundle.json" if earlier.is_dir() else earlier
-    rules = read_bundle(path)
-    found = arrow.read_table(locate(path.parent, rules.content, f"{table.name}.parquet"), table)
+def _earlier_table(earlier: Path, table: columns.Table) -> pd.DataFrame:
+    folder, old = bundle_path(earlier).parent, load_bundle(earlier)
+    found = files.read_table(locate(folder, old.bundle_id, f"{table.name}.parquet"), table)
     if found.empty:
         raise UsageError(f"the earlier export {earlier} has no rows in {table.name}.")
-    raw: pd.DataFrame = arrow.to_arrow(found, table).to_pandas(ignore_metadata=True)
+    raw: pd.DataFrame = files.to_arrow(found, table).to_pandas(ignore_metadata=True)
     return raw

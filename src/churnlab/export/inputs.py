@@ -9,10 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from churnlab.bundle.people import summary_of
+from churnlab.bundle import People
+from churnlab.bundle.people import ids, summary_of
 from churnlab.errors import DataError, UsageError
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig
+from churnlab.rules import Threshold
+from churnlab.rules.types import OVERDUE
+from churnlab.summary import Summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,8 @@ class VisitEvidence:
         Definition of visit risk.
     risk_value, inactive_value : float
         The cuts.
+    window_cycles : float, optional
+        Window of lateness by the own rhythm, where the cuts are on it and not on the risk.
     summary : DataFrame
         `customer_id, x, t_x, T` of those with a visit, or whose clock starts at signup (x = 0).
     """
@@ -36,6 +42,7 @@ class VisitEvidence:
     risk_value: float
     inactive_value: float
     summary: pd.DataFrame
+    window_cycles: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse grouped visit models: a bundle has one visit model for all."""
@@ -63,8 +70,8 @@ class ExportInputs:
         Full posterior of the purchase model.
     risk : RiskConfig
         Definition of purchase risk.
-    threshold : Threshold or mapping
-        `value, first_value`, interval, curve, cost of ten points, as `churnlab.rules` gives them.
+    threshold : Threshold
+        Cuts with interval, curve and the price of being wrong, as `churnlab.rules` gives them.
     backtest : mapping
         `origins, horizon_days, baselines, scores, degraded`.
     members : DataFrame, optional
@@ -87,12 +94,19 @@ class ExportInputs:
         Segment code -> positive, neutral, negative; empty for the default.
     config, data_hashes, seed
         Provenance.
+
+    Attributes
+    ----------
+    purchases : Summary
+        The table `summary` with its cells, grouped as the draws are.
+    people : People
+        Who is exported: members, else purchasers and visitors.
     """
 
     as_of: dt.date
     summary: pd.DataFrame
     draws: PopulationDraws
-    threshold: Any
+    threshold: Threshold
     backtest: Mapping[str, Any]
     risk: RiskConfig = field(default_factory=RiskConfig)
     time_zone: str = "UTC"
@@ -112,18 +126,49 @@ class ExportInputs:
     config: Mapping[str, Any] = field(default_factory=dict)
     data_hashes: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
+    purchases: Summary = field(init=False, repr=False)
+    people: People = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse impossible summaries, and what a bundle cannot score."""
+        """Summarise once; refuse impossible summaries and what a bundle cannot score."""
         _refuse_unknown(self.config)
-        summary_of(self.summary, self.as_of)
         if self.summary.empty:
             raise DataError("summary has no rows; a bundle needs at least one purchaser.")
+        if self.threshold.basis not in (self.risk.basis, OVERDUE):
+            raise UsageError(
+                f"the threshold was chosen on the basis {self.threshold.basis!r}, the risk to be "
+                f"exported is {self.risk.basis!r}; backtest and export with the same risk.basis."
+            )
+        grouped = len(self.draws.groups) > 1
+        columns = (self.group_columns or ("group",)) if grouped else ()
+        object.__setattr__(self, "purchases", summary_of(self.summary, self.as_of, columns))
+        object.__setattr__(self, "people", self._people())
+        for name in ("customers", "membership"):
+            frame = getattr(self, name)
+            if frame is not None:
+                text = ids(frame["customer_id"], name)
+                object.__setattr__(self, name, frame.assign(customer_id=text))
         if self.draws.model.startswith("bg_") and self.risk.basis == "p_alive":
             raise UsageError(
                 f"{self.draws.model} holds first purchasers alive for ever, so under p_alive it "
                 "cannot place them. Export mbg_nbd or pareto_nbd, or a windowed risk.basis."
             )
+
+    def _people(self) -> People:
+        """A visit clock starts where the visits' summary says, never at a member's signup."""
+        visits = None
+        if self.visits is not None:
+            visits = summary_of(self.visits.summary, self.as_of, what="visits")
+        bought = self.purchases.customers["customer_id"]
+        if self.members is not None:
+            joined = pd.to_datetime(self.members["signed_up_at"]).dt.normalize()
+            known = self.members.loc[joined <= pd.Timestamp(self.as_of), "customer_id"]
+            others = ids(known, "members")
+        else:
+            others = bought.iloc[:0] if visits is None else visits.customers["customer_id"]
+        names = pd.concat([others, bought]).drop_duplicates(ignore_index=True)
+        members = pd.DataFrame({"customer_id": names.astype("str"), "signed_up_at": pd.NaT})
+        return People(members, self.purchases, visits, visits_observed=visits is not None)
 
 
 def _refuse_unknown(config: Mapping[str, Any]) -> None:

@@ -104,9 +104,9 @@ def _copy(source: Path, target: Path) -> None:
     write_atomic(target, fill)
 
 
-def locate(folder: Path, content: Mapping[str, Any], name: str) -> Path:
+def locate(folder: Path, bundle_id: str, name: str) -> Path:
     """Return where a bundle's file is: under ``bundles/<bundle_id>``, else beside bundle.json."""
-    versioned = folder / VERSIONS / str(content.get("bundle_id")) / name
+    versioned = folder / VERSIONS / bundle_id / name
     return versioned if versioned.exists() else folder / name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +75,12 @@ class ModelConfig:
             raise UsageError(
                 f"model.group_effects must be {' or '.join(GROUP_EFFECTS)}; got "
                 f"{self.group_effects!r}." + nearest(self.group_effects, GROUP_EFFECTS)
+            )
+        columns = [self.group] if self.group is None or isinstance(self.group, str) else self.group
+        if not isinstance(columns, Sequence) or not all(isinstance(c, str | None) for c in columns):
+            raise UsageError(
+                f"model.group must be a column of the customers or a list of them; got "
+                f"{self.group!r}. Write model.group=COLUMN or model.group=[ONE,OTHER]."
             )
         if self.shrinkage and not self.covariates:
             raise UsageError("model.shrinkage shrinks covariates' effects; name model.covariates.")

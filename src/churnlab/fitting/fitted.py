@@ -27,8 +27,9 @@ from churnlab.inference import (
     gate,
 )
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior import RiskConfig, ValueConfig
-from churnlab.summary import Summary, check_groups
+from churnlab.posterior import LATE, RiskConfig, StateCut, ValueConfig
+from churnlab.summary import Summary, check_groups, summarise
+from churnlab.summary.taking import is_summary_frame
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -134,8 +135,9 @@ class Fit:
         *,
         horizon_days: int | None = None,
         risk: RiskConfig | None = None,
-        threshold: float | None = 0.5,
+        threshold: float | None = None,
         first_threshold: float | None = None,
+        state: StateCut = LATE,
         spend: SpendFit | None = None,
         value: ValueConfig | None = None,
         progress: Progress | None = None,
@@ -151,6 +153,9 @@ class Fit:
             Basis and horizons of the risk; default: 1 - P(alive).
         threshold, first_threshold : float, optional
             Risk from which a customer counts as at risk; a separate one for first purchasers.
+            Without a threshold, `state` decides.
+        state : StateCut
+            From where on a customer is at risk; default: late by the own rhythm (docs/risk.md).
         spend : SpendFit, optional
             From `fit_spend`; adds the amount per purchase and the residual value.
         value : ValueConfig, optional
@@ -164,8 +169,7 @@ class Fit:
             self.summary,
             self.draws,
             settings,
-            threshold=threshold,
-            first_threshold=first_threshold,
+            state=state if threshold is None else _on_risk(settings, threshold, first_threshold),
             first_draws=self._first_draws,
             progress=progress,
         )
@@ -258,6 +262,19 @@ class Fit:
         return found
 
 
+def _on_risk(risk: RiskConfig, threshold: float, first: float | None) -> StateCut:
+    return StateCut(risk, threshold, threshold if first is None else first)
+
+
+def _summarised(data: Any) -> Summary:
+    if is_summary_frame(data):
+        raise UsageError(
+            "a frame with x, t_x and T is given; expected a summary: "
+            "churnlab.Summary.from_arrays(frame.x, frame.t_x, frame.T, as_of=DAY), in days."
+        )
+    return summarise(data)
+
+
 def fit(
     summary: Summary,
     *,
@@ -276,7 +293,8 @@ def fit(
     Parameters
     ----------
     summary : Summary
-        x, t_x, T per customer, from `summarise`.
+        x, t_x, T per customer, from `summarise`; a log, or a path or frame of purchases with the
+        canonical columns, is summarised first.
     model : str or ModelConfig
         A model's name, or its whole configuration.
     group : str or list of str, optional
@@ -308,6 +326,8 @@ def fit(
     >>> cl.fit(summary, model="mbg_nbd", seed=1)
     Fit(mbg_nbd, 2,357 customers up to 1997-09-30, laplace, 1,000 draws)
     """
+    if not isinstance(summary, Summary):
+        summary = _summarised(summary)
     chosen = model if isinstance(model, ModelConfig) else ModelConfig(name=model)
     if group is not None:
         chosen = replace(chosen, group=group if isinstance(group, str) else list(group))

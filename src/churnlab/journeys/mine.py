@@ -175,7 +175,7 @@ def _gaps(met: Any, found: pd.DataFrame) -> pd.DataFrame:
 
 def _named(found: pd.DataFrame, baskets: Baskets, config: JourneyConfig, who: str) -> pd.DataFrame:
     names = {c: baskets.names(found.get(c, pd.Series(np.nan, found.index))) for c in _ITEMS}
-    out = found.assign(**{c: v.astype("object") for c, v in names.items()})
+    out = found.assign(**{c: v.astype("str") for c, v in names.items()})
     paths = [[str(v) for v in row if isinstance(v, str)] for row in out[_ITEMS].to_numpy()]
     out["journey_id"] = [journey_id(path, config) for path in paths]
     out["path"] = [ARROW.join(path) for path in paths]

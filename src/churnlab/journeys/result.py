@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pandas as pd
 
-from churnlab.runs.folder import RunFolder
+from churnlab.journeys.report import text
+from churnlab.runs import Result, Run, RunFolder
 
 #: Table -> file; `docs/files.md` names their columns.
 FILES: Final = {
@@ -25,25 +26,45 @@ FILES: Final = {
 
 
 @dataclass(frozen=True)
-class JourneyResult:
+class JourneyResult(Result):
     """Result of `run_journeys`.
 
     Attributes
     ----------
-    tables : dict of DataFrame
+    found : dict of DataFrame
         By the names of `FILES`; those without their data are absent.
     summary : dict
         What `journey.json` holds.
-    lines : tuple of str
-        The key results in words.
     """
 
-    tables: dict[str, pd.DataFrame]
+    found: dict[str, pd.DataFrame]
     summary: dict[str, Any]
-    lines: tuple[str, ...]
+    files: ClassVar[str] = (
+        "files: {folder}/journeys.parquet, personas.parquet, journey_audience.parquet, ..."
+    )
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """What was found, by the names of `FILES`."""
+        return self.found
+
+    @property
+    def lines(self) -> list[str]:
+        """The key results in words."""
+        return text.answer_lines(self.found, self.summary, "en")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the data did not support."""
+        return [note["en"] for note in self.summary["missing"]]
 
     def write(self, folder: RunFolder) -> None:
         """Write the tables, then `journey.json`."""
-        for name, table in self.tables.items():
+        for name, table in self.found.items():
             folder.write_parquet(FILES[name], table)
         folder.write_json("journey.json", self.summary)
+
+
+def read_tables(run: Run) -> dict[str, pd.DataFrame]:
+    """Return the tables of a finished run, by the names of `FILES`."""
+    return {name: run.frame(file) for name, file in FILES.items() if run.has(file)}

@@ -10,7 +10,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from churnlab.errors import ChurnlabError, DataError, FitRefusedError
+from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
 from churnlab.journeys.audience import audience_table, chosen_pairs
 from churnlab.journeys.baskets import Baskets, read_baskets
@@ -26,12 +26,11 @@ from churnlab.journeys.report import text
 from churnlab.journeys.report.words import both
 from churnlab.journeys.result import JourneyResult
 from churnlab.journeys.stops import stop_table
-
-Progress = Callable[[str, float], None]
+from churnlab.progress import SILENT, Update
 
 
 def run_journeys(
-    log: EventLog, config: JourneyConfig, *, seed: int = 1, progress: Progress | None = None
+    log: EventLog, config: JourneyConfig, *, seed: int = 1, progress: Update = SILENT.update
 ) -> JourneyResult:
     """Find the journeys of a log, who becomes loyal, and whom to tell of what.
 
@@ -50,20 +49,14 @@ def run_journeys(
     DataError
         No item column, one item only, or no window that is over.
     """
-    tell = progress or _silent
     seeds = np.random.SeedSequence(seed).generate_state(4)
     study = _Study(log, config, [int(s) for s in seeds])
-    tell("baskets", 0.0)
+    progress("baskets", 0.0)
     study.open()
     for i, (stage, work) in enumerate(study.stages()):
-        tell(stage, (i + 1) / 7)
+        progress(stage, (i + 1) / 7)
         work()
-    tell("done", 1.0)
     return study.result()
-
-
-def _silent(stage: str, done: float) -> None:
-    """Tell nobody."""
 
 
 @dataclass
@@ -75,6 +68,7 @@ class _Study:
     seeds: list[int]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     notes: list[dict[str, str]] = field(default_factory=list)
+    missing: list[dict[str, str]] = field(default_factory=list)
     loyal: Loyal | None = None
     pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
     baskets: Baskets = field(init=False)
@@ -102,18 +96,19 @@ class _Study:
         """Remember what must be said, in both languages."""
         self.notes.append(both(key, **values))
 
+    def miss(self, key: str, **values: Any) -> None:
+        """Remember what the data do not support."""
+        self.missing.append(both(key, **values))
+
     def _find_loyal(self) -> None:
         try:
             self.loyal = find_loyal(self.log, self.config.loyal, seed=self.seeds[0])
         except (DataError, FitRefusedError) as error:
-            self._without("no_loyal", error)
+            self.miss("no_loyal", reason=error)
             return
         self.tables["loyal"] = self.loyal.customers
         if self.config.loyal.rule == "tier":
             self.note("tier_is_today", column=self.config.loyal.tier_column)
-
-    def _without(self, key: str, error: ChurnlabError) -> None:
-        self.note(key, reason=str(error))
 
     def _mine(self) -> None:
         found = mine(self.baskets, self.config)
@@ -127,7 +122,7 @@ class _Study:
         self.tables["stops"] = stop_table(self.baskets, found)
         self.pairs = chosen_pairs(self.tables["journeys"], self.baskets.items, self.config)
         if self.pairs.empty:
-            self.note("no_pairs", least=self.config.least_customers)
+            self.miss("no_pairs", least=self.config.least_customers)
         if self.baskets.n_items > len(self.baskets.items):
             self.note("common_only", n=len(self.baskets.items), of=self.baskets.n_items)
 
@@ -146,7 +141,7 @@ class _Study:
             flags = self.loyal.customers.set_index("customer_id")["loyal"]
             parts.append(self._compare(chosen, flags, "loyal"))
         if self.log.members_derived:
-            self.note("no_signups")
+            self.miss("no_signups")
         else:
             flags, early = converted(self.log, self.config.persona.converted_days)
             if early:
@@ -159,7 +154,7 @@ class _Study:
     def _compare(self, chosen: pd.DataFrame, flags: pd.Series, comparison: str) -> pd.DataFrame:
         least = self.config.persona.least_customers
         if min(int(flags.sum()), int((~flags).sum())) < least:
-            self.note(f"few_{comparison}", n=int(flags.sum()), of=len(flags), least=least)
+            self.miss(f"few_{comparison}", n=int(flags.sum()), of=len(flags), least=least)
             return pd.DataFrame()
         # What the goods of the first purchase were is only known of those who bought.
         drop = ["first_category"] if comparison == "converted" else []
@@ -176,10 +171,10 @@ class _Study:
         try:
             found = find_cycles(self.baskets, config, self.log.as_of, seed=self.seeds[2])
         except (DataError, FitRefusedError) as error:
-            self._without("no_cycles", error)
+            self.miss("no_cycles", reason=error)
             return
         if found is None:
-            self.note("nothing_again", least=config.least_customers)
+            self.miss("nothing_again", least=config.least_customers)
             return
         self.tables |= {"cycles": found.items, "due": found.due}
 
@@ -205,9 +200,9 @@ class _Study:
             "loyal": self._loyal_part(),
             "pairs": self.pairs.to_dict("records"),
             "notes": self.notes,
+            "missing": self.missing,
         }
-        lines = tuple(text.answer_lines(self.tables, summary, "en"))
-        return JourneyResult(self.tables, summary, lines)
+        return JourneyResult(self.tables, summary)
 
     def _loyal_part(self) -> dict[str, Any] | None:
         if self.loyal is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import betaincinv
 
 from churnlab.errors import UsageError
 from churnlab.metrics._arrays import (
@@ -121,3 +122,17 @@ def lift_at_capacity(
     rate = float((w * y).sum() / w.sum())
     reached = float((events * part).sum() / (share * size.sum()))
     return reached / rate if rate > 0 else float("nan")
+
+
+def jeffreys_interval(k: ArrayLike, n: ArrayLike, level: float = 0.9) -> tuple[Array, Array]:
+    """Return Jeffreys' interval of a share k / n; it reaches 0 at k = 0 and 1 at k = n.
+
+    Without the closed ends the interval of nothing seen would leave its own estimate out. nan where
+    n is 0. Source: Brown, Cai and DasGupta (2001), "Interval estimation for a binomial proportion",
+    Statistical Science 16(2).
+    """
+    k, n = np.asarray(k, float), np.asarray(n, float)
+    tail = (1 - level) / 2
+    low, high = (betaincinv(k + 0.5, n - k + 0.5, q) for q in (tail, 1 - tail))
+    low, high = np.where(k > 0, low, 0.0), np.where(k < n, high, 1.0)
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)

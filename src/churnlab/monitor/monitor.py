@@ -7,15 +7,17 @@ threshold is refitted here.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from churnlab.bundle import ScoringBundle, read_bundle, score
+from churnlab.bundle import ScoringBundle, score
+from churnlab.bundle.document import Bundle, Limits, Reference
 from churnlab.bundle.people import log_of_frames
+from churnlab.bundle.reading import load_bundle
+from churnlab.bundle.rules import rules_of
 from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
 from churnlab.metrics import population_stability_index, shares_of_bins
@@ -73,7 +75,8 @@ def monitor(
     VerificationError, DataError
         When bundle or data cannot be read.
     """
-    rules = read_bundle(bundle)
+    document = load_bundle(bundle)
+    rules = rules_of(document)
     if log is None:
         log = _log(rules, {"purchases": purchases, "visits": visits, "members": members}, as_of)
     day = log.as_of
@@ -81,24 +84,23 @@ def monitor(
         raise UsageError(
             f"as_of {day} lies before the bundle's {rules.as_of}; monitor on newer data."
         )
-    limits = rules.content["monitoring"]["limits"]
-    reference = rules.content["monitoring"]["reference"]
+    limits, reference = document.monitoring.limits, document.monitoring.reference
     now = score(rules, log, details=False)
     members_known = not log.members_derived or "visits" in log.tables
     checks = [
-        _staleness(rules, day, limits),
-        _counts(now, expected_purchasers or reference["n_purchasers"], limits),
+        _staleness(document, day),
+        _counts(now, expected_purchasers or reference.n_purchasers, limits),
         _duplicates(log, limits),
         _risk_drift(now, reference, limits),
         _segment_drift(now, reference, limits, members_known=members_known),
     ]
-    forecasts = vintages(rules, log, vintage_days)
+    forecasts = vintages(rules, log, round(reference.horizon_days), vintage_days)
     checks += _matured(forecasts, limits) + _early(forecasts, limits)
     status = _worst([c.status for c in checks])
     return {
         "status": status,
         "bundle_id": rules.bundle_id,
-        "calibration": rules.content["calibration"]["status"],
+        "calibration": document.calibration.status,
         "as_of": day.isoformat(),
         "stale": status == FAIL,
         "advice": _ADVICE[status],
@@ -133,18 +135,18 @@ def _log(
     return log_of_frames(frames, day, rules.time_zone, group=rules.grouping)
 
 
-def _staleness(rules: ScoringBundle, day: dt.date, limits: Mapping[str, float]) -> Check:
-    age = float((day - rules.as_of).days)
-    warn, fail = limits["stale_warn_days"], limits["stale_fail_days"]
-    until = dt.date.fromisoformat(rules.content["valid_until"])
+def _staleness(bundle: Bundle, day: dt.date) -> Check:
+    age, limits = float((day - dt.date.fromisoformat(bundle.as_of)).days), bundle.monitoring.limits
+    warn, fail = limits.stale_warn_days, limits.stale_fail_days
+    until = dt.date.fromisoformat(bundle.valid_until)
     status = FAIL if day > until else _level(age, warn, fail)
     detail = f"{age:.0f} days after the bundle's as_of; valid until {until}"
     return Check("staleness", status, age, warn, fail, detail)
 
 
-def _counts(now: pd.DataFrame, expected: int, limits: Mapping[str, float]) -> Check:
+def _counts(now: pd.DataFrame, expected: int, limits: Limits) -> Check:
     found = int(now["purchase_state"].ne("none").sum())
-    warn, fail = limits["count_warn"], limits["count_fail"]
+    warn, fail = limits.count_warn, limits.count_fail
     detail = f"{found:,} purchasers; {expected:,} at the export"
     if not found:
         return Check("purchasers", FAIL, None, warn, fail, detail)
@@ -154,37 +156,35 @@ def _counts(now: pd.DataFrame, expected: int, limits: Mapping[str, float]) -> Ch
     return Check("purchasers", status, value, warn, fail, detail)
 
 
-def _duplicates(log: EventLog, limits: Mapping[str, float]) -> Check:
+def _duplicates(log: EventLog, limits: Limits) -> Check:
     """The log has dropped repeated rows already; its report remembers how many there were."""
     rows = log.report.tables["purchases"]
     share = rows.dropped.get("duplicate", 0) / max(rows.rows, 1)
-    warn, fail = limits["duplicate_warn"], limits["duplicate_fail"]
+    warn, fail = limits.duplicate_warn, limits.duplicate_fail
     detail = f"{share:.1%} of the rows repeat another"
     return Check("duplicate rows", _level(share, warn, fail), share, warn, fail, detail)
 
 
-def _risk_drift(
-    now: pd.DataFrame, reference: Mapping[str, Any], limits: Mapping[str, float]
-) -> Check:
+def _risk_drift(now: pd.DataFrame, reference: Reference, limits: Limits) -> Check:
     risk = now["purchase_risk"].dropna().to_numpy(float)
-    warn, fail = limits["psi_warn"], limits["psi_fail"]
+    warn, fail = limits.psi_warn, limits.psi_fail
     if not risk.size:
         return Check("psi of risk", FAIL, None, warn, fail, "no purchaser was scored")
-    shares = shares_of_bins(risk, reference["risk_edges"])
-    value = population_stability_index(reference["risk_shares"], shares)
+    shares = shares_of_bins(risk, reference.risk_edges)
+    value = population_stability_index(reference.risk_shares, shares)
     detail = f"mean risk {risk.mean():.3f}"
     return Check("psi of risk", _level(value, warn, fail), value, warn, fail, detail)
 
 
 def _segment_drift(
     now: pd.DataFrame,
-    reference: Mapping[str, Any],
-    limits: Mapping[str, float],
+    reference: Reference,
+    limits: Limits,
     *,
     members_known: bool,
 ) -> Check:
     """PSI of the segment shares; without the members, among purchasers only."""
-    then = pd.Series(reference["segment_shares"], dtype=float)
+    then = pd.Series(reference.segment_shares, dtype=float)
     found = now["segment_code"].value_counts(normalize=True)
     detail = "all members"
     if not members_known:
@@ -194,7 +194,7 @@ def _segment_drift(
     if now["visit_state"].eq("visit_unknown").all():
         then, found = (s.groupby(s.index.str.split(".").str[0]).sum() for s in (then, found))
         detail += ", purchase states only (no visits given)"
-    warn, fail = limits["psi_warn"], limits["psi_fail"]
+    warn, fail = limits.psi_warn, limits.psi_fail
     codes = then.index.union(found.index)
     if not then.sum() or not found.sum():
         return Check("psi of segments", WARN, None, warn, fail, f"nothing to compare: {detail}")
@@ -204,7 +204,7 @@ def _segment_drift(
     return Check("psi of segments", _level(value, warn, fail), value, warn, fail, detail)
 
 
-def _matured(found: list[Vintage], limits: Mapping[str, float]) -> list[Check]:
+def _matured(found: list[Vintage], limits: Limits) -> list[Check]:
     """Bias and miscalibration of the vintages whose labels are complete."""
     checks = []
     for v in found:
@@ -214,7 +214,7 @@ def _matured(found: list[Vintage], limits: Mapping[str, float]) -> list[Check]:
         bias = abs(v.bias) if v.bias is not None else None
         excess = None if v.mcb is None or v.mcb_noise is None else max(v.mcb - v.mcb_noise, 0.0)
         for what, value in (("bias", bias), ("mcb", excess)):
-            warn, fail = limits[f"{what}_warn"], limits[f"{what}_fail"]
+            warn, fail = getattr(limits, f"{what}_warn"), getattr(limits, f"{what}_fail")
             if value is None:
                 checks.append(Check(f"{what}, {name}", WARN, None, warn, fail, "no outcome"))
                 continue
@@ -226,7 +226,7 @@ def _matured(found: list[Vintage], limits: Mapping[str, float]) -> list[Check]:
     return checks
 
 
-def _early(found: list[Vintage], limits: Mapping[str, float]) -> list[Check]:
+def _early(found: list[Vintage], limits: Limits) -> list[Check]:
     """Early alarm: the elapsed part of windows that are not complete yet.
 
     The model forecasts any window, so a vintage's first e days are held against P(no purchase in
@@ -236,7 +236,7 @@ def _early(found: list[Vintage], limits: Mapping[str, float]) -> list[Check]:
     for v in found:
         if v.matured or v.bias is None:
             continue
-        warn, fail = limits["bias_warn"], limits["bias_fail"]
+        warn, fail = limits.bias_warn, limits.bias_fail
         loud = abs(v.z) > 3
         status = _level(abs(v.bias), warn, fail) if loud else OK
         status = WARN if status == FAIL else status  # not a failure before the window is complete

@@ -44,12 +44,9 @@ class Vintage(NamedTuple):
     """The miscalibration that chance alone would show on average."""
 
 
-def label_days(rules: ScoringBundle) -> int:
-    """Return the window of the labels in days."""
-    return round(rules.content["monitoring"]["reference"]["horizon_days"])
-
-
-def vintages(rules: ScoringBundle, log: EventLog, step_days: int) -> list[Vintage]:
+def vintages(
+    rules: ScoringBundle, log: EventLog, horizon_days: int, step_days: int
+) -> list[Vintage]:
     """Score the bundle's own day and every `step_days` since, as far as outcomes are known.
 
     Raises
@@ -57,17 +54,17 @@ def vintages(rules: ScoringBundle, log: EventLog, step_days: int) -> list[Vintag
     UsageError
         When a customer's group has no draws in the bundle.
     """
-    horizon, days = label_days(rules), log.days("purchases")
+    days = log.days("purchases")
     found, start = [], rules.as_of
     while (log.as_of - start).days >= MIN_DAYS:
-        seen = min(horizon, (log.as_of - start).days)
-        found.append(_vintage(rules, log, days, start, seen))
+        seen = min(horizon_days, (log.as_of - start).days)
+        found.append(_vintage(rules, log, days, start, seen, horizon_days))
         start += dt.timedelta(step_days)
     return found
 
 
 def _vintage(
-    rules: ScoringBundle, log: EventLog, days: pd.DataFrame, start: dt.date, seen: int
+    rules: ScoringBundle, log: EventLog, days: pd.DataFrame, start: dt.date, seen: int, horizon: int
 ) -> Vintage:
     summary = summarise(log, start, group=rules.grouping or None)
     cells, people = summary.cells, summary.customers
@@ -78,7 +75,7 @@ def _vintage(
     last, first = pd.Timestamp(start), pd.Timestamp(start) + pd.Timedelta(days=seen)
     bought = days.loc[(days["day"] > last) & (days["day"] <= first), "customer_id"].unique()
     outcome = np.where(people["customer_id"].isin(bought), 0.0, 1.0)
-    return _measured(start, seen, label_days(rules), risk, outcome, float(total.var()))
+    return _measured(start, seen, horizon, risk, outcome, float(total.var()))
 
 
 def _measured(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from churnlab.backtest import BacktestResult, SplitConfig, run_backtest
+from churnlab.backtest import BacktestResult, SplitConfig, default_rules, run_backtest
 from churnlab.events import EventLog
 from churnlab.progress import SILENT, Progress
+from churnlab.rules import ThresholdRule
 from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import ModelSettings
 
@@ -21,7 +22,8 @@ class BacktestSettings(ModelSettings):
     candidates : list of str
         Models and baselines; the compulsory ones are added. Empty: the default set.
     rules : mapping of str to ThresholdRule
-        Rules that are scored on the same forecasts; `rule` alone by default.
+        Rules that are scored on the same forecasts; by default those of `default_rules` at the
+        costs that `rule` states, and `rule` itself where it cuts a risk.
     cache_dir : str, optional
         Folder in which finished fits are kept and found again.
     keep_predictions : bool
@@ -70,7 +72,8 @@ def backtest(
             log,
             candidates=settings.candidates,
             split=settings.split,
-            rules=settings.rules or {settings.rule.name: settings.rule},
+            rules=_rules(settings),
+            costs=settings.rule,
             seed=settings.seed,
             k=model.k,
             method=inference.method,
@@ -83,3 +86,10 @@ def backtest(
             keep_predictions=settings.keep_predictions,
             progress=progress.update,
         )
+
+
+def _rules(settings: BacktestSettings) -> dict[str, ThresholdRule]:
+    if settings.rules:
+        return settings.rules
+    own = {settings.rule.name: settings.rule} if isinstance(settings.rule, ThresholdRule) else {}
+    return default_rules(settings.rule) | own

@@ -124,4 +124,6 @@ def _about_shop(ran: Piped) -> list[str]:
         said.append(f"{grid.n_members:,} members on {grid.as_of}, largest cells: {top}")
     if ran.nday is not None:
         said += ran.nday.lines[:3]
+    if ran.journey is not None:
+        said += ran.journey.lines[:3]
     return [*said, f"report: {ran.page}"]

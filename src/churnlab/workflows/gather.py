@@ -20,15 +20,16 @@ from churnlab.export import (
 from churnlab.inference import load_draws
 from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold
+from churnlab.rules.types import OVERDUE
 from churnlab.runs import Run, open_run
 from churnlab.segments import default_playbook
 from churnlab.vocabulary import VISIT_UNKNOWN
 
-_PARTS = ("fit", "segment", "backtest", "nday")
+_PARTS = ("fit", "segment", "backtest", "nday", "journey")
 
 
 def export_inputs(folders: Sequence[str]) -> ExportInputs:
-    """Return an export's inputs from the folders of a pipeline, or of fit, segment, backtest, nday.
+    """Return an export's inputs from the folders of a pipeline, or of its steps.
 
     Raises
     ------
@@ -45,11 +46,12 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
     fit, customers = source.json("fit.json"), source.frame("customers.parquet")
     config = source.manifest["config"]
     segment, nday, backtest = runs.get("segment"), runs.get("nday"), runs.get("backtest")
+    journey = runs.get("journey")
     membership = None if segment is None else segment.frame("membership.parquet")
     audience = None if nday is None else nday.frame("nday_audience.parquet")
     actions, playbook = playbook_parts(default_playbook())
     return ExportInputs(
-        as_of=_same_day(fit, segment, nday),
+        as_of=_same_day(fit, segment, nday, journey),
         time_zone=config["data"]["time_zone"],
         summary=customers,
         group_columns=tuple(fit.get("group_columns", ())),
@@ -64,7 +66,9 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         shares=_shares(segment),
         nday_rules=() if nday is None else (nday_rule(nday.json("rule.json")),),
         nday_audience=audience,
-        actions=actions if nday is None else [*actions, _offer(nday)],
+        journeys=() if journey is None else _journeys(journey),
+        journey_audience=None if journey is None else _journey_audience(journey),
+        actions=[*actions, *_offers(nday, journey)],
         playbook=playbook,
         config=config,
         data_hashes={k.replace(".", "_"): v for k, v in source.manifest["inputs"].items()},
@@ -82,12 +86,16 @@ def _by_command(folders: Sequence[str]) -> dict[str, Run]:
     return found
 
 
-def _same_day(fit: dict[str, Any], segment: Run | None, nday: Run | None) -> dt.date:
+def _same_day(
+    fit: dict[str, Any], segment: Run | None, nday: Run | None, journey: Run | None
+) -> dt.date:
     days = {"fit": str(fit["as_of"])[:10]}
     if segment is not None:
         days["segment"] = str(segment.json("segments.json")["as_of"])[:10]
     if nday is not None:
         days["nday"] = str(nday.json("rule.json")["as_of"])[:10]
+    if journey is not None:
+        days["journey"] = str(journey.json("journey.json")["as_of"])[:10]
     if len(set(days.values())) > 1:
         raise UsageError(f"the runs end on different days: {days}; run them with one as_of.")
     return dt.date.fromisoformat(days["fit"])
@@ -110,13 +118,16 @@ def _visits(segment: Run, membership: pd.DataFrame | None) -> VisitEvidence | No
     if not segment.has("visits_posterior.nc") or membership is None:
         return None
     config = segment.manifest["config"]["visits"]
-    risk = RiskConfig(**{k: config[k] for k in ("basis", "horizon_days", "cycles")})
+    late = config["basis"] == OVERDUE
+    basis = "p_alive" if late else config["basis"]  # a late state has a visit risk beside it
+    risk = RiskConfig(basis=basis, horizon_days=config["horizon_days"], cycles=config["cycles"])
     return VisitEvidence(
         draws=load_draws(segment.path / "visits_posterior.nc"),
         risk=risk,
         risk_value=config["risk_value"],
         inactive_value=config["inactive_value"],
         summary=_with_signups(segment.frame("visits.parquet"), membership),
+        window_cycles=config["window_cycles"] if late else None,
     )
 
 
@@ -135,6 +146,46 @@ def _shares(segment: Run | None) -> pd.DataFrame | None:
     if segment is None or not segment.has("segment_share.parquet"):
         return None
     return segment.frame("segment_share.parquet")
+
+
+def _journeys(journey: Run) -> list[dict[str, Any]]:
+    """Return the journeys of the audiences, with their lift where they were supported."""
+    summary = journey.json("journey.json")
+    # Loyal customers' rows come first.
+    lifts = journey.frame("journeys.parquet").drop_duplicates("journey_id").set_index("journey_id")
+    return [
+        {
+            "journey_id": pair["journey_id"],
+            "items": [pair["item_1"], pair["item_2"]],
+            "window_days": summary["window_days"],
+            "action_id": _NEXT_STEP["action_id"],
+            **{c: lifts[c].get(pair["journey_id"]) for c in ("lift", "lift_q05", "lift_q95")},
+        }
+        for pair in summary["pairs"]
+    ]
+
+
+def _journey_audience(journey: Run) -> pd.DataFrame:
+    audience = journey.frame("journey_audience.parquet")
+    last_day = audience["window_closes_at"].dt.normalize()
+    names = ["customer_id", "journey_id", "trigger_item", "target_item"]
+    return audience[names].assign(window_closes_at=last_day)
+
+
+_NEXT_STEP = {
+    "action_id": "journey_next_step",
+    "channel": "message",
+    "incentive": "recommend the next step of the journey before the window closes",
+    "cooldown_days": 30,
+    "message_class": "promotional",
+    "evidence": "association, journeys.parquet of the study of journeys; an effect needs a test",
+}
+
+
+def _offers(nday: Run | None, journey: Run | None) -> list[dict[str, Any]]:
+    """Return the actions that are not in the playbook: of an N-day rule, of journeys."""
+    found = [] if nday is None else [_offer(nday)]
+    return found if journey is None else [*found, _NEXT_STEP]
 
 
 def _offer(nday: Run) -> dict[str, Any]:

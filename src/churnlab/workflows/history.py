@@ -49,8 +49,8 @@ def look_back(
     known = {log.as_of: now} | ({} if before is None else {earlier: before})
     own, oldest, notes = _by_own_fits(days, known, on)
     with progress.stage("earlier days by the latest fit"):
-        latest = [_by_fit_of(now, log, day, settings) for day in days[:-1]]
-        latest.append(now.placed.snapshot)
+        latest = [_by_fit_of(now, log, day, settings).slim() for day in days[:-1]]
+        latest.append(now.placed.snapshot.slim())
     rng = np.random.default_rng([settings.seed, 2])
     with progress.stage("shares over time"):
         shares = shares_over_time({"own_fit": own, "latest_fit": latest}, settings.segments, rng)
@@ -75,7 +75,7 @@ def _by_own_fits(
         except (DataError, FitRefusedError) as error:
             notes.append(f"shares over time leave out {day}: {error}")
             continue
-        snapshots.append(found.placed.snapshot)
+        snapshots.append(found.placed.snapshot.slim())
         oldest = oldest or found
     return snapshots, oldest or known[days[-1]], tuple(notes)
 

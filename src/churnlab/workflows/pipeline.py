@@ -1,4 +1,4 @@
-"""The main job on one log: check, fit, segment, backtest, nday, export, report.
+"""The main job on one log: check, fit, segment, backtest, nday, journey, export, report.
 
 Each step has a folder of its own; one without its data is skipped, and why is said.
 """
@@ -18,6 +18,7 @@ from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
 from churnlab.export import ExportConfig
 from churnlab.fitting import ModelConfig
+from churnlab.journeys import JourneyResult
 from churnlab.nday import NdayResult
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
@@ -27,13 +28,14 @@ from churnlab.workflows.check import check
 from churnlab.workflows.export import ExportSettings, export
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
+from churnlab.workflows.journey import JourneySettings, journey
 from churnlab.workflows.nday import NdaySettings, nday
 from churnlab.workflows.report import report
 from churnlab.workflows.settings import ReportSettings, Worded
 
 
 @dataclass(kw_only=True)
-class PipelineSettings(grid.GridSettings, BacktestSettings, NdaySettings, Worded):
+class PipelineSettings(grid.GridSettings, BacktestSettings, NdaySettings, JourneySettings, Worded):
     """Of the main job: those of its steps."""
 
     export: ExportConfig = field(default_factory=ExportConfig)
@@ -52,7 +54,7 @@ class Piped(Result):
     ----------
     fits : mapping of str to Fitted
         By model: the chosen one first.
-    segments, backtest, nday
+    segments, backtest, nday, journey
         None where the step was skipped.
     outcomes : mapping of str to str
         `done` or `skipped: reason` of each step.
@@ -65,13 +67,17 @@ class Piped(Result):
     segments: grid.Segmentation | None
     backtest: BacktestResult | None
     nday: NdayResult | None
+    journey: JourneyResult | None
     outcomes: dict[str, str]
     page: Path
 
     @property
     def steps(self) -> dict[str, Result]:
         """The results of the steps that were done."""
-        found = {"segment": self.segments, "backtest": self.backtest, "nday": self.nday}
+        found = {
+            "segment": self.segments, "backtest": self.backtest, "nday": self.nday,
+            "journey": self.journey,
+        }  # fmt: skip
         done = {name: result for name, result in found.items() if result is not None}
         return {"fit": next(iter(self.fits.values())), **done}
 
@@ -165,6 +171,7 @@ def pipeline(
     )
     tested = steps.attempt("backtest", partial(backtest, log, **given))
     studied = steps.attempt("nday", partial(nday, log, **given))
+    walked = steps.attempt("journey", partial(journey, log, **given))
     chosen = ExportSettings(runs=list(steps.done), export=settings.export)
     place = folder.place / "export"
     steps.attempt("export", partial(export, place, settings=chosen, progress=progress))
@@ -172,4 +179,4 @@ def pipeline(
     folder.finish()
     report(ReportSettings(run=str(folder.place), lang=settings.lang), progress).write(folder)
     page = folder.place / "report.html"
-    return Piped(log, fits, segments, tested, studied, steps.outcomes, page)
+    return Piped(log, fits, segments, tested, studied, walked, steps.outcomes, page)

@@ -18,6 +18,7 @@ NOTEBOOKS = {
     "segment": "report_segments",
     "backtest": "report_backtest",
     "nday": "report_nday",
+    "journey": "report_journey",
     "pipeline": "report_pipeline",
 }
 

@@ -13,7 +13,6 @@ from churnlab.events import EventLog
 from churnlab.fitting import Fit, ModelConfig
 from churnlab.fitting import fit as fit_model
 from churnlab.inference import save_posterior
-from churnlab.posterior import RiskConfig
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.segments import (
@@ -259,8 +258,8 @@ def place_fitted(
 ) -> Day:
     """Fit the visit-days and place every member of a log in the grid on its last day."""
     visits = _fit_visits(log, settings, progress)
-    value, first = fitted.threshold.inside()
-    purchase_axis = Axis(fitted.fit.draws, settings.risk, (value,), first)
+    measure, value, first = fitted.threshold.state(settings.risk)
+    purchase_axis = Axis(fitted.fit.draws, measure, (value,), first)
     visit_axis = None if visits is None else _visit_axis(visits, settings.visits)
     with progress.stage("placing everybody in the grid"):
         placed = place(
@@ -305,5 +304,4 @@ def _fit_visits(log: EventLog, settings: GridSettings, progress: Progress) -> Fi
 
 
 def _visit_axis(visits: Fit, chosen: VisitsConfig) -> Axis:
-    risk = RiskConfig(basis=chosen.basis, horizon_days=chosen.horizon_days, cycles=chosen.cycles)
-    return Axis(visits.draws, risk, (chosen.risk_value, chosen.inactive_value))
+    return Axis(visits.draws, chosen.measure, (chosen.risk_value, chosen.inactive_value))

@@ -1,61 +1,141 @@
-"""A machine-learning comparator: gradient boosting on recency-frequency features."""
+"""A strong comparator: gradient boosting on everything a history tells, tuned inside the past."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import itertools
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
+from churnlab.backtest.candidates.features import features
 from churnlab.backtest.origins.panel import Array, Ints, Past
 from churnlab.backtest.origins.targets import Target
-from churnlab.backtest.origins.training import SEVERAL, training_for
+from churnlab.backtest.origins.training import Training, training_for
+
+#: Earlier origins that are learnt from.
+ORIGINS = 6
+#: Folds of the search; all rows of a customer lie in one.
+FOLDS = 3
+#: Rows above which the search (not the final fit) takes a part of the customers.
+SEARCH_ROWS = 40_000
+#: Leaves a tree, and customers a leaf, that are tried.
+LEAVES, LEAST = (3, 10), (30, 120)
+#: Trees are added until so many in a row do not better the held-out customers.
+PATIENCE, MOST_TREES = 10, 300
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What the search found: the learner's settings, and its loss on held-out customers."""
+
+    leaves: int
+    least: int
+    trees: int
+    loss: float
 
 
 class GradientBoosting(Candidate):
-    """scikit-learn's histogram gradient boosting, trained on earlier origins only."""
+    """scikit-learn's histogram gradient boosting, trained and tuned on earlier origins only."""
 
     name = "gradient_boosting"
     kind: ClassVar[Kind] = "comparator"
 
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
         """Train on earlier origins and forecast the present one."""
-        from sklearn.ensemble import HistGradientBoostingClassifier
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-        training = training_for(past, target, SEVERAL)
-        rows = zip(training.pasts, training.windows, strict=True)
-        features = np.concatenate([_features(p, w) for p, w in rows])
-        outcome = training.outcome
-        notes = (training.note,) if training.note else ()
+        training = training_for(past, target, ORIGINS)
+        outcome, notes = training.outcome, (training.note,) if training.note else ()
         if len(np.unique(outcome)) < 2:
             rate = np.full(past.n, float(outcome.mean()))
             return Forecast(rate, training.seen_until, risk=rate, notes=(*notes, "one class only"))
         context.report("train")
-        # Few, slow, shallow trees: recency-frequency tables hold little, and early stopping would
-        # split off a random tenth and make the result depend on row order.
-        learner = HistGradientBoostingClassifier(
-            max_iter=120,
-            learning_rate=0.05,
-            max_leaf_nodes=15,
-            min_samples_leaf=50,
-            l2_regularization=1.0,
-            early_stopping=False,
-            random_state=context.seed,
-        )
         # One thread: on small tables OpenMP's threads mostly wait for each other (on a busy
         # two-core machine 70 s instead of 2 s).
         with threadpool_limits(limits=1):
-            learner.fit(features, outcome)
-            risk = learner.predict_proba(_features(past, target.windows(past)))[:, 1]
-        return Forecast(risk, training.seen_until, risk=risk, notes=notes)
+            rows = training_rows(training)
+            found = search(rows, outcome, _customers(training))
+            learner = _learner(found.leaves, found.least, max_iter=found.trees)
+            seen = known_columns(rows)
+            learner.fit(rows[:, seen], outcome)
+            now = features(past, target.windows(past))[1]
+            risk = learner.predict_proba(now[:, seen])[:, 1]
+        details = {"leaves": found.leaves, "least": found.least, "trees": found.trees}
+        return Forecast(risk, training.seen_until, risk=risk, details=details, notes=notes)
 
 
-def _features(past: Past, windows: Ints) -> Array:
-    """x, idle, age, mean gap, idle over mean gap, window, (spend)."""
-    gap = np.divide(past.t_x, past.x, out=np.full(past.n, np.nan), where=past.x > 0)
-    ratio = past.idle / np.maximum(gap, 0.5)
-    columns = [past.x, past.idle, past.T, gap, ratio, windows.astype(np.float64)]
-    if past.spend is not None:
-        columns.append(past.spend)
-    return np.column_stack(columns)
+def training_rows(training: Training) -> Array:
+    """Return the features of all earlier origins, one below the other."""
+    pairs = zip(training.pasts, training.windows, strict=True)
+    return np.concatenate([features(p, w)[1] for p, w in pairs])
+
+
+def known_columns(rows: Array) -> NDArray[np.bool_]:
+    """Say which features have a value in some row: the learner cannot cut one that has none."""
+    return np.asarray(~np.isnan(rows).all(axis=0))
+
+
+def _customers(training: Training) -> Ints:
+    return np.concatenate([p.customer for p in training.pasts])
+
+
+def search(rows: Array, outcome: Array, customer: Ints) -> Tuned:
+    """Choose leaves, least leaf size and number of trees by the log loss on held-out customers.
+
+    Parameters
+    ----------
+    rows, outcome, customer : array (row, feature), (row,), (row,)
+        Rows of one customer are never on both sides.
+    """
+    fold = _folds(customer)
+    kept = fold < FOLDS * min(1.0, SEARCH_ROWS / len(rows))  # whole customers
+    part = np.floor(fold[kept]) if kept.all() else np.floor(fold[kept] * len(rows) / SEARCH_ROWS)
+    tried = [
+        _held_out(rows[kept], outcome[kept], np.minimum(part, FOLDS - 1), leaves, least)
+        for leaves, least in itertools.product(LEAVES, LEAST)
+        if 4 * least <= kept.sum()
+    ]
+    return min(tried, key=lambda t: t.loss) if tried else Tuned(3, 20, 50, float("nan"))
+
+
+def _folds(customer: Ints) -> Array:
+    """Return a number in [0, FOLDS) that is the customer's own, whatever rows stand beside it."""
+    mixed = (customer.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53 * FOLDS
+
+
+def _held_out(rows: Array, outcome: Array, part: NDArray[Any], leaves: int, least: int) -> Tuned:
+    losses, trees = [], []
+    for held in range(FOLDS):
+        out = part == held
+        learner = _learner(
+            leaves, least, max_iter=MOST_TREES, early_stopping=True, n_iter_no_change=PATIENCE,
+            tol=0.0, scoring="loss",
+        )  # fmt: skip
+        seen = known_columns(rows[~out])
+        learner.fit(
+            rows[~out][:, seen], outcome[~out], X_val=rows[out][:, seen], y_val=outcome[out]
+        )
+        course = -np.asarray(learner.validation_score_)
+        trees.append(int(course.argmin()))
+        losses.append(float(course.min()) * int(out.sum()))
+    # the final fit has all folds, so it carries a few trees more
+    wanted = max(1, round(float(np.mean(trees)) * FOLDS / (FOLDS - 1) ** 0.5 / FOLDS**0.5))
+    return Tuned(leaves, least, wanted, sum(losses) / len(outcome))
+
+
+def _learner(leaves: int, least: int, **options: Any) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    options = {"early_stopping": False} | options
+    return HistGradientBoostingClassifier(
+        learning_rate=0.08,
+        max_leaf_nodes=leaves,
+        min_samples_leaf=least,
+        l2_regularization=5.0,
+        random_state=0,
+        **options,
+    )

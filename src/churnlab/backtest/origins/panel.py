@@ -107,6 +107,30 @@ class Past:
         first = clock.time(now - self.T)
         return clock.time(now - self.T + self.t_x) - first, clock.time([now]) - first
 
+    def purchases_between(self, start: int | Ints, end: int | Ints) -> Array:
+        """Return each customer's purchase-days in (start, end], day numbers, one or (customer,)."""
+        return self._events.between(self.customer, start, end).astype(np.float64)
+
+    def gaps(self) -> tuple[Ints, Array]:
+        """Return the row of each gap between purchase-days, in order of time, and its days."""
+        row = np.searchsorted(self.customer, self._events.customer)
+        same = row[1:] == row[:-1]
+        return row[1:][same], np.diff(self._events.day)[same].astype(np.float64)
+
+    @property
+    def last_amount(self) -> Array:
+        """Amount of the last purchase-day.
+
+        Raises
+        ------
+        DataError
+            The log has no amounts.
+        """
+        if self._events.amount is None:
+            raise DataError("the log has no amounts; map data.purchases.amount.")
+        last = np.searchsorted(self._events.customer, self.customer, side="right") - 1
+        return self._events.amount[last]
+
     def visits(self, recent_days: int = 30) -> Visits:
         """Return the visit-days since each customer's first purchase, up to the origin.
 
@@ -179,9 +203,13 @@ class Events:
 
     def counts(self, past: Past, windows: Ints) -> Ints:
         """Return purchase-days in (origin, origin + window] of each customer of `past`."""
-        start = past.customer * SPAN + day_number(past.origin)
-        low = np.searchsorted(self._key, start, side="right")
-        high = np.searchsorted(self._key, start + windows, side="right")
+        now = day_number(past.origin)
+        return self.between(past.customer, now, now + windows)
+
+    def between(self, customer: Ints, start: int | Ints, end: int | Ints) -> Ints:
+        """Return purchase-days of customers in (start, end]."""
+        low = np.searchsorted(self._key, customer * SPAN + start, side="right")
+        high = np.searchsorted(self._key, customer * SPAN + end, side="right")
         return high - low
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from churnlab.bundle.document import DIALECTS as DIALECTS
 from churnlab.errors import UsageError
 
-DIALECTS = ("duckdb", "postgres", "spark", "bigquery", "snowflake")
 #: The dialect the canonical text is written in and parsed from.
 CANONICAL = "duckdb"
 _MAX_LENGTH = 128

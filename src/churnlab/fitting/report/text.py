@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from churnlab.report.words import bullets, heading, pick, table
+from churnlab.vocabulary import RISK_FORMULAS
 
 
 def question(fit: dict[str, Any], lang: str) -> str:
@@ -36,7 +37,7 @@ def answer(fit: dict[str, Any], customers: pd.DataFrame, lang: str) -> str:
         flagged=int(flagged.sum()),
         n=len(customers),
         share=flagged.mean(),
-        basis=cut["basis"],
+        basis=RISK_FORMULAS[cut["basis"]],
         value=cut["value"],
         interval=_interval(cut, lang),
         model=fit["model"],

@@ -119,8 +119,7 @@ def draw_persona(ax: Axes, personas: pd.DataFrame, *, lang: str = "en", most: in
     sure = (personas["p_more"] - 0.5).abs().sort_values(ascending=False)
     rows = personas.loc[sure.index[:most]].sort_values("ratio")
     labels = [
-        f"{r.attribute} = {_short(str(r.value))}  "
-        f"({say('share_of', lang, share=r.share_group, others=r.share_others)})"
+        f"{r.attribute} = {_short(str(r.value))}  ({r.share_group:.0%} / {r.share_others:.0%})"
         for r in rows.itertuples()
     ]
     _intervals(ax, labels, rows, "ratio", centre=1.0)

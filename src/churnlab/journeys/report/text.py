@@ -56,7 +56,8 @@ def who_of(journeys: pd.DataFrame) -> str:
 
 def notes(summary: Summary, lang: str) -> str:
     """Return what must be said, as bullets."""
-    return words.bullets([note[lang] for note in summary["notes"]], none=say("nothing", lang))
+    said = [*summary["missing"], *summary["notes"]]
+    return words.bullets([note[lang] for note in said], none=say("nothing", lang))
 
 
 def checks(journeys: pd.DataFrame, lang: str) -> str:

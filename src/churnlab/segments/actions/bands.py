@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import beta as beta_distribution
 
 from churnlab.errors import UsageError
+from churnlab.metrics.binary import jeffreys_interval
 from churnlab.posterior.risk import personal_window
 from churnlab.posterior.settings import RiskConfig
 
@@ -87,10 +87,7 @@ def band_calibration(
     with np.errstate(invalid="ignore"):
         forecast = np.bincount(band, weights=rate, minlength=len(edges) + 1) / n
         observed = k / n
-    low, high = (
-        np.where(n > 0, beta_distribution.ppf(q, k + 0.5, n - k + 0.5), np.nan)
-        for q in (0.05, 0.95)
-    )
+    low, high = jeffreys_interval(k, n)
     return pd.DataFrame(
         {
             "churn_band": band_labels(edges),

@@ -98,7 +98,7 @@ def take_snapshot(
     thin, gone = (reached(day, date) for date in seen.dates)
     visit = visit_codes(thin, gone, seen.row < 0)
     code = cells(purchase, visit)
-    drawn = DrawnStates(
+    drawn = DrawnStates.collapse(
         _drawn_purchases(purchase_axis, bought.rows, config.draws),
         bought.row,
         np.zeros((1, 0), np.int8)

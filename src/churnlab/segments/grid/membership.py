@@ -79,16 +79,17 @@ def membership_frame(
 
 def _probabilities(code: Codes, drawn: DrawnStates) -> dict[str, NDArray[np.float64]]:
     """Posterior probability of the cell stated, and of the states of each axis."""
-    cell = drawn.probabilities()
-    by_axis = cell.reshape(len(code), -1, N_PURCHASE_STATES)
-    risk = by_axis.sum(axis=1)[:, _RISK_STATES].sum(axis=1)
-    visit = np.where((drawn.visit_row >= 0)[:, None], by_axis.sum(axis=2), np.nan)
+    bought, visits = drawn.by_axis()
+    who = np.arange(len(code))
+    seen = np.where((drawn.visit_row >= 0)[:, None], visits, np.nan)
+    risk = bought[:, _RISK_STATES].sum(axis=1)
     return {
-        "probability": cell[np.arange(len(code)), code],
+        "probability": bought[who, code % N_PURCHASE_STATES]
+        * visits[who, code // N_PURCHASE_STATES],
         "p_purchase_risk": np.where(drawn.purchase_row >= 0, risk, np.nan),
-        "p_visit_active": visit[:, 0],
-        "p_visit_risk": visit[:, 1],
-        "p_visit_inactive": visit[:, 2],
+        "p_visit_active": seen[:, 0],
+        "p_visit_risk": seen[:, 1],
+        "p_visit_inactive": seen[:, 2],
     }
 
 

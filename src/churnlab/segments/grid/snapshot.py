@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,36 +24,78 @@ from churnlab.vocabulary import ALL_CODES, PURCHASE_STATES
 N_CODES = len(ALL_CODES)
 
 
-class DrawnStates(NamedTuple):
+@dataclass(frozen=True)
+class DrawnStates:
     """States of distinct rows of data under each posterior draw, and whose row is whose.
 
     Purchase and visit fits are separate posteriors, so draw d of one meets draw d of the other.
+
+    Attributes
+    ----------
+    purchase, visit : array of int8, shape (draw, row)
+        States of each axis.
+    purchase_row, visit_row : array of int, shape (member,)
+        Row of `purchase` and of `visit`; -1: no purchase, visit state unknown.
     """
 
     purchase: Codes
-    """(draw, purchase row)."""
     purchase_row: NDArray[np.int64]
-    """(member,) row of `purchase`, -1 without a purchase."""
     visit: Codes
-    """(draw, visit row)."""
     visit_row: NDArray[np.int64]
-    """(member,) row of `visit`, -1 where the visit state is unknown."""
+
+    @classmethod
+    def collapse(
+        cls,
+        purchase: Codes,
+        purchase_row: NDArray[np.int64],
+        visit: Codes,
+        visit_row: NDArray[np.int64],
+    ) -> DrawnStates:
+        """Keep each sequence of states once: most rows have one state under every draw."""
+        bought, of_purchase = _distinct_columns(purchase)
+        seen, of_visit = _distinct_columns(visit)
+        # an index of -1 stays -1
+        return cls(bought, of_purchase[purchase_row], seen, of_visit[visit_row])
 
     @property
     def n_draws(self) -> int:
         """Number of draws."""
         return max(self.purchase.shape[0], self.visit.shape[0])
 
+    @cached_property
+    def kinds(self) -> tuple[Codes, NDArray[np.int64]]:
+        """Cells of each kind of member under every draw, (draw, kind), and who is which (member,).
+
+        A kind is a pair of rows, so tables of everybody are sums over kinds.
+        """
+        width = self.visit.shape[1] + 1
+        pair = (self.purchase_row + 1) * width + self.visit_row + 1
+        pairs, kind = np.unique(pair, return_inverse=True)
+        purchase, visit = np.divmod(pairs, width)
+        draws = np.arange(self.n_draws)
+        return (
+            cells(
+                _take(self.purchase, draws, purchase - 1, NO_PURCHASE),
+                _take(self.visit, draws, visit - 1, UNKNOWN),
+            ),
+            kind.astype(np.int64),
+        )
+
     def codes(self, draw: int) -> Codes:
         """Return everybody's cell under one draw, shape (member,)."""
-        purchase = _take(self.purchase, draw, self.purchase_row, NO_PURCHASE)
-        visit = _take(self.visit, draw, self.visit_row, UNKNOWN)
-        return cells(purchase, visit)
+        table, kind = self.kinds
+        return np.asarray(table[draw % self.n_draws][kind])
+
+    def by_axis(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return P(purchase state) and P(visit state) per member, (member, 5) and (member, 4)."""
+        return (
+            _frequencies(self.purchase, N_PURCHASE_STATES, NO_PURCHASE)[self.purchase_row],
+            _frequencies(self.visit, len(ALL_VISIT_STATES), UNKNOWN)[self.visit_row],
+        )
 
     def probabilities(self) -> NDArray[np.float64]:
         """Return P(cell) per member, shape (member, 20): the two axes' posteriors multiplied."""
-        bought = _frequencies(self.purchase, N_PURCHASE_STATES, NO_PURCHASE)[self.purchase_row]
-        visits = _frequencies(self.visit, len(ALL_VISIT_STATES), UNKNOWN)[self.visit_row]
+        bought, visits = self.by_axis()
         return (visits[:, :, None] * bought[:, None, :]).reshape(len(bought), N_CODES)
 
 
@@ -79,6 +122,12 @@ class Snapshot:
     code: Codes
     drawn: DrawnStates
     notes: tuple[str, ...] = field(default=())
+    paired: dict[int, Any] = field(default_factory=dict, repr=False, compare=False)
+    """Pairings with earlier days, by the earlier snapshot's id (see `movement.resampling`)."""
+
+    def slim(self) -> Snapshot:
+        """Return the snapshot with ids and signup days only of the membership: for long series."""
+        return replace(self, membership=self.membership[["customer_id", "signed_up_at"]], paired={})
 
     @property
     def n_members(self) -> int:
@@ -91,11 +140,18 @@ class Snapshot:
         return self.membership["customer_id"].to_numpy(dtype=object)
 
 
-def _take(states: Codes, draw: int, row: NDArray[np.int64], missing: int) -> Codes:
+def _take(states: Codes, draws: NDArray[np.int64], row: NDArray[np.int64], missing: int) -> Codes:
+    """Return the states of rows under draws, (draw, row); `missing` at row -1."""
     if states.shape[1] == 0:
-        return np.full(len(row), missing, dtype=np.int8)
-    drawn = states[draw % states.shape[0]][row]
-    return np.where(row < 0, np.int8(missing), drawn)
+        return np.full((len(draws), len(row)), missing, dtype=np.int8)
+    return np.where(row < 0, np.int8(missing), states[draws % states.shape[0]][:, row])
+
+
+def _distinct_columns(states: Codes) -> tuple[Codes, NDArray[np.int64]]:
+    """Return the distinct columns, (draw, kind), and the kind of each column, -1 appended."""
+    sequence = np.ascontiguousarray(states.T).view(np.dtype((np.void, states.shape[0]))).ravel()
+    _, first, kind = np.unique(sequence, return_index=True, return_inverse=True)
+    return np.ascontiguousarray(states[:, first]), np.append(kind, -1)
 
 
 def _frequencies(states: Codes, n_states: int, missing: int) -> NDArray[np.float64]:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import beta as beta_distribution
 
 from churnlab.errors import UsageError
+from churnlab.metrics.binary import jeffreys_interval
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.risk import risk_summary
 from churnlab.posterior.settings import RiskConfig
@@ -87,7 +87,7 @@ def visit_calibration(
         p = forecast_silence(summary, draws, h)
         silent = ~any_event(ids, days, summary.as_of, h)
         n, k = len(p), int(silent.sum())
-        low, high = (beta_distribution.ppf(q, k + 0.5, n - k + 0.5) for q in (0.05, 0.95))
+        low, high = jeffreys_interval(k, n)
         observed = k / n
         rows.append(
             {

@@ -43,7 +43,7 @@ def change_table(
         )
     groups = groups_of_cells(config.polarity)
     matrix = group_matrix(groups)
-    pairing = Pairing(before, after)
+    pairing = Pairing.of(before, after)
     tables = resample(pairing.joint_by_draw(), config.replicates, rng)
     low, high = interval(tables, lambda t: _share_change(t, matrix))
     frame = pd.DataFrame(

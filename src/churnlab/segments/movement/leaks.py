@@ -52,7 +52,7 @@ def leak_table(
         ``destination, n_core, n, share, share_q05, share_q95``: one row per cell outside the core
         (and ``left``) that anybody went to, and ``total`` for all of them.
     """
-    pairing = Pairing(before, after)
+    pairing = Pairing.of(before, after)
     tables = resample(pairing.joint_by_draw(), config.replicates, rng)
     low, high = interval(tables, _leak_shares)
     joint = pairing.joint()

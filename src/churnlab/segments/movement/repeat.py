@@ -27,7 +27,7 @@ def repeat_table(before: Snapshot, after: Snapshot, strength: float | None = Non
         ``segment_code, n, n_repeat, share, repeat_rate, repeat_rate_q05, repeat_rate_q95,
         strength, days``: `days` is the follow-up.
     """
-    origin, destination = Pairing(before, after).codes()
+    origin, destination = Pairing.of(before, after).codes()
     repeat = _is_repeat(destination)
     n = np.array([(origin == i).sum() for i in _FIRST])
     k = np.array([(repeat & (origin == i)).sum() for i in _FIRST])
@@ -85,7 +85,7 @@ def compare_repeat_rates(
 
 def first_purchasers(before: Snapshot, after: Snapshot) -> pd.DataFrame:
     """Return ``customer_id, segment_code, repeated`` of all first purchasers at `before`."""
-    pairing = Pairing(before, after)
+    pairing = Pairing.of(before, after)
     origin, destination = pairing.codes()
     first = np.isin(origin, _FIRST)
     return pd.DataFrame(

@@ -25,13 +25,14 @@ WIDTH = N_CODES + 1
 
 def counts_by_draw(snapshot: Snapshot, who: NDArray[np.bool_] | None = None) -> Ints:
     """Return the members per cell under each draw, shape (draw, 20); `who` selects members."""
-    keep = slice(None) if who is None else who
-    return np.stack(
-        [
-            np.bincount(snapshot.drawn.codes(d)[keep], minlength=N_CODES)
-            for d in range(snapshot.drawn.n_draws)
-        ]
-    )
+    table, kind = snapshot.drawn.kinds
+    members = np.bincount(kind if who is None else kind[who], minlength=table.shape[1])
+    return np.stack([_sums(cell, members, N_CODES) for cell in table])
+
+
+def _sums(key: NDArray[np.integer], members: Ints, size: int) -> Ints:
+    """Add up the members of kinds by their key."""
+    return np.bincount(key, weights=members, minlength=size).astype(np.int64)
 
 
 class Pairing:
@@ -58,27 +59,44 @@ class Pairing:
         self.before_at = np.arange(before.n_members)
         self.after_at = np.where(new, before.n_members + np.cumsum(new) - 1, at)
 
-    def codes(self, draw: int | None = None) -> tuple[Ints, Ints]:
-        """Return everybody's cell before and after (`ABSENT` if not a member), point or by draw."""
-        before = self.before.code if draw is None else self.before.drawn.codes(draw)
-        after = self.after.code if draw is None else self.after.drawn.codes(draw)
-        return self._spread(before, self.before_at), self._spread(after, self.after_at)
+    @classmethod
+    def of(cls, before: Snapshot, after: Snapshot) -> Pairing:
+        """Return the pairing of two days, matched once for all tables of them."""
+        if id(before) not in after.paired:
+            after.paired[id(before)] = cls(before, after)
+        found: Pairing = after.paired[id(before)]
+        return found
 
-    def joint(self, draw: int | None = None, who: NDArray[np.bool_] | None = None) -> Ints:
-        """Return the table of counts (21 before, 21 after), point or by draw."""
-        before, after = self.codes(draw)
-        key = WIDTH * before + after
-        counts = np.bincount(key if who is None else key[who], minlength=WIDTH**2)
-        return counts.reshape(WIDTH, WIDTH)
+    def codes(self) -> tuple[Ints, Ints]:
+        """Return everybody's cell before and after; `ABSENT` if not a member."""
+        before = self._spread(self.before.code, self.before_at, ABSENT)
+        return before, self._spread(self.after.code, self.after_at, ABSENT)
 
-    def joint_by_draw(self, who: NDArray[np.bool_] | None = None) -> Ints:
+    def joint(self) -> Ints:
+        """Return the table of counts (21 before, 21 after)."""
+        before, after = self.codes()
+        return np.bincount(WIDTH * before + after, minlength=WIDTH**2).reshape(WIDTH, WIDTH)
+
+    def joint_by_draw(self) -> Ints:
         """Return the joint tables under each draw, shape (draw, 21, 21)."""
-        n = max(self.before.drawn.n_draws, self.after.drawn.n_draws)
-        return np.stack([self.joint(d, who) for d in range(n)])
+        (was, kind_before), (now, kind_after) = self.before.drawn.kinds, self.after.drawn.kinds
+        # who is absent is of one more kind, the last
+        width = now.shape[1] + 1
+        pair = width * self._spread(kind_before, self.before_at, was.shape[1])
+        pair += self._spread(kind_after, self.after_at, width - 1)
+        pairs, members = np.unique(pair, return_counts=True)
+        before, after = np.divmod(pairs, width)
+        draws = range(max(len(was), len(now)))
+        keys = (
+            WIDTH * np.append(was[d % len(was)], ABSENT)[before].astype(np.int64)
+            + np.append(now[d % len(now)], ABSENT)[after]
+            for d in draws
+        )
+        return np.stack([_sums(k, members, WIDTH**2).reshape(WIDTH, WIDTH) for k in keys])
 
-    def _spread(self, code: NDArray[np.int8], at: Ints) -> Ints:
-        out = np.full(len(self.ids), ABSENT, dtype=np.int64)
-        out[at] = code
+    def _spread(self, values: NDArray[np.integer], at: Ints, absent: int) -> Ints:
+        out = np.full(len(self.ids), absent, dtype=np.int64)
+        out[at] = values
         return out
 
 

@@ -53,7 +53,8 @@ def shrink(
     rest = np.maximum(total - alpha, 1e-12)
     shape = np.maximum(alpha, 1e-12)
     low, high = (beta_distribution.ppf(q, shape, rest) for q in (0.05, 0.95))
-    return Shrunk(alpha / total, low, high, float(strength))
+    mean = alpha / total  # beyond the 95% quantile where next to nothing was seen: taken in
+    return Shrunk(mean, np.minimum(low, mean), np.maximum(high, mean), float(strength))
 
 
 def pooled_row(counts: NDArray[np.floating]) -> Array:

@@ -47,7 +47,7 @@ def transition_table(before: Snapshot, after: Snapshot, config: SegmentsConfig) 
 
 def transition_counts(before: Snapshot, after: Snapshot, edges: Sequence[int]) -> NDArray[np.int64]:
     """Count customers by origin cell, dwell band and destination, shape (20, band, 21)."""
-    pairing = Pairing(before, after)
+    pairing = Pairing.of(before, after)
     origin, destination = pairing.codes()
     here = origin != ABSENT
     days = dwell_days(before)

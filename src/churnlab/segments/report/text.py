@@ -8,6 +8,7 @@ import pandas as pd
 
 from churnlab.report.words import bullets, heading, pick, table
 from churnlab.runs.reading import Run
+from churnlab.vocabulary import RISK_FORMULAS
 
 
 def name_column(lang: str) -> str:
@@ -256,7 +257,7 @@ def checks(run: Run, segments: dict[str, Any], lang: str) -> str:
     cut = segments["threshold"]
     items = [
         pick(lang, "purchase threshold", "구매 임계값")
-        + f" {cut['value']:.3f} ({cut['basis']}, {cut['rule']})",
+        + f": {RISK_FORMULAS[cut['basis']]} = {cut['value']:.3f} ({cut['rule']})",
         *cut["notes"],
         *segments["notes"],
     ]

@@ -194,10 +194,6 @@ TABLES = {
     )
 }  # fmt: skip
 
-#: In every bundle; the others are there when there is something to say.
-REQUIRED = ("customer_thresholds", "customer_summary", "segment_membership", "segment_share",
-            "actions", "segment_actions", "segment_audience")  # fmt: skip
-
 
 def columns_document() -> str:
     """Return `COLUMNS.md`: every table, key, column, type and meaning."""

@@ -1,30 +1,34 @@
-"""From in-memory results to the content of bundle.json, field by field."""
+"""What bundle.json says: each section, from the inputs of an export."""
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from churnlab.errors import DataError, UsageError
+from churnlab.bundle.consistency import HIATUS, MIN_ORIGINS
+from churnlab.bundle.document import SCHEMA_VERSION
+from churnlab.errors import DataError
 from churnlab.export.config import ExportConfig
-from churnlab.export.inputs import ExportInputs
+from churnlab.export.draws import Chosen, Thinned
+from churnlab.export.inputs import ExportInputs, VisitEvidence
 from churnlab.export.sql import unsupported
-from churnlab.export.thinning import Thinned
 from churnlab.metrics import shares_of_bins
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig
-from churnlab.runs.folder import content_hash, to_jsonable
+from churnlab.rules import Threshold
+from churnlab.rules.types import OVERDUE
+from churnlab.runs.folder import commit, content_hash, to_jsonable
 from churnlab.vocabulary import SEGMENT_CODES, SEGMENTS
 
 #: Thresholds are written with six digits, so that no customer's risk equals one but for rounding.
 DIGITS = 6
-MIN_ORIGINS = 3
-HIATUS = "hiatus"
 _RISK_BINS = 10
 
 
@@ -49,49 +53,36 @@ def model_section(thinned: Thinned, n_full: int, columns: Sequence[str]) -> dict
     }
 
 
-def risk_section(risk: RiskConfig) -> dict[str, Any]:
-    """Describe the definition of risk."""
-    return asdict(risk)
-
-
-def threshold_section(threshold: Any, basis: str) -> dict[str, Any]:
-    """Describe the purchase threshold: value, interval, curve and the price of being wrong.
-
-    Takes a `churnlab.rules` Threshold or a mapping.
-
-    Raises
-    ------
-    UsageError
-        When it was chosen on another basis than the one to be scored.
-    """
-    given = dict(threshold) if isinstance(threshold, Mapping) else dict(vars(threshold))
-    if given.get("basis", basis) != basis:
-        raise UsageError(
-            f"the threshold was chosen on the basis {given['basis']!r}, the risk to be exported is "
-            f"{basis!r}; backtest and export with the same risk.basis."
-        )
-    value = float(given["value"])
-    ten = given.get("cost_of_ten_points")
-    if not isinstance(ten, Mapping):
-        ten = {
-            "lower": given.get("extra_cost_lower", ten),
-            "higher": given.get("extra_cost_higher", ten),
-        }
-    first = given.get("first_value")
-    until = given.get("learnt_until")
+def visit_section(visits: VisitEvidence) -> dict[str, Any]:
+    """Describe the two cuts on the visit risk, or on lateness by the own rhythm."""
     return {
-        "rule": str(given.get("rule", "fixed")),
-        "value": round(value, DIGITS),
-        "first_value": round(value if first is None else float(first), DIGITS),
-        "q05": maybe(given.get("q05", given.get("low"))),
-        "q95": maybe(given.get("q95", given.get("high"))),
-        "origin_low": maybe(given.get("origin_low")),
-        "origin_high": maybe(given.get("origin_high")),
-        "learnt_until": None if until is None else str(pd.Timestamp(until).date()),
-        "curve": curve_rows(given.get("curve")),
-        "cost_per_customer": maybe(given.get("cost_per_customer")),
-        "cost_of_ten_points": {k: maybe(ten.get(k)) for k in ("lower", "higher")},
-        "notes": [str(n) for n in given.get("notes") or ()],
+        "rule": "fixed" if visits.window_cycles is None else OVERDUE,
+        "risk": visits.risk_value,
+        "inactive": visits.inactive_value,
+        "window_cycles": visits.window_cycles,
+    }
+
+
+def threshold_section(threshold: Threshold) -> dict[str, Any]:
+    """Describe the purchase threshold: value, interval, curve and the price of being wrong."""
+    until, curve = threshold.learnt_until, threshold.curve
+    return {
+        "rule": threshold.rule,
+        "value": round(threshold.value, DIGITS),
+        "first_value": round(threshold.first_value, DIGITS),
+        "window_cycles": threshold.window_cycles,
+        "q05": maybe(threshold.low),
+        "q95": maybe(threshold.high),
+        "origin_low": maybe(threshold.origin_low),
+        "origin_high": maybe(threshold.origin_high),
+        "learnt_until": None if until is None else until.isoformat(),
+        "curve": [] if curve is None else to_jsonable(curve.to_dict("records")),
+        "cost_per_customer": maybe(threshold.cost_per_customer),
+        "cost_of_ten_points": {
+            "lower": maybe(threshold.extra_cost_lower),
+            "higher": maybe(threshold.extra_cost_higher),
+        },
+        "notes": list(threshold.notes),
     }
 
 
@@ -101,14 +92,6 @@ def maybe(value: Any) -> float | None:
         return None
     number = float(value)
     return number if math.isfinite(number) else None
-
-
-def curve_rows(curve: Any) -> list[dict[str, Any]]:
-    """Return a curve as records with finite numbers or null."""
-    if curve is None:
-        return []
-    rows = curve.to_dict("records") if isinstance(curve, pd.DataFrame) else list(curve)
-    return [{str(k): to_jsonable(v) for k, v in row.items()} for row in rows]
 
 
 def backtest_section(backtest: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,7 +246,7 @@ def sql_section(config: ExportConfig, draws: PopulationDraws, risk: RiskConfig) 
     }
 
 
-def provenance_section(inputs: ExportInputs, n_members: int, n_cells: int) -> dict[str, Any]:
+def provenance_section(inputs: ExportInputs, n_members: int) -> dict[str, Any]:
     """Describe where the numbers come from."""
     hashes = dict(inputs.data_hashes) or {"summary": content_hash(len(inputs.summary))}
     return {
@@ -272,5 +255,52 @@ def provenance_section(inputs: ExportInputs, n_members: int, n_cells: int) -> di
         "seed": inputs.seed,
         "n_customers": len(inputs.summary),
         "n_members": n_members,
-        "n_cells": n_cells,
+        "n_cells": len(inputs.purchases.cells),
+    }
+
+
+def evidence_sections(inputs: ExportInputs, config: ExportConfig) -> dict[str, Any]:
+    """Describe the backtest, refusing one that does not suffice; see `calibration_section`."""
+    backtest = backtest_section(inputs.backtest)
+    calibration = calibration_section(backtest, override=config.allow_uncalibrated)
+    return {"backtest": backtest, "calibration": calibration}
+
+
+def all_sections(
+    inputs: ExportInputs,
+    config: ExportConfig,
+    chosen: Chosen,
+    table: pd.DataFrame,
+    now: dt.datetime,
+) -> dict[str, Any]:
+    """Describe all that does not depend on the files; `table` is `customer_thresholds`."""
+    evidence, visits = evidence_sections(inputs, config), inputs.visits
+    until = max(inputs.as_of, now.date()) + dt.timedelta(config.valid_days)
+    seen = chosen.visits
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "created_at": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "valid_until": until.isoformat(),
+        "as_of": inputs.as_of.isoformat(),
+        "time_zone": inputs.time_zone,
+        "software": {"churnlab": metadata.version("churnlab"), "commit": commit()},
+        "models": {
+            "purchases": model_section(
+                chosen.purchases, inputs.draws.n_draws, inputs.group_columns
+            ),
+            "visits": seen and visits and model_section(seen, visits.draws.n_draws, ()),
+        },
+        "risk": {"purchases": asdict(inputs.risk), "visits": visits and asdict(visits.risk)},
+        "thresholds": {
+            "purchases": threshold_section(inputs.threshold),
+            "visits": visits and visit_section(visits),
+        },
+        "segments": segment_section(inputs.playbook, inputs.polarity),
+        "nday_rules": [nday_section(r, inputs.time_zone) for r in inputs.nday_rules],
+        "journeys": [journey_section(j) for j in inputs.journeys],
+        "actions": [action_section(a) for a in inputs.actions],
+        "sql": sql_section(config, chosen.purchases.draws, inputs.risk),
+        **evidence,
+        "monitoring": monitoring_section(config, table, inputs.risk, evidence["backtest"]),
+        "provenance": provenance_section(inputs, len(table)),
     }

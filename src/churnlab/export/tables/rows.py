@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from churnlab.bundle import People, ScoringBundle
-from churnlab.bundle.people import ids, summary_of
+from churnlab.bundle import ScoringBundle
 from churnlab.bundle.score import FAR, score_people
 from churnlab.errors import DataError
 from churnlab.export.inputs import ExportInputs
-from churnlab.export.tables import SEGMENT_SHARE
+from churnlab.export.tables.columns import SEGMENT_SHARE
 from churnlab.vocabulary import ALL_CODES, SEGMENTS, UNKNOWN_CODES
 
 #: Columns that the full posterior gives better than the thinned draws; the rest is scored.
@@ -33,37 +33,35 @@ def thresholds_frame(inputs: ExportInputs, rules: ScoringBundle) -> pd.DataFrame
     Dates and risk are those of the bundle's own draws, so that every later score agrees with
     them; cycle and due dates come from the fit's table where given.
     """
-    detailed = inputs.customers is not None and set(_FROM_FIT) <= set(inputs.customers.columns)
-    table = score_people(rules, people(inputs, rules), inputs.as_of, details=not detailed)
-    return _with_fit(table, inputs.customers) if detailed else table  # type: ignore[arg-type]
+    fitted = inputs.customers
+    if fitted is None or not set(_FROM_FIT) <= set(fitted.columns):
+        return score_people(rules, inputs.people, inputs.as_of)
+    return _with_fit(score_people(rules, inputs.people, inputs.as_of, details=False), fitted)
 
 
-def people(inputs: ExportInputs, rules: ScoringBundle) -> People:
-    """Return who is exported: members, else purchasers and visitors.
-
-    A visit clock starts where the visits' summary says, never at a signup of the members' table.
-    """
-    visits = None if inputs.visits is None else summary_of(
-        inputs.visits.summary, inputs.as_of, what="visits"
-    )  # fmt: skip
-    known = inputs.members
-    if known is None and visits is not None:
-        known = visits.customers
-    if known is None:
-        known = inputs.summary.iloc[:0]
-    names = ids(known["customer_id"], "members").drop_duplicates()
-    if inputs.members is not None:
-        joined = pd.to_datetime(inputs.members["signed_up_at"]).dt.normalize()
-        names = ids(inputs.members.loc[joined <= pd.Timestamp(inputs.as_of), "customer_id"],
-                    "members").drop_duplicates()  # fmt: skip
-    others = People(pd.DataFrame({"customer_id": names, "signed_up_at": pd.NaT}), None, visits,
-                    visits_observed=visits is not None)  # fmt: skip
-    return People.of_summary(inputs.summary, inputs.as_of, group=rules.grouping, others=others)
+def tables_of(
+    table: pd.DataFrame, inputs: ExportInputs, bundle: Mapping[str, Any]
+) -> dict[str, pd.DataFrame]:
+    """Return every exported frame by name; `table` is `customer_thresholds`."""
+    playbook = segment_actions_frame(bundle["segments"])
+    everything = {
+        "customer_thresholds": table,
+        "customer_summary": summary_frame(inputs),
+        "segment_membership": membership_frame(table, inputs, bundle["segments"]),
+        "segment_share": share_frame(table, inputs),
+        "actions": pd.DataFrame(bundle["actions"]),
+        "segment_actions": playbook,
+        "segment_audience": audience_frame(table, playbook),
+    }
+    for name in ("nday_audience", "journey_audience"):
+        given: pd.DataFrame | None = getattr(inputs, name)
+        if given is not None:
+            everything[name] = without_empty_text(given)
+    return everything
 
 
 def _with_fit(table: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
-    fitted = customers.assign(customer_id=ids(customers["customer_id"], "customers"))
-    fitted = fitted.set_index("customer_id").reindex(table["customer_id"])
+    fitted = customers.set_index("customer_id").reindex(table["customer_id"])
     bought = table["purchase_state"].ne("none").to_numpy()
     if fitted.loc[bought, "cycle_days"].isna().any():
         raise DataError(
@@ -79,23 +77,18 @@ def _with_fit(table: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def summary_frame(inputs: ExportInputs, rules: ScoringBundle) -> pd.DataFrame:
+def summary_frame(inputs: ExportInputs) -> pd.DataFrame:
     """Return `customer_summary`: what the scores rest on."""
-    frame = inputs.summary
-    summary = summary_of(frame, inputs.as_of, rules.grouping)
-    groups = summary.cells.groups if rules.grouping else rules.purchases.draws.groups
-    cell = summary.cells.group[summary.customers["cell"]]
-    last = pd.Timestamp(inputs.as_of).as_unit("us") - pd.to_timedelta(
-        frame["T"] - frame["t_x"], unit="D"
-    )
+    people, cells = inputs.purchases.customers, inputs.purchases.cells
+    groups = cells.groups if len(inputs.draws.groups) > 1 else inputs.draws.groups
     return pd.DataFrame(
         {
-            "customer_id": ids(frame["customer_id"], "summary"),
-            "x": frame["x"],
-            "t_x": frame["t_x"],
-            "T": frame["T"],
-            "grp": np.array(groups, object)[cell],
-            "last_purchase_at": last,
+            "customer_id": people["customer_id"],
+            "x": people["x"],
+            "t_x": people["t_x"],
+            "T": people["T"],
+            "grp": np.array(groups, object)[cells.group[people["cell"]]],
+            "last_purchase_at": people["last_purchase_at"],
         }
     )
 
@@ -120,8 +113,7 @@ def membership_frame(
     given = inputs.membership
     if given is None or "previous_code" not in given.columns:
         return out
-    keyed = given.assign(customer_id=ids(given["customer_id"], "membership"))
-    keyed = keyed.drop_duplicates("customer_id", keep="last").set_index("customer_id")
+    keyed = given.drop_duplicates("customer_id", keep="last").set_index("customer_id")
     rows = keyed.reindex(out["customer_id"])
     out["previous_code"] = rows["previous_code"].astype("object").to_numpy()
     if "entered_at" in rows.columns:

@@ -14,7 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from churnlab.bundle.document import MAX_DRAWS, MAX_THINNING_ERROR
 from churnlab.errors import FitRefusedError
+from churnlab.export.inputs import ExportInputs
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import (
@@ -28,8 +30,6 @@ from churnlab.posterior import (
 )
 from churnlab.summary import Cells
 
-MAX_DRAWS = 64
-MAX_ERROR = 0.005
 #: What the choice looks at: repeat purchases, pace against the population's, silence in own gaps.
 _PROBE_X, _PROBE_PACE, _PROBE_SILENCE = (0, 1, 3, 12), (0.7, 3.0), (0.3, 1.5, 5.0, 20.0)
 _PROBED_GROUPS = 6
@@ -47,6 +47,22 @@ class Thinned(NamedTuple):
     p_alive: float
     risk: float
     n_cells: int
+
+
+class Chosen(NamedTuple):
+    """The draws of a bundle."""
+
+    purchases: Thinned
+    visits: Thinned | None
+
+
+def choose(inputs: ExportInputs, n: int) -> Chosen:
+    """Choose at most `n` draws of each model; see `thin`."""
+    purchases = thin(inputs.draws, inputs.risk, inputs.purchases.cells, n)
+    seen, visits = inputs.people.visits, inputs.visits
+    if seen is None or visits is None:
+        return Chosen(purchases, None)
+    return Chosen(purchases, thin(visits.draws, visits.risk, seen.cells, n))
 
 
 def thin(full: PopulationDraws, risk: RiskConfig, cells: Cells, n: int = MAX_DRAWS) -> Thinned:
@@ -70,11 +86,11 @@ def thin(full: PopulationDraws, risk: RiskConfig, cells: Cells, n: int = MAX_DRA
     if len(rows) > n:
         rows = _herd(_features(full, risk), n)
     thinned = _measured(full, full.keep(rows), rows, risk, cells)
-    if max(thinned.p_alive, thinned.risk) > MAX_ERROR:
+    if max(thinned.p_alive, thinned.risk) > MAX_THINNING_ERROR:
         raise FitRefusedError(
             f"{len(rows)} draws differ from the full posterior by {thinned.p_alive:.4f} in "
-            f"P(alive) and {thinned.risk:.4f} in risk; at most {MAX_ERROR} is exported. The "
-            "posterior is too wide: use more data, fewer groups or tighter priors."
+            f"P(alive) and {thinned.risk:.4f} in risk; at most {MAX_THINNING_ERROR} is exported. "
+            "The posterior is too wide: use more data, fewer groups or tighter priors."
         )
     return thinned
 

@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from churnlab.errors import VerificationError
-from churnlab.export.tables import DAY, INSTANT, NUMBER, TABLES, TEXT, WHOLE, Column, Table
+from churnlab.export.tables.columns import DAY, INSTANT, NUMBER, TABLES, TEXT, WHOLE, Column, Table
 
 _TYPES: dict[str, pa.DataType] = {
     TEXT: pa.string(),

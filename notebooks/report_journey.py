@@ -1,0 +1,107 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% tags=["parameters"]
+run_dir = "outputs/journey"
+lang = "en"
+
+# %%
+from IPython.display import Markdown
+from matplotlib import pyplot as plt
+
+from churnlab.journeys.report import plots as draw
+from churnlab.journeys.report import text
+from churnlab.journeys.report.words import say
+from churnlab.journeys.result import read_tables
+from churnlab.report import style, words
+from churnlab.runs import open_run
+
+style.use()
+run = open_run(run_dir)
+summary = run.json("journey.json")
+tables = read_tables(run)
+journeys = tables["journeys"]
+who = text.who_of(journeys)
+theirs = journeys[journeys["who"] == who]
+name = say(f"who_{who}", lang)
+
+# %%
+Markdown(words.heading("question", lang) + "\n\n" + text.question(summary, lang))
+
+# %%
+Markdown(
+    words.heading("answer", lang)
+    + "\n\n"
+    + words.bullets(text.answer_lines(tables, summary, lang), none="–")
+)
+
+# %%
+if len(theirs):
+    display(Markdown(text.journey_table(journeys, lang)))  # noqa: F821
+
+# %%
+Markdown(words.heading("evidence", lang))
+
+# %%
+if len(theirs):
+    figure, ax = plt.subplots(figsize=(9, 5))
+    draw.draw_sankey(ax, theirs)
+    ax.set_title(say("sankey_claim", lang, who=name, days=summary["window_days"]))
+    plt.show()
+
+# %%
+if len(theirs):
+    figure, ax = plt.subplots(figsize=(9, 4.5))
+    draw.draw_lifts(ax, theirs, lang=lang)
+    ax.set_title(say("lift_claim", lang))
+    plt.show()
+
+# %%
+if "personas" in tables:
+    for group, rows in tables["personas"].groupby("comparison", sort=False):
+        figure, ax = plt.subplots(figsize=(9, 4.5))
+        draw.draw_persona(ax, rows, lang=lang)
+        ax.set_title(say("persona_claim", lang, group=say(f"group_{group}", lang)))
+        plt.show()
+
+# %%
+if "predicts" in tables:
+    figure, ax = plt.subplots(figsize=(9, 3))
+    draw.draw_predicts(ax, tables["predicts"], lang=lang)
+    ax.set_title(say("predict_claim", lang))
+    plt.show()
+
+# %%
+if "cycles" in tables:
+    figure, ax = plt.subplots(figsize=(9, 4))
+    draw.draw_cycles(ax, tables["cycles"], lang=lang)
+    ax.set_title(say("cycles_claim", lang))
+    plt.show()
+
+# %%
+Markdown(text.stop_table(tables["stops"], lang))
+
+# %%
+Markdown(text.companion_table(tables["companions"], lang))
+
+# %%
+Markdown(
+    words.heading("checks", lang)
+    + f"\n\n{text.checks(journeys, lang)}\n\n**{say('notes_head', lang)}**\n\n"
+    + text.notes(summary, lang)
+)
+
+# %%
+Markdown(words.heading("change_our_mind", lang) + "\n\n" + text.change_our_mind(lang))
+
+# %%
+Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))

@@ -1,0 +1,47 @@
+"""The pages of a contributor: each example runs as it stands, and does what the page says."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+#: An example is read at one sitting.
+MOST_LINES = 60
+
+
+def run(page: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
+    assert 0 < code.count("\n") < MOST_LINES
+    module = ModuleType(page.removesuffix(".md"))
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look themselves up
+    exec(compile(code, page, "exec"), module.__dict__)
+    return vars(module)
+
+
+def test_a_candidate_is_scored_beside_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = run("add_a_candidate.md", monkeypatch)["scores"]
+    brier = scores[(scores["metric"] == "brier") & (scores["slice"] == "all")]
+    mean = brier.groupby("candidate")["value"].mean()
+    assert {"silence_classes", "mbg_nbd_ml", "recency_logistic"} <= set(mean.index)
+    assert mean["silence_classes"] < mean["majority"]
+
+
+def test_an_action_joins_the_playbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    playbook = run("add_an_action.md", monkeypatch)["playbook"]
+    (mine,) = [a for a in playbook.actions if a.action_id == "call_best_customers"]
+    assert mine.text("ko").startswith("구매주기가")
+    assert mine.cells == ("repeat_risk.visit_active", "repeat_risk.visit_risk")
+
+
+def test_a_rule_chooses_a_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    threshold = run("add_a_rule.md", monkeypatch)["threshold"]
+    assert threshold.value == 0.9  # 10 of 101 risks lie above
+    assert threshold.rule == "quantile"
