@@ -7,17 +7,20 @@ import importlib
 import inspect
 import subprocess
 import sys
+from dataclasses import fields
 
 import pandas as pd
 import pytest
 
 import churnlab as cl
+from churnlab.config import compose, to_settings
 from churnlab.errors import DataError, UsageError
 from churnlab.posterior import RiskConfig
 from churnlab.runs import open_run
 from churnlab.workflows.keywords import settings_from
 from churnlab.workflows.segment import SegmentSettings
 
+PIPELINE = {"candidates", "cache_dir", "segments", "nday"}
 LIGHT = {"segments": {"periods": 0, "replicates": 50}, "inference": {"draws": 200}}
 
 
@@ -77,7 +80,20 @@ def test_parts_are_given_whole_by_fields_or_by_name():
     assert whole == fields == name
     rule = settings_from(SegmentSettings, {"rule": {"name": "fixed", "value": 0.3}}).rule
     assert (rule.name, rule.value) == ("fixed", 0.3)
-    assert settings_from(SegmentSettings, {}).rule.name == "cost_ratio"
+
+
+@pytest.mark.parametrize("command", ["fit", "segment", "explain", "backtest", "pipeline"])
+def test_defaults_are_those_of_the_command_line(command):
+    """What a YAML file sets beyond them is the command line's own: listed here."""
+    own = {"backtest": {"candidates", "cache_dir"}, "pipeline": PIPELINE}.get(command, set())
+    composed = to_settings(compose(command, ["customer=x"] if command == "explain" else []))
+    kind = type(composed).__mro__[1:]
+    settings = next(k for k in kind if k.__module__.startswith("churnlab.workflows"))
+    default = settings(**({"customer": "x"} if command == "explain" else {}))
+    differ = {
+        f.name for f in fields(default) if getattr(default, f.name) != getattr(composed, f.name)
+    }
+    assert differ == own
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from churnlab.backtest import BacktestResult, SplitConfig, default_rules, run_backtest
 from churnlab.events import EventLog
 from churnlab.progress import SILENT, Progress
-from churnlab.rules import ThresholdRule
+from churnlab.rules import CalibratedRule, ThresholdRule
 from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import ModelSettings
 
@@ -35,6 +35,7 @@ class BacktestSettings(ModelSettings):
     rules: dict[str, Any] = field(default_factory=dict)
     cache_dir: str | None = None
     keep_predictions: bool = False
+    default_rule: ClassVar[type[Any]] = CalibratedRule
 
 
 @use_case(BacktestSettings)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -39,6 +39,7 @@ class PipelineSettings(grid.GridSettings, BacktestSettings, NdaySettings, Journe
     """Of the main job: those of its steps."""
 
     export: ExportConfig = field(default_factory=ExportConfig)
+    default_rule: ClassVar[type[Any]] = grid.GridSettings.default_rule
 
     def __post_init__(self) -> None:
         """Refuse clocks, which segments and export do not know."""
