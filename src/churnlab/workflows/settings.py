@@ -14,7 +14,7 @@ from churnlab.errors import UsageError
 from churnlab.fitting import InferenceConfig, ModelConfig
 from churnlab.posterior import RiskConfig, ValueConfig
 from churnlab.report.labels import LANGUAGES
-from churnlab.rules import CostRatioRule
+from churnlab.rules import OverdueRule
 from churnlab.simulate import ShopConfig
 
 
@@ -43,7 +43,7 @@ class ModelSettings(Settings):
     Parameters
     ----------
     rule : ThresholdRule
-        How the threshold is chosen; `cost_ratio` by default.
+        How the threshold is chosen; `overdue` by default.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -54,7 +54,7 @@ class ModelSettings(Settings):
     def __post_init__(self) -> None:
         """Take the default rule where none is chosen: Hydra wants a plain default."""
         super().__post_init__()
-        self.rule = CostRatioRule() if self.rule is None else self.rule
+        self.rule = OverdueRule() if self.rule is None else self.rule
 
 
 @dataclass(kw_only=True)
