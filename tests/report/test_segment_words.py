@@ -11,7 +11,7 @@ import pytest
 from churnlab.runs import Run
 from churnlab.segments.person import text as explain_text
 from churnlab.segments.report import text
-from churnlab.vocabulary import RISK_BASES, RISK_FORMULAS
+from churnlab.vocabulary import OVERDUE, RISK_BASES, RISK_FORMULAS
 
 LEAK = {
     "alert": True, "p_value": 0.012, "level": 0.05, "share": 0.4, "usual_share": 0.25,
@@ -41,7 +41,7 @@ def test_an_empty_core_is_said_instead_of_a_share_of_nobody(lang, words):
     assert words not in text.leaks(pd.DataFrame([row | {"n_core": 1}]), lang)
 
 
-@pytest.mark.parametrize("basis", RISK_BASES)
+@pytest.mark.parametrize("basis", [*RISK_BASES, OVERDUE])
 def test_the_checks_say_which_risk_the_threshold_cuts(basis):
     cut = {"value": 0.287, "basis": basis, "rule": "cost_ratio", "notes": []}
     run = SimpleNamespace(has=lambda _: False)

@@ -8,9 +8,8 @@ from typing import Any
 
 from churnlab.errors import UsageError, nearest
 from churnlab.posterior.settings import LATE, Lateness, Measure, RiskConfig
-from churnlab.rules.types import OVERDUE
 from churnlab.segments.grid.polarity import check_polarity
-from churnlab.vocabulary import MODELS, RISK_BASES
+from churnlab.vocabulary import MODELS, OVERDUE, RISK_BASES
 
 
 @dataclass(kw_only=True)

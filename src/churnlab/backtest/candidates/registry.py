@@ -23,6 +23,7 @@ from churnlab.backtest.candidates.models import (
     MaximumLikelihoodCandidate,
 )
 from churnlab.backtest.candidates.pooling import POOLED_SUFFIXES, PoolingCandidate
+from churnlab.backtest.candidates.stacked import Stacked
 from churnlab.backtest.candidates.visits import RELEARNT, RelearntCandidate, ThinnedCandidate
 from churnlab.errors import UsageError, nearest
 from churnlab.summary.calendar import KINDS
@@ -36,6 +37,7 @@ _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
     "rfm": Rfm,
     "majority": Majority,
     "gradient_boosting": GradientBoosting,
+    "stacked": Stacked,
 }
 _PEERS: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd")
 #: Ends the names of a model's risk relearnt with features of the visits.
