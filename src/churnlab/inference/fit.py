@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,7 @@ def fit_population(
     shrinkage: bool = False,
     time_scale: float | None = None,
     seen_until: dt.date | None = None,
+    kept: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> PopulationFit:
     """Posterior of a population's parameters.
@@ -85,6 +87,9 @@ def fit_population(
         Days per unit of inner time that the priors refer to; default: the customers' mean age.
     seen_until
         Last day of the data, kept with the draws.
+    kept
+        What was sampled for the same data and arguments before (`u`, `method`, `table`, ...): it is
+        taken as it is, nothing is sampled.
     progress
         Called with (stage, share done).
 
@@ -131,7 +136,8 @@ def fit_population(
         with stage("effects", 0.2):
             free = CovariateTarget(cells, alone, bare, most_likely, {})
             highest = find_mode(free, free.start()[0])
-    parts = sample(target, mode, method, draws, chains, np.random.default_rng(seed), stage)
+    rng = np.random.default_rng(seed)
+    parts = kept or sample(target, mode, method, draws, chains, rng, stage)
     found = PopulationFit(
         draws=_population_draws(target, parts["u"], seen_until, seed),
         max_likelihood=Point(bare.theta_days(highest.u[None, :4])[0, 0], highest.value),

@@ -39,6 +39,7 @@ from churnlab.summary import summarise
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.history import by_fit_of, look_back
+from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import FitSettings
 
 
@@ -165,8 +166,19 @@ class Segmentation(Result):
         )
 
 
+@use_case(SegmentSettings)
 def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILENT) -> Segmentation:
-    """Fit purchases and visits, place everybody, compare with earlier days.
+    """Fit purchases and visits, place everybody in the grid, compare with earlier days.
+
+    Parameters
+    ----------
+    log : EventLog
+        Purchases, and visits where there are any.
+    settings : SegmentSettings, optional
+        Or its fields as keywords, each part whole, by its fields or by its name:
+        ``risk="fixed_days"``, ``segments={"periods": 0}``, ``compare_to="2024-10-31"``.
+    progress : Progress
+        Hears of the stages.
 
     Raises
     ------
@@ -174,6 +186,13 @@ def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILEN
         A day or a breakdown's column that the log does not have.
     DataError, FitRefusedError
         The data do not support the fits.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> found = cl.segment(cl.load_shop(300), segments={"periods": 0}, inference={"draws": 200})
+    >>> sorted(found.tables)[:4]
+    ['actions', 'changes', 'churn_bands', 'leaks']
     """
     check(log, settings)
     fitted = fit_log(log, settings, progress)
