@@ -41,6 +41,29 @@ CANCELLED_WORDS: Final = frozenset(
 )
 
 
+def unsaid_status(backend: Backend, staged: Staged) -> list[str]:
+    """Return a note where a column that nobody mapped calls rows cancelled or refunded."""
+    if {"status", "cancelled"} & set(staged.columns):
+        return []
+    source = staged.source
+    free = set(source.columns) - set(staged.columns.values())
+    notes = []
+    for name in (n for n in source.columns if n in free and STATUS_NAME.search(n)):
+        if not source.columns[name].is_string():
+            continue
+        view = backend.table(source.view)
+        lost = view.filter(strip(view[name]).lower().isin(sorted(CANCELLED_WORDS)))
+        found = lost.group_by(name).aggregate(n=lost.count())
+        rows = found.order_by(ibis.desc("n")).to_pyarrow().to_pylist()
+        if rows:
+            listed = ", ".join(f"{r[name].strip()} ({r['n']:,})" for r in rows)
+            notes.append(
+                f"column {name!r} says {listed}, and these rows count as purchases: map it with "
+                "data.purchases.status, and data.purchases.cancelled_values"
+            )
+    return notes
+
+
 def settle(backend: Backend, staged: Staged, config: PurchasesTable) -> None:
     """Rewrite the staged purchases by what their orders say.
 
