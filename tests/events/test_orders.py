@@ -6,7 +6,7 @@ import pytest
 
 from churnlab.errors import DataError, UsageError
 from churnlab.events import read_events
-from churnlab.events.orders import ENOUGH_ORDERS, EQUAL_SHARE
+from churnlab.events.cleaning.orders import ENOUGH_ORDERS, EQUAL_SHARE
 
 NAMES = {"amount": "total", "status": "state"}
 DROPPED = ["Refunded", "취소"]

@@ -11,19 +11,20 @@ from typing import Any
 from ibis.backends.duckdb import Backend
 
 from churnlab.errors import UsageError
-from churnlab.events import embedded, engine, history
-from churnlab.events.clean import clean
-from churnlab.events.complaints import no_readable_time
+from churnlab.events import embedded, engine
+from churnlab.events.cleaning import history
+from churnlab.events.cleaning.clean import clean
+from churnlab.events.cleaning.complaints import no_readable_time
+from churnlab.events.cleaning.orders import settle, unsaid_status
+from churnlab.events.cleaning.staging import DATE, Staged, stage
 from churnlab.events.config import DataConfig
 from churnlab.events.formats.times import parse_day
 from churnlab.events.log import EVENTS, EventLog
 from churnlab.events.members import members_report, type_attributes
-from churnlab.events.orders import settle, unsaid_status
 from churnlab.events.report import DataReport, TableReport
 from churnlab.events.sources import Source, from_connection, from_files, from_frame
 from churnlab.events.sources.connections import detach
 from churnlab.events.sources.frames import is_frame
-from churnlab.events.staging import DATE, Staged, stage
 
 
 def open_log(config: DataConfig, as_of: dt.date | str | None = None) -> EventLog:
