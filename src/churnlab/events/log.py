@@ -46,6 +46,21 @@ class EventLog:
     purchase_unit: str = "customer_day"
     _backend: Backend = field(repr=False, kw_only=True)
 
+    def __repr__(self) -> str:
+        """One line: where from, up to which day, and what is kept of each table."""
+        kept = ", ".join(f"{name} {t.kept:,} rows" for name, t in self.report.tables.items())
+        return f"EventLog({self.report.name} up to {self.as_of}: {kept})"
+
+    def _repr_html_(self) -> str:
+        """Return the account of the reading as a table, for a notebook."""
+        columns = ("rows", "kept", "customers", "first_day", "last_day")
+        rows = {
+            name: {column: getattr(table, column) for column in columns}
+            for name, table in self.report.tables.items()
+        }
+        title = f"<p><b>EventLog</b> {self.report.name} up to {self.as_of}, {self.time_zone}</p>"
+        return title + pd.DataFrame.from_dict(rows, orient="index").to_html(na_rep="")
+
     @property
     def tables(self) -> frozenset[str]:
         """Names of the tables there are."""

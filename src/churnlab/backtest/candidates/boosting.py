@@ -37,6 +37,42 @@ class Tuned:
     loss: float
 
 
+@dataclass(frozen=True)
+class Booster:
+    """A tuned learner and the features that it knows."""
+
+    learner: Any
+    known: NDArray[np.bool_]
+    tuned: Tuned
+
+    @classmethod
+    def fit(cls, rows: Array, outcome: Array, customer: Ints) -> Booster:
+        """Search, then train on all rows.
+
+        Parameters
+        ----------
+        rows, outcome, customer : array (row, feature), (row,), (row,)
+            Both outcomes must occur.
+        """
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        # One thread: on small tables OpenMP's threads mostly wait for each other (on a busy
+        # two-core machine 70 s instead of 2 s).
+        with threadpool_limits(limits=1):
+            found = search(rows, outcome, customer)
+            known = known_columns(rows)
+            learner = _learner(found.leaves, found.least, max_iter=found.trees)
+            learner.fit(rows[:, known], outcome)
+        return cls(learner, known, found)
+
+    def predict(self, rows: Array) -> Array:
+        """P(outcome = 1), (row,)."""
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=1):
+            return np.asarray(self.learner.predict_proba(rows[:, self.known])[:, 1])
+
+
 class GradientBoosting(Candidate):
     """scikit-learn's histogram gradient boosting, trained and tuned on earlier origins only."""
 
@@ -45,25 +81,16 @@ class GradientBoosting(Candidate):
 
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
         """Train on earlier origins and forecast the present one."""
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
         training = training_for(past, target, ORIGINS)
         outcome, notes = training.outcome, (training.note,) if training.note else ()
         if len(np.unique(outcome)) < 2:
             rate = np.full(past.n, float(outcome.mean()))
             return Forecast(rate, training.seen_until, risk=rate, notes=(*notes, "one class only"))
         context.report("train")
-        # One thread: on small tables OpenMP's threads mostly wait for each other (on a busy
-        # two-core machine 70 s instead of 2 s).
-        with threadpool_limits(limits=1):
-            rows = training_rows(training)
-            found = search(rows, outcome, _customers(training))
-            learner = _learner(found.leaves, found.least, max_iter=found.trees)
-            seen = known_columns(rows)
-            learner.fit(rows[:, seen], outcome)
-            now = features(past, target.windows(past))[1]
-            risk = learner.predict_proba(now[:, seen])[:, 1]
-        details = {"leaves": found.leaves, "least": found.least, "trees": found.trees}
+        booster = Booster.fit(training_rows(training), outcome, customers_of(training))
+        risk = booster.predict(features(past, target.windows(past))[1])
+        tuned = booster.tuned
+        details = {"leaves": tuned.leaves, "least": tuned.least, "trees": tuned.trees}
         return Forecast(risk, training.seen_until, risk=risk, details=details, notes=notes)
 
 
@@ -73,13 +100,14 @@ def training_rows(training: Training) -> Array:
     return np.concatenate([features(p, w)[1] for p, w in pairs])
 
 
+def customers_of(training: Training) -> Ints:
+    """Return the customer of each training row."""
+    return np.concatenate([p.customer for p in training.pasts])
+
+
 def known_columns(rows: Array) -> NDArray[np.bool_]:
     """Say which features have a value in some row: the learner cannot cut one that has none."""
     return np.asarray(~np.isnan(rows).all(axis=0))
-
-
-def _customers(training: Training) -> Ints:
-    return np.concatenate([p.customer for p in training.pasts])
 
 
 def search(rows: Array, outcome: Array, customer: Ints) -> Tuned:
