@@ -70,9 +70,9 @@ def test_the_first_bullet_tells_behaviour_from_a_new_fit():
                                      "compared_to": pd.Timestamp("2024-10-31")}])  # fmt: skip
     moved = pd.DataFrame([GROUP | {"n_before": 187, "n": 121, "behaviour": 7, "reestimation": -73}])
     said = text.answer(shares, changes, moved, "en")
-    assert "-6.0 points (-8.0 to -4.0) since 2024-10-31: 187 to 121 members, +7 by beha" in said
-    assert "-73 because the model was fitted anew" in said
-    assert "새로 적합한 데 따른 변화 -73명" in text.answer(shares, changes, moved, "ko")
+    assert "-6.0 points (-8.0 to -4.0) since 2024-10-31: 114 to 121 members, +7 by beha" in said
+    assert "187 were counted then; -73 because the model was fitted anew" in said
+    assert "새로 적합한 데 따른 변화는 -73명" in text.answer(shares, changes, moved, "ko")
     assert "members," not in text.answer(shares, changes, None, "en")
 
 

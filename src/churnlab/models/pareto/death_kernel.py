@@ -1,6 +1,6 @@
-"""The compiled loops behind `posterior.silence`: death before the next purchase, over draws.
+"""The compiled loops behind `death_table`: death before the next purchase, over draws.
 
-All in one file, like `compiled`, because of numba's disk cache. An element's result depends on its
+All in one file, like `kernel`, because of numba's disk cache. An element's result depends on its
 own draw and age only, so that neither rows, chunks nor threads can change a bit of it.
 """
 

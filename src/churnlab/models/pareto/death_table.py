@@ -21,7 +21,7 @@ from threading import Lock
 
 import numpy as np
 
-from churnlab.models import Array
+from churnlab.models.base import Array
 
 #: Wanted absolute error of Q.
 _TOLERANCE = 1e-13
@@ -49,7 +49,7 @@ def death_before_purchase(R: Array, alpha: Array, s: Array, beta: Array, t: Arra
     Q = s/(R+s) (1-z) 2F1(s+1, 1; R+s+1; z), z = (beta-alpha)/(beta+t). Gauss' fraction (DLMF
     15.7) has positive coefficients for 0 <= z < 1 and converges for all of them.
     """
-    from churnlab.models.kernels.death import death
+    from churnlab.models.pareto.death_kernel import death
 
     arguments = np.broadcast_arrays(R, alpha, s, beta, t)
     out = np.empty(arguments[0].size)
@@ -73,7 +73,7 @@ class DeathTable:
     def __init__(
         self, theta: Array, x: float, coefficients: Array, scale: Array, shift: Array
     ) -> None:
-        from churnlab.models.kernels.death import cost_and_death
+        from churnlab.models.pareto.death_kernel import cost_and_death
 
         self._evaluate = cost_and_death
         r, alpha, s, beta = theta
@@ -138,7 +138,7 @@ class DeathTables:
 
     def _fill(self, n: int, block: slice, start: Array, half: Array, out: Array) -> None:
         """Write the n Chebyshev coefficients of every x, (x, n, draw), for a block of draws."""
-        from churnlab.models.kernels.death import death_by_count
+        from churnlab.models.pareto.death_kernel import death_by_count
 
         theta = np.ascontiguousarray(self.theta[:, block])
         angle = np.pi * (np.arange(n) + 0.5) / n

@@ -16,32 +16,50 @@ Schroeder (2021).
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betainc, expit, gammaln
+from scipy.special import betainc, expit, gammaincc, gammaln
 
-from churnlab.models.base import Array, Latent, Likelihood
-from churnlab.models.dropout_mean import GAUSS_LIMITS, gauss_mean, logit_mean
-from churnlab.models.renewals import erlang_one_minus_pgf
+from churnlab.models.base import Array, Kernels, Latent, Likelihood
+from churnlab.models.geometric import sql
+from churnlab.models.geometric.dropout import BetaDropout
+from churnlab.models.geometric.dropout_mean import GAUSS_LIMITS, gauss_mean, logit_mean
+from churnlab.models.geometric.renewals import erlang_one_minus_pgf
+from churnlab.models.parametrisation import Dropout
 from churnlab.models.special import log_beta_shift, log_rising
+from churnlab.models.sql import Fragment
+
+if TYPE_CHECKING:
+    from churnlab.models.silence import Process
 
 
 class GeometricDropout(Likelihood):
     """A model with Gamma rates, Erlang-k gaps and a Beta dropout probability per purchase."""
 
     parameters: ClassVar[tuple[str, ...]] = ("r", "alpha", "a", "b")
-    time_parameters: ClassVar[tuple[str, ...]] = ("alpha",)
-    #: Whether dropout is already tossed after the first purchase (MBG) or not (BG).
-    toss_at_first: ClassVar[bool]
+    time_powers: ClassVar[tuple[int, ...]] = (0, 1, 0, 0)
+    dropout: ClassVar[Dropout] = BetaDropout()
+    drops_at_purchases: ClassVar[bool] = True
+    in_sql: ClassVar[bool] = True
 
     @property
-    def kernel(self) -> Any:
-        """Fused numba kernel: (theta, group, x, t_x, T, weight) -> (value, gradient)."""
-        from churnlab.models.kernels.geometric import kernel_for  # numba is loaded late
+    def kernels(self) -> Kernels:
+        """The fused loops; see `kernel` and `many`."""
+        from churnlab.models.geometric.kernel import geometric_gradient  # numba is loaded late
+        from churnlab.models.geometric.many import geometric_values
 
-        return kernel_for(self.toss_at_first, self.k)
+        constants = (self.k, int(self.toss_at_first))
+        return Kernels(tuple, geometric_gradient, geometric_values, constants)
+
+    def process(self, theta: Array, x: ArrayLike, oldest: float) -> Callable[[float], Process]:
+        """Closed forms; see `silence`."""
+        from churnlab.models.geometric.silence import GeometricProcess
+
+        theta = np.ascontiguousarray(theta)
+        return lambda some: GeometricProcess(self, theta, some, oldest)
 
     # -- likelihood ----------------------------------------------------------------------------
 
@@ -122,7 +140,7 @@ class GeometricDropout(Likelihood):
         if np.all(reach <= GAUSS_LIMITS[0][1]):
             mean = self._mean_purchases(theta, x, t_x, T, horizon, GAUSS_LIMITS[0][0])
         else:
-            parts = np.broadcast_arrays(reach, *(theta[i] for i in range(4)), x, t_x, T, horizon)
+            parts = np.broadcast_arrays(reach, *theta, x, t_x, T, horizon)
             mean = self._by_reach(*(np.ravel(v) for v in parts)).reshape(parts[0].shape)
         return np.asarray(self.p_alive(theta, x, t_x, T) * mean)
 
@@ -204,6 +222,10 @@ class GeometricDropout(Likelihood):
         terms = (w * betainc(self.k * n - j, shape + j, z) for j, w in enumerate(stages))
         return np.asarray(sum(terms) / sum(stages))
 
+    def _slope_by_last(self, theta: Array, x: Array, t_x: Array, T: Array, alive: Array) -> Array:
+        """-(1-A) (r+x)/(alpha+t_x)."""
+        return np.asarray(-(1.0 - alive) * (theta[0] + x) / (theta[1] + t_x))
+
     # -- draws ---------------------------------------------------------------------------------
 
     def sample_latent(
@@ -214,9 +236,7 @@ class GeometricDropout(Likelihood):
         """
         x, t_x, T = _floats(x, t_x, T)
         probability = self.p_alive(theta, x, t_x, T)
-        x, t_x, T, r, alpha, a, b, probability = np.broadcast_arrays(
-            x, t_x, T, *(theta[i] for i in range(4)), probability
-        )
+        x, t_x, T, r, alpha, a, b, probability = np.broadcast_arrays(x, t_x, T, *theta, probability)
         alive = rng.random(probability.shape) < probability
         passed = self._sample_stage(np.stack([r, alpha]), x, t_x, T - t_x, rng)
         shape = r + self.k * x + np.where(alive, passed, 0.0)
@@ -230,9 +250,7 @@ class GeometricDropout(Likelihood):
         self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, rng: np.random.Generator
     ) -> Latent:
         """Exact draws given alive: those of `sample_latent` without the dead."""
-        x, t_x, T, r, alpha, a, b = np.broadcast_arrays(
-            *_floats(x, t_x, T), *(theta[i] for i in range(4))
-        )
+        x, t_x, T, r, alpha, a, b = np.broadcast_arrays(*_floats(x, t_x, T), *theta)
         passed = self._sample_stage(np.stack([r, alpha]), x, t_x, T - t_x, rng)
         rate = rng.gamma(r + self.k * x + passed) / (alpha + T) / self.k
         dropout = rng.beta(a, b + x + self.toss_at_first)
@@ -247,28 +265,39 @@ class GeometricDropout(Likelihood):
         total = np.cumsum(self._stages(theta, x, t_x, u), axis=0)
         return (rng.random(x.shape) * total[-1] >= total[:-1]).sum(axis=0).astype(float)
 
-    def simulate(
-        self, theta: Array, T: ArrayLike, rng: np.random.Generator
-    ) -> tuple[Array, Array, Array]:
-        """Simulate (x, t_x, sum_log_gap) of new customers observed for T each, by the story."""
-        parts = np.broadcast_arrays(*(theta[i] for i in range(4)), np.asarray(T, float))
-        shape = parts[0].shape
-        r, alpha, a, b, T = (np.ravel(v) for v in parts)
-        rate, p = rng.gamma(r) / alpha, rng.beta(a, b)
-        x, t_x, log_gap = np.zeros(T.shape), np.zeros(T.shape), np.zeros(T.shape)
-        active = np.arange(T.size)
-        if self.toss_at_first:
-            active = active[rng.random(T.size) >= p]
-        while active.size:
-            with np.errstate(divide="ignore", over="ignore"):
-                gap = rng.gamma(self.k, size=active.size) / rate[active]
-            buys = t_x[active] + gap <= T[active]
-            active, gap = active[buys], gap[buys]
-            t_x[active] += gap
-            x[active] += 1
-            log_gap[active] += np.log(gap)
-            active = active[rng.random(active.size) >= p[active]]
-        return x.reshape(shape), t_x.reshape(shape), log_gap.reshape(shape)
+    # -- production --------------------------------------------------------------------------------
+
+    def no_sql(self, *, windowed: bool) -> str | None:
+        """Erlang gaps under a window: the state is not a matter of today's risk."""
+        if self.k > 1 and windowed:
+            return (
+                "its risk falls before it rises, so the state needs the date; use at_risk_date or "
+                "`churnlab score`."
+            )
+        return super().no_sql(windowed=windowed)
+
+    def score_sql(self, *, windowed: bool) -> Fragment:
+        """Closed forms; see `sql`."""
+        return sql.score_sql(self.toss_at_first, self.k, windowed=windowed)
+
+    def returned_sql(self, cells: str) -> Fragment:
+        """Closed forms; see `sql`."""
+        return sql.returned_sql(self.toss_at_first, self.k, cells)
+
+    # -- given what is hidden, and the story -----------------------------------------------------
+
+    def p_no_purchase_given(self, latent: Latent, silence: ArrayLike, horizon: ArrayLike) -> Array:
+        """P(gap > silence + horizon | gap > silence) of the living."""
+        stages = np.asarray(latent.rate) * self.k
+        silence, horizon = _floats(silence, horizon)
+        with np.errstate(divide="ignore", invalid="ignore"):  # underflow far out
+            late = np.log(gammaincc(self.k, stages * (silence + horizon)))
+            stays = np.exp(late - np.log(gammaincc(self.k, stages * silence)))
+        return np.where(latent.alive, stays, 1.0)
+
+    def sample_dropout(self, theta: Array, n: int, rng: np.random.Generator) -> Array:
+        """p ~ Beta(a, b)."""
+        return rng.beta(theta[2], theta[3], n)
 
 
 def _floats(*values: ArrayLike) -> list[Array]:
