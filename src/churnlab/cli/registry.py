@@ -54,7 +54,10 @@ _CALENDAR = (
 )
 _INFERENCE = ("inference=laplace", "or nuts; inference.draws=N, inference.chains=N")
 _RISK = ("risk.basis=p_alive", "or personal_cycles, fixed_days; risk.horizon_days, risk.cycles")
-_RULE = ("rule=cost_ratio", "or fixed (rule.value=.5), capacity, precision, calibrated")
+_RULE = (
+    "rule=overdue",
+    "late by the own rhythm; or a cut on risk: fixed, capacity, precision, calibrated, cost_ratio",
+)
 _VALUE = (
     "value.margin_rate=1",
     "of amounts; value.horizon_days, .discount_rate; value.per_purchase=MARGIN without amounts",

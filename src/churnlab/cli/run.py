@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +171,10 @@ def run_in_folder(
         seed=settings.seed,
         staged=command.staged,
     )
-    with _log_file(run.path / "run.log"), console:
+    with ExitStack() as held:
+        held.callback(lambda: run.release())
+        held.enter_context(_log_file(run.path / "run.log"))
+        held.enter_context(console)
         run.write_text("config.resolved.yaml", OmegaConf.to_yaml(OmegaConf.create(content)))
         result = _perform(command, settings, run, console)
         with console.stage("writing the files"):

@@ -92,10 +92,12 @@ def export_bundle(
 def _rules(inputs: ExportInputs, chosen: Chosen) -> ScoringBundle:
     """Return what scores the exported customers: the cuts as the bundle will state them."""
     cut = sections.threshold_section(inputs.threshold)
-    purchases = PurchaseRule(chosen.purchases.draws, inputs.risk, cut["value"], cut["first_value"])
+    cuts = cut["value"], cut["first_value"], cut["window_cycles"]
+    purchases = PurchaseRule(chosen.purchases.draws, inputs.risk, *cuts)
     seen, visits = inputs.visits, None
     if seen is not None and chosen.visits is not None:
-        visits = VisitRule(chosen.visits.draws, seen.risk, seen.risk_value, seen.inactive_value)
+        cuts = seen.risk_value, seen.inactive_value, seen.window_cycles
+        visits = VisitRule(chosen.visits.draws, seen.risk, *cuts)
     return ScoringBundle(
         "cb-", inputs.as_of, inputs.time_zone, purchases, visits, inputs.group_columns
     )

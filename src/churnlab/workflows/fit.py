@@ -17,7 +17,7 @@ from churnlab.fitting import fit as fit_model
 from churnlab.inference import prior_sensitivity, save_posterior
 from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.progress import SILENT, Progress
-from churnlab.rules import Threshold
+from churnlab.rules import OverdueRule, Threshold
 from churnlab.runs import Result, RunFolder
 from churnlab.summary import summarise
 from churnlab.vocabulary import RISK_FORMULAS
@@ -69,16 +69,11 @@ class Fitted(Result):
         as_of = pd.Timestamp(self.fit.summary.as_of)
         flagged = int((customers["at_risk_date"] <= as_of).sum())
         share = flagged / len(customers)
-        between = ""
-        if threshold.low is not None and threshold.high is not None:
-            between = f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}"
         return [
             f"{self.fit.model}: {len(customers):,} customers up to {as_of.date()}, "
             f"{self.fit.population.method} with {len(self.fit.draws.theta):,} draws",
             _cycles(customers),
-            f"at risk from {RISK_FORMULAS[threshold.basis]} = {threshold.value:.3f} "
-            f"({threshold.rule}{between}): "
-            f"{flagged:,} at risk ({share:.1%})",
+            f"{_state(threshold)}: {flagged:,} at risk ({share:.1%})",
             *_about_costs(threshold, share),
             *(self.worth.lines(customers) if self.worth else []),
             *(f"note: {n}" for n in threshold.notes),
@@ -124,13 +119,11 @@ def fit(
     with progress.stage(f"choosing the threshold ({settings.rule.name})"):
         threshold = choose_threshold(log, settings)
     worth = find_worth(log, settings, progress) if with_worth else None
-    value, first = threshold.inside()
 
     def customers() -> pd.DataFrame:
         return posterior.customers(
             risk=settings.risk,
-            threshold=value,
-            first_threshold=first,
+            state=threshold.state(settings.risk),
             spend=None if worth is None else worth.spend,
             value=None if worth is None else worth.config,
             progress=progress.update,
@@ -145,6 +138,8 @@ def fit(
 
 def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:
     """Choose the threshold by the rule, on earlier origins of the same log where it learns."""
+    if isinstance(settings.rule, OverdueRule):
+        return settings.rule.threshold()
     model = settings.model
     priors, _ = split_effect_priors(model.priors)
     chosen = calibrate_threshold(
@@ -223,6 +218,19 @@ def covariate_rows(fit: Fit) -> list[dict[str, Any]]:
     """Return how each covariate was coded; its effects are among the parameters."""
     design = fit.summary.design
     return [] if design is None else [asdict(coding) for coding in design.codings]
+
+
+def _state(threshold: Threshold) -> str:
+    """Return what puts a customer at risk, in words."""
+    if threshold.window_cycles is not None:
+        return (
+            f"late by the own rhythm (of those who come back within {threshold.window_cycles:g} "
+            f"own rhythms, {threshold.value:.0%} have come back by now)"
+        )
+    known = threshold.low is not None and threshold.high is not None
+    interval = f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}" if known else ""
+    what = RISK_FORMULAS[threshold.basis]
+    return f"at risk from {what} = {threshold.value:.3f} ({threshold.rule}{interval})"
 
 
 def _about_costs(threshold: Threshold, share: float) -> list[str]:

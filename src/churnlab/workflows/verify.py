@@ -10,6 +10,7 @@ import pandas as pd
 from churnlab.export import verify as verify_bundle
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
+from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import BundleSettings
 
 
@@ -52,8 +53,16 @@ class Verified(Result):
         folder.write_json("verify.json", self.found)
 
 
+@use_case(BundleSettings, "bundle")
 def verify(settings: BundleSettings, progress: Progress = SILENT) -> Verified:
     """Check that a bundle is whole, consistent and true to its posterior.
+
+    Parameters
+    ----------
+    settings : BundleSettings, optional
+        Or the folder of an export: ``verify("outputs/export")``.
+    progress : Progress
+        Hears of it.
 
     Raises
     ------

@@ -30,7 +30,7 @@ class Context:
     seed : int
         Everything random in a candidate follows from it.
     costs : Costs
-        Costs that decisions are tuned to.
+        Costs that decisions are tuned to, where stated.
     method, draws, priors : str, int, mapping
         How Bayesian candidates are fitted.
     score_draws : int

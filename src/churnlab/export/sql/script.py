@@ -21,6 +21,7 @@ from churnlab.export.sql.names import (
     table,
     text,
 )
+from churnlab.models.sql import values
 from churnlab.summary import JOINED, UNKNOWN
 
 
@@ -141,11 +142,13 @@ def check_id(bundle_id: str) -> str:
 def _canonical(bundle: ScoringBundle, source: Source, as_of: dt.date) -> str:
     draws, risk = bundle.purchases.draws, bundle.purchases.risk
     ctes = formulas.draws_ctes(draws)
-    if draws.model == "pareto_nbd":
-        ctes += formulas.nodes_ctes()
+    ctes += draws.likelihood.constants_sql()
     ctes += _summary_ctes(bundle, source, as_of)
     ctes.append("cells AS (SELECT DISTINCT s.grp, s.x, s.t_x, s.age FROM summary AS s)")
+    late = bundle.purchases.window_cycles
     ctes += formulas.window_ctes(draws, risk) + formulas.score_ctes(draws, risk)
+    if late is not None:
+        ctes += formulas.late_ctes(draws, late)
     return "WITH " + ",\n".join(ctes) + "\n" + _final(bundle)
 
 
@@ -200,7 +203,7 @@ def _grouped(bundle: ScoringBundle, source: Source, counted: str) -> list[str]:
             f"summary AS (SELECT k.customer_id, {doubles}, 0 AS grp FROM counted AS k)",
         ]
     rows = [(str(i), text(name)) for i, name in enumerate(groups)]
-    ctes = [formulas.values("group_names", ("grp", "label"), rows), f"counted AS ({counted})"]
+    ctes = [values("group_names", ("grp", "label"), rows), f"counted AS ({counted})"]
     label, joined = "k.label", ""
     if isinstance(source, EventSource):
         ctes.append(
@@ -218,10 +221,17 @@ def _grouped(bundle: ScoringBundle, source: Source, counted: str) -> list[str]:
 def _final(bundle: ScoringBundle) -> str:
     rule = bundle.purchases
     cut = f"CASE WHEN s.x = 0 THEN {number(rule.first_value)} ELSE {number(rule.value)} END"
+    late = rule.window_cycles is not None
+    measure = "l.lateness" if late else "v.purchase_risk"
+    also = (
+        " LEFT JOIN late AS l ON l.grp = s.grp AND l.x = s.x AND l.t_x = s.t_x AND l.age = s.age"
+        if late
+        else ""
+    )
     horizon = "NULL" if rule.risk.basis == "p_alive" else "v.horizon"
     state = (
         "CASE WHEN v.purchase_risk IS NULL THEN 'unknown_group' "
-        f"WHEN s.age > s.t_x AND v.purchase_risk >= {cut} "
+        f"WHEN s.age > s.t_x AND {measure} >= {cut} "
         "THEN CASE WHEN s.x = 0 THEN 'first_risk' ELSE 'repeat_risk' END "
         "ELSE CASE WHEN s.x = 0 THEN 'first_active' ELSE 'repeat_active' END END"
     )
@@ -229,5 +239,5 @@ def _final(bundle: ScoringBundle) -> str:
         "SELECT s.customer_id, s.x, s.t_x, s.age AS age_days, v.p_alive, v.purchase_risk, "
         f"CAST({horizon} AS DOUBLE) AS horizon_days, {state} AS purchase_state, "
         f"{text(bundle.bundle_id)} AS bundle_id FROM summary AS s LEFT JOIN scores AS v "
-        "ON v.grp = s.grp AND v.x = s.x AND v.t_x = s.t_x AND v.age = s.age"
+        f"ON v.grp = s.grp AND v.x = s.x AND v.t_x = s.t_x AND v.age = s.age{also}"
     )
