@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from churnlab.events import EventLog, read_events
     from churnlab.fitting import Fit, InferenceConfig, ModelConfig, compare, fit, load
     from churnlab.inference import SpendFit, fit_spend
+    from churnlab.models.pymc import pymc_model
     from churnlab.posterior import RiskConfig, ValueConfig
     from churnlab.summary import SpendSummary, Summary, summarise, summarise_spend
     from churnlab.workflows.backtest import backtest
@@ -59,6 +60,7 @@ _HOMES = {
     "load": "fitting",
     "load_cdnow": "workflows.opening",
     "load_shop": "workflows.opening",
+    "pymc_model": "models.pymc",
     "read_events": "events",
     "score": "bundle",
     "segment": "workflows.segment",
@@ -94,6 +96,7 @@ __all__ = [
     "load_shop",
     "monitor",
     "nday",
+    "pymc_model",
     "read_events",
     "score",
     "segment",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-MODELS: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd", "bg_cnbd_k", "mbg_cnbd_k")
 RISK_BASES: Final = ("p_alive", "personal_cycles", "fixed_days")
 #: What a state is cut on instead of a risk: late by the own rhythm.
 OVERDUE: Final = "overdue"

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
     from xarray import DataTree
 
 Progress = Callable[[str, float], None]
-
-
-#: Models that toss dropout only after a *repeat* purchase, with the kin that toss after the first.
-FIRST_PURCHASE_KIN: Final = {"bg_nbd": "mbg_nbd", "bg_cnbd_k": "mbg_cnbd_k"}
 
 
 @dataclass(frozen=True)
@@ -393,10 +389,10 @@ def fit_as(
         return found
 
     result, first = fitted(model.name, model.k), None
-    kin = FIRST_PURCHASE_KIN.get(model.name)
+    kin = result.draws.likelihood.kin_for_first_purchasers
     n_once = int(summary.cells.weight[summary.cells.x == 0].sum())
     if kin is not None and n_once:
-        found = fitted(kin, result.draws.k if kin.endswith("_k") else None)
+        found = fitted(kin, result.draws.k if result.draws.likelihood.regular else None)
         other = replace(model, name=kin)
         first = Fit(summary, found, seasons, other, inference=inference, seed=seed)
         notes = [*notes, _judged_by_kin(model.name, kin, n_once)]

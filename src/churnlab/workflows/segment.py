@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from churnlab import models
 from churnlab.errors import FitRefusedError, UsageError
 from churnlab.events import EventLog
 from churnlab.fitting import Fit, ModelConfig
@@ -84,7 +85,7 @@ class SegmentSettings(GridSettings):
     def __post_init__(self) -> None:
         """Refuse models that cannot judge a first purchaser: half of the purchase axis."""
         super().__post_init__()
-        if self.model.name in ("bg_nbd", "bg_cnbd_k"):
+        if not models.get(self.model.name).judges_first_purchasers:
             raise UsageError(
                 f"model={self.model.name} sets P(alive) = 1 for everybody with one purchase and "
                 "cannot decide the first-purchase states; use mbg_nbd, mbg_cnbd_k or pareto_nbd "
