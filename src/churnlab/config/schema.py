@@ -60,7 +60,7 @@ class SbcRun(Run, settings.SbcSettings):
 
 
 @dataclass(kw_only=True)
-class VerifyRun(Run, settings.BundleSettings):
+class VerifyRun(Run, settings.VerifySettings):
     """`churnlab verify`."""
 
 
