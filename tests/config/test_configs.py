@@ -11,8 +11,8 @@ from churnlab.cli.registry import COMMANDS
 from churnlab.config import compose, configs_folder, explain, plain, to_settings
 from churnlab.config.register import COMMAND_SETTINGS, settings_class
 from churnlab.errors import UsageError
+from churnlab.models import MODELS
 from churnlab.rules import RULES
-from churnlab.vocabulary import MODELS
 
 NEEDS = {
     "report": ["run=x"],

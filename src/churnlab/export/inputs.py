@@ -15,8 +15,8 @@ from churnlab.errors import DataError, UsageError
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold
-from churnlab.rules.types import OVERDUE
 from churnlab.summary import Summary
+from churnlab.vocabulary import OVERDUE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.silence import Process
 from churnlab.posterior.counts import expected_purchases
 from churnlab.posterior.cycles import rate_quantiles
 from churnlab.posterior.dates import at_risk_days, due_days, whole_due_days
 from churnlab.posterior.risk import key_rhythm, mean_and_interval, personal_window
 from churnlab.posterior.settings import RiskConfig, StateCut
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.season import Season
 from churnlab.posterior.silence.stream import Ints, Keys, Rows, chunks, for_each_run, keys_of
 from churnlab.posterior.states import state_days

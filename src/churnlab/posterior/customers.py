@@ -36,7 +36,7 @@ COLUMNS: Final = (
 
 def first_purchase_warning(draws: PopulationDraws) -> str | None:
     """Return what the caller must say when a BG model would decide first-purchase states."""
-    if getattr(draws.likelihood, "toss_at_first", True):
+    if draws.likelihood.judges_first_purchasers:
         return None
     return (
         f"{draws.model} tosses dropout only after a repeat purchase: it sets P(alive) = 1 for "

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.silence import Process
 from churnlab.posterior.risk import OnSilence, on_silence, windows
 from churnlab.posterior.settings import LAST_DAY, NEVER, Lateness, Measure, check_threshold
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.roots import solve
 from churnlab.posterior.silence.stream import Ints, Keys, chunks, for_each_run
 from churnlab.vocabulary import FAR_DATE

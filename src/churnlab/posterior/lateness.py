@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 
 from churnlab.models import Array
+from churnlab.models.silence import Process
 from churnlab.posterior.settings import Lateness
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.stream import chunks
 
 

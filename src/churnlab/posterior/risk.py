@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.silence import Process
 from churnlab.posterior.lateness import late_matrix, late_mean
 from churnlab.posterior.settings import (
     LONGEST_WINDOW_DAYS,
@@ -20,7 +21,6 @@ from churnlab.posterior.settings import (
     RiskConfig,
     check_threshold,
 )
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.stream import (
     Cells,
     Ints,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from churnlab.errors import UsageError
 from churnlab.posterior.settings import LATE, Lateness
 from churnlab.rules.costs import Costs
-from churnlab.rules.types import OVERDUE, Threshold
+from churnlab.rules.types import Threshold
+from churnlab.vocabulary import OVERDUE
 
 
 @dataclass(kw_only=True)

@@ -18,8 +18,6 @@ from churnlab.metrics.cost import Ranked
 from churnlab.posterior.settings import Lateness, RiskConfig, StateCut
 
 Array = NDArray[np.float64]
-#: Name of the state rule, and of the basis of its thresholds.
-OVERDUE = "overdue"
 #: Cuts keep this far from 0 and 1 where dates are sought.
 EDGE = 1e-6
 

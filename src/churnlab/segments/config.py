@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from churnlab.errors import UsageError, nearest
+from churnlab.models import MODELS
 from churnlab.posterior.settings import LATE, Lateness, Measure, RiskConfig
-from churnlab.rules.types import OVERDUE
 from churnlab.segments.grid.polarity import check_polarity
-from churnlab.vocabulary import MODELS, RISK_BASES
+from churnlab.vocabulary import OVERDUE, RISK_BASES
 
 
 @dataclass(kw_only=True)

@@ -43,7 +43,7 @@ def shop_settings(chosen: Worded) -> PipelineSettings:
         split=SplitConfig(origins=3, horizon_days=[60]),
         candidates=["mbg_nbd", "hiatus", "recency_logistic", "majority"],
         segments=SegmentsConfig(periods=4),
-        nday=NdayConfig(holdout_share=0.2, models=["piecewise_hazard"]),
+        nday=NdayConfig(holdout_share=0.2, models=["counts"]),
         cache_dir="outputs/cache/fits",
     )
 

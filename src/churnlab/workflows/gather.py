@@ -20,10 +20,9 @@ from churnlab.export import (
 from churnlab.inference import load_draws
 from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold
-from churnlab.rules.types import OVERDUE
 from churnlab.runs import Run, open_run
 from churnlab.segments import default_playbook
-from churnlab.vocabulary import VISIT_UNKNOWN
+from churnlab.vocabulary import OVERDUE, VISIT_UNKNOWN
 
 _PARTS = ("fit", "segment", "backtest", "nday", "journey")
 

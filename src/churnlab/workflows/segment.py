@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pandas as pd
 
+from churnlab import models
 from churnlab.errors import FitRefusedError, UsageError
 from churnlab.events import EventLog
 from churnlab.fitting import Fit, ModelConfig
@@ -38,7 +39,8 @@ from churnlab.segments.tables import breakdowns, churn_tables, compare, visit_ch
 from churnlab.summary import summarise
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
-from churnlab.workflows.history import look_back
+from churnlab.workflows.history import by_fit_of, look_back
+from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import FitSettings
 
 
@@ -75,7 +77,7 @@ class SegmentSettings(GridSettings):
     def __post_init__(self) -> None:
         """Refuse models that cannot judge a first purchaser: half of the purchase axis."""
         super().__post_init__()
-        if self.model.name in ("bg_nbd", "bg_cnbd_k"):
+        if not models.get(self.model.name).judges_first_purchasers:
             raise UsageError(
                 f"model={self.model.name} sets P(alive) = 1 for everybody with one purchase and "
                 "cannot decide the first-purchase states; use mbg_nbd, mbg_cnbd_k or pareto_nbd "
@@ -105,7 +107,7 @@ class Segmentation(Result):
     Attributes
     ----------
     now, before : Day
-        The last day and the one compared with.
+        The last day and the one compared with, each with a fit of its own.
     past : Past, optional
         What still earlier days say.
     found : mapping of str to DataFrame
@@ -165,8 +167,19 @@ class Segmentation(Result):
         )
 
 
+@use_case(SegmentSettings)
 def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILENT) -> Segmentation:
-    """Fit purchases and visits, place everybody, compare with earlier days.
+    """Fit purchases and visits, place everybody in the grid, compare with earlier days.
+
+    Parameters
+    ----------
+    log : EventLog
+        Purchases, and visits where there are any.
+    settings : SegmentSettings, optional
+        Or its fields as keywords, each part whole, by its fields or by its name:
+        ``risk="fixed_days"``, ``segments={"periods": 0}``, ``compare_to="2024-10-31"``.
+    progress : Progress
+        Hears of the stages.
 
     Raises
     ------
@@ -174,6 +187,13 @@ def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILEN
         A day or a breakdown's column that the log does not have.
     DataError, FitRefusedError
         The data do not support the fits.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> found = cl.segment(cl.load_shop(300), segments={"periods": 0}, inference={"draws": 200})
+    >>> sorted(found.tables)[:4]
+    ['actions', 'changes', 'churn_bands', 'leaks']
     """
     check(log, settings)
     fitted = fit_log(log, settings, progress)
@@ -203,13 +223,20 @@ def segment_fitted(
             return place_fitted(past, then, settings, progress)
 
     now = place_fitted(log, fitted, settings, progress)
-    earlier = _comparison_day(log, settings)
-    before = None if earlier is None else on(earlier)
-    past = look_back(log, now, before, settings, progress, on)
-    placed, compared = now.placed, None if before is None else before.placed
+    earlier, before, own = _comparison_day(log, settings), None, None
+    if earlier is not None:
+        before, own = by_fit_of(now, log, earlier, settings), on(earlier)
+    past = look_back(log, now, own, settings, progress, on)
+    placed, compared = now.placed, None if own is None else own.placed
     with progress.stage("shares, changes and audiences"):
         tables = (
-            compare(log, placed, compared, settings.segments, settings.seed)
+            compare(
+                placed.snapshot,
+                before,
+                None if compared is None else compared.snapshot,
+                settings.segments,
+                settings.seed,
+            )
             | churn_tables(fitted.customers, settings.risk, settings.winback)
             | breakdowns(log, placed, settings.segments, settings.seed)
             | visit_checks(log, compared, settings.visits)
@@ -218,7 +245,7 @@ def segment_fitted(
         data = audience_data(log, now, tables["churn_bands"])
         audiences = all_audiences(playbook, data, settings.audiences)
     found = tables | ({} if past is None else past.tables)
-    return Segmentation(now, before, past, found, playbook, audiences)
+    return Segmentation(now, own, past, found, playbook, audiences)
 
 
 def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> AudienceData:

@@ -10,6 +10,7 @@ import pandas as pd
 from churnlab.export import verify as verify_bundle
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
+from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import VerifySettings
 
 
@@ -52,8 +53,16 @@ class Verified(Result):
         folder.write_json("verify.json", self.found)
 
 
+@use_case(VerifySettings, "bundle")
 def verify(settings: VerifySettings, progress: Progress = SILENT) -> Verified:
     """Check that a bundle is whole, consistent and true to its posterior.
+
+    Parameters
+    ----------
+    settings : VerifySettings, optional
+        Or the folder of an export: ``verify("outputs/export")``.
+    progress : Progress
+        Hears of it.
 
     Raises
     ------

@@ -12,9 +12,8 @@ from churnlab.backtest.origins.panel import Array, Ints, Past
 from churnlab.backtest.origins.visitdays import Visits
 from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior.counts import _counts as count_law
+from churnlab.models.silence import Process
 from churnlab.posterior.counts import mean_function
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.stream import chunks, for_each_run
 from churnlab.summary import Clock
 from churnlab.summary.cells import distinct_rows
@@ -139,7 +138,7 @@ def pmf_of(rows: Rows, draws: PopulationDraws, largest: int) -> Array:
             same = at[rows.window[at] == window]
             for part in chunks(len(same), process.n_draws):
                 i = same[part]
-                law = count_law(process, rows.t_x[i], rows.T[i], float(window))
+                law = process.count_law(rows.t_x[i], rows.T[i], float(window))
                 out[i, 0] = law.first()
                 for n in range(1, columns):
                     out[i, n] = law.next()

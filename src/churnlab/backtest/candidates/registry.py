@@ -26,8 +26,8 @@ from churnlab.backtest.candidates.pooling import POOLED_SUFFIXES, PoolingCandida
 from churnlab.backtest.candidates.stacked import Stacked
 from churnlab.backtest.candidates.visits import RELEARNT, RelearntCandidate, ThinnedCandidate
 from churnlab.errors import UsageError, nearest
+from churnlab.models import MODELS, named
 from churnlab.summary.calendar import KINDS
-from churnlab.vocabulary import MODELS
 
 _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
     "recency": Recency,
@@ -100,7 +100,7 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
     if shape:
         return kind(name, f"{shape[1]}_k", int(shape[2]))
     if model in MODELS:
-        return kind(name, model, k if model.endswith("_k") else None)
+        return kind(name, model, k if named(model).regular else None)
     raise UsageError(
         f"candidate {name!r} is unknown; expected some of {known_candidates()}."
         + nearest(name, known_candidates())

@@ -22,6 +22,7 @@ from churnlab.export.sql.names import (
     text,
 )
 from churnlab.export.sql.zones import LOCAL_DAY, with_local_days
+from churnlab.models.sql import values
 from churnlab.summary import JOINED, UNKNOWN
 
 
@@ -147,8 +148,7 @@ def check_id(bundle_id: str) -> str:
 def _canonical(bundle: ScoringBundle, source: Source, as_of: dt.date) -> str:
     draws, risk = bundle.purchases.draws, bundle.purchases.risk
     ctes = formulas.draws_ctes(draws)
-    if draws.model == "pareto_nbd":
-        ctes += formulas.nodes_ctes()
+    ctes += draws.likelihood.constants_sql()
     ctes += _summary_ctes(bundle, source, as_of)
     ctes.append("cells AS (SELECT DISTINCT s.grp, s.x, s.t_x, s.age FROM summary AS s)")
     late = bundle.purchases.window_cycles
@@ -210,7 +210,7 @@ def _grouped(bundle: ScoringBundle, source: Source, counted: str) -> list[str]:
             f"summary AS (SELECT k.customer_id, {doubles}, 0 AS grp FROM counted AS k)",
         ]
     rows = [(str(i), text(name)) for i, name in enumerate(groups)]
-    ctes = [formulas.values("group_names", ("grp", "label"), rows), f"counted AS ({counted})"]
+    ctes = [values("group_names", ("grp", "label"), rows), f"counted AS ({counted})"]
     label, joined = "k.label", ""
     if isinstance(source, EventSource):
         ctes.append(

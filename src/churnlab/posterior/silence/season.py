@@ -14,6 +14,7 @@ import numpy as np
 
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.silence import Process
 from churnlab.posterior.dates import COARSE_DRAWS, due_days, first_day_above
 from churnlab.posterior.risk import OnSilence, key_rhythm, on_silence, personal_window, windows
 from churnlab.posterior.settings import (
@@ -26,7 +27,6 @@ from churnlab.posterior.settings import (
     StateCut,
     check_threshold,
 )
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.stream import Ints, Keys, Rows, for_each_run, keys_of
 from churnlab.posterior.states import StateDays, state_days
 from churnlab.summary import Clock, Summary

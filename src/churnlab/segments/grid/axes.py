@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.silence import Process
 from churnlab.posterior.dates import at_risk_days
 from churnlab.posterior.risk import on_silence, windows
 from churnlab.posterior.settings import Measure
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.stream import Rows, chunks, for_each_run, keys_of
 
 Ints = NDArray[np.int64]

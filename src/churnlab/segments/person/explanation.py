@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from churnlab.events import EventLog
 from churnlab.posterior import Lateness, Measure, rows_of
 from churnlab.report.labels import LANGUAGES
-from churnlab.rules.types import OVERDUE
 from churnlab.segments.actions.playbook import Playbook
 from churnlab.segments.grid.axes import Axis
 from churnlab.segments.grid.placed import Placed
 from churnlab.segments.person.curves import risk_by_day
 from churnlab.segments.person.text import paragraph
 from churnlab.summary import Summary
-from churnlab.vocabulary import VISIT_UNKNOWN
+from churnlab.vocabulary import OVERDUE, VISIT_UNKNOWN
 
 #: Days of silence shown beyond today.
 _AHEAD = 120

@@ -14,9 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from churnlab.report.style import COLOURS
-from churnlab.rules.types import OVERDUE
 from churnlab.segments import segment_name
-from churnlab.vocabulary import FAR_DATE
+from churnlab.vocabulary import FAR_DATE, OVERDUE
 
 _VISITS = "#CC79A7"
 _WORDS = {

@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 
 from churnlab.report.words import pick
-from churnlab.rules.types import OVERDUE
 from churnlab.segments import segment_name
-from churnlab.vocabulary import FAR_DATE, VISIT_UNKNOWN
+from churnlab.vocabulary import FAR_DATE, OVERDUE, VISIT_UNKNOWN
 
 
 def paragraph(told: Mapping[str, Any], lang: str = "en") -> str:
