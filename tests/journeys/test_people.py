@@ -308,11 +308,11 @@ def test_cycles_of_items_are_those_that_were_simulated():
 
 def test_rates_are_learnt_from_a_sample_and_everybody_gets_a_due_date(monkeypatch):
     rng = np.random.default_rng(9)
-    made = simulate_btyd("mbg_nbd", [2.0, 20.0, 1.0, 6.0], 700, 400, rng)
-    both = pd.concat([made.purchases.assign(item=i) for i in "AB"])
+    made = simulate_btyd("mbg_nbd", [2.0, 20.0, 1.0, 6.0], 1200, 400, rng)
+    both = pd.concat([made.purchases.assign(item="A"), made.purchases.head(1).assign(item="B")])
     baskets = read(log_from_frames({"purchases": both}, as_of=made.as_of))
     found = []
-    for most in (10_000, 300):
+    for most in (10_000, 600):
         monkeypatch.setattr(cycles, "MOST_FITTED", most)
         found.append(find_cycles(baskets, CycleConfig(), made.as_of, seed=1))
     whole, sampled = found
