@@ -65,6 +65,7 @@ bench: benchmarks/.venv/.installed ## speed and memory beside the peers (about t
 	$(BIN)/python benchmarks/command.py
 	$(BIN)/python benchmarks/hierarchies.py
 	$(BIN)/python benchmarks/segments.py
+	$(BIN)/python benchmarks/pipeline.py --write
 
 lab: $(STAMP) ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks

@@ -79,12 +79,11 @@ def simulate(model: str, groups: int, each: int):  # type: ignore[no-untyped-def
     import numpy as np
 
     from churnlab import models as likelihoods
-    from churnlab.priors import parametrisation
     from churnlab.summary import Cells
 
     rng = np.random.default_rng(1)
-    form = parametrisation(model)
-    centre = np.array(CENTRE["beta" if form.beta_dropout else "gamma"])
+    form = likelihoods.get(model).map
+    centre = np.array(CENTRE["gamma" if form.quantities[2].per_time else "beta"])
     eta = centre[:, None] + np.array(SPREAD)[:, None] * rng.standard_normal((4, groups))
     group = np.repeat(np.arange(groups), each)
     T = np.floor(rng.uniform(30, 365, group.size))

@@ -41,7 +41,7 @@ Markdown(text.answer(fit, customers, lang))
 Markdown(words.heading("evidence", lang))
 
 # %%
-draws = load_draws(run.path / "posterior.nc")
+draws = load_draws(run.file("posterior.nc"))
 people = data.three_customers(customers)
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True)
 on_p_alive = fit["threshold"]["basis"] == "p_alive"
@@ -86,7 +86,7 @@ Markdown(text.recent_risks(fit, customers, lang))
 Markdown(text.checks(fit, lang))
 
 # %%
-counts = data.predictive(load_predictive(run.path / "posterior.nc"))
+counts = data.predictive(load_predictive(run.file("posterior.nc")))
 figure, ax = plt.subplots()
 draw.predictive(ax, counts, lang=lang)
 ax.set_title(text.predictive_claim(counts, lang))

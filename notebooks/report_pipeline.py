@@ -60,7 +60,7 @@ people = fits.three_customers(customers)
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True)
 draw_fits.silence(
     axes,
-    load_draws(fit_run.path / "posterior.nc"),
+    load_draws(fit_run.file("posterior.nc")),
     people,
     horizon_days=run.manifest["config"]["risk"]["horizon_days"],
     threshold=fit["threshold"]["value"] if fit["threshold"]["basis"] == "p_alive" else None,
@@ -124,7 +124,7 @@ Markdown(fit_text.recent_risks(fit, customers, lang))
 Markdown(text.checks(run, lang))
 
 # %%
-counts = fits.predictive(load_predictive(fit_run.path / "posterior.nc"))
+counts = fits.predictive(load_predictive(fit_run.file("posterior.nc")))
 figure, ax = plt.subplots()
 draw_fits.predictive(ax, counts, lang=lang)
 ax.set_title(fit_text.predictive_claim(counts, lang))

@@ -81,9 +81,10 @@ columns = [
 customers.loc[customers["x"] >= 3, columns].head(8)
 
 # %% [markdown]
-# `p_alive` is the probability that the customer will ever buy again. `at_risk_date` is the first
-# day on which it falls below one half if they stay away: a *personal* threshold. How long a
-# silence does that allow?
+# `p_alive` is the probability that the customer will ever buy again. `at_risk_date` is the day by
+# which four of five customers like this one who come back have come back: *late by the own
+# rhythm*. `p_alive_at_risk` is P(alive) on that day, a personal threshold. How long a silence does
+# that allow?
 
 # %%
 never = pd.Timestamp("9999-12-31")
@@ -151,8 +152,8 @@ plt.show()
 # %% [markdown]
 # ## What this does not say
 #
-# * One half was a convention here. `churnlab fit` chooses the threshold from costs and held-out
-#   data.
+# * Late is a state, not a decision. Whom to write to follows from what a message costs and what a
+#   customer is worth: costs that only the shop can state.
 # * The order of the two customers needs several gaps and a dropout that is not negligible; with a
 #   single gap, or hardly any dropout, it can turn.
 # * Whether the model is any good is a question for held-out data: `tutorial_first_backtest.py`.

@@ -24,10 +24,9 @@ import numpy as np
 import pandas as pd
 
 import churnlab as cl
-from churnlab.backtest import calibrate_threshold
 from churnlab.events import EventLog, log_from_frames
+from churnlab.posterior import Lateness
 from churnlab.report import style
-from churnlab.rules import CostRatioRule
 from churnlab.segments import (
     Axis,
     SegmentsConfig,
@@ -52,25 +51,24 @@ log = log_from_frames(shop.frames(), time_zone="UTC", as_of=shop.as_of)
 print(*log.report.lines(), sep="\n")
 
 # %% [markdown]
-# ## Two fits, two thresholds
+# ## Two fits, one idea of late
 #
-# Visit-days are fitted like purchase-days, by a model of their own. The cut on the purchase risk
-# is learnt on earlier days of this shop, at costs where a wasted message is as bad as a missed
-# loss; on the visit side a member is *visit-risk* from one half and *visit-inactive* from nine
-# tenths.
+# Visit-days are fitted like purchase-days, by a model of their own. A purchaser is at risk when
+# *late by the own rhythm*: four of five like them who come back have come back. On the visit side a
+# member is *visit-risk* from the same point on, and *visit-inactive* from nineteen of twenty.
 
 
 # %%
 def grid_on(log: EventLog) -> Snapshot:
     """Place everybody on the log's last day, by fits on data up to that day."""
     purchases, visits = cl.summarise(log), cl.summarise(log, events="visits")
-    value, first = calibrate_threshold(log, rule=CostRatioRule(), risk=cl.RiskConfig()).inside()
+    late = Lateness()
     return take_snapshot(
         log.members(),
         purchases,
-        Axis(cl.fit(purchases, seed=1).draws, cl.RiskConfig(), (value,), first),
+        Axis(cl.fit(purchases, seed=1).draws, late, (0.8,)),
         visits,
-        Axis(cl.fit(visits, seed=1).draws, cl.RiskConfig(), (0.5, 0.9)),
+        Axis(cl.fit(visits, seed=1).draws, late, (0.8, 0.95)),
     )
 
 
@@ -126,8 +124,8 @@ print(alive.groupby(people["purchase_state"]).agg(["size", "mean"]).round(2).to_
 
 # %% [markdown]
 # `mean` is the share that is truly still a customer. The states at risk should have far less of
-# them than the active ones; they are not empty of live customers, and need not be: the cut weighs
-# costs, it does not state who is gone.
+# them than the active ones; they are not empty of live customers, and need not be: one in five of
+# those who come back does so after this day. Late is not gone.
 
 # %%
 risk = people["purchase_state"].isin(["repeat_risk", "first_risk"])

@@ -37,6 +37,10 @@ class Progress(Protocol):
 class Silent:
     """Nobody."""
 
+    def __repr__(self) -> str:
+        """Return the name that help() shows."""
+        return "SILENT"
+
     def stage(self, name: str) -> AbstractContextManager[None]:
         """Name nothing."""
         return nullcontext()

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-MODELS: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd", "bg_cnbd_k", "mbg_cnbd_k")
 RISK_BASES: Final = ("p_alive", "personal_cycles", "fixed_days")
-#: What the risk of a basis is the chance of, as a formula.
+#: What a state is cut on instead of a risk: late by the own rhythm.
+OVERDUE: Final = "overdue"
+#: What is cut, as a formula: the chance that a basis' risk is, or lateness.
 RISK_FORMULAS: Final = {
+    OVERDUE: "share back by now, of those who come back",
     "p_alive": "1 - P(alive)",
     "personal_cycles": "P(no purchase within own rhythms)",
     "fixed_days": "P(no purchase within the window)",
@@ -21,6 +23,8 @@ INFERENCE_METHODS: Final = ("laplace", "nuts")
 #: Written where a date lies beyond every horizon: receivers cannot clear a field with null.
 FAR_DATE: Final = "9999-12-31"
 
+#: Of a purchaser: not at risk, or how far: newly late, likely to return, probably gone.
+RISK_BANDS: Final = ("active", "fresh", "winnable", "gone")
 PURCHASE_STATES: Final = ("repeat_active", "first_active", "repeat_risk", "first_risk", "none")
 VISIT_STATES: Final = ("visit_active", "visit_risk", "visit_inactive")
 VISIT_UNKNOWN: Final = "visit_unknown"

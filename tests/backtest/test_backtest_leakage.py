@@ -69,7 +69,7 @@ def test_a_forecast_out_of_range_is_caught(small_log):
 
 FAST = [n for n in known_candidates() if n.endswith(("_nbd_ml", "lifetimes_bg_nbd"))] + [
     "mbg_nbd", "mbg_cnbd_2_ml", "recency", "recency_logistic", "hiatus", "personal_ratio", "rfm",
-    "majority", "gradient_boosting",
+    "majority", "gradient_boosting", "stacked",
 ]  # fmt: skip
 
 

@@ -262,7 +262,7 @@ def test_the_panel_and_the_summary_group_alike(log, columns):
 
 def test_a_threshold_is_learnt_on_the_model_with_its_groups(log):
     options = {
-        "rule": CostRatioRule(learn="always"),
+        "rule": CostRatioRule(learn="always", cost_contact_wasted=1.0, cost_churn_missed=1.0),
         "risk": RiskConfig(horizon_days=60),
         "seed": 2,
     }
@@ -288,7 +288,7 @@ def test_where_groups_cannot_be_fitted_the_threshold_is_the_plain_models(log, mo
         raise FitRefusedError("no")
 
     options = {
-        "rule": CostRatioRule(learn="always"),
+        "rule": CostRatioRule(learn="always", cost_contact_wasted=1.0, cost_churn_missed=1.0),
         "risk": RiskConfig(horizon_days=60),
         "seed": 2,
     }

@@ -23,7 +23,9 @@ from churnlab.rules import CapacityRule, CostRatioRule, FixedRule, PrecisionRule
 from .conftest import simulate_log
 
 LIMITS = Limits(least_purchasers=200, least_events=50)
-RULES = {"cost_ratio": CostRatioRule(), "top": CapacityRule(share=0.3), "half": FixedRule()}
+#: What the tests' decisions are paid in.
+COSTS = {"contact_cost": 1.0, "save_probability": 0.05, "value_per_customer": 40.0}
+RULES = {"cost_ratio": CostRatioRule(**COSTS), "top": CapacityRule(share=0.3), "half": FixedRule()}
 
 
 def _split(**fields):
@@ -172,7 +174,11 @@ def test_a_broken_cache_entry_is_made_again(tmp_path):
 def test_a_threshold_is_calibrated_on_earlier_origins(small_log, basis):
     risk = RiskConfig(basis=basis, horizon_days=60)
     chosen = calibrate_threshold(
-        small_log, rule=CostRatioRule(learn="always"), risk=risk, model="mbg_nbd_ml", seed=2
+        small_log,
+        rule=CostRatioRule(learn="always", **COSTS),
+        risk=risk,
+        model="mbg_nbd_ml",
+        seed=2,
     )
     assert 0 < chosen.value < 1
     assert chosen.low <= chosen.value <= chosen.high
@@ -181,7 +187,11 @@ def test_a_threshold_is_calibrated_on_earlier_origins(small_log, basis):
     assert chosen.extra_cost_lower >= 0
     assert chosen.extra_cost_higher >= 0
     again = calibrate_threshold(
-        small_log, rule=CostRatioRule(learn="always"), risk=risk, model="mbg_nbd_ml", seed=2
+        small_log,
+        rule=CostRatioRule(learn="always", **COSTS),
+        risk=risk,
+        model="mbg_nbd_ml",
+        seed=2,
     )
     assert again == chosen
 
@@ -189,18 +199,39 @@ def test_a_threshold_is_calibrated_on_earlier_origins(small_log, basis):
 def test_a_threshold_never_sees_later_days(small_log):
     risk, day = RiskConfig(horizon_days=60), dt.date(2020, 10, 1)
     known = small_log.until(day)
-    one = calibrate_threshold(known, rule=CostRatioRule(), risk=risk, model="mbg_nbd_ml")
+    one = calibrate_threshold(known, rule=CostRatioRule(**COSTS), risk=risk, model="mbg_nbd_ml")
     assert one.learnt_until <= day
 
 
-@pytest.mark.parametrize("rule", [CostRatioRule(), PrecisionRule(), FixedRule(value=0.3)])
+@pytest.mark.parametrize("rule", [CostRatioRule(**COSTS), PrecisionRule(), FixedRule(value=0.3)])
 def test_with_too_short_a_history_nothing_is_learnt_and_it_is_said(small_log, rule):
     risk = RiskConfig(horizon_days=399)
     chosen = calibrate_threshold(small_log, rule=rule, risk=risk, model="mbg_nbd_ml")
-    assert chosen.value == (0.3 if rule.name == "fixed" else 0.5)
+    assert chosen.value == {"fixed": 0.3, "cost_ratio": 0.5, "precision": 0.9}[rule.name]
     assert chosen.low is None
     assert chosen.learnt_until is None
     assert "too short for an earlier origin" in " ".join(chosen.notes)
+
+
+def test_capacity_has_nothing_to_choose_from_in_too_short_a_history(small_log):
+    with pytest.raises(DataError, match="rule=overdue"):
+        calibrate_threshold(
+            small_log, rule=CapacityRule(), risk=RiskConfig(horizon_days=399), model="mbg_nbd_ml"
+        )
+
+
+def test_without_stated_costs_decisions_are_counted_and_not_priced(small_log):
+    split = SplitConfig(origins=2, horizon_days=[60], warmup=0, counts=False, replicates=40)
+    result = run_backtest(small_log, candidates=["mbg_nbd_ml", "hiatus"], split=split)
+    assert result.summary["costs"] is None
+    assert set(result.rules["rule"]) == {"own_cutoff", "calibrated", "fixed"}
+    assert result.rules["cost_per_customer"].isna().all()
+    known = result.rules.dropna(subset=["flagged_share"])
+    assert known["precision"].notna().all()
+    assert "cost" not in set(result.differences["metric"])
+    assert not any(a["metric"] == "cost" for a in result.summary["comparisons"])
+    noted = [n for d in result.summary["degradations"] for n in [d["reason"]] if "hiatus" in n]
+    assert any("fewest wrong flags" in n for n in noted)
 
 
 def test_notes_that_differ_in_numbers_alone_are_said_once():

@@ -32,7 +32,7 @@ def shop() -> Shop:
 def tables(shop: Shop, folder: Path, until: str | None = None, less: int = 0) -> list[str]:
     """Write the shop's logs, cut after a day, and without the first members; return the options."""
     folder.mkdir(parents=True, exist_ok=True)
-    options = ["data=files"]
+    options = ["data=files", "data.duplicates=drop"]  # days and ids alone repeat rows of the shop
     for name, time in TIMES.items():
         frame = getattr(shop, name)[["customer_id", time]]
         if until is not None:
@@ -105,6 +105,13 @@ def test_behaviour_and_reestimation_add_up_for_cells_and_groups(whole):
     assert set(moved["level"]) == {"segment", "polarity", "parent", "purchase_state",
                                    "visit_state"}  # fmt: skip
     assert (moved["n_before"] + moved["behaviour"] + moved["reestimation"] == moved["n"]).all()
+    # the changes are those of one fit: behaviour, without what re-estimation did
+    change = pd.read_parquet(whole / "changes.parquet")
+    key = ["level", "segment_code"]
+    both = change.merge(moved, on=key, suffixes=("", "_then"), validate="one_to_one")
+    assert (both["n"] - both["n_before"] == both["behaviour"]).all()
+    assert (both["n_before"] == both["n_before_then"] + both["reestimation"]).all()
+    assert moved["moved_by_reestimation"].sum() > 0
     cells = moved[moved["level"] == "segment"]
     groups = moved[moved["level"] == "polarity"]
     for column in ("behaviour", "reestimation"):

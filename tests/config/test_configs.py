@@ -11,8 +11,8 @@ from churnlab.cli.registry import COMMANDS
 from churnlab.config import compose, configs_folder, explain, plain, to_settings
 from churnlab.config.register import COMMAND_SETTINGS, settings_class
 from churnlab.errors import UsageError
+from churnlab.models import MODELS
 from churnlab.rules import RULES
-from churnlab.vocabulary import MODELS
 
 NEEDS = {
     "report": ["run=x"],
@@ -21,6 +21,7 @@ NEEDS = {
     "monitor": ["bundle=x"],
     "explain": ["customer=x"],
 }
+COSTS = ["rule.contact_cost=1", "rule.save_probability=.05", "rule.value_per_customer=40"]
 EXPERIMENTS = sorted(p.stem for p in (configs_folder() / "experiment").glob("*.yaml"))
 
 
@@ -73,7 +74,13 @@ def test_every_model_and_every_rule_has_its_option():
     assert options("model") == sorted(MODELS)
     assert options("rule") == sorted(RULES)
     for name in RULES:
-        assert type(to_settings(compose("fit", [f"rule={name}"])).rule) is RULES[name]
+        costs = COSTS if name == "cost_ratio" else []
+        assert type(to_settings(compose("fit", [f"rule={name}", *costs])).rule) is RULES[name]
+
+
+def test_costs_have_no_default():
+    with pytest.raises(UsageError, match=r"rule\.contact_cost, rule\.save_probability"):
+        to_settings(compose("fit", ["rule=cost_ratio"]))
 
 
 def test_a_missing_mandatory_value_says_what_to_give():

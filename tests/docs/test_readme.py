@@ -39,6 +39,18 @@ def orders(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+def test_the_first_two_commands_run_as_written(orders, monkeypatch, capsys):
+    found = re.findall(r"^    (churnlab [^#\n]+)", SECTION, flags=re.MULTILINE)
+    init, pipeline = (shlex.split(line)[1:] for line in found)
+    assert main([*init, "--yes"]) == 0, capsys.readouterr().err
+    # The pipeline itself is run below; here, that it finds what init wrote.
+    seen = []
+    monkeypatch.setattr("churnlab.cli.run.run_in_folder", lambda _, found, *__: seen.append(found))
+    assert main(pipeline) == 0, capsys.readouterr().err
+    used = seen[0].data.purchases
+    assert (used.customer_id, used.event_at, used.amount) == ("user_id", "ordered_at", "total")
+
+
 def test_the_command_runs_as_written(orders, monkeypatch, capsys):
     command = shlex.split(block("").replace("\\\n", " "))
     assert command[0] == "churnlab"

@@ -20,6 +20,9 @@ CENTRES = {
 BASES = ("p_alive", "personal_cycles", "fixed_days")
 CASES = [(m, 1, b) for m in ("bg_nbd", "mbg_nbd", "pareto_nbd") for b in BASES]
 CASES.append(("mbg_cnbd_k", 3, "p_alive"))
+#: States by lateness beside a risk: "late" stands for `rule=overdue` over 1 - P(alive).
+CASES += [(m, 1, "late") for m in ("bg_nbd", "mbg_nbd", "pareto_nbd")]
+CASES.append(("mbg_cnbd_k", 3, "late"))
 
 
 def rules_of(case, *, draws=8, groups=("all",), columns=()):
@@ -27,7 +30,10 @@ def rules_of(case, *, draws=8, groups=("all",), columns=()):
     model, k, basis = case
     rng = np.random.default_rng(11)
     theta = np.array(CENTRES[model]) * np.exp(0.15 * rng.normal(size=(draws, len(groups), 4)))
-    rule = PurchaseRule(PopulationDraws(model, k, theta, groups), RiskConfig(basis=basis), 0.5, 0.4)
+    late = basis == "late"
+    risk = RiskConfig(basis="p_alive" if late else basis)
+    cuts = (0.8, 0.6, 6.0) if late else (0.5, 0.4, None)
+    rule = PurchaseRule(PopulationDraws(model, k, theta, groups), risk, *cuts)
     return ScoringBundle("cb-0123", AS_OF, "UTC", rule, None, columns)
 
 

@@ -23,7 +23,6 @@ from churnlab.inference.ways.twostage.expansion import expand
 from churnlab.inference.ways.twostage.hyper import HyperTarget
 from churnlab.inference.ways.twostage.search import find_population
 from churnlab.inference.ways.twostage.side_by_side import side_by_side
-from churnlab.priors import parametrisation
 from churnlab.summary import Summary
 
 from .derivatives import check_gradient
@@ -58,7 +57,7 @@ def people(
     if dropout_spread:
         eta[2] += dropout_spread * rng.standard_normal(groups)[group]
     T = rng.integers(60, 400, n).astype(float)
-    theta = parametrisation(model).theta(eta)
+    theta = likelihoods.get(model).map.theta(eta)
     x, t_x, _ = likelihoods.get(model).simulate(theta, T, rng)
     t_x = np.where(x > 0, np.clip(np.ceil(t_x), 1, T), 0.0)
     columns = pd.DataFrame({"age": age.round(), "channel": np.where(web, "web", "shop")})
@@ -143,7 +142,7 @@ def test_the_greatest_likelihood_is_that_of_the_model_with_covariates(groups: in
         eta = np.repeat(u[:4, None], len(z), axis=1)
         eta[0] += u[4] * z + u[5] * web
         eta[2] += u[6] * z + u[7] * web
-        return -model.log_likelihood(parametrisation("mbg_nbd").theta(eta), *rows).sum()
+        return -model.log_likelihood(likelihoods.get("mbg_nbd").map.theta(eta), *rows).sum()
 
     start = np.array([*CENTRE["mbg_nbd"], 0.3, 0.0, 0.0, -0.5])
     best = minimize(loss, start, method="Powell", options={"xtol": 1e-6, "ftol": 1e-12})

@@ -14,7 +14,6 @@ from churnlab.inference.ways.twostage.hyper import Folded, HyperTarget
 from churnlab.inference.ways.twostage.particles import Particles
 from churnlab.inference.ways.twostage.search import Population, climb, find_population
 from churnlab.inference.ways.twostage.side_by_side import SideBySide
-from churnlab.priors import parametrisation
 from churnlab.summary import Cells
 
 from .derivatives import check_gradient
@@ -33,7 +32,7 @@ def shop(
     eta = np.array(CENTRE[model])[:, None] + np.array(SPREAD[effects])[:, None] * noise
     group = np.repeat(np.arange(len(sizes)), sizes)
     T = np.floor(rng.uniform(60, 400, group.size))
-    theta = parametrisation(model).theta(eta)[:, group]
+    theta = likelihoods.get(model).map.theta(eta)[:, group]
     x, t_x, _ = likelihoods.get(model).simulate(theta, T, rng)
     t_x = np.where(x > 0, np.clip(np.ceil(t_x), 1, T), 0.0)
     names = tuple(f"g{i:02d}" for i in range(len(sizes)))
@@ -157,7 +156,7 @@ def test_groups_with_erlang_gaps(model: str, k: int) -> None:
     group = np.repeat(np.arange(12), 120)
     eta = np.repeat(np.array(CENTRE["mbg_nbd"])[:, None], 12, axis=1)
     eta[[0, 2]] += 0.4 * rng.standard_normal((2, 12))
-    chosen = parametrisation(model, k)
+    chosen = likelihoods.get(model, k).map
     T = np.floor(rng.uniform(60, 400, group.size))
     x, t_x, gaps = likelihoods.get(model, k).simulate(chosen.theta(eta)[:, group], T, rng)
     names = tuple(f"g{i:02d}" for i in range(12))
@@ -202,7 +201,7 @@ def covered(model: str, effects: str, repeats: int, first: int) -> tuple[int, in
     for seed in range(first, first + repeats):
         cells, eta = shop(model, (150,) * 12, seed, effects)
         found = fit_population(cells, model=model, group_effects=effects, draws=500, seed=seed)
-        truth = parametrisation(model).natural(eta)
+        truth = likelihoods.get(model).map.natural(eta)
         for i in (0, 2):
             name = found.target.map.names[i]
             rows = found.table.loc[[f"{name}[{g}]" for g in cells.groups]]

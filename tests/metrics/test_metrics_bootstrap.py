@@ -131,7 +131,9 @@ def test_pooled_scores_keep_their_order_and_their_sum():
 
 def test_a_learnt_interval_does_not_hang_on_the_order_of_rows():
     customer, score, outcome = _rows(MOST_GROUPS + 1000, 1, 11, digits=9)
-    rule = CostRatioRule(learn="always", replicates=20)
+    rule = CostRatioRule(
+        learn="always", replicates=20, cost_contact_wasted=1.0, cost_churn_missed=1.0
+    )
     order = np.random.default_rng(1).permutation(score.size)
     one, other = (
         rule.choose(score[i], outcome[i], basis="p_alive", customer=customer[i],

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import kstest
 
 from churnlab import models as likelihoods
-from churnlab.models.death import log_death_integral, sample_death
 from churnlab.models.kernels import Engine
+from churnlab.models.pareto.death import log_death_integral, sample_death
 
 #: (x, t_x, T) and what is hard about it; times in days.
 DATA = {

@@ -6,9 +6,9 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from churnlab.models.dropout_mean import GAUSS_LIMITS, gauss_mean, logit_mean
-from churnlab.models.kernels import compiled, vector
-from churnlab.models.renewals import erlang_one_minus_pgf
+from churnlab.models.geometric.dropout_mean import GAUSS_LIMITS, gauss_mean, logit_mean
+from churnlab.models.geometric.renewals import erlang_one_minus_pgf
+from churnlab.models.kernels import rising, vector
 from churnlab.models.special import beta_rule, legendre, log_beta_shift, log_rising
 
 ARGUMENTS = [
@@ -24,7 +24,7 @@ def test_log_rising(r, n):
         exact = float(mp.loggamma(mp.mpf(r) + n) - mp.loggamma(mp.mpf(r)))
         slope = float(mp.digamma(mp.mpf(r) + n) - mp.digamma(mp.mpf(r)))
     assert float(log_rising(r, n)) == pytest.approx(exact, rel=2e-14, abs=2e-14)
-    value, derivative = compiled.log_rising(r, n)
+    value, derivative = rising.log_rising(r, n)
     assert value == pytest.approx(exact, rel=2e-14, abs=2e-14)
     assert derivative == pytest.approx(slope, rel=2e-14)
 

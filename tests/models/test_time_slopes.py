@@ -7,7 +7,6 @@ import pytest
 
 from churnlab import models as likelihoods
 from churnlab.errors import UsageError
-from churnlab.models.time_slopes import time_slopes
 
 THETA = {
     "bg_nbd": (0.24, 31.0, 0.79, 2.4),
@@ -27,7 +26,7 @@ def test_slopes_are_those_of_the_formula(model):
     def value(dt_x: float, dT: float) -> np.ndarray:
         return likelihood.log_likelihood(theta, x, t_x + dt_x, T + dT)
 
-    found = time_slopes(likelihood, theta, x, t_x, T)
+    found = likelihood.time_slopes(theta, x, t_x, T)
     by_t_x = (value(h, 0) - value(-h, 0)) / (2 * h)
     by_T = (value(0, h) - value(0, -h)) / (2 * h)
     np.testing.assert_allclose(found.t_x, by_t_x, rtol=1e-6, atol=2e-8)
@@ -38,7 +37,7 @@ def test_slopes_are_those_of_the_formula(model):
 def test_edges_are_finite(model):
     likelihood, theta = likelihoods.get(model), np.array(THETA[model])[:, None]
     x, t_x, T = (np.array(v, float) for v in ([0, 0, 1, 300], [0, 0, 9, 300], [0, 500, 9, 3000]))
-    found = time_slopes(likelihood, theta, x, t_x, T)
+    found = likelihood.time_slopes(theta, x, t_x, T)
     assert np.isfinite(found.t_x).all()
     assert np.isfinite(found.T).all()
     assert (found.T <= 0).all()
@@ -46,4 +45,4 @@ def test_edges_are_finite(model):
 
 def test_erlang_gaps_are_refused():
     with pytest.raises(UsageError, match="Erlang"):
-        time_slopes(likelihoods.get("mbg_cnbd_k", 2), np.ones((4, 1)), *np.ones((3, 1)))
+        likelihoods.get("mbg_cnbd_k", 2).time_slopes(np.ones((4, 1)), *np.ones((3, 1)))

@@ -14,6 +14,7 @@ from churnlab.errors import UsageError
 from churnlab.posterior import (
     COLUMNS,
     RiskConfig,
+    StateCut,
     ValueConfig,
     customers_table,
     p_alive_table,
@@ -30,7 +31,8 @@ CONTRACT = [
     "rhythm_days", "rate_per_day", "rate_q05", "rate_q95", "expected_purchases",
     "expected_purchases_q05", "expected_purchases_q95", "purchase_risk", "purchase_risk_q05",
     "purchase_risk_q95", "horizon_days", "risk_p_alive", "risk_personal_cycles",
-    "risk_fixed_days", "at_risk_date", "due_date", "due_q10", "due_q90",
+    "risk_fixed_days", "at_risk_date", "at_risk_q05", "at_risk_q95", "p_alive_at_risk",
+    "risk_band", "p_return_year", "due_date", "due_q10", "due_q90",
 ]  # fmt: skip
 
 
@@ -47,10 +49,15 @@ def test_columns_are_the_contracts():
 @pytest.mark.parametrize("basis", ["p_alive", "personal_cycles", "fixed_days"])
 def test_table_is_complete_and_consistent(model, basis, some, make_draws):
     draws = make_draws(model, 40)
-    table = customers_table(some, draws, RiskConfig(basis=basis, horizon_days=60), threshold=0.5)
+    risk = RiskConfig(basis=basis, horizon_days=60)
+    table = customers_table(some, draws, risk, state=StateCut(risk, 0.5, 0.5))
     assert list(table.columns) == CONTRACT
     assert table["customer_id"].tolist() == some.customers["customer_id"].tolist()
-    filled = table.drop(columns="horizon_days")
+    filled = table.drop(columns=["horizon_days", *CONTRACT[-8:-5]])
+    falls = model == "mbg_cnbd_k" and basis != "p_alive"
+    assert table["at_risk_q05"].isna().all() == table["at_risk_q95"].isna().all() == falls
+    never = table["at_risk_date"].dt.year == 9999
+    assert (table["p_alive_at_risk"].isna() == (never | falls)).all()
     assert not filled.isna().any().any()
     assert table["horizon_days"].isna().all() == (basis == "p_alive")
     if basis == "fixed_days":
@@ -72,7 +79,8 @@ def test_table_is_complete_and_consistent(model, basis, some, make_draws):
 
 
 def test_state_today_is_the_date_against_today(some, make_draws):
-    table = customers_table(some, make_draws("mbg_nbd", 40), threshold=0.5, first_threshold=0.4)
+    state = StateCut(RiskConfig(), 0.5, 0.4)
+    table = customers_table(some, make_draws("mbg_nbd", 40), state=state)
     cut = np.where(table["x"] > 0, 0.5, 0.4)
     silent = table["days_since_last"] >= 1
     today = pd.Timestamp(some.as_of)
@@ -109,12 +117,14 @@ def test_later_rows_of_others_change_nobody(some, make_draws):
 
 def test_bg_says_that_it_cannot_judge_first_purchasers(some, make_draws):
     bg, mbg = make_draws("bg_nbd", 30), make_draws("mbg_nbd", 30)
-    alone = customers_table(some, bg)
+    on_risk = StateCut(RiskConfig(), 0.5, 0.5)
+    alone = customers_table(some, bg, state=on_risk)
     assert "first_draws" in alone.attrs["warnings"][0]
     first = alone["x"] == 0
     assert (alone["p_alive"][first] == 1).all()
     assert (alone["at_risk_date"][first].dt.year == 9999).all()
-    helped, by_mbg = customers_table(some, bg, first_draws=mbg), customers_table(some, mbg)
+    helped = customers_table(some, bg, state=on_risk, first_draws=mbg)
+    by_mbg = customers_table(some, mbg, state=on_risk)
     assert "warnings" not in helped.attrs
     assert "warnings" not in by_mbg.attrs
     assert (helped.pop("model") == np.where(first, "mbg_nbd", "bg_nbd")).all()
@@ -187,12 +197,12 @@ def test_a_horizon_given_is_a_horizon_used(bg_fit):
 def test_only_what_is_asked_for(some, make_draws):
     table = customers_table(some, make_draws("mbg_nbd", 20), columns=["customer_id", "p_alive"])
     assert list(table.columns) == ["customer_id", "p_alive"]
-    without = customers_table(some, make_draws("mbg_nbd", 20), threshold=None)
+    without = customers_table(some, make_draws("mbg_nbd", 20), state=None)
     assert "at_risk_date" not in without
     with pytest.raises(UsageError, match="cycle_days"):
         customers_table(some, make_draws("mbg_nbd", 20), columns=["cycle_dys"])
-    with pytest.raises(UsageError, match="threshold"):
-        customers_table(some, make_draws("mbg_nbd", 20), threshold=None, columns=["at_risk_date"])
+    with pytest.raises(UsageError, match="need a state"):
+        customers_table(some, make_draws("mbg_nbd", 20), state=None, columns=["at_risk_date"])
 
 
 def test_groups_are_matched_by_name(make_rows, make_draws):
@@ -213,7 +223,7 @@ def test_groups_are_matched_by_name(make_rows, make_draws):
 
 
 def test_parquet_round_trip_keeps_dates_and_text(some, make_draws, tmp_path):
-    table = customers_table(some, make_draws("bg_nbd", 20))
+    table = customers_table(some, make_draws("bg_nbd", 20), state=StateCut(RiskConfig(), 0.5, 0.5))
     table.to_parquet(tmp_path / "customers.parquet")
     back = pd.read_parquet(tmp_path / "customers.parquet")
     for name in ("at_risk_date", "due_date", "last_purchase_at"):

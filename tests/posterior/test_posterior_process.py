@@ -9,9 +9,8 @@ from scipy.integrate import quad
 
 from churnlab import models as likelihoods
 from churnlab.models.kernels import rows
-from churnlab.models.kernels.death import death_by_count
-from churnlab.posterior.silence.process import make
-from churnlab.posterior.silence.silence import DeathTables, death_before_purchase
+from churnlab.models.pareto.death_kernel import death_by_count
+from churnlab.models.pareto.death_table import DeathTables, death_before_purchase
 
 #: (r, alpha, s, beta) where naive code fails, days.
 PARETO_EDGES = {
@@ -44,7 +43,7 @@ def test_states_agree_with_the_likelihoods_formulas(model, make_draws, make_rows
     draws, rows = make_draws(model, 30), make_rows(40)
     likelihood, theta = draws.likelihood, draws.theta[:, 0, :].T
     for x, t_x, T in zip(*rows[1:], strict=True):
-        process = make(likelihood, theta, x, 5000.0)
+        process = likelihood.process(theta, x, 5000.0)(x)
         one = np.array([t_x]), np.array([T])
         for H in (1.0, 90.0, 3000.0):
             alive, quiet = process.states(*one, np.array([H]))
@@ -58,7 +57,7 @@ def test_states_agree_with_the_likelihoods_formulas(model, make_draws, make_rows
 def test_heavy_buyers_and_long_silence_stay_finite(model, case, make_draws):
     draws = make_draws(model, 5)
     x, t_x, T = (np.array([float(v)]) for v in case)
-    process = make(draws.likelihood, draws.theta[:, 0, :].T, x[0], T[0] + 100)
+    process = draws.likelihood.process(draws.theta[:, 0, :].T, x[0], T[0] + 100)(x[0])
     alive, quiet = process.states(t_x, T, np.array([90.0]))
     assert np.isfinite(alive).all()
     assert ((alive >= 0) & (alive <= 1) & (quiet >= 0) & (quiet <= 1)).all()
@@ -71,7 +70,7 @@ def test_heavy_buyers_and_long_silence_stay_finite(model, case, make_draws):
 def test_odds_beyond_every_number_end_in_probabilities(x):
     """(T + alpha) / (t_x + alpha) to the power r + x overflows; of BG's x = 0 the odds are 0."""
     theta = np.array([[300.0], [1e-3], [0.5], [2.0]])
-    process = make(likelihoods.get("bg_nbd"), theta, x, 400.0)
+    process = likelihoods.get("bg_nbd").process(theta, x, 400.0)(x)
     alive = process.alive(np.array([x / 100]), np.array([390.0]))
     assert alive[0, 0] == (1.0 if x == 0 else pytest.approx(0.0, abs=1e-300))
 
@@ -79,7 +78,7 @@ def test_odds_beyond_every_number_end_in_probabilities(x):
 def test_silence_of_the_long_gone_is_no_certainty():
     """S(T+H)/S(T) where S(T) itself is below every number: (r + x) ln ratio, by hand."""
     theta = np.array([[1.0], [10.0], [0.5], [2.0]])
-    process = make(likelihoods.get("mbg_nbd"), theta, 2000.0, 5000.0)
+    process = likelihoods.get("mbg_nbd").process(theta, 2000.0, 5000.0)(2000.0)
     _, quiet = process.states(np.array([300.0]), np.array([900.0]), np.array([1.0]))
     assert quiet[0, 0] == pytest.approx(np.exp(-2001 * np.log(911 / 910)), rel=1e-9)
 
@@ -98,7 +97,7 @@ def test_rounding_never_leaves_the_probabilities(model, make_draws):
     """Just after a purchase, and over horizons of seconds and centuries."""
     draws = make_draws(model, 200)
     for x in (1.0, 7.0, 60.0):
-        process = make(draws.likelihood, draws.theta[:, 0, :].T, x, 40_000.0)
+        process = draws.likelihood.process(draws.theta[:, 0, :].T, x, 40_000.0)(x)
         t_x = np.full(40, 50.0)
         T = t_x + np.geomspace(1e-14, 300.0, 40)
         found = process.states(t_x, T, np.full(40, 1e-13), np.full(40, 36_000.0))
@@ -147,7 +146,7 @@ def test_death_by_count_at_the_edges(theta):
 def test_states_at_the_edges(theta):
     likelihood, draws = likelihoods.get("pareto_nbd"), np.array(theta)[:, None]
     for x, t_x, T in CUSTOMERS:
-        process = make(likelihood, draws, float(x), 500.0)
+        process = likelihood.process(draws, float(x), 500.0)(float(x))
         alive, quiet = process.states(np.array([t_x]), np.array([T]), np.array([90.0]))
         direct = likelihood.p_alive(draws, float(x), t_x, T)
         np.testing.assert_allclose(alive[0], direct, atol=2e-9)
@@ -170,5 +169,5 @@ def test_the_table_of_death_is_exact_between_its_nodes(alpha, beta):
 
 def test_thinned_processes_are_those_of_thinned_draws(make_draws):
     draws = make_draws("pareto_nbd", 50)
-    process = make(draws.likelihood, draws.theta[:, 0, :].T, 2.0, 400.0).thin(7)
+    process = draws.likelihood.process(draws.theta[:, 0, :].T, 2.0, 400.0)(2.0).thin(7)
     assert np.array_equal(process.theta, draws.thin(7).theta[:, 0, :].T)

@@ -10,7 +10,14 @@ import pytest
 
 from churnlab import models as likelihoods
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior import RiskConfig, customers_table, p_alive_table, sample_next_purchase
+from churnlab.posterior import (
+    Lateness,
+    RiskConfig,
+    StateCut,
+    customers_table,
+    p_alive_table,
+    sample_next_purchase,
+)
 from churnlab.posterior.settings import LAST_DAY
 from churnlab.summary import Calendar, Clock, Summary
 from churnlab.summary.calendar import number
@@ -73,7 +80,7 @@ def test_at_risk_date_is_the_first_day_from_which_the_risk_stays_high(
     draws, risk = make_draws(model, n=16), RiskConfig(basis=basis, horizon_days=60, cycles=1.5)
     timed, falls = summary.on_clock(CLOCK), 0
     for threshold, first in ((0.5, 0.7), (0.85, 0.9)):
-        table = customers_table(timed, draws, risk, threshold=threshold, first_threshold=first)
+        table = customers_table(timed, draws, risk, state=StateCut(risk, threshold, first))
         # Pareto/NBD's formula is a quadrature for each of 3,652 days
         for _, row in table.iloc[:: 20 if model == "pareto_nbd" else 8].iterrows():
             slow = Slow(model, draws, row)
@@ -84,6 +91,28 @@ def test_at_risk_date_is_the_first_day_from_which_the_risk_stays_high(
             falls += bool((np.diff(near) < -1e-9).any())
     # the case that a plain bisection gets wrong is among those tried, where it can be
     assert (falls > 0) == (basis != "p_alive")
+
+
+@pytest.mark.parametrize("model", ["mbg_nbd", "pareto_nbd"])
+def test_late_is_counted_in_clock_days(make_draws, summary, model):
+    """Rhythm and window are clock days; the date is a day of the calendar."""
+    draws = make_draws(model, n=16)
+    table = customers_table(summary.on_clock(CLOCK), draws)
+    for _, row in table.iloc[::8].iterrows():
+        slow, days = Slow(model, draws, row), np.arange(1, LAST_DAY + 1)
+        h = CLOCK.time(slow.last + days) - CLOCK.time([slow.last])
+        window = np.array([6.0 * row["rhythm_days"]])
+
+        def back(silence: np.ndarray, slow: Slow = slow) -> np.ndarray:
+            quiet = slow.likelihood.p_no_purchase(slow.theta, slow.x, slow.t_x, slow.t_x, silence)
+            return 1 - quiet.mean(axis=0)
+
+        late = (back(h) / back(window) >= 0.8) & (h >= max(row["rhythm_days"], 2.0))
+        found = (row["at_risk_date"] - row["last_purchase_at"]).days
+        assert found == days[late.argmax()]
+        alive = slow.likelihood.p_alive(slow.theta, slow.x, slow.t_x, slow.t_x + h[found - 1])
+        assert row["p_alive_at_risk"] == pytest.approx(alive.mean(), abs=1e-9)
+        assert row["at_risk_q05"] <= row["at_risk_date"] <= row["at_risk_q95"]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -127,13 +156,17 @@ def test_due_dates_solve_their_definition_in_days(make_draws, summary, model):
         assert due == 1 or share[due - 2] <= 0.5 + 1e-4
 
 
-@pytest.mark.parametrize("basis", ["p_alive", "fixed_days", "personal_cycles"])
+@pytest.mark.parametrize("basis", ["p_alive", "fixed_days", "personal_cycles", "overdue"])
 def test_on_a_flat_clock_the_table_is_the_one_without(make_draws, summary, basis):
-    draws, risk = make_draws("mbg_nbd", n=16), RiskConfig(basis=basis)
+    draws, late = make_draws("mbg_nbd", n=16), basis == "overdue"
+    risk = RiskConfig() if late else RiskConfig(basis=basis)
+    state = StateCut(Lateness() if late else risk, 0.6, 0.8)
     flat = summary.on_clock(Clock.flat(Calendar("month"), dt.date(2010, 1, 1)))
-    with_clock, without = (
-        customers_table(s, draws, risk, threshold=0.6, first_threshold=0.8) for s in (flat, summary)
-    )
+    with_clock, without = (customers_table(s, draws, risk, state=state) for s in (flat, summary))
+    if basis in ("fixed_days", "personal_cycles"):  # on a clock such a risk may fall: no interval
+        about = ["at_risk_q05", "at_risk_q95", "p_alive_at_risk"]
+        assert with_clock[about].isna().all().all()
+        with_clock, without = (t.drop(columns=about) for t in (with_clock, without))
     pd.testing.assert_frame_equal(with_clock, without, rtol=1e-9, atol=1e-9)
 
 

@@ -195,7 +195,6 @@ def small() -> tuple[World, cl.Fit, cl.SpendFit]:
 
 
 def test_the_simulated_futures_average_to_the_stated_mean(small):
-    from churnlab.posterior.silence.process import make
     from churnlab.posterior.worth.amounts import VALUE_DRAWS, SpendLatents
     from churnlab.posterior.worth.value import _Futures
 
@@ -208,9 +207,8 @@ def test_the_simulated_futures_average_to_the_stated_mean(small):
     cell = known.summary.customers["cell"].to_numpy()
     for at in range(len(futures.rows.x)):
         rng = np.random.default_rng([5, at])
-        process = make(
-            fit.draws.likelihood, futures.draws.theta[:, 0].T, futures.rows.x[at], 2000.0
-        )
+        x = futures.rows.x[at]
+        process = fit.draws.likelihood.process(futures.draws.theta[:, 0].T, x, 2000.0)(x)
         worth = futures._worth(process, np.array([at]), rng)
         people = np.flatnonzero(cell == at)
         total += (worth * latents.inverse_nu(n[people], mean[people])).sum(axis=0)

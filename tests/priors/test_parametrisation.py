@@ -2,33 +2,34 @@ import numpy as np
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.priors import QUANTITIES, parametrisation
+from churnlab.models import MODELS, get
+from churnlab.models.parametrisation import Parametrisation
 
 U = np.array([[0.3, -0.7], [-0.5, 0.4], [-1.1, 0.6], [0.8, -0.2]])
 
 
-@pytest.mark.parametrize("model", QUANTITIES)
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("k", [1, 3])
 def test_round_trips(model: str, k: int) -> None:
-    mapping = parametrisation(model, k)
+    mapping = Parametrisation(get(model).dropout, k)
     np.testing.assert_allclose(mapping.eta(mapping.natural(U)), U, rtol=1e-12)
     np.testing.assert_allclose(mapping.from_theta(mapping.theta(U)), U, rtol=1e-12)
 
 
 @pytest.mark.parametrize("k", [1, 2])
 def test_natural_quantities_mean_what_they_say(k: int) -> None:
-    mapping = parametrisation("bg_cnbd_k", k)
+    mapping = get("bg_cnbd_k", k).map
     r, alpha, a, b = mapping.theta(U)
     rate, shape, dropout, concentration = mapping.natural(U)
     np.testing.assert_allclose([r / alpha / k, r, a / (a + b), a + b],
                                [rate, shape, dropout, concentration])  # fmt: skip
-    r, alpha, s, beta = (mapping := parametrisation("pareto_nbd")).theta(U)
+    r, alpha, s, beta = (mapping := get("pareto_nbd").map).theta(U)
     np.testing.assert_allclose([r / alpha, r, s / beta, s], mapping.natural(U))
 
 
 @pytest.mark.parametrize("model", ["mbg_nbd", "pareto_nbd"])
 def test_pull_back_is_the_chain_rule(model: str) -> None:
-    mapping = parametrisation(model, 1)
+    mapping = get(model, 1).map
     weights = np.array([0.7, -1.3, 2.1, 0.4])
     u = U[:, 0]
 
@@ -46,7 +47,7 @@ def test_pull_back_is_the_chain_rule(model: str) -> None:
 
 @pytest.mark.parametrize("model", ["mbg_nbd", "pareto_nbd"])
 def test_jacobian(model: str) -> None:
-    mapping = parametrisation(model)
+    mapping = get(model).map
     value, gradient = mapping.log_jacobian(U)
     h = 1e-6
     slopes = (mapping.natural(U + h) - mapping.natural(U - h)) / (2 * h)
@@ -57,13 +58,13 @@ def test_jacobian(model: str) -> None:
 
 def test_unknown_model_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean 'bg_nbd'"):
-        parametrisation("bg_nbdd")
+        get("bg_nbdd")
 
 
 @pytest.mark.parametrize("model", ["mbg_nbd", "pareto_nbd"])
 def test_what_overflows_is_infinite_without_a_warning(model: str) -> None:
     """Proposals reach far out; warnings are errors in tests."""
     far = np.array([[900.0, -900.0], [900.0, 900.0], [0.0, 900.0], [900.0, -900.0]])
-    found = parametrisation(model)
+    found = get(model).map
     assert np.isposinf(found.natural(far)[0]).tolist() == [True, False]
     assert np.isposinf(found.theta(far)[0]).all()

@@ -1,7 +1,8 @@
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.priors import model_priors, parse
+from churnlab.models import get
+from churnlab.priors import parse
 
 
 @pytest.mark.parametrize(
@@ -50,16 +51,16 @@ def test_refuses_with_what_to_do(text: str, part: str) -> None:
 
 def test_names_of_a_model_are_checked() -> None:
     with pytest.raises(UsageError, match=r"rate_mean.*Did you mean 'rate_shape'"):
-        model_priors("bg_nbd", {"rate_shap": "Gamma(1, 1)"})
+        get("bg_nbd").priors({"rate_shap": "Gamma(1, 1)"})
     with pytest.raises(UsageError, match="dropout_mean must live between 0 and 1"):
-        model_priors("bg_nbd", {"dropout_mean": "Gamma(1, 1)"})
+        get("bg_nbd").priors({"dropout_mean": "Gamma(1, 1)"})
     with pytest.raises(UsageError, match="has no prior 'dropout_mean'"):
-        model_priors("pareto_nbd", {"dropout_mean": "Beta(1, 1)"})
-    replaced = model_priors("bg_nbd", {"rate_shape": "Gamma(2, 1)"})
+        get("pareto_nbd").priors({"dropout_mean": "Beta(1, 1)"})
+    replaced = get("bg_nbd").priors({"rate_shape": "Gamma(2, 1)"})
     assert [p.family for p in replaced] == ["LogNormal", "Gamma", "Beta", "LogNormal"]
 
 
 def test_uniform_fits_a_probability_only_inside_it() -> None:
-    model_priors("bg_nbd", {"dropout_mean": "Uniform(0, 1)", "rate_shape": "Uniform(0, 5)"})
+    get("bg_nbd").priors({"dropout_mean": "Uniform(0, 1)", "rate_shape": "Uniform(0, 5)"})
     with pytest.raises(UsageError, match="between 0 and 1"):
-        model_priors("bg_nbd", {"dropout_mean": "Uniform(0, 5)"})
+        get("bg_nbd").priors({"dropout_mean": "Uniform(0, 5)"})

@@ -11,7 +11,7 @@ import pytest
 from churnlab.runs import Run
 from churnlab.segments.person import text as explain_text
 from churnlab.segments.report import text
-from churnlab.vocabulary import RISK_BASES, RISK_FORMULAS
+from churnlab.vocabulary import OVERDUE, RISK_BASES, RISK_FORMULAS
 
 LEAK = {
     "alert": True, "p_value": 0.012, "level": 0.05, "share": 0.4, "usual_share": 0.25,
@@ -41,7 +41,7 @@ def test_an_empty_core_is_said_instead_of_a_share_of_nobody(lang, words):
     assert words not in text.leaks(pd.DataFrame([row | {"n_core": 1}]), lang)
 
 
-@pytest.mark.parametrize("basis", RISK_BASES)
+@pytest.mark.parametrize("basis", [*RISK_BASES, OVERDUE])
 def test_the_checks_say_which_risk_the_threshold_cuts(basis):
     cut = {"value": 0.287, "basis": basis, "rule": "cost_ratio", "notes": []}
     run = SimpleNamespace(has=lambda _: False)
@@ -70,9 +70,9 @@ def test_the_first_bullet_tells_behaviour_from_a_new_fit():
                                      "compared_to": pd.Timestamp("2024-10-31")}])  # fmt: skip
     moved = pd.DataFrame([GROUP | {"n_before": 187, "n": 121, "behaviour": 7, "reestimation": -73}])
     said = text.answer(shares, changes, moved, "en")
-    assert "-6.0 points (-8.0 to -4.0) since 2024-10-31: 187 to 121 members, +7 by beha" in said
-    assert "-73 because the model was fitted anew" in said
-    assert "새로 적합한 데 따른 변화 -73명" in text.answer(shares, changes, moved, "ko")
+    assert "-6.0 points (-8.0 to -4.0) since 2024-10-31: 114 to 121 members, +7 by beha" in said
+    assert "187 were counted then; -73 because the model was fitted anew" in said
+    assert "새로 적합한 데 따른 변화는 -73명" in text.answer(shares, changes, moved, "ko")
     assert "members," not in text.answer(shares, changes, None, "en")
 
 

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import os
+import signal
 
 import numpy as np
 import pandas as pd
@@ -98,6 +100,7 @@ def test_a_failed_rerun_leaves_the_good_run(tmp_path):
     broken.write_text("fit.json", "half")
     assert (tmp_path / "fit.json").read_text() == "good"
     assert open_run(tmp_path).manifest["files"]["fit.json"] == file_hash(tmp_path / "fit.json")
+    broken.release()
     again = RunFolder(tmp_path, "fit")
     assert not (again.path / "fit.json").exists(), "what the broken run left is cleared"
     (again.path / "audiences").mkdir()
@@ -123,3 +126,61 @@ def test_a_step_is_emptied_of_its_manifest_and_told_where_it_will_stand(tmp_path
     assert (tmp_path / "fit" / "manifest.json").exists()
     rerun.finish()
     assert not (tmp_path / "fit" / "manifest.json").exists(), "the step did not come to its end"
+
+
+def test_a_folder_takes_one_run_at_a_time(tmp_path):
+    first = RunFolder(tmp_path, "pipeline")
+    with pytest.raises(UsageError, match="being written by another run"):
+        RunFolder(tmp_path, "pipeline")
+    first.part("fit", "fit")  # its own steps are not another run
+    first.finish()
+    second = RunFolder(tmp_path, "pipeline")
+    second.release()
+    RunFolder(tmp_path, "pipeline").finish()
+
+
+def test_a_killed_run_holds_its_folder_no_longer(tmp_path):
+    child = os.fork()
+    if child == 0:
+        held = RunFolder(tmp_path, "pipeline")
+        assert held.path
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    RunFolder(tmp_path, "pipeline").finish()
+
+
+@pytest.fixture
+def finished(tmp_path):
+    run = RunFolder(tmp_path, "fit", config={"risk": {"basis": "p_alive"}})
+    run.write_json("fit.json", {"threshold": {"value": 0.142}})
+    run.write_parquet("customers.parquet", pd.DataFrame({"x": [1, 2]}))
+    run.finish()
+    return tmp_path
+
+
+def test_files_that_were_edited_after_their_run_are_refused(finished):
+    assert open_run(finished).json("fit.json")["threshold"]["value"] == 0.142
+    assert len(open_run(finished).frame("customers.parquet")) == 2
+    path = finished / "fit.json"
+    path.write_text(path.read_text().replace("0.142", "0.9"))
+    with pytest.raises(UsageError, match=r"fit\.json was changed after its run"):
+        open_run(finished).json("fit.json")
+    pd.DataFrame({"x": [1]}).to_parquet(finished / "customers.parquet")
+    with pytest.raises(UsageError, match=r"customers\.parquet was changed"):
+        open_run(finished).frame("customers.parquet")
+
+
+def test_files_that_no_run_wrote_and_missing_ones_are_refused(finished):
+    pd.DataFrame({"x": [1]}).to_parquet(finished / "shares.parquet")
+    with pytest.raises(UsageError, match="none of the files that the run wrote"):
+        open_run(finished).frame("shares.parquet")
+    (finished / "fit.json").unlink()
+    with pytest.raises(UsageError, match="is missing"):
+        open_run(finished).json("fit.json")
+
+
+def test_a_configuration_edited_in_the_manifest_is_refused(finished):
+    path = finished / "manifest.json"
+    path.write_text(path.read_text().replace('"p_alive"', '"fixed_days"'))
+    with pytest.raises(UsageError, match="its configuration is not the one that ran"):
+        open_run(finished).command  # noqa: B018

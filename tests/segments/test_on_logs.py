@@ -166,7 +166,7 @@ def test_p12_churn_bands_are_calibrated_out_of_time() -> None:
     summary = summarise(log, "2024-10-27")
     theta = maximum_likelihood(summary.cells, "mbg_nbd").theta
     draws = draws_around(tuple(theta), spread=0.01)
-    customers = customers_table(summary, draws, RiskConfig(basis="personal_cycles"), threshold=0.5)
+    customers = customers_table(summary, draws, RiskConfig(basis="personal_cycles"))
     bands = churn_bands(customers)
     assert len(bands) == (customers["x"] >= 1).sum() > 2000
     table = bands.merge(customers[["customer_id", "horizon_days"]], on="customer_id")

@@ -259,26 +259,28 @@ def test_breakdown_adds_up_over_an_attribute(shop: Shop, december: Snapshot) -> 
 def test_behaviour_and_reestimation_are_told_apart(
     shop: Shop, november: Snapshot, december: Snapshot
 ) -> None:
-    """A new fit with twice the rate moves people who did nothing; the old fit does not."""
+    """Another fit then, with twice the rate, moves people who did nothing; one fit does not."""
     visit = axes()[1]
     new = (PURCHASE_THETA[0], PURCHASE_THETA[1] / 2, *PURCHASE_THETA[2:])
-    refitted = take_snapshot(
+    said_then = take_snapshot(
         shop.members,
-        slow_summary(shop.purchases, "2024-12-31"),
+        slow_summary(shop.purchases, "2024-11-30"),
         Axis(draws_around(new), RiskConfig(), (0.5,)),
-        slow_summary(shop.visits, "2024-12-31"),
+        slow_summary(shop.visits, "2024-11-30"),
         visit,
     )
-    table = reestimation_table(november, refitted, december)
+    table = reestimation_table(said_then, november, december)
     assert (table["n"] == table["n_before"] + table["behaviour"] + table["reestimation"]).all()
     assert table["reestimation"].sum() == 0
     assert table["moved_by_reestimation"].sum() > 20
-    same = reestimation_table(november, december, december)
+    change = change_table(november, december, CONFIG, np.random.default_rng(1))
+    assert (table["behaviour"] == change["n"] - change["n_before"]).all()
+    same = reestimation_table(november, november, december)
     assert (same["reestimation"] == 0).all()
     assert (same["moved_by_reestimation"] == 0).all()
     assert same["behaviour"].abs().sum() > 20
-    with pytest.raises(UsageError, match="must hold the members of `after`"):
-        reestimation_table(november, december, november)
+    with pytest.raises(UsageError, match="must hold the members of `before`"):
+        reestimation_table(december, november, december)
 
 
 def test_exported_shares_have_the_contracts_columns(november: Snapshot, december: Snapshot) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from churnlab.errors import UsageError
 from churnlab.simulate import simulate_btyd
-from churnlab.simulate.processes import dropout_after_event, exponential_lifetime
+from churnlab.simulate.processes import dropout_after_event, until_death
 
 MODELS_4 = ("bg_nbd", "mbg_nbd", "pareto_nbd", "bg_cnbd_k", "mbg_cnbd_k")
 THETA = (0.6, 30.0, 0.8, 2.0)
@@ -73,7 +73,7 @@ def test_erlang_gaps_have_mean_k_over_rate_and_less_spread() -> None:
 def test_pareto_lifetimes_are_exponential_and_silence_follows() -> None:
     n = 40_000
     rng = np.random.default_rng(9)
-    events = exponential_lifetime(np.full(n, 0.5), np.full(n, 0.1), np.full(n, 20.0), rng)
+    events = until_death(np.full(n, 0.5), rng.exponential(10.0, n), np.full(n, 20.0), rng)
     assert np.isinf(events.ended).mean() == pytest.approx(np.exp(-2.0), abs=4 * 0.0017)
     last = np.zeros(n)
     np.maximum.at(last, events.customer, events.time)

@@ -18,7 +18,7 @@ from churnlab.backtest.origins.guards import LeakageError
 from churnlab.backtest.origins.panel import Panel, Past
 from churnlab.backtest.origins.targets import Target
 from churnlab.backtest.result import BacktestResult
-from churnlab.backtest.run import run_backtest
+from churnlab.backtest.run import default_rules, run_backtest
 from churnlab.backtest.threshold import calibrate_threshold
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Target",
     "calibrate_threshold",
     "candidate_named",
+    "default_rules",
     "known_candidates",
     "run_backtest",
 ]

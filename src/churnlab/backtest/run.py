@@ -6,7 +6,7 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ from churnlab.backtest.scores.resample import Resample
 from churnlab.backtest.scores.tracking import tracking_frame
 from churnlab.backtest.scores.visit_answers import visit_answers, visit_sentence
 from churnlab.errors import FitRefusedError
-from churnlab.rules import CostRatioRule, Costs, ThresholdRule
+from churnlab.rules import CalibratedRule, CostRatioRule, Costs, FixedRule, ThresholdRule
 from churnlab.summary.calendar import SPREAD
 
 Progress = Callable[[str, float], None]
@@ -103,9 +103,10 @@ def run_backtest(
     split : SplitConfig
         Origins, windows, recalibration, limits.
     rules : mapping of str to ThresholdRule
-        Rules by name; all are scored on the same forecasts. Default: cost_ratio.
+        Rules by name; all are scored on the same forecasts. Default: `default_rules`.
     costs : Costs
-        Costs that decisions are paid in; default: those of the first rule.
+        Costs that decisions are paid in; default: those of the first rule that states them. Without
+        any, decisions are counted (flagged, precision, recall) and not priced.
     seed : int
         Everything random follows from it.
     k, method, draws, chains, priors
@@ -127,8 +128,8 @@ def run_backtest(
         A candidate has seen the future.
     """
     split = split or SplitConfig()
-    chosen_rules: dict[str, ThresholdRule] = dict(rules or {"cost_ratio": CostRatioRule()})
-    costs = costs or next(iter(chosen_rules.values()))
+    costs = costs or next((r for r in (rules or {}).values() if r.stated), Costs())
+    chosen_rules = dict(rules or default_rules(costs))
     runners = _candidates(candidates, k)
     panel = Panel.from_log(log, split.group_columns, visits=any(c.needs_visits for c in runners))
     plan = plan_origins(panel, split, targets(split.horizon_days, split.cycles))
@@ -150,6 +151,15 @@ def run_backtest(
     result = _score(panel, plan, board, split, chosen_rules, costs, context, say)
     predictions = predictions_frame(board.entries, panel.ids) if keep_predictions else None
     return replace(result, predictions=predictions)
+
+
+def default_rules(costs: Costs) -> dict[str, ThresholdRule]:
+    """Return the rules that are scored where none is named: what needs costs only where stated."""
+    rules: dict[str, ThresholdRule] = {"calibrated": CalibratedRule(), "fixed": FixedRule()}
+    if costs.stated:
+        stated = {f.name: getattr(costs, f.name) for f in fields(Costs)}
+        rules["cost_ratio"] = CostRatioRule(**stated)
+    return rules
 
 
 def _candidates(wanted: Sequence[str | Candidate], k: int | None) -> list[Candidate]:
@@ -244,6 +254,13 @@ def _score(
     return result
 
 
+def _prices(costs: Costs) -> dict[str, float] | None:
+    """Return what the two wrong decisions cost; None where nobody has said."""
+    if not costs.stated:
+        return None
+    return {"wasted": costs.wasted, "missed": costs.missed, "ratio": costs.ratio}
+
+
 def _tracking(panel: Panel, plan: Plan, board: Board, context: Context) -> pd.DataFrame:
     """Follow weekly purchases from the first scored origin: the longest held-out stretch."""
     first = plan.scored[0].date
@@ -289,7 +306,7 @@ def _summary(
         "learnt": _learnt(board.entries),
         "split": asdict(split),
         "rules": {name: asdict(rule) for name, rule in rules.items()},
-        "costs": {"wasted": costs.wasted, "missed": costs.missed, "ratio": costs.ratio},
+        "costs": _prices(costs),
         "data": {
             "customers": int(panel.ids.size),
             "purchase_days": int(panel.events.day.size),

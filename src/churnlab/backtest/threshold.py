@@ -15,8 +15,8 @@ from churnlab.backtest.origins.panel import Log, Panel
 from churnlab.backtest.origins.targets import Target
 from churnlab.backtest.run import generator
 from churnlab.backtest.scores.board import Truth
-from churnlab.errors import FitRefusedError
-from churnlab.rules import Threshold, ThresholdRule
+from churnlab.errors import DataError, FitRefusedError
+from churnlab.rules import Evidence, Threshold, ThresholdRule
 
 #: Earlier origins that a first threshold learns from, one window apart.
 _MOST_ORIGINS = 3
@@ -69,9 +69,14 @@ def calibrate_threshold(
     Returns
     -------
     Threshold
-        With interval, curve and price of being wrong. Where the history is too short for one
-        earlier origin, a rule that learns falls back to the cost ratio itself, without an
-        interval, and `notes` says so.
+        With interval, and curve and price of being wrong where costs are stated. Where the history
+        is too short for one earlier origin, the rule's own number (`value`, cost ratio, `level` or
+        `target`) is the cut, without an interval, and `notes` says so.
+
+    Raises
+    ------
+    DataError
+        The history is too short and the rule has no such number (capacity).
     """
     context = context or Context(seed=seed, counts=False)
     target = _target(risk)
@@ -141,15 +146,18 @@ def _earlier(
 
 
 def _fallback(rule: ThresholdRule, risk: Risk, log: Log, target: Target) -> Threshold:
-    """Return the cost ratio as the cut, saying that nothing was learnt."""
+    """Return the rule's own number as the cut, as if the risk were calibrated, and say so."""
     why = (
         f"the log up to {log.as_of} is too short for an earlier origin with a complete window of "
-        f"{target.label}: nothing was learnt"
+        f"{target.label}"
     )
-    if not rule.needs_outcome(risk.basis) and rule.name in ("fixed", "cost_ratio"):
-        found = rule.choose([0.5], basis=risk.basis)
-        return replace(found, notes=(*found.notes, why + "; the stated value is used as it is"))
-    value = rule.ratio
+    value = rule.if_calibrated
+    if value is None:
+        raise DataError(
+            f"{why}: rule={rule.name} has nothing to choose from. Give a longer log, or take "
+            "rule=overdue, which needs no earlier origin."
+        )
     first = value if rule.first_value is None else rule.first_value
-    said = f"{why}; the cut is the cost ratio {value:g}, as if the risk were calibrated"
-    return Threshold(value, first, risk.basis, rule.name, notes=(said,))
+    said = f"{why}: nothing was learnt; the cut is {value:g}, as if the risk were calibrated"
+    notes = rule.notes(Evidence(np.array([value])), value, risk.basis)
+    return Threshold(value, first, risk.basis, rule.name, notes=(*notes, said))

@@ -94,7 +94,7 @@ def _models(bundle: Bundle) -> Iterator[Problem]:
         where = f"models.{name}"
         if tuple(model.parameters) != REGISTRY[model.name].parameters:
             yield f"{where}.parameters", f"{model.parameters} do not belong to {model.name}."
-        if model.k > 1 and not model.name.endswith("cnbd_k"):
+        if model.k > 1 and not REGISTRY[model.name].regular:
             yield f"{where}.k", f"{model.k} does not belong to {model.name}."
         n_groups, n_parameters = len(model.groups), len(model.parameters)
         for i, draw in enumerate(model.draws):

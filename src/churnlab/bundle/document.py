@@ -15,7 +15,7 @@ from churnlab.models import REGISTRY
 from churnlab.vocabulary import RISK_BASES, SEGMENT_CODES
 
 #: Semantic version of the layout; readers refuse an unknown major version.
-SCHEMA_VERSION = "1.0.0"
+SCHEMA_VERSION = "1.1.0"
 #: What the scoring SQL is written in.
 DIALECTS = ("duckdb", "postgres", "spark", "bigquery", "snowflake")
 #: Tables of every bundle; the others are there when there is something to say.
@@ -70,6 +70,15 @@ TimeZone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$")]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e9)]
 Parameter = Annotated[float, Field(gt=0, le=1e12)]
+WindowCycles = Annotated[
+    float,
+    Field(
+        gt=1,
+        le=1000,
+        description="The cuts are on lateness: of those who come back within so many own rhythms, "
+        "the share that has come back. Absent or null: they are on the risk.",
+    ),
+]
 Count = Annotated[int, Field(ge=0)]
 Whole = Annotated[int, Field(ge=1)]
 ModelName = Annotated[
@@ -191,13 +200,14 @@ class CostOfTenPoints(Section):
 
 
 class PurchaseThreshold(Section):
-    """From which purchase risk on a customer is at risk, and how sure that cut is."""
+    """From which risk, or lateness, on a customer is at risk, and how sure that cut is."""
 
     rule: Text
     value: Annotated[
-        Probability, Field(description="At risk from this risk on (repeat customers).")
+        Probability, Field(description="At risk from this value on (repeat customers).")
     ]
     first_value: Annotated[Probability, Field(description="The same for first purchasers.")]
+    window_cycles: WindowCycles | None = None
     q05: Probability | None
     q95: Probability | None
     origin_low: Probability | None
@@ -218,11 +228,12 @@ class PurchaseThreshold(Section):
 
 
 class VisitThreshold(Section):
-    """From which visit risk on a visitor is at risk, and inactive."""
+    """From which visit risk, or lateness, on a visitor is at risk, and inactive."""
 
     rule: Text
     risk: Probability
     inactive: Probability
+    window_cycles: WindowCycles | None = None
 
 
 class Thresholds(Section):
@@ -346,7 +357,10 @@ class Monitoring(Section):
 
 
 class Sql(Section):
-    """The scoring SQL, or why there is none."""
+    """The scoring SQL, or why there is none.
+
+    Since 1.1 the SQL on events checks the session's time zone (`checks_zone`).
+    """
 
     dialects: Annotated[list[Dialect], _SET, Field(json_schema_extra=_UNIQUE)]
     schema_: Annotated[Identifier | None, Field(alias="schema")]
@@ -354,6 +368,7 @@ class Sql(Section):
     customer_id: Identifier
     event_at: Identifier
     reason: Annotated[Text | None, Field(description="Why there is no SQL, when there is none.")]
+    checks_zone: bool = False
 
 
 class File(Section):
@@ -408,4 +423,10 @@ class Bundle(Section):
     backtest: Backtest
     monitoring: Monitoring
     sql: Sql
+    csv_guarded: Annotated[
+        bool,
+        Field(
+            description="Since 1.1: CSV text that would begin a formula has an apostrophe in front."
+        ),
+    ] = False
     files: Annotated[list[File], Field(min_length=1, max_length=100)]

@@ -11,18 +11,25 @@ import numpy as np
 from churnlab.bundle.document import Bundle, Model, Risk
 from churnlab.bundle.reading import load_bundle
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior import RiskConfig
+from churnlab.posterior import Lateness, Measure, RiskConfig, StateCut
 from churnlab.rules.types import inside
 
 
 @dataclass(frozen=True)
 class PurchaseRule:
-    """Cuts on the purchase risk: for repeat customers and for first purchasers."""
+    """Cuts for repeat customers and for first purchasers: on the risk, or on lateness."""
 
     draws: PopulationDraws
     risk: RiskConfig
     value: float
     first_value: float
+    window_cycles: float | None = None
+    """Cuts on lateness by the own rhythm: its window; None for cuts on the risk."""
+
+    @property
+    def state(self) -> StateCut:
+        """From where on a purchaser is at risk."""
+        return StateCut(_measure(self.risk, self.window_cycles), *self.inside())
 
     def inside(self) -> tuple[float, float]:
         """Both cuts, strictly inside (0, 1) as dates need them."""
@@ -32,17 +39,28 @@ class PurchaseRule:
 
 @dataclass(frozen=True)
 class VisitRule:
-    """Cuts on the visit risk: at risk, then inactive."""
+    """Cuts on the visit risk, or on lateness: at risk, then inactive."""
 
     draws: PopulationDraws
     risk: RiskConfig
     risk_value: float
     inactive_value: float
+    window_cycles: float | None = None
+    """As in `PurchaseRule`."""
+
+    @property
+    def measure(self) -> Measure:
+        """What the two cuts are on."""
+        return _measure(self.risk, self.window_cycles)
 
     def inside(self) -> tuple[float, float]:
         """Both cuts, strictly inside (0, 1) as dates need them."""
         risk, inactive = inside(self.risk_value, self.inactive_value)
         return risk, inactive
+
+
+def _measure(risk: RiskConfig, window_cycles: float | None) -> Measure:
+    return risk if window_cycles is None else Lateness(window_cycles=window_cycles)
 
 
 @dataclass(frozen=True)
@@ -102,11 +120,16 @@ def rules_of(bundle: Bundle) -> ScoringBundle:
         risk_of(risk.purchases),
         cuts.purchases.value,
         cuts.purchases.first_value,
+        cuts.purchases.window_cycles,
     )
     visits = None
     if models.visits is not None and risk.visits is not None and cuts.visits is not None:
         visits = VisitRule(
-            draws_of(models.visits), risk_of(risk.visits), cuts.visits.risk, cuts.visits.inactive
+            draws_of(models.visits),
+            risk_of(risk.visits),
+            cuts.visits.risk,
+            cuts.visits.inactive,
+            cuts.visits.window_cycles,
         )
     return ScoringBundle(
         bundle.bundle_id,

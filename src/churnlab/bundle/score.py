@@ -143,11 +143,8 @@ def _purchase_columns(
     rule: PurchaseRule, summary: Summary, as_of: dt.date, *, details: bool
 ) -> pd.DataFrame:
     """Risk, P(alive), dates and state of purchasers, one row per customer."""
-    value, first = rule.inside()
     wanted = ("customer_id", "x", "last_purchase_at", *_SCORED, *(DETAILS if details else ()))
-    table = customers_table(
-        summary, rule.draws, rule.risk, threshold=value, first_threshold=first, columns=wanted
-    )
+    table = customers_table(summary, rule.draws, rule.risk, state=rule.state, columns=wanted)
     kind = np.where(table["x"] > 0, "repeat", "first")
     at_risk = table["at_risk_date"].to_numpy() <= np.datetime64(as_of)
     return table.drop(columns=["x", "last_purchase_at"]).assign(
@@ -199,7 +196,7 @@ def _visit_clocks(people: People) -> tuple[Array, Array, Days]:
 def visit_dates(rule: VisitRule, x: Array, t_x: Array, last: Days) -> tuple[Days, Days]:
     """Dates from which a visitor counts as at risk and as inactive."""
     keys = keys_of(Rows(np.zeros(len(x), np.int64), x, t_x, t_x))
-    days = (at_risk_days(rule.draws, keys, rule.risk, cut) for cut in rule.inside())
+    days = (at_risk_days(rule.draws, keys, rule.measure, cut) for cut in rule.inside())
     risk, inactive = (to_dates(last, d[keys.of]).astype("datetime64[us]") for d in days)
     return risk, inactive
 

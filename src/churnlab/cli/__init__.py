@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 
 from churnlab.cli import helptext
-from churnlab.cli.registry import COMMANDS
+from churnlab.cli.registry import COMMANDS, INIT
 from churnlab.cli.wrapping import fitted
 from churnlab.errors import ChurnlabError, UsageError, nearest
 
@@ -59,17 +59,40 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"churnlab {version('churnlab')}")
         return 0
     name, rest = arguments[0], arguments[1:]
+    if name == INIT.name:
+        return _init(rest)
     if name not in COMMANDS:
         raise UsageError(
-            f"unknown command {name!r}.{nearest(name, COMMANDS)} "
-            f"Commands: {', '.join(COMMANDS)}. See `churnlab --help`."
+            f"unknown command {name!r}.{nearest(name, [INIT.name, *COMMANDS])} "
+            f"Commands: init, {', '.join(COMMANDS)}. See `churnlab --help`."
         )
     if any(a in ("-h", "--help") for a in rest):
         print(fitted(helptext.command(COMMANDS[name])))
         return 0
+    if name == "pipeline" and (files := _sources(rest)):
+        from churnlab.cli import init
+
+        yes = [a for a in rest if a in ("--yes", "-y")]
+        rest = [a for a in rest if a not in files and a not in yes]
+        rest = [f"data={init.run([*files, *yes])}", *rest]
     from churnlab.cli.run import run_command
 
     return run_command(COMMANDS[name], rest)
+
+
+def _init(arguments: list[str]) -> int:
+    if any(a in ("-h", "--help") for a in arguments):
+        print(fitted(helptext.command(INIT)))
+        return 0
+    from churnlab.cli import init
+
+    init.run(arguments)
+    return 0
+
+
+def _sources(arguments: list[str]) -> list[str]:
+    """Return what is no KEY=VALUE: files to be looked at first."""
+    return [a for a in arguments if "=" not in a and not a.startswith(("-", "~"))]
 
 
 def _leave(status: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from churnlab.cli.registry import COMMANDS, MAPPABLE, Command
+from churnlab.cli.registry import COMMANDS, INIT, MAPPABLE, Command
 
 _STATUSES = (
     "Exit status: 0 done; 1 internal error; 2 wrong command, key or value; 3 wrong data; "
@@ -15,7 +15,7 @@ _STATUSES = (
 def overview() -> str:
     """Return what `churnlab --help` prints."""
     width = max(map(len, COMMANDS))
-    rows = "\n".join(f"  {c.name:<{width}}  {c.does}" for c in COMMANDS.values())
+    rows = "\n".join(f"  {c.name:<{width}}  {c.does}" for c in (INIT, *COMMANDS.values()))
     return "\n".join(
         (
             "churnlab: who is slipping away, since which date, and how sure that is.",
@@ -24,9 +24,8 @@ def overview() -> str:
             "",
             rows,
             "",
-            "Start with `churnlab demo`. On your own orders:",
-            "  churnlab pipeline data=files data.purchases.path=orders.csv "
-            "data.purchases.customer_id=user_id data.purchases.event_at=ordered_at",
+            "On your own orders: `churnlab init orders.csv`, then `churnlab pipeline data=orders`;",
+            "or see `churnlab demo` first.",
             "",
             "`churnlab COMMAND --help` explains one with examples; `--cfg job` shows its whole",
             "configuration; `-m` sweeps comma-separated values; `--config-dir DIR` adds your own",
@@ -39,6 +38,7 @@ def overview() -> str:
 
 def command(entry: Command) -> str:
     """Return what `churnlab COMMAND --help` prints."""
+    runs = entry.name in COMMANDS
     width = max((len(key) for key, _ in entry.options), default=0)
     options = [f"  {key:<{width}}  {text}" for key, text in entry.options]
     return "\n".join(
@@ -46,9 +46,9 @@ def command(entry: Command) -> str:
             f"churnlab {entry.name}: {entry.does}",
             "",
             f"Writes: {', '.join(entry.writes)}",
-            "        (and manifest.json, config.resolved.yaml, run.log)",
+            *(["        (and manifest.json, config.resolved.yaml, run.log)"] if runs else []),
             "",
-            "Options (all of them: add `--cfg job`):",
+            "Options (all of them: add `--cfg job`):" if runs else "Options:",
             *options,
             *_columns(entry),
             "",

@@ -36,7 +36,10 @@ _DATA = ("data=cdnow", "embedded logs: cdnow, cdnow_full, complete_journey, syn_
 _PATH = ("data.purchases.path=FILE", "CSV, Parquet or a glob; or .table with data.connection=URL")
 #: Columns that can be named, by table: `events.schema.COLUMNS`, too heavy for a help text.
 MAPPABLE = {
-    "purchases": ("customer_id", "event_at", "amount", "order_id", "item", "category", "cancelled"),
+    "purchases": (
+        *("customer_id", "event_at", "amount", "order_id", "item", "category", "cancelled"),
+        *("refunded_amount", "status"),
+    ),
     "visits": ("customer_id", "event_at", "source", "event", "item"),
     "members": ("customer_id", "signed_up_at"),
     "treatments": ("customer_id", "event_at", "arm", "rule_id", "cost"),
@@ -51,13 +54,34 @@ _CALENDAR = (
 )
 _INFERENCE = ("inference=laplace", "or nuts; inference.draws=N, inference.chains=N")
 _RISK = ("risk.basis=p_alive", "or personal_cycles, fixed_days; risk.horizon_days, risk.cycles")
-_RULE = ("rule=cost_ratio", "or fixed (rule.value=.5), capacity, precision, calibrated")
+_RULE = (
+    "rule=overdue",
+    "late by the own rhythm; or a cut on risk: fixed, capacity, precision, calibrated, cost_ratio",
+)
 _VALUE = (
     "value.margin_rate=1",
     "of amounts; value.horizon_days, .discount_rate; value.per_purchase=MARGIN without amounts",
 )
 _SEED = ("seed=1", "one seed, spawned to the parts")
 _RUN_DIR = ("run_dir=FOLDER", "where the files go (default: outputs/COMMAND_TIME)")
+
+#: Takes files instead of keys and makes settings instead of a run folder.
+INIT = Command(
+    name="init",
+    does="looks at any export, shows what it is, and writes your settings: start here",
+    writes=("conf/data/NAME.yaml",),
+    examples=(
+        "churnlab init orders.csv",
+        "churnlab init orders.xlsx members.csv --yes name=shop",
+        "churnlab init exports/ && churnlab pipeline data=exports",
+        "churnlab init duckdb://shop.duckdb",
+    ),
+    options=(
+        ("FILE...", "CSV, Parquet, Excel, gzip; a folder, a glob in quotes, or a database URL"),
+        ("--yes", "asks nothing and takes the safer of two readings"),
+        ("name=NAME", "of the settings, then data=NAME (default: the file's)"),
+    ),
+)
 
 COMMANDS: dict[str, Command] = {
     c.name: c

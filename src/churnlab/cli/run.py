@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ _HYDRA_DEFAULTS = {
     "hydra.sweep.subdir": "${hydra.job.num}",
 }
 _SWEEP_DEFAULTS = {"hydra/launcher": "joblib", "hydra.launcher.n_jobs": "2"}
+#: Settings of the user's own, found from the folder that a command is run in.
+OWN_CONFIGS = Path("conf")
 _FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--info", "-i")
 
 
@@ -43,6 +45,8 @@ def run_command(command: Command, arguments: Sequence[str]) -> int:
     """Compose the configuration of `command` from `arguments`, run it, return the exit status."""
     register(command.name)
     flags, overrides = _split(arguments)
+    if OWN_CONFIGS.is_dir() and not {"--config-dir", "-cd"} & set(flags):
+        flags += ["--config-dir", str(OWN_CONFIGS.resolve())]
     failures: list[BaseException] = []
     job = _job(command, failures)
     sweeping = bool({"-m", "--multirun"} & set(flags))
@@ -114,19 +118,19 @@ def _job(command: Command, failures: list[BaseException]) -> Any:
         # Kept for the caller: what leaves here is reported by Hydra in its own words.
         try:
             settings = to_settings(config)
-            folder = Path(settings.run_dir or _default_folder(command, settings))
-            run_in_folder(command, settings, folder, plain(config), Console())
+            run_in_folder(command, settings, _folder(command, settings), plain(config), Console())
         except (Exception, KeyboardInterrupt) as error:
             failures.append(error)
 
     return job
 
 
-def _default_folder(command: Command, settings: Any) -> Path:
-    """A report goes into the run that it reports on; every other run gets a fresh folder."""
-    if command.name == "report":
+def _folder(command: Command, settings: Any) -> Path:
+    """A report goes below the run that it reports on; every other run gets a fresh folder."""
+    given = None if settings.run_dir is None else Path(settings.run_dir)
+    if command.name == "report" and given in (None, Path(settings.run)):
         return Path(settings.run) / "report"
-    return timestamped_folder(command.name)
+    return given or timestamped_folder(command.name)
 
 
 def _sweep_job(command: Command, config: DictConfig) -> None:
@@ -167,7 +171,10 @@ def run_in_folder(
         seed=settings.seed,
         staged=command.staged,
     )
-    with _log_file(run.path / "run.log"), console:
+    with ExitStack() as held:
+        held.callback(lambda: run.release())
+        held.enter_context(_log_file(run.path / "run.log"))
+        held.enter_context(console)
         run.write_text("config.resolved.yaml", OmegaConf.to_yaml(OmegaConf.create(content)))
         result = _perform(command, settings, run, console)
         with console.stage("writing the files"):

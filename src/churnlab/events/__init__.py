@@ -1,6 +1,7 @@
 """Event logs: the data contract, its sources, and the checked log inside an embedded engine."""
 
 from churnlab.events.config import (
+    DATA_NAMES,
     DataConfig,
     MembersTable,
     PurchasesTable,
@@ -14,6 +15,7 @@ from churnlab.events.reading import open_log
 from churnlab.events.report import DataReport, MembersReport, TableReport
 
 __all__ = [
+    "DATA_NAMES",
     "FIRST_CATEGORY",
     "SIGNUP_MONTH",
     "DataConfig",

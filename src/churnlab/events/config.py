@@ -8,14 +8,19 @@ import zoneinfo
 from dataclasses import dataclass, field
 
 from churnlab.errors import UsageError, nearest
+from churnlab.events.formats.times import parse_day
 
 RETURNS = ("drop", "keep", "error")
 BAD_ROWS = ("drop", "error")
 DUPLICATES = ("drop", "keep", "error")
+AMOUNT_PER = ("row", "order")
 DECIMALS = (".", ",")
 PURCHASE_UNITS = ("customer_day", "order")
 #: Fields of a table that say how it is read; the others name columns.
-SETTINGS = ("path", "table", "where", "time_format", "encoding", "sheet", "decimal")
+SETTINGS = (
+    *("path", "table", "where", "time_format", "encoding", "sheet", "decimal"),
+    *("cancelled_values", "kept_values", "amount_per"),
+)
 #: Data that come with packages; `syn_shop` is simulated by the commands, `files` are the user's.
 EMBEDDED = ("cdnow", "cdnow_full", "complete_journey")
 DATA_NAMES = ("files", *EMBEDDED, "syn_shop")
@@ -77,6 +82,16 @@ class PurchasesTable(SourceTable):
     ----------
     amount : str, optional
         A column, or an SQL expression over columns such as ``quantity * price``.
+    refunded_amount : str, optional
+        What was paid back of the row, or of its order; subtracted from the amount.
+    status : str, optional
+        A column by whose values rows are no purchases (`cancelled_values`) or are (`kept_values`);
+        a line that leaves it blank takes the status of its order.
+    cancelled_values, kept_values : list of str
+        One of the two; upper and lower case are the same.
+    amount_per : str, optional
+        `order` where every line repeats the order's total, `row` where it is the line's own;
+        default: seen from the orders of several lines.
     decimal : str, optional
         Decimal mark of numbers in text, `.` or `,`; default: seen from the whole column.
     """
@@ -87,12 +102,26 @@ class PurchasesTable(SourceTable):
     item: str | None = None
     category: str | None = None
     cancelled: str | None = None
+    refunded_amount: str | None = None
+    status: str | None = None
+    cancelled_values: list[str] = field(default_factory=list)
+    kept_values: list[str] = field(default_factory=list)
+    amount_per: str | None = None
     decimal: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse unknown decimal marks."""
+        """Refuse unknown decimal marks and units, and statuses both to drop and to keep."""
         super().__post_init__()
         check_decimal("purchases", self.decimal)
+        if self.amount_per is not None:
+            _one_of("data.purchases.amount_per", self.amount_per, AMOUNT_PER)
+        if self.cancelled_values and self.kept_values:
+            raise UsageError(
+                "data.purchases has both cancelled_values and kept_values; give the one list that "
+                "is easier to state."
+            )
+        if (self.cancelled_values or self.kept_values) and self.status is None:
+            self.status = "status"
 
 
 @dataclass(kw_only=True)
@@ -153,6 +182,9 @@ class DataConfig:
         default: drop up to a tenth of the rows.
     purchase_unit : str
         `customer_day` (several purchases on a day are one) or `order`.
+    history_from : str, optional
+        A day (ISO); whoever bought, visited or signed up before it is left out: the first purchase
+        in the log need not be their first.
     """
 
     name: str = "files"
@@ -163,6 +195,7 @@ class DataConfig:
     max_bad_share: float = 0.01
     duplicates: str | None = None
     purchase_unit: str = "customer_day"
+    history_from: str | None = None
     purchases: PurchasesTable = field(default_factory=PurchasesTable)
     visits: VisitsTable = field(default_factory=VisitsTable)
     members: MembersTable = field(default_factory=MembersTable)
@@ -170,7 +203,11 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         """Refuse unknown words, shares outside 0..1, zones that do not exist."""
-        _one_of("data", self.name, DATA_NAMES)
+        if any(t.given for t in self.tables.values()):
+            # Somebody's own tables, under a name of their own; they win over embedded data.
+            self.name = "files" if self.name in (*EMBEDDED, "syn_shop") else self.name
+        else:
+            _one_of("data", self.name, DATA_NAMES)
         _one_of("data.purchase_unit", self.purchase_unit, PURCHASE_UNITS)
         for key, known in (
             ("returns", RETURNS),
@@ -184,6 +221,8 @@ class DataConfig:
                 f"data.max_bad_share must lie between 0 and 1; got {self.max_bad_share}."
             )
         check_time_zone(self.time_zone)
+        if self.history_from is not None:
+            self.history_from = str(parse_day(self.history_from, "data.history_from"))
         for name, table in self.tables.items():
             if table.table is not None and self.connection is None:
                 raise UsageError(

@@ -12,11 +12,11 @@ from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError, UsageError, nearest
 from churnlab.events import engine
+from churnlab.events.cleaning.staging import DATE, literal_date
 from churnlab.events.formats.times import parse_day
 from churnlab.events.members import members_expression, with_derived
 from churnlab.events.report import DataReport
 from churnlab.events.schema import COLUMNS, time_column
-from churnlab.events.staging import DATE, literal_date
 
 EVENTS = ("purchases", "visits")
 
@@ -45,6 +45,21 @@ class EventLog:
     hashes: dict[str, str]
     purchase_unit: str = "customer_day"
     _backend: Backend = field(repr=False, kw_only=True)
+
+    def __repr__(self) -> str:
+        """One line: where from, up to which day, and what is kept of each table."""
+        kept = ", ".join(f"{name} {t.kept:,} rows" for name, t in self.report.tables.items())
+        return f"EventLog({self.report.name} up to {self.as_of}: {kept})"
+
+    def _repr_html_(self) -> str:
+        """Return the account of the reading as a table, for a notebook."""
+        columns = ("rows", "kept", "customers", "first_day", "last_day")
+        rows = {
+            name: {column: getattr(table, column) for column in columns}
+            for name, table in self.report.tables.items()
+        }
+        title = f"<p><b>EventLog</b> {self.report.name} up to {self.as_of}, {self.time_zone}</p>"
+        return title + pd.DataFrame.from_dict(rows, orient="index").to_html(na_rep="")
 
     @property
     def tables(self) -> frozenset[str]:

@@ -163,7 +163,7 @@ def in_python(message: str) -> str:
     def change(found: re.Match[str]) -> str:
         table, key, value = found.groups()
         if table is None or key in SETTINGS[2:]:
-            said = value if value is None or value[0] in "'\"" else repr(value)
+            said = value if value is None or value[0] in "'\"[" else repr(value)
             return key if said is None else f"{key}={said}"
         if key == "path":
             return f"{table}=FILE" if value else table

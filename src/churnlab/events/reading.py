@@ -12,16 +12,19 @@ from ibis.backends.duckdb import Backend
 
 from churnlab.errors import UsageError
 from churnlab.events import embedded, engine
-from churnlab.events.clean import clean
-from churnlab.events.complaints import no_readable_time
+from churnlab.events.cleaning import history
+from churnlab.events.cleaning.clean import clean
+from churnlab.events.cleaning.complaints import no_readable_time
+from churnlab.events.cleaning.orders import settle, unsaid_status
+from churnlab.events.cleaning.staging import DATE, Staged, stage
 from churnlab.events.config import DataConfig
 from churnlab.events.formats.times import parse_day
 from churnlab.events.log import EVENTS, EventLog
 from churnlab.events.members import members_report, type_attributes
 from churnlab.events.report import DataReport, TableReport
 from churnlab.events.sources import Source, from_connection, from_files, from_frame
+from churnlab.events.sources.connections import detach
 from churnlab.events.sources.frames import is_frame
-from churnlab.events.staging import DATE, Staged, stage
 
 
 def open_log(config: DataConfig, as_of: dt.date | str | None = None) -> EventLog:
@@ -74,11 +77,20 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
     with tempfile.TemporaryDirectory(prefix="churnlab-") as scratch:
         sources = [_source(backend, name, config, given, Path(scratch)) for name in used]
         staged = [stage(backend, s, used[s.table], config.time_zone) for s in sources]
+        for s in staged:
+            if s.table == "purchases":
+                s.notes += unsaid_status(backend, s)
+                settle(backend, s, config.purchases)
         cutoff = as_of or _last_day(backend, staged)
+        if config.history_from is not None:
+            history.find_unknown(
+                backend, staged, dt.date.fromisoformat(config.history_from), cutoff
+            )
         reports = {s.table: clean(backend, s, config, cutoff) for s in staged}
         for s in staged:
             backend.drop_view(s.source.view)
         _drop_raw(backend, staged)
+        detach(backend)
     if "members" in reports:
         type_attributes(backend, config.time_zone)
     hashes = {s.table: s.source.hash for s in staged}
@@ -134,6 +146,9 @@ def _report(
     events = {n: backend.table(n) for n in EVENTS if n in tables}
     members = backend.table("members") if "members" in tables else None
     days, several = _purchase_days(events.get("purchases"))
+    notes = _notes(config, tables, as_of, given)
+    if "purchases" in events and config.history_from is None:
+        notes += history.notes(events["purchases"], members)
     return DataReport(
         name=config.name,
         as_of=as_of,
@@ -147,7 +162,7 @@ def _report(
         purchase_days=days,
         days_with_several=several,
         hashes=hashes,
-        notes=_notes(config, tables, as_of, given),
+        notes=notes,
     )
 
 

@@ -15,6 +15,8 @@ class Column(NamedTuple):
     kind: str
     """`id`, `time`, `text`, `number`, `flag` or `attribute`."""
     required: bool = False
+    named: bool = False
+    """Taken only where the user names it."""
 
 
 _ID = Column("customer_id", "id", required=True)
@@ -29,6 +31,8 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         Column("item", "text"),
         Column("category", "text"),
         Column("cancelled", "flag"),
+        Column("refunded_amount", "number"),
+        Column("status", "text", named=True),
     ),
     "visits": (_ID, _AT, Column("source", "text"), Column("event", "text"), Column("item", "text")),
     "members": (_ID, Column("signed_up_at", "time", required=True)),
@@ -48,6 +52,7 @@ REASONS: Final = (
     "missing_id",
     "missing_time",
     "unreadable_time",
+    "unknown_beginning",
     "returned",
     "duplicate",
 )
@@ -87,7 +92,7 @@ def mapped_columns(table: str, config: SourceTable, present: list[str]) -> list[
     found = []
     for column in COLUMNS[table]:
         wanted = getattr(config, column.name)
-        if wanted is not None or column.name in present:
+        if wanted is not None or (column.name in present and not column.named):
             source = wanted or column.name
             found.append(Mapped(column, source, _inputs(column, source, present)))
     if isinstance(config, MembersTable):

@@ -16,6 +16,7 @@ from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold
 from churnlab.summary import Summary
+from churnlab.vocabulary import OVERDUE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,8 @@ class VisitEvidence:
         Definition of visit risk.
     risk_value, inactive_value : float
         The cuts.
+    window_cycles : float, optional
+        Window of lateness by the own rhythm, where the cuts are on it and not on the risk.
     summary : DataFrame
         `customer_id, x, t_x, T` of those with a visit, or whose clock starts at signup (x = 0).
     """
@@ -39,6 +42,7 @@ class VisitEvidence:
     risk_value: float
     inactive_value: float
     summary: pd.DataFrame
+    window_cycles: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse grouped visit models: a bundle has one visit model for all."""
@@ -130,7 +134,7 @@ class ExportInputs:
         _refuse_unknown(self.config)
         if self.summary.empty:
             raise DataError("summary has no rows; a bundle needs at least one purchaser.")
-        if self.threshold.basis != self.risk.basis:
+        if self.threshold.basis not in (self.risk.basis, OVERDUE):
             raise UsageError(
                 f"the threshold was chosen on the basis {self.threshold.basis!r}, the risk to be "
                 f"exported is {self.risk.basis!r}; backtest and export with the same risk.basis."

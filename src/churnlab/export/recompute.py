@@ -14,7 +14,8 @@ from churnlab.bundle import PurchaseRule, ScoringBundle
 from churnlab.errors import VerificationError
 from churnlab.export.sql import SummarySource, score_sql
 from churnlab.models import Array
-from churnlab.posterior import RiskConfig, risk_summary
+from churnlab.posterior import Measure, RiskConfig, risk_summary
+from churnlab.posterior.dates import falls_first
 from churnlab.posterior.settings import LAST_DAY
 from churnlab.summary import Cells
 from churnlab.vocabulary import FAR_DATE
@@ -65,9 +66,9 @@ def _risk_on(
     rule: PurchaseRule,
     key: tuple[NDArray[np.int64], Array, Array],
     T: Array,
-    risk: RiskConfig | None = None,
+    risk: Measure | None = None,
 ) -> Array:
-    """Mean risk of each row at age T, per distinct cell."""
+    """Mean risk (or another measure) of each row at age T, per distinct cell."""
     group, x, t_x = key
     cells, of = Cells.collapse(x, t_x, T, group=group, groups=rule.draws.groups)
     return risk_summary(rule.draws, cells, risk or rule.risk).mean[of]
@@ -124,8 +125,9 @@ def _check_dates(
     never = dates == _FAR
     hold((days >= 1) | never, rows, "at_risk_date", "is not after the last purchase")
     at = np.where(never, LAST_DAY, days).astype(float)
-    on = _risk_on(rule, key, t_x + at)
-    before = _risk_on(rule, key, t_x + np.maximum(at - 1, 0))
+    measure = rule.state.measure
+    on = _risk_on(rule, key, t_x + at, measure)
+    before = _risk_on(rule, key, t_x + np.maximum(at - 1, 0), measure)
     hold(
         np.where(never, on < cut + TOLERANCE, on >= cut - TOLERANCE),
         rows,
@@ -163,7 +165,7 @@ def check_sql(frames: Mapping[str, pd.DataFrame], rules: ScoringBundle) -> str:
 
 def _check_sql_dates(some: pd.DataFrame, rules: ScoringBundle) -> None:
     """At risk by SQL on `at_risk_date`, not the day before."""
-    if rules.purchases.draws.k > 1:
+    if falls_first(rules.purchases.draws.k, rules.purchases.state.measure):
         return
     dates = some["at_risk_date"].to_numpy().astype("datetime64[D]")
     days = (dates - some["last_purchase_at"].to_numpy().astype("datetime64[D]")).astype(float)

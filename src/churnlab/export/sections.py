@@ -17,14 +17,14 @@ from churnlab.bundle.document import SCHEMA_VERSION
 from churnlab.errors import DataError
 from churnlab.export.config import ExportConfig
 from churnlab.export.draws import Chosen, Thinned
-from churnlab.export.inputs import ExportInputs
+from churnlab.export.inputs import ExportInputs, VisitEvidence
 from churnlab.export.sql import unsupported
 from churnlab.metrics import shares_of_bins
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold
 from churnlab.runs.folder import commit, content_hash, to_jsonable
-from churnlab.vocabulary import SEGMENT_CODES, SEGMENTS
+from churnlab.vocabulary import OVERDUE, SEGMENT_CODES, SEGMENTS
 
 #: Thresholds are written with six digits, so that no customer's risk equals one but for rounding.
 DIGITS = 6
@@ -52,6 +52,16 @@ def model_section(thinned: Thinned, n_full: int, columns: Sequence[str]) -> dict
     }
 
 
+def visit_section(visits: VisitEvidence) -> dict[str, Any]:
+    """Describe the two cuts on the visit risk, or on lateness by the own rhythm."""
+    return {
+        "rule": "fixed" if visits.window_cycles is None else OVERDUE,
+        "risk": visits.risk_value,
+        "inactive": visits.inactive_value,
+        "window_cycles": visits.window_cycles,
+    }
+
+
 def threshold_section(threshold: Threshold) -> dict[str, Any]:
     """Describe the purchase threshold: value, interval, curve and the price of being wrong."""
     until, curve = threshold.learnt_until, threshold.curve
@@ -59,6 +69,7 @@ def threshold_section(threshold: Threshold) -> dict[str, Any]:
         "rule": threshold.rule,
         "value": round(threshold.value, DIGITS),
         "first_value": round(threshold.first_value, DIGITS),
+        "window_cycles": threshold.window_cycles,
         "q05": maybe(threshold.low),
         "q95": maybe(threshold.high),
         "origin_low": maybe(threshold.origin_low),
@@ -231,6 +242,7 @@ def sql_section(config: ExportConfig, draws: PopulationDraws, risk: RiskConfig) 
         "customer_id": config.sql.customer_id,
         "event_at": config.sql.event_at,
         "reason": reason,
+        "checks_zone": True,
     }
 
 
@@ -281,14 +293,14 @@ def all_sections(
         "risk": {"purchases": asdict(inputs.risk), "visits": visits and asdict(visits.risk)},
         "thresholds": {
             "purchases": threshold_section(inputs.threshold),
-            "visits": visits
-            and {"rule": "fixed", "risk": visits.risk_value, "inactive": visits.inactive_value},
+            "visits": visits and visit_section(visits),
         },
         "segments": segment_section(inputs.playbook, inputs.polarity),
         "nday_rules": [nday_section(r, inputs.time_zone) for r in inputs.nday_rules],
         "journeys": [journey_section(j) for j in inputs.journeys],
         "actions": [action_section(a) for a in inputs.actions],
         "sql": sql_section(config, chosen.purchases.draws, inputs.risk),
+        "csv_guarded": config.csv_guard,
         **evidence,
         "monitoring": monitoring_section(config, table, inputs.risk, evidence["backtest"]),
         "provenance": provenance_section(inputs, len(table)),

@@ -1,6 +1,8 @@
 """From a summary to a fit: what is asked for (`config`), and what a data scientist then holds."""
 
+from churnlab.fitting.comparing import compare
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.fitted import Fit, fit
+from churnlab.fitting.saving import load
 
-__all__ = ["Fit", "InferenceConfig", "ModelConfig", "fit"]
+__all__ = ["Fit", "InferenceConfig", "ModelConfig", "compare", "fit", "load"]

@@ -8,9 +8,10 @@ from typing import Any
 
 from churnlab.errors import UsageError, nearest
 from churnlab.inference.targets.seasons import check_calendar
+from churnlab.models import MODELS
 from churnlab.summary import Calendar
 from churnlab.summary.calendar import SPREAD
-from churnlab.vocabulary import GROUP_EFFECTS, INFERENCE_METHODS, MODELS
+from churnlab.vocabulary import GROUP_EFFECTS, INFERENCE_METHODS
 
 
 @dataclass(kw_only=True)
@@ -20,7 +21,7 @@ class ModelConfig:
     Parameters
     ----------
     name : str
-        One of `churnlab.vocabulary.MODELS`.
+        One of `churnlab.models.MODELS`.
     k : int, optional
         Erlang shape of the gaps of `bg_cnbd_k` and `mbg_cnbd_k`; chosen by evidence when missing.
     group : str or list of str, optional

@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,17 +27,14 @@ from churnlab.inference import (
     gate,
 )
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior import RiskConfig, ValueConfig
-from churnlab.summary import Summary, check_groups
+from churnlab.posterior import LATE, RiskConfig, StateCut, ValueConfig
+from churnlab.summary import Summary, check_groups, summarise
+from churnlab.summary.taking import is_summary_frame
 
 if TYPE_CHECKING:
     from xarray import DataTree
 
 Progress = Callable[[str, float], None]
-
-
-#: Models that toss dropout only after a *repeat* purchase, with the kin that toss after the first.
-FIRST_PURCHASE_KIN: Final = {"bg_nbd": "mbg_nbd", "bg_cnbd_k": "mbg_cnbd_k"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,8 @@ class Fit:
     first : Fit, optional
         What judges customers with a single purchase where the model cannot: BG/NBD holds them
         alive for ever, so their rows are those of its MBG kin, fitted to the same customers.
+    inference, seed
+        How the posterior was reached; the same again gives the same draws.
     """
 
     summary: Summary
@@ -66,6 +66,36 @@ class Fit:
     config: ModelConfig = field(default_factory=ModelConfig)
     notes: tuple[str, ...] = ()
     first: Fit | None = None
+    inference: InferenceConfig = field(default_factory=InferenceConfig)
+    seed: int = 1
+
+    def __repr__(self) -> str:
+        """One line: model, customers, day, method and draws."""
+        return f"Fit({self._title})"
+
+    def _repr_html_(self) -> str:
+        """Return the line with the table of parameters, for a notebook."""
+        shown = self.diagnostics().to_html(float_format="{:.4g}".format, na_rep="")
+        return f"<p><b>Fit</b> {self._title}</p>{shown}"
+
+    @property
+    def _title(self) -> str:
+        return (
+            f"{self.model}, {self.summary.cells.n_customers:,} customers up to "
+            f"{self.summary.as_of}, {self.population.method}, {self.draws.n_draws:,} draws"
+        )
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the fit into a folder that `churnlab.load` reads back: netCDF, Parquet and JSON.
+
+        Raises
+        ------
+        UsageError
+            A fit that was applied to other data (`on`), or of groups fitted alone.
+        """
+        from churnlab.fitting.saving import save
+
+        return save(self, folder)
 
     @property
     def draws(self) -> PopulationDraws:
@@ -101,8 +131,9 @@ class Fit:
         *,
         horizon_days: int | None = None,
         risk: RiskConfig | None = None,
-        threshold: float | None = 0.5,
+        threshold: float | None = None,
         first_threshold: float | None = None,
+        state: StateCut = LATE,
         spend: SpendFit | None = None,
         value: ValueConfig | None = None,
         progress: Progress | None = None,
@@ -118,6 +149,9 @@ class Fit:
             Basis and horizons of the risk; default: 1 - P(alive).
         threshold, first_threshold : float, optional
             Risk from which a customer counts as at risk; a separate one for first purchasers.
+            Without a threshold, `state` decides.
+        state : StateCut
+            From where on a customer is at risk; default: late by the own rhythm (docs/risk.md).
         spend : SpendFit, optional
             From `fit_spend`; adds the amount per purchase and the residual value.
         value : ValueConfig, optional
@@ -131,8 +165,7 @@ class Fit:
             self.summary,
             self.draws,
             settings,
-            threshold=threshold,
-            first_threshold=first_threshold,
+            state=state if threshold is None else _on_risk(settings, threshold, first_threshold),
             first_draws=self._first_draws,
             progress=progress,
         )
@@ -225,6 +258,19 @@ class Fit:
         return found
 
 
+def _on_risk(risk: RiskConfig, threshold: float, first: float | None) -> StateCut:
+    return StateCut(risk, threshold, threshold if first is None else first)
+
+
+def _summarised(data: Any) -> Summary:
+    if is_summary_frame(data):
+        raise UsageError(
+            "a frame with x, t_x and T is given; expected a summary: "
+            "churnlab.Summary.from_arrays(frame.x, frame.t_x, frame.T, as_of=DAY), in days."
+        )
+    return summarise(data)
+
+
 def fit(
     summary: Summary,
     *,
@@ -243,7 +289,8 @@ def fit(
     Parameters
     ----------
     summary : Summary
-        x, t_x, T per customer, from `summarise`.
+        x, t_x, T per customer, from `summarise`; a log, or a path or frame of purchases with the
+        canonical columns, is summarised first.
     model : str or ModelConfig
         A model's name, or its whole configuration.
     group : str or list of str, optional
@@ -267,23 +314,55 @@ def fit(
         Too few customers or no repeat purchase.
     FitRefusedError
         The diagnostics do not support the fit.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> summary = cl.summarise(cl.load_cdnow(as_of="1997-09-30"))
+    >>> cl.fit(summary, model="mbg_nbd", seed=1)
+    Fit(mbg_nbd, 2,357 customers up to 1997-09-30, laplace, 1,000 draws)
     """
+    if not isinstance(summary, Summary):
+        summary = _summarised(summary)
     chosen = model if isinstance(model, ModelConfig) else ModelConfig(name=model)
     if group is not None:
         chosen = replace(chosen, group=group if isinstance(group, str) else list(group))
     if covariates is not None:
         names = [covariates] if isinstance(covariates, str) else list(covariates)
         chosen = replace(chosen, covariates=names)
+    if priors:
+        chosen = replace(chosen, priors={**chosen.priors, **priors})
+    how = inference if isinstance(inference, InferenceConfig) else InferenceConfig(method=inference)
+    if draws is not None:
+        how = replace(how, draws=draws)
     if chosen.groups or chosen.covariates:
         summary = summary.grouped(chosen.groups, chosen.covariates)
+    return fit_as(summary, chosen, how, seed, check=check, progress=progress)
+
+
+def fit_as(
+    summary: Summary,
+    model: ModelConfig,
+    inference: InferenceConfig,
+    seed: int,
+    *,
+    kept: Mapping[str, Mapping[str, Any]] | None = None,
+    check: bool = True,
+    progress: Progress | None = None,
+) -> Fit:
+    """Fit a summary that is grouped as the model says.
+
+    Parameters
+    ----------
+    kept : mapping, optional
+        By model, what an earlier fit of the same sampled (see `inference.fit_population`).
+    """
     notes = check_groups(summary)
-    how = inference if isinstance(inference, InferenceConfig) else InferenceConfig(method=inference)
-    texts = {**chosen.priors, **(priors or {})}
     seasons = None
-    if (buckets := chosen.buckets) is not None:
-        spread = chosen.calendar_spread
+    if (buckets := model.buckets) is not None:
+        spread = model.calendar_spread
         seasons = fit_seasons(
-            summary.dated(), buckets, model=chosen.name, priors=texts, spread=spread
+            summary.dated(), buckets, model=model.name, priors=model.priors, spread=spread
         )
         summary = summary.on_clock(seasons.clock)
 
@@ -292,30 +371,32 @@ def fit(
             summary.cells,
             model=name,
             k=k,
-            pooling=chosen.pooling,
-            group_effects=chosen.group_effects,
+            pooling=model.pooling,
+            group_effects=model.group_effects,
             design=summary.design,
-            shrinkage=chosen.shrinkage,
-            method=how.method,
+            shrinkage=model.shrinkage,
+            method=inference.method,
             seen_until=summary.as_of,
-            draws=draws or how.draws,
-            chains=how.chains,
+            draws=inference.draws,
+            chains=inference.chains,
             seed=seed,
-            priors=texts,
+            priors=model.priors,
+            kept=(kept or {}).get(name),
             progress=progress,
         )
         if check:
             gate(found)
         return found
 
-    result, first = fitted(chosen.name, chosen.k), None
-    kin = FIRST_PURCHASE_KIN.get(chosen.name)
+    result, first = fitted(model.name, model.k), None
+    kin = result.draws.likelihood.kin_for_first_purchasers
     n_once = int(summary.cells.weight[summary.cells.x == 0].sum())
     if kin is not None and n_once:
-        found = fitted(kin, result.draws.k if kin.endswith("_k") else None)
-        first = Fit(summary, found, seasons, replace(chosen, name=kin))
-        notes = [*notes, _judged_by_kin(chosen.name, kin, n_once)]
-    return Fit(summary, result, seasons, chosen, tuple(notes), first)
+        found = fitted(kin, result.draws.k if result.draws.likelihood.regular else None)
+        other = replace(model, name=kin)
+        first = Fit(summary, found, seasons, other, inference=inference, seed=seed)
+        notes = [*notes, _judged_by_kin(model.name, kin, n_once)]
+    return Fit(summary, result, seasons, model, tuple(notes), first, inference, seed)
 
 
 def _judged_by_kin(model: str, kin: str, n_once: int) -> str:

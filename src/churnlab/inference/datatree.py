@@ -149,22 +149,9 @@ def log_likelihood_matrix(fit: PopulationFit, limit: int = LOG_LIKELIHOOD_LIMIT)
     """Log-likelihood of one customer of each cell, (draw, cell); draws are thinned to `limit`."""
     cells, draws = fit.cells, fit.draws
     draws = draws.thin(max(50, min(draws.n_draws, limit // max(len(cells.x), 1))))
-    if draws.model == "pareto_nbd":  # its formula costs 48 nodes an element, the kernel about 5
-        from churnlab.models.kernels.pareto import cell_log_likelihoods
-
-        shared = len(draws.groups) == 1
-        group = np.zeros(len(cells.x), np.int64) if shared else cells.group
-        thetas = draws.theta.transpose(0, 2, 1)
-        return np.asarray(cell_log_likelihoods(thetas, group, cells.x, cells.t_x, cells.T))
-    theta = draws.theta_rows(cells.group)
-    out = np.empty((draws.n_draws, len(cells.x)))
-    step = max(1, 2_000_000 // max(len(cells.x), 1))
-    for start in range(0, draws.n_draws, step):
-        rows = theta[:, start : start + step]
-        out[start : start + step] = draws.likelihood.log_likelihood(
-            rows, cells.x, cells.t_x, cells.T, cells.sum_log_gap
-        )
-    return out
+    return draws.likelihood.cell_log_likelihoods(
+        draws.theta.transpose(0, 2, 1), cells.group, cells.x, cells.t_x, cells.T, cells.sum_log_gap
+    )
 
 
 def _log_likelihood(fit: PopulationFit) -> Any:

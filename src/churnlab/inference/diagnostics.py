@@ -113,28 +113,26 @@ def _runaway(target: Target, mode: Mode) -> list[str]:
 def _dropout_level(target: Target, natural: Array) -> list[str]:
     level = natural[:, 2]
     high = float(np.quantile(level, 0.95))
-    if target.map.beta_dropout:
-        text, near_zero = f"{high:.2g} per purchase", high < 0.02
-    else:
-        high *= target.time_scale
-        text, near_zero = f"{high:.2g} over the customers' mean age", high < 0.02
-    if not near_zero:
+    text = "per purchase"
+    if target.map.quantities[2].per_time:
+        high, text = high * target.time_scale, "over the customers' mean age"
+    if high >= 0.02:
         return []
     return [
-        f"Dropout is near zero (95% sure below {text}): P(alive) is close to 1 for everybody and "
-        "ranks nobody. Use risk.basis=personal_cycles or fixed_days."
+        f"Dropout is near zero (95% sure below {high:.2g} {text}): P(alive) is close to 1 for "
+        "everybody and ranks nobody. Use risk.basis=personal_cycles or fixed_days."
     ]
 
 
 def _ridge(target: Target, u: Array) -> list[str]:
-    theta = np.log(target.theta_days(u)[:, 0, 2:])
+    theta = np.log(target.theta_days(u)[:, 0, 2:4])
     spread = theta.std(axis=0)
     if spread.min() <= 0:
         return []
     correlation = float(np.corrcoef(theta.T)[0, 1])
     if correlation < 0.9 or spread.max() < 0.8:
         return []
-    first, second = target.likelihood.parameters[2:]
+    first, second = target.likelihood.parameters[2:4]
     low, high = np.exp(np.quantile(theta[:, 1], [0.05, 0.95]))
     return [
         f"({first}, {second}) lie on a ridge (correlation {correlation:.2f} in logs, {second} "

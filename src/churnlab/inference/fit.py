@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from churnlab import models as likelihoods
 from churnlab.errors import UsageError, nearest
 from churnlab.inference.diagnostics import check_cells, identifiability
 from churnlab.inference.result import Point, PopulationFit
@@ -49,6 +51,7 @@ def fit_population(
     shrinkage: bool = False,
     time_scale: float | None = None,
     seen_until: dt.date | None = None,
+    kept: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> PopulationFit:
     """Posterior of a population's parameters.
@@ -58,7 +61,7 @@ def fit_population(
     cells
         Distinct (group, x, t_x, T) with weights, in days (`churnlab.summary`).
     model
-        One of `churnlab.vocabulary.MODELS`.
+        One of `churnlab.models.MODELS`.
     k
         Erlang shape of ``bg_cnbd_k`` and ``mbg_cnbd_k``; chosen by evidence when missing.
     method
@@ -85,6 +88,9 @@ def fit_population(
         Days per unit of inner time that the priors refer to; default: the customers' mean age.
     seen_until
         Last day of the data, kept with the draws.
+    kept
+        What was sampled for the same data and arguments before (`u`, `method`, `table`, ...): it is
+        taken as it is, nothing is sampled.
     progress
         Called with (stage, share done).
 
@@ -109,7 +115,7 @@ def fit_population(
             cells, model=model, k=k, method=method, draws=draws, chains=chains, seed=seed,
             priors=priors, time_scale=time_scale, seen_until=seen_until, progress=progress,
         )  # fmt: skip
-    check_cells(cells, 2 if model.endswith("cnbd_k") and k != 1 else 1)
+    check_cells(cells, 2 if likelihoods.named(model).regular and k != 1 else 1)
     if pooling == "complete" and design is None:
         cells = replace(cells, group=np.zeros(len(cells.x), np.int64), groups=("all",))
     grouped = len(groups) > 1 and pooling == "partial"
@@ -131,10 +137,13 @@ def fit_population(
         with stage("effects", 0.2):
             free = CovariateTarget(cells, alone, bare, most_likely, {})
             highest = find_mode(free, free.start()[0])
-    parts = sample(target, mode, method, draws, chains, np.random.default_rng(seed), stage)
+    rng = np.random.default_rng(seed)
+    parts = kept or sample(target, mode, method, draws, chains, rng, stage)
     found = PopulationFit(
         draws=_population_draws(target, parts["u"], seen_until, seed),
-        max_likelihood=Point(bare.theta_days(highest.u[None, :4])[0, 0], highest.value),
+        max_likelihood=Point(
+            bare.theta_days(highest.u[None, : len(pooled.map)])[0, 0], highest.value
+        ),
         mode=_point(target.population, mode),
         warnings=_warnings(cells, target.population, parts["u"], mode, most_likely),
         seconds=stage.seconds,
@@ -154,7 +163,7 @@ def _population_draws(
     if isinstance(target, GroupTarget):
         unseen = target.unseen_days(u, np.random.default_rng([seed, len(u)]))
     if isinstance(target, CovariateTarget):  # a profile per customer would not fit into memory
-        most = max(100, MOST_ELEMENTS // (4 * len(target.groups)))
+        most = max(100, MOST_ELEMENTS // (len(target.map) * len(target.groups)))
         u = u[np.linspace(0, len(u) - 1, min(most, len(u))).round().astype(int)]
     return PopulationDraws(
         target.model, target.k, target.theta_days(u), target.groups, seen_until, unseen
@@ -231,7 +240,7 @@ def _erlang_shape(
     time_scale: float | None,
     seed: int,
 ) -> int:
-    if not model.endswith("cnbd_k"):
+    if not likelihoods.named(model).regular:
         return k or 1
     if k is not None:
         return k

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from churnlab import models
 from churnlab.errors import UsageError, nearest
 
 LEVELS = ("item", "category")
@@ -64,7 +65,7 @@ class LoyalConfig:
                 "journey.loyal.rule=tier needs the grades that are loyal: "
                 "journey.loyal.tiers=[gold,...]."
             )
-        if self.model.startswith("bg_"):
+        if not models.get(self.model).judges_first_purchasers:
             raise UsageError(
                 f"journey.loyal.model={self.model} cannot judge first purchasers; use mbg_nbd, "
                 "mbg_cnbd_k or pareto_nbd."

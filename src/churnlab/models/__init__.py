@@ -1,5 +1,7 @@
-"""Buy-till-you-die likelihoods: one readable NumPy formula per model and one fused kernel each.
+"""Buy-till-you-die models: an object and a folder each.
 
+A family's folder holds the readable NumPy formula (`formula`), the fused kernels (`kernel`,
+`many`), what it says of a silence (`silence`, `counts`) and its priors' quantities (`dropout`).
 Importing this package needs NumPy and SciPy only; numba is loaded with the first kernel.
 """
 
@@ -7,15 +9,31 @@ from __future__ import annotations
 
 from churnlab.errors import UsageError, nearest
 from churnlab.models.base import Array, Latent, Likelihood
-from churnlab.models.bg_nbd import BgNbd
-from churnlab.models.erlang import BgCnbdK, MbgCnbdK
-from churnlab.models.mbg_nbd import MbgNbd
-from churnlab.models.pareto_nbd import ParetoNbd
+from churnlab.models.geometric import BgCnbdK, BgNbd, MbgCnbdK, MbgNbd
+from churnlab.models.pareto import ParetoNbd
 
-#: A new model joins with one line here (and one file).
+#: A new model joins with one line here (and one folder): the names that configurations,
+#: backtests, bundles and simulators know follow from it.
 REGISTRY: dict[str, type[Likelihood]] = {
     model.name: model for model in (BgNbd, MbgNbd, ParetoNbd, BgCnbdK, MbgCnbdK)
 }
+MODELS: tuple[str, ...] = tuple(REGISTRY)
+
+
+def named(name: str) -> type[Likelihood]:
+    """Return the model called `name`.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name.
+    """
+    if name not in REGISTRY:
+        raise UsageError(
+            f"Unknown model {name!r}; expected one of {', '.join(REGISTRY)}."
+            + nearest(name, REGISTRY)
+        )
+    return REGISTRY[name]
 
 
 def get(name: str, k: int = 1) -> Likelihood:
@@ -24,25 +42,21 @@ def get(name: str, k: int = 1) -> Likelihood:
     Parameters
     ----------
     name
-        One of ``bg_nbd``, ``mbg_nbd``, ``pareto_nbd``, ``bg_cnbd_k``, ``mbg_cnbd_k``.
+        One of `MODELS`.
     k
-        Erlang shape of the gaps between purchases; 1 is exponential, the only choice of the first
-        three.
+        Erlang shape of the gaps; 1 is exponential, the only choice of models that are not
+        `Likelihood.regular`.
 
     Raises
     ------
     UsageError
         For an unknown name, and for a `k` that the model does not have.
     """
-    if name not in REGISTRY:
-        raise UsageError(
-            f"Unknown model {name!r}; expected one of {', '.join(REGISTRY)}."
-            + nearest(name, REGISTRY)
-        )
-    return REGISTRY[name](k)
+    return named(name)(k)
 
 
 __all__ = [
+    "MODELS",
     "REGISTRY",
     "Array",
     "BgCnbdK",
@@ -53,4 +67,5 @@ __all__ = [
     "MbgNbd",
     "ParetoNbd",
     "get",
+    "named",
 ]

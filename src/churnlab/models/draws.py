@@ -22,7 +22,7 @@ class PopulationDraws:
     Parameters
     ----------
     model
-        Name of the model, as in `churnlab.vocabulary.MODELS`.
+        Name of the model, as in `churnlab.models.MODELS`.
     k
         Erlang shape of the gaps; 1 for exponential.
     theta

@@ -24,7 +24,15 @@ from churnlab.posterior.risk import (
     risk_curve,
     risk_summary,
 )
-from churnlab.posterior.settings import NEVER, RiskConfig, ValueConfig
+from churnlab.posterior.settings import (
+    LATE,
+    NEVER,
+    Lateness,
+    Measure,
+    RiskConfig,
+    StateCut,
+    ValueConfig,
+)
 from churnlab.posterior.silence.stream import Keys, Rows, keys_of, rows_of
 from churnlab.posterior.worth.amounts import (
     AMOUNT_COLUMNS,
@@ -42,16 +50,20 @@ from churnlab.posterior.worth.value import (
 __all__ = [
     "AMOUNT_COLUMNS",
     "COLUMNS",
+    "LATE",
     "NEVER",
     "VALUE_COLUMNS",
     "Amounts",
     "Discounted",
     "Keys",
+    "Lateness",
+    "Measure",
     "Purchases",
     "RateQuantiles",
     "RiskConfig",
     "RiskSummary",
     "Rows",
+    "StateCut",
     "ValueConfig",
     "WeeklyForecast",
     "amounts_table",

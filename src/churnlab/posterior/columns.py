@@ -12,21 +12,24 @@ from numpy.typing import NDArray
 
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.silence import Process
 from churnlab.posterior.counts import expected_purchases
 from churnlab.posterior.cycles import rate_quantiles
 from churnlab.posterior.dates import at_risk_days, due_days, whole_due_days
 from churnlab.posterior.risk import key_rhythm, mean_and_interval, personal_window
-from churnlab.posterior.settings import RiskConfig
-from churnlab.posterior.silence.process import Process
+from churnlab.posterior.settings import DAYS_PER_YEAR, RiskConfig, StateCut
 from churnlab.posterior.silence.season import Season
 from churnlab.posterior.silence.stream import Ints, Keys, Rows, chunks, for_each_run, keys_of
+from churnlab.posterior.states import state_days
 from churnlab.vocabulary import RISK_BASES
 
 Values = NDArray[np.float64] | NDArray[np.int64]
 Progress = Callable[[str, float], None]
 
 #: Columns that hold days after the last purchase here and dates in the table.
-DATES: Final = ("at_risk_date", "due_date", "due_q10", "due_q90")
+STATE_DATES: Final = ("at_risk_date", "at_risk_q05", "at_risk_q95")
+DUE_DATES: Final = ("due_date", "due_q10", "due_q90")
+DATES: Final = (*STATE_DATES, *DUE_DATES)
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,7 @@ class Request:
     rows: Rows
     draws: PopulationDraws
     risk: RiskConfig
-    threshold: float | None
-    first_threshold: float | None
+    state: StateCut | None
     wanted: tuple[str, ...]
     threads: int | None = None
     season: Season | None = None
@@ -72,22 +74,25 @@ def _risk_columns(request: Request) -> dict[str, Values]:
     n = len(rows.x)
     fixed = np.full(n, request.ahead(request.risk.horizon_days))
     personal = request.ahead(request.window)
+    year = np.full(n, request.ahead(DAYS_PER_YEAR))
     chosen = RISK_BASES.index(basis)
-    mean, bands = np.empty((3, n)), {place: np.empty((2, n)) for place in (0, chosen)}
+    mean, bands = np.empty((4, n)), {place: np.empty((2, n)) for place in (0, chosen)}
 
     def work(process: Process, at: Ints) -> None:
         for part in chunks(len(at), process.n_draws):
             i = at[part]
-            risks = process.risks(rows.t_x[i], rows.T[i], personal[i], fixed[i])
+            risks = process.risks(rows.t_x[i], rows.T[i], personal[i], fixed[i], year[i])
             for place, risk in enumerate(risks):
                 if place in bands:
                     mean[place, i], *bands[place][:, i] = mean_and_interval(risk)
                 else:
                     mean[place, i] = risk.mean(axis=1)
 
-    top = float(rows.T.max(initial=0.0)) + max(fixed.max(initial=0.0), personal.max(initial=0.0))
+    top = float(rows.T.max(initial=0.0))
+    top += max(window.max(initial=0.0) for window in (fixed, personal, year))
     for_each_run(request.draws, rows.group, rows.x, top + 1.0, work, threads=request.threads)
-    columns = (1.0 - mean[0], *(1.0 - bands[0][::-1]), mean[chosen], *bands[chosen], *mean)
+    columns = (1.0 - mean[0], *(1.0 - bands[0][::-1]), mean[chosen], *bands[chosen], *mean[:3],
+               1.0 - mean[3])  # fmt: skip
     return dict(zip(RISK_COLUMNS, columns, strict=True))
 
 
@@ -104,17 +109,26 @@ def _rhythm_column(request: Request) -> dict[str, Values]:
     return {"rhythm_days": request.rhythm[request.keys.of]}
 
 
-def _at_risk_column(request: Request) -> dict[str, Values]:
-    if request.threshold is None:
+def _state_columns(request: Request) -> dict[str, Values]:
+    """The day from which a purchaser is at risk, its interval, and P(alive) on it."""
+    cut, season = request.state, request.season
+    if cut is None:
         return {}
-    cuts = (request.threshold, request.first_threshold)
-    draws, risk, threads = request.draws, request.risk, request.threads
-    if request.season is None:
-        days = at_risk_days(draws, request.keys, risk, *cuts, threads=threads)
-        return {"at_risk_date": days[request.keys.of]}
-    found = request.season.keys(request.rows)
-    days = request.season.at_risk_days(draws, found, risk, *cuts, threads=threads)
-    return {"at_risk_date": days[found.keys.of]}
+    draws, threads, levels = request.draws, request.threads, (cut.value, cut.first_value)
+    if season is None:
+        keys = request.keys
+        days = at_risk_days(draws, keys, cut.measure, *levels, threads=threads)
+        known = state_days(draws, keys, cut, days, threads=threads)
+    else:
+        found = season.keys(request.rows)
+        keys = found.keys
+        days = season.at_risk_days(draws, found, cut.measure, *levels, threads=threads)
+        known = season.state_days(draws, found, cut, days, threads=threads)
+    columns: dict[str, Values] = {"at_risk_date": days[keys.of]}
+    if known is not None:
+        columns |= {"at_risk_q05": known.q05[keys.of], "at_risk_q95": known.q95[keys.of]}
+        columns["p_alive_at_risk"] = known.p_alive[keys.of]
+    return columns
 
 
 def _due_columns(request: Request) -> dict[str, Values]:
@@ -126,7 +140,7 @@ def _due_columns(request: Request) -> dict[str, Values]:
         found = request.season.keys(request.rows)
         keys = found.keys
         days = request.season.due_days(request.draws, found, within, threads)
-    return dict(zip(DATES[1:], whole_due_days(days)[:, keys.of], strict=True))
+    return dict(zip(DUE_DATES, whole_due_days(days)[:, keys.of], strict=True))
 
 
 def _cycle_columns(request: Request) -> dict[str, Values]:
@@ -146,7 +160,9 @@ def _count_columns(request: Request) -> dict[str, Values]:
 RISK_COLUMNS: Final = (
     "p_alive", "p_alive_q05", "p_alive_q95", "purchase_risk", "purchase_risk_q05",
     "purchase_risk_q95", "risk_p_alive", "risk_personal_cycles", "risk_fixed_days",
+    "p_return_year",
 )  # fmt: skip
+STATE_COLUMNS: Final = (*STATE_DATES, "p_alive_at_risk")
 CYCLE_COLUMNS: Final = (
     "cycle_days", "cycle_q05", "cycle_q95", "rate_per_day", "rate_q05", "rate_q95",
 )  # fmt: skip
@@ -160,8 +176,8 @@ _BLOCKS: Final[tuple[tuple[str, tuple[str, ...], _Block], ...]] = (
     ("rhythm", ("rhythm_days",), _rhythm_column),
     ("risk", RISK_COLUMNS, _risk_columns),
     ("risk", ("horizon_days",), _horizon_column),
-    ("at-risk dates", ("at_risk_date",), _at_risk_column),
-    ("due dates", DATES[1:], _due_columns),
+    ("at-risk dates", STATE_COLUMNS, _state_columns),
+    ("due dates", DUE_DATES, _due_columns),
     ("cycles", CYCLE_COLUMNS, _cycle_columns),
     ("purchases to come", COUNT_COLUMNS, _count_columns),
 )

@@ -11,10 +11,11 @@ import pandas as pd
 
 from churnlab.errors import UsageError, nearest
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior.columns import DATES, Request, Values, cell_columns, overrule
+from churnlab.posterior.bands import BAND, days_since, risk_band
+from churnlab.posterior.columns import DATES, STATE_COLUMNS, Request, Values, cell_columns, overrule
 from churnlab.posterior.dates import to_dates
 from churnlab.posterior.risk import risk_summary
-from churnlab.posterior.settings import RiskConfig
+from churnlab.posterior.settings import LATE, RiskConfig, StateCut
 from churnlab.posterior.silence.season import Season
 from churnlab.posterior.silence.stream import rows_of
 
@@ -29,13 +30,14 @@ COLUMNS: Final = (
     "rhythm_days", "rate_per_day", "rate_q05", "rate_q95", "expected_purchases",
     "expected_purchases_q05", "expected_purchases_q95", "purchase_risk", "purchase_risk_q05",
     "purchase_risk_q95", "horizon_days", "risk_p_alive", "risk_personal_cycles",
-    "risk_fixed_days", "at_risk_date", "due_date", "due_q10", "due_q90",
+    "risk_fixed_days", "at_risk_date", "at_risk_q05", "at_risk_q95", "p_alive_at_risk",
+    "risk_band", "p_return_year", "due_date", "due_q10", "due_q90",
 )  # fmt: skip
 
 
 def first_purchase_warning(draws: PopulationDraws) -> str | None:
     """Return what the caller must say when a BG model would decide first-purchase states."""
-    if getattr(draws.likelihood, "toss_at_first", True):
+    if draws.likelihood.judges_first_purchasers:
         return None
     return (
         f"{draws.model} tosses dropout only after a repeat purchase: it sets P(alive) = 1 for "
@@ -49,8 +51,7 @@ def customers_table(
     draws: PopulationDraws,
     risk: RiskConfig | None = None,
     *,
-    threshold: float | None = 0.5,
-    first_threshold: float | None = None,
+    state: StateCut | None = LATE,
     first_draws: PopulationDraws | None = None,
     columns: Sequence[str] | None = None,
     seed: int = 0,
@@ -68,9 +69,9 @@ def customers_table(
         Posterior draws of the population's parameters.
     risk
         Basis and windows.
-    threshold, first_threshold
-        Risk from which a repeat purchaser, or a first purchaser (default: the same), is at risk.
-        Without a threshold `at_risk_date` is left out.
+    state
+        From where on a purchaser is at risk; default: late by the own rhythm. With None
+        `at_risk_date` and what belongs to it are left out.
     first_draws
         Draws of another model, on the same groups, that fill the rows of customers with one
         purchase; for BG models, which cannot. See `first_purchase_warning`.
@@ -91,14 +92,13 @@ def customers_table(
         holds `first_purchase_warning` when it applies.
     """
     risk = risk or RiskConfig()
-    wanted = _wanted(columns, threshold, tuple(summary.group_columns))
+    wanted = _wanted(columns, state, tuple(summary.group_columns))
     request = Request(
         rows_of(summary.cells, draws),
         draws,
         risk,
-        threshold,
-        first_threshold,
-        tuple(wanted),
+        state,
+        tuple(wanted) + (("at_risk_date", "p_return_year") if BAND in wanted else ()),
         threads,
         Season.of(summary, risk),
     )
@@ -123,18 +123,21 @@ def _models(summary: Summary, draws: PopulationDraws, first: PopulationDraws) ->
 
 
 def _wanted(
-    columns: Sequence[str] | None, threshold: float | None, groups: tuple[str, ...]
+    columns: Sequence[str] | None, state: StateCut | None, groups: tuple[str, ...]
 ) -> list[str]:
     known = [*COLUMNS, *groups]
     if columns is None:
-        return [c for c in known if threshold is not None or c != "at_risk_date"]
+        return [c for c in known if state is not None or c not in (*STATE_COLUMNS, BAND)]
     for name in columns:
         if name not in known:
             raise UsageError(
                 f"Unknown column {name!r} of the customers table.{nearest(name, known)}"
             )
-    if threshold is None and "at_risk_date" in columns:
-        raise UsageError("at_risk_date needs a threshold; pass one, such as threshold=0.5.")
+    if state is None and not {*STATE_COLUMNS, BAND}.isdisjoint(columns):
+        raise UsageError(
+            f"{', '.join((*STATE_COLUMNS, BAND))} need a state; leave `state` at its default, or "
+            "pass StateCut(measure, value, first_value)."
+        )
     return list(columns)
 
 
@@ -144,6 +147,9 @@ def _join(summary: Summary, cells: dict[str, Values], wanted: list[str]) -> pd.D
     cell = people["cell"].to_numpy()
     last = people["last_purchase_at"].to_numpy()
     out: dict[str, object] = {}
+    if BAND in wanted:
+        dates = to_dates(last, cells["at_risk_date"][cell])
+        days_at_risk = days_since(dates, summary.as_of)
     for name in wanted:
         if name == "x":
             out[name] = people[name].to_numpy().astype(np.int64)
@@ -151,10 +157,16 @@ def _join(summary: Summary, cells: dict[str, Values], wanted: list[str]) -> pd.D
             out[name] = people["T"].to_numpy() - people["t_x"].to_numpy()
         elif name in ("first_purchase_at", "last_purchase_at"):
             out[name] = people[name].to_numpy().astype("datetime64[s]")
-        elif name in DATES:
+        elif name in DATES and name in cells:
             out[name] = to_dates(last, cells[name][cell])
+        elif name in DATES:  # a windowed risk that may fall has no interval of its date
+            out[name] = np.full(len(cell), np.datetime64("NaT", "s"))
+        elif name in STATE_COLUMNS and name not in cells:
+            out[name] = np.full(len(cell), np.nan)
         elif name in cells:
             out[name] = cells[name][cell]
+        elif name == BAND:
+            out[name] = risk_band(days_at_risk, cells["p_return_year"][cell])
         elif name == "horizon_days":
             out[name] = pd.array(np.full(len(cell), pd.NA, object), dtype="Int64")
         else:

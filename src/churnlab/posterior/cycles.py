@@ -14,19 +14,13 @@ from scipy.special import gammainc, gammaincinv, gammaln
 
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
-from churnlab.models.special import legendre
-from churnlab.posterior.silence.process import ParetoProcess, Process
+from churnlab.models.silence import Process
 from churnlab.posterior.silence.roots import solve
 from churnlab.posterior.silence.stream import Cells, Ints, chunks, for_each_run, rows_of
 
 #: Draws behind the quantiles. The spread between draws is small beside the customer's own, so the
 #: level of a quantile moves by about .02 / sqrt(64) = .0025.
 CYCLE_DRAWS = 64
-#: Nodes over the death time of Pareto/NBD, and the divisor of the proxy variable's power. Tried on
-#: 400 customers, largest error of ln q05: divisor 1, .019 with 6 nodes and .005 with 12; divisor 4,
-#: 1.5e-5 with 6.
-_DEATH_NODES = 6
-_PROXY = 4.0
 #: Grid of ln z on which Gamma distribution functions are tabulated, in units of its own width.
 _STEP = 0.125
 
@@ -38,14 +32,6 @@ class RateQuantiles(NamedTuple):
     q05: Array
     median: Array
     q95: Array
-
-
-class _Component(NamedTuple):
-    """Gamma(shape, rate) with its weight; weight and rate (row, draw), shape (draw,)."""
-
-    weight: Array
-    shape: Array
-    rate: Array
 
 
 def rate_quantiles(
@@ -77,7 +63,7 @@ def rate_quantiles(
 
 def _quantiles(process: Process, t_x: Array, T: Array, tables: dict[int, _GammaTable]) -> Array:
     """Return mean, q05, median and q95 of the rate, (4, row)."""
-    parts = rate_mixture(process, t_x, T)
+    parts = process.rate_mixture(t_x, T)
     mean = sum((c.weight * c.shape / c.rate).mean(axis=1) for c in parts)
     lookups = []
     for c in parts:
@@ -87,58 +73,6 @@ def _quantiles(process: Process, t_x: Array, T: Array, tables: dict[int, _GammaT
         lookups.append((c.weight, np.log(c.rate), tables[stage]))
     levels = [_invert(lookups, level, float(process.shape.mean())) for level in (0.05, 0.5, 0.95)]
     return np.stack([mean, *np.exp(levels)]) / process.k
-
-
-def rate_mixture(process: Process, t_x: Array, T: Array) -> list[_Component]:
-    """Return the mixture of lambda given each draw; weights sum to one per (row, draw)."""
-    alive = process.alive(t_x, T)
-    if isinstance(process, ParetoProcess):
-        return [
-            _Component(alive, process.shape, process.alpha + T[:, None]),
-            *_deaths(process, 1.0 - alive, t_x, T),
-        ]
-    dead = _Component(1.0 - alive, process.shape, process.alpha + t_x[:, None])
-    now = process.alpha + T[:, None]
-    stages = [np.ones_like(alive)]
-    for j in range(1, process.k):
-        z = (T - t_x)[:, None] / now
-        stages.append(stages[-1] * z * (process.shape + j - 1) / j)
-    total = np.sum(stages, axis=0)
-    return [
-        dead,
-        *(_Component(alive * w / total, process.shape + j, now) for j, w in enumerate(stages)),
-    ]
-
-
-def _deaths(process: ParetoProcess, dead: Array, t_x: Array, T: Array) -> list[_Component]:
-    """Return the dead part of Pareto/NBD: lambda | dead at tau ~ Gamma(R, alpha + tau)."""
-    return [
-        _Component(dead * weight, process.shape, process.alpha + tau)
-        for weight, tau in death_times(process, t_x, T)
-    ]
-
-
-def death_times(process: ParetoProcess, t_x: Array, T: Array) -> list[tuple[Array, Array]]:
-    """Return a rule (weight, tau) over the death time of the dead, each (row, draw).
-
-    The density is ~ P(tau)/(beta+tau) on (t_x, T]; Gauss-Legendre in the proxy variable
-    w = 1 - ((c+t_x)/(c+tau))^m, c = min(alpha, beta). With m = R + s it would be nearly flat, but
-    its tail would hang on the last node; a quarter of that power makes it smooth everywhere.
-    """
-    power, start = (process.shape + process.s) / _PROXY, t_x[:, None]
-    low = np.minimum(process.alpha, process.beta) + start
-    reach = -np.expm1(-power * np.log1p((T - t_x)[:, None] / low))
-    out: list[tuple[Array, Array]] = []
-    total = np.zeros_like(reach)
-    for node, weight in zip(*legendre(_DEATH_NODES), strict=True):
-        log_growth = -np.log1p(-node * reach) / power
-        after = low * np.expm1(log_growth)
-        log_density = -process.shape * np.log1p(after / (process.alpha + start))
-        log_density -= (process.s + 1.0) * np.log1p(after / (process.beta + start))
-        share = weight * np.exp(log_density + (power + 1.0) * log_growth)
-        total += share
-        out.append((share, start + after))
-    return [(share / total, tau) for share, tau in out]
 
 
 class _GammaTable:

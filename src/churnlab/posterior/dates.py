@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior.risk import risk_mean, windows
-from churnlab.posterior.settings import LAST_DAY, NEVER, RiskConfig, check_threshold
-from churnlab.posterior.silence.process import Process
+from churnlab.models.silence import Process
+from churnlab.posterior.risk import OnSilence, on_silence, windows
+from churnlab.posterior.settings import LAST_DAY, NEVER, Lateness, Measure, check_threshold
 from churnlab.posterior.silence.roots import solve
 from churnlab.posterior.silence.stream import Ints, Keys, chunks, for_each_run
 from churnlab.vocabulary import FAR_DATE
@@ -31,22 +31,22 @@ _SHORTEST_DAYS = 1e-3
 _Risk = Callable[[Array, Ints], Array]
 
 
-def falls_first(k: int, risk: RiskConfig) -> bool:
+def falls_first(k: int, measure: Measure) -> bool:
     """Whether risk may fall with silence before it rises: windowed bases with Erlang-k gaps."""
-    return k > 1 and risk.basis != "p_alive"
+    return k > 1 and not isinstance(measure, Lateness) and measure.basis != "p_alive"
 
 
 def at_risk_days(
     draws: PopulationDraws,
     keys: Keys,
-    risk: RiskConfig,
+    risk: Measure,
     threshold: float,
     first_threshold: float | None = None,
     *,
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Ints:
-    """Return whole days after the last purchase from which the mean risk stays at the threshold.
+    """Return whole days after the last purchase from which a measure stays at the threshold.
 
     Parameters
     ----------
@@ -55,15 +55,15 @@ def at_risk_days(
     keys
         Distinct (group, x, t_x), days.
     risk
-        Basis and windows.
+        Basis and windows of the risk, or lateness by the own rhythm.
     threshold, first_threshold
         Cut for repeat purchasers and for first purchasers (default: the same).
 
     Returns
     -------
     array of int (key,)
-        The first day d >= 1 with mean risk >= threshold on d and on every later day up to ten
-        years; `NEVER` (-1) if there is none.
+        The first day d >= 1 with the mean measure >= threshold on d and on every later day up to
+        ten years; `NEVER` (-1) if there is none.
     """
     cut = check_threshold(threshold)
     first = cut if first_threshold is None else check_threshold(first_threshold, "first_threshold")
@@ -71,26 +71,31 @@ def at_risk_days(
     out = np.empty(len(keys.x), np.int64)
     oldest = float(keys.t_x.max(initial=0.0)) + LAST_DAY + 1.0
     oldest += 0.0 if window is None else float(window.max(initial=0.0))
-    falling = falls_first(draws.k, risk)
+    falling, on = falls_first(draws.k, risk), on_silence(risk)
 
     def work(process: Process, at: Ints) -> None:
         wide = None if window is None else window[at]
         level = cut if process.x > 0 else first
-        out[at] = _last_crossing(process, keys.t_x[at], wide, level, falling)
+        out[at] = _last_crossing(on, process, keys.t_x[at], wide, level, falling)
 
     for_each_run(draws, keys.group, keys.x, oldest, work, threads=threads, progress=progress)
     return out
 
 
 def _last_crossing(
-    process: Process, t_x: Array, window: Array | None, level: float, falling: bool
+    measure: OnSilence,
+    process: Process,
+    t_x: Array,
+    window: Array | None,
+    level: float,
+    falling: bool,
 ) -> Ints:
     """Search the day for all keys of a run: coarse draws first, then all draws around it."""
 
     def on(some: Process) -> _Risk:
         def mean(days: Array, rows: Ints) -> Array:
             wide = None if window is None else window[rows]
-            return risk_mean(some, t_x[rows], t_x[rows] + days, wide)
+            return measure.mean(some, t_x[rows], t_x[rows] + days, wide)
 
         return mean
 

@@ -9,9 +9,7 @@ import numpy as np
 from churnlab.errors import UsageError
 from churnlab.models import Array, Likelihood
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior.counts import mean_by_horizon
 from churnlab.posterior.latent import generator, spread
-from churnlab.posterior.silence.process import make
 from churnlab.posterior.silence.stream import Cells, Ints, Rows, chunks, rows_of, runs
 from churnlab.posterior.worth.futures import purchases_ahead
 
@@ -100,8 +98,9 @@ def _expected(likelihood: Likelihood, theta: Array, rows: Rows, weight: Array, w
     oldest = float(rows.T.max(initial=0.0)) + 1.0
     for at in runs(rows.group, rows.x):
         at = at[np.lexsort((rows.T[at], rows.t_x[at]))]
-        process = make(likelihood, theta[:, code[at[0]], :].T, float(rows.x[at[0]]), oldest)
-        mean = mean_by_horizon(process)
+        x = float(rows.x[at[0]])
+        process = likelihood.process(theta[:, code[at[0]], :].T, x, oldest)(x)
+        mean = process.mean_by_horizon()
         for part in chunks(len(at), len(theta)):
             i = at[part]
             for week in range(1, weeks + 1):

@@ -67,7 +67,7 @@ def sample_latent(
     likelihood = population.likelihood
     for cell in _cells(summary, population, draws, seed):
         drawn = _draw(likelihood, cell)
-        for out, values in zip((rate, dropout, alive), drawn, strict=True):
+        for out, values in zip((rate, dropout, alive), drawn[:3], strict=True):
             out[:, cell.customers] = values
     return {"rate": rate, "dropout": dropout, "alive": alive}
 
@@ -86,8 +86,8 @@ def sample_next_purchase(
     likelihood = population.likelihood
     for cell in _cells(summary, population, draws, seed):
         latent = _draw(likelihood, cell)
-        gap = next_gap(likelihood, latent, cell.T - cell.t_x, cell.rng)
-        end = time_to_death(likelihood, latent, cell.rng)
+        gap = likelihood.next_gap(latent, cell.T - cell.t_x, cell.rng)
+        end = likelihood.time_to_death(latent, cell.rng)
         out[:, cell.customers] = np.where(latent.alive & (gap <= end), gap, np.inf)
     return out if summary.clock is None else _in_days(out, summary)
 
@@ -102,38 +102,6 @@ def _in_days(gap: Array, summary: Summary) -> Array:
     century = float(clock.ahead(summary.as_of, _CENTURY))
     near = clock.day(clock.time(now) + np.minimum(gap, century)) - now
     return np.where(gap <= century, near, gap * (_CENTURY / century))
-
-
-def next_gap(
-    likelihood: Likelihood, latent: Latent, silence: float | Array, rng: np.random.Generator
-) -> Array:
-    """Draw the days until the purchase that is next while the customer stays alive.
-
-    Given the rate, the stages passed in the silence are Poisson, fewer than k; the others are
-    still to come. With k = 1 the silence does not matter.
-    """
-    k = likelihood.k
-    left: Array | float = 1.0
-    if k > 1:
-        mean = latent.rate * k * silence
-        stages = np.cumsum([_power(mean, j) for j in range(k)], axis=0)
-        passed = (rng.random(mean.shape) * stages[-1] >= stages[:-1]).sum(axis=0)
-        left = k - passed
-    with np.errstate(divide="ignore", over="ignore"):
-        return np.asarray(rng.gamma(left, size=latent.rate.shape) / (latent.rate * k))
-
-
-def _power(mean: Array, j: int) -> Array:
-    """Return mean^j / j!."""
-    return np.asarray(mean**j / np.prod(np.arange(1, j + 1)))
-
-
-def time_to_death(likelihood: Likelihood, latent: Latent, rng: np.random.Generator) -> Array:
-    """Draw the days until death (Pareto/NBD); infinite where dropout follows purchases."""
-    if "beta" not in likelihood.parameters:
-        return np.full(latent.rate.shape, np.inf)
-    with np.errstate(divide="ignore", over="ignore"):
-        return np.asarray(rng.exponential(size=latent.rate.shape) / latent.dropout)
 
 
 def spread(population: PopulationDraws, n: int) -> Array:

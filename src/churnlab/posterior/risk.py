@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -9,13 +11,16 @@ from numpy.typing import ArrayLike
 
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.silence import Process
+from churnlab.posterior.lateness import late_matrix, late_mean
 from churnlab.posterior.settings import (
     LONGEST_WINDOW_DAYS,
     SHORTEST_WINDOW_DAYS,
+    Lateness,
+    Measure,
     RiskConfig,
     check_threshold,
 )
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.stream import (
     Cells,
     Ints,
@@ -86,9 +91,11 @@ def key_rhythm(draws: PopulationDraws, keys: Keys, *, threads: int | None = None
 
 
 def windows(
-    draws: PopulationDraws, keys: Keys, risk: RiskConfig, *, threads: int | None = None
+    draws: PopulationDraws, keys: Keys, risk: Measure, *, threads: int | None = None
 ) -> Array | None:
-    """Return the window of the risk's basis per key in days; None under `p_alive`."""
+    """Return the window of the measure per key in days; None under `p_alive`."""
+    if isinstance(risk, Lateness):
+        return risk.window_cycles * key_rhythm(draws, keys, threads=threads)
     if risk.basis == "p_alive":
         return None
     if risk.basis == "fixed_days":
@@ -110,16 +117,35 @@ def risk_mean(process: Process, t_x: Array, T: Array, window: Array | None) -> A
     return out
 
 
+_OnSilence = Callable[[Process, Array, Array, Array | None], Array]
+
+
+class OnSilence(NamedTuple):
+    """A measure as functions (process, t_x, T, window) of the silence."""
+
+    matrix: _OnSilence
+    """Per row and draw."""
+    mean: _OnSilence
+    """Per row, over the draws."""
+
+
+def on_silence(measure: Measure) -> OnSilence:
+    """Return how a risk, or lateness by the own rhythm, is computed."""
+    if isinstance(measure, Lateness):
+        return OnSilence(partial(late_matrix, measure), partial(late_mean, measure))
+    return OnSilence(risk_matrix, risk_mean)
+
+
 def risk_summary(
     draws: PopulationDraws,
     cells: Cells,
-    risk: RiskConfig | None = None,
+    risk: Measure | None = None,
     *,
     days_later: float = 0.0,
     threshold: float | None = None,
     threads: int | None = None,
 ) -> RiskSummary:
-    """Return mean, q05, q95 of the risk per row, and P(risk >= threshold).
+    """Return mean, q05, q95 of the risk (or lateness) per row, and P(risk >= threshold).
 
     Parameters
     ----------
@@ -128,7 +154,7 @@ def risk_summary(
     cells
         Rows with group, x, t_x, T (days).
     risk
-        Basis and windows.
+        Basis and windows, or lateness by the own rhythm.
     days_later
         Look at the risk so many days after the cutoff, given no purchase in between.
     threshold
@@ -142,13 +168,16 @@ def risk_summary(
     per_row = None if window is None else window[keys.of]
     cut = None if threshold is None else check_threshold(threshold)
     out = np.empty((3 + (cut is not None), len(rows.x)))
+    on = on_silence(risk)
 
     def work(process: Process, at: Ints) -> None:
         for part in chunks(len(at), process.n_draws):
             i = at[part]
             chosen = None if per_row is None else per_row[i]
-            values = risk_matrix(process, rows.t_x[i], rows.T[i], chosen)
+            values = on.matrix(process, rows.t_x[i], rows.T[i], chosen)
             out[:3, i] = mean_and_interval(values)
+            if isinstance(risk, Lateness):  # a ratio of means, not the mean of ratios
+                out[0, i] = on.mean(process, rows.t_x[i], rows.T[i], chosen)
             if cut is not None:
                 out[3, i] = (values >= cut).mean(axis=1)
 
@@ -188,7 +217,7 @@ def risk_curve(
     x: float,
     t_x: float,
     days: ArrayLike,
-    risk: RiskConfig | None = None,
+    risk: Measure | None = None,
     *,
     group: int = 0,
 ) -> RiskSummary:
@@ -216,6 +245,7 @@ __all__ = [
     "key_rhythm",
     "mean_and_interval",
     "oldest_age",
+    "on_silence",
     "personal_window",
     "rhythm",
     "rhythm_days",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,11 @@ SHORTEST_WINDOW_DAYS: Final = 14
 LONGEST_WINDOW_DAYS: Final = 182
 #: A risk that does not stay above the threshold within ten years never does.
 LAST_DAY: Final = 3652
+#: Nobody is late before this many own rhythms have passed, nor before this day after the purchase:
+#: where customers drop out fast (Pareto/NBD), those who come back do so early, and a quantile of
+#: theirs alone would call a silence late that is shorter than the customer's usual gap.
+LEAST_CYCLES: Final = 1.0
+EARLIEST_LATE_DAY: Final = 2
 #: Of the annual discount rate.
 DAYS_PER_YEAR: Final = 365.0
 #: Stands for "never" where days are counted; dates show `churnlab.vocabulary.FAR_DATE`.
@@ -57,6 +62,63 @@ class RiskConfig:
                 raise UsageError(f"risk.{name} must be a whole number of days >= 1; got {value}.")
         if not self.cycles > 0:
             raise UsageError(f"risk.cycles must be positive; got {self.cycles}.")
+
+    @property
+    def windowed_basis(self) -> str:
+        """The basis that outcomes can check: its own, or own rhythms instead of P(alive)."""
+        return "personal_cycles" if self.basis == "p_alive" else self.basis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lateness:
+    """A silence measured by the own rhythm: who would come back and has not.
+
+    Of the customers like this one who come back within `window_cycles` own rhythms, the share
+    that has come back by now. It rises with silence from 0 to 1 and needs neither an identified
+    dropout nor an outcome, since it looks only at those who come back (docs/risk.md).
+
+    Parameters
+    ----------
+    window_cycles : float
+        Window in own rhythms; the rhythm is the one of the last purchase.
+    least_cycles : float
+        Nobody counts as due before so many own rhythms; 0 for the bare share.
+    """
+
+    window_cycles: float = 6.0
+    least_cycles: float = LEAST_CYCLES
+
+    def __post_init__(self) -> None:
+        """Refuse a window that ends before anybody can be late."""
+        if not 0 <= self.least_cycles < self.window_cycles < float("inf"):
+            raise UsageError(
+                f"window_cycles must be greater than {self.least_cycles:g} own rhythm, from which "
+                f"on somebody can be late; got {self.window_cycles}."
+            )
+
+    def shortest(self, window: Array) -> Array:
+        """Return the shortest silence, days, that is late under windows of `window_cycles`."""
+        if self.least_cycles == 0:
+            return np.zeros_like(window)
+        rhythm = np.asarray(window) / self.window_cycles
+        return np.maximum(self.least_cycles * rhythm, EARLIEST_LATE_DAY)
+
+
+#: What a state is cut on.
+Measure = RiskConfig | Lateness
+
+
+class StateCut(NamedTuple):
+    """From where on a purchaser is at risk: a measure of the silence and a cut on it."""
+
+    measure: Measure
+    value: float
+    first_value: float
+    """Of customers with one purchase."""
+
+
+#: The default state: four of five who come back have come back by now.
+LATE: Final = StateCut(Lateness(), 0.8, 0.8)
 
 
 @dataclass(kw_only=True)

@@ -16,7 +16,7 @@ q > 1 by construction: below, no customer has an expected amount and no value co
 
 from __future__ import annotations
 
-from churnlab.priors.parametrisation import Quantity
+from churnlab.priors.quantities import Quantity
 
 #: The mean is in units of the customers' geometric mean: a factor of 12 either way (90%); the two
 #: shapes lie between .5 and 14. CDNOW has (p, c) = (6, 3).

@@ -1,11 +1,13 @@
-"""Threshold rules: risk in, decision out. No model, no file.
+"""Rules for states and decisions. No model, no file.
 
-A rule is a small dataclass that doubles as a configuration schema; `choose` makes a `Threshold`
-from risks (and, where it learns, from outcomes of *earlier* origins).
+`OverdueRule` is the state: late by the own rhythm. The threshold rules cut a risk, to decide whom
+to contact (or, where wanted, who is at risk); `choose` makes a `Threshold` from risks and, where
+the rule learns, from outcomes of *earlier* origins. Rules double as configuration schemas.
 """
 
 from churnlab.rules.base import ThresholdRule
 from churnlab.rules.costs import Costs
+from churnlab.rules.overdue import OverdueRule
 from churnlab.rules.registry import RULES, rule_named
 from churnlab.rules.threshold import (
     CalibratedRule,
@@ -24,6 +26,7 @@ __all__ = [
     "Costs",
     "Evidence",
     "FixedRule",
+    "OverdueRule",
     "PrecisionRule",
     "Threshold",
     "ThresholdRule",

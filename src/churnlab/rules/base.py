@@ -24,7 +24,7 @@ TEN_POINTS = 0.1
 
 @dataclass(kw_only=True)
 class ThresholdRule(Costs):
-    """Base of the rules. Every rule carries the costs, so that every cut has its price.
+    """Base of the rules. Every rule may carry costs: a cut has its price once they are stated.
 
     Attributes
     ----------
@@ -59,6 +59,11 @@ class ThresholdRule(Costs):
         """Say whether `choose` needs outcomes under this basis."""
         del basis
         return self.learns
+
+    @property
+    def if_calibrated(self) -> float | None:
+        """The cut that the rule would take on a risk known to be calibrated; None for none."""
+        return None
 
     def notes(self, evidence: Evidence, value: float, basis: str) -> tuple[str, ...]:
         """Return what the reader of the threshold must know."""
@@ -123,7 +128,7 @@ class ThresholdRule(Costs):
             return found
         found = replace(found, learnt_until=learnt_until if self.needs_outcome(basis) else None)
         found = self._with_interval(found, evidence, rng)
-        return self._with_price(found, evidence)
+        return self._with_price(found, evidence) if self.stated else found
 
     def _check(self, evidence: Evidence, basis: str) -> None:
         if basis not in RISK_BASES:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from churnlab.errors import UsageError, nearest
 from churnlab.rules.base import ThresholdRule
+from churnlab.rules.overdue import OverdueRule
 from churnlab.rules.threshold import (
     CalibratedRule,
     CapacityRule,
@@ -14,7 +15,9 @@ from churnlab.rules.threshold import (
     PrecisionRule,
 )
 
-RULES: Final[dict[str, type[ThresholdRule]]] = {
+#: The first decides states; the others cut a risk and may also choose whom to contact.
+RULES: Final[dict[str, type[ThresholdRule | OverdueRule]]] = {
+    "overdue": OverdueRule,
     "fixed": FixedRule,
     "cost_ratio": CostRatioRule,
     "capacity": CapacityRule,
@@ -23,7 +26,7 @@ RULES: Final[dict[str, type[ThresholdRule]]] = {
 }
 
 
-def rule_named(name: str, **fields: Any) -> ThresholdRule:
+def rule_named(name: str, **fields: Any) -> ThresholdRule | OverdueRule:
     """Return the rule `name` with its fields set; an unknown name is a plain error."""
     if name not in RULES:
         raise UsageError(

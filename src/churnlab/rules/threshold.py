@@ -1,4 +1,4 @@
-"""The five rules: fixed, cost ratio, capacity, target precision, calibrated level."""
+"""The five rules that cut a risk: fixed, cost ratio, capacity, target precision, calibrated."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ class FixedRule(ThresholdRule):
         super().__post_init__()
         _within(self.value, "value")
 
+    @property
+    def if_calibrated(self) -> float:
+        """The stated cut."""
+        return self.value
+
     def cuts(self, ranked: Ranked, basis: str) -> Array:
         """Return the stated cut for every replicate."""
         del basis
@@ -58,14 +63,20 @@ class CostRatioRule(ThresholdRule):
     learn: str = "auto"
 
     def __post_init__(self) -> None:
-        """Check the mode."""
+        """Check the mode, and that there are costs to weigh."""
         super().__post_init__()
+        self.require("rule=cost_ratio")
         if self.learn not in ("auto", "always", "never"):
             raise UsageError(f"learn must be auto, always or never; got {self.learn!r}.")
 
     def needs_outcome(self, basis: str) -> bool:
         """Say whether the cut is learnt under this basis."""
         return self.learn == "always" or (self.learn == "auto" and basis == "p_alive")
+
+    @property
+    def if_calibrated(self) -> float:
+        """The stated cost ratio."""
+        return self.ratio
 
     def cuts(self, ranked: Ranked, basis: str) -> Array:
         """Return the ratio, or the cut of least realised cost."""
@@ -139,6 +150,11 @@ class PrecisionRule(ThresholdRule):
         super().__post_init__()
         _within(self.target, "target")
 
+    @property
+    def if_calibrated(self) -> float:
+        """The stated target."""
+        return self.target
+
     def cuts(self, ranked: Ranked, basis: str) -> Array:
         """Return the lowest cut that meets the target; 1.0 when none does."""
         del basis
@@ -172,6 +188,11 @@ class CalibratedRule(ThresholdRule):
         """Check the level."""
         super().__post_init__()
         _within(self.level, "level")
+
+    @property
+    def if_calibrated(self) -> float:
+        """The stated level."""
+        return self.level
 
     def cuts(self, ranked: Ranked, basis: str) -> Array:
         """Return the risk from which the mapped outcome rate passes the level."""

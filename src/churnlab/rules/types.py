@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from churnlab.errors import UsageError
 from churnlab.metrics.bootstrap import CustomerBootstrap, cluster_codes
 from churnlab.metrics.cost import Ranked
+from churnlab.posterior.settings import Lateness, RiskConfig, StateCut
 
 Array = NDArray[np.float64]
 #: Cuts keep this far from 0 and 1 where dates are sought.
@@ -96,7 +97,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Threshold:
-    """A cut on risk: at risk means ``risk >= value``.
+    """A cut on risk, or on lateness by the own rhythm: at risk means at the value or above.
 
     Attributes
     ----------
@@ -108,7 +109,7 @@ class Threshold:
     origin_low, origin_high : float, optional
         Least and greatest value when chosen on one origin at a time (None with one origin).
     basis : str
-        Which risk the cut is on: p_alive, personal_cycles or fixed_days.
+        What the cut is on: a risk (p_alive, personal_cycles, fixed_days), or overdue.
     rule : str
         Name of the rule.
     learnt_until : date, optional
@@ -121,6 +122,8 @@ class Threshold:
         threshold, flagged_share, precision, recall, cost_per_customer on the data it was learnt on.
     notes : tuple of str
         What was assumed or fell short, in plain words.
+    window_cycles : float, optional
+        Under overdue: the window in own rhythms within which customers come back.
     """
 
     value: float
@@ -137,6 +140,13 @@ class Threshold:
     extra_cost_higher: float | None = None
     curve: pd.DataFrame | None = field(default=None, compare=False, repr=False)
     notes: tuple[str, ...] = ()
+    window_cycles: float | None = None
+
+    def state(self, risk: RiskConfig) -> StateCut:
+        """Return the state that it defines; `risk` is what a cut on risk is on."""
+        if self.window_cycles is not None:
+            return StateCut(Lateness(window_cycles=self.window_cycles), *self.inside())
+        return StateCut(risk, *self.inside())
 
     def inside(self) -> tuple[float, float]:
         """Return both cuts strictly inside (0, 1), as dates need them.

@@ -6,6 +6,7 @@ Files are written beside their place and renamed, so a reader sees the old file 
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import hashlib
 import json
 import math
@@ -15,6 +16,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from importlib import metadata
@@ -139,6 +141,10 @@ def timestamped_folder(command: str, root: Path = Path("outputs")) -> Path:
     return root / f"{command}_{stamp}"
 
 
+def _nothing() -> None:
+    """Release nothing: the folder is not held."""
+
+
 @dataclass
 class RunFolder:
     """A folder that a run fills.
@@ -158,6 +164,8 @@ class RunFolder:
         Seed of the run.
     staged : bool
         Whether a finished run is kept until this one has come to its end.
+    locked : bool
+        Whether other runs are refused the folder while this one lasts.
 
     Attributes
     ----------
@@ -172,9 +180,11 @@ class RunFolder:
     config: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     staged: bool = True
+    locked: bool = True
     inputs: dict[str, str] = field(default_factory=dict)
     written: dict[str, str] = field(default_factory=dict)
     started_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    release: Callable[[], object] = field(init=False, repr=False, default_factory=lambda: _nothing)
 
     def __post_init__(self) -> None:
         """Create the folder, see that it can be written, clear what a broken run left."""
@@ -188,12 +198,29 @@ class RunFolder:
                 f"run_dir {str(self.place)!r} cannot be written ({error.strerror}); "
                 "give a folder you may write to with run_dir=FOLDER."
             ) from error
+        if self.locked:
+            self._lock()
         shutil.rmtree(self.place / STAGING, ignore_errors=True)
         if self.staged and (self.place / MANIFEST).exists():
             self.path = self.place / STAGING
             self.path.mkdir()
         else:
             (self.place / MANIFEST).unlink(missing_ok=True)
+
+    def _lock(self) -> None:
+        """Hold the folder until `finish`, `release`, or the end of the process."""
+        descriptor = os.open(self.place, os.O_RDONLY)
+        self.release = weakref.finalize(self, os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.release()
+            raise UsageError(
+                f"run_dir {str(self.place)!r} is being written by another run; wait until that has "
+                "ended, or give another folder with run_dir=FOLDER."
+            ) from error
+        except OSError:
+            self.release()  # a file system without locks: as before there were any
 
     def __fspath__(self) -> str:
         """Return where files are written now."""
@@ -209,7 +236,7 @@ class RunFolder:
             there (a bundle names the one that it supersedes).
         """
         root = self.place if beside else self.path
-        part = RunFolder(root / name, command, self.config, self.seed, staged=False)
+        part = RunFolder(root / name, command, self.config, self.seed, staged=False, locked=False)
         part.place = self.place / name
         part.inputs.update(self.inputs)
         return part
@@ -253,6 +280,7 @@ class RunFolder:
         self.write_json(MANIFEST, manifest)
         if self.path != self.place:
             self._swap()
+        self.release()
         return self.place / MANIFEST
 
     def _swap(self) -> None:

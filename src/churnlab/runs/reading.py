@@ -10,19 +10,34 @@ from typing import Any
 import pandas as pd
 
 from churnlab.errors import UsageError
-from churnlab.runs.folder import read_json
+from churnlab.runs.folder import content_hash, file_hash, read_json
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run folder: its manifest, its JSON files and its frames."""
+    """A finished run folder: its manifest, its JSON files and its frames.
+
+    What is read is what the run wrote: every file is held against the manifest's hash first.
+    """
 
     path: Path
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """The run's manifest."""
-        return dict(read_json(self.path / "manifest.json"))
+        """The run's manifest.
+
+        Raises
+        ------
+        UsageError
+            The configuration in it was edited.
+        """
+        found = dict(read_json(self.path / "manifest.json"))
+        if content_hash(found.get("config")) != found.get("config_hash"):
+            raise UsageError(
+                f"{self.path}/manifest.json was edited: its configuration is not the one that ran "
+                "(config_hash). Run the command again with the configuration that you want."
+            )
+        return found
 
     @property
     def command(self) -> str:
@@ -37,16 +52,38 @@ class Run:
         """Return the names of the folder's files that match, in order."""
         return sorted(path.name for path in self.path.glob(pattern))
 
+    def file(self, name: str) -> Path:
+        """Return where a file of the run is.
+
+        Raises
+        ------
+        UsageError
+            The file is missing, is none of the run's, or was changed since.
+        """
+        path, stated = self.path / name, self.manifest["files"].get(name)
+        if not path.exists():
+            raise UsageError(f"{path} is missing; is {self.path} a finished run?")
+        if stated is None:
+            raise UsageError(
+                f"{path} is none of the files that the run wrote (manifest.json does not name it); "
+                "take it away, or run the command again."
+            )
+        found = file_hash(path)
+        if found != stated:
+            raise UsageError(
+                f"{path} was changed after its run: it has the hash {found[:12]}..., manifest.json "
+                f"states {stated[:12]}.... Run the command again; a threshold, say, is chosen with "
+                "its configuration, not by editing results."
+            )
+        return path
+
     def json(self, name: str) -> Any:
         """Read a JSON file."""
-        return read_json(self.path / name)
+        return read_json(self.file(name))
 
     def frame(self, name: str) -> pd.DataFrame:
         """Read a Parquet file."""
-        path = self.path / name
-        if not path.exists():
-            raise UsageError(f"{path} is missing; is {self.path} a finished run?")
-        return pd.read_parquet(path)
+        return pd.read_parquet(self.file(name))
 
     def part(self, name: str) -> Run | None:
         """Return the run of a pipeline's step, or None where the step was skipped."""

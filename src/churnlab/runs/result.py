@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import pandas as pd
 
-from churnlab.errors import ChurnlabError
+from churnlab.errors import ChurnlabError, UsageError
 from churnlab.runs.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Made:
+    """How a result was made: what its run folder's manifest says."""
+
+    command: str
+    config: dict[str, Any]
+    seed: int | None
+    inputs: dict[str, str] = field(default_factory=dict)
 
 
 class Result:
     """What a use case found; each is a frozen dataclass."""
 
+    #: How it was made, where it was made by keywords.
+    made: ClassVar[Made | None] = None
     #: The last closing line: where the files are.
     files: ClassVar[str] = "folder: {folder}"
 
@@ -47,3 +60,30 @@ class Result:
         """Write each table as `NAME.parquet`."""
         for name, table in self.tables.items():
             folder.write_parquet(f"{name}.parquet", table)
+
+    def noting(self, made: Made) -> Self:
+        """Return the same result, which now knows how it was made."""
+        object.__setattr__(self, "made", made)  # frozen, and no part of what was found
+        return self
+
+    def save(self, folder: str | Path) -> Path:
+        """Write a run folder as the command line does: for exports and reports.
+
+        A finished run that stands there is replaced at the end.
+
+        Raises
+        ------
+        UsageError
+            The folder cannot be written, or the result is a part of another one.
+        """
+        if self.made is None:
+            raise UsageError(
+                f"this {type(self).__name__} is a part of a larger result; save that, or write "
+                "its `tables`."
+            )
+        made = self.made
+        run = RunFolder(Path(folder), made.command, config=made.config, seed=made.seed)
+        run.inputs.update(made.inputs)
+        self.write(run)
+        run.finish()
+        return run.place

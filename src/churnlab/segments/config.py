@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from churnlab.errors import UsageError, nearest
+from churnlab.models import MODELS
+from churnlab.posterior.settings import LATE, Lateness, Measure, RiskConfig
 from churnlab.segments.grid.polarity import check_polarity
-from churnlab.vocabulary import MODELS, RISK_BASES
+from churnlab.vocabulary import OVERDUE, RISK_BASES
 
 
 @dataclass(kw_only=True)
 class VisitsConfig:
-    """The visit axis: a model of visit-days and two cut points on its risk.
+    """The visit axis: a model of visit-days and two cut points on the silence since the last.
 
-    A member is visit-active while the risk lies below `risk_value`, at risk from there on, and
-    inactive from `inactive_value` on.
+    A member is visit-active below `risk_value`, at risk from there on, and inactive from
+    `inactive_value` on. Under `overdue` both are quantiles: of the members like this one who come
+    back within `window_cycles` own rhythms, so many have come back by now.
     """
 
     model: str = "mbg_nbd"
@@ -26,12 +29,14 @@ class VisitsConfig:
     """Member attribute(s) by which the visit model pools partially: a column or a list."""
     pooling: str = "partial"
     """With groups: ``partial``, ``complete`` or ``none``."""
-    basis: str = "p_alive"
-    """Definition of visit risk: ``p_alive``, ``personal_cycles`` or ``fixed_days``."""
+    basis: str = OVERDUE
+    """What the cuts are on: ``overdue`` (late by the own rhythm), or a visit risk: ``p_alive``,
+    ``personal_cycles``, ``fixed_days``."""
+    window_cycles: float = Lateness.window_cycles
     horizon_days: int = 30
     cycles: float = 2.0
-    risk_value: float = 0.5
-    inactive_value: float = 0.9
+    risk_value: float = LATE.value
+    inactive_value: float = 0.95
     count_purchases: bool = False
     """Whether a purchase-day counts as a visit-day."""
     calibration_days: list[int] = field(default_factory=lambda: [1, 3, 7])
@@ -43,11 +48,13 @@ class VisitsConfig:
                 f"visits.model {self.model!r} is not known; expected one of {', '.join(MODELS)}."
                 + nearest(self.model, MODELS)
             )
-        if self.basis not in RISK_BASES:
+        bases = (OVERDUE, *RISK_BASES)
+        if self.basis not in bases:
             raise UsageError(
                 f"visits.basis {self.basis!r} is not known; expected one of "
-                f"{', '.join(RISK_BASES)}." + nearest(self.basis, RISK_BASES)
+                f"{', '.join(bases)}." + nearest(self.basis, bases)
             )
+        Lateness(window_cycles=self.window_cycles)
         if not 0 < self.risk_value < self.inactive_value < 1:
             raise UsageError(
                 "The visit cut points must increase, 0 < visits.risk_value < "
@@ -62,6 +69,13 @@ class VisitsConfig:
             raise UsageError(
                 f"visits.calibration_days must be at least 1; got {self.calibration_days}."
             )
+
+    @property
+    def measure(self) -> Measure:
+        """What the two cuts are on."""
+        if self.basis == OVERDUE:
+            return Lateness(window_cycles=self.window_cycles)
+        return RiskConfig(basis=self.basis, horizon_days=self.horizon_days, cycles=self.cycles)
 
 
 @dataclass(kw_only=True)

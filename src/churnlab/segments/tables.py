@@ -7,10 +7,9 @@ import pandas as pd
 
 from churnlab.events import EventLog
 from churnlab.posterior import RiskConfig
-from churnlab.segments.actions.bands import churn_bands, windowed_basis
+from churnlab.segments.actions.bands import churn_bands
 from churnlab.segments.actions.winback import WinbackConfig, break_even_table, worth_once_back
 from churnlab.segments.config import SegmentsConfig, VisitsConfig
-from churnlab.segments.grid.build import take_snapshot
 from churnlab.segments.grid.placed import Placed
 from churnlab.segments.grid.snapshot import Snapshot
 from churnlab.segments.grid.visits import visit_calibration
@@ -24,33 +23,35 @@ Tables = dict[str, pd.DataFrame]
 
 
 def compare(
-    log: EventLog, now: Placed, before: Placed | None, config: SegmentsConfig, seed: int
+    now: Snapshot,
+    before: Snapshot | None,
+    own: Snapshot | None,
+    config: SegmentsConfig,
+    seed: int,
 ) -> Tables:
-    """Return membership and shares, and where there is an earlier day, what has changed since."""
+    """Return membership and shares, and where there is an earlier day, what has changed since.
+
+    Parameters
+    ----------
+    now, before : Snapshot
+        Both days by the latest fit: what moves between them is behaviour.
+    own : Snapshot
+        The earlier day by its own fit: what re-estimation moved stands beside.
+    """
     rng, leak_rng, share_rng = np.random.default_rng(seed).spawn(3)
-    shares = shares_table(now.snapshot, config, share_rng)
-    if before is None:
-        return {"membership": now.snapshot.membership, "shares": shares}
-    change = change_table(before.snapshot, now.snapshot, config, rng)
-    by_old_fit = take_snapshot(
-        log.members(),
-        now.purchases,
-        before.purchase_axis,
-        now.visits,
-        before.visit_axis,
-        config=config,
-    )
+    shares = shares_table(now, config, share_rng)
+    if before is None or own is None:
+        return {"membership": now.membership, "shares": shares}
+    change = change_table(before, now, config, rng)
     return {
-        "membership": _with_previous(now.snapshot, before.snapshot),
+        "membership": _with_previous(now, before),
         "shares": shares,
         "changes": change,
         "segment_share": segment_share_frame(shares, change),
-        "transitions": transition_table(before.snapshot, now.snapshot, config),
-        "leaks": leak_table(before.snapshot, now.snapshot, config, leak_rng),
-        "repeat_rates": repeat_table(before.snapshot, now.snapshot),
-        "reestimation": reestimation_table(
-            before.snapshot, now.snapshot, by_old_fit, config.polarity
-        ),
+        "transitions": transition_table(before, now, config),
+        "leaks": leak_table(before, now, config, leak_rng),
+        "repeat_rates": repeat_table(before, now),
+        "reestimation": reestimation_table(own, before, now, config.polarity),
     }
 
 
@@ -61,6 +62,12 @@ def _with_previous(now: Snapshot, before: Snapshot) -> pd.DataFrame:
     return now.membership.merge(renamed, on="customer_id", how="left")
 
 
+def with_bands(membership: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
+    """Add how far at risk each purchaser is (`risk_band`); null without a purchase."""
+    bands = customers.set_index("customer_id")["risk_band"]
+    return membership.assign(risk_band=membership["customer_id"].map(bands))
+
+
 def churn_tables(customers: pd.DataFrame, risk: RiskConfig, winback: WinbackConfig) -> Tables:
     """Return each customer's churn-rate band, and what winning one back of each must achieve.
 
@@ -69,7 +76,7 @@ def churn_tables(customers: pd.DataFrame, risk: RiskConfig, winback: WinbackConf
     customers : DataFrame
         Risk, and value where it is known, of every customer (`Fit.customers`).
     """
-    bands = churn_bands(customers, basis=windowed_basis(risk))
+    bands = churn_bands(customers, basis=risk.windowed_basis)
     rates = bands.groupby("churn_band", observed=True)["churn_rate"].mean()
     worth = _worth_by_band(customers, bands)
     return {

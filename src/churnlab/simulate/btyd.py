@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from churnlab.errors import UsageError, nearest
-from churnlab.simulate.processes import Array, Events, dropout_after_event, exponential_lifetime
-from churnlab.vocabulary import MODELS
+from churnlab import models
+from churnlab.errors import UsageError
+from churnlab.models import Likelihood
+from churnlab.simulate.processes import Array, Events, dropout_after_event, until_death
 
 
 class BtydLog(NamedTuple):
@@ -50,9 +51,10 @@ def simulate_btyd(
     Parameters
     ----------
     model : str
-        One of ``bg_nbd``, ``mbg_nbd``, ``pareto_nbd``, ``bg_cnbd_k``, ``mbg_cnbd_k``.
-    theta : sequence of 4 floats
-        ``r, alpha, a, b`` or, for Pareto/NBD, ``r, alpha, s, beta``; time in days.
+        One of `churnlab.models.MODELS`.
+    theta : sequence of floats
+        The model's parameters: ``r, alpha, a, b`` or, for Pareto/NBD, ``r, alpha, s, beta``; time
+        in days.
     n_customers, days : int
         Customers, and days from `start` to the last known day (`as_of`), both inclusive.
     k : int, optional
@@ -70,26 +72,27 @@ def simulate_btyd(
     UsageError
         For an unknown model or values that are not positive.
     """
-    _check(model, theta, n_customers, days)
-    stages = (k or 2) if model.endswith("_k") else 1
+    kind = models.named(model)
+    likelihood = kind((k or kind.default_k) if kind.regular else 1)
+    _check(likelihood, theta, n_customers, days)
     inflow = days if inflow_days is None else inflow_days
     births = (
         rng.uniform(0, inflow, n_customers)
         if first_days is None
         else np.asarray(first_days, dtype=float) + rng.uniform(0, 1, n_customers)
     )
-    rate, dropout = _latent(model, theta, n_customers, rng)
+    rate, dropout, death = _latent(likelihood, np.asarray(theta, float), n_customers, rng)
     clock = None if daily_rate is None else _clock(daily_rate, days)
     starts = births if clock is None else np.interp(births, *clock[::-1])
     stop = days if clock is None else clock[0][-1]
     window = np.nextafter(stop - starts, 0.0)  # the last instant still belongs to as_of
-    events = _events(model, rate, dropout, window, rng, stages)
+    events = _events(likelihood, rate, dropout, death, window, rng)
     if clock is not None:
         events = _in_days(events, births, starts, clock)
     origin = pd.Timestamp(start).normalize()
     ids = customer_ids(n_customers, prefix)
     purchases = _day_grid(events, births, origin, ids, days - 1)
-    truth = _truth(events, births, origin, ids, rate, dropout, stages)
+    truth = _truth(events, births, origin, ids, rate, dropout, likelihood.k)
     return BtydLog(purchases, truth, (origin + pd.Timedelta(days=days - 1)).date())
 
 
@@ -99,15 +102,12 @@ def customer_ids(n: int, prefix: str) -> np.ndarray:
     return np.array([f"{prefix}{i:0{width}d}" for i in range(1, n + 1)], dtype=object)
 
 
-def _check(model: str, theta: Sequence[float] | Array, n_customers: int, days: int) -> None:
-    if model not in MODELS:
-        raise UsageError(
-            f"model {model!r} is not known; expected one of {', '.join(MODELS)}."
-            + nearest(model, MODELS)
-        )
-    values = np.asarray(theta, dtype=float)
-    if values.shape != (4,) or not np.all(np.isfinite(values) & (values > 0)):
-        raise UsageError(f"theta must be 4 positive numbers; got {theta!r}.")
+def _check(
+    likelihood: Likelihood, theta: Sequence[float] | Array, n_customers: int, days: int
+) -> None:
+    values, n = np.asarray(theta, dtype=float), len(likelihood.parameters)
+    if values.shape != (n,) or not np.all(np.isfinite(values) & (values > 0)):
+        raise UsageError(f"theta must be {n} positive numbers; got {theta!r}.")
     for name, value in (("n_customers", n_customers), ("days", days)):
         if value < 1:
             raise UsageError(f"{name} must be at least 1; got {value}.")
@@ -130,23 +130,26 @@ def _in_days(events: Events, births: Array, starts: Array, clock: tuple[Array, A
 
 
 def _latent(
-    model: str, theta: Sequence[float] | Array, n: int, rng: np.random.Generator
-) -> tuple[Array, Array]:
-    first, second, third, fourth = (float(v) for v in theta)
+    likelihood: Likelihood, theta: Array, n: int, rng: np.random.Generator
+) -> tuple[Array, Array, Array]:
     # a rate of exactly 0 would give an infinite gap times 0 stages: keep it tiny instead
-    rate = np.maximum(rng.gamma(first, 1.0 / second, n), 1e-12)
-    if model == "pareto_nbd":
-        return rate, np.maximum(rng.gamma(third, 1.0 / fourth, n), 1e-12)
-    return rate, rng.beta(third, fourth, n)
+    rate = np.maximum(rng.gamma(theta[0], 1.0 / theta[1], n), 1e-12)
+    dropout = likelihood.sample_dropout(theta, n, rng)
+    return rate, dropout, likelihood.sample_death(theta, dropout, rng)
 
 
 def _events(
-    model: str, rate: Array, dropout: Array, window: Array, rng: np.random.Generator, k: int
+    likelihood: Likelihood,
+    rate: Array,
+    dropout: Array,
+    death: Array,
+    window: Array,
+    rng: np.random.Generator,
 ) -> Events:
-    if model == "pareto_nbd":
-        return exponential_lifetime(rate, dropout, window, rng, k=k)
-    mbg = model.startswith("mbg")
-    return dropout_after_event(rate, dropout, window, rng, k=k, toss_at_start=mbg)
+    if likelihood.drops_at_purchases:
+        first = likelihood.toss_at_first
+        return dropout_after_event(rate, dropout, window, rng, k=likelihood.k, toss_at_start=first)
+    return until_death(rate, death, window, rng, k=likelihood.k)
 
 
 def _day_grid(

@@ -1,8 +1,8 @@
 """Buy-till-you-die processes in continuous time, one event round at a time for all customers.
 
 Each round draws the next gap of every customer still alive and inside the window, so the cost is
-the number of events, not customers x days. Written apart from `churnlab.models` on purpose:
-the simulator is an outside check of the formulas, and simulators sit below them in the layers.
+the number of events, not customers x days. Apart from the formulas of `churnlab.models` on purpose:
+the simulator is an outside check of them.
 """
 
 from __future__ import annotations
@@ -68,23 +68,21 @@ def dropout_after_event(
     return _ordered(customers, times, ended)
 
 
-def exponential_lifetime(
-    rate: Array, dropout_rate: Array, window: Array, rng: np.random.Generator, *, k: int = 1
+def until_death(
+    rate: Array, death: Array, window: Array, rng: np.random.Generator, *, k: int = 1
 ) -> Events:
-    """Events with Erlang-k gaps until an exponential death time (Pareto/NBD).
+    """Events with Erlang-k gaps until death.
 
     Parameters
     ----------
     rate, window : ndarray, shape (customer,)
         As in `dropout_after_event`.
-    dropout_rate : ndarray, shape (customer,)
-        Death rate per day.
+    death : ndarray, shape (customer,)
+        Days from the start to death.
     """
-    n = len(rate)
-    death = rng.exponential(1.0, n) / dropout_rate
     stop = np.minimum(window, death)
     ended = np.where(death <= window, death, np.inf)
-    events = dropout_after_event(rate, np.zeros(n), stop, rng, k=k)
+    events = dropout_after_event(rate, np.zeros(len(rate)), stop, rng, k=k)
     return Events(events.customer, events.time, ended)
 
 

@@ -17,6 +17,7 @@ from churnlab.events.engine import frame
 from churnlab.summary.cells import Ints
 from churnlab.summary.customers import Summary, with_cells
 from churnlab.summary.design import column_of
+from churnlab.summary.taking import as_log
 
 
 def summarise(
@@ -35,7 +36,7 @@ def summarise(
     Parameters
     ----------
     log : EventLog
-        Checked events.
+        Checked events; a path or frame with the canonical columns is read as purchases.
     as_of : date or ISO text, optional
         Cutoff, inclusive; default: the log's own.
     events : str
@@ -56,6 +57,7 @@ def summarise(
     UsageError
         `as_of` after the log's own.
     """
+    log = as_log(log)
     view = log if as_of is None else log.until(as_of)
     columns = () if group is None else (group,) if isinstance(group, str) else tuple(group)
     wanted = (covariates,) if isinstance(covariates, str) else tuple(covariates)

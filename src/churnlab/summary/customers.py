@@ -62,6 +62,24 @@ class Summary:
     purchase_days: Callable[[], Ints] | None = field(default=None, repr=False, compare=False)
     clock: Clock | None = None
 
+    def __repr__(self) -> str:
+        """One line: customers, those who came back, day, cells and groups."""
+        return f"Summary({self._title})"
+
+    def _repr_html_(self) -> str:
+        """Return the line with the spread of x, t_x and T, for a notebook."""
+        spread = self.customers[["x", "t_x", "T"]].describe().to_html(float_format="{:.4g}".format)
+        return f"<p><b>Summary</b> {self._title}</p>{spread}"
+
+    @property
+    def _title(self) -> str:
+        repeat = int((self.customers["x"] > 0).sum())
+        groups = f", by {', '.join(self.group_columns)}" if self.group_columns else ""
+        return (
+            f"{len(self.customers):,} customers up to {self.as_of}, {repeat:,} came back, "
+            f"{len(self.cells):,} cells{groups}"
+        )
+
     def grouped(self, columns: Sequence[str], covariates: Sequence[str] = ()) -> Summary:
         """Return the same customers with cells by these columns and covariates.
 

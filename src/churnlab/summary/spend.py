@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
 from churnlab.events.engine import frame
+from churnlab.summary.taking import as_log
 
 Array = NDArray[np.float64]
 
@@ -135,6 +136,7 @@ def summarise_spend(log: EventLog, as_of: dt.date | str | None = None) -> SpendS
     UsageError
         `as_of` after the log's own.
     """
+    log = as_log(log)
     view = log if as_of is None else log.until(as_of)
     table = view.table("purchases")
     if "amount" not in table.columns:

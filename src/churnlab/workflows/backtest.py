@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
-from churnlab.backtest import BacktestResult, SplitConfig, run_backtest
+from churnlab.backtest import BacktestResult, SplitConfig, default_rules, run_backtest
 from churnlab.events import EventLog
 from churnlab.progress import SILENT, Progress
+from churnlab.rules import CalibratedRule, ThresholdRule
+from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import ModelSettings
 
 
@@ -20,7 +22,8 @@ class BacktestSettings(ModelSettings):
     candidates : list of str
         Models and baselines; the compulsory ones are added. Empty: the default set.
     rules : mapping of str to ThresholdRule
-        Rules that are scored on the same forecasts; `rule` alone by default.
+        Rules that are scored on the same forecasts; by default those of `default_rules` at the
+        costs that `rule` states, and `rule` itself where it cuts a risk.
     cache_dir : str, optional
         Folder in which finished fits are kept and found again.
     keep_predictions : bool
@@ -32,19 +35,46 @@ class BacktestSettings(ModelSettings):
     rules: dict[str, Any] = field(default_factory=dict)
     cache_dir: str | None = None
     keep_predictions: bool = False
+    default_rule: ClassVar[type[Any]] = CalibratedRule
 
 
+@use_case(BacktestSettings)
 def backtest(
     log: EventLog, settings: BacktestSettings, progress: Progress = SILENT
 ) -> BacktestResult:
-    """Score candidates and rules on rolling origins (see `churnlab.backtest.run_backtest`)."""
+    """Score candidates and rules on rolling origins (see `churnlab.backtest.run_backtest`).
+
+    Parameters
+    ----------
+    log : EventLog
+        Purchases, and visits where candidates use them.
+    settings : BacktestSettings, optional
+        Or its fields as keywords: ``candidates=["mbg_nbd", "pareto_nbd"]``,
+        ``split={"origins": 3, "horizon_days": [28, 91]}``, ``rules=["fixed", "cost_ratio"]``.
+    progress : Progress
+        Hears how far it has come.
+
+    Raises
+    ------
+    DataError
+        No complete window; too few purchasers, events or non-events.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> split = {"origins": ["1997-09-30"], "horizon_days": [91], "replicates": 20}
+    >>> found = cl.backtest(cl.load_cdnow(), candidates=["mbg_nbd"], split=split)
+    >>> 0.1 < found.score("brier", "mbg_nbd") < 0.2
+    True
+    """
     model, inference = settings.model, settings.inference
     with progress.stage("backtest"):
         return run_backtest(
             log,
             candidates=settings.candidates,
             split=settings.split,
-            rules=settings.rules or {settings.rule.name: settings.rule},
+            rules=_rules(settings),
+            costs=settings.rule,
             seed=settings.seed,
             k=model.k,
             method=inference.method,
@@ -57,3 +87,10 @@ def backtest(
             keep_predictions=settings.keep_predictions,
             progress=progress.update,
         )
+
+
+def _rules(settings: BacktestSettings) -> dict[str, ThresholdRule]:
+    if settings.rules:
+        return settings.rules
+    own = {settings.rule.name: settings.rule} if isinstance(settings.rule, ThresholdRule) else {}
+    return default_rules(settings.rule) | own

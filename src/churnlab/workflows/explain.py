@@ -14,6 +14,7 @@ from churnlab.runs import Result, RunFolder
 from churnlab.segments import load_playbook
 from churnlab.segments.person.explanation import explanation, near_ids
 from churnlab.workflows.fit import fit as fit_log
+from churnlab.workflows.keywords import use_case
 from churnlab.workflows.segment import SegmentSettings, place_fitted
 from churnlab.workflows.settings import Worded
 
@@ -72,8 +73,18 @@ class Explanation(Result):
         folder.write_json("explain.json", self.told)
 
 
+@use_case(ExplainSettings, "customer")
 def explain(log: EventLog, settings: ExplainSettings, progress: Progress = SILENT) -> Explanation:
     """Fit, place everybody, and tell the story of one customer.
+
+    Parameters
+    ----------
+    log : EventLog
+        Purchases, and visits where there are any.
+    settings : ExplainSettings, optional
+        Or its fields: ``explain(log, "0841", lang="ko")``.
+    progress : Progress
+        Hears of the stages.
 
     Raises
     ------

@@ -14,6 +14,7 @@ from churnlab.progress import SILENT, Progress
 from churnlab.runs import RunFolder
 from churnlab.runs.folder import file_hash
 from churnlab.workflows.gather import export_inputs
+from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import Settings
 from churnlab.workflows.verify import Verified
 
@@ -43,10 +44,21 @@ class Exported(Verified):
         folder.written[self.path.name] = file_hash(self.path)
 
 
+@use_case(ExportSettings, "runs")
 def export(
     settings: ExportSettings, folder: str | PathLike[str], progress: Progress = SILENT
 ) -> Exported:
     """Export what finished run folders hold into a folder, and verify it.
+
+    Parameters
+    ----------
+    folder : path
+        Where the bundle goes; an older one there is superseded, not destroyed.
+    settings : ExportSettings, optional
+        Or its fields: ``export("outputs/export", ["outputs/mine"], export={"valid_days": 60})``.
+        `Result.save` writes such run folders from Python.
+    progress : Progress
+        Hears how far it has come.
 
     Raises
     ------
@@ -62,4 +74,4 @@ def export(
     with progress.stage("writing the bundle"):
         path = export_bundle(Path(folder), inputs, settings.export, progress=progress.update)
     with progress.stage("verifying the bundle"):
-        return Exported(verify_bundle(path), path)
+        return Exported(verify_bundle(path, max_table_gb=None), path)

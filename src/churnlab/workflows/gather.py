@@ -22,7 +22,7 @@ from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold
 from churnlab.runs import Run, open_run
 from churnlab.segments import default_playbook
-from churnlab.vocabulary import VISIT_UNKNOWN
+from churnlab.vocabulary import OVERDUE, VISIT_UNKNOWN
 
 _PARTS = ("fit", "segment", "backtest", "nday", "journey")
 
@@ -54,7 +54,7 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         time_zone=config["data"]["time_zone"],
         summary=customers,
         group_columns=tuple(fit.get("group_columns", ())),
-        draws=load_draws(source.path / "posterior.nc"),
+        draws=load_draws(source.file("posterior.nc")),
         risk=RiskConfig(**config["risk"]),
         threshold=threshold_of(fit["threshold"]),
         backtest={} if backtest is None else _backtest(backtest),
@@ -117,13 +117,16 @@ def _visits(segment: Run, membership: pd.DataFrame | None) -> VisitEvidence | No
     if not segment.has("visits_posterior.nc") or membership is None:
         return None
     config = segment.manifest["config"]["visits"]
-    risk = RiskConfig(**{k: config[k] for k in ("basis", "horizon_days", "cycles")})
+    late = config["basis"] == OVERDUE
+    basis = "p_alive" if late else config["basis"]  # a late state has a visit risk beside it
+    risk = RiskConfig(basis=basis, horizon_days=config["horizon_days"], cycles=config["cycles"])
     return VisitEvidence(
-        draws=load_draws(segment.path / "visits_posterior.nc"),
+        draws=load_draws(segment.file("visits_posterior.nc")),
         risk=risk,
         risk_value=config["risk_value"],
         inactive_value=config["inactive_value"],
         summary=_with_signups(segment.frame("visits.parquet"), membership),
+        window_cycles=config["window_cycles"] if late else None,
     )
 
 

@@ -49,7 +49,7 @@ def look_back(
     known = {log.as_of: now} | ({} if before is None else {earlier: before})
     own, oldest, notes = _by_own_fits(days, known, on)
     with progress.stage("earlier days by the latest fit"):
-        latest = [_by_fit_of(now, log, day, settings).slim() for day in days[:-1]]
+        latest = [by_fit_of(now, log, day, settings).slim() for day in days[:-1]]
         latest.append(now.placed.snapshot.slim())
     rng = np.random.default_rng([settings.seed, 2])
     with progress.stage("shares over time"):
@@ -80,7 +80,7 @@ def _by_own_fits(
     return snapshots, oldest or known[days[-1]], tuple(notes)
 
 
-def _by_fit_of(now: Day, log: EventLog, day: dt.date, settings: GridSettings) -> Snapshot:
+def by_fit_of(now: Day, log: EventLog, day: dt.date, settings: GridSettings) -> Snapshot:
     """Return an earlier day's grid by the latest fit: its draws and cut points on older clocks."""
     placed, visits = now.placed, None
     if placed.visits is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from churnlab.events import EventLog
 from churnlab.journeys import JourneyConfig, JourneyResult, run_journeys
 from churnlab.progress import SILENT, Progress
+from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import Settings
 
 
@@ -17,6 +18,7 @@ class JourneySettings(Settings):
     journey: JourneyConfig = field(default_factory=JourneyConfig)
 
 
+@use_case(JourneySettings)
 def journey(log: EventLog, settings: JourneySettings, progress: Progress = SILENT) -> JourneyResult:
     """Find journeys, personas, cycles and audiences (see `churnlab.journeys.run_journeys`).
 

@@ -9,6 +9,7 @@ from churnlab.events import EventLog
 from churnlab.monitor import monitor as monitor_bundle
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import RunFolder
+from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import BundleSettings
 from churnlab.workflows.verify import Verified
 
@@ -38,7 +39,18 @@ class Monitored(Verified):
         folder.write_json("monitor.json", self.found)
 
 
+@use_case(BundleSettings, "bundle")
 def monitor(log: EventLog, settings: BundleSettings, progress: Progress = SILENT) -> Monitored:
-    """Hold a bundle against newer data: staleness, drift, matured labels."""
+    """Hold a bundle against newer data: staleness, drift, matured labels.
+
+    Parameters
+    ----------
+    log : EventLog
+        All history up to now, not only the new days.
+    settings : BundleSettings, optional
+        Or the folder of an export: ``monitor(log, "outputs/export")``.
+    progress : Progress
+        Hears of it.
+    """
     with progress.stage("monitoring the bundle"):
         return Monitored(monitor_bundle(settings.bundle, log))

@@ -11,6 +11,7 @@ from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
 from churnlab.nday import NdayConfig, NdayResult, run_nday
 from churnlab.progress import SILENT, Progress
+from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import Settings
 
 
@@ -36,8 +37,18 @@ class NdaySettings(Settings):
             )
 
 
+@use_case(NdaySettings)
 def nday(log: EventLog, settings: NdaySettings, progress: Progress = SILENT) -> NdayResult:
     """Answer the N-day question from a log (see `churnlab.nday.run_nday`).
+
+    Parameters
+    ----------
+    log : EventLog
+        Members with their signup, and purchases; visits and treatments where there are any.
+    settings : NdaySettings, optional
+        Or its fields as keywords: ``nday={"n": 10, "holdout_share": 0.2}``.
+    progress : Progress
+        Hears how far it has come.
 
     Raises
     ------

@@ -30,3 +30,47 @@ def open_data(
     return log_from_frames(
         simulated.frames(), time_zone=data.time_zone, as_of=as_of or simulated.as_of
     )
+
+
+def load_cdnow(*, as_of: str | None = None, full: bool = False) -> EventLog:
+    """Return the purchases of a CD shop's customers, 1997-01-01 to 1998-06-30 (with amounts).
+
+    Parameters
+    ----------
+    as_of : str, optional
+        Last known day, inclusive: purchases after it are not seen.
+    full : bool
+        All 23,570 customers instead of the published tenth of them.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> log = cl.load_cdnow(as_of="1997-09-30")
+    >>> len(log.members())
+    2357
+    """
+    return open_data(DataConfig(name="cdnow_full" if full else "cdnow"), as_of=as_of)
+
+
+def load_shop(
+    n_members: int = ShopConfig.n_members, *, seed: int = 1, as_of: str | None = None
+) -> EventLog:
+    """Return a simulated shop's log: members, visits, purchases, treatments, items.
+
+    Parameters
+    ----------
+    n_members : int
+        Members who sign up over the simulated time.
+    seed : int
+        The same shop for the same seed.
+    as_of : str, optional
+        Last known day, inclusive; the last simulated day by default.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> sorted(cl.load_shop(200).tables)[:2]
+    ['members', 'purchases']
+    """
+    shop = ShopConfig(n_members=n_members)
+    return open_data(DataConfig(name=SIMULATED), as_of=as_of, shop=shop, seed=seed)

@@ -29,7 +29,7 @@ def overview(real: Path, simulated: Path, *, lang: str = "en") -> Figure:
     return draw_overview(
         backtest.frame("tracking.parquet"),
         fit.frame("customers.parquet"),
-        load_draws(fit.path / "posterior.nc"),
+        load_draws(fit.file("posterior.nc")),
         grid.frame("shares.parquet"),
         grid.frame("changes.parquet"),
         horizon_days=fit.manifest["config"]["risk"]["horizon_days"],

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -38,6 +39,7 @@ class PipelineSettings(grid.GridSettings, BacktestSettings, NdaySettings, Journe
     """Of the main job: those of its steps."""
 
     export: ExportConfig = field(default_factory=ExportConfig)
+    default_rule: ClassVar[type[Any]] = grid.GridSettings.default_rule
 
     def __post_init__(self) -> None:
         """Refuse clocks, which segments and export do not know."""
@@ -156,6 +158,7 @@ def pipeline(
         The fit, without which there is nothing, is not possible.
     """
     steps = _Steps(folder, progress)
+    given: dict[str, Any] = {"settings": settings, "progress": progress}
     steps.run("check", partial(check, log))
     folder.inputs.update(log.hashes)
     grid.check(log, settings)
@@ -167,11 +170,12 @@ def pipeline(
     segments = steps.attempt(
         "segment", partial(grid.segment_fitted, log, fitted, settings, progress)
     )
-    tested = steps.attempt("backtest", partial(backtest, log, settings, progress))
-    studied = steps.attempt("nday", partial(nday, log, settings, progress))
-    walked = steps.attempt("journey", partial(journey, log, settings, progress))
+    tested = steps.attempt("backtest", partial(backtest, log, **given))
+    studied = steps.attempt("nday", partial(nday, log, **given))
+    walked = steps.attempt("journey", partial(journey, log, **given))
     chosen = ExportSettings(runs=list(steps.done), export=settings.export)
-    steps.attempt("export", partial(export, chosen, folder.place / "export", progress))
+    place = folder.place / "export"
+    steps.attempt("export", partial(export, place, settings=chosen, progress=progress))
     folder.write_json("steps.json", steps.outcomes)
     folder.finish()
     report(ReportSettings(run=str(folder.place), lang=settings.lang), progress).write(folder)

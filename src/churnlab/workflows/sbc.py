@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pandas as pd
 
+from churnlab import models
 from churnlab.errors import FitRefusedError
 from churnlab.inference.studies.sbc import sbc_ecdf, sbc_summary, sbc_table
 from churnlab.progress import SILENT, Progress
@@ -79,7 +80,7 @@ def sbc(settings: SbcSettings, progress: Progress = SILENT) -> Calibration:
     with progress.stage(f"simulation-based calibration of {model.name}"):
         ranks = sbc_table(
             model.name,
-            k=model.k or (2 if model.name.endswith("_k") else 1),
+            k=model.k or models.named(model.name).default_k,
             simulations=settings.simulations,
             customers=settings.customers,
             groups=settings.groups,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 
+from churnlab import models
 from churnlab.errors import FitRefusedError, UsageError
 from churnlab.events import EventLog
 from churnlab.fitting import Fit, ModelConfig
 from churnlab.fitting import fit as fit_model
+from churnlab.fitting.late import banner, headline
 from churnlab.inference import save_posterior
-from churnlab.posterior import RiskConfig
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.segments import (
@@ -34,12 +35,20 @@ from churnlab.segments import (
     load_playbook,
     place,
 )
+from churnlab.segments.grid.extremes import extreme_visits
 from churnlab.segments.report.lines import lines
-from churnlab.segments.tables import breakdowns, churn_tables, compare, visit_checks
+from churnlab.segments.tables import (
+    breakdowns,
+    churn_tables,
+    compare,
+    visit_checks,
+    with_bands,
+)
 from churnlab.summary import summarise
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
-from churnlab.workflows.history import look_back
+from churnlab.workflows.history import by_fit_of, look_back
+from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import FitSettings
 
 
@@ -76,7 +85,7 @@ class SegmentSettings(GridSettings):
     def __post_init__(self) -> None:
         """Refuse models that cannot judge a first purchaser: half of the purchase axis."""
         super().__post_init__()
-        if self.model.name in ("bg_nbd", "bg_cnbd_k"):
+        if not models.get(self.model.name).judges_first_purchasers:
             raise UsageError(
                 f"model={self.model.name} sets P(alive) = 1 for everybody with one purchase and "
                 "cannot decide the first-purchase states; use mbg_nbd, mbg_cnbd_k or pareto_nbd "
@@ -106,7 +115,7 @@ class Segmentation(Result):
     Attributes
     ----------
     now, before : Day
-        The last day and the one compared with.
+        The last day and the one compared with, each with a fit of its own.
     past : Past, optional
         What still earlier days say.
     found : mapping of str to DataFrame
@@ -129,6 +138,11 @@ class Segmentation(Result):
     )
 
     @property
+    def extremes(self) -> list[dict[str, Any]]:
+        """States that hold hardly anybody or nearly everybody, with the reason."""
+        return [*self.now.fitted.extremes, *extreme_visits(self.found["membership"])]
+
+    @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables by the names of docs/files.md."""
         actions = self.playbook.frame().merge(audience_frame(self.audiences), on="action_id")
@@ -139,7 +153,10 @@ class Segmentation(Result):
         """The grid's shares, what changed, whom to reach."""
         before = None if self.before is None else self.before.placed.snapshot
         past = () if self.past is None else self.past.lines
-        return lines(self.now.placed.snapshot, before, self.found, self.audiences, past)
+        fitted = self.now.fitted
+        first = [headline(fitted.late.to_dict()), *map(banner, self.extremes)]
+        grid = lines(self.now.placed.snapshot, before, self.found, self.audiences, past)
+        return [*first, *grid]
 
     def write(self, folder: RunFolder) -> None:
         """Write the tables, the audiences, the visit-days' posterior and `segments.json`."""
@@ -159,6 +176,8 @@ class Segmentation(Result):
                 "as_of": placed.snapshot.as_of,
                 "n_members": placed.snapshot.n_members,
                 "threshold": self.now.fitted.threshold.to_dict(),
+                "late": self.now.fitted.late.to_dict(),
+                "extreme_states": self.extremes,
                 "visit_cuts": None if placed.visit_axis is None else placed.visit_axis.cuts,
                 "core_leak": None if self.past is None else self.past.core_leak(),
                 "notes": placed.snapshot.notes,
@@ -166,8 +185,19 @@ class Segmentation(Result):
         )
 
 
+@use_case(SegmentSettings)
 def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILENT) -> Segmentation:
-    """Fit purchases and visits, place everybody, compare with earlier days.
+    """Fit purchases and visits, place everybody in the grid, compare with earlier days.
+
+    Parameters
+    ----------
+    log : EventLog
+        Purchases, and visits where there are any.
+    settings : SegmentSettings, optional
+        Or its fields as keywords, each part whole, by its fields or by its name:
+        ``risk="fixed_days"``, ``segments={"periods": 0}``, ``compare_to="2024-10-31"``.
+    progress : Progress
+        Hears of the stages.
 
     Raises
     ------
@@ -175,6 +205,13 @@ def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILEN
         A day or a breakdown's column that the log does not have.
     DataError, FitRefusedError
         The data do not support the fits.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> found = cl.segment(cl.load_shop(300), segments={"periods": 0}, inference={"draws": 200})
+    >>> sorted(found.tables)[:4]
+    ['actions', 'changes', 'churn_bands', 'leaks']
     """
     check(log, settings)
     fitted = fit_log(log, settings, progress)
@@ -204,22 +241,30 @@ def segment_fitted(
             return place_fitted(past, then, settings, progress)
 
     now = place_fitted(log, fitted, settings, progress)
-    earlier = _comparison_day(log, settings)
-    before = None if earlier is None else on(earlier)
-    past = look_back(log, now, before, settings, progress, on)
-    placed, compared = now.placed, None if before is None else before.placed
+    earlier, before, own = _comparison_day(log, settings), None, None
+    if earlier is not None:
+        before, own = by_fit_of(now, log, earlier, settings), on(earlier)
+    past = look_back(log, now, own, settings, progress, on)
+    placed, compared = now.placed, None if own is None else own.placed
     with progress.stage("shares, changes and audiences"):
         tables = (
-            compare(log, placed, compared, settings.segments, settings.seed)
+            compare(
+                placed.snapshot,
+                before,
+                None if compared is None else compared.snapshot,
+                settings.segments,
+                settings.seed,
+            )
             | churn_tables(fitted.customers, settings.risk, settings.winback)
             | breakdowns(log, placed, settings.segments, settings.seed)
             | visit_checks(log, compared, settings.visits)
         )
+        tables["membership"] = with_bands(tables["membership"], fitted.customers)
         playbook = load_playbook(settings.playbook)
         data = audience_data(log, now, tables["churn_bands"])
         audiences = all_audiences(playbook, data, settings.audiences)
     found = tables | ({} if past is None else past.tables)
-    return Segmentation(now, before, past, found, playbook, audiences)
+    return Segmentation(now, own, past, found, playbook, audiences)
 
 
 def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> AudienceData:
@@ -240,8 +285,8 @@ def place_fitted(
 ) -> Day:
     """Fit the visit-days and place every member of a log in the grid on its last day."""
     visits = _fit_visits(log, settings, progress)
-    value, first = fitted.threshold.inside()
-    purchase_axis = Axis(fitted.fit.draws, settings.risk, (value,), first)
+    measure, value, first = fitted.threshold.state(settings.risk)
+    purchase_axis = Axis(fitted.fit.draws, measure, (value,), first)
     visit_axis = None if visits is None else _visit_axis(visits, settings.visits)
     with progress.stage("placing everybody in the grid"):
         placed = place(
@@ -286,5 +331,4 @@ def _fit_visits(log: EventLog, settings: GridSettings, progress: Progress) -> Fi
 
 
 def _visit_axis(visits: Fit, chosen: VisitsConfig) -> Axis:
-    risk = RiskConfig(basis=chosen.basis, horizon_days=chosen.horizon_days, cycles=chosen.cycles)
-    return Axis(visits.draws, risk, (chosen.risk_value, chosen.inactive_value))
+    return Axis(visits.draws, chosen.measure, (chosen.risk_value, chosen.inactive_value))

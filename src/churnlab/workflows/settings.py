@@ -8,13 +8,13 @@ has its settings in its own module.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from churnlab.errors import UsageError
 from churnlab.fitting import InferenceConfig, ModelConfig
 from churnlab.posterior import RiskConfig, ValueConfig
 from churnlab.report.labels import LANGUAGES
-from churnlab.rules import CostRatioRule
+from churnlab.rules import OverdueRule
 from churnlab.simulate import ShopConfig
 
 
@@ -42,19 +42,20 @@ class ModelSettings(Settings):
 
     Parameters
     ----------
-    rule : ThresholdRule
-        How the threshold is chosen; `cost_ratio` by default.
+    rule : OverdueRule or ThresholdRule
+        Who counts as at risk; `overdue` by default: late by the own rhythm.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
     inference: InferenceConfig = field(default_factory=InferenceConfig)
     risk: RiskConfig = field(default_factory=RiskConfig)
     rule: Any = None
+    default_rule: ClassVar[type[Any]] = OverdueRule
 
     def __post_init__(self) -> None:
         """Take the default rule where none is chosen: Hydra wants a plain default."""
         super().__post_init__()
-        self.rule = CostRatioRule() if self.rule is None else self.rule
+        self.rule = self.default_rule() if self.rule is None else self.rule
 
 
 @dataclass(kw_only=True)
@@ -102,6 +103,18 @@ class BundleSettings(Settings):
     """Of what is done with a bundle: an export's folder."""
 
     bundle: str = "???"
+
+
+@dataclass(kw_only=True)
+class VerifySettings(BundleSettings):
+    """Of a verification: what one table of a bundle may take of the memory, in GB."""
+
+    max_table_gb: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse limits that nothing passes."""
+        if not self.max_table_gb > 0:
+            raise UsageError(f"max_table_gb must be positive; got {self.max_table_gb}.")
 
 
 @dataclass(kw_only=True)

@@ -45,10 +45,14 @@ class PersonalRatio(Candidate):
         return Forecast(past.idle / np.maximum(gap, 0.5), past.origin)
 
 
+_FEWEST_WRONG = "no costs are stated: the cutoff of hiatus is the one with the fewest wrong flags"
+
+
 class Hiatus(Candidate):
     """One global cutoff on idle days, at the least realised cost on earlier origins.
 
-    As a probability: the outcome rates on either side of the cutoff, learnt there too.
+    Without stated costs the cutoff is the one with the fewest wrong flags there. As a probability:
+    the outcome rates on either side of the cutoff, learnt there too.
     """
 
     name = "hiatus"
@@ -58,7 +62,8 @@ class Hiatus(Candidate):
         """Flag those idle for at least the cutoff."""
         training = training_for(past, target)
         idle, outcome = training.idle, training.outcome
-        wasted, missed = context.costs.wasted, context.costs.missed
+        costs = context.costs
+        wasted, missed = (costs.wasted, costs.missed) if costs.stated else (1.0, 1.0)
         highest = float(max(idle.max(), past.idle.max())) + 1
         cutoff = least_cost_cut(idle, outcome, wasted, missed, highest=highest)
         beyond = idle >= cutoff
@@ -70,7 +75,7 @@ class Hiatus(Candidate):
             risk=np.where(flag, rates[1], rates[0]),
             flag=flag,
             details={"cutoff_days": float(cutoff)},
-            notes=_notes(training),
+            notes=_notes(training) + (() if costs.stated else (_FEWEST_WRONG,)),
         )
 
 

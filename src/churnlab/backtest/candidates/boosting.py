@@ -37,6 +37,42 @@ class Tuned:
     loss: float
 
 
+@dataclass(frozen=True)
+class Booster:
+    """A tuned learner and the features that it knows."""
+
+    learner: Any
+    known: NDArray[np.bool_]
+    tuned: Tuned
+
+    @classmethod
+    def fit(cls, rows: Array, outcome: Array, customer: Ints) -> Booster:
+        """Search, then train on all rows.
+
+        Parameters
+        ----------
+        rows, outcome, customer : array (row, feature), (row,), (row,)
+            Both outcomes must occur.
+        """
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        # One thread: on small tables OpenMP's threads mostly wait for each other (on a busy
+        # two-core machine 70 s instead of 2 s).
+        with threadpool_limits(limits=1):
+            found = search(rows, outcome, customer)
+            known = known_columns(rows)
+            learner = _learner(found.leaves, found.least, max_iter=found.trees)
+            learner.fit(rows[:, known], outcome)
+        return cls(learner, known, found)
+
+    def predict(self, rows: Array) -> Array:
+        """P(outcome = 1), (row,)."""
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=1):
+            return np.asarray(self.learner.predict_proba(rows[:, self.known])[:, 1])
+
+
 class GradientBoosting(Candidate):
     """scikit-learn's histogram gradient boosting, trained and tuned on earlier origins only."""
 
@@ -45,25 +81,16 @@ class GradientBoosting(Candidate):
 
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
         """Train on earlier origins and forecast the present one."""
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
         training = training_for(past, target, ORIGINS)
         outcome, notes = training.outcome, (training.note,) if training.note else ()
         if len(np.unique(outcome)) < 2:
             rate = np.full(past.n, float(outcome.mean()))
             return Forecast(rate, training.seen_until, risk=rate, notes=(*notes, "one class only"))
         context.report("train")
-        # One thread: on small tables OpenMP's threads mostly wait for each other (on a busy
-        # two-core machine 70 s instead of 2 s).
-        with threadpool_limits(limits=1):
-            rows = training_rows(training)
-            found = search(rows, outcome, _customers(training))
-            learner = _learner(found.leaves, found.least, max_iter=found.trees)
-            seen = known_columns(rows)
-            learner.fit(rows[:, seen], outcome)
-            now = features(past, target.windows(past))[1]
-            risk = learner.predict_proba(now[:, seen])[:, 1]
-        details = {"leaves": found.leaves, "least": found.least, "trees": found.trees}
+        booster = Booster.fit(training_rows(training), outcome, customers_of(training))
+        risk = booster.predict(features(past, target.windows(past))[1])
+        tuned = booster.tuned
+        details = {"leaves": tuned.leaves, "least": tuned.least, "trees": tuned.trees}
         return Forecast(risk, training.seen_until, risk=risk, details=details, notes=notes)
 
 
@@ -73,13 +100,14 @@ def training_rows(training: Training) -> Array:
     return np.concatenate([features(p, w)[1] for p, w in pairs])
 
 
+def customers_of(training: Training) -> Ints:
+    """Return the customer of each training row."""
+    return np.concatenate([p.customer for p in training.pasts])
+
+
 def known_columns(rows: Array) -> NDArray[np.bool_]:
     """Say which features have a value in some row: the learner cannot cut one that has none."""
     return np.asarray(~np.isnan(rows).all(axis=0))
-
-
-def _customers(training: Training) -> Ints:
-    return np.concatenate([p.customer for p in training.pasts])
 
 
 def search(rows: Array, outcome: Array, customer: Ints) -> Tuned:
@@ -90,7 +118,7 @@ def search(rows: Array, outcome: Array, customer: Ints) -> Tuned:
     rows, outcome, customer : array (row, feature), (row,), (row,)
         Rows of one customer are never on both sides.
     """
-    fold = _folds(customer)
+    fold = folds_of(customer)
     kept = fold < FOLDS * min(1.0, SEARCH_ROWS / len(rows))  # whole customers
     part = np.floor(fold[kept]) if kept.all() else np.floor(fold[kept] * len(rows) / SEARCH_ROWS)
     tried = [
@@ -101,16 +129,19 @@ def search(rows: Array, outcome: Array, customer: Ints) -> Tuned:
     return min(tried, key=lambda t: t.loss) if tried else Tuned(3, 20, 50, float("nan"))
 
 
-def _folds(customer: Ints) -> Array:
+def folds_of(customer: Ints) -> Array:
     """Return a number in [0, FOLDS) that is the customer's own, whatever rows stand beside it."""
     mixed = (customer.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53 * FOLDS
 
 
 def _held_out(rows: Array, outcome: Array, part: NDArray[Any], leaves: int, least: int) -> Tuned:
-    losses, trees = [], []
+    losses, trees, scored = [], [], 0
     for held in range(FOLDS):
         out = part == held
+        if not out.any() or len(np.unique(outcome[~out])) < 2:
+            continue  # few customers: a fold may be empty, or hold one outcome's only rows
+        scored += int(out.sum())
         learner = _learner(
             leaves, least, max_iter=MOST_TREES, early_stopping=True, n_iter_no_change=PATIENCE,
             tol=0.0, scoring="loss",
@@ -122,9 +153,11 @@ def _held_out(rows: Array, outcome: Array, part: NDArray[Any], leaves: int, leas
         course = -np.asarray(learner.validation_score_)
         trees.append(int(course.argmin()))
         losses.append(float(course.min()) * int(out.sum()))
+    if not scored:
+        return Tuned(leaves, least, 1, float("inf"))
     # the final fit has all folds, so it carries a few trees more
     wanted = max(1, round(float(np.mean(trees)) * FOLDS / (FOLDS - 1) ** 0.5 / FOLDS**0.5))
-    return Tuned(leaves, least, wanted, sum(losses) / len(outcome))
+    return Tuned(leaves, least, wanted, sum(losses) / scored)
 
 
 def _learner(leaves: int, least: int, **options: Any) -> Any:

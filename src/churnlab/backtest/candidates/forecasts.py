@@ -12,9 +12,8 @@ from churnlab.backtest.origins.panel import Array, Ints, Past
 from churnlab.backtest.origins.visitdays import Visits
 from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior.counts import _counts as count_law
+from churnlab.models.silence import Process
 from churnlab.posterior.counts import mean_function
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.stream import chunks, for_each_run
 from churnlab.summary import Clock
 from churnlab.summary.cells import distinct_rows
@@ -130,7 +129,7 @@ def expected_by_horizon(rows: Rows, draws: PopulationDraws, horizons: Array) -> 
 
 
 def pmf_of(rows: Rows, draws: PopulationDraws, largest: int) -> Array:
-    """P(n purchases in the window), n = 0 .. columns - 1, (customer, n)."""
+    """P(n purchases in the window), n = 0 .. columns - 1, per distinct row, (row, n)."""
     columns = min(largest, _MOST_COUNTS) + 1
     out = np.zeros((len(rows.x), columns))
 
@@ -139,11 +138,10 @@ def pmf_of(rows: Rows, draws: PopulationDraws, largest: int) -> Array:
             same = at[rows.window[at] == window]
             for part in chunks(len(same), process.n_draws):
                 i = same[part]
-                law = count_law(process, rows.t_x[i], rows.T[i], float(window))
+                law = process.count_law(rows.t_x[i], rows.T[i], float(window))
                 out[i, 0] = law.first()
                 for n in range(1, columns):
                     out[i, n] = law.next()
 
     for_each_run(draws, rows.group, rows.x, rows.oldest, work)
-    values: Array = np.clip(out, 0.0, 1.0)[rows.inverse]
-    return values
+    return np.clip(out, 0.0, 1.0, out=out)

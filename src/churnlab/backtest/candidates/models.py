@@ -9,12 +9,12 @@ import io
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from churnlab import models
 from churnlab.backtest.candidates import forecasts
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.backtest.origins.panel import Array, Ints, Past
@@ -41,7 +41,7 @@ class ModelCandidate(Candidate):
     name : str
         Name in tables.
     model : str
-        Likelihood, as in `churnlab.vocabulary.MODELS`.
+        Likelihood, as in `churnlab.models.MODELS`.
     k : int, optional
         Erlang shape of the gaps; None leaves the choice to the fit.
     """
@@ -127,6 +127,7 @@ class ModelCandidate(Candidate):
             p_alive=alive,
             expected=expected,
             pmf=pmf,
+            pmf_row=None if pmf is None else rows.inverse,
             details={**_parameters(draws), **note},
             notes=tuple(note.get("warnings", ())),
         )
@@ -200,11 +201,9 @@ class LifetimesCandidate(ModelCandidate):
         """Fit with lifetimes on weighted cells and bring the time parameters to days."""
         fitter = self._converged(cells, context.seed)
         found = {str(k): float(v) for k, v in fitter.params_.items()}
-        empty = PopulationDraws(self.model, 1, np.ones((1, 1, 4)))
-        names = empty.likelihood.parameters
-        scale = [7.0 if n in empty.likelihood.time_parameters else 1.0 for n in names]
-        theta = np.array([found[n] for n in names]) * scale
-        return replace(empty, theta=theta[None, None, :]), {}
+        likelihood = models.get(self.model)
+        theta = likelihood.in_unit(np.array([found[n] for n in likelihood.parameters]), 7.0)
+        return PopulationDraws(self.model, 1, theta[None, None, :]), {}
 
     def _converged(self, cells: Cells, seed: int) -> Any:
         """Fit, loosening the tolerance where the peer's optimiser gives up near a flat ridge."""

@@ -23,10 +23,11 @@ from churnlab.backtest.candidates.models import (
     MaximumLikelihoodCandidate,
 )
 from churnlab.backtest.candidates.pooling import POOLED_SUFFIXES, PoolingCandidate
+from churnlab.backtest.candidates.stacked import Stacked
 from churnlab.backtest.candidates.visits import RELEARNT, RelearntCandidate, ThinnedCandidate
 from churnlab.errors import UsageError, nearest
+from churnlab.models import MODELS, named
 from churnlab.summary.calendar import KINDS
-from churnlab.vocabulary import MODELS
 
 _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
     "recency": Recency,
@@ -36,6 +37,7 @@ _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
     "rfm": Rfm,
     "majority": Majority,
     "gradient_boosting": GradientBoosting,
+    "stacked": Stacked,
 }
 _PEERS: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd")
 #: Ends the names of a model's risk relearnt with features of the visits.
@@ -98,7 +100,7 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
     if shape:
         return kind(name, f"{shape[1]}_k", int(shape[2]))
     if model in MODELS:
-        return kind(name, model, k if model.endswith("_k") else None)
+        return kind(name, model, k if named(model).regular else None)
     raise UsageError(
         f"candidate {name!r} is unknown; expected some of {known_candidates()}."
         + nearest(name, known_candidates())

@@ -130,16 +130,24 @@ def cost_claim(rules: pd.DataFrame, lang: str) -> str:
 
 
 def rules_table(rules: pd.DataFrame) -> str:
-    """Return the rules' realised costs, means over origins, cheapest first."""
+    """Return whom the rules flagged and what it cost where stated: means over origins."""
     keys = ["target", "candidate", "variant", "basis", "rule"]
     numbers = [
-        c for c in ("threshold", "flagged_share", "cost_per_customer", "regret") if c in rules
-    ]
-    means = rules.groupby(keys, dropna=False)[numbers].mean().reset_index()
-    ordered = means.sort_values(["target", "cost_per_customer"]).groupby("target").head(12)
+        c
+        for c in (
+            "threshold", "flagged_share", "precision", "recall", "cost_per_customer", "regret",
+        )
+        if c in rules
+    ]  # fmt: skip
+    means = rules.groupby(keys, dropna=False)[numbers].mean().dropna(axis="columns", how="all")
+    means = means.reset_index()
+    order = [c for c in ("target", "cost_per_customer") if c in means]
+    ordered = means.sort_values(order, kind="stable").groupby("target").head(12)
     formats = {
         "threshold": ".3f",
         "flagged_share": ".1%",
+        "precision": ".1%",
+        "recall": ".1%",
         "cost_per_customer": ".4f",
         "regret": ".4f",
     }
@@ -190,15 +198,33 @@ def change_our_mind(summary: dict[str, Any], lang: str) -> str:
     items = pick(
         lang,
         [
-            f"Costs: {summary['costs']['wasted']:g} for a wasted contact against "
-            f"{summary['costs']['missed']:g} for a missed one are assumptions.",
+            _about_costs(summary["costs"], lang),
             f"The policy: {summary['policy']}.",
             "More origins: with one origin, the interval holds customers' chance, not the season's.",
         ],
         [
-            f"비용 가정: 헛된 접촉 {summary['costs']['wasted']:g}, 놓친 이탈 {summary['costs']['missed']:g}.",
+            _about_costs(summary["costs"], lang),
             "정책: 결과는 당시 시행 중이던 마케팅 정책 아래에서 생겼고, 위험은 향상 효과가 아닙니다.",
             "기준일이 더 많아지면: 기준일이 하나면 구간은 고객의 우연만 담고 계절의 우연은 담지 못합니다.",
         ],
     )
     return heading("change_our_mind", lang) + "\n\n" + bullets(list(items), none="")
+
+
+def _about_costs(costs: dict[str, float] | None, lang: str) -> str:
+    """Return what decisions were paid in, or that nobody has said."""
+    if costs is None:
+        return pick(
+            lang,
+            "Costs are not stated, so decisions are counted and not priced: state rule.contact_cost, "
+            "rule.save_probability and rule.value_per_customer.",
+            "비용이 지정되지 않아 결정을 세기만 하고 값을 매기지 않았습니다: rule.contact_cost, "
+            "rule.save_probability, rule.value_per_customer를 지정하세요.",
+        )
+    text = pick(
+        lang,
+        "Costs: {wasted:g} for a wasted contact against {missed:g} for a missed one are stated, "
+        "not measured.",
+        "지정한 비용: 헛된 접촉 {wasted:g}, 놓친 이탈 {missed:g} (측정값이 아님).",
+    )
+    return text.format(**costs)

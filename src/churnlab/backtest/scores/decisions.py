@@ -76,8 +76,8 @@ def decide(
 
 
 def _paid_for(decision: Decision, costs: Costs, resample: Resample) -> Decision:
-    """Add what a decision cost."""
-    if decision.flag is None:
+    """Add what a decision cost, where costs are stated."""
+    if decision.flag is None or not costs.stated:
         return decision
     paid = cost_of_flags(decision.flag, decision.entry.outcome, costs.wasted, costs.missed)
     return replace(decision, cost=resample.mean(decision.entry, paid)[0])
@@ -152,19 +152,19 @@ def _row(d: Decision, costs: Costs) -> dict[str, Any]:
 def _paid(d: Decision, costs: Costs) -> dict[str, float]:
     names = ("flagged_share", "precision", "recall", "cost_per_customer", "cost_q05", "cost_q95")
     found = dict.fromkeys((*names, "regret", "extra_cost_lower", "extra_cost_higher"), np.nan)
-    if d.flag is None or d.cost is None:
+    if d.flag is None:
         return found
     outcome, mean, flagged = d.entry.outcome, d.entry.mean, d.flag.astype(np.float64)
     hit = mean(flagged * outcome)
-    low, high = quantiles(d.cost.many)
     found |= {
         "flagged_share": mean(flagged),
         "precision": hit / mean(flagged) if flagged.any() else np.nan,
         "recall": hit / mean(outcome) if outcome.any() else np.nan,
-        "cost_per_customer": d.cost.value,
-        "cost_q05": low,
-        "cost_q95": high,
     }
+    if d.cost is None:
+        return found
+    low, high = quantiles(d.cost.many)
+    found |= {"cost_per_customer": d.cost.value, "cost_q05": low, "cost_q95": high}
     return found | _mistakes(d, costs)
 
 
@@ -213,19 +213,21 @@ def cost_differences(decisions: list[Decision]) -> pd.DataFrame:
         same = {"target": target, "metric": "cost", "candidate": candidate, "variant": variant}
         more = {"baseline": BAR, "basis": basis, "rule": rule}
         rows += [{**same, **more, **r} for r in paired_rows(series, bars[target])]
-    return pd.DataFrame(rows)
+    # without a price there is no row, and the columns stay
+    return pd.DataFrame(rows) if rows else pd.DataFrame({"basis": [], "rule": []}, dtype="str")
 
 
 def curves_frame(decisions: list[Decision], costs: Costs) -> pd.DataFrame:
-    """Return held-out cost curves: what every cut would have cost at each origin."""
+    """Return held-out curves: whom every cut would have flagged at each origin, at what cost."""
     cuts, seen, parts = np.round(np.linspace(0, 1, 51), 2), set(), []
     for d in decisions:
         found = decision_risk(d.entry)
         if found is None or d.threshold is None or id(d.entry) in seen:
             continue
         seen.add(id(d.entry))
+        prices = (costs.wasted, costs.missed) if costs.stated else (np.nan, np.nan)
         entry = d.entry
-        curve = cost_curve(found[1], entry.outcome, cuts, costs.wasted, costs.missed, entry.size)
+        curve = cost_curve(found[1], entry.outcome, cuts, *prices, entry.size)
         same = {
             "origin": d.entry.truth.origin.isoformat(),
             "target": d.entry.truth.target.label,

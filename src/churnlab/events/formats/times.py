@@ -162,7 +162,7 @@ def _text(text: Any, zone: str) -> Time:
     local = ibis.cases(
         (~readable, ibis.null("timestamp")), (zoned, _local(zone, instant)), else_=naive
     )
-    kind = ibis.cases((~readable, ibis.null("int64")), (zoned, OFFSET), else_=NAIVE)
+    kind = ibis.cases((readable & zoned, OFFSET), (readable, NAIVE))
     return Time(_plausible(local), kind, text)
 
 

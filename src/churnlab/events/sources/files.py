@@ -15,7 +15,7 @@ from churnlab.events.sources.workbooks import MAGIC as WORKBOOKS
 from churnlab.runs.folder import content_hash, file_hash
 
 _HEAD = 1 << 16
-_READABLE = (".csv", ".parquet", ".gz", ".tsv", ".txt", ".xlsx", ".xls")
+READABLE = (".csv", ".parquet", ".gz", ".tsv", ".txt", ".xlsx", ".xls")
 _MAGIC = {b"SQLite format 3": "an SQLite database", b"%PDF": "a PDF"}
 
 
@@ -82,7 +82,7 @@ def _existing(table: str, path: str) -> list[Path]:
             raise DataError(f"{table}: no file matches {path}; check the folder and the pattern.")
         return found
     here = plain.parent.iterdir() if plain.parent.is_dir() else ()
-    beside = [p.name for p in here if p.suffix.lower() in _READABLE]
+    beside = [p.name for p in here if p.suffix.lower() in READABLE]
     where = "" if plain.parent.is_dir() else f" (there is no folder {plain.parent} either)"
     raise DataError(
         f"{table}: no file {path}{where}.{nearest(plain.name, beside)} "

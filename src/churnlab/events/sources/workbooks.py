@@ -30,16 +30,7 @@ def read_sheet(table: str, path: Path, sheet: str | None) -> pa.Table:
     DataError
         No workbook, no such sheet, several sheets to choose from, a sheet without rows.
     """
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    try:
-        book = CalamineWorkbook.from_path(path)
-        sheets = {n: book.get_sheet_by_name(n).to_python() for n in book.sheet_names}
-    except (CalamineError, OSError, ValueError) as error:
-        raise DataError(
-            f"{table}: {path} is no Excel workbook that can be read ({error}); expected CSV, "
-            "Parquet or xlsx."
-        ) from error
+    sheets = sheets_of(table, path)
     filled = {n: rows for n, rows in sheets.items() if rows}
     if sheet is not None and sheet not in sheets:
         raise DataError(
@@ -52,6 +43,26 @@ def read_sheet(table: str, path: Path, sheet: str | None) -> pa.Table:
             f"with data.{table}.sheet."
         )
     return _table(table, path, filled.get(sheet or next(iter(filled)), []))
+
+
+def sheets_of(table: str, path: Path) -> dict[str, list[list[Any]]]:
+    """Return the rows of every sheet.
+
+    Raises
+    ------
+    DataError
+        No workbook.
+    """
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        book = CalamineWorkbook.from_path(path)
+        return {n: book.get_sheet_by_name(n).to_python() for n in book.sheet_names}
+    except (CalamineError, OSError, ValueError) as error:
+        raise DataError(
+            f"{table}: {path} is no Excel workbook that can be read ({error}); expected CSV, "
+            "Parquet or xlsx."
+        ) from error
 
 
 def _table(table: str, path: Path, rows: list[list[Any]]) -> pa.Table:

@@ -1,4 +1,4 @@
-"""The closed forms as SQL text: the twin of `churnlab.models`, term by term.
+"""The families' formulas as SQL text (`churnlab.models.sql`), averaged over the draws.
 
 Input of every fragment is the CTE `windowed(grp, x, t_x, age, horizon)` of distinct cells and
 `draws(grp, draw, ...)`; output is the CTE `scores(grp, x, t_x, age, horizon, p_alive,
@@ -7,63 +7,29 @@ purchase_risk)`, averaged over the draws. Text is in the canonical dialect.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.polynomial.legendre import leggauss
-
 from churnlab.errors import UsageError
 from churnlab.export.sql.names import number
-from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.sql import KEYS, doubles
 from churnlab.posterior import RiskConfig
-from churnlab.posterior.settings import LONGEST_WINDOW_DAYS, SHORTEST_WINDOW_DAYS
+from churnlab.posterior.settings import (
+    EARLIEST_LATE_DAY,
+    LEAST_CYCLES,
+    LONGEST_WINDOW_DAYS,
+    SHORTEST_WINDOW_DAYS,
+)
 
-#: Bound of every exponent (PostgreSQL raises on underflow).
-EXPONENT_LIMIT = 700.0
-#: Bound of the exponents that limit Pareto/NBD's integral: e^600 times a time stays finite.
-SPAN_LIMIT = 600.0
-#: The integrand has fallen by e^-45 where the integral is cut off.
-SPAN_FALL = 45.0
-#: Gauss-Legendre nodes per panel of Pareto/NBD's integral, and panels: with the substitution
-#: ``u = t_x + (c + t_x)(e^v - 1)`` the rule holds for heavy buyers long silent too (22,680 hard
-#: cases, worst error 5e-10).
-NODES_PER_PANEL, PANELS = 24, 2
-
-_KEYS = "grp, x, t_x, age, horizon"
-
-
-def exp_clipped(z: str) -> str:
-    """Return EXP with its exponent in [-700, 700]."""
-    limit = f"{EXPONENT_LIMIT:.0f}"
-    return f"EXP(GREATEST(-{limit}, LEAST({limit}, {z})))"
-
-
-def values(name: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Return a CTE of literal rows, as they stand."""
-    body = ",\n".join("(" + ", ".join(row) + ")" for row in rows)
-    return f"{name} AS (SELECT * FROM (VALUES {body}) AS v({', '.join(columns)}))"
-
-
-def doubles(
-    name: str, codes: tuple[str, ...], columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]
-) -> list[str]:
-    """Return CTEs of literal rows whose `columns` are cast to doubles once, not row by row."""
-    cast = ", ".join(f"CAST(w.{c} AS DOUBLE) AS {c}" for c in columns)
-    kept = "".join(f"w.{c}, " for c in codes)
-    literals = values(f"{name}_literal", (*codes, *columns), rows)
-    return [literals, f"{name} AS (SELECT {kept}{cast} FROM {name}_literal AS w)"]
+_GROUP = ", ".join(f"a.{key}" for key in KEYS.split(", "))
 
 
 def draws_ctes(draws: PopulationDraws) -> list[str]:
     """Return the CTE of the bundle's draws: one row per draw and group."""
-    first, second = ("s", "beta") if draws.model == "pareto_nbd" else ("a", "b")
     rows = [
         (str(g), str(d), *(f"{v:.17e}" for v in draws.theta[d, g]))
         for d in range(draws.theta.shape[0])
         for g in range(draws.theta.shape[1])
     ]
-    return doubles("draws", ("grp", "draw"), ("r", "alpha", first, second), rows)
+    return doubles("draws", ("grp", "draw"), draws.likelihood.parameters, rows)
 
 
 def window_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
@@ -72,14 +38,44 @@ def window_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
         days = number(risk.horizon_days) if risk.basis == "fixed_days" else "CAST(0 AS DOUBLE)"
         return [f"windowed AS (SELECT c.grp, c.x, c.t_x, c.age, {days} AS horizon FROM cells AS c)"]
     low, high = (number(v) for v in (SHORTEST_WINDOW_DAYS, LONGEST_WINDOW_DAYS))
-    rate = f"(d.r + {draws.k} * k.x) / (d.alpha + k.t_x) / {draws.k}"
     return [
         "keys AS (SELECT DISTINCT c.grp, c.x, c.t_x FROM cells AS c)",
         f"spans AS (SELECT k.grp, k.x, k.t_x, CEIL(GREATEST({low}, LEAST({high}, "
-        f"{number(risk.cycles)} * (1 / AVG({rate}))))) AS horizon "
+        f"{number(risk.cycles)} * ({_rhythm(draws)})))) AS horizon "
         "FROM keys AS k JOIN draws AS d ON d.grp = k.grp GROUP BY k.grp, k.x, k.t_x)",
         "windowed AS (SELECT c.grp, c.x, c.t_x, c.age, s.horizon FROM cells AS c JOIN spans AS s "
         "ON s.grp = c.grp AND s.x = c.x AND s.t_x = c.t_x)",
+    ]
+
+
+def _rhythm(draws: PopulationDraws) -> str:
+    """Return the rhythm at the last purchase of a key `k`, averaged over the draws `d`."""
+    return f"1 / AVG((d.r + {draws.k} * k.x) / (d.alpha + k.t_x) / {draws.k})"
+
+
+def late_ctes(draws: PopulationDraws, window_cycles: float) -> list[str]:
+    """Return the CTEs that end in `late(grp, x, t_x, age, lateness)`.
+
+    The twin of `churnlab.posterior.lateness`, but for a silence beyond the window, which may show
+    a share above one: nobody asks by how much.
+    """
+    cycles = number(window_cycles)
+    begin = [
+        "late_keys AS (SELECT DISTINCT c.grp, c.x, c.t_x FROM cells AS c)",
+        f"late_spans AS (SELECT k.grp, k.x, k.t_x, {cycles} * ({_rhythm(draws)}) AS horizon FROM "
+        "late_keys AS k JOIN draws AS d ON d.grp = k.grp GROUP BY k.grp, k.x, k.t_x)",
+        "late_cells AS (SELECT c.grp, c.x, c.t_x, c.age, s.horizon FROM cells AS c "
+        "JOIN late_spans AS s ON s.grp = c.grp AND s.x = c.x AND s.t_x = c.t_x)",
+    ]
+    shortest = f"GREATEST({number(LEAST_CYCLES)} * (a.horizon / {cycles}), {EARLIEST_LATE_DAY})"
+    back = draws.likelihood.returned_sql("late_cells")
+    now, whole = back.wanted
+    return [
+        *begin,
+        *back.ctes,
+        f"late AS (SELECT a.grp, a.x, a.t_x, a.age, CASE WHEN a.age - a.t_x < {shortest} THEN 0 "
+        f"ELSE AVG({now}) / AVG({whole}) END AS lateness FROM {back.table} AS a "
+        f"GROUP BY {_GROUP})",
     ]
 
 
@@ -89,123 +85,21 @@ def score_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
     Raises
     ------
     UsageError
-        For an Erlang model under a windowed basis: its state is not a matter of today's risk.
+        For a model that has no SQL under the basis.
     """
     reason = unsupported(draws, risk)
     if reason:
         raise UsageError(reason)
-    windowed = risk.basis != "p_alive"
-    if draws.model == "pareto_nbd":
-        return _pareto(windowed=windowed)
-    return _bg_family(draws.model.startswith("m"), draws.k, windowed=windowed)
+    found = draws.likelihood.score_sql(windowed=risk.basis != "p_alive")
+    alive, missing = found.wanted
+    return [
+        *found.ctes,
+        f"scores AS (SELECT {_GROUP}, AVG({alive}) AS p_alive, AVG({missing}) AS purchase_risk "
+        f"FROM {found.table} AS a GROUP BY {_GROUP})",
+    ]
 
 
 def unsupported(draws: PopulationDraws, risk: RiskConfig) -> str | None:
     """Return why there is no SQL for this model and basis, or None."""
-    if draws.k > 1 and risk.basis != "p_alive":
-        return (
-            f"{draws.model} with k = {draws.k} has no SQL under {risk.basis}: its risk falls "
-            "before it rises, so the state needs the date; use at_risk_date or `churnlab score`."
-        )
-    return None
-
-
-def _stages(k: int, shape: str, share: str) -> str:
-    """Sum over the Erlang stages: sum_{j<k} (n)_j / j! * share^j."""
-    terms, term = ["1"], ""
-    for j in range(1, k):
-        term += f"{' * ' if term else ''}({shape} + {j - 1}) / {j} * ({share})"
-        terms.append(term)
-    return " + ".join(terms)
-
-
-def _bg_family(modified: bool, k: int, *, windowed: bool) -> list[str]:
-    shape, idle = f"(d.r + {k} * c.x)", "(c.age - c.t_x)"
-    fall = exp_clipped(f"-{shape} * LN(1 + {idle} / (d.alpha + c.t_x))")
-    if k > 1:
-        fall = f"{fall} * ({_stages(k, shape, f'{idle} / (d.alpha + c.age)')})"
-    weight = "d.a / (d.b + c.x)" if modified else "d.a / (d.b - 1 + GREATEST(c.x, 1))"
-    later = exp_clipped(f"-{shape} * LN(1 + c.horizon / (d.alpha + c.age))") if windowed else "0"
-    alive = "p.fall / (p.fall + p.weight)"
-    if not modified:
-        alive = f"CASE WHEN p.x = 0 THEN 1 ELSE {alive} END"
-    risk = "1 - a.alive * (1 - a.later)" if windowed else "1 - a.alive"
-    return [
-        f"parts AS (SELECT c.grp, c.x, c.t_x, c.age, c.horizon, {fall} AS fall, {weight} AS weight,"
-        f" {later} AS later FROM windowed AS c JOIN draws AS d ON d.grp = c.grp)",
-        f"per_draw AS (SELECT p.grp, p.x, p.t_x, p.age, p.horizon, p.later, {alive} AS alive "
-        "FROM parts AS p)",
-        _averages(risk),
-    ]
-
-
-def _averages(risk: str) -> str:
-    keys = ", ".join(f"a.{key}" for key in _KEYS.split(", "))
-    return (
-        f"scores AS (SELECT {keys}, AVG(a.alive) AS p_alive, AVG({risk}) AS purchase_risk "
-        f"FROM per_draw AS a GROUP BY {keys})"
-    )
-
-
-def _pareto(*, windowed: bool) -> list[str]:
-    limit, fall = f"{SPAN_LIMIT:.0f}", f"{SPAN_FALL:.0f}"
-
-    def alive(idle: str, row: str) -> str:
-        return exp_clipped(
-            f"-({row}.r + {row}.x) * LN(1 + {idle} / ({row}.alpha + {row}.t_x))"
-            f" - {row}.s * LN(1 + {idle} / ({row}.beta + {row}.t_x))"
-        )
-
-    base = (
-        "base AS (SELECT c.grp, c.x, c.t_x, c.age, c.horizon, d.draw, d.r, d.alpha, d.s, d.beta, "
-        "LEAST(d.alpha, d.beta) + c.t_x AS c, "
-        f"LEAST((d.alpha + c.t_x) * (EXP(LEAST({limit}, {fall} / (d.r + c.x))) - 1), "
-        f"(d.beta + c.t_x) * (EXP(LEAST({limit}, {fall} / d.s)) - 1)) AS reach "
-        "FROM windowed AS c JOIN draws AS d ON d.grp = c.grp)"
-    )
-    ends = {"now": "(b.age - b.t_x)"}
-    if windowed:
-        ends["later"] = "(b.age + b.horizon - b.t_x)"
-    sides = [
-        f"{alive(idle, 'b')} AS alive_{end}, LN(1 + LEAST({idle}, b.reach) / b.c) AS width_{end}"
-        for end, idle in ends.items()
-    ]
-    spans = f"reaches AS (SELECT b.*, {', '.join(sides)} FROM base AS b)"
-    growth = [f"EXP(s.width_{end} * n.node) AS growth_{end}" for end in ends]
-    steps = (
-        f"steps AS (SELECT s.*, n.weight, {', '.join(growth)} "
-        "FROM reaches AS s CROSS JOIN nodes AS n)"
-    )
-    sums = []
-    for end in ends:
-        idle = f"(p.c * (p.growth_{end} - 1))"
-        sums.append(
-            f"SUM(p.weight * p.width_{end} * {alive(idle, 'p')} * p.s / (p.beta + p.t_x + {idle}) "
-            f"* p.c * p.growth_{end}) AS dead_{end}, MAX(p.alive_{end}) AS alive_{end}"
-        )
-    keys = ", ".join(f"p.{key}" for key in _KEYS.split(", "))
-    totals = (
-        f"totals AS (SELECT {keys}, p.draw, {', '.join(sums)} FROM steps AS p "
-        f"GROUP BY {keys}, p.draw)"
-    )
-    later = "(t.alive_later + t.dead_later) / (t.alive_now + t.dead_now)" if windowed else "0"
-    per_draw = (
-        "per_draw AS (SELECT t.grp, t.x, t.t_x, t.age, t.horizon, "
-        f"t.alive_now / (t.alive_now + t.dead_now) AS alive, {later} AS later FROM totals AS t)"
-    )
-    risk = "a.later" if windowed else "1 - a.alive"
-    return [base, spans, steps, totals, per_draw, _averages(risk)]
-
-
-def unit_rule() -> tuple[Array, Array]:
-    """Return nodes and weights on [0, 1], (48,) each; the weights sum to one."""
-    node, weight = leggauss(NODES_PER_PANEL)
-    starts = np.arange(PANELS) / PANELS
-    nodes = (starts[:, None] + (node + 1) / 2 / PANELS).ravel()
-    return nodes, np.tile(weight / 2 / PANELS, PANELS)
-
-
-def nodes_ctes() -> list[str]:
-    """Return the CTE of the 48 quadrature nodes that Pareto/NBD's sum runs over."""
-    rows = [(f"{n:.17e}", f"{w:.17e}") for n, w in zip(*unit_rule(), strict=True)]
-    return doubles("nodes", (), ("node", "weight"), rows)
+    reason = draws.likelihood.no_sql(windowed=risk.basis != "p_alive")
+    return reason and f"{draws.model} with k = {draws.k} has no SQL under {risk.basis}: {reason}"

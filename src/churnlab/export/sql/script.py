@@ -21,6 +21,8 @@ from churnlab.export.sql.names import (
     table,
     text,
 )
+from churnlab.export.sql.zones import LOCAL_DAY, with_local_days
+from churnlab.models.sql import values
 from churnlab.summary import JOINED, UNKNOWN
 
 
@@ -34,6 +36,9 @@ class EventSource:
         Table and, if any, its schema, to the letter.
     customer_id, event_at
         Columns.
+    checks_zone
+        Whether the script fails where `event_at` holds instants and the session's zone is not the
+        bundle's (DuckDB, PostgreSQL, Spark; elsewhere days are those of the session).
     members, member_id
         With a model pooled by group: the table that has the group columns, and its id.
     """
@@ -42,6 +47,7 @@ class EventSource:
     schema: str | None = None
     customer_id: str = "customer_id"
     event_at: str = "event_at"
+    checks_zone: bool = True
     members: str = "members"
     member_id: str = "customer_id"
 
@@ -97,9 +103,10 @@ def score_sql(
         )
     place = source or EventSource()
     for value in vars(place).values():
-        if value is not None:
+        if isinstance(value, str):
             check_identifier(value, "name", dialect)
     tree = _parsed(_canonical(bundle, place, as_of or bundle.as_of))
+    tree = with_local_days(tree, dialect, bundle.time_zone)
     return _header(bundle, dialect, place) + _written(tree, dialect, pretty=pretty) + "\n"
 
 
@@ -141,11 +148,13 @@ def check_id(bundle_id: str) -> str:
 def _canonical(bundle: ScoringBundle, source: Source, as_of: dt.date) -> str:
     draws, risk = bundle.purchases.draws, bundle.purchases.risk
     ctes = formulas.draws_ctes(draws)
-    if draws.model == "pareto_nbd":
-        ctes += formulas.nodes_ctes()
+    ctes += draws.likelihood.constants_sql()
     ctes += _summary_ctes(bundle, source, as_of)
     ctes.append("cells AS (SELECT DISTINCT s.grp, s.x, s.t_x, s.age FROM summary AS s)")
+    late = bundle.purchases.window_cycles
     ctes += formulas.window_ctes(draws, risk) + formulas.score_ctes(draws, risk)
+    if late is not None:
+        ctes += formulas.late_ctes(draws, late)
     return "WITH " + ",\n".join(ctes) + "\n" + _final(bundle)
 
 
@@ -153,7 +162,8 @@ def _summary_ctes(bundle: ScoringBundle, source: Source, as_of: dt.date) -> list
     """CTEs that end in `summary(customer_id, x, t_x, age, grp)` with double columns."""
     if isinstance(source, SummarySource):
         return _grouped(bundle, source, _counted_rows(bundle, source))
-    day = f"CAST(e.{column(source.event_at)} AS DATE)"
+    at = f"e.{column(source.event_at)}"
+    day = f"{LOCAL_DAY}({at})" if source.checks_zone else f"CAST({at} AS DATE)"
     return [
         f"params AS (SELECT CAST({text(as_of.isoformat())} AS DATE) AS as_of)",
         f"days AS (SELECT DISTINCT CAST(e.{column(source.customer_id)} AS TEXT) AS customer_id, "
@@ -200,7 +210,7 @@ def _grouped(bundle: ScoringBundle, source: Source, counted: str) -> list[str]:
             f"summary AS (SELECT k.customer_id, {doubles}, 0 AS grp FROM counted AS k)",
         ]
     rows = [(str(i), text(name)) for i, name in enumerate(groups)]
-    ctes = [formulas.values("group_names", ("grp", "label"), rows), f"counted AS ({counted})"]
+    ctes = [values("group_names", ("grp", "label"), rows), f"counted AS ({counted})"]
     label, joined = "k.label", ""
     if isinstance(source, EventSource):
         ctes.append(
@@ -218,10 +228,17 @@ def _grouped(bundle: ScoringBundle, source: Source, counted: str) -> list[str]:
 def _final(bundle: ScoringBundle) -> str:
     rule = bundle.purchases
     cut = f"CASE WHEN s.x = 0 THEN {number(rule.first_value)} ELSE {number(rule.value)} END"
+    late = rule.window_cycles is not None
+    measure = "l.lateness" if late else "v.purchase_risk"
+    also = (
+        " LEFT JOIN late AS l ON l.grp = s.grp AND l.x = s.x AND l.t_x = s.t_x AND l.age = s.age"
+        if late
+        else ""
+    )
     horizon = "NULL" if rule.risk.basis == "p_alive" else "v.horizon"
     state = (
         "CASE WHEN v.purchase_risk IS NULL THEN 'unknown_group' "
-        f"WHEN s.age > s.t_x AND v.purchase_risk >= {cut} "
+        f"WHEN s.age > s.t_x AND {measure} >= {cut} "
         "THEN CASE WHEN s.x = 0 THEN 'first_risk' ELSE 'repeat_risk' END "
         "ELSE CASE WHEN s.x = 0 THEN 'first_active' ELSE 'repeat_active' END END"
     )
@@ -229,5 +246,5 @@ def _final(bundle: ScoringBundle) -> str:
         "SELECT s.customer_id, s.x, s.t_x, s.age AS age_days, v.p_alive, v.purchase_risk, "
         f"CAST({horizon} AS DOUBLE) AS horizon_days, {state} AS purchase_state, "
         f"{text(bundle.bundle_id)} AS bundle_id FROM summary AS s LEFT JOIN scores AS v "
-        "ON v.grp = s.grp AND v.x = s.x AND v.t_x = s.t_x AND v.age = s.age"
+        f"ON v.grp = s.grp AND v.x = s.x AND v.t_x = s.t_x AND v.age = s.age{also}"
     )

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from churnlab.fitting.late import banner, headline
 from churnlab.report.words import bullets, heading, pick, table
-from churnlab.vocabulary import RISK_FORMULAS
+from churnlab.vocabulary import OVERDUE, RISK_FORMULAS
 
 
 def question(fit: dict[str, Any], lang: str) -> str:
@@ -26,14 +27,24 @@ def answer(fit: dict[str, Any], customers: pd.DataFrame, lang: str) -> str:
     as_of = pd.Timestamp(fit["as_of"])
     flagged = customers["at_risk_date"] <= as_of
     cut = fit["threshold"]
-    text = pick(
+    late = pick(
+        lang,
+        "**{flagged:,} of {n:,} customers ({share:.1%}) are at risk**: late by their own rhythm. Of "
+        "customers like them who come back, {value:.0%} have come back by now. {model} expects "
+        "{expected:,.0f} purchases within the horizon.",
+        "**고객 {n:,}명 중 {flagged:,}명({share:.1%})이 위험 상태**입니다. 자신의 구매 주기에 비해 늦었습니다: 다시 "
+        "구매하는 비슷한 고객의 {value:.0%}가 이미 돌아왔습니다. {model} 모형은 기간 내 {expected:,.0f}건의 "
+        "구매를 예상합니다.",
+    )
+    on_risk = pick(
         lang,
         "**{flagged:,} of {n:,} customers ({share:.1%}) are at risk**: their risk ({basis}) has "
         "reached {value:.3f}{interval}. {model} expects {expected:,.0f} purchases within the "
         "horizon.",
         "**고객 {n:,}명 중 {flagged:,}명({share:.1%})이 위험 상태**입니다. 위험도({basis})가 "
         "{value:.3f}{interval} 이상입니다. {model} 모형은 기간 내 {expected:,.0f}건의 구매를 예상합니다.",
-    ).format(
+    )
+    text = (late if cut["basis"] == OVERDUE else on_risk).format(
         flagged=int(flagged.sum()),
         n=len(customers),
         share=flagged.mean(),
@@ -43,8 +54,14 @@ def answer(fit: dict[str, Any], customers: pd.DataFrame, lang: str) -> str:
         model=fit["model"],
         expected=customers["expected_purchases"].sum(),
     )
-    said = (text, *_money(fit, customers, lang), table(by_purchases(customers, as_of)))
+    newly = [bullets(late_lines(fit, lang), none="")] if fit.get("late") else []
+    said = (text, *newly, *_money(fit, customers, lang), table(by_purchases(customers, as_of)))
     return "\n\n".join((heading("answer", lang), *said))
+
+
+def late_lines(found: dict[str, Any], lang: str) -> list[str]:
+    """Return the headline of `fit.json` or `segments.json`, and extreme states with the reason."""
+    return [headline(found["late"], lang), *map(banner, found["extreme_states"])]
 
 
 def _money(fit: dict[str, Any], customers: pd.DataFrame, lang: str) -> tuple[str, ...]:

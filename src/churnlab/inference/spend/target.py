@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from churnlab.models import gamma_gamma
 from churnlab.models.special import log_rising
-from churnlab.priors import SPEND_QUANTITIES, Parametrisation, Prior, stated_priors
+from churnlab.priors import SPEND_QUANTITIES, Coordinates, Prior, stated_priors
 
 if TYPE_CHECKING:
     from churnlab.summary.spend import SpendCells
@@ -40,7 +40,7 @@ class SpendTarget:
         False leaves the bare likelihood.
     """
 
-    map = Parametrisation(SPEND_QUANTITIES)
+    map = Coordinates(SPEND_QUANTITIES)
 
     def __init__(
         self,

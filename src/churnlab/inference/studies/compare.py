@@ -6,6 +6,7 @@ the past; the backtest ranks forecasts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,13 +72,18 @@ def _leave_one_out(matrix: Array) -> tuple[Array, Array]:
     return by_cell, k_hat
 
 
-def compare_models(fits: dict[str, PopulationFit]) -> pd.DataFrame:
+def compare_models(
+    fits: Mapping[str, PopulationFit], cell_of: Mapping[str, NDArray[np.int64]] | None = None
+) -> pd.DataFrame:
     """Rank fits of the same customers by leave-one-out elpd.
 
     Parameters
     ----------
     fits
         Fits by a name of your choice.
+    cell_of
+        Per fit each customer's cell, customers in one order: for fits with different groups, whose
+        cells differ.
 
     Returns
     -------
@@ -89,17 +95,23 @@ def compare_models(fits: dict[str, PopulationFit]) -> pd.DataFrame:
     UsageError
         Fits of different data, or fewer than two.
     """
-    _check_same_data(fits)
+    if len(fits) < 2:
+        raise UsageError(f"Comparing takes at least two fits; got {len(fits)}.")
     found = {name: elpd(fit) for name, fit in fits.items()}
     best = max(found, key=lambda name: found[name].total)
-    weight = fits[best].cells.weight
+    if cell_of is None:
+        _check_same_data(fits)
+        own, weight = {n: one.by_cell for n, one in found.items()}, fits[best].cells.weight
+    else:
+        own = {name: one.by_cell[cell_of[name]] for name, one in found.items()}
+        weight = np.ones(len(own[best]))
     rows = [
         {
             "model": name,
             "elpd": one.total,
             "se": one.se,
             "elpd_diff": one.total - found[best].total,
-            "diff_se": _difference_error(one.by_cell - found[best].by_cell, weight),
+            "diff_se": _difference_error(own[name] - own[best], weight),
             "p_loo": one.p_loo,
             "max_k_hat": one.max_k_hat,
             "log_evidence": fits[name].diagnostics.get("log_evidence", np.nan),
@@ -116,9 +128,7 @@ def _difference_error(difference: Array, weight: Array) -> float:
     return float(np.sqrt(weight @ (difference - mean) ** 2))
 
 
-def _check_same_data(fits: dict[str, PopulationFit]) -> None:
-    if len(fits) < 2:
-        raise UsageError(f"Comparing takes at least two fits; got {len(fits)}.")
+def _check_same_data(fits: Mapping[str, PopulationFit]) -> None:
     first, *others = fits.values()
     for name in ("x", "t_x", "T", "weight"):
         reference = getattr(first.cells, name)

@@ -4,7 +4,7 @@ Talts, Betancourt, Simpson, Vehtari and Gelman (2018). Parameters are drawn from
 from the model, and the truth is ranked among posterior draws: all ranks must be uniform. Beside the
 population's parameters, quantities of one customer are ranked: rate, dropout, P(no purchase in H)
 given what is hidden, and the time to the next purchase. The customer is simulated with the hidden
-state kept (`simulate_customers`), so the exact latent draws are on trial, too.
+state kept (`Likelihood.simulate_customers`), so the exact latent draws are on trial, too.
 """
 
 from __future__ import annotations
@@ -17,17 +17,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churnlab import models as likelihoods
 from churnlab.errors import DataError, UsageError
 from churnlab.inference.diagnostics import check_cells
-from churnlab.inference.targets.hidden import (
-    Customers,
-    next_purchase,
-    no_purchase_given_hidden,
-    simulate_customers,
-)
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.laplace import sample_laplace
 from churnlab.inference.ways.mode import find_mode
+from churnlab.models.base import Customers, Latent
 from churnlab.models.draws import PopulationDraws
 
 if TYPE_CHECKING:
@@ -114,7 +110,8 @@ def simulate_once(model: str, k: int, customers: int, rng: np.random.Generator) 
     """Draw a truth, simulate, fit, rank."""
     priors = model_priors_of(model)
     truth, theta = _draw_truth(model, k, priors, rng)
-    people = simulate_customers(model, k, theta, rng.uniform(60.0, 400.0, customers), rng)
+    ages = rng.uniform(60.0, 400.0, customers)
+    people = likelihoods.get(model, k).simulate_customers(theta, ages, rng)
     cells = _cells(people.x, people.t_x, people.T, people.sum_log_gap)
     try:
         check_cells(cells, k)
@@ -146,9 +143,7 @@ def _draw_truth(
 
 def model_priors_of(model: str) -> dict[str, str]:
     """Return the priors that truths of a model are drawn from, by natural quantity."""
-    from churnlab.priors import parametrisation
-
-    return {name: PRIORS[name] for name in parametrisation(model).names}
+    return {name: PRIORS[name] for name in likelihoods.get(model).map.names}
 
 
 def _cells(x: Array, t_x: Array, T: Array, gaps: Array) -> Cells:
@@ -163,15 +158,15 @@ def hidden_ranks(
     """Ranks of one customer's hidden quantities among exact draws given the data."""
     data = (people.x[0], people.t_x[0], people.T[0])
     model, theta = draws.likelihood, draws.theta[:, 0].T
-    hidden = model.sample_latent(theta, *data, rng)
-    silence = people.T[0] - people.t_x[0]
-    risk = no_purchase_given_hidden(model.name, draws.k, hidden, silence, HORIZON)
-    true_risk = no_purchase_given_hidden(model.name, draws.k, people.hidden(0), silence, HORIZON)
-    waits = next_purchase(model.name, draws.k, hidden, silence, rng)
+    drawn, silence = model.sample_latent(theta, *data, rng), people.T[0] - people.t_x[0]
+    truth = Latent(*(np.broadcast_to(v, people.x.shape)[:1] for v in people.hidden))
+    true_risk, risk = (model.p_no_purchase_given(v, silence, HORIZON) for v in (truth, drawn))
+    gap, death = model.next_gap(drawn, silence, rng), model.time_to_death(drawn, rng)
+    waits = np.where(drawn.alive & (gap <= death), gap, np.inf)
     return {
-        "customer_rate": rank(people.rate[0], hidden.rate, rng),
-        "customer_dropout": rank(people.dropout[0], hidden.dropout, rng),
-        "p_no_purchase": rank(float(true_risk), risk, rng),
+        "customer_rate": rank(truth.rate[0], drawn.rate, rng),
+        "customer_dropout": rank(truth.dropout[0], drawn.dropout, rng),
+        "p_no_purchase": rank(float(true_risk[0]), risk, rng),
         "next_purchase": rank(people.next_purchase[0], waits, rng),
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from churnlab import models as likelihoods
 from churnlab.errors import DataError
 from churnlab.inference.diagnostics import check_cells
 from churnlab.inference.studies.sbc import (
@@ -18,12 +19,12 @@ from churnlab.inference.studies.sbc import (
     model_priors_of,
     rank,
 )
-from churnlab.inference.targets.groups import GroupTarget, varying_rows
-from churnlab.inference.targets.hidden import simulate_customers
+from churnlab.inference.targets.groups import GroupTarget
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.mode import find_mode
 from churnlab.inference.ways.twostage import sample_two_stage
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.parametrisation import SPREADS, varying_rows
 
 Array = NDArray[np.float64]
 
@@ -40,20 +41,21 @@ def simulate_groups_once(
     effects
         ``locations`` or ``all``.
     """
-    from churnlab.inference.targets.groups import SPREADS
     from churnlab.priors import parse
     from churnlab.summary import Cells  # its event engine is imported late
 
-    priors, rows = model_priors_of(model), list(varying_rows(effects))
+    priors = model_priors_of(model)
     blank, _ = Cells.collapse(np.zeros(2), np.zeros(2), np.full(2, 100.0))
     prior = Target(blank, model, k, priors, time_scale=TIME_SCALE)
+    rows = list(varying_rows(effects, len(prior.map)))
     m = prior.prior_draws(1, rng)[0]
     spread = np.array([parse(SPREADS[row][1]).sample(1, rng)[0] for row in rows])
     eta = np.repeat(m[:, None], groups, axis=1)
     eta[rows] += spread[:, None] * rng.standard_normal((len(rows), groups))
     group = np.arange(customers) % groups
     theta = prior.theta_days(eta.T)[:, 0].T
-    people = simulate_customers(model, k, theta[:, group], rng.uniform(60, 400, customers), rng)
+    ages = rng.uniform(60, 400, customers)
+    people = likelihoods.get(model, k).simulate_customers(theta[:, group], ages, rng)
     cells, _ = Cells.collapse(
         people.x, people.t_x, people.T, sum_log_gap=people.sum_log_gap,
         group=group, groups=tuple(f"g{i}" for i in range(groups)),

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from churnlab.inference.targets.target import FEW_CELLS, Target
 from churnlab.models.kernels import Engine
-from churnlab.models.time_slopes import time_slopes
 from churnlab.summary import Calendar, Cells, Dated
 
 Array = NDArray[np.float64]
@@ -149,7 +148,7 @@ class ClockTarget(Target):
             return -np.inf, np.zeros_like(v)
         _, x, t_x, T, weight = inner.columns
         theta = self.map.theta(part)[:, None]
-        slopes = time_slopes(self.likelihood, theta, x, t_x, T)
+        slopes = self.likelihood.time_slopes(theta, x, t_x, T)
         scaled = weight / self.time_scale
         by_log_m = self.calendar.repeats + self.calendar.pull_back(
             scaled * slopes.t_x, scaled * slopes.T, m

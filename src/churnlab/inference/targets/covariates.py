@@ -107,7 +107,9 @@ class CovariateTarget(EtaTarget):
         return self._eta_of(own, raw * scale, self.design.group, self.design.matrix)
 
     def _eta_of(self, own: Array, effects: Array, group: Ints, matrix: Array) -> Array:
-        by_group = self.base.eta(own) if isinstance(self.base, EtaTarget) else own[:4, None]
+        by_group = (
+            self.base.eta(own) if isinstance(self.base, EtaTarget) else own[: len(self.map), None]
+        )
         eta = np.array(by_group[:, group])
         for row, effect in zip(ROWS, effects, strict=True):
             eta[row] += np.tensordot(matrix, effect, axes=1)
@@ -180,7 +182,7 @@ class CovariateTarget(EtaTarget):
             width = np.sqrt(np.abs(np.diag(np.linalg.pinv(-self._mode.hessian))))
             scale = np.clip(width, 0.02, 0.5)
         c, more = 2 * self.n_effects, 2 * self.shrinkage
-        narrow = np.full(c, 1.0 if self.shrinkage else float(np.median(scale[:4])))
+        narrow = np.full(c, 1.0 if self.shrinkage else float(np.median(scale[: len(self.map)])))
         point = np.concatenate([point, np.zeros(c), np.full(more, np.log(0.3))])
         return point, np.concatenate([scale, narrow, np.full(more, 0.5)])
 
@@ -264,7 +266,7 @@ class CovariatesInGroups(CovariateTarget):
     @property
     def n_rows(self) -> int:
         """Rows of eta, then the effects."""
-        return 4 + 2 * self.n_effects
+        return len(self.map) + 2 * self.n_effects
 
     @property
     def row_names(self) -> tuple[str, ...]:
@@ -277,20 +279,23 @@ class CovariatesInGroups(CovariateTarget):
 
     def log_prior_of_rows(self, m: Array) -> tuple[Array, Array]:
         """Log prior of the population's eta and the effects (row, draw), and its gradient."""
-        value, by_eta = self.base.log_prior_of_rows(m[:4])
+        n = len(self.map)
+        value, by_eta = self.base.log_prior_of_rows(m[:n])
         parts = [by_eta]
-        for prior, effect in zip(self.effect_priors, np.split(m[4:], 2), strict=True):
+        for prior, effect in zip(self.effect_priors, np.split(m[n:], 2), strict=True):
             value = value + prior.logpdf(effect).sum(axis=0)
             parts.append(prior.dlogpdf(effect))
         return value, np.concatenate(parts)
 
     def row_quantities(self, m: Array) -> Array:
         """Natural quantities per day and effects, (draw, row) -> (draw, quantity)."""
-        return np.column_stack([self.base.row_quantities(m[:, :4]), m[:, 4:]])
+        n = len(self.map)
+        return np.column_stack([self.base.row_quantities(m[:, :n]), m[:, n:]])
 
     def coordinates_of(self, m: Array, log_spread: Array, eta: Array) -> Array:
         """Return u (draw, coordinate) of m (draw, row), log spreads and varying eta."""
-        return np.column_stack([self.base.coordinates_of(m[:, :4], log_spread, eta), m[:, 4:]])
+        n = len(self.map)
+        return np.column_stack([self.base.coordinates_of(m[:, :n], log_spread, eta), m[:, n:]])
 
 
 def _effect_priors(texts: dict[str, str], shrinkage: bool) -> tuple[Prior, ...]:

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError
 from churnlab.inference.targets.structure import EtaTarget
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.mode import Mode
+from churnlab.models.parametrisation import SPREADS, varying_rows
 from churnlab.priors import Prior, parse
 
 if TYPE_CHECKING:
@@ -31,28 +32,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-#: Spreads by row of eta. One deviation of .5 is a factor of 1.6 (7 is very rare); groups differ
-#: less in how alike their customers are than in where these are.
-SPREADS = {
-    0: ("rate_spread", "HalfNormal(sigma=0.5)"),
-    1: ("rate_shape_spread", "HalfNormal(sigma=0.3)"),
-    2: ("dropout_spread", "HalfNormal(sigma=0.5)"),
-    3: ("dropout_shape_spread", "HalfNormal(sigma=0.3)"),
-}
-#: Rows of eta that vary by group, by the name of the choice.
-VARYING = {"locations": (0, 2), "all": (0, 1, 2, 3)}
 #: Spread from which the centring weights are reckoned; any value is right, this one is quick.
 TYPICAL_SPREAD = 0.3
-
-
-def varying_rows(effects: str) -> tuple[int, ...]:
-    """Rows of eta that vary under ``locations`` or ``all``."""
-    if effects not in VARYING:
-        raise UsageError(
-            f"Unknown group effects {effects!r}; expected one of {', '.join(VARYING)}."
-            + nearest(effects, VARYING)
-        )
-    return VARYING[effects]
 
 
 def split_priors(texts: dict[str, str] | None) -> tuple[dict[str, str], dict[str, str]]:
@@ -106,7 +87,7 @@ class GroupTarget(EtaTarget):
         effects: str = "locations",
     ) -> None:
         super().__init__(cells, pooled)
-        self.varying = varying_rows(effects)
+        self.varying = varying_rows(effects, len(self.map))
         self.spread_priors = spread_priors(self.varying, spreads)
         self._mode = mode
         self._centre = mode.u[list(self.varying), None]
@@ -115,7 +96,7 @@ class GroupTarget(EtaTarget):
     @property
     def n_rows(self) -> int:
         """Rows of eta."""
-        return 4
+        return len(self.map)
 
     @property
     def row_names(self) -> tuple[str, ...]:
@@ -142,7 +123,7 @@ class GroupTarget(EtaTarget):
     @property
     def dimension(self) -> int:
         """Population, spreads, and one effect per group and varying row."""
-        return 4 + self.n_varying * (1 + len(self.groups))
+        return len(self.map) + self.n_varying * (1 + len(self.groups))
 
     def start(self) -> tuple[Array, Array]:
         """Where sampling starts, and the scale of each coordinate."""
@@ -165,7 +146,7 @@ class GroupTarget(EtaTarget):
         return eta
 
     def coordinates_of(self, m: Array, log_spread: Array, eta: Array) -> Array:
-        """Return u (draw, coordinate) of m (draw, 4), log spreads (draw, row) and varying eta.
+        """Return u (draw, coordinate) of m (draw, row), log spreads (draw, row) and varying eta.
 
         Parameters
         ----------
@@ -180,9 +161,9 @@ class GroupTarget(EtaTarget):
 
     def _parts(self, u: Array) -> tuple[Array, Array, Array]:
         """Population, effects (row, group, ...) and spreads (row, 1, ...)."""
-        v = self.n_varying
-        e = u[4 + v :].reshape(v, len(self.groups), *u.shape[1:])
-        return u[:4], e, np.exp(np.clip(u[4 : 4 + v], -12, 6))[:, None]
+        n, v = len(self.map), self.n_varying
+        e = u[n + v :].reshape(v, len(self.groups), *u.shape[1:])
+        return u[:n], e, np.exp(np.clip(u[n : n + v], -12, 6))[:, None]
 
     def _shaped(self, u: Array) -> tuple[Array, Array]:
         """Centring weights and centres, with axes for the draws."""
@@ -193,36 +174,37 @@ class GroupTarget(EtaTarget):
     def to_u(self, u: Array, by_eta: Array) -> Array:
         """Chain rule from eta (quantity, group) to u."""
         m, e, spread = self._parts(u)
-        w, c, v, rows = self._weights, self._centre, self.n_varying, list(self.varying)
+        w, c, rows = self._weights, self._centre, list(self.varying)
+        n, v = len(self.map), self.n_varying
         delta = e - w * (m[rows][:, None] - c)
         factor = spread ** (1 - w)
         local = by_eta[rows]
         out = np.zeros_like(u)
-        out[:4] = by_eta.sum(axis=1)
+        out[:n] = by_eta.sum(axis=1)
         out[rows] -= (local * factor * w).sum(axis=1)
-        out[4 : 4 + v] = (local * factor * (1 - w) * delta).sum(axis=1)
-        out[4 + v :] = (local * factor).ravel()
+        out[n : n + v] = (local * factor * (1 - w) * delta).sum(axis=1)
+        out[n + v :] = (local * factor).ravel()
         return out
 
     def log_prior(self, u: Array) -> tuple[Array, Array]:
         """Log prior density of u (coordinate, draw) and its gradient."""
         m, e, spread = self._parts(u)
         w, c = self._shaped(u)
-        v, rows = self.n_varying, list(self.varying)
+        n, v, rows = len(self.map), self.n_varying, list(self.varying)
         value, by_m = super().log_prior(m)
         gradient = np.zeros_like(u)
-        gradient[:4] = by_m
+        gradient[:n] = by_m
         for j, prior in enumerate(self.spread_priors):
             s = spread[j, 0]
-            value = value + prior.logpdf(s) + u[4 + j]
-            gradient[4 + j] += prior.dlogpdf(s) * s + 1
+            value = value + prior.logpdf(s) + u[n + j]
+            gradient[n + j] += prior.dlogpdf(s) * s + 1
         delta = e - w * (m[rows][:, None] - c)
         scaled = delta / spread ** (2 * w)
         value = value + np.sum(-0.5 * delta * scaled - w * np.log(spread), axis=(0, 1))
         value = value - 0.5 * v * len(self.groups) * np.log(2 * np.pi)
         gradient[rows] += (w * scaled).sum(axis=1)
-        gradient[4 : 4 + v] += (w * delta * scaled - w).sum(axis=1)
-        gradient[4 + v :] -= scaled.reshape(-1, *u.shape[1:])
+        gradient[n : n + v] += (w * delta * scaled - w).sum(axis=1)
+        gradient[n + v :] -= scaled.reshape(-1, *u.shape[1:])
         return value, gradient
 
     def stated_priors(self) -> list[tuple[str, Prior]]:
@@ -233,11 +215,11 @@ class GroupTarget(EtaTarget):
         """Log density of those, (draw,); how groups differ given their spread is the model's."""
         pairs = zip(self.spread_priors, self.spreads(u).values(), strict=True)
         spreads = np.sum([prior.logpdf(value) for prior, value in pairs], axis=0)
-        return super().log_stated_prior(u[:, :4]) + spreads
+        return super().log_stated_prior(u[:, : len(self.map)]) + spreads
 
     def natural_days(self, u: Array) -> Array:
         """The population's natural quantities, rates per day."""
-        return super().natural_days(np.asarray(u)[:, :4])
+        return super().natural_days(np.asarray(u)[:, : len(self.map)])
 
     @property
     def spread_names(self) -> tuple[str, ...]:
@@ -246,7 +228,7 @@ class GroupTarget(EtaTarget):
 
     def spreads(self, u: Array) -> dict[str, Array]:
         """Spread between groups of each varying row, by name (draw,)."""
-        return {name: np.exp(u[:, 4 + j]) for j, name in enumerate(self.spread_names)}
+        return {name: np.exp(u[:, len(self.map) + j]) for j, name in enumerate(self.spread_names)}
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -264,9 +246,9 @@ class GroupTarget(EtaTarget):
 
     def unseen_eta(self, u: Array, rng: np.random.Generator) -> Array:
         """Parameters of a group that no data speak of, (quantity, draw)."""
-        eta = np.array(u[:, :4].T)
-        noise = rng.standard_normal((self.n_varying, len(u)))
-        eta[list(self.varying)] += np.exp(u[:, 4 : 4 + self.n_varying].T) * noise
+        n, v = len(self.map), self.n_varying
+        eta = np.array(u[:, :n].T)
+        eta[list(self.varying)] += np.exp(u[:, n : n + v].T) * rng.standard_normal((v, len(u)))
         return eta
 
     def unseen_days(self, u: Array, rng: np.random.Generator) -> Array:
@@ -297,7 +279,7 @@ def spread_prior(name: str, text: str) -> Prior:
 
 
 def _centring(cells: Cells, mode: Mode, groups: int) -> Array:
-    """Centring weight of each row and group, (4, group): near 1 where the data are plenty."""
+    """Centring weight of each row and group, (row, group): near 1 where the data are plenty."""
     customers = np.bincount(cells.group, weights=cells.weight, minlength=groups)
     variance = np.diag(np.linalg.pinv(-mode.hessian))
     own = np.maximum(variance, 0)[:, None] * customers.sum() / np.maximum(customers, 0.5)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from churnlab import models as likelihoods
 from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.inference.targets.clock_target import ClockTarget, DatedDays
 from churnlab.inference.ways.mode import Mode, find_mode
@@ -254,7 +255,7 @@ def check_calendar(model: str, spread: str | float) -> Prior | float:
     UsageError
         Erlang gaps, or a prior that is not of a positive number.
     """
-    if model.endswith("cnbd_k"):
+    if likelihoods.named(model).regular:
         raise UsageError(
             f"model={model} with a calendar is not built: Erlang gaps on a clock need the date of "
             "every gap. Take mbg_nbd, bg_nbd or pareto_nbd, or leave the calendar out."

@@ -93,10 +93,7 @@ class EtaTarget(Target):
 
     def in_days(self, eta: Array) -> Array:
         """Model parameters in days of eta (quantity, group, draw) -> (draw, group, parameter)."""
-        theta = self.map.theta(eta)
-        for i, name in enumerate(self.likelihood.parameters):
-            if name in self.likelihood.time_parameters:
-                theta[i] = theta[i] * self.time_scale
+        theta = self.likelihood.in_unit(self.map.theta(eta), self.time_scale)
         return np.ascontiguousarray(np.moveaxis(theta, (0, 1, 2), (2, 1, 0)))
 
     def natural_by_group(self, u: Array) -> Array:
@@ -114,11 +111,11 @@ class SeparateTarget(EtaTarget):
     @property
     def dimension(self) -> int:
         """Coordinates of all groups."""
-        return 4 * len(self.groups)
+        return len(self.map) * len(self.groups)
 
     def eta(self, u: Array) -> Array:
         """Coordinates (coordinate, ...) to eta (quantity, group, ...)."""
-        return np.swapaxes(u.reshape(len(self.groups), 4, *u.shape[1:]), 0, 1).copy()
+        return np.swapaxes(u.reshape(len(self.groups), len(self.map), *u.shape[1:]), 0, 1).copy()
 
     def to_u(self, u: Array, by_eta: Array) -> Array:
         """Turn a gradient by eta into one by u."""
@@ -131,13 +128,15 @@ class SeparateTarget(EtaTarget):
 
     def log_prior(self, u: Array) -> tuple[Array, Array]:
         """Sum of the groups' log priors (coordinate, draw), and its gradient."""
-        parts = [super(SeparateTarget, self).log_prior(u[i : i + 4]) for i in range(0, len(u), 4)]
+        n = len(self.map)
+        parts = [super(SeparateTarget, self).log_prior(u[i : i + n]) for i in range(0, len(u), n)]
         return np.sum([v for v, _ in parts], axis=0), np.concatenate([g for _, g in parts])
 
     def log_stated_prior(self, u: Array) -> Array:
         """Log density of all groups' priors, (draw, coordinate) -> (draw,)."""
-        parts = [super(SeparateTarget, self).log_stated_prior(u[:, i : i + 4])
-                 for i in range(0, u.shape[1], 4)]  # fmt: skip
+        n = len(self.map)
+        parts = [super(SeparateTarget, self).log_stated_prior(u[:, i : i + n])
+                 for i in range(0, u.shape[1], n)]  # fmt: skip
         return np.sum(parts, axis=0)
 
     def natural_days(self, u: Array) -> Array:

@@ -14,7 +14,7 @@ from scipy.special import gammaln
 
 from churnlab import models as likelihoods
 from churnlab.models.kernels import Engine
-from churnlab.priors import Parametrisation, Prior, model_priors, parametrisation
+from churnlab.priors import Prior
 
 if TYPE_CHECKING:
     from churnlab.summary import Cells
@@ -55,8 +55,8 @@ class Target:
     ) -> None:
         self.model, self.k = model, k
         self.likelihood = likelihoods.get(model, k)
-        self.map: Parametrisation = parametrisation(model, k)
-        self.priors: tuple[Prior, ...] = model_priors(model, priors)
+        self.map = self.likelihood.map
+        self.priors: tuple[Prior, ...] = self.likelihood.priors(priors)
         self.with_prior = with_prior
         self.groups: tuple[str, ...] = ("all",)
         self.time_scale = time_scale or default_time_scale(cells)
@@ -156,10 +156,7 @@ class Target:
 
     def theta_days(self, u: Array) -> Array:
         """Model parameters with time in days: (draw, coordinate) -> (draw, group, parameter)."""
-        theta = self.map.theta(np.asarray(u, float).T)
-        for i, name in enumerate(self.likelihood.parameters):
-            if name in self.likelihood.time_parameters:
-                theta[i] = theta[i] * self.time_scale
+        theta = self.likelihood.in_unit(self.map.theta(np.asarray(u, float).T), self.time_scale)
         return np.ascontiguousarray(theta.T[:, None, :])
 
     def natural_days(self, u: Array) -> Array:
@@ -172,10 +169,7 @@ class Target:
 
     def coordinates(self, theta_days: Array) -> Array:
         """Unconstrained coordinates of model parameters (parameter, ...) given in days."""
-        theta = np.array(theta_days, dtype=float)
-        for i, name in enumerate(self.likelihood.parameters):
-            if name in self.likelihood.time_parameters:
-                theta[i] = theta[i] / self.time_scale
+        theta = self.likelihood.in_unit(np.asarray(theta_days, float), 1 / self.time_scale)
         return self.map.from_theta(theta)
 
     @property

@@ -73,15 +73,7 @@ def warm_starts(target: Density) -> Array:
     """Starts around moments: observed purchases per time, with little, some and much dropout."""
     if not isinstance(target, Target):
         raise TypeError("starts must be given: only purchases have moments to start from.")
-    rate = target.purchases_per_time
-    rows = [
-        (1.3 * rate, 0.8, 0.15, 3.0),
-        (2.0 * rate, 0.5, 0.4, 2.0),
-        (1.1 * rate, 2.0, 0.05, 5.0),
-    ]
-    if not target.map.beta_dropout:
-        rows = [(1.5 * rate, 0.8, 0.7, 0.7), (2.5 * rate, 0.6, 2.0, 1.0), (1.1 * rate, 2, 0.1, 0.5)]
-    return target.map.eta(np.array(rows).T).T
+    return target.map.starts(target.purchases_per_time)
 
 
 def hessian(target: Density, u: Array, step: float | Array = 1e-4) -> Array:

@@ -41,9 +41,13 @@ def sample_nuts(
     import nutpie
 
     if isinstance(target, EtaTarget):
-        (compiled, back), tune = _of_function(target, chains), GROUP_TUNE
+        (start, axes), tune = target.start(), GROUP_TUNE
     else:
-        compiled, back = _of_pymc(target, mode)
+        start, axes = mode.u, _axes(mode)
+    if chains >= (os.cpu_count() or 1):
+        target.engine.threads = 1
+    stretch = np.multiply if axes.ndim == 1 else np.matmul
+    compiled = _compiled(target, start, lambda v: stretch(v, axes.T), lambda v: stretch(v, axes))
     trace = nutpie.sample(
         compiled,
         draws=draws,
@@ -57,37 +61,26 @@ def sample_nuts(
     z = np.asarray(trace["posterior"]["z"])
     stats = trace["sample_stats"]
     kept = {name: np.asarray(stats[name]) for name in STATISTICS if name in stats}
-    return _parts(target, back(z.reshape(-1, z.shape[-1])), chains, kept)
+    return _parts(target, start + stretch(z.reshape(-1, z.shape[-1]), axes.T), chains, kept)
 
 
-def _of_pymc(target: Target, mode: Mode) -> tuple[Any, Callable[[Array], Array]]:
-    """The pooled PyMC model, compiled, in whitened coordinates; and the way back to u."""
-    import nutpie
+def _compiled(
+    target: Target, start: Array, there: Callable[[Array], Array], back: Callable[[Array], Array]
+) -> Any:
+    """The target as it stands, in z with u = start + there(z): its exact gradient needs no graph.
 
-    from churnlab.models.pymc.population import pooled_model
-
-    axes = _axes(mode)
-    model = pooled_model(target.model, target.map, target.priors, target.columns, mode.u, axes)
-    return nutpie.compile_pymc_model(model), lambda z: mode.u + z @ axes.T
-
-
-def _of_function(target: EtaTarget, chains: int) -> tuple[Any, Callable[[Array], Array]]:
-    """A grouped target as it stands: its exact gradient needs no compilation.
-
-    A PyMC graph of the same density takes 10-20 s to compile and then gains nothing, since the
-    kernel is nearly all of the work. Chains share the cores, so each pass uses one thread.
+    The same density as a PyMC graph (`churnlab.models.pymc`) takes 10-20 s to compile and then
+    gains nothing, since the kernel is nearly all of the work; and the kernel here sums cells by
+    group, where the graph wants every cell's own value. Chains share the cores, so each pass uses
+    one thread.
     """
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    start, scale = target.start()
-    if chains >= (os.cpu_count() or 1):
-        target.engine.threads = 1
-
     def density(z: Array) -> tuple[float, Array]:
-        value, gradient = target.value_and_gradient(start + scale * z)
-        return value, gradient * scale
+        value, gradient = target.value_and_gradient(start + there(z))
+        return value, back(gradient)
 
-    compiled = from_pyfunc(
+    return from_pyfunc(
         ndim=len(start),
         make_logp_fn=lambda: density,
         make_expand_fn=lambda *_: lambda z: {"z": z},
@@ -96,7 +89,6 @@ def _of_function(target: EtaTarget, chains: int) -> tuple[Any, Callable[[Array],
         expanded_names=["z"],
         make_initial_point_fn=lambda seed: np.random.default_rng(seed).normal(0, 0.3, len(start)),
     )
-    return compiled, lambda z: start + scale * z
 
 
 def _axes(mode: Mode) -> Array:

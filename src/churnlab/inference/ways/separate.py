@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from churnlab import models as likelihoods
 from churnlab.errors import DataError
 from churnlab.inference.result import Point, PopulationFit
 from churnlab.inference.targets.structure import SeparateTarget
@@ -32,7 +33,7 @@ def fit_separately(cells: Cells, **options: Any) -> PopulationFit:
     from churnlab.inference.fit import fit_population
 
     scale = options.pop("time_scale", None) or default_time_scale(cells)
-    if options["k"] is None and options["model"].endswith("cnbd_k"):
+    if options["k"] is None and likelihoods.named(options["model"]).regular:
         whole = fit_population(cells, pooling="complete", time_scale=scale, **options)
         options["k"] = whole.draws.k
     fits = []

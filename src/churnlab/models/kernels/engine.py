@@ -12,14 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from churnlab.models import get
 from churnlab.models.base import Likelihood
-from churnlab.models.kernels.plan import (
-    WIDTH,
-    Cells,
-    blocks,
-    find_runs,
-    sort_cells,
-    split_groups,
-)
+from churnlab.models.plan import WIDTH, Cells, blocks, sort_cells, split_groups
 
 Array = NDArray[np.float64]
 
@@ -69,7 +62,8 @@ class Engine:
             cells, groups = split_groups(block)
             parts.append(cells)
             self._groups.append(groups)
-        self._values, self._gradient = _loops(self.model, parts)
+        self._kernels = self.model.kernels
+        self._arguments = [self._kernels.arguments(cells) for cells in parts]
 
     def value_and_gradient(self, theta: ArrayLike) -> tuple[float, Array]:
         """Return the log-likelihood and its derivatives (parameter, group) at theta, same shape."""
@@ -80,7 +74,10 @@ class Engine:
         """Return each group's log-likelihood (group,) and its derivatives (parameter, group)."""
         theta = np.asarray(theta, float)
         jobs = [(i, np.ascontiguousarray(theta[:, g])) for i, g in enumerate(self._groups)]
-        parts = self._map(lambda job: self._gradient(*job), jobs)
+        loops = self._kernels
+        parts = self._map(
+            lambda job: loops.gradient(job[1], *self._arguments[job[0]], *loops.constants), jobs
+        )
         totals, gradient = np.zeros(theta.shape[1]), np.zeros(theta.shape)
         for (value, slope), groups in zip(parts, self._groups, strict=True):
             totals[groups] += value
@@ -113,7 +110,8 @@ class Engine:
 
     def _block(self, i: int, thetas: Array) -> Array:
         """Return the log-likelihood of a block by its groups, (draw, group of the block)."""
-        return self._values(i, np.ascontiguousarray(thetas[:, :, self._groups[i]]))
+        own = np.ascontiguousarray(thetas[:, :, self._groups[i]])
+        return self._kernels.values(own, *self._arguments[i], *self._kernels.constants)
 
     def _add(self, parts: list[Array], thetas: Array) -> Array:
         """Sum blocks in their order."""
@@ -128,27 +126,6 @@ class Engine:
             return [function(job) for job in jobs]
         with ThreadPoolExecutor(self.threads) as pool:
             return list(pool.map(function, jobs))
-
-
-def _loops(
-    model: Likelihood, parts: list[Cells]
-) -> tuple[Callable[..., Array], Callable[..., tuple[Array, Array]]]:
-    """Return values(block, thetas) and gradient(block, theta) of `model`, by the block's groups."""
-    from churnlab.models.kernels import compiled, many
-
-    if model.name == "pareto_nbd":
-        from churnlab.models.kernels.pareto import RULES
-
-        runs = [find_runs(c) for c in parts]
-        return (
-            lambda i, thetas: many.pareto_values(thetas, runs[i], parts[i].weight, RULES),
-            lambda i, theta: compiled.pareto_gradient(theta, runs[i], parts[i].weight, RULES),
-        )
-    first = int(getattr(model, "toss_at_first"))  # noqa: B009
-    return (
-        lambda i, thetas: many.geometric_values(thetas, *parts[i], model.k, first),
-        lambda i, theta: compiled.geometric_gradient(theta, *parts[i], model.k, first),
-    )
 
 
 def value_and_gradient(

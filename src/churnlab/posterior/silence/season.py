@@ -14,17 +14,21 @@ import numpy as np
 
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.silence import Process
 from churnlab.posterior.dates import COARSE_DRAWS, due_days, first_day_above
-from churnlab.posterior.risk import key_rhythm, personal_window, risk_mean
+from churnlab.posterior.risk import OnSilence, key_rhythm, on_silence, personal_window, windows
 from churnlab.posterior.settings import (
     LAST_DAY,
     LONGEST_WINDOW_DAYS,
     NEVER,
+    Lateness,
+    Measure,
     RiskConfig,
+    StateCut,
     check_threshold,
 )
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.stream import Ints, Keys, Rows, for_each_run, keys_of
+from churnlab.posterior.states import StateDays, state_days
 from churnlab.summary import Clock, Summary
 from churnlab.summary.calendar import number
 
@@ -108,7 +112,7 @@ class Season:
         self,
         draws: PopulationDraws,
         found: SeasonKeys,
-        risk: RiskConfig,
+        risk: Measure,
         threshold: float,
         first_threshold: float | None = None,
         *,
@@ -118,24 +122,59 @@ class Season:
 
         Parameters and definition as in `dates.at_risk_days`: the first day d >= 1 with mean risk at
         the threshold or above on d and on every later day up to ten years; `NEVER` without one.
+        Rhythms, and hence the window of lateness, are in clock days as they are.
         """
         keys, last = found
         cut = check_threshold(threshold)
         first = cut
         if first_threshold is not None:
             first = check_threshold(first_threshold, "first_threshold")
-        window = self._window(draws, keys, risk, threads)
+        rhythms = windows(draws, keys, risk) if isinstance(risk, Lateness) else None
+        window = None if isinstance(risk, Lateness) else self._window(draws, keys, risk, threads)
+        on = on_silence(risk)
         out = np.empty(len(keys.x), np.int64)
         top = self.time[-1] - self.time[last - self.first]
         oldest = float((keys.t_x + top).max(initial=0.0)) + 1.0
+        oldest += 0.0 if rhythms is None else float(rhythms.max(initial=0.0))
 
         def work(process: Process, at: Ints) -> None:
-            wide = None if window is None else window[at]
-            one = _Search(self, process, keys.t_x[at], last[at], wide)
+            one = _Search(
+                self,
+                on,
+                process,
+                keys.t_x[at],
+                last[at],
+                None if window is None else window[at],
+                None if rhythms is None else rhythms[at],
+            )
             out[at] = one.last_crossing(cut if process.x > 0 else first)
 
         for_each_run(draws, keys.group, keys.x, oldest, work, threads=threads)
         return out
+
+    def state_days(
+        self,
+        draws: PopulationDraws,
+        found: SeasonKeys,
+        cut: StateCut,
+        day: Ints,
+        *,
+        threads: int | None = None,
+    ) -> StateDays | None:
+        """Return the interval of the days and P(alive) on them; see `states.state_days`.
+
+        None for windowed risks, which may fall before a high season.
+        """
+        keys, last = found
+        if isinstance(cut.measure, RiskConfig) and cut.measure.basis != "p_alive":
+            return None
+
+        def elapsed(days: Array, at: Ints) -> Array:
+            return self.ahead(days, last[at])
+
+        top = self.time[-1] - self.time[last - self.first]
+        oldest = float((keys.t_x + top).max(initial=0.0)) + 1.0
+        return state_days(draws, keys, cut, day, elapsed=elapsed, oldest=oldest, threads=threads)
 
     def _window(
         self, draws: PopulationDraws, keys: Keys, risk: RiskConfig, threads: int | None
@@ -174,9 +213,17 @@ class _Search:
     """The last crossing of the threshold, for the keys of one run."""
 
     def __init__(
-        self, season: Season, process: Process, t_x: Array, last: Ints, window: Ints | None
+        self,
+        season: Season,
+        on: OnSilence,
+        process: Process,
+        t_x: Array,
+        last: Ints,
+        window: Ints | None,
+        clock_window: Array | None,
     ) -> None:
-        self.season, self.process, self.t_x, self.window = season, process, t_x, window
+        self.season, self.on, self.process, self.t_x = season, on, process, t_x
+        self.window, self.clock_window = window, clock_window
         self.begin = last - season.first
         if window is not None:
             values, self.which = np.unique(window, return_inverse=True)
@@ -187,11 +234,11 @@ class _Search:
         time = self.season.time
         begin = self.begin[rows]
         age = self.t_x[rows] + time[begin + np.asarray(days, np.int64)] - time[begin]
-        return risk_mean(process, self.t_x[rows], age, wide)
+        return self.on.mean(process, self.t_x[rows], age, wide)
 
     def last_crossing(self, level: float) -> Ints:
         """Return the day: from where the *widest* window of the season is enough, go back."""
-        widest = self._widest()
+        widest = self._widest() if self.clock_window is None else self.clock_window
 
         def worst(process: Process, days: Array, rows: Ints) -> Array:
             return self.risk(process, days, rows, None if widest is None else widest[rows])
@@ -203,7 +250,7 @@ class _Search:
             level,
             len(self.t_x),
         )
-        if widest is None:
+        if self.window is None:
             return day
         return self._back(np.where(day == NEVER, LAST_DAY + 1, day), level)
 

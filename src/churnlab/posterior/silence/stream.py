@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.silence import Process
 from churnlab.posterior.settings import LAST_DAY
-from churnlab.posterior.silence.process import Process, family
 
 Ints = NDArray[np.int64]
 Progress = Callable[[str, float], None]
@@ -180,11 +180,8 @@ def _makers(
     leads = np.array([piece[0] for piece in batch])
     codes = group[leads]
     return {
-        int(code): family(
-            draws.likelihood,
-            draws.of_group(int(code)).T,
-            x[leads[codes == code]],
-            oldest,
+        int(code): draws.likelihood.process(
+            draws.of_group(int(code)).T, x[leads[codes == code]], oldest
         )
         for code in np.unique(codes)
     }

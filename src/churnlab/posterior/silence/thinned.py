@@ -13,10 +13,10 @@ import numpy as np
 
 from churnlab.errors import UsageError
 from churnlab.models import Array
+from churnlab.models.counts import CountLaw
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.silence import Process
 from churnlab.models.thinned import Conversion, check_thinned
-from churnlab.posterior.counts import Counts, count_law
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.stream import Cells, Ints, chunks, for_each_run, rows_of
 
 #: What the visit-days not summed may add to a probability, at most.
@@ -71,7 +71,7 @@ def thinned_silence(
     def work(process: Process, at: Ints) -> None:
         for part in chunks(len(at), process.n_draws):
             i = at[part]
-            law = count_law(process, rows.t_x[i], rows.T[i], float(horizon_days))
+            law = process.count_law(rows.t_x[i], rows.T[i], float(horizon_days))
             out[i] = _none_bought(law, conversion, Tally(tally.visits[i], tally.purchases[i]))
 
     oldest = float(rows.T.max(initial=0.0)) + horizon_days + 1.0
@@ -79,7 +79,7 @@ def thinned_silence(
     return np.clip(out, 0.0, 1.0)
 
 
-def _none_bought(law: Counts, conversion: Conversion, tally: Tally) -> Array:
+def _none_bought(law: CountLaw, conversion: Conversion, tally: Tally) -> Array:
     """Sum P(k visit-days) E[(1 - pi)^k] until what is left cannot matter."""
     without = conversion.d + (tally.visits - tally.purchases)[:, None]
     every = conversion.c + conversion.d + tally.visits[:, None]

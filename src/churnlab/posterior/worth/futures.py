@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from churnlab.models import Array, Latent, Likelihood
-from churnlab.posterior.latent import next_gap, time_to_death
 from churnlab.posterior.silence.stream import Ints
 
 
@@ -37,14 +36,13 @@ def purchases_ahead(
     rows, times
         Rows that buy again by `end`, and when (days from the cutoff).
     """
-    gap = next_gap(likelihood, latent, silence, rng)
-    death = start + time_to_death(likelihood, latent, rng)
+    gap = likelihood.next_gap(latent, silence, rng)
+    death = start + likelihood.time_to_death(latent, rng)
     time, alive = start + gap, latent.alive
-    tosses = "beta" not in likelihood.parameters
     active = np.flatnonzero(alive & (time <= np.minimum(death, end)))
     while active.size:
         yield active, time[active]
-        if tosses:
+        if likelihood.drops_at_purchases:
             active = active[rng.random(active.size) >= latent.dropout[active]]
         k = likelihood.k
         time[active] += rng.gamma(k, size=active.size) / (latent.rate[active] * k)

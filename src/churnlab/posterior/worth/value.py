@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from churnlab.errors import UsageError
 from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws, SpendDraws
+from churnlab.models.silence import Process
 from churnlab.models.special import legendre
-from churnlab.posterior.counts import alive_of_all, count_draws, mean_by_horizon
+from churnlab.posterior.counts import alive_of_all, count_draws
 from churnlab.posterior.latent import generator
 from churnlab.posterior.settings import DAYS_PER_YEAR, ValueConfig
-from churnlab.posterior.silence.process import Process
 from churnlab.posterior.silence.stream import Cells, Ints, chunks, for_each_run, rows_of
 from churnlab.posterior.worth.amounts import (
     AMOUNT_COLUMNS,
@@ -88,8 +88,8 @@ def discounted_purchases(
 
     def work(process: Process, at: Ints) -> None:
         some = count_draws(process)
-        mean = mean_by_horizon(some)
-        few = mean_by_horizon(some.thin(_SHARE_DRAWS))
+        mean = some.mean_by_horizon()
+        few = some.thin(_SHARE_DRAWS).mean_by_horizon()
         for part in chunks(len(at), process.n_draws):
             i = at[part]
             t_x, T = rows.t_x[i], rows.T[i]

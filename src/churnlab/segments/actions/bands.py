@@ -128,7 +128,7 @@ def calibrate_out_of_time(
     DataFrame
         ``origin, known_until, left_out`` and the columns of `band_calibration`.
     """
-    basis = windowed_basis(risk)
+    basis = risk.windowed_basis
     repeat = customers[customers["x"] >= 1]
     window = (
         personal_window(repeat["rhythm_days"], risk.cycles)
@@ -145,11 +145,6 @@ def calibrate_out_of_time(
     found.insert(1, "known_until", pd.Timestamp(known_until))
     found.insert(2, "left_out", int((~over).sum()))
     return found
-
-
-def windowed_basis(risk: RiskConfig) -> str:
-    """Return the basis of churn-rate bands: the risk's own, or personal cycles for P(alive)."""
-    return risk.basis if risk.basis in _WINDOWED else "personal_cycles"
 
 
 def band_labels(edges: Sequence[float]) -> list[str]:

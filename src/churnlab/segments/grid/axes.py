@@ -1,4 +1,4 @@
-"""One axis of the grid: a fit and cut points on its risk turn silence into levels and dates.
+"""One axis of the grid: a fit and cut points on a measure turn silence into levels and dates.
 
 Level 0 is active; each cut point reached adds one. Purchases have one cut point (two levels),
 visits have two (three levels).
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
+from churnlab.models.silence import Process
 from churnlab.posterior.dates import at_risk_days
-from churnlab.posterior.risk import risk_matrix, windows
-from churnlab.posterior.settings import RiskConfig
-from churnlab.posterior.silence.process import Process
+from churnlab.posterior.risk import on_silence, windows
+from churnlab.posterior.settings import Measure
 from churnlab.posterior.silence.stream import Rows, chunks, for_each_run, keys_of
 
 Ints = NDArray[np.int64]
@@ -27,14 +27,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Axis:
-    """A fit, a definition of risk and increasing cut points on it.
+    """A fit, a measure of the silence and increasing cut points on it.
 
     Parameters
     ----------
     draws : PopulationDraws
         Posterior of the population's parameters: purchases or visit-days.
-    risk : RiskConfig
-        Basis and windows.
+    risk : RiskConfig or Lateness
+        Basis and windows of a risk, or lateness by the own rhythm.
     cuts : tuple of float
         Increasing values in (0, 1): one for purchases, two for visits.
     first_cut : float, optional
@@ -42,7 +42,7 @@ class Axis:
     """
 
     draws: PopulationDraws
-    risk: RiskConfig
+    risk: Measure
     cuts: tuple[float, ...]
     first_cut: float | None = None
 
@@ -119,14 +119,14 @@ def drawn_levels(axis: Axis, rows: Rows, n_draws: int) -> NDArray[np.int8]:
     keys = keys_of(rows)
     by_key = windows(axis.draws, keys, axis.risk)
     window = None if by_key is None else by_key[keys.of]
+    matrix = on_silence(axis.risk).matrix
     levels = np.zeros((draws.n_draws, len(rows.x)), dtype=np.int8)
 
     def work(process: Process, at: Ints) -> None:
         for part in chunks(len(at), process.n_draws):
             i = at[part]
-            risk = risk_matrix(
-                process, rows.t_x[i], rows.T[i], None if window is None else window[i]
-            )
+            wide = None if window is None else window[i]
+            risk = matrix(process, rows.t_x[i], rows.T[i], wide)
             reached = risk[:, :, None] >= cuts[:, i].T[:, None, :]
             silent = (rows.T[i] > rows.t_x[i])[:, None]
             levels[:, i] = (reached.sum(axis=2) * silent).T.astype(np.int8)

@@ -34,8 +34,6 @@ from churnlab.segments.grid.states import (
 from churnlab.summary import JOINED, UNKNOWN
 
 Ints = NDArray[np.int64]
-#: Dropout is tossed after a repeat event only: P(alive) = 1 at x = 0 whatever the silence.
-_NO_FIRST_DROPOUT = ("bg_nbd", "bg_cnbd_k")
 _NAT = np.datetime64("NaT", "D")
 
 
@@ -127,7 +125,7 @@ def _check(
     if len(purchase_axis.cuts) != 1 or (visit_axis is not None and len(visit_axis.cuts) != 2):
         raise UsageError("Purchases need one cut point and visits two.")
     for axis in (purchase_axis, visit_axis):
-        if axis is not None and axis.draws.model in _NO_FIRST_DROPOUT:
+        if axis is not None and not axis.draws.likelihood.judges_first_purchasers:
             raise UsageError(
                 f"{axis.draws.model} cannot place first purchasers or one-time visitors: it holds "
                 "them alive for ever. Choose mbg_nbd, mbg_cnbd_k or pareto_nbd for segments."

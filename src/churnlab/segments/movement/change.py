@@ -89,49 +89,50 @@ def flows(joint: Ints, matrix: Ints) -> Mapping[str, Ints]:
 
 
 def reestimation_table(
+    before_by_own_fit: Snapshot,
     before: Snapshot,
     after: Snapshot,
-    after_by_old_fit: Snapshot,
     polarity: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Tell moves by behaviour from moves by re-estimation.
 
     Parameters
     ----------
+    before_by_own_fit : Snapshot
+        The earlier day as it was said then: by a fit on data up to it.
     before, after : Snapshot
-        Each scored by the fit on data up to its own day.
-    after_by_old_fit : Snapshot
-        The later day scored by the earlier fit (`before`'s draws, windows and cut points).
+        Both days by the latest fit (its draws, windows and cut points).
     polarity : mapping, optional
         Cell -> polarity, for the groups' rows; default: the vocabulary's.
 
     Returns
     -------
     DataFrame
-        Per cell and group ``n_before``, ``behaviour`` (change under the one, earlier fit),
-        ``reestimation`` (what the new fit alone moved on the later day), ``n`` with
-        ``n = n_before + behaviour + reestimation`` exactly; ``moved_by_reestimation`` counts the
-        customers who changed into or out of the cell or group by the new fit.
+        Per cell and group ``n_before`` (as said then), ``reestimation`` (what the latest fit alone
+        moved on the earlier day), ``behaviour`` (change under the latest fit), ``n`` with
+        ``n = n_before + reestimation + behaviour`` exactly; ``moved_by_reestimation`` counts the
+        customers whom the latest fit puts into or out of the cell or group on the earlier day.
     """
-    if after_by_old_fit.as_of != after.as_of or not np.array_equal(after_by_old_fit.ids, after.ids):
+    own = before_by_own_fit
+    if own.as_of != before.as_of or not np.array_equal(own.ids, before.ids):
         raise UsageError(
-            "after_by_old_fit must hold the members of `after` on the same day; got "
-            f"{after_by_old_fit.as_of} with {after_by_old_fit.n_members} members, expected "
-            f"{after.as_of} with {after.n_members}."
+            "before_by_own_fit must hold the members of `before` on the same day; got "
+            f"{own.as_of} with {own.n_members} members, expected {before.as_of} with "
+            f"{before.n_members}."
         )
     groups = groups_of_cells(polarity)
     matrix = group_matrix(groups)
-    n = [matrix @ np.bincount(s.code, minlength=N_CODES) for s in (before, after_by_old_fit, after)]
-    both = np.bincount(N_CODES * after_by_old_fit.code.astype(np.int64) + after.code,
+    n = [matrix @ np.bincount(s.code, minlength=N_CODES) for s in (own, before, after)]
+    both = np.bincount(N_CODES * own.code.astype(np.int64) + before.code,
                        minlength=N_CODES**2).reshape(N_CODES, N_CODES)  # fmt: skip
     stay = np.einsum("gi,ij,gj->g", matrix, both, matrix)
-    touched = n[1] + n[2] - 2 * stay
+    touched = n[0] + n[1] - 2 * stay
     return pd.DataFrame(
         {
             **group_columns(groups),
             "n_before": n[0],
-            "behaviour": n[1] - n[0],
-            "reestimation": n[2] - n[1],
+            "behaviour": n[2] - n[1],
+            "reestimation": n[1] - n[0],
             "n": n[2],
             "moved_by_reestimation": touched,
         }

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.risk import risk_summary
-from churnlab.posterior.settings import RiskConfig
+from churnlab.posterior.settings import Measure
 from churnlab.posterior.silence.stream import Rows
 
 
@@ -16,7 +16,7 @@ def risk_by_day(
     draws: PopulationDraws,
     events: NDArray[np.datetime64],
     until: np.datetime64,
-    risk: RiskConfig,
+    risk: Measure,
     *,
     group: int = 0,
 ) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.events import EventLog
-from churnlab.posterior import rows_of
+from churnlab.posterior import Lateness, Measure, rows_of
 from churnlab.report.labels import LANGUAGES
 from churnlab.segments.actions.playbook import Playbook
 from churnlab.segments.grid.axes import Axis
@@ -19,7 +20,7 @@ from churnlab.segments.grid.placed import Placed
 from churnlab.segments.person.curves import risk_by_day
 from churnlab.segments.person.text import paragraph
 from churnlab.summary import Summary
-from churnlab.vocabulary import VISIT_UNKNOWN
+from churnlab.vocabulary import OVERDUE, VISIT_UNKNOWN
 
 #: Days of silence shown beyond today.
 _AHEAD = 120
@@ -67,14 +68,16 @@ def explanation(
         "customer_id": customer,
         "as_of": log.as_of,
         "model": axis.draws.model,
-        "risk": {"basis": axis.risk.basis, "horizon_days": axis.risk.horizon_days,
-                 "cycles": axis.risk.cycles},
+        "risk": _measure(axis.risk),
         "purchase_days": _iso(purchases),
         "visit_days": None if visits is None else _iso(visits),
         "member": member.to_dict(),
         "customer": None if bought is None else bought.to_dict(),
         "threshold": threshold | {"curve": None},
         "visit_cuts": None if placed.visit_axis is None else placed.visit_axis.cuts,
+        "visit_basis": None
+        if placed.visit_axis is None
+        else _measure(placed.visit_axis.risk)["basis"],
         "risk_by_day": _risk(placed.purchases, axis, customer, purchases, log),
         "visit_risk_by_day": _visit_risk(placed, member, visits, log),
         "actions": [
@@ -82,6 +85,13 @@ def explanation(
         ],
     }  # fmt: skip
     return told | {"paragraph": {lang: paragraph(told, lang) for lang in LANGUAGES}}
+
+
+def _measure(measure: Measure) -> dict[str, Any]:
+    """Return what the purchase axis is cut on."""
+    if isinstance(measure, Lateness):
+        return {"basis": OVERDUE, "window_cycles": measure.window_cycles}
+    return {name: getattr(measure, name) for name in ("basis", "horizon_days", "cycles")}
 
 
 def _days(log: EventLog, events: str, customer: str) -> NDArray[np.datetime64]:
@@ -121,7 +131,10 @@ def _risk(
     cell = people.loc[people["customer_id"] == customer, "cell"].to_numpy()
     group = int(rows_of(summary.cells, axis.draws).group[cell[0]]) if len(cell) else 0
     until = np.datetime64(log.as_of, "D") + np.timedelta64(_AHEAD, "D")
-    curve = risk_by_day(axis.draws, events, until, axis.risk, group=group)
+    shown = axis.risk
+    if isinstance(shown, Lateness):  # the share as it is; that nobody is late yet, the date says
+        shown = replace(shown, least_cycles=0.0)
+    curve = risk_by_day(axis.draws, events, until, shown, group=group)
     return {
         "day": _iso(curve["day"].to_numpy().astype("datetime64[D]")),
         **{name: [None if np.isnan(v) else float(v) for v in curve[name]]

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from churnlab.report.style import COLOURS
 from churnlab.segments import segment_name
-from churnlab.vocabulary import FAR_DATE
+from churnlab.vocabulary import FAR_DATE, OVERDUE
 
 _VISITS = "#CC79A7"
 _WORDS = {
@@ -23,6 +23,12 @@ _WORDS = {
     "visits": ("visits", "방문"),
     "purchase_risk": ("purchase risk", "구매 위험"),
     "visit_risk": ("visit risk", "방문 위험"),
+    "visits_back": ("back on a visit", "재방문 비율"),
+    "back": ("back by now", "돌아온 비율"),
+    "late": (
+        "of those who come back, who has (90% band)",
+        "돌아오는 고객 중 이미 돌아온 비율(90% 구간)",
+    ),
     "band": ("risk, with 90% band", "위험도와 90% 구간"),
     "threshold": ("threshold {:.0%}", "임계값 {:.0%}"),
     "cuts": ("at risk {:.0%}, inactive {:.0%}", "위험 {:.0%}, 비활성 {:.0%}"),
@@ -81,7 +87,8 @@ def _history(ax: Axes, told: Mapping[str, Any], lang: str) -> None:
 
 def _purchase_risk(ax: Axes, told: Mapping[str, Any], lang: str) -> None:
     row, cut = told["customer"], told["threshold"]
-    _curve(ax, told["risk_by_day"], COLOURS["model"], lang)
+    late = told["risk"]["basis"] == OVERDUE
+    _curve(ax, told["risk_by_day"], COLOURS["model"], lang, "late" if late else "band")
     value = cut["first_value"] if row["x"] == 0 else cut["value"]
     ax.axhline(value, color=COLOURS["bad"], lw=1, ls=":",
                label=_word("threshold", lang).format(value))  # fmt: skip
@@ -89,25 +96,26 @@ def _purchase_risk(ax: Axes, told: Mapping[str, Any], lang: str) -> None:
     ax.axvspan(_number(low), _number(high), color=COLOURS["good"], alpha=0.13, lw=0,
                label=_word("due", lang).format(str(row["due_date"])[:10]))  # fmt: skip
     _mark(ax, str(row["at_risk_date"])[:10], "since", COLOURS["bad"], "-", lang)
-    _finish(ax, "purchase_risk", lang)
+    _finish(ax, "back" if late else "purchase_risk", lang)
 
 
 def _visit_risk(ax: Axes, told: Mapping[str, Any], lang: str) -> None:
     member, (low, high) = told["member"], told["visit_cuts"]
-    _curve(ax, told["visit_risk_by_day"], _VISITS, lang)
+    late = told["visit_basis"] == OVERDUE
+    _curve(ax, told["visit_risk_by_day"], _VISITS, lang, "late" if late else "band")
     for value, label in ((low, _word("cuts", lang).format(low, high)), (high, None)):
         ax.axhline(value, color=COLOURS["bad"], lw=1, ls=":", label=label)
     _mark(ax, str(member["visit_risk_date"])[:10], "thin", COLOURS["bad"], "-", lang)
     _mark(ax, str(member["visit_inactive_date"])[:10], "gone", "#555555", "-", lang)
-    _finish(ax, "visit_risk", lang)
+    _finish(ax, "visits_back" if late else "visit_risk", lang)
 
 
-def _curve(ax: Axes, curve: Mapping[str, Any], colour: str, lang: str) -> None:
-    """The risk by day; days with an event are gaps in the line."""
+def _curve(ax: Axes, curve: Mapping[str, Any], colour: str, lang: str, name: str) -> None:
+    """The measure by day; days with an event are gaps in the line."""
     days = pd.to_datetime(pd.Series(curve["day"])).to_numpy()
     mean, low, high = (np.array(curve[c], dtype=float) for c in ("mean", "q05", "q95"))
     ax.fill_between(days, low, high, color=colour, alpha=0.25, lw=0)
-    ax.plot(days, mean, color=colour, lw=1.5, label=_word("band", lang))
+    ax.plot(days, mean, color=colour, lw=1.5, label=_word(name, lang))
 
 
 def _mark(ax: Axes, date: str, word: str, colour: str, style: str, lang: str) -> None:

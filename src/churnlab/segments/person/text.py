@@ -9,7 +9,7 @@ import pandas as pd
 
 from churnlab.report.words import pick
 from churnlab.segments import segment_name
-from churnlab.vocabulary import FAR_DATE, VISIT_UNKNOWN
+from churnlab.vocabulary import FAR_DATE, OVERDUE, VISIT_UNKNOWN
 
 
 def paragraph(told: Mapping[str, Any], lang: str = "en") -> str:
@@ -101,7 +101,38 @@ def _rhythm(told: Mapping[str, Any], lang: str) -> str:
     return (once if count == 1 else often).format(**values)
 
 
+def _late(told: Mapping[str, Any], lang: str) -> str:
+    """Return how late the customer is by the own rhythm, and what that means for P(alive)."""
+    row, cut, curve = told["customer"], told["threshold"], told["risk_by_day"]
+    now = dict(zip(curve["day"], curve["mean"], strict=True)).get(str(told["as_of"])) or 0.0
+    text = pick(
+        lang,
+        "Of customers like this one who come back within {w:g} of their own rhythms (one rhythm is "
+        "{rhythm:.0f} days), {now:.0%} have come back by now; from {cut:.0%} on a customer is late: "
+        "{state}{interval}. The chance that they still buy at all is {alive:.0%} today and "
+        "{then:.0%} on that day.",
+        "자신의 구매 주기 {w:g}회(주기 1회는 {rhythm:.0f}일) 안에 다시 구매하는 비슷한 고객 가운데 지금까지 "
+        "{now:.0%}가 돌아왔고, {cut:.0%}부터 늦은 것으로 봅니다: {state}{interval}. 앞으로도 구매할 확률은 오늘 "
+        "{alive:.0%}, 그날 {then:.0%}입니다.",
+    )
+    between = "" if pd.isna(row["at_risk_q05"]) else pick(
+        lang, " (90% interval {low} to {high})", "(90% 구간 {low}–{high})"
+    ).format(low=_date(row["at_risk_q05"]), high=_date(row["at_risk_q95"]))  # fmt: skip
+    return text.format(
+        w=told["risk"]["window_cycles"],
+        rhythm=row["rhythm_days"],
+        now=now,
+        cut=cut["first_value"] if row["x"] == 0 else cut["value"],
+        state=_state(_date(row["at_risk_date"]), told["as_of"], lang),
+        interval=between,
+        alive=row["p_alive"],
+        then=row["p_alive_at_risk"],
+    )
+
+
 def _risk(told: Mapping[str, Any], lang: str) -> str:
+    if told["risk"]["basis"] == OVERDUE:
+        return _late(told, lang)
     row, cut = told["customer"], told["threshold"]
     threshold = cut["first_value"] if row["x"] == 0 else cut["value"]
     text = pick(

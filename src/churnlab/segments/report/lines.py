@@ -59,7 +59,7 @@ def _band_lines(bands: pd.DataFrame) -> list[str]:
 
 
 def _change_lines(change: pd.DataFrame, reestimation: pd.DataFrame, before: Snapshot) -> list[str]:
-    """Return each group's change, and how much of it is the new fit's and not the customers'.
+    """Return each group's change, and what the latest fit alone has changed of what was said then.
 
     Groups are the polarities; where no visits are known all are neutral, and the purchase states
     speak.
@@ -68,15 +68,16 @@ def _change_lines(change: pd.DataFrame, reestimation: pd.DataFrame, before: Snap
     polarity = some[some["level"] == "polarity"]
     flat = (polarity["segment_code"] == "neutral").all()
     groups = (some[some["level"] == "purchase_state"] if flat else polarity).merge(
-        reestimation[["level", "segment_code", "behaviour", "reestimation"]],
+        reestimation[["level", "segment_code", "reestimation"]],
         on=["level", "segment_code"],
     )
     columns = ["change", "change_q05", "change_q95"]
     groups[columns] *= 100.0
+    groups["then"] = groups["n_before"] - groups["reestimation"]
     return [
         f"{r.name_en}, share since {before.as_of}: {r.change:+.1f} points "
         f"({r.change_q05:+.1f} to {r.change_q95:+.1f})\n"
-        f"  {r.n_before:,} -> {r.n:,} members: {r.behaviour:+,} under one fit on both days, "
-        f"{r.reestimation:+,} by re-estimation"
+        f"  {r.n_before:,} -> {r.n:,} members, both days by the latest fit; re-estimation apart: "
+        f"{r.then:,} were counted then ({r.reestimation:+,} by the new fit)"
         for r in groups.itertuples()
     ]

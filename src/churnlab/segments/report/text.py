@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from churnlab.fitting.report.text import late_lines
 from churnlab.report.words import bullets, heading, pick, table
 from churnlab.runs.reading import Run
 from churnlab.vocabulary import RISK_FORMULAS
@@ -36,8 +37,12 @@ def answer(
     changes: pd.DataFrame | None,
     reestimation: pd.DataFrame | None,
     lang: str,
+    segments: dict[str, Any] | None = None,
 ) -> str:
-    """Return the shares of the groups in a sentence, what moved them, and the cells' table."""
+    """Return the shares of the groups in a sentence, what moved them, and the cells' table.
+
+    With `segments.json` the first bullets say who is newly late, worth a message, probably gone.
+    """
     groups = shares[(shares["level"] == "polarity") & (shares["n"] > 0)]
     if (groups["segment_code"] == "neutral").all():  # no visits are known: the purchase states
         groups = shares[(shares["level"] == "purchase_state") & (shares["n"] > 0)]
@@ -52,6 +57,8 @@ def answer(
         for g in groups.itertuples()
         if g.segment_code != "neutral"
     ]
+    if segments is not None and "late" in segments:
+        said = [*late_lines(segments, lang), *said]
     return "\n\n".join(
         (heading("answer", lang), bullets(said, none="–"), cells_table(shares, lang))
     )
@@ -75,19 +82,23 @@ def _moved(changes: pd.DataFrame | None, level: str, code: str, lang: str) -> st
 
 
 def _why(moved: pd.DataFrame | None, level: str, code: str, lang: str) -> str:
-    """Return how much of a group's change is the customers' and how much the new fit's."""
+    """Return what of a group's change is the customers', and the new fit's part beside it."""
     if moved is None:
         return ""
     row = moved[(moved["level"] == level) & (moved["segment_code"] == code)].iloc[0]
     text = pick(
         lang,
-        ": {before:,} to {n:,} members, {behaviour:+,} by behaviour (one fit on both days) and "
-        "{new:+,} because the model was fitted anew",
-        ": {before:,}명에서 {n:,}명으로, 행동에 따른 변화 {behaviour:+,}명(두 날을 한 적합으로 평가), "
-        "모형을 새로 적합한 데 따른 변화 {new:+,}명",
+        ": {before:,} to {n:,} members, {behaviour:+,} by behaviour (both days by the latest fit). "
+        "Not in it: {own:,} were counted then; {new:+,} because the model was fitted anew",
+        ": {before:,}명에서 {n:,}명으로, 행동에 따른 변화 {behaviour:+,}명(두 날 모두 최신 적합으로 평가). "
+        "여기에 넣지 않은 것: 당시에는 {own:,}명으로 집계되었고, 모형을 새로 적합한 데 따른 변화는 {new:+,}명",
     )
     return text.format(
-        before=row["n_before"], n=row["n"], behaviour=row["behaviour"], new=row["reestimation"]
+        before=row["n_before"] + row["reestimation"],
+        n=row["n"],
+        behaviour=row["behaviour"],
+        own=row["n_before"],
+        new=row["reestimation"],
     )
 
 
@@ -142,10 +153,10 @@ def leaks(leaked: pd.DataFrame, lang: str) -> str:
         )
     text = pick(
         lang,
-        "Of {n:,} core customers then, {share:.1%} ({lo:.1%} to {hi:.1%}) have left the core, each "
-        "day by its own fit (thresholds are learnt anew with it).",
-        "당시 핵심 활성 고객 {n:,}명 중 {share:.1%}({lo:.1%}–{hi:.1%})가 핵심을 벗어났습니다(날마다 그날의 적합, "
-        "임계값도 새로 학습).",
+        "Of {n:,} core customers then, {share:.1%} ({lo:.1%} to {hi:.1%}) have left the core, both "
+        "days by the latest fit.",
+        "당시 핵심 활성 고객 {n:,}명 중 {share:.1%}({lo:.1%}–{hi:.1%})가 핵심을 벗어났습니다(두 날 모두 최신 "
+        "적합).",
     )
     return text.format(
         n=int(total["n_core"]), share=total["share"], lo=total["share_q05"], hi=total["share_q95"]
@@ -202,18 +213,18 @@ def behaviour(moved: pd.DataFrame, lang: str) -> str:
     """Return, per group and cell, what customers did and what the new fit alone moved."""
     title = pick(
         lang,
-        "**Behaviour or re-estimation?** Both days by the earlier fit, then the new fit's part "
-        "(parameters and threshold; members)",
-        "**행동인가 재추정인가?** 두 날을 이전 적합으로 본 변화와 새 적합(모수와 임계값)만의 변화 (회원 수)",
+        "**Behaviour or re-estimation?** What was said then, what the latest fit alone changes of it "
+        "(parameters and cut points), and the change with both days by the latest fit (members)",
+        "**행동인가 재추정인가?** 당시 집계, 최신 적합(모수와 구분점)만의 변화, 두 날을 최신 적합으로 본 변화 (회원 수)",
     )
     some = moved["level"].isin(["polarity", "segment"]) & (moved["n_before"] + moved["n"] > 0)
     shown = moved[some]
     frame = pd.DataFrame(
         {
             pick(lang, "group or cell", "그룹·셀"): shown[name_column(lang)],
-            pick(lang, "then", "이전"): shown["n_before"].map("{:,}".format),
-            pick(lang, "behaviour", "행동"): shown["behaviour"].map("{:+,}".format),
+            pick(lang, "said then", "당시 집계"): shown["n_before"].map("{:,}".format),
             pick(lang, "re-estimation", "재추정"): shown["reestimation"].map("{:+,}".format),
+            pick(lang, "behaviour", "행동"): shown["behaviour"].map("{:+,}".format),
             pick(lang, "now", "현재"): shown["n"].map("{:,}".format),
         }
     )

@@ -35,9 +35,8 @@ MOST_PAIRS = 32
 #: Pairs of particles behind each group's moments, least and most.
 MATCHING_PAIRS = (100, 2000)
 #: Row evaluations (cells x passes) that are cheap, a few seconds; up to `PLENTY` pairs are taken
-#: where they are, and then particles can have heavy tails. Those of Pareto/NBD take five times as
-#: long, as cells share few times within a group.
-CHEAP, PARETO = 5e7, 5.0
+#: where they are, and then particles can have heavy tails (times the model's `cost`).
+CHEAP = 5e7
 PLENTY = 8
 #: Draws of phi proposed for one that is kept.
 SURPLUS = 2
@@ -83,7 +82,7 @@ def sample_two_stage(target: Grouped, draws: int, rng: np.random.Generator) -> T
     population = find_population(groups, target)
     hyper = _matched(groups, target, population, rng)
     top = find_mode(hyper, hyper.start(population))
-    pilot = POPULATION_PILOT * max(1, target.n_rows // 4)
+    pilot = POPULATION_PILOT * max(1, target.n_rows // len(target.map))
     phi = sample_laplace(hyper, top, SURPLUS * draws, rng, min_ess=PHI_ESS, pilot_draws=pilot)
     if phi.reason or phi.proposal is None:
         return unusable(target, draws, f"the population's part: {phi.reason}")
@@ -174,8 +173,7 @@ def _cheap(target: Grouped, draws: int) -> bool:
 
 def _affordable(target: Grouped) -> float:
     """Passes over the cells that are cheap."""
-    each = 1.0 if target.map.beta_dropout else PARETO
-    return CHEAP / (each * max(target.n_cells, 1))
+    return CHEAP / (target.likelihood.cost * max(target.n_cells, 1))
 
 
 def _particles(

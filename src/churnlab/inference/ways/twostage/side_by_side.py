@@ -23,17 +23,16 @@ class SideBySide:
     Attributes
     ----------
     n_groups, n_rows
-        Shape of what every method takes: rows x groups, here the four of eta.
+        Shape of what every method takes: rows x groups, here those of eta.
     width
         Parameter sets that one evaluation is made of.
     passes
         Passes over the cells so far.
     """
 
-    n_rows = 4
-
     def __init__(self, target: EtaTarget) -> None:
         self.map, self.engine = target.map, target.engine
+        self.n_rows = len(self.map)
         self.n_groups = self.width = len(target.groups)
         self.passes = 0
 
@@ -79,7 +78,7 @@ class SideBySide:
 class ProfilesSideBySide(SideBySide):
     """The same where customers of a group differ by covariates.
 
-    Rows are the four of eta and the effects on rate and dropout; the latter are the same in all
+    Rows are those of eta and the effects on rate and dropout; the latter are the same in all
     groups, and those of the first are read.
     """
 
@@ -87,7 +86,7 @@ class ProfilesSideBySide(SideBySide):
         super().__init__(target)
         self.design = target.design
         self.n_groups = len(self.design.groups)
-        self.n_rows = 4 + len(ROWS) * target.n_effects
+        self.n_rows = len(self.map) + len(ROWS) * target.n_effects
         profiles = np.arange(self.width)
         of_group = (np.ones(self.width), (self.design.group, profiles))
         self._sum = csr_array(of_group, shape=(self.n_groups, self.width))
@@ -103,9 +102,10 @@ class ProfilesSideBySide(SideBySide):
         return np.asarray((self._sum @ super().values(self._by_profile(eta)).T).T)
 
     def _by_profile(self, eta: Array) -> Array:
-        """Rows of each group to eta of each profile, (particle, 4, profile)."""
-        found = eta[:, :4, self.design.group]
-        effects = np.split(eta[:, 4:, 0], len(ROWS), axis=1)
+        """Rows of each group to eta of each profile, (particle, row, profile)."""
+        n = len(self.map)
+        found = eta[:, :n, self.design.group]
+        effects = np.split(eta[:, n:, 0], len(ROWS), axis=1)
         for row, effect in zip(ROWS, effects, strict=True):
             found[:, row] += effect @ self.design.matrix.T
         return found

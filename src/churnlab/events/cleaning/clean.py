@@ -1,0 +1,253 @@
+"""Drop what the contract drops, count it by reason, and refuse what it does not allow."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import ibis
+from ibis.backends.duckdb import Backend
+
+from churnlab.errors import DataError
+from churnlab.events.cleaning import history
+from churnlab.events.cleaning.complaints import all_in_1970, describe_bad, format_hint, reads_more
+from churnlab.events.cleaning.orders import RETURNED
+from churnlab.events.cleaning.staging import (
+    DATE,
+    HASH,
+    TIME_TEXT,
+    Staged,
+    literal_date,
+)
+from churnlab.events.config import DataConfig
+from churnlab.events.report import TableReport
+from churnlab.events.schema import BAD_REASONS, COLUMNS, REASONS, time_column
+
+#: What may be lost of the rows up to `as_of` without a word from the user, by reason: a larger
+#: share says that equal rows are no duplicates, or that a flag or a sign means something else.
+CEILINGS = {"duplicate": 0.1, "returned": 0.5}
+#: More unreadable times than this are another format, not bad rows, whatever `on_bad_rows` says.
+MOST_UNREADABLE = 0.5
+#: Losses of fewer rows are printed, but no error.
+_FEW = 100
+
+_REASON = "_reason"
+_ROW = "_row"
+
+
+def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) -> TableReport:
+    """Write the clean table into the engine and return its account.
+
+    A row is dropped for the first of `schema.REASONS` that fits.
+
+    Raises
+    ------
+    DataError
+        More bad rows than allowed; returned or duplicate rows where they are an error, or more of
+        them than anybody would expect; nothing left of the purchases.
+    """
+    _in_its_unit(backend, staged)
+    table = _judged(backend, staged, config, as_of)
+    backend.create_table(f"judged_{staged.table}", table)
+    judged = backend.table(f"judged_{staged.table}")
+    dropped = _counts(judged)
+    if config.history_from is None:
+        del dropped["unknown_beginning"]
+    _enforce(backend, staged, config, dropped, as_of)
+    kept = judged.filter(judged[_REASON].isnull()).drop(_REASON)
+    backend.create_table(staged.table, kept)
+    backend.drop_table(f"judged_{staged.table}")
+    backend.drop_table(staged.name)
+    report = _account(backend, staged, dropped)
+    if not report.kept and staged.table in ("purchases", "visits"):
+        raise _nothing_left(staged, dropped, as_of)
+    return report
+
+
+def _in_its_unit(backend: Backend, staged: Staged) -> None:
+    if staged.days is not None and staged.days[0].year == staged.days[1].year == 1970:
+        raise all_in_1970(backend, staged, *staged.days)
+
+
+def _judged(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) -> Any:
+    table = backend.table(staged.name)
+    table = table.mutate(**{_ROW: table.rowid()})
+    if "cancelled" in table.columns:
+        table = table.mutate(cancelled=table.cancelled.fill_null(False))
+    at = time_column(staged.table)
+    tests = {
+        "after_as_of": table[DATE] > literal_date(as_of),
+        "missing_id": table.customer_id.isnull(),
+        "missing_time": table[TIME_TEXT].isnull(),
+        "unreadable_time": table[at].isnull(),
+    }
+    if config.history_from is not None:
+        tests["unknown_beginning"] = history.is_unknown(backend, table)
+    if staged.table == "purchases" and config.returns != "keep":
+        tests["returned"] = _returned(table)
+    reason = ibis.cases(*((tests[r].fill_null(False), r) for r in REASONS if r in tests))
+    own = [c for c in table.columns if not c.startswith("_")]
+    judged = table.select(*own, **{_REASON: reason, _ROW: table[_ROW]})
+    if config.duplicates == "keep" and staged.table != "members":
+        return judged.drop(_ROW)
+    backend.create_table("repeated", _repeated(table, staged, at), temp=True, overwrite=True)
+    judged = judged.left_join(backend.table("repeated"), _ROW)
+    again = ibis.ifelse(judged.repeated, "duplicate", ibis.null("string"))
+    return judged.select(*own, **{_REASON: ibis.coalesce(judged[_REASON], again)})
+
+
+def _repeated(table: Any, staged: Staged, at: str) -> Any:
+    """Return the rows that repeat an earlier one; of a member's rows the earliest signup stays.
+
+    Only rows whose key occurs twice are numbered: a window over all rows costs several times
+    the reading. Id and time are in the key beside the 64-bit hash, so that a collision of hashes
+    cannot drop a row.
+    """
+    members = staged.table == "members"
+    key = ["customer_id"] if members else ["customer_id", at, HASH]
+    known = table.filter(table.customer_id.notnull())
+    twice = known.group_by(key).aggregate(n=known.count())
+    several = known.semi_join(twice.filter(twice.n > 1), key)
+    first = [ibis.asc(at, nulls_first=False), HASH] if members else [_ROW]
+    rank = ibis.row_number().over(ibis.window(group_by=key, order_by=first))
+    numbered = several.select(_ROW, rank=rank)
+    return numbered.filter(numbered["rank"] > 0).select(_ROW, repeated=ibis.literal(True))
+
+
+def _returned(table: Any) -> Any:
+    if RETURNED in table.columns:
+        return table[RETURNED]
+    tests = [ibis.literal(False)]
+    if "amount" in table.columns:
+        tests.append((table.amount < 0).fill_null(False))
+    if "cancelled" in table.columns:
+        tests.append(table.cancelled)
+    return ibis.or_(*tests)
+
+
+def _counts(judged: Any) -> dict[str, int]:
+    counted = judged.group_by(_REASON).aggregate(n=judged.count()).to_pyarrow().to_pydict()
+    found = dict(zip(counted[_REASON], counted["n"], strict=True))
+    return {r: int(found.get(r, 0)) for r in REASONS}
+
+
+def _enforce(
+    backend: Backend, staged: Staged, config: DataConfig, dropped: dict[str, int], as_of: dt.date
+) -> None:
+    seen = staged.rows - dropped["after_as_of"]
+    bad = sum(dropped[r] for r in BAD_REASONS)
+    limit = {"drop": 1.0, "error": 0.0, None: config.max_bad_share}[config.on_bad_rows]
+    other = dropped["unreadable_time"] and reads_more(backend, staged)
+    if bad > limit * seen or dropped["unreadable_time"] > MOST_UNREADABLE * seen or other:
+        raise _too_bad(backend, staged, config, dropped, seen)
+    for column, count in staged.unreadable.items():
+        if count > limit * staged.rows or not staged.known[column]:
+            raise _unreadable_values(backend, staged, column)
+    for reason, policy in (("returned", config.returns), ("duplicate", config.duplicates)):
+        if policy == "error" and dropped[reason]:
+            raise _forbidden(staged, reason, dropped[reason])
+        if policy is None and staged.table != "members":
+            _below_ceiling(staged, reason, dropped[reason], seen)
+
+
+def _below_ceiling(staged: Staged, reason: str, count: int, seen: int) -> None:
+    if count <= _FEW or count <= CEILINGS[reason] * seen:
+        return
+    what = {
+        "duplicate": "repeat an earlier row in every column. Rows of one export that carry no "
+        "number of their own (two cups of one visit) are no duplicates: keep them with "
+        "data.duplicates=keep, or drop them with data.duplicates=drop",
+        "returned": "are returns (amount < 0, or cancelled). Is the sign or the flag the other way "
+        "round? Drop them with data.returns=drop, or count them with data.returns=keep",
+    }
+    raise DataError(
+        f"{staged.table}: {count:,} of {seen:,} rows ({count / seen:.1%}) {what[reason]}. "
+        f"Up to {CEILINGS[reason]:.0%} are dropped without asking."
+    )
+
+
+def _too_bad(
+    backend: Backend, staged: Staged, config: DataConfig, dropped: dict[str, int], seen: int
+) -> DataError:
+    counts = {r: dropped[r] for r in BAD_REASONS if dropped[r]}
+    said = ", ".join(f"{n:,} {r.replace('_', ' ')}" for r, n in counts.items())
+    bad, at = sum(counts.values()), time_column(staged.table)
+    hints = [f"{staged.table}: {bad:,} of {seen:,} rows ({bad / seen:.1%}) are bad: {said}."]
+    if "unreadable_time" in counts:
+        hints.append(f"Times not readable: {describe_bad(backend, staged, at)}.")
+        hints.append(format_hint(backend, staged))
+    if "missing_id" in counts:
+        hints.append(f"The ids stand in {staged.columns['customer_id']!r}.")
+    if config.on_bad_rows == "drop":
+        hints.append("So many times are no bad rows to drop, but another format.")
+    else:
+        share = 0.0 if config.on_bad_rows == "error" else config.max_bad_share
+        hints.append(
+            f"Allowed: {f'at most {share:.1%}' if share else 'none'}. Mend the source, or drop "
+            "such rows with data.on_bad_rows=drop."
+        )
+    return DataError(" ".join(hints))
+
+
+def _unreadable_values(backend: Backend, staged: Staged, column: str) -> DataError:
+    kind = next(c.kind for c in COLUMNS[staged.table] if c.name == column)
+    wanted = "numbers (12000.50, $1,204.50)" if kind == "number" else "true/false, yes/no or 1/0"
+    key = f"data.{staged.table}.decimal"
+    if column in staged.ambiguous:
+        advice = f"A comma or point before three digits can be either mark: say {key}='.' or ','"
+    elif staged.known[column]:
+        advice = "Mend the source, or take them as missing with data.on_bad_rows=drop"
+    else:
+        advice = f"Not one can be read: map another column with data.{staged.table}.{column}"
+    return DataError(
+        f"{staged.table}: {staged.unreadable[column]:,} of {staged.rows:,} values of {column} are "
+        f"not readable: {describe_bad(backend, staged, column)}. Expected {wanted}. {advice}."
+    )
+
+
+def _forbidden(staged: Staged, reason: str, count: int) -> DataError:
+    if reason == "returned":
+        return DataError(
+            f"purchases: {count:,} rows are returns (amount < 0 or cancelled) and "
+            "data.returns=error; drop them with data.returns=drop or count them with keep."
+        )
+    return DataError(
+        f"{staged.table}: {count:,} rows repeat an earlier row in every column and "
+        "data.duplicates=error; drop them with data.duplicates=drop or count them with keep."
+    )
+
+
+def _nothing_left(staged: Staged, dropped: dict[str, int], as_of: dt.date) -> DataError:
+    if dropped["after_as_of"] == staged.rows:
+        return DataError(
+            f"{staged.table}: all {staged.rows:,} rows lie after as_of {as_of}; "
+            "give a later as_of, or data that reach back further."
+        )
+    said = ", ".join(f"{n:,} {r.replace('_', ' ')}" for r, n in dropped.items() if n)
+    return DataError(
+        f"{staged.table}: none of {staged.rows:,} rows can be used up to {as_of} ({said})."
+    )
+
+
+def _account(backend: Backend, staged: Staged, dropped: dict[str, int]) -> TableReport:
+    table = backend.table(staged.table)
+    found = table.aggregate(
+        kept=table.count(),
+        customers=table.customer_id.nunique(),
+        first=table[DATE].min(),
+        last=table[DATE].max(),
+    )
+    values = {k: v[0] for k, v in found.to_pyarrow().to_pydict().items()}
+    return TableReport(
+        source=staged.source.label,
+        rows=staged.rows,
+        kept=int(values["kept"]),
+        dropped=dropped,
+        customers=int(values["customers"]),
+        first_day=values["first"],
+        last_day=values["last"],
+        times=staged.time_kind,
+        columns=staged.columns,
+        unreadable=staged.unreadable,
+        notes=staged.notes,
+    )

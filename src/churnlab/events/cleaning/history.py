@@ -1,0 +1,110 @@
+"""Histories that begin before the log: recognised, and left out where the user says so.
+
+A customer who bought before the log begins looks like a newcomer at the first purchase in it: too
+few purchases over too short a life, and too few dropouts.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Final
+
+import ibis
+from ibis.backends.duckdb import Backend
+
+from churnlab.errors import DataError
+from churnlab.events.cleaning.staging import DATE, Staged, literal_date
+
+#: Ids whose history begins before `data.history_from`.
+TABLE: Final = "unknown_beginning"
+#: Purchasers with a signup before the log from which on, and share above which, it is said.
+ENOUGH_EARLY, EARLY_SHARE = 20, 0.05
+#: First purchases are counted by months of so many days.
+MONTH = 30
+#: The first month is steep if it beats the mean of the next three by this factor, and by so many
+#: standard deviations the second.
+STEEP, SURE = 1.5, 4.0
+#: Newcomers have settled once a month has no more than this times the later months' median.
+SETTLED = 1.25
+
+
+def find_unknown(backend: Backend, staged: list[Staged], since: dt.date, until: dt.date) -> None:
+    """Write the ids of those with an event or a signup before `since` into the engine.
+
+    Raises
+    ------
+    DataError
+        `since` lies after the last known day.
+    """
+    if since > until:
+        raise DataError(
+            f"data.history_from={since} lies after the last known day, {until}; give an earlier "
+            "day."
+        )
+    parts = []
+    for s in staged:
+        if s.table != "treatments":
+            table = backend.table(s.name)
+            early = table.filter((table[DATE] < literal_date(since)) & table.customer_id.notnull())
+            parts.append(early.select("customer_id"))
+    ids = parts[0] if len(parts) == 1 else ibis.union(*parts, distinct=False)
+    backend.create_table(TABLE, ids.distinct())
+
+
+def is_unknown(backend: Backend, table: Any) -> Any:
+    """Return whether a row belongs to somebody whose beginning is not known."""
+    return table.customer_id.isin(backend.table(TABLE).customer_id)
+
+
+def notes(purchases: Any, members: Any | None) -> list[str]:
+    """Return what speaks for purchases before the log, with the day to say.
+
+    Parameters
+    ----------
+    purchases, members
+        Clean Ibis tables.
+    """
+    first = purchases.group_by("customer_id").aggregate(day=purchases[DATE].min())
+    start = first.aggregate(day=first.day.min()).to_pyarrow()["day"][0].as_py()
+    if members is not None:
+        return _early_members(first, members, start)
+    return _steep_beginning(first, start)
+
+
+def _early_members(first: Any, members: Any, start: dt.date) -> list[str]:
+    joined = first.inner_join(members.select("customer_id", signup=members[DATE]), "customer_id")
+    found = joined.aggregate(
+        n=joined.count(), early=(joined.signup < literal_date(start)).sum()
+    ).to_pyarrow()
+    n, early = int(found["n"][0].as_py()), int(found["early"][0].as_py() or 0)
+    if early < ENOUGH_EARLY or early < EARLY_SHARE * n:
+        return []
+    return [
+        f"{early:,} of {n:,} purchasers signed up before the purchases begin ({start}): their "
+        "first purchase here need not be their first. Leave them out with "
+        f"data.history_from={start}"
+    ]
+
+
+def _steep_beginning(first: Any, start: dt.date) -> list[str]:
+    month = first.select(month=(first.day.delta(literal_date(start), unit="day") // MONTH))
+    counted = month.group_by("month").aggregate(n=month.count()).to_pyarrow().to_pylist()
+    by_month = {r["month"]: r["n"] for r in counted}
+    n = [by_month.get(m, 0) for m in range(max(by_month))]  # the last month is not complete
+    if len(n) < 4:
+        return []
+    later = sum(n[1:4]) / 3
+    if n[0] <= STEEP * later or n[0] - n[1] <= SURE * (n[0] + n[1]) ** 0.5 or not all(n[1:4]):
+        return []
+    settled = next((m for m in range(1, len(n)) if n[m] <= SETTLED * _median(n[m + 1 :])), 3)
+    day = start + dt.timedelta(days=MONTH * settled)
+    return [
+        f"{n[0]:,} customers buy for the first time in the first {MONTH} days of the log, "
+        f"{later:,.0f} in each of the next three months: some bought before it begins. Leave out "
+        f"whoever bought until then with data.history_from={day}"
+    ]
+
+
+def _median(values: list[int]) -> float:
+    ordered = sorted(v for v in values if v)
+    return float(ordered[len(ordered) // 2]) if ordered else 0.0

@@ -1,0 +1,188 @@
+"""Looking at one source as a whole: its columns, how full they are, what they can be read as."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ibis.backends.duckdb import Backend
+
+from churnlab.errors import DataError
+from churnlab.events import engine
+from churnlab.events.formats.amounts import decide, read_number
+from churnlab.events.formats.detect import ENOUGH, Candidate, candidates
+from churnlab.events.formats.text import strip
+from churnlab.events.formats.times import OFFSET, read_time
+from churnlab.events.sources.views import Source, reading_error
+
+
+class Fill(NamedTuple):
+    """How full a column is."""
+
+    said: int
+    """Values that are not blank."""
+    distinct: int
+
+
+class Times(NamedTuple):
+    """How a column reads as times."""
+
+    time_format: str | None
+    first: dt.datetime
+    last: dt.datetime
+    rivals: tuple[Candidate, ...] = ()
+    """Formats that read as much; more than one is a question."""
+    zoned: bool = False
+
+
+@dataclass(frozen=True)
+class Looked:
+    """One source, taken into memory as it is.
+
+    Attributes
+    ----------
+    source : Source
+        Where it came from.
+    settings : dict
+        What says where it lies: path and sheet, or table.
+    table : str
+        Name in the engine.
+    rows : int
+        Rows read.
+    fills : dict
+        Column -> how full it is.
+    """
+
+    backend: Backend
+    source: Source
+    settings: dict[str, Any]
+    table: str
+    rows: int
+    fills: dict[str, Fill]
+
+    @property
+    def names(self) -> list[str]:
+        """The source's columns, without those that say nothing."""
+        return [n for n, fill in self.fills.items() if fill.said]
+
+    @property
+    def expression(self) -> Any:
+        """The rows as an Ibis table."""
+        return self.backend.table(self.table)
+
+    def share(self, name: str) -> float:
+        """Return the share of rows in which a column says something."""
+        return self.fills[name].said / max(self.rows, 1)
+
+    def times(self, name: str, zone: str = "UTC") -> Times | None:
+        """Return how a column reads as times, or None where it does not."""
+        table, kind = self.expression, self.source.columns[name]
+        if not (kind.is_timestamp() or kind.is_date() or kind.is_string() or kind.is_numeric()):
+            return None
+        if not (kind.is_numeric() or kind.is_boolean()):
+            read = read_time(table[name], zone, None, name)
+            found = table.aggregate(
+                n=read.local.count(),
+                first=read.local.min(),
+                last=read.local.max(),
+                zoned=(read.kind == OFFSET).sum(),
+            ).to_pyarrow()
+            n, first, last, zoned = (found[c][0].as_py() for c in found.column_names)
+            if n and n >= ENOUGH * self.fills[name].said and first != last:
+                return Times(None, first, last, zoned=bool(zoned))
+        best = candidates(table, name, zone)
+        if not best or best[0].first == best[0].last:
+            return None
+        rivals = tuple(c for c in best if c.n == best[0].n)
+        zoned = "%z" in best[0].time_format or best[0].time_format.startswith("epoch")
+        return Times(best[0].time_format, best[0].first, best[0].last, rivals, zoned)
+
+    def number_problem(self, name: str) -> str | None:
+        """Return what stands against reading a column as amounts, or None."""
+        table, kind = self.expression, self.source.columns[name]
+        if kind.is_boolean() or not (kind.is_numeric() or kind.is_string()):
+            return "it holds no numbers"
+        try:
+            marks = decide(table, name, name, None) if kind.is_string() else None
+        except DataError as error:
+            return str(error)
+        if marks is not None and marks.decimal is None:
+            return "a comma or point before three digits can be either mark"
+        value, _ = read_number(table[name], *([marks] if marks else []))
+        n = int(value.count().to_pyarrow().as_py())
+        return None if n and n >= ENOUGH * self.fills[name].said else "it holds no numbers"
+
+    def values(self, name: str, most: int = 30) -> list[tuple[str, int]]:
+        """Return the commonest values of a column that are not blank, with counts."""
+        sql = (
+            f"SELECT v, count(*) AS n FROM (SELECT trim(CAST({engine.identifier(name)} AS "
+            f"VARCHAR)) AS v FROM {self.table}) WHERE v <> '' GROUP BY v ORDER BY n DESC, v "
+            f"LIMIT {most}"
+        )
+        return [(str(v), int(n)) for v, n in engine.rows(self.backend, sql)]
+
+    def without(self, name: str, order_id: str | None) -> int:
+        """Count the rows that say nothing in a column, nor do the other lines of their order."""
+        column = f"nullif(trim(CAST({engine.identifier(name)} AS VARCHAR)), '')"
+        within = "" if order_id is None else f"PARTITION BY {engine.identifier(order_id)}"
+        whole = f"max({column}) OVER ({within})" if order_id is not None else column
+        sql = f"SELECT count(*) FILTER (WHERE {column} IS NULL AND w IS NULL) FROM "
+        sql += f"(SELECT *, {whole} AS w FROM {self.table})"
+        return int(engine.rows(self.backend, sql)[0][0])
+
+    def repeated(self) -> tuple[int, int]:
+        """Return rows that repeat another in every column, and rows that are there once."""
+        sql = (
+            "SELECT coalesce(sum(n - 1), 0), count(*) FILTER (WHERE n = 1) FROM (SELECT count(*) "
+            f"AS n FROM {self.table} AS whole_row GROUP BY hash(whole_row))"
+        )
+        repeated, once = engine.rows(self.backend, sql)[0]
+        return int(repeated), int(once)
+
+    def in_order(self, name: str, time_format: str) -> float:
+        """Return the share of neighbouring rows in order of time; exports are mostly sorted."""
+        time = read_time(self.expression[name], "UTC", time_format, name).local
+        known = self.expression.select(t=time).to_pyarrow()["t"].drop_null().to_pylist()
+        steps = [(b > a) - (b < a) for a, b in pairwise(known)]
+        moved = [s for s in steps if s]
+        up = sum(s > 0 for s in moved) / len(moved) if moved else 0.0
+        return max(up, 1 - up)
+
+
+def look(backend: Backend, source: Source, settings: dict[str, Any]) -> Looked:
+    """Take a source into memory and count its columns.
+
+    Raises
+    ------
+    DataError
+        It has no rows.
+    """
+    table = f"looked_{source.table}"
+    try:
+        backend.raw_sql(f"CREATE TABLE {table} AS SELECT * FROM {source.raw}")
+    except engine.DuckDBError as error:
+        raise reading_error(source.table, Path(source.label), error) from error
+    expression = backend.table(table)
+    counted: dict[str, Any] = {"rows": expression.count()}
+    for i, name in enumerate(source.columns):
+        text = strip(expression[name].cast("string"))
+        counted |= {f"n{i}": text.count(), f"d{i}": text.approx_nunique()}
+    found = {
+        k: int(v[0] or 0)
+        for k, v in expression.aggregate(**counted).to_pyarrow().to_pydict().items()
+    }
+    if not found["rows"]:
+        raise DataError(f"{source.label} has no rows; expected some.")
+    fills = {n: Fill(found[f"n{i}"], found[f"d{i}"]) for i, n in enumerate(source.columns)}
+    return Looked(backend, source, settings, table, found["rows"], fills)
+
+
+def shown(path: Path) -> str:
+    """Return a path as it is written into settings: relative where it lies below this folder."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path.resolve())

@@ -1,0 +1,248 @@
+"""Guess what each source is: tables, columns, times, amounts, statuses, zone; with reasons."""
+
+from __future__ import annotations
+
+from churnlab.errors import DataError
+from churnlab.events.cleaning.clean import CEILINGS
+from churnlab.events.cleaning.orders import CANCELLED_WORDS
+from churnlab.events.config import DataConfig
+from churnlab.events.init.look import Looked, Times
+from churnlab.events.init.names import PURCHASE_EVENTS, by_name, last, rank
+from churnlab.events.init.proposal import Proposal, Question
+from churnlab.events.init.zones import zone_of
+
+#: So many different values of a status are a state; more are text of another kind.
+MOST_STATES = 30
+#: A column that says less than this of its rows is no id where a fuller one fits as well.
+FULL = 0.5
+#: Neighbouring rows in order of time under one reading of slash dates, and not under the other.
+SORTED = 0.95
+
+
+def propose(sources: list[Looked]) -> Proposal:
+    """Propose settings for all sources together.
+
+    Raises
+    ------
+    DataError
+        No source with customers and times in it.
+    """
+    found = Proposal()
+    for looked in sources:
+        table = _kind_of(looked, len(sources) > 1)
+        if table in found.tables:
+            raise DataError(
+                f"{looked.source.label} looks like {table}, and so did an earlier one. Give files "
+                "of one table as a folder or glob."
+            )
+        _table(found, looked, table)
+    if not {"purchases", "visits"} & set(found.tables):
+        raise DataError(
+            "no purchases found: expected a source with one row per purchase (or line of an order)."
+        )
+    return found
+
+
+def _kind_of(looked: Looked, several: bool) -> str:
+    if "arm" in looked.names:
+        return "treatments"
+    if not several:
+        return "purchases"
+    money = by_name("amount", looked.names) or by_name("order_id", looked.names)
+    signup = by_name("signed_up_at", looked.names)
+    ids = by_name("customer_id", looked.names)
+    alone = bool(ids) and looked.fills[ids[0]].distinct > 0.9 * looked.fills[ids[0]].said
+    if signup and alone and not by_name("order_id", looked.names):
+        return "members"
+    return "purchases" if money or not by_name("event", looked.names) else "visits"
+
+
+def _table(found: Proposal, looked: Looked, table: str) -> None:
+    for key, value in looked.settings.items():
+        whole = "" if key == "connection" else table
+        found.set(whole, key, value, f"{looked.rows:,} rows, {len(looked.fills)} columns")
+    found.notes += looked.source.notes
+    at = "signed_up_at" if table == "members" else "event_at"
+    times = _times(found, looked, table, at)
+    _customers(found, looked, table, found.tables[table][at])
+    if table == "purchases":
+        taken = {found.tables[table][at], found.tables[table]["customer_id"]}
+        _orders(found, looked, taken)
+        _worth(found, looked, taken)
+        _states(found, looked, taken)
+        _events(found, looked)
+        _rows(found, looked)
+    if "time_zone" not in found.data:
+        zone, why = zone_of(looked, found.tables[table][at], times)
+        found.set("", "time_zone", zone, why)
+
+
+def _times(found: Proposal, looked: Looked, table: str, key: str) -> Times:
+    named = by_name(key, looked.names)
+    others = [n for n in looked.names if n not in named and not by_name("signed_up_at", [n])]
+    full = sorted(named, key=lambda n: (looked.share(n) < FULL, rank(key, n), -looked.share(n)))
+    for name in [*full, *(others if table != "members" else [])]:
+        if name not in named and looked.source.columns[name].is_numeric():
+            continue  # a number without a name that says time is none
+        times = looked.times(name)
+        if times is None:
+            continue
+        span = f"{times.first.date()} to {times.last.date()}"
+        read = "ISO" if times.time_format is None else times.time_format
+        found.set(table, key, name, f"{looked.fills[name].said:,} times, {span}, read as {read}")
+        if times.time_format is not None:
+            _format(found, looked, table, name, times)
+        return times
+    tried = ", ".join(looked.names)
+    raise DataError(
+        f"{looked.source.label}: no column reads as times ({tried}). Give a column of dates, or "
+        "write the settings by hand: data.purchases.event_at, data.purchases.time_format."
+    )
+
+
+def _format(found: Proposal, looked: Looked, table: str, name: str, times: Times) -> None:
+    best = times.rivals[0]
+    if len(times.rivals) < 2:
+        why = f"reads {best.n:,} of {looked.fills[name].said:,}"
+        found.set(table, "time_format", best.time_format, why)
+        return
+    order = [looked.in_order(name, c.time_format) for c in times.rivals]
+    winner = max(range(len(order)), key=order.__getitem__)
+    if order[winner] >= SORTED and sorted(order)[-2] < SORTED:
+        why = f"the rows are in order of time under it ({order[winner]:.1%}), not under the other"
+        found.set(table, "time_format", times.rivals[winner].time_format, why)
+        return
+    options = tuple((str(c), c.time_format) for c in times.rivals)
+    text = f"{name!r}: day and month can be either way round in every value"
+    found.questions.append(Question(text, table, "time_format", options))
+
+
+def _customers(found: Proposal, looked: Looked, table: str, at: str) -> None:
+    named = [n for n in by_name("customer_id", looked.names) if n != at]
+    if not named:
+        raise DataError(
+            f"{looked.source.label}: no column looks like a customer's id "
+            f"({', '.join(looked.names)}). Rename it to customer_id, or write the settings by "
+            f"hand: data.{table}.customer_id."
+        )
+    fullest = max(looked.share(n) for n in named)
+    name = next(n for n in named if looked.share(n) >= min(FULL, fullest))
+    fill = looked.fills[name]
+    blank = looked.rows - fill.said
+    why = f"about {fill.distinct:,} customers" + (f", {blank:,} rows without" if blank else "")
+    found.set(table, "customer_id", name, why)
+
+
+def _orders(found: Proposal, looked: Looked, taken: set[str]) -> None:
+    for role in ("order_id", "item", "category"):
+        named = [n for n in by_name(role, looked.names) if n not in taken]
+        if role == "order_id":
+            named = [n for n in named if _is_order(looked, n)]
+        if named:
+            fill = looked.fills[named[0]]
+            found.set("purchases", role, named[0], f"about {fill.distinct:,} different")
+            taken.add(named[0])
+
+
+def _is_order(looked: Looked, name: str) -> bool:
+    """An order has few lines; `Name` is one only where it is numbered (#1001)."""
+    fill = looked.fills[name]
+    if fill.said < FULL * looked.rows or fill.distinct * 50 < fill.said:
+        return False
+    if rank("order_id", name) == last("order_id"):
+        return all(v.lstrip("#").isdigit() for v, _ in looked.values(name, 5))
+    return True
+
+
+def _worth(found: Proposal, looked: Looked, taken: set[str]) -> None:
+    named = [n for n in by_name("amount", looked.names) if n not in taken]
+    each = [n for n in by_name("unit_price", looked.names) if n not in taken]
+    count = [n for n in by_name("quantity", looked.names) if n not in taken]
+    worth = {n: rank("amount", n) for n in named}
+    single = [n for n in named if worth[n] == last("amount") or n in each]
+    named = [n for n in named if n not in single]
+    problems = {n: looked.number_problem(n) for n in [*named, *each, *single, *count]}
+    good = [n for n in named if problems[n] is None]
+    price = next((n for n in [*each, *single] if problems[n] is None), None)
+    many = next((n for n in count if problems[n] is None), None)
+    if good:
+        fill = looked.fills[good[0]]
+        found.set("purchases", "amount", good[0], f"{fill.said:,} numbers")
+        taken.add(good[0])
+    elif price is not None and many is not None:
+        found.set("purchases", "amount", f"{_quoted(many)} * {_quoted(price)}", "no total found")
+    elif price is not None:
+        found.set("purchases", "amount", price, f"{looked.fills[price].said:,} numbers")
+    for name in named:
+        if problems[name] is not None and "either mark" in str(problems[name]) and not good:
+            found.set("purchases", "amount", name, "amounts")
+            options = (
+                ("amounts left out", None),
+                ("'.' is the decimal mark", "."),
+                ("',' is", ","),
+            )
+            found.questions.append(
+                Question(f"{name!r}: {problems[name]}", "purchases", "decimal", options)
+            )
+            break
+    refunds = [n for n in by_name("refunded_amount", looked.names) if n not in taken]
+    if good and refunds and looked.number_problem(refunds[0]) is None:
+        found.set("purchases", "refunded_amount", refunds[0], "subtracted from the amount")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _states(found: Proposal, looked: Looked, taken: set[str]) -> None:
+    for name in by_name("status", looked.names):
+        values = looked.values(name, MOST_STATES + 1)
+        lost = [v for v, _ in values if v.lower() in CANCELLED_WORDS]
+        if name in taken or len(values) > MOST_STATES or not lost:
+            continue
+        kept = ", ".join(v for v, _ in values if v not in lost)
+        found.set("purchases", "status", name, f"purchases are: {kept}")
+        rows = sum(n for v, n in values if v in lost)
+        found.set("purchases", "cancelled_values", lost, f"{rows:,} rows say so; no purchases")
+        return
+    flags = [n for n in by_name("cancelled", looked.names) if n not in taken]
+    if flags:
+        found.set("purchases", "cancelled", flags[0], "returns")
+
+
+def _events(found: Proposal, looked: Looked) -> None:
+    """One table of events feeds purchases and visits."""
+    for name in by_name("event", looked.names):
+        values = [v for v, _ in looked.values(name)]
+        bought = [v for v in values if v.lower() in PURCHASE_EVENTS]
+        if not bought:
+            continue
+        listed = ", ".join("'" + v.replace("'", "''") + "'" for v in bought)
+        column = _quoted(name)
+        purchases = dict(found.tables["purchases"])
+        found.set("purchases", "where", f"{column} IN ({listed})", f"of {len(values)} events")
+        if len(values) > len(bought):
+            for key in ("path", "sheet", "table", "customer_id", "event_at", "time_format"):
+                if key in purchases:
+                    found.set("visits", key, purchases[key], "as purchases")
+            found.set("visits", "where", f"{column} NOT IN ({listed})", "every other event")
+            found.set("visits", "event", name, "what was done")
+        return
+
+
+def _rows(found: Proposal, looked: Looked) -> None:
+    """Policies of bad and equal rows, only where the default would stop and ask."""
+    settings = found.tables["purchases"]
+    limit = DataConfig().max_bad_share
+    for key, what in (("customer_id", "a customer"), ("event_at", "a time")):
+        missing = looked.without(settings[key], settings.get("order_id"))
+        if missing > limit * looked.rows:
+            why = f"{missing:,} of {looked.rows:,} rows are without {what}, and cannot count"
+            found.set("", "on_bad_rows", "drop", why)
+    repeated, once = looked.repeated()
+    if repeated > CEILINGS["duplicate"] * looked.rows:
+        why = f"{repeated:,} of {looked.rows:,} rows repeat an earlier one in every column; "
+        if once:
+            found.set("", "duplicates", "keep", why + "no number of their own tells them apart")
+        else:
+            found.set("", "duplicates", "drop", why + "every row is there twice or more")

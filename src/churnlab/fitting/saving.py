@@ -1,0 +1,138 @@
+"""A fit on disk: netCDF for what was sampled, Parquet for the customers, JSON for the rest.
+
+Nothing that runs is stored (no pickle). What can be computed from the data is computed again when
+the fit is read; what was sampled is taken as it stands.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from churnlab.errors import UsageError
+from churnlab.fitting.config import InferenceConfig, ModelConfig
+from churnlab.fitting.fitted import Fit, fit_as
+from churnlab.runs import Run, RunFolder, open_run
+from churnlab.summary.customers import with_cells
+
+if TYPE_CHECKING:
+    from churnlab.inference import PopulationFit
+
+COMMAND: Final = "fit.save"
+#: Raised when a file is written that older versions cannot read.
+FORMAT: Final = 1
+_ENGINE: Final = "h5netcdf"
+
+
+def save(fit: Fit, folder: str | Path) -> Path:
+    """Write a fit into a folder; a fit that stands there is replaced at the end.
+
+    Raises
+    ------
+    UsageError
+        A fit that was applied to other data (`Fit.on`), or of groups fitted alone.
+    """
+    _refuse(fit)
+    summary, config = fit.summary, dataclasses.replace(fit.config, k=fit.draws.k)
+    how = {"format": FORMAT, "model": config, "inference": fit.inference}
+    run = RunFolder(Path(folder), COMMAND, config=how, seed=fit.seed)
+    models = {one.model: one.population for one in (fit, fit.first) if one is not None}
+    for name, population in models.items():
+        run.write(f"{name}.nc", partial(_arrays(population).to_netcdf, engine=_ENGINE))
+    run.write_parquet("customers.parquet", summary.customers.drop(columns="cell"))
+    if config.buckets is not None and summary.purchase_days is not None:
+        run.write_parquet("purchases.parquet", pd.DataFrame({"day": summary.purchase_days()}))
+    about = {
+        "as_of": summary.as_of,
+        "group_columns": summary.group_columns,
+        "covariates": summary.covariates,
+        "models": {name: _about(population) for name, population in models.items()},
+    }
+    run.write_json("fit.json", about)
+    run.finish()
+    return run.place
+
+
+def _refuse(fit: Fit) -> None:
+    cells, own = fit.population.cells, fit.summary.cells
+    if not (len(cells) == len(own) and np.array_equal(cells.weight, own.weight)):
+        raise UsageError("this fit was applied to other data by `on`; save the fit itself.")
+    if fit.config.pooling == "none" and len(own.groups) > 1:
+        raise UsageError(
+            "pooling=none fits every group alone, which is not stored; save one fit a group, or "
+            "use pooling=partial."
+        )
+
+
+def _arrays(population: PopulationFit) -> Any:
+    """Return what was sampled, as an xarray Dataset."""
+    from xarray import Dataset
+
+    stats = {
+        f"stat_{name}": (("chain", "draw"), np.asarray(values))
+        for name, values in population.sample_stats.items()
+    }
+    return Dataset({"u": (("row", "coordinate"), population.u), **stats})
+
+
+def _about(population: PopulationFit) -> dict[str, Any]:
+    table = population.table.reset_index().to_dict("records")
+    names = ("method", "reason", "diagnostics", "chains")
+    return {"table": table} | {name: getattr(population, name) for name in names}
+
+
+def load(folder: str | Path) -> Fit:
+    """Read a fit that `Fit.save` wrote: the same draws, diagnostics and customers.
+
+    Raises
+    ------
+    UsageError
+        No saved fit, or one of a newer churnlab.
+    """
+    run = open_run(folder)
+    _check_format(run)
+    about, config = run.json("fit.json"), run.manifest["config"]
+    summary = with_cells(
+        run.frame("customers.parquet"),
+        dt.date.fromisoformat(about["as_of"]),
+        tuple(about["group_columns"]),
+        tuple(about["covariates"]),
+    )
+    if run.has("purchases.parquet"):
+        days = run.frame("purchases.parquet")["day"].to_numpy()
+        summary = dataclasses.replace(summary, purchase_days=lambda: days)
+    kept = {name: _kept(run, name, said) for name, said in about["models"].items()}
+    model, how = ModelConfig(**config["model"]), InferenceConfig(**config["inference"])
+    return fit_as(summary, model, how, run.manifest["seed"], kept=kept, check=False)
+
+
+def _kept(run: Run, name: str, said: dict[str, Any]) -> dict[str, Any]:
+    """Return what `inference.fit_population` takes as sampled before."""
+    import xarray as xr
+
+    with xr.open_dataset(run.path / f"{name}.nc", engine=_ENGINE) as file:
+        arrays = {str(key): np.asarray(file[key]) for key in file.data_vars}
+    table = pd.DataFrame(said["table"]).set_index("parameter").astype("float64")
+    u = arrays.pop("u")
+    stats = {key.removeprefix("stat_"): values for key, values in arrays.items()}
+    return said | {"u": u, "sample_stats": stats, "table": table}
+
+
+def _check_format(run: Run) -> None:
+    if run.command != COMMAND:
+        raise UsageError(
+            f"{run.path} was written by `churnlab {run.command}`; churnlab.load reads what "
+            "Fit.save wrote."
+        )
+    found = run.manifest["config"]["format"]
+    if found > FORMAT:
+        raise UsageError(
+            f"{run.path} was saved by a newer churnlab ({run.manifest['versions']['churnlab']}, "
+            f"format {found}); this one reads formats up to {FORMAT}. Update churnlab."
+        )

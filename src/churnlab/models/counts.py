@@ -1,0 +1,82 @@
+"""Laws of the number of purchases to come, one probability after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab.models.base import Array
+
+if TYPE_CHECKING:
+    from churnlab.models.silence import Process
+
+Ints = NDArray[np.int64]
+
+#: Draws behind the quantiles of the count (their level moves by about .0025), and behind the mean
+#: too with Erlang gaps, whose formulas are slow.
+LAW_DRAWS = 64
+
+
+class CountLaw(Protocol):
+    """P(X = n), n = 0, 1, ..., averaged over draws, for some rows."""
+
+    def first(self) -> Array:
+        """P(X = 0), (row,)."""
+
+    def next(self) -> Array:
+        """P(X = n) for the next n, (row,)."""
+
+    def keep(self, rows: Ints) -> None:
+        """Go on with some rows only."""
+
+
+class Recursion:
+    """A probability that grows by factors; in logs where it would start by underflowing."""
+
+    def __init__(self, log_start: Array) -> None:
+        self.log: Array | None = log_start if log_start.min() < -650.0 else None
+        self.value = np.exp(log_start)
+
+    def times(self, factor: Array) -> Array:
+        """Multiply and return the value."""
+        if self.log is None:
+            self.value = self.value * factor
+        else:
+            self.log = self.log + np.log(factor)
+            self.value = np.exp(self.log)
+        return self.value
+
+    def keep(self, index: tuple[slice | Ints, ...]) -> None:
+        """Go on with some rows only."""
+        self.value = self.value[index]
+        if self.log is not None:
+            self.log = self.log[index]
+
+
+class FormulaCounts:
+    """P(X = n) by the model's own formula: where there is no short recursion (Erlang gaps)."""
+
+    def __init__(self, process: Process, t_x: Array, T: Array, horizon: float) -> None:
+        self.process, self.horizon, self.n = process.thin(LAW_DRAWS), horizon, 0
+        self.t_x, self.T = t_x[:, None], T[:, None]
+
+    def first(self) -> Array:
+        """P(X = 0), (row,)."""
+        return self._pmf(0)
+
+    def next(self) -> Array:
+        """P(X = n) for the next n, (row,)."""
+        self.n += 1
+        return self._pmf(self.n)
+
+    def keep(self, rows: Ints) -> None:
+        """Go on with some rows only."""
+        self.t_x, self.T = self.t_x[rows], self.T[rows]
+
+    def _pmf(self, n: int) -> Array:
+        p = self.process
+        theta = p.theta[:, None, :]
+        value = p.likelihood.pmf(theta, float(n), p.x, self.t_x, self.T, self.horizon)
+        return np.asarray(value.mean(axis=-1))

@@ -1,0 +1,72 @@
+"""Purchases to come where dropout is tossed after them; exponential gaps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from churnlab.models.base import Array
+from churnlab.models.counts import Ints, Recursion
+from churnlab.models.silence import Mean
+from churnlab.models.special import beta_rule
+
+if TYPE_CHECKING:
+    from churnlab.models.geometric.silence import GeometricProcess
+
+_P_NODES = 16
+
+
+def gauss_mean_purchases(process: GeometricProcess) -> Mean:
+    """Expectation by Gauss' rule over p; see `GeometricDropout.expected_purchases`."""
+    a, b = process.theta[2], process.theta[3] + process.x
+    b = b + process.likelihood.toss_at_first
+    nodes, weights = beta_rule(a, b, _P_NODES)  # the eigenproblems are the cost
+
+    def gauss(t_x: Array, T: Array, horizon: Array | float) -> Array:
+        growth = horizon / (process.alpha + T[:, None])
+        total = np.zeros_like(growth)
+        for p, w in zip(nodes.T, weights.T, strict=True):
+            total -= w / p * np.expm1(-process.shape * np.log1p(p * growth))
+        return np.asarray(process.alive(t_x, T) * total)
+
+    return gauss
+
+
+class GeometricCounts:
+    """P(X = n), n = 0, 1, ..., with a dropout toss after each purchase; k = 1.
+
+    Alive to the end, or dropped out at the n-th: B(a, b*+n)/B(a, b*) P(N = n) + B(a+1, b*+n-1)
+    /B(a, b*) P(N >= n), N negative binomial.
+    """
+
+    def __init__(self, process: GeometricProcess, t_x: Array, T: Array, horizon: float) -> None:
+        self.shape, self.a = process.shape, process.theta[2]
+        self.b = process.theta[3] + process.x + process.likelihood.toss_at_first
+        self.alive = process.alive(t_x, T)
+        growth = horizon / (process.alpha + T[:, None])
+        self.z = growth / (1.0 + growth)
+        self.exact = Recursion(-process.shape * np.log1p(growth))
+        self.beyond = 1.0 - self.exact.value
+        self.stays, self.n = np.ones_like(self.a), 0
+
+    def first(self) -> Array:
+        """P(X = 0), (row,)."""
+        return (1.0 - self.alive * self.beyond).mean(axis=1)
+
+    def next(self) -> Array:
+        """P(X = n) for the next n, (row,)."""
+        self.n += 1
+        n = self.n
+        exact = self.exact.times(self.z * ((self.shape + n - 1.0) / n))
+        drops = self.stays * (self.a / (self.a + self.b + n - 1.0))
+        self.stays = self.stays * ((self.b + n - 1.0) / (self.a + self.b + n - 1.0))
+        mass = self.alive * (self.stays * exact + drops * np.maximum(self.beyond, 0.0))
+        self.beyond = self.beyond - exact
+        return mass.mean(axis=1)
+
+    def keep(self, rows: Ints) -> None:
+        """Go on with some rows only."""
+        self.alive, self.z = self.alive[rows], self.z[rows]
+        self.exact.keep((rows,))
+        self.beyond = self.beyond[rows]

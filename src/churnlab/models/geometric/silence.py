@@ -1,0 +1,78 @@
+"""Silence where dropout is tossed after purchases: closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from churnlab.models.base import Array, Likelihood
+from churnlab.models.counts import CountLaw
+from churnlab.models.geometric.counts import GeometricCounts, gauss_mean_purchases
+from churnlab.models.silence import Component, Ints, Mean, Process, Returning
+
+
+class GeometricProcess(Process):
+    """BG/NBD, MBG/NBD and their Erlang-k kin."""
+
+    def __init__(self, likelihood: Likelihood, theta: Array, x: float, oldest: float) -> None:
+        super().__init__(likelihood, theta, x, oldest)
+        a, b = self.theta[2], self.theta[3]
+        if likelihood.toss_at_first:
+            self.dead_odds = a / (b + self.x)
+        else:
+            self.dead_odds = a / (b + self.x - 1.0) if self.x > 0 else np.zeros_like(a)
+
+    def states(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
+        """A = 1 / (1 + q S(0)/S(u)); quiet = S(u + H) / S(u). See `formula`."""
+        cost = self._cost(t_x, T)
+        quiet = [self._cost(t_x, T + h) for h in horizons]
+        for later in quiet:
+            self.rows.quiet_from_cost(cost, later)
+        self.rows.alive_from_cost(self.dead_odds, cost)
+        return (cost, *quiet)
+
+    def returning(self, t_x: Array) -> Returning:
+        """P(not dropped out at the last purchase) (1 - S(H)/S(0))."""
+        stayed = 1.0 / (1.0 + self.dead_odds)
+
+        def within(horizon: Array, i: Ints) -> Array:
+            cost = self._cost(t_x[i], t_x[i] + horizon)
+            return np.asarray(-np.expm1(-cost) * stayed)
+
+        return within
+
+    def _cost(self, t_x: Array, t: Array) -> Array:
+        """Return -ln S(t - t_x) / S(0)."""
+        cost = np.empty((len(t_x), self.n_draws))
+        self.rows.geometric_cost(self.alpha, self.shape, t_x, t, cost)
+        if self.k > 1:
+            z = (t - t_x)[:, None] / (self.alpha + t[:, None])
+            total = stage = np.ones_like(cost)
+            for j in range(1, self.k):
+                stage = stage * z * ((self.shape + j - 1) / j)
+                total = total + stage
+            cost -= np.log(total)
+        return cost
+
+    def rate_mixture(self, t_x: Array, T: Array) -> list[Component]:
+        """The dead, and the living by the stages of the present gap that have passed."""
+        alive = self.alive(t_x, T)
+        now = self.alpha + T[:, None]
+        stages = [np.ones_like(alive)]
+        for j in range(1, self.k):
+            z = (T - t_x)[:, None] / now
+            stages.append(stages[-1] * z * (self.shape + j - 1) / j)
+        total = np.sum(stages, axis=0)
+        return [
+            Component(1.0 - alive, self.shape, self.alpha + t_x[:, None]),
+            *(Component(alive * w / total, self.shape + j, now) for j, w in enumerate(stages)),
+        ]
+
+    def mean_by_horizon(self) -> Mean:
+        """By Gauss' rule where gaps are exponential."""
+        return gauss_mean_purchases(self) if self.k == 1 else super().mean_by_horizon()
+
+    def count_law(self, t_x: Array, T: Array, horizon: float) -> CountLaw:
+        """By recursion where gaps are exponential."""
+        if self.k > 1:
+            return super().count_law(t_x, T, horizon)
+        return GeometricCounts(self, t_x, T, horizon)

@@ -1,0 +1,67 @@
+"""Purchases to come until a death at any time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from churnlab.models.base import Array
+from churnlab.models.counts import Ints, Recursion
+from churnlab.models.silence import Mean
+from churnlab.models.special import legendre
+
+if TYPE_CHECKING:
+    from churnlab.models.pareto.silence import ParetoProcess
+
+_DEATH_NODES = 12
+
+
+def closed_mean_purchases(process: ParetoProcess) -> Mean:
+    """Expectation in closed form; see `ParetoNbd.expected_purchases`."""
+    lived = 1.0 - process.s
+
+    def closed(t_x: Array, T: Array, horizon: Array | float) -> Array:
+        age = T[:, None]
+        y = np.log1p(horizon / (process.beta + age))
+        power = lived * y
+        safe = np.where(np.abs(power) < 1e-16, 1.0, power)  # expm1(z)/z is 1 below
+        growth = y * np.where(np.abs(power) < 1e-16, 1.0, np.expm1(safe) / safe)
+        rate = process.shape * (process.beta + age) / (process.alpha + age)
+        return np.asarray(process.alive(t_x, T) * rate * growth)
+
+    return closed
+
+
+class ParetoCounts:
+    """P(X = n), n = 0, 1, ...: negative binomial up to the horizon or to death before it."""
+
+    def __init__(self, process: ParetoProcess, t_x: Array, T: Array, horizon: float) -> None:
+        self.shape, self.n = process.shape, 0
+        age = T[:, None]
+        alive = process.alive(t_x, T)
+        survives = np.exp(-process.s * np.log1p(horizon / (process.beta + age)))
+        nodes, weights = legendre(_DEATH_NODES)
+        lost = nodes[:, None, None] * (1.0 - survives)
+        end = (process.beta + age) * np.expm1(-np.log1p(-lost) / process.s)
+        end = np.concatenate([end, np.full((1, *survives.shape), horizon)])
+        share = np.concatenate([weights[:, None, None] * (1.0 - survives), survives[None]])
+        growth = end / (process.alpha + age)
+        self.z = growth / (1.0 + growth)
+        self.exact = Recursion(-process.shape * np.log1p(growth))
+        self.share, self.dead = alive * share, 1.0 - alive
+
+    def first(self) -> Array:
+        """P(X = 0), (row,)."""
+        return (self.dead + (self.share * self.exact.value).sum(axis=0)).mean(axis=1)
+
+    def next(self) -> Array:
+        """P(X = n) for the next n, (row,)."""
+        self.n += 1
+        exact = self.exact.times(self.z * ((self.shape + self.n - 1.0) / self.n))
+        return np.asarray((self.share * exact).sum(axis=0).mean(axis=1))
+
+    def keep(self, rows: Ints) -> None:
+        """Go on with some rows only."""
+        self.share, self.z = self.share[:, rows], self.z[:, rows]
+        self.exact.keep((slice(None), rows))

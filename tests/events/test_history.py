@@ -1,0 +1,98 @@
+"""Logs that begin in the middle: said, and left out by a day."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import churnlab as cl
+from churnlab.errors import DataError, UsageError
+from churnlab.events import DataConfig, open_log, read_events
+from churnlab.events.cleaning.history import EARLY_SHARE, ENOUGH_EARLY
+
+START = pd.Timestamp("2022-01-01")
+
+
+def buyers(n=1500, days=1500, seed=16):
+    """Customers who begin at any day up to the middle and buy at their own rhythm."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for i in range(n):
+        t, gap = float(rng.integers(0, days // 2)), rng.gamma(2, 30)
+        while t <= days:
+            rows.append((f"c{i:04d}", START + pd.Timedelta(days=int(t))))
+            if rng.random() < 0.14:
+                break
+            t += max(1, rng.exponential(gap))
+    return pd.DataFrame(rows, columns=["customer_id", "event_at"]).drop_duplicates()
+
+
+WHOLE = buyers()
+FIRST = WHOLE.groupby("customer_id")["event_at"].min()
+CUT = START + pd.Timedelta(days=500)
+LATER = WHOLE[WHOLE["event_at"] >= CUT]
+MEMBERS = FIRST.rename("signed_up_at").reset_index()
+
+
+def notes(log):
+    return " ".join(log.report.notes)
+
+
+def test_a_steep_first_month_is_said_and_a_whole_log_is_not():
+    assert "bought before it begins" in notes(read_events(LATER))
+    assert "history_from" not in notes(read_events(WHOLE))
+    assert "history_from" not in notes(open_log(DataConfig(name="cdnow")))
+
+
+def test_members_of_before_the_log_are_said_and_left_out():
+    log = read_events(LATER, members=MEMBERS)
+    start = LATER["event_at"].min()
+    buying = FIRST[FIRST.index.isin(LATER["customer_id"])]
+    early = int((buying < start).sum())
+    assert f"{early} of {len(buying)} purchasers signed up before" in notes(log).replace(",", "")
+    cut = read_events(LATER, members=MEMBERS, history_from=str(start.date()))
+    wanted = LATER[LATER["customer_id"].map(FIRST) >= start]
+    assert sorted(cut.frame("purchases")["customer_id"]) == sorted(wanted["customer_id"])
+    report = cut.report.tables["purchases"]
+    assert report.dropped["unknown_beginning"] == len(LATER) - len(wanted)
+    assert report.rows == report.kept + sum(report.dropped.values())
+    assert cut.members()["signed_up_at"].min() >= start
+    assert "history_from" not in notes(cut)
+
+
+def test_without_members_whoever_bought_before_the_day_is_left_out():
+    day = CUT + pd.Timedelta(days=90)
+    log = read_events(LATER, history_from=day.date())
+    begun = LATER.groupby("customer_id")["event_at"].min()
+    assert set(log.frame("purchases")["customer_id"]) == set(begun[begun >= day].index)
+
+
+@pytest.mark.parametrize(("early", "said"), [(ENOUGH_EARLY - 1, False), (ENOUGH_EARLY, True)])
+def test_few_early_members_are_no_sign(early, said):
+    n = round(ENOUGH_EARLY / EARLY_SHARE)
+    bought = pd.DataFrame({"customer_id": [f"c{i}" for i in range(n)], "event_at": "2022-02-01"})
+    signup = ["2022-01-31"] * early + ["2022-02-01"] * (n - early)
+    members = bought[["customer_id"]].assign(signed_up_at=signup)
+    assert ("history_from" in notes(read_events(bought, members=members))) == said
+    if said:  # one more purchaser: the same number is under the share
+        bought.loc[n], members.loc[n] = ["z", "2022-02-01"], ["z", "2022-02-01"]
+        assert "history_from" not in notes(read_events(bought, members=members))
+
+
+def test_a_day_that_cannot_be():
+    with pytest.raises(UsageError, match="history_from must be a day"):
+        read_events(LATER, history_from="spring")
+    with pytest.raises(DataError, match="lies after the last known day"):
+        read_events(LATER, history_from="2099-01-01")
+
+
+def test_summarise_and_fit_take_frames():
+    summary = cl.summarise(WHOLE)
+    wanted = cl.summarise(read_events(WHOLE))
+    pd.testing.assert_frame_equal(summary.customers, wanted.customers)
+    assert len(cl.fit(WHOLE, seed=1).summary.customers) == len(wanted.customers)
+    with pytest.raises(UsageError, match=r"Summary\.from_arrays"):
+        cl.fit(wanted.customers[["customer_id", "x", "t_x", "T"]])
+    with pytest.raises(DataError, match=r'columns={"customer_id": NAME}'):
+        cl.summarise(WHOLE.rename(columns={"customer_id": "user"}))
+    with pytest.raises(UsageError, match="got a summary"):
+        cl.summarise(summary)

@@ -1,0 +1,125 @@
+"""A saved fit comes back as it was; what cannot come back is refused in words."""
+
+from __future__ import annotations
+
+import doctest
+import json
+
+import pandas as pd
+import pytest
+
+import churnlab as cl
+from churnlab.errors import UsageError
+from churnlab.fitting import ModelConfig, comparing, fitted
+from churnlab.inference import compare_models
+
+SHOP = cl.load_shop(600)
+GROUPED = ModelConfig(group="gender")
+
+
+def summary():
+    return cl.summarise(SHOP)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ModelConfig(),
+        ModelConfig(name="bg_nbd"),  # one-time buyers are judged by its kin
+        ModelConfig(name="mbg_cnbd_k", k=2),
+        GROUPED,
+        ModelConfig(covariates=["gender"], priors={"rate_shape": "Gamma(alpha=2, beta=1)"}),
+        ModelConfig(calendar="month"),
+    ],
+    ids=lambda m: m.candidate + ("+covariates" if m.covariates else ""),
+)
+def test_a_fit_comes_back_as_it_was(model, tmp_path):
+    fit = cl.fit(summary(), model=model, draws=200, seed=3)
+    again = cl.load(fit.save(tmp_path / "fit"))
+    pd.testing.assert_frame_equal(fit.diagnostics(), again.diagnostics(), check_exact=True)
+    pd.testing.assert_frame_equal(fit.customers(), again.customers(), check_exact=True)
+    assert (fit.warnings, fit.seed, repr(fit)) == (again.warnings, again.seed, repr(again))
+    assert again.draws.theta.tobytes() == fit.draws.theta.tobytes()
+
+
+def test_what_was_sampled_is_taken_from_the_file_and_not_sampled_again(tmp_path, monkeypatch):
+    fit = cl.fit(summary(), draws=200)
+    fit.save(tmp_path)
+    monkeypatch.setattr("churnlab.inference.fit.sample", None)
+    assert cl.load(tmp_path).population.method == "laplace"
+
+
+def test_a_nuts_fit_keeps_its_chains_and_statistics(tmp_path):
+    fit = cl.fit(summary(), inference="nuts", draws=100, check=False)
+    again = cl.load(fit.save(tmp_path))
+    assert again.population.chains == fit.population.chains > 1
+    assert set(again.population.sample_stats) == set(fit.population.sample_stats) != set()
+    assert again.posterior["posterior"].equals(fit.posterior["posterior"])
+
+
+def test_no_pickle_is_written(tmp_path):
+    cl.fit(summary(), draws=200).save(tmp_path)
+    assert {p.suffix for p in tmp_path.iterdir()} == {".nc", ".json", ".parquet"}
+
+
+def test_a_newer_format_is_refused_in_words(tmp_path):
+    cl.fit(summary(), draws=200).save(tmp_path)
+    path = tmp_path / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["config"]["format"] = 2
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(UsageError, match=r"newer churnlab .*format 2.*up to 1\. Update"):
+        cl.load(tmp_path)
+
+
+def test_other_folders_are_refused_in_words(tmp_path):
+    with pytest.raises(UsageError, match="no folder"):
+        cl.load(tmp_path / "nowhere")
+    cl.backtest(
+        cl.load_cdnow(), candidates=["mbg_nbd"], split={"origins": 1, "replicates": 20}
+    ).save(tmp_path)
+    with pytest.raises(UsageError, match=r"churnlab backtest.*Fit\.save"):
+        cl.load(tmp_path)
+
+
+def test_fits_that_cannot_come_back_are_refused(tmp_path):
+    fit = cl.fit(summary(), draws=200)
+    earlier = cl.summarise(SHOP, "2025-01-31")
+    with pytest.raises(UsageError, match="save the fit itself"):
+        fit.on(earlier).save(tmp_path)
+    alone = cl.fit(summary(), model=ModelConfig(group="gender", pooling="none"), draws=200)
+    with pytest.raises(UsageError, match="pooling=none"):
+        alone.save(tmp_path)
+
+
+def test_a_fit_shows_itself_in_a_line_and_in_a_notebook():
+    fit = cl.fit(summary(), draws=200)
+    assert repr(fit).startswith("Fit(mbg_nbd, ")
+    assert "rate_mean" in fit._repr_html_()
+
+
+def test_compare_is_the_comparison_by_customer_whatever_the_cells():
+    fits = {m: cl.fit(summary(), model=m, draws=200) for m in ("bg_nbd", "mbg_nbd")}
+    table = cl.compare(fits)
+    plain = compare_models({n: f.population for n, f in fits.items()})
+    pd.testing.assert_frame_equal(table, plain, rtol=1e-9)
+    both = cl.compare(fits | {"by gender": cl.fit(summary(), model=GROUPED, draws=200)})
+    assert both.loc["mbg_nbd", "elpd"] == pytest.approx(table.loc["mbg_nbd", "elpd"])
+    assert both["diff_se"].min() == 0 <= both["diff_se"].max() < 20
+
+
+def test_fits_that_do_not_compare_are_refused():
+    fit = cl.fit(summary(), draws=200)
+    with pytest.raises(UsageError, match="at least two"):
+        cl.compare({"alone": fit})
+    earlier = cl.fit(cl.summarise(SHOP, "2025-01-31"), draws=200)
+    with pytest.raises(UsageError, match="'then' is of other customers"):
+        cl.compare({"now": fit, "then": earlier})
+    clocked = cl.fit(summary(), model=ModelConfig(calendar="month"), draws=200)
+    with pytest.raises(UsageError, match="clock"):
+        cl.compare({"days": fit, "clock": clocked})
+
+
+@pytest.mark.parametrize("module", [fitted, comparing])
+def test_the_examples_run(module):
+    assert doctest.testmod(module).failed == 0

@@ -1,0 +1,163 @@
+"""The use cases by keywords: what a notebook calls."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import subprocess
+import sys
+from dataclasses import fields
+
+import pandas as pd
+import pytest
+
+import churnlab as cl
+from churnlab.config import compose, to_settings
+from churnlab.errors import DataError, UsageError
+from churnlab.posterior import RiskConfig
+from churnlab.runs import open_run
+from churnlab.workflows.keywords import settings_from
+from churnlab.workflows.segment import SegmentSettings
+
+PIPELINE = {"candidates", "cache_dir", "segments", "nday"}
+LIGHT = {"segments": {"periods": 0, "replicates": 50}, "inference": {"draws": 200}}
+
+
+@pytest.fixture(scope="module")
+def shop():
+    return cl.load_shop(600)
+
+
+@pytest.fixture(scope="module")
+def segments(shop):
+    return cl.segment(shop, **LIGHT)
+
+
+def test_segments_are_tables_lines_and_a_run_folder(segments, shop, tmp_path):
+    assert len(segments.tables["membership"]) == len(shop.members())
+    assert "members on" in segments.lines[0]
+    place = segments.save(tmp_path / "segments")
+    run = open_run(place)
+    assert run.command == "segment"
+    assert run.manifest["inputs"] == shop.hashes
+    read, table = run.frame("membership.parquet"), segments.tables["membership"]
+    pd.testing.assert_series_equal(read["segment_code"], table["segment_code"], check_dtype=False)
+
+
+def test_a_result_is_exported_verified_scored_and_monitored(segments, shop, tmp_path):
+    segments.save(tmp_path / "segments")
+    bundle = cl.export(
+        tmp_path / "export",
+        [str(tmp_path / "segments")],
+        export={"allow_uncalibrated": True, "draws": 50},
+    )
+    assert bundle.lines[0].startswith("bundle cb-")
+    assert cl.verify(tmp_path / "export").found["status"] == "ok"
+    scored = cl.score(tmp_path / "export", shop)
+    assert len(scored) == len(shop.members())
+    assert cl.monitor(shop, tmp_path / "export").failure is None
+
+
+def test_one_customer_is_explained(shop, segments):
+    someone = segments.tables["membership"]["customer_id"].iloc[1]
+    told = cl.explain(shop, someone, lang="ko", **LIGHT)
+    assert told.lines == [told.told["paragraph"]["ko"]]
+    with pytest.raises(DataError, match="there is no customer 'nobody'"):
+        cl.explain(shop, "nobody")
+
+
+def test_signups_are_studied(shop):
+    light = {"draws": 100, "models": ["piecewise_hazard"], "backtest": False}
+    found = cl.nday(shop, nday={"holdout_share": 0.2, **light})
+    assert {"curve", "audience", "value"} <= set(found.tables)
+
+
+def test_parts_are_given_whole_by_fields_or_by_name():
+    whole = settings_from(SegmentSettings, {"risk": RiskConfig(basis="fixed_days")})
+    fields = settings_from(SegmentSettings, {"risk": {"basis": "fixed_days"}})
+    name = settings_from(SegmentSettings, {"risk": "fixed_days"})
+    assert whole == fields == name
+    rule = settings_from(SegmentSettings, {"rule": {"name": "fixed", "value": 0.3}}).rule
+    assert (rule.name, rule.value) == ("fixed", 0.3)
+
+
+@pytest.mark.parametrize("command", ["fit", "segment", "explain", "backtest", "pipeline"])
+def test_defaults_are_those_of_the_command_line(command):
+    """What a YAML file sets beyond them is the command line's own: listed here."""
+    own = {"backtest": {"candidates", "cache_dir"}, "pipeline": PIPELINE}.get(command, set())
+    composed = to_settings(compose(command, ["customer=x"] if command == "explain" else []))
+    kind = type(composed).__mro__[1:]
+    settings = next(k for k in kind if k.__module__.startswith("churnlab.workflows"))
+    default = settings(**({"customer": "x"} if command == "explain" else {}))
+    differ = {
+        f.name for f in fields(default) if getattr(default, f.name) != getattr(composed, f.name)
+    }
+    assert differ == own
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"compare_two": "2024-01-01"}, "Did you mean 'compare_to'"),
+        ({"risk": {"horizon": 30}}, "risk has no 'horizon'.*Did you mean 'horizon_days'"),
+        ({"rule": "cheapest"}, "rule 'cheapest' is unknown"),
+        ({"model": "bg_nbd"}, "cannot decide the first-purchase states"),
+        ({"seed": -1}, "seed must be 0 or greater"),
+    ],
+)
+def test_a_wrong_keyword_says_what_there_is(options, said):
+    with pytest.raises(UsageError, match=said):
+        settings_from(SegmentSettings, options)
+
+
+def test_help_shows_the_settings_as_keywords():
+    shown = inspect.signature(cl.segment).parameters
+    assert next(iter(shown)) == "log"
+    assert shown["compare_to"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert list(inspect.signature(cl.explain).parameters)[:2] == ["log", "customer"]
+    assert "candidates" in inspect.signature(cl.backtest).parameters
+
+
+def test_logs_and_summaries_show_themselves_in_a_line_and_in_a_notebook(shop):
+    kept = shop.report.tables["purchases"].kept
+    assert repr(shop).startswith("EventLog(")
+    assert f"purchases {kept:,} rows" in repr(shop)
+    assert f"<td>{kept}</td>" in shop._repr_html_()
+    summary = cl.summarise(shop, group="gender")
+    assert repr(summary).startswith(f"Summary({summary.cells.n_customers:,} customers up to ")
+    assert repr(summary).endswith("cells, by gender)")
+    assert "<th>t_x</th>" in summary._repr_html_()
+
+
+def test_what_must_be_given_is_asked_for(shop):
+    with pytest.raises(UsageError, match="customer must be given"):
+        cl.explain(shop)
+    with pytest.raises(UsageError, match="not both"):
+        cl.segment(shop, settings=SegmentSettings(), seed=2)
+    with pytest.raises(UsageError, match="by position"):
+        cl.explain(shop, "a", "b")
+
+
+def test_a_part_of_a_larger_result_is_not_saved_alone(segments, tmp_path):
+    with pytest.raises(UsageError, match="a part of a larger result"):
+        segments.now.fitted.save(tmp_path)
+
+
+def test_importing_is_light_and_wings_can_be_called_and_imported_from():
+    code = (
+        "import sys, churnlab as cl\n"
+        "assert not {'numpy', 'pandas', 'hydra'} & set(sys.modules)\n"
+        "from churnlab.backtest import SplitConfig\n"
+        "import churnlab.backtest.run as run\n"
+        "assert callable(cl.backtest) and cl.backtest.SplitConfig is SplitConfig\n"
+        "assert run.run_backtest is cl.backtest.run_backtest\n"
+        "assert all(getattr(cl, name) for name in cl.__all__)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["opening", "segment", "backtest"])
+def test_the_examples_run(name):
+    module = importlib.import_module(f"churnlab.workflows.{name}")
+    assert doctest.testmod(module).failed == 0
