@@ -15,7 +15,7 @@ from churnlab.events import log_from_frames
 from churnlab.export.inputs import VisitEvidence
 from churnlab.inference import load_draws
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior import Lateness
+from churnlab.posterior import Lateness, RiskConfig
 from churnlab.segments import Axis, SegmentsConfig, VisitsConfig, take_snapshot
 from churnlab.simulate import ShopConfig, simulate_btyd, simulate_shop
 from churnlab.summary import summarise
