@@ -15,14 +15,14 @@ import pyarrow as pa
 
 from churnlab.bundle import PurchaseRule, ScoringBundle, VisitRule, strict_json
 from churnlab.bundle.consistency import check_content
-from churnlab.bundle.reading import bundle_path, load_bundle, validate
+from churnlab.bundle.reading import bundle_path, load_bundle, locate, validate
 from churnlab.bundle.schema import schema_text
 from churnlab.errors import UsageError
 from churnlab.export import sections
 from churnlab.export.config import ExportConfig
 from churnlab.export.draws import Chosen, choose
 from churnlab.export.inputs import ExportInputs
-from churnlab.export.publish import Staging, locate, previous_id
+from churnlab.export.publish import Staging, previous_id
 from churnlab.export.sql import EventSource, SummarySource, score_sql
 from churnlab.export.tables import TABLES, columns, files, rows
 from churnlab.runs.folder import content_hash, frame_hash
