@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,9 +34,9 @@ from churnlab.nday.posterior import (
 )
 from churnlab.nday.posterior.checks import predictive_checks
 from churnlab.nday.result import NdayResult
+from churnlab.progress import Update
 
 Array = NDArray[np.float64]
-Progress = Callable[[str, float], None]
 
 
 def run_nday(
@@ -49,7 +48,7 @@ def run_nday(
     time_zone: str | None = None,
     previous: pd.DataFrame | None = None,
     opted_out: tuple[str, ...] = (),
-    progress: Progress | None = None,
+    progress: Update | None = None,
 ) -> NdayResult:
     """Answer the N-day question from an event log or from frames.
 
@@ -138,7 +137,7 @@ class _Study:
     G: Array
 
     def tables_and_rule(
-        self, rngs: list[np.random.Generator], tell: Progress
+        self, rngs: list[np.random.Generator], tell: Update
     ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
         """Decide, check, backtest, read the experiment."""
         seen = self._attention(rngs[1])
