@@ -10,7 +10,7 @@ import pytest
 
 import churnlab as cl
 from churnlab.backtest.candidates import Context, candidate_named
-from churnlab.backtest.candidates.boosting import FOLDS, _folds, search
+from churnlab.backtest.candidates.boosting import FOLDS, folds_of, search
 from churnlab.backtest.candidates.features import features
 from churnlab.backtest.origins.panel import Panel
 from churnlab.backtest.origins.targets import Target
@@ -71,7 +71,7 @@ def test_features_know_nothing_after_the_origin(panel: Panel) -> None:
 
 def test_folds_hold_whole_customers_and_are_even() -> None:
     customer = np.repeat(np.arange(3000), 3)
-    fold = np.floor(_folds(customer)).astype(int).reshape(-1, 3)
+    fold = np.floor(folds_of(customer)).astype(int).reshape(-1, 3)
     assert (fold == fold[:, :1]).all()
     share = np.bincount(fold[:, 0], minlength=FOLDS) / 3000
     np.testing.assert_allclose(share, 1 / FOLDS, atol=0.03)
@@ -87,6 +87,14 @@ def test_the_search_prefers_interactions_where_there_are_some() -> None:
     assert noise.loss > 0.66
     assert both.loss < 0.2
     assert both.trees > noise.trees
+
+
+@pytest.mark.parametrize("outcome", [[0.0] * 399 + [1.0], [0.0, 1.0] * 200])
+def test_the_search_bears_empty_folds_and_rare_outcomes(outcome: list[float]) -> None:
+    rows = np.random.default_rng(1).normal(size=(400, 3))
+    for customer in (np.arange(400), np.zeros(400, dtype=np.int64)):
+        found = search(rows, np.array(outcome), customer)
+        assert found.trees >= 1
 
 
 def test_a_history_without_repeats_or_amounts_is_forecast(panel: Panel) -> None:

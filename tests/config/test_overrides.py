@@ -18,6 +18,9 @@ TYPED = [
     ("as_of=2011-09-30", "2011-09-30"),
     ("rule.value=.5", 0.5),
     ("split.horizon_days=[28,91]", [28, 91]),
+    ("data.purchases.cancelled_values=[환불, 부분 취소,voided]", ["환불", "부분 취소", "voided"]),
+    ("data.purchases.event_at=$date ${now}", "$date \\${now}"),
+    ("data.purchases.path=${oc.env:HOME}/x.csv", "${oc.env:HOME}/x.csv"),
 ]
 
 

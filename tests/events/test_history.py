@@ -7,7 +7,7 @@ import pytest
 import churnlab as cl
 from churnlab.errors import DataError, UsageError
 from churnlab.events import DataConfig, open_log, read_events
-from churnlab.events.history import EARLY_SHARE, ENOUGH_EARLY
+from churnlab.events.cleaning.history import EARLY_SHARE, ENOUGH_EARLY
 
 START = pd.Timestamp("2022-01-01")
 

@@ -6,7 +6,7 @@ import pytest
 from churnlab.cli import main
 from churnlab.errors import DataError
 from churnlab.events import read_events
-from churnlab.events.clean import CEILINGS
+from churnlab.events.cleaning.clean import CEILINGS
 
 
 def rows(n, repeated=0, returned=0):

@@ -6,7 +6,7 @@ import pytest
 
 from churnlab.errors import DataError, UsageError
 from churnlab.events import read_events
-from churnlab.events.orders import ENOUGH_ORDERS, EQUAL_SHARE
+from churnlab.events.cleaning.orders import ENOUGH_ORDERS, EQUAL_SHARE
 
 NAMES = {"amount": "total", "status": "state"}
 DROPPED = ["Refunded", "취소"]
@@ -149,3 +149,13 @@ def test_negative_lines_are_netted_within_their_order():
     kept = read_events(frame).frame("purchases")
     assert kept[["customer_id", "amount"]].to_numpy().tolist() == [["a", -5], ["a", 30], ["d", 8]]
     assert len(read_events(frame, returns="keep").frame("purchases")) == 7
+
+
+def test_a_status_that_nobody_mapped_is_said():
+    lines = order_lines(4)
+    columns = {"amount": "total"}
+    notes = read_events(lines, columns=columns).report.tables["purchases"].notes
+    n = int((lines["state"] == "refunded").sum())
+    assert any(f"'state' says refunded ({n})" in note for note in notes)
+    mapped = read_events(lines, columns=NAMES, cancelled_values=DROPPED)
+    assert not any("'state' says" in n for n in mapped.report.tables["purchases"].notes)

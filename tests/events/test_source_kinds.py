@@ -19,7 +19,13 @@ from churnlab.events import DataConfig, PurchasesTable, open_log, read_events
 KOREAN = {"customer_id": "회원번호", "event_at": "주문일", "item": "상품명"}
 JAPANESE = {"customer_id": "会員番号", "event_at": "注文日", "item": "商品名"}
 GERMAN = {"customer_id": "Kundennummer", "event_at": "Datum", "item": "Größe"}
-ITEMS = {"회원번호": "겨울 코트", "会員番号": "シャツ ブルー", "Kundennummer": "Müller Straße"}
+FRENCH = {"customer_id": "Numéro client", "event_at": "Date", "item": "Désignation"}
+ITEMS = {
+    "Numéro client": "thé d’été à l'hôtel",
+    "회원번호": "겨울 코트",
+    "会員番号": "シャツ ブルー",
+    "Kundennummer": "Müller Straße",
+}
 
 
 def rows(log):
@@ -52,6 +58,7 @@ def wanted(names, lines=40):
         ("shift_jis", JAPANESE),
         ("latin-1", GERMAN),
         ("cp1252", GERMAN),
+        ("cp1252", FRENCH),
     ],
 )
 def test_encodings_are_seen_or_declared(encoding, names, tmp_path):
@@ -201,6 +208,9 @@ def test_lists_of_paths_and_what_is_no_frame(tmp_path):
     assert rows(read_events([tmp_path / "a.csv", str(tmp_path / "b.csv")])) == PLAIN
     with pytest.raises(DataError, match=r"a int is given; expected a path, a list of paths"):
         read_events(7)
+    for other in (7, "x".split, BASE["event_at"]):
+        with pytest.raises(DataError, match="is given; expected a path"):
+            read_events(other)
     with pytest.raises(UsageError, match="expected a path"):
         read_events([BASE])
 
@@ -258,6 +268,12 @@ def test_connections_never_create_a_file(shop):
     with pytest.raises(DataError, match="nothing was created"):
         columns_of("sqlite://other.sqlite")
     assert [p.name for p in shop.iterdir()] == ["shop.duckdb"]
+
+
+def test_a_file_that_was_read_is_free_again(shop):
+    columns_of("duckdb://shop.duckdb", customer_id="who")
+    with duckdb.connect("shop.duckdb") as database:
+        database.execute("CREATE TABLE more AS SELECT 1 AS a")
 
 
 @pytest.mark.parametrize(

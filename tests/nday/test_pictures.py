@@ -21,7 +21,7 @@ from .simulators import cliff, config, counts_from_hazard, day, frames_from_coun
 def result():
     counts = counts_from_hazard(cliff(), np.random.default_rng(0), n_cohorts=60, size=40)
     members, purchases = frames_from_counts(counts)
-    cfg = NdayConfig(cohort=config(), models=["cure_weibull"], model="cure_weibull", draws=150)
+    cfg = NdayConfig(cohort=config(), draws=150)
     source = {"members": members, "purchases": purchases}
     return run_nday(source, cfg, as_of=day(80), seed=1)
 
@@ -63,7 +63,7 @@ def test_pictures_draw_in_both_languages(result, rule, lang):
         draw.draw_hazard(axes[1], curve, threshold=0.001, lang=lang)
         draw.draw_plateau(axes[2], data.plateau(result.tables["plateau"]), lang=lang)
         draw.draw_value(axes[3], values, n=10, lang=lang)
-        held = data.held_out(result.tables["backtest"], "cure_weibull")
+        held = data.held_out(result.tables["backtest"], "counts")
         draw.draw_held_out(axes[4], held, lang=lang)
         figure.canvas.draw()
         plt.close(figure)

@@ -26,7 +26,6 @@ def _config(**changes):
     return NdayConfig(
         **{
             "cohort": CohortConfig(**shape),
-            "models": ["piecewise_hazard"],
             "draws": 200,
             "uplifts": [0.02, 0.1],
             **changes,
@@ -250,3 +249,11 @@ def test_fines_have_a_second_wave_and_the_rule_says_so(shared_data):
 
 def test_cohort_config_is_shared():
     assert config().window_days == NdayConfig().cohort.window_days
+
+
+@pytest.mark.parametrize("name", ["piecewise_hazard", "cure_weibull", "cure_gamma"])
+def test_retired_model_names_still_run(frames, result, name):
+    cfg = _config(model=name, models=[name], backtest=False)
+    found = run_nday(frames, cfg, as_of=day(95), seed=1)
+    assert found.rule["fit"]["model"] == "counts"
+    pd.testing.assert_frame_equal(found.tables["organic"], result.tables["organic"])

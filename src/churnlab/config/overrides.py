@@ -7,6 +7,7 @@ the grammar; the value is then taken literally, as text in double quotes.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ _FREE_MAPPINGS = (
     "nday.n_by_group",
     "nday.cohort.campaigns",
 )
+_REFERENCE = re.compile(r"\$\{(?![\w.]+:)")  # but ${oc.env:HOME} is meant
 _KEY = re.compile(r"^(?P<key>[+~]{0,2}[^=\s]+)=(?P<value>.*)$", re.DOTALL)
 
 
@@ -53,14 +55,27 @@ def _mend_one(parser: OverridesParser, text: str) -> str:
     key, value = match["key"], match["value"]
     if any(key == name or key.startswith(f"{name}.") for name in _FREE_MAPPINGS):
         key = f"++{key}"
-    candidate = f"{key}={value}"
-    if _parses(parser, candidate):
-        return candidate
-    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-    candidate = f'{key}="{quoted}"'
-    if _parses(parser, candidate):
-        return candidate
+    if key.startswith("data.") and _REFERENCE.search(value):
+        # A column called ${now}: nothing in the data refers to other keys.
+        forms = [_quoted(value).replace("${", "\\${")]
+    else:
+        forms = [value, *_quoted_list(value), _quoted(value)]
+    for form in forms:
+        if _parses(parser, f"{key}={form}"):
+            return f"{key}={form}"
     raise UsageError(f"cannot read the option {text!r}; expected KEY=VALUE with a plain key.")
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _quoted_list(value: str) -> list[str]:
+    """A list of words beyond the grammar's letters: [환불,취소]."""
+    if not (value.startswith("[") and value.endswith("]")):
+        return []
+    words = next(csv.reader([value[1:-1]], skipinitialspace=True), [])
+    return ["[" + ",".join(_quoted(w.strip()) for w in words) + "]"]
 
 
 def _parses(parser: OverridesParser, text: str) -> bool:

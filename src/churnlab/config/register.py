@@ -6,27 +6,34 @@ the backtests, segments and exports before a fit begins.
 
 from __future__ import annotations
 
+from dataclasses import make_dataclass
+from functools import cache
 from importlib import import_module
 from typing import Any, Final
 
-#: Command -> its settings class; a module named below `churnlab.config`.
-COMMAND_SETTINGS: Final[dict[str, str]] = {
-    "check": "schema:CheckRun",
-    "simulate": "schema:SimulateRun",
-    "fit": "schema:FitRun",
-    "segment": "schemas.segment:SegmentRun",
-    "backtest": "schemas.backtest:BacktestRun",
-    "pipeline": "schemas.pipeline:PipelineRun",
-    "demo": "schema:DemoRun",
-    "report": "schema:ReportRun",
-    "sbc": "schema:SbcRun",
-    "nday": "schemas.nday:NdayRun",
-    "journey": "schemas.journey:JourneyRun",
-    "explain": "schemas.segment:ExplainRun",
-    "export": "schemas.export:ExportRun",
-    "score": "schema:ScoreRun",
-    "verify": "schema:VerifyRun",
-    "monitor": "schema:ScoreRun",
+from churnlab.config.schema import DataRun, Run
+
+#: Command that opens event logs -> the settings of its use case, below `churnlab.workflows`.
+_ON_A_LOG: Final[dict[str, str]] = {
+    "check": "settings:Settings",
+    "fit": "settings:FitSettings",
+    "segment": "segment:SegmentSettings",
+    "backtest": "backtest:BacktestSettings",
+    "pipeline": "pipeline:PipelineSettings",
+    "nday": "nday:NdaySettings",
+    "journey": "journey:JourneySettings",
+    "explain": "explain:ExplainSettings",
+    "score": "settings:BundleSettings",
+    "monitor": "settings:BundleSettings",
+}
+#: The same of all commands.
+COMMAND_SETTINGS: Final[dict[str, str]] = _ON_A_LOG | {
+    "simulate": "settings:SimulateSettings",
+    "demo": "settings:Worded",
+    "report": "settings:ReportSettings",
+    "sbc": "settings:SbcSettings",
+    "export": "export:ExportSettings",
+    "verify": "settings:VerifySettings",
 }
 
 #: A group of options -> the dataclass behind it, and the field in which a command has it.
@@ -40,9 +47,22 @@ _GROUPS: Final[dict[str, str]] = {
 }
 
 
+@cache
 def settings_class(command: str) -> type:
-    """Return the settings class of a command."""
-    return _load(f"churnlab.config.{COMMAND_SETTINGS[command]}")
+    """Return what a command composes: its use case's settings, with data and run folder."""
+    own = _load(f"churnlab.workflows.{COMMAND_SETTINGS[command]}")
+    base = DataRun if command in _ON_A_LOG else Run
+    made = make_dataclass(f"{command}_settings", [], bases=(base, own), kw_only=True)
+    made.__module__ = __name__
+    return made
+
+
+def __getattr__(name: str) -> type:
+    """Find a settings class by its name: a sweep's other processes unpickle it so (PEP 562)."""
+    command = name.removesuffix("_settings")
+    if command not in COMMAND_SETTINGS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return settings_class(command)
 
 
 def register(command: str) -> None:

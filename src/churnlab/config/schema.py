@@ -1,8 +1,4 @@
-"""The settings of the light commands: a use case's own, where its data are and its files go.
-
-Nothing is stated twice: the settings are the dataclasses that the use cases take. A command that
-needs more than a fit does has a module in `config.schemas`; `config.register` names them all.
-"""
+"""What the command line adds to a use case's settings: where its data are, where its files go."""
 
 from __future__ import annotations
 
@@ -10,11 +6,11 @@ from dataclasses import dataclass, field
 
 from churnlab.events import DataConfig
 from churnlab.simulate import ShopConfig
-from churnlab.workflows import settings
+from churnlab.workflows.settings import Settings
 
 
 @dataclass(kw_only=True)
-class Run(settings.Settings):
+class Run(Settings):
     """What every command has."""
 
     run_dir: str | None = None
@@ -27,43 +23,3 @@ class DataRun(Run):
     data: DataConfig = field(default_factory=DataConfig)
     shop: ShopConfig = field(default_factory=ShopConfig)
     as_of: str | None = None
-
-
-@dataclass(kw_only=True)
-class CheckRun(DataRun):
-    """`churnlab check`."""
-
-
-@dataclass(kw_only=True)
-class SimulateRun(Run, settings.SimulateSettings):
-    """`churnlab simulate`."""
-
-
-@dataclass(kw_only=True)
-class FitRun(DataRun, settings.FitSettings):
-    """`churnlab fit`."""
-
-
-@dataclass(kw_only=True)
-class DemoRun(Run, settings.Worded):
-    """`churnlab demo`."""
-
-
-@dataclass(kw_only=True)
-class ReportRun(Run, settings.ReportSettings):
-    """`churnlab report`."""
-
-
-@dataclass(kw_only=True)
-class SbcRun(Run, settings.SbcSettings):
-    """`churnlab sbc`."""
-
-
-@dataclass(kw_only=True)
-class VerifyRun(Run, settings.BundleSettings):
-    """`churnlab verify`."""
-
-
-@dataclass(kw_only=True)
-class ScoreRun(DataRun, settings.BundleSettings):
-    """`churnlab score` and `churnlab monitor`."""

@@ -12,11 +12,11 @@ from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError, UsageError, nearest
 from churnlab.events import engine
+from churnlab.events.cleaning.staging import DATE, literal_date
 from churnlab.events.formats.times import parse_day
 from churnlab.events.members import members_expression, with_derived
 from churnlab.events.report import DataReport
 from churnlab.events.schema import COLUMNS, time_column
-from churnlab.events.staging import DATE, literal_date
 
 EVENTS = ("purchases", "visits")
 

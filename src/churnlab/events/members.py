@@ -7,9 +7,9 @@ from typing import Any
 import ibis
 from ibis.backends.duckdb import Backend
 
+from churnlab.events.cleaning.staging import DATE
 from churnlab.events.formats.times import read_time
 from churnlab.events.report import MembersReport
-from churnlab.events.staging import DATE
 
 #: Attributes that follow from the log itself, for whatever groups customers.
 SIGNUP_MONTH, FIRST_CATEGORY = "signup_month", "first_category"

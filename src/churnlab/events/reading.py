@@ -11,18 +11,20 @@ from typing import Any
 from ibis.backends.duckdb import Backend
 
 from churnlab.errors import UsageError
-from churnlab.events import embedded, engine, history
-from churnlab.events.clean import clean
-from churnlab.events.complaints import no_readable_time
+from churnlab.events import embedded, engine
+from churnlab.events.cleaning import history
+from churnlab.events.cleaning.clean import clean
+from churnlab.events.cleaning.complaints import no_readable_time
+from churnlab.events.cleaning.orders import settle, unsaid_status
+from churnlab.events.cleaning.staging import DATE, Staged, stage
 from churnlab.events.config import DataConfig
 from churnlab.events.formats.times import parse_day
 from churnlab.events.log import EVENTS, EventLog
 from churnlab.events.members import members_report, type_attributes
-from churnlab.events.orders import settle
 from churnlab.events.report import DataReport, TableReport
 from churnlab.events.sources import Source, from_connection, from_files, from_frame
+from churnlab.events.sources.connections import detach
 from churnlab.events.sources.frames import is_frame
-from churnlab.events.staging import DATE, Staged, stage
 
 
 def open_log(config: DataConfig, as_of: dt.date | str | None = None) -> EventLog:
@@ -77,6 +79,7 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
         staged = [stage(backend, s, used[s.table], config.time_zone) for s in sources]
         for s in staged:
             if s.table == "purchases":
+                s.notes += unsaid_status(backend, s)
                 settle(backend, s, config.purchases)
         cutoff = as_of or _last_day(backend, staged)
         if config.history_from is not None:
@@ -87,6 +90,7 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
         for s in staged:
             backend.drop_view(s.source.view)
         _drop_raw(backend, staged)
+        detach(backend)
     if "members" in reports:
         type_attributes(backend, config.time_zone)
     hashes = {s.table: s.source.hash for s in staged}

@@ -145,11 +145,11 @@ class DataReport:
 
     def losses(self) -> list[str]:
         """Return what was lost or mended, a line per table and kind, for every command to say."""
-        return [
-            f"{name}: of {table.rows:,} rows {said}"
-            for name, table in self.tables.items()
-            for said in table.losses() + [f"note: {n}" for n in table.notes]
-        ] + self.notes
+        found = []
+        for name, table in self.tables.items():
+            found += [f"{name}: of {table.rows:,} rows {said}" for said in table.losses()]
+            found += [f"{name}: {note}" for note in table.notes]
+        return found + self.notes
 
     def lines(self) -> list[str]:
         """Return the account in words, numbers first."""

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from churnlab.errors import UsageError, nearest
 from churnlab.nday.data import CohortConfig
 from churnlab.nday.decide.value import NdayCosts
-from churnlab.nday.models import CONVERSION_MODELS
+
+#: `counts` is what is fitted. The others are names of models that were fitted once and gained too
+#: little on held-out cohorts (docs/nday.md); they are still accepted and mean `counts`.
+CONVERSION_MODELS = (
+    "counts",
+    "piecewise_hazard",
+    "cure_weibull",
+    "cure_log_normal",
+    "cure_gamma",
+)
 
 
 @dataclass(kw_only=True)
@@ -24,9 +33,9 @@ class NdayConfig:
     n_min, n_max : int or None
         Candidates; default: the first possible day, and the last that leaves a week of window.
     model : str
-        The conversion model that plateau and decision use.
+        ``counts``; the retired names in `CONVERSION_MODELS` are accepted and mean the same.
     models : list of str
-        Models compared on held-out cohorts.
+        Likewise; kept for older configurations.
     draws : int
         Posterior draws.
     uplifts : list of float
@@ -58,8 +67,8 @@ class NdayConfig:
     n_by_group: dict[str, int] = field(default_factory=dict)
     n_min: int | None = None
     n_max: int | None = None
-    model: str = "piecewise_hazard"
-    models: list[str] = field(default_factory=lambda: list(CONVERSION_MODELS))
+    model: str = "counts"
+    models: list[str] = field(default_factory=lambda: ["counts"])
     draws: int = 1000
     uplifts: list[float] = field(default_factory=lambda: [0.01, 0.02, 0.05, 0.1])
     attention_half_lives: list[float] = field(default_factory=lambda: [7.0, 21.0])

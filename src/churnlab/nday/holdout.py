@@ -7,27 +7,25 @@ too. Every held-out cohort is followed through the whole window.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.errors import FitRefusedError
 from churnlab.nday.config import NdayConfig
 from churnlab.nday.data import CohortCounts
 from churnlab.nday.decide import value as nday
 from churnlab.nday.posterior import (
     ConversionFit,
-    compare,
     fit_conversion,
     population_curves,
     predict_cohorts,
+    score_table,
 )
 
 Array = NDArray[np.float64]
-Progress = Callable[[str, float], None]
 
 _MIN_TEST_COHORTS = 7
 
@@ -45,7 +43,7 @@ class HeldOut:
     coverage : DataFrame
         Per model and quantity: share of the cohorts inside their 90% interval, mean error.
     comparison : DataFrame
-        Models by held-out log score.
+        Held-out log score.
     choice : DataFrame
         Per reading and uplift: the N chosen on the earlier cohorts, its value on the later ones,
         the best N in hindsight and the regret.
@@ -56,7 +54,7 @@ class HeldOut:
         held out: the follow-up is too short to go forward; no test of change over time) or
         ``none``.
     skipped : str
-        Why there is no forward backtest, or which models were refused; empty otherwise.
+        Why there is no forward backtest; empty otherwise.
     """
 
     cohorts: pd.DataFrame
@@ -108,9 +106,8 @@ def backtest_nday(
     config: NdayConfig,
     attention: Mapping[str, Array],
     rng: np.random.Generator,
-    progress: Progress | None = None,
 ) -> HeldOut:
-    """Fit every model on the earlier cohorts and score it on the later ones.
+    """Fit the earlier cohorts and score what it says of the later ones.
 
     Parameters
     ----------
@@ -127,38 +124,17 @@ def backtest_nday(
     if isinstance(parts, str):
         return _skipped(f"{why}; {parts}")
     train, test = parts
-    fits, refused = _fits(train, config, rng, progress)
-    if not fits:
-        return _skipped("; ".join(refused))
-    tables = [_score(fit, test, config, rng) for fit in fits]
-    cohorts = pd.concat(tables, ignore_index=True)
-    chosen = next((f for f in fits if f.name == config.model), fits[0])
+    fit = fit_conversion(train, config.cohort, draws=config.draws, rng=rng)
+    cohorts = _score(fit, test, config, rng)
     return HeldOut(
         cohorts=cohorts,
         coverage=coverage_table(cohorts),
-        comparison=compare(fits, test),
-        choice=_choice(population_curves(chosen), test, config, attention),
+        comparison=score_table(fit, test),
+        choice=_choice(population_curves(fit), test, config, attention),
         origin=train.as_of,
         split=way,
-        skipped="; ".join([*([why] if why else []), *refused]),
+        skipped=why,
     )
-
-
-def _fits(
-    train: CohortCounts, config: NdayConfig, rng: np.random.Generator, progress: Progress | None
-) -> tuple[list[ConversionFit], list[str]]:
-    fits, refused = [], []
-    names = list(dict.fromkeys([config.model, *config.models]))
-    for i, name in enumerate(names):
-        if progress is not None:
-            progress(f"backtest: {name}", i / len(names))
-        try:
-            fits.append(
-                fit_conversion(train, config.cohort, model=name, draws=config.draws, rng=rng)
-            )
-        except FitRefusedError as error:
-            refused.append(str(error))
-    return fits, refused
 
 
 def quantities(

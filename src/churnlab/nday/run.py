@@ -32,8 +32,8 @@ from churnlab.nday.posterior import (
     ConversionFit,
     fit_conversion,
     population_curves,
-    predictive_checks,
 )
+from churnlab.nday.posterior.checks import predictive_checks
 from churnlab.nday.result import NdayResult
 
 Array = NDArray[np.float64]
@@ -77,8 +77,6 @@ def run_nday(
     DataError
         No members, too few signups or days, a window longer than the follow-up, a broken
         experiment log.
-    FitRefusedError
-        The chosen model's fit is refused.
     """
     tell = progress or _silent
     rngs = np.random.default_rng(seed).spawn(6)
@@ -92,8 +90,8 @@ def run_nday(
     require_enough(before, config.cohort)
     _require_groups(before, config)
     tell("fit", 0.1)
-    fit = fit_conversion(before, config.cohort, model=config.model, draws=config.draws, rng=rngs[0])
-    study = _Study(config, data, found, before, start, fit, population_curves(fit, before))
+    fit = fit_conversion(before, config.cohort, draws=config.draws, rng=rngs[0])
+    study = _Study(config, data, found, before, start, fit, population_curves(fit))
     tables, rule = study.tables_and_rule(rngs, tell)
     tell("audience", 0.95)
     sent = _audience(data, config, previous, opted_out)
@@ -153,7 +151,7 @@ class _Study:
         tables["checks"] = checks
         trial = self._experiment(rngs[2])
         tell("backtest", 0.5)
-        held_out = self._held_out(seen, rngs[4], tell)
+        held_out = self._held_out(seen, rngs[4])
         tables |= _backtest_tables(held_out)
         if trial is not None:
             tables["experiment"] = trial.table
@@ -178,18 +176,10 @@ class _Study:
             rng=rng,
         )
 
-    def _held_out(
-        self, seen: steps.AttentionReadings, rng: np.random.Generator, tell: Progress
-    ) -> HeldOut | None:
+    def _held_out(self, seen: steps.AttentionReadings, rng: np.random.Generator) -> HeldOut | None:
         if not self.config.backtest:
             return None
-        return backtest_nday(
-            self.counts,
-            self.config,
-            seen.readings,
-            rng,
-            lambda stage, done: tell(stage, 0.5 + 0.45 * done),
-        )
+        return backtest_nday(self.counts, self.config, seen.readings, rng)
 
     def _rule(
         self,

@@ -112,7 +112,7 @@ def fitted_table(fit: ConversionFit, counts: CohortCounts, G: Array) -> pd.DataF
     if len(fit.groups) > 1:
         for group in fit.groups:
             part = counts.select((counts.cohorts["group"] == group).to_numpy())
-            parts.append(_fitted(part.pooled(), population_curves(fit, counts, group), group))
+            parts.append(_fitted(part.pooled(), population_curves(fit, group), group))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -205,7 +205,7 @@ def groups_table(
         return {}
     parts = []
     for group in fit.groups:
-        G = population_curves(fit, counts, group)
+        G = population_curves(fit, group)
         n = config.n_by_group.get(group, config.n)
         parts.append(_group_rows(G, group, n, seen, config))
     table = pd.concat(parts, ignore_index=True)

@@ -107,10 +107,10 @@ def fit_part(fit: ConversionFit, checks: pd.DataFrame) -> dict[str, Any]:
     return {
         "model": fit.name,
         "method": fit.method,
-        "reason": fit.reason,
-        "diagnostics": fit.diagnostics,
+        "reason": "",
+        "diagnostics": {"cohort_spread": math.sqrt(fit.variance)},
         "seconds": fit.seconds,
-        "draws": len(fit.theta),
+        "draws": fit.draws,
         "predictive_checks_inside": f"{int(checks['inside'].sum())} of {len(checks)}",
     }
 

@@ -43,7 +43,7 @@ def shop_settings(chosen: Worded) -> PipelineSettings:
         split=SplitConfig(origins=3, horizon_days=[60]),
         candidates=["mbg_nbd", "hiatus", "recency_logistic", "majority"],
         segments=SegmentsConfig(periods=4),
-        nday=NdayConfig(holdout_share=0.2, models=["piecewise_hazard"]),
+        nday=NdayConfig(holdout_share=0.2, models=["counts"]),
         cache_dir="outputs/cache/fits",
     )
 
@@ -109,7 +109,7 @@ def _run(
 def _about_cdnow(ran: Piped) -> list[str]:
     said = ["CDNOW: real customers of a CD shop, 1997-98", *ran.log.report.lines()[:2]]
     said += [fitted.lines[0] for fitted in ran.fits.values()]
-    said += ran.fits["mbg_nbd"].lines[1:3]
+    said += ran.fits["mbg_nbd"].lines[1:4]
     said += [] if ran.backtest is None else ran.backtest.lines
     return [*said, f"report: {ran.page}", ""]
 

@@ -118,7 +118,7 @@ def search(rows: Array, outcome: Array, customer: Ints) -> Tuned:
     rows, outcome, customer : array (row, feature), (row,), (row,)
         Rows of one customer are never on both sides.
     """
-    fold = _folds(customer)
+    fold = folds_of(customer)
     kept = fold < FOLDS * min(1.0, SEARCH_ROWS / len(rows))  # whole customers
     part = np.floor(fold[kept]) if kept.all() else np.floor(fold[kept] * len(rows) / SEARCH_ROWS)
     tried = [
@@ -129,16 +129,19 @@ def search(rows: Array, outcome: Array, customer: Ints) -> Tuned:
     return min(tried, key=lambda t: t.loss) if tried else Tuned(3, 20, 50, float("nan"))
 
 
-def _folds(customer: Ints) -> Array:
+def folds_of(customer: Ints) -> Array:
     """Return a number in [0, FOLDS) that is the customer's own, whatever rows stand beside it."""
     mixed = (customer.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53 * FOLDS
 
 
 def _held_out(rows: Array, outcome: Array, part: NDArray[Any], leaves: int, least: int) -> Tuned:
-    losses, trees = [], []
+    losses, trees, scored = [], [], 0
     for held in range(FOLDS):
         out = part == held
+        if not out.any() or len(np.unique(outcome[~out])) < 2:
+            continue  # few customers: a fold may be empty, or hold one outcome's only rows
+        scored += int(out.sum())
         learner = _learner(
             leaves, least, max_iter=MOST_TREES, early_stopping=True, n_iter_no_change=PATIENCE,
             tol=0.0, scoring="loss",
@@ -150,9 +153,11 @@ def _held_out(rows: Array, outcome: Array, part: NDArray[Any], leaves: int, leas
         course = -np.asarray(learner.validation_score_)
         trees.append(int(course.argmin()))
         losses.append(float(course.min()) * int(out.sum()))
+    if not scored:
+        return Tuned(leaves, least, 1, float("inf"))
     # the final fit has all folds, so it carries a few trees more
     wanted = max(1, round(float(np.mean(trees)) * FOLDS / (FOLDS - 1) ** 0.5 / FOLDS**0.5))
-    return Tuned(leaves, least, wanted, sum(losses) / len(outcome))
+    return Tuned(leaves, least, wanted, sum(losses) / scored)
 
 
 def _learner(leaves: int, least: int, **options: Any) -> Any:

@@ -86,12 +86,16 @@ class Stacked(Candidate):
         return _Rows(logits, np.column_stack([features(past, windows)[1], logits]))
 
     def _weight(self, training: Training, rows: _Rows, outcome: Array, customer: Ints) -> float:
-        """Return the learner's weight from the latest earlier origin; one half with one origin."""
-        last = np.arange(len(outcome)) >= len(outcome) - training.pasts[-1].n
-        if last.all() or len(np.unique(outcome[~last])) < 2:
+        """Return the learner's weight from the latest earlier origin; one half with one origin.
+
+        Customers held out of the same origin would not show what changes over time (tried:
+        experiments/019-strong-comparator-and-stack).
+        """
+        held = np.arange(len(outcome)) >= len(outcome) - training.pasts[-1].n
+        if held.all() or len(np.unique(outcome[~held])) < 2:
             return 0.5
-        both = _both(rows.at(~last), outcome[~last], customer[~last], rows.at(last))
-        return posterior_weight(both, outcome[last])
+        both = _both(rows.at(~held), outcome[~held], customer[~held], rows.at(held))
+        return posterior_weight(both, outcome[held])
 
 
 def _both(rows: _Rows, outcome: Array, customer: Ints, now: _Rows) -> tuple[Array, Array]:

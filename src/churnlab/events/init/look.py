@@ -16,7 +16,7 @@ from churnlab.events.formats.amounts import decide, read_number
 from churnlab.events.formats.detect import ENOUGH, Candidate, candidates
 from churnlab.events.formats.text import strip
 from churnlab.events.formats.times import OFFSET, read_time
-from churnlab.events.sources.views import Source
+from churnlab.events.sources.views import Source, reading_error
 
 
 class Fill(NamedTuple):
@@ -161,7 +161,10 @@ def look(backend: Backend, source: Source, settings: dict[str, Any]) -> Looked:
         It has no rows.
     """
     table = f"looked_{source.table}"
-    backend.raw_sql(f"CREATE TABLE {table} AS SELECT * FROM {source.raw}")
+    try:
+        backend.raw_sql(f"CREATE TABLE {table} AS SELECT * FROM {source.raw}")
+    except engine.DuckDBError as error:
+        raise reading_error(source.table, Path(source.label), error) from error
     expression = backend.table(table)
     counted: dict[str, Any] = {"rows": expression.count()}
     for i, name in enumerate(source.columns):

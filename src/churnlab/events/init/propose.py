@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from churnlab.errors import DataError
-from churnlab.events.clean import CEILINGS
+from churnlab.events.cleaning.clean import CEILINGS
+from churnlab.events.cleaning.orders import CANCELLED_WORDS
 from churnlab.events.config import DataConfig
 from churnlab.events.init.look import Looked, Times
 from churnlab.events.init.names import PURCHASE_EVENTS, by_name, last, rank
 from churnlab.events.init.proposal import Proposal, Question
 from churnlab.events.init.zones import zone_of
-from churnlab.events.orders import CANCELLED_WORDS
 
 #: So many different values of a status are a state; more are text of another kind.
 MOST_STATES = 30

@@ -47,6 +47,13 @@ def attach(backend: Backend, path: Path) -> str:
     return _ATTACHED
 
 
+def detach(backend: Backend) -> None:
+    """Let go of the file: others may write to it again."""
+    known = engine.rows(backend, "SELECT database_name FROM duckdb_databases()")
+    if (_ATTACHED,) in known:
+        backend.raw_sql(f"DETACH {_ATTACHED}")
+
+
 def qualified(name: str) -> tuple[str, ...]:
     """Return the parts of `table` or `schema.table`."""
     return tuple(str(name).split("."))

@@ -29,7 +29,7 @@ _SCRIPTS = {
     "cp949": re.compile("[가-힣]"),
     "cp932": re.compile("[ぁ-んァ-ヶー一-龠々]"),
 }
-_KANA = re.compile("[ぁ-んァ-ヶ]")
+_LATIN = re.compile("[À-ÿŒœŠšŽžŸ€£¥§°ºª¿¡«»´’‘“”–—…]")
 _BEYOND = re.compile(r"[^\x00-\x7f\s]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -88,17 +88,16 @@ def _telling(path: Path) -> bytes:
 
 
 def _guess(content: bytes) -> str | None:
-    text = {e: _decoded(content, e) for e in (*_SCRIPTS, "cp1252", "latin-1")}
-    shares = {e: _share(text[e], script) for e, script in _SCRIPTS.items()}
-    if shares["cp949"] >= max(_ENOUGH, shares["cp932"] if _KANA.search(text["cp932"] or "") else 0):
-        return "cp949"
-    if shares["cp932"] >= _ENOUGH:
-        return "cp932"
+    # French in Latin-1 is valid Shift-JIS, too (été reads as a kanji), hence Latin first.
     for encoding in ("cp1252", "latin-1"):
-        found = _BEYOND.findall(text[encoding] or "")
-        if found and sum(len(f) <= 2 for f in found) >= 0.9 * len(found):
+        text = _decoded(content, encoding) or ""
+        found = _BEYOND.findall(text)
+        short = sum(len(f) <= 2 for f in found)
+        if short and short >= 0.9 * len(found) and _share(text, _LATIN) >= 0.9:
             return encoding
-    return None
+    shares = {e: _share(_decoded(content, e), script) for e, script in _SCRIPTS.items()}
+    best = max(shares, key=shares.__getitem__)
+    return best if shares[best] >= _ENOUGH else None
 
 
 def _share(text: str | None, script: re.Pattern[str]) -> float:

@@ -65,18 +65,19 @@ def _pandas_column(values: pd.Series) -> pa.Array:
 
 
 def _from_others(table: str, data: Any) -> pa.Table:
-    if hasattr(data, "collect"):  # a lazy polars frame
+    if type(data).__name__ == "LazyFrame":  # of polars
         data = data.collect()
     if hasattr(data, "to_table") and not hasattr(data, "__arrow_c_stream__"):  # a dataset
         data = data.to_table()
     if isinstance(data, pa.RecordBatch):
         data = pa.Table.from_batches([data])
-    if not isinstance(data, pa.Table) and not hasattr(data, "__arrow_c_stream__"):
+    try:
+        return data if isinstance(data, pa.Table) else pa.table(data)
+    except (TypeError, ValueError) as error:
         raise DataError(
             f"{table}: a {type(data).__name__} is given; expected a path, a list of paths, or a "
             "frame: pandas, polars, an Arrow table or dataset, a DuckDB relation, an Ibis table."
-        )
-    return pa.table(data)
+        ) from error
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:

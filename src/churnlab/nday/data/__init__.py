@@ -5,7 +5,7 @@ from churnlab.nday.data.config import CohortConfig
 from churnlab.nday.data.conversions import Conversions, convert
 from churnlab.nday.data.counts import CohortCounts, count_cohorts, require_enough
 from churnlab.nday.data.curve import cohort_curve, pooled_curve
-from churnlab.nday.data.design import Design, build_design
+from churnlab.nday.data.design import Design, build_design, design_names
 
 __all__ = [
     "Attention",
@@ -18,6 +18,7 @@ __all__ = [
     "cohort_curve",
     "convert",
     "count_cohorts",
+    "design_names",
     "pooled_curve",
     "require_enough",
 ]

@@ -1,17 +1,14 @@
-"""Posteriors of the conversion models: curves, held-out scores and predictive checks."""
+"""Posterior of the conversion curve from counts: curves, predictions, scores and checks."""
 
-from churnlab.nday.posterior.checks import predictive_checks
-from churnlab.nday.posterior.curves import cohort_levels, population_curves, predict_cohorts
+from churnlab.nday.posterior.curves import population_curves, predict_cohorts
 from churnlab.nday.posterior.fit import ConversionFit, fit_conversion
-from churnlab.nday.posterior.scores import cohort_log_scores, compare
+from churnlab.nday.posterior.scores import cohort_log_scores, score_table
 
 __all__ = [
     "ConversionFit",
-    "cohort_levels",
     "cohort_log_scores",
-    "compare",
     "fit_conversion",
     "population_curves",
     "predict_cohorts",
-    "predictive_checks",
+    "score_table",
 ]

@@ -13,9 +13,9 @@ import ibis
 from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError
+from churnlab.events.cleaning.staging import DATE, KIND, TIME_TEXT, Staged
 from churnlab.events.config import PurchasesTable
 from churnlab.events.formats.text import strip
-from churnlab.events.staging import DATE, KIND, TIME_TEXT, Staged
 
 #: Marks the rows that are returns (cancelled, refunded, net of their order not positive).
 RETURNED: Final = "_returned"
@@ -39,6 +39,29 @@ CANCELLED_WORDS: Final = frozenset(
         "주문취소 결제취소 환불 환불완료 반품 반품완료 결제실패 キャンセル 返品 返金 已取消 已退款"
     ).split()
 )
+
+
+def unsaid_status(backend: Backend, staged: Staged) -> list[str]:
+    """Return a note where a column that nobody mapped calls rows cancelled or refunded."""
+    if {"status", "cancelled"} & set(staged.columns):
+        return []
+    source = staged.source
+    free = set(source.columns) - set(staged.columns.values())
+    notes = []
+    for name in (n for n in source.columns if n in free and STATUS_NAME.search(n)):
+        if not source.columns[name].is_string():
+            continue
+        view = backend.table(source.view)
+        lost = view.filter(strip(view[name]).lower().isin(sorted(CANCELLED_WORDS)))
+        found = lost.group_by(name).aggregate(n=lost.count())
+        rows = found.order_by(ibis.desc("n")).to_pyarrow().to_pylist()
+        if rows:
+            listed = ", ".join(f"{r[name].strip()} ({r['n']:,})" for r in rows)
+            notes.append(
+                f"column {name!r} says {listed}, and these rows count as purchases: map it with "
+                "data.purchases.status, and data.purchases.cancelled_values"
+            )
+    return notes
 
 
 def settle(backend: Backend, staged: Staged, config: PurchasesTable) -> None:

@@ -9,19 +9,19 @@ import ibis
 from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError
-from churnlab.events import history
-from churnlab.events.complaints import all_in_1970, describe_bad, format_hint, reads_more
-from churnlab.events.config import DataConfig
-from churnlab.events.orders import RETURNED
-from churnlab.events.report import TableReport
-from churnlab.events.schema import BAD_REASONS, COLUMNS, REASONS, time_column
-from churnlab.events.staging import (
+from churnlab.events.cleaning import history
+from churnlab.events.cleaning.complaints import all_in_1970, describe_bad, format_hint, reads_more
+from churnlab.events.cleaning.orders import RETURNED
+from churnlab.events.cleaning.staging import (
     DATE,
     HASH,
     TIME_TEXT,
     Staged,
     literal_date,
 )
+from churnlab.events.config import DataConfig
+from churnlab.events.report import TableReport
+from churnlab.events.schema import BAD_REASONS, COLUMNS, REASONS, time_column
 
 #: What may be lost of the rows up to `as_of` without a word from the user, by reason: a larger
 #: share says that equal rows are no duplicates, or that a flag or a sign means something else.

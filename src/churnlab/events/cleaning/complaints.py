@@ -6,9 +6,9 @@ from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError
 from churnlab.events import engine
+from churnlab.events.cleaning.staging import TIME_TEXT, Staged, unreadable_column
 from churnlab.events.formats.detect import candidates, said
 from churnlab.events.schema import time_column
-from churnlab.events.staging import TIME_TEXT, Staged, unreadable_column
 
 _SAMPLES = 3
 

@@ -13,7 +13,7 @@ import ibis
 from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError
-from churnlab.events.staging import DATE, Staged, literal_date
+from churnlab.events.cleaning.staging import DATE, Staged, literal_date
 
 #: Ids whose history begins before `data.history_from`.
 TABLE: Final = "unknown_beginning"

@@ -1,1 +1,0 @@
-"""Settings of commands that need more than a fit does: imported with their command."""

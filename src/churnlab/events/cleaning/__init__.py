@@ -1,0 +1,1 @@
+"""From a source to a clean table: staged, settled by orders, judged row by row, accounted for."""

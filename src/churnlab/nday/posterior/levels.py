@@ -1,0 +1,47 @@
+"""Levels of cohorts and groups against the pooled hazard: gamma-Poisson, spreads by moments.
+
+Events of a cohort (or a group) are Poisson with mean level x expected; levels are gamma with mean 1
+and a variance that the data give (method of moments, never below 0). Conjugate: no search, no
+chains.
+
+References
+----------
+DuMouchel (1999), The American Statistician 53 (gamma-Poisson shrinker).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+#: Smallest variance of a level: a precision of 10,000 events is "no spread".
+_LEAST_VARIANCE = 1e-4
+
+
+def level_variance(events: Array, expected: Array, noise: Array | None = None) -> float:
+    """Variance of the levels beyond chance, by moments over the units.
+
+    Parameters
+    ----------
+    events, expected : array (unit,)
+        Seen, and expected at level 1.
+    noise : array (unit,) or None
+        Variance of the events at level 1; default: Poisson.
+    """
+    noise = expected if noise is None else noise
+    square = float((expected**2).sum())
+    if len(events) < 2 or square <= 0:
+        return _LEAST_VARIANCE
+    # The pooled hazard was learnt from the same units: one degree of freedom.
+    residual = (events - expected) ** 2 * len(events) / (len(events) - 1)
+    return max(float((residual - noise).sum()) / square, _LEAST_VARIANCE)
+
+
+def level_draws(
+    events: Array, expected: Array, variance: float, n: int, rng: np.random.Generator
+) -> Array:
+    """Posterior draws of each unit's level, (draw, unit): Gamma(1/v + events, 1/v + expected)."""
+    prior = 1.0 / variance
+    return rng.gamma(prior + events, size=(n, *np.shape(events))) / (prior + expected)
