@@ -27,7 +27,7 @@ style.use()
 run = open_run(run_dir)
 rule = run.json("rule.json")
 fitted = run.frame("nday_fitted.parquet")
-best = run.frame("nday_best.parquet")
+best = run.frame("nday_best.parquet") if run.has("nday_best.parquet") else None
 curve = data.curve(run.frame("curve.parquet"), fitted)
 
 # %%
@@ -56,11 +56,12 @@ plt.show()
 Markdown(text.flat_sentence(rule, run.frame("nday_flat.parquet"), lang))
 
 # %%
-figure, ax = plt.subplots()
-values = data.value(run.frame("nday_value.parquet"))
-draw.draw_value(ax, values, n=rule["n"], lang=lang)
-ax.set_title(text.value_claim(rule, best, lang) + f" (u0 = {values.u0:g})")
-plt.show()
+if best is not None:
+    figure, ax = plt.subplots()
+    values = data.value(run.frame("nday_value.parquet"))
+    draw.draw_value(ax, values, n=rule["n"], lang=lang)
+    ax.set_title(text.value_claim(rule, best, lang) + f" (u0 = {values.u0:g})")
+    plt.show()
 
 # %%
 if run.has("nday_groups.parquet"):

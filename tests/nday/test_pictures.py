@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 
 from churnlab.errors import UsageError
 from churnlab.nday import NdayConfig, run_nday
+from churnlab.nday.decide.value import NdayCosts
 from churnlab.nday.report import data, text
 from churnlab.nday.report import plots as draw
 from churnlab.report import style
@@ -16,12 +17,14 @@ from churnlab.runs.folder import to_jsonable
 
 from .simulators import cliff, config, counts_from_hazard, day, frames_from_counts
 
+COSTS = NdayCosts(margin=20, coupon=5, message=0.05, revenue=60)
+
 
 @pytest.fixture(scope="module")
 def result():
     counts = counts_from_hazard(cliff(), np.random.default_rng(0), n_cohorts=60, size=40)
     members, purchases = frames_from_counts(counts)
-    cfg = NdayConfig(cohort=config(), draws=150)
+    cfg = NdayConfig(cohort=config(), draws=150, costs=COSTS)
     source = {"members": members, "purchases": purchases}
     return run_nday(source, cfg, as_of=day(80), seed=1)
 
