@@ -26,6 +26,7 @@ from churnlab.nday.data.conversions import NOT_CONVERTED, local_times
 from churnlab.nday.decide.audience import Audience, audience
 from churnlab.nday.decide.experiment import Experiment, read_experiment
 from churnlab.nday.decide.plateau import PlateauDay
+from churnlab.nday.decide.recommend import Uplift
 from churnlab.nday.holdout import HeldOut, backtest_nday
 from churnlab.nday.inputs import Inputs, read_inputs
 from churnlab.nday.posterior import (
@@ -84,7 +85,7 @@ def run_nday(
         experiment log.
     """
     tell = progress or _silent
-    rngs = np.random.default_rng(seed).spawn(6)
+    rngs = np.random.default_rng(seed).spawn(7)
     tell("cohorts", 0.0)
     data = read_inputs(source, as_of, time_zone)
     by, zone = config.cohort.by, data.time_zone
@@ -175,12 +176,14 @@ class _Study:
         seen = self._attention(rngs[1])
         tell("decision", 0.4)
         days = steps.plateau_days(self.counts, self.G, self.config, rngs[5])
+        trial = self._experiment(rngs[6])
+        uplift = steps.full_uplift(seen.readings, trial.draws if trial else {}, self.config)
+        grid = steps.uplift_grid(uplift, self.config)
         tables = steps.decision_tables(
-            self.fit, self.counts, self.G, seen, days, self.config, rngs[2]
+            self.fit, self.counts, self.G, seen, days, grid, self.config, rngs[2]
         )
         checks = predictive_checks(self.fit, self.counts, rngs[3])
         tables["checks"] = checks
-        trial = self._experiment(rngs[2])
         tell("backtest", 0.5)
         held_out = self._held_out(seen, rngs[4])
         tables |= _backtest_tables(held_out)
@@ -188,7 +191,7 @@ class _Study:
             tables["experiment"] = trial.table
         if trial is not None and self.config.costs.stated:
             tables["experiment_value"] = steps.experiment_value(trial.draws, self.G, self.config)
-        return tables, self._rule(days, checks, held_out, trial, seen)
+        return tables, self._rule(days, checks, held_out, trial, seen, uplift)
 
     def _attention(self, rng: np.random.Generator) -> steps.AttentionReadings:
         """Attention as it was before the policy."""
@@ -220,18 +223,17 @@ class _Study:
         held_out: HeldOut | None,
         trial: Experiment | None,
         seen: steps.AttentionReadings,
+        uplift: Uplift,
     ) -> dict[str, Any]:
-        uplift, detail = summary.experiment_part(trial, self.config.n)
+        effect, detail = summary.experiment_part(trial, self.config.n)
         return {
             **summary.rule_part(self.config, self.data.as_of, self.data.time_zone),
-            "uplift": uplift,
+            "uplift": effect,
             "at_n": summary.at_n(self.G, self.config),
             "plateau": summary.plateau_part(self.G, days, self.config),
             "recommendation": summary.recommendation_part(
                 self.G,
-                steps.recommend(
-                    self.G, days, seen.readings, trial.draws if trial else {}, self.config
-                ),
+                steps.recommend(self.G, days, seen.readings, uplift, self.config),
                 self.config,
             ),
             "warnings": summary.warnings_part(cohort_drift(self.counts), held_out, self.cut),

@@ -193,12 +193,13 @@ def decision_tables(
     G: Array,
     seen: AttentionReadings,
     days: list[PlateauDay],
+    uplifts: list[float],
     config: NdayConfig,
     rng: np.random.Generator,
 ) -> dict[str, pd.DataFrame]:
-    """Every table that follows from the fit."""
+    """Every table that follows from the fit; `uplifts` is the grid of u0."""
     ages, index = config.ages(), config.cohort.day_index
-    shared = (seen.readings, config.uplifts, config.costs)
+    shared = (seen.readings, uplifts, config.costs)
     economic = {}
     if config.costs.stated:
         economic = {
@@ -260,30 +261,45 @@ def slow_share(G: Array, day_index: int) -> tuple[int, float]:
     return age + day_index, float(later_share(G, age + 1).mean())
 
 
+def full_uplift(
+    readings: Mapping[str, Array],
+    effects: Mapping[tuple[str, int | None], Array],
+    config: NdayConfig,
+) -> Uplift:
+    """Uplift at full attention: the measured one, or the middle of the assumed grid.
+
+    Measured on the N nearest to the one in use, it is divided by the attention on that day (1
+    where attention is not measured).
+    """
+    assumed = np.sort(config.uplifts)[len(config.uplifts) // 2]
+    tried = {n: draws for (_, n), draws in effects.items() if n is not None}
+    if not tried:
+        return Uplift(np.array([[assumed]]), measured=False)
+    n = min(tried, key=lambda day: abs(day - config.n))
+    drawn = np.resize(tried[n], config.draws)
+    if LOST_INTEREST in readings:
+        drawn = drawn / readings[LOST_INTEREST][:, n - config.cohort.day_index]
+    return Uplift(np.maximum(drawn, 0.0)[:, None], measured=True)
+
+
+def uplift_grid(uplift: Uplift, config: NdayConfig) -> list[float]:
+    """Return the assumed grid, and the measured uplift where there is one."""
+    measured = float(uplift.draws.mean())
+    own = [measured] if uplift.measured and measured > 0 else []
+    return sorted({*config.uplifts, *own})
+
+
 def recommend(
     G: Array,
     days: list[PlateauDay],
     readings: Mapping[str, Array],
-    effects: Mapping[tuple[str, int | None], Array],
+    uplift: Uplift,
     config: NdayConfig,
 ) -> Recommendation:
-    """Take N by value where costs are stated, else the headline plateau.
-
-    The uplift is the measured one where N was randomised, brought to full attention; otherwise the
-    middle of the assumed grid.
-    """
+    """Take N by value where costs are stated, else the headline plateau."""
     index = config.cohort.day_index
     if not config.costs.stated:
         return by_plateau(G, days[0], index)
-    assumed = np.sort(config.uplifts)[len(config.uplifts) // 2]
-    uplift = Uplift(np.array([[assumed]]), measured=False)
-    tried = [k for k in effects if k[1] is not None]
-    if tried:
-        key = min(tried, key=lambda k: abs(int(k[1] or 0) - config.n))
-        attention = readings.get(LOST_INTEREST, np.ones((1, G.shape[1])))
-        drawn = np.resize(effects[key], len(G))
-        full = np.maximum(drawn / attention[:, int(key[1] or 0) - index], 0.0)
-        uplift = Uplift(full[:, None], measured=True)
     return by_value(G, config.ages(), readings, uplift, config.costs, index)
 
 
