@@ -35,7 +35,7 @@ refitted = run.frame("reestimation.parquet") if run.has("reestimation.parquet") 
 Markdown(text.question(segments, lang))
 
 # %%
-Markdown(text.answer(shares, changes, refitted, lang))
+Markdown(text.answer(shares, changes, refitted, lang, segments))
 
 # %%
 Markdown(words.heading("evidence", lang))

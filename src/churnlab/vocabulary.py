@@ -23,6 +23,8 @@ INFERENCE_METHODS: Final = ("laplace", "nuts")
 #: Written where a date lies beyond every horizon: receivers cannot clear a field with null.
 FAR_DATE: Final = "9999-12-31"
 
+#: Of a purchaser: not at risk, or how far: newly late, likely to return, probably gone.
+RISK_BANDS: Final = ("active", "fresh", "winnable", "gone")
 PURCHASE_STATES: Final = ("repeat_active", "first_active", "repeat_risk", "first_risk", "none")
 VISIT_STATES: Final = ("visit_active", "visit_risk", "visit_inactive")
 VISIT_UNKNOWN: Final = "visit_unknown"

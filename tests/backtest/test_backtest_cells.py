@@ -20,6 +20,7 @@ from churnlab.backtest.scores.resample import Resample
 from churnlab.events import DataConfig, open_log
 from churnlab.rules import CalibratedRule, CostRatioRule, Costs
 
+COSTS = {"contact_cost": 1.0, "save_probability": 0.05, "value_per_customer": 40.0}
 ORIGINS = (dt.date(1997, 9, 30), dt.date(1997, 12, 31), dt.date(1998, 3, 31))
 
 
@@ -72,13 +73,16 @@ def test_scores_costs_and_maps_are_those_row_by_row(pairs):
         past, last = entries[0], entries[4]
         mapped = [recalibrated_entry(last, [past], "isotonic")]
         every = [*entries, *(e for e in mapped if e is not None)]
-        rules = {"calibrated": CalibratedRule(), "cost_ratio": CostRatioRule(learn="always")}
-        made = decide(every, rules, Costs(), resample, _rng)
+        rules = {
+            "calibrated": CalibratedRule(),
+            "cost_ratio": CostRatioRule(learn="always", **COSTS),
+        }
+        made = decide(every, rules, Costs(**COSTS), resample, _rng)
         assert {d.rule for d in made} == {"calibrated", "cost_ratio", "own_cutoff"}
         tables.append(
             (
                 scores_frame(every, resample, 50),
-                rules_frame(made, Costs()),
+                rules_frame(made, Costs(**COSTS)),
                 cost_differences(made),
                 calibration_frame(every, _rng),
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pandas as pd
 import pytest
 from export_sql_cases import CASES, assert_same, grouped_rules, rules_of
@@ -72,6 +74,21 @@ def test_postgres_takes_groups_from_members(cursor, sql_events):
     python = score(rules, purchases=sql_events, members=members, details=False)
     found = query(cursor, score_sql(rules, "postgres"))
     assert_same(found, python[python["purchase_state"] != "none"])
+
+
+def test_postgres_fails_on_instants_in_a_session_of_another_zone(cursor, sql_events):
+    import psycopg
+
+    rules = dataclasses.replace(rules_of(SMALL), time_zone="Asia/Seoul")
+    local = sql_events["event_at"].dt.tz_localize("Asia/Seoul")
+    load(cursor, "purchases", sql_events.assign(event_at=local),
+         {"customer_id": "text", "event_at": "timestamptz"})  # fmt: skip
+    cursor.execute("SET TIME ZONE 'UTC'")
+    with pytest.raises(psycopg.Error, match="in the zone Asia/Seoul"):
+        query(cursor, score_sql(rules, "postgres"))
+    cursor.execute("SET TIME ZONE 'Asia/Seoul'")
+    found = query(cursor, score_sql(rules, "postgres"))
+    assert_same(found, score(rules, purchases=sql_events, details=False))
 
 
 def in_spark(spark, text, frame, name, folder):

@@ -148,3 +148,39 @@ def test_work_is_per_distinct_cell():
         cells = text.split("windowed AS (")[0].rstrip().rstrip(",")
         assert connection.execute(f"{cells} SELECT COUNT(*) FROM cells").fetchone() == (1,)
         assert len(connection.execute(text).fetchall()) == 10_000
+
+
+def instants(events):
+    """The same events as instants, written in Seoul."""
+    local = events["event_at"].dt.tz_localize("Asia/Seoul")
+    return events.assign(event_at=local.dt.tz_convert("UTC"))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_instants_in_a_session_of_another_zone_fail_loudly(sql_events, zone):
+    rules = dataclasses.replace(rules_of(("mbg_nbd", 1, "p_alive")), time_zone="Asia/Seoul")
+    with duckdb.connect() as connection:
+        connection.execute(f"SET TimeZone = '{zone}'")
+        connection.register("purchases", instants(sql_events))
+        with pytest.raises(duckdb.Error, match=f"in the zone Asia/Seoul.*session, which is {zone}"):
+            connection.execute(score_sql(rules, "duckdb")).df()
+        connection.register("purchases", sql_events)  # local times have no zone
+        found = connection.execute(score_sql(rules, "duckdb")).df()
+    assert_same(found, score(rules, purchases=sql_events, details=False))
+
+
+def test_instants_in_a_session_of_the_bundles_zone_are_scored_by_local_days(sql_events):
+    rules = dataclasses.replace(rules_of(("mbg_nbd", 1, "p_alive")), time_zone="Asia/Seoul")
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'Asia/Seoul'")
+        connection.register("purchases", instants(sql_events))
+        found = connection.execute(score_sql(rules, "duckdb")).df()
+    assert_same(found, score(rules, purchases=sql_events, details=False))
+
+
+def test_utc_by_another_name_is_utc(sql_events):
+    rules = rules_of(("mbg_nbd", 1, "p_alive"))
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'Etc/UTC'")
+        connection.register("purchases", instants(sql_events))
+        assert len(connection.execute(score_sql(rules, "duckdb")).df()) > 3

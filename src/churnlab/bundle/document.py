@@ -357,7 +357,10 @@ class Monitoring(Section):
 
 
 class Sql(Section):
-    """The scoring SQL, or why there is none."""
+    """The scoring SQL, or why there is none.
+
+    Since 1.1 the SQL on events checks the session's time zone (`checks_zone`).
+    """
 
     dialects: Annotated[list[Dialect], _SET, Field(json_schema_extra=_UNIQUE)]
     schema_: Annotated[Identifier | None, Field(alias="schema")]
@@ -365,6 +368,7 @@ class Sql(Section):
     customer_id: Identifier
     event_at: Identifier
     reason: Annotated[Text | None, Field(description="Why there is no SQL, when there is none.")]
+    checks_zone: bool = False
 
 
 class File(Section):
@@ -419,4 +423,10 @@ class Bundle(Section):
     backtest: Backtest
     monitoring: Monitoring
     sql: Sql
+    csv_guarded: Annotated[
+        bool,
+        Field(
+            description="Since 1.1: CSV text that would begin a formula has an apostrophe in front."
+        ),
+    ] = False
     files: Annotated[list[File], Field(min_length=1, max_length=100)]

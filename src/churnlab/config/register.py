@@ -33,7 +33,7 @@ COMMAND_SETTINGS: Final[dict[str, str]] = _ON_A_LOG | {
     "report": "settings:ReportSettings",
     "sbc": "settings:SbcSettings",
     "export": "export:ExportSettings",
-    "verify": "settings:BundleSettings",
+    "verify": "settings:VerifySettings",
 }
 
 #: A group of options -> the dataclass behind it, and the field in which a command has it.

@@ -100,6 +100,10 @@ class ExportConfig:
         The thresholds are meant for this many days after the last known day.
     csv : bool
         Also write every table as CSV.
+    csv_guard : bool
+        Guard CSV text that a spreadsheet would take for a formula: an apostrophe stands before text
+        that begins with ``= + - @``, tab, return or an apostrophe. Take the first apostrophe away
+        to have the text back; off for files that a database loads.
     changed_since : str, optional
         Folder of an earlier export: adds a table with only the rows that changed since.
     changed_columns : str
@@ -112,6 +116,7 @@ class ExportConfig:
     draws: int = 64
     valid_days: int = 90
     csv: bool = True
+    csv_guard: bool = True
     changed_since: str | None = None
     changed_columns: str = "dates"
     allow_uncalibrated: bool = False

@@ -123,7 +123,7 @@ def _write(
     staging = Staging(folder)
     try:
         for name, table in data.items():
-            _write_table(staging, name, table, csv=config.csv)
+            _write_table(staging, name, table, config)
         document = columns.columns_document()
         staging.add("columns.md", partial(_write_text, document))
         staging.add("bundle.schema.json", partial(_write_text, schema_text()))
@@ -144,10 +144,11 @@ def _write_text(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _write_table(staging: Staging, name: str, table: pa.Table, *, csv: bool) -> None:
+def _write_table(staging: Staging, name: str, table: pa.Table, config: ExportConfig) -> None:
     staging.add(f"{name}.parquet", lambda path: files.write_parquet(table, path), table.num_rows)
-    if csv:
-        staging.add(f"{name}.csv", lambda path: files.write_csv(table, path), table.num_rows)
+    if config.csv:
+        write = partial(files.write_csv, table, guard=config.csv_guard)
+        staging.add(f"{name}.csv", write, table.num_rows)
 
 
 def sql_files(rules: ScoringBundle, sql: Mapping[str, Any]) -> dict[str, str]:
@@ -157,6 +158,7 @@ def sql_files(rules: ScoringBundle, sql: Mapping[str, Any]) -> dict[str, str]:
         schema=sql["schema"],
         customer_id=sql["customer_id"],
         event_at=sql["event_at"],
+        checks_zone=sql["checks_zone"],
     )
     written = {}
     for dialect in sql["dialects"]:

@@ -242,6 +242,7 @@ def sql_section(config: ExportConfig, draws: PopulationDraws, risk: RiskConfig) 
         "customer_id": config.sql.customer_id,
         "event_at": config.sql.event_at,
         "reason": reason,
+        "checks_zone": True,
     }
 
 
@@ -299,6 +300,7 @@ def all_sections(
         "journeys": [journey_section(j) for j in inputs.journeys],
         "actions": [action_section(a) for a in inputs.actions],
         "sql": sql_section(config, chosen.purchases.draws, inputs.risk),
+        "csv_guarded": config.csv_guard,
         **evidence,
         "monitoring": monitoring_section(config, table, inputs.risk, evidence["backtest"]),
         "provenance": provenance_section(inputs, len(table)),

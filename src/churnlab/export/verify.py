@@ -20,8 +20,13 @@ from churnlab.export.tables import files
 from churnlab.runs.folder import file_hash
 from churnlab.vocabulary import ALL_CODES
 
+#: A table of a bundle may take so much memory: some ten million customers.
+MAX_TABLE_GB = 2.0
 
-def verify(path: str | Path, *, sql: bool = True) -> dict[str, Any]:
+
+def verify(
+    path: str | Path, *, sql: bool = True, max_table_gb: float | None = MAX_TABLE_GB
+) -> dict[str, Any]:
     """Check a bundle: schema, rules between fields, hashes, tables, dates, SQL against Python.
 
     Parameters
@@ -30,6 +35,8 @@ def verify(path: str | Path, *, sql: bool = True) -> dict[str, Any]:
         A bundle.json, or the folder of an export.
     sql : bool
         Also run the scoring SQL in DuckDB.
+    max_table_gb : float, optional
+        Most memory that one table may take; None for a bundle that was just written here.
 
     Returns
     -------
@@ -46,7 +53,8 @@ def verify(path: str | Path, *, sql: bool = True) -> dict[str, Any]:
     report = [_entry("schema", bundle.schema_version), _entry("fields", "rules between fields")]
     _check_files(folder, bundle)
     report.append(_entry("files", f"{len(bundle.files)} files match their hashes"))
-    frames = _read_tables(folder, bundle)
+    limit = None if max_table_gb is None else int(max_table_gb * 1e9)
+    frames = _read_tables(folder, bundle, limit)
     _check_rows(frames, bundle)
     report.append(_entry("tables", f"{len(frames)} tables: columns, types, keys, ids"))
     report.append(_entry("dates", check_scores(frames, rules)))
@@ -83,15 +91,17 @@ def _check_files(folder: Path, bundle: Bundle) -> None:
             )
 
 
-def _read_tables(folder: Path, bundle: Bundle) -> dict[str, pd.DataFrame]:
+def _read_tables(folder: Path, bundle: Bundle, max_bytes: int | None) -> dict[str, pd.DataFrame]:
     frames = {}
     for entry in bundle.files:
         table = files.spec(entry.name)
         if table is None or not entry.name.endswith((".parquet", ".csv")):
             continue
         path = locate(folder, bundle.bundle_id, entry.name)
-        read = files.read_table if entry.name.endswith(".parquet") else files.read_csv
-        frame = read(path, table)
+        if entry.name.endswith(".parquet"):
+            frame = files.read_table(path, table, max_bytes)
+        else:
+            frame = files.read_csv(path, table, max_bytes, guarded=bundle.csv_guarded)
         if len(frame) != entry.rows:
             raise VerificationError(
                 f"{entry.name}: {len(frame)} rows; the bundle names {entry.rows}."

@@ -56,10 +56,13 @@ def crps_pmf(pmf: ArrayLike, actual: ArrayLike) -> Array:
         raise UsageError(f"pmf has {table.shape[0]} rows; expected one per customer ({y.size}).")
     if table.min() < -1e-9 or table.sum(axis=1).max() > 1 + 1e-6:
         raise UsageError("each row of pmf must be non-negative and sum to at most 1.")
-    below = np.cumsum(table, axis=1)
-    happened = y[:, None] <= np.arange(table.shape[1])[None, :]
-    beyond = np.maximum(y - table.shape[1], 0.0)
-    return ((below - happened) ** 2).sum(axis=1) + beyond
+    score = np.maximum(y - table.shape[1], 0.0)
+    below = np.zeros(y.size)
+    # column by column: no more tables of that size
+    for n, probability in enumerate(table.T):
+        below += probability
+        score += (below - (y <= n)) ** 2
+    return score
 
 
 def crps_samples(samples: ArrayLike, actual: ArrayLike) -> Array:

@@ -17,7 +17,7 @@ from churnlab.posterior.counts import expected_purchases
 from churnlab.posterior.cycles import rate_quantiles
 from churnlab.posterior.dates import at_risk_days, due_days, whole_due_days
 from churnlab.posterior.risk import key_rhythm, mean_and_interval, personal_window
-from churnlab.posterior.settings import RiskConfig, StateCut
+from churnlab.posterior.settings import DAYS_PER_YEAR, RiskConfig, StateCut
 from churnlab.posterior.silence.season import Season
 from churnlab.posterior.silence.stream import Ints, Keys, Rows, chunks, for_each_run, keys_of
 from churnlab.posterior.states import state_days
@@ -74,22 +74,25 @@ def _risk_columns(request: Request) -> dict[str, Values]:
     n = len(rows.x)
     fixed = np.full(n, request.ahead(request.risk.horizon_days))
     personal = request.ahead(request.window)
+    year = np.full(n, request.ahead(DAYS_PER_YEAR))
     chosen = RISK_BASES.index(basis)
-    mean, bands = np.empty((3, n)), {place: np.empty((2, n)) for place in (0, chosen)}
+    mean, bands = np.empty((4, n)), {place: np.empty((2, n)) for place in (0, chosen)}
 
     def work(process: Process, at: Ints) -> None:
         for part in chunks(len(at), process.n_draws):
             i = at[part]
-            risks = process.risks(rows.t_x[i], rows.T[i], personal[i], fixed[i])
+            risks = process.risks(rows.t_x[i], rows.T[i], personal[i], fixed[i], year[i])
             for place, risk in enumerate(risks):
                 if place in bands:
                     mean[place, i], *bands[place][:, i] = mean_and_interval(risk)
                 else:
                     mean[place, i] = risk.mean(axis=1)
 
-    top = float(rows.T.max(initial=0.0)) + max(fixed.max(initial=0.0), personal.max(initial=0.0))
+    top = float(rows.T.max(initial=0.0))
+    top += max(window.max(initial=0.0) for window in (fixed, personal, year))
     for_each_run(request.draws, rows.group, rows.x, top + 1.0, work, threads=request.threads)
-    columns = (1.0 - mean[0], *(1.0 - bands[0][::-1]), mean[chosen], *bands[chosen], *mean)
+    columns = (1.0 - mean[0], *(1.0 - bands[0][::-1]), mean[chosen], *bands[chosen], *mean[:3],
+               1.0 - mean[3])  # fmt: skip
     return dict(zip(RISK_COLUMNS, columns, strict=True))
 
 
@@ -157,6 +160,7 @@ def _count_columns(request: Request) -> dict[str, Values]:
 RISK_COLUMNS: Final = (
     "p_alive", "p_alive_q05", "p_alive_q95", "purchase_risk", "purchase_risk_q05",
     "purchase_risk_q95", "risk_p_alive", "risk_personal_cycles", "risk_fixed_days",
+    "p_return_year",
 )  # fmt: skip
 STATE_COLUMNS: Final = (*STATE_DATES, "p_alive_at_risk")
 CYCLE_COLUMNS: Final = (

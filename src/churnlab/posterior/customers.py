@@ -11,6 +11,7 @@ import pandas as pd
 
 from churnlab.errors import UsageError, nearest
 from churnlab.models.draws import PopulationDraws
+from churnlab.posterior.bands import BAND, days_since, risk_band
 from churnlab.posterior.columns import DATES, STATE_COLUMNS, Request, Values, cell_columns, overrule
 from churnlab.posterior.dates import to_dates
 from churnlab.posterior.risk import risk_summary
@@ -30,7 +31,7 @@ COLUMNS: Final = (
     "expected_purchases_q05", "expected_purchases_q95", "purchase_risk", "purchase_risk_q05",
     "purchase_risk_q95", "horizon_days", "risk_p_alive", "risk_personal_cycles",
     "risk_fixed_days", "at_risk_date", "at_risk_q05", "at_risk_q95", "p_alive_at_risk",
-    "due_date", "due_q10", "due_q90",
+    "risk_band", "p_return_year", "due_date", "due_q10", "due_q90",
 )  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def customers_table(
         draws,
         risk,
         state,
-        tuple(wanted),
+        tuple(wanted) + (("at_risk_date", "p_return_year") if BAND in wanted else ()),
         threads,
         Season.of(summary, risk),
     )
@@ -126,16 +127,16 @@ def _wanted(
 ) -> list[str]:
     known = [*COLUMNS, *groups]
     if columns is None:
-        return [c for c in known if state is not None or c not in STATE_COLUMNS]
+        return [c for c in known if state is not None or c not in (*STATE_COLUMNS, BAND)]
     for name in columns:
         if name not in known:
             raise UsageError(
                 f"Unknown column {name!r} of the customers table.{nearest(name, known)}"
             )
-    if state is None and not set(STATE_COLUMNS).isdisjoint(columns):
+    if state is None and not {*STATE_COLUMNS, BAND}.isdisjoint(columns):
         raise UsageError(
-            f"{', '.join(STATE_COLUMNS)} need a state; leave `state` at its default, or pass "
-            "StateCut(measure, value, first_value)."
+            f"{', '.join((*STATE_COLUMNS, BAND))} need a state; leave `state` at its default, or "
+            "pass StateCut(measure, value, first_value)."
         )
     return list(columns)
 
@@ -146,6 +147,9 @@ def _join(summary: Summary, cells: dict[str, Values], wanted: list[str]) -> pd.D
     cell = people["cell"].to_numpy()
     last = people["last_purchase_at"].to_numpy()
     out: dict[str, object] = {}
+    if BAND in wanted:
+        dates = to_dates(last, cells["at_risk_date"][cell])
+        days_at_risk = days_since(dates, summary.as_of)
     for name in wanted:
         if name == "x":
             out[name] = people[name].to_numpy().astype(np.int64)
@@ -161,6 +165,8 @@ def _join(summary: Summary, cells: dict[str, Values], wanted: list[str]) -> pd.D
             out[name] = np.full(len(cell), np.nan)
         elif name in cells:
             out[name] = cells[name][cell]
+        elif name == BAND:
+            out[name] = risk_band(days_at_risk, cells["p_return_year"][cell])
         elif name == "horizon_days":
             out[name] = pd.array(np.full(len(cell), pd.NA, object), dtype="Int64")
         else:

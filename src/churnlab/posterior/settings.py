@@ -63,6 +63,11 @@ class RiskConfig:
         if not self.cycles > 0:
             raise UsageError(f"risk.cycles must be positive; got {self.cycles}.")
 
+    @property
+    def windowed_basis(self) -> str:
+        """The basis that outcomes can check: its own, or own rhythms instead of P(alive)."""
+        return "personal_cycles" if self.basis == "p_alive" else self.basis
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lateness:

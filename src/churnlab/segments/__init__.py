@@ -15,7 +15,6 @@ from churnlab.segments.actions.bands import (
     band_calibration,
     calibrate_out_of_time,
     churn_bands,
-    windowed_basis,
 )
 from churnlab.segments.actions.playbook import Action, Playbook, default_playbook, load_playbook
 from churnlab.segments.actions.winback import (
@@ -105,6 +104,5 @@ __all__ = [
     "take_snapshot",
     "transition_table",
     "visit_calibration",
-    "windowed_basis",
     "worth_once_back",
 ]

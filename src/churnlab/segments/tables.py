@@ -7,7 +7,7 @@ import pandas as pd
 
 from churnlab.events import EventLog
 from churnlab.posterior import RiskConfig
-from churnlab.segments.actions.bands import churn_bands, windowed_basis
+from churnlab.segments.actions.bands import churn_bands
 from churnlab.segments.actions.winback import WinbackConfig, break_even_table, worth_once_back
 from churnlab.segments.config import SegmentsConfig, VisitsConfig
 from churnlab.segments.grid.placed import Placed
@@ -62,6 +62,12 @@ def _with_previous(now: Snapshot, before: Snapshot) -> pd.DataFrame:
     return now.membership.merge(renamed, on="customer_id", how="left")
 
 
+def with_bands(membership: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
+    """Add how far at risk each purchaser is (`risk_band`); null without a purchase."""
+    bands = customers.set_index("customer_id")["risk_band"]
+    return membership.assign(risk_band=membership["customer_id"].map(bands))
+
+
 def churn_tables(customers: pd.DataFrame, risk: RiskConfig, winback: WinbackConfig) -> Tables:
     """Return each customer's churn-rate band, and what winning one back of each must achieve.
 
@@ -70,7 +76,7 @@ def churn_tables(customers: pd.DataFrame, risk: RiskConfig, winback: WinbackConf
     customers : DataFrame
         Risk, and value where it is known, of every customer (`Fit.customers`).
     """
-    bands = churn_bands(customers, basis=windowed_basis(risk))
+    bands = churn_bands(customers, basis=risk.windowed_basis)
     rates = bands.groupby("churn_band", observed=True)["churn_rate"].mean()
     worth = _worth_by_band(customers, bands)
     return {

@@ -111,7 +111,7 @@ def _run(
 def _about_cdnow(ran: Piped) -> list[str]:
     said = ["CDNOW: real customers of a CD shop, 1997-98", *ran.log.report.lines()[:2]]
     said += [fitted.lines[0] for fitted in ran.fits.values()]
-    said += ran.fits["mbg_nbd"].lines[1:3]
+    said += ran.fits["mbg_nbd"].lines[1:4]
     said += [] if ran.backtest is None else ran.backtest.lines
     return [*said, f"report: {ran.page}", ""]
 

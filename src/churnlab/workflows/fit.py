@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -14,10 +14,12 @@ from churnlab.backtest import Context, calibrate_threshold
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
+from churnlab.fitting.late import LateCounts, banner, count_late, extreme_states, headline
 from churnlab.inference import prior_sensitivity, save_posterior
 from churnlab.inference.targets.covariates import split_effect_priors
+from churnlab.posterior import RiskConfig
 from churnlab.progress import SILENT, Progress
-from churnlab.rules import OverdueRule, Threshold
+from churnlab.rules import Costs, OverdueRule, Threshold
 from churnlab.runs import Result, RunFolder
 from churnlab.summary import summarise
 from churnlab.vocabulary import RISK_FORMULAS
@@ -39,6 +41,10 @@ class Fitted(Result):
         What residual values rest on.
     make_customers : callable
         Computes the per-customer table.
+    costs : Costs
+        Of a message, as far as they are stated.
+    risk : RiskConfig
+        Risk that the costs are held against.
     """
 
     files: ClassVar[str] = "files: {folder}/customers.parquet, fit.json, posterior.nc"
@@ -46,11 +52,24 @@ class Fitted(Result):
     threshold: Threshold
     worth: Worth | None
     make_customers: Callable[[], pd.DataFrame]
+    costs: Costs = field(default_factory=Costs)
+    risk: RiskConfig = field(default_factory=RiskConfig)
 
     @cached_property
     def customers(self) -> pd.DataFrame:
         """Risk, dates and value of every customer, computed when first asked for."""
         return self.make_customers()
+
+    @cached_property
+    def late(self) -> LateCounts:
+        """Who became late, who is worth a message, who is probably gone."""
+        as_of = self.fit.summary.as_of
+        return count_late(self.customers, as_of, self.costs, self.risk.windowed_basis)
+
+    @cached_property
+    def extremes(self) -> list[dict[str, Any]]:
+        """Purchase states that hold hardly anybody or nearly everybody."""
+        return extreme_states(self.customers, self.fit.summary.as_of)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -74,6 +93,8 @@ class Fitted(Result):
             f"{self.fit.population.method} with {len(self.fit.draws.theta):,} draws",
             _cycles(customers),
             f"{_state(threshold)}: {flagged:,} at risk ({share:.1%})",
+            headline(self.late.to_dict()),
+            *map(banner, self.extremes),
             *_about_costs(threshold, share),
             *(self.worth.lines(customers) if self.worth else []),
             *(f"note: {n}" for n in threshold.notes),
@@ -129,7 +150,7 @@ def fit(
             progress=progress.update,
         )
 
-    fitted = Fitted(posterior, threshold, worth, customers)
+    fitted = Fitted(posterior, threshold, worth, customers, settings.rule, settings.risk)
     if with_worth:
         with progress.stage("risk, dates and value of every customer"):
             _ = fitted.customers
@@ -192,6 +213,8 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "prior_sensitivity": prior_sensitivity(population).to_dict("records"),
         "seconds": population.seconds | ({"amounts": spend.seconds} if spend else {}),
         "threshold": fitted.threshold.to_dict(),
+        "late": fitted.late.to_dict(),
+        "extreme_states": fitted.extremes,
         "spend": None if fitted.worth is None else fitted.worth.to_dict(),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from churnlab.errors import FitRefusedError, UsageError
 from churnlab.events import EventLog
 from churnlab.fitting import Fit, ModelConfig
 from churnlab.fitting import fit as fit_model
+from churnlab.fitting.late import banner, headline
 from churnlab.inference import save_posterior
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
@@ -34,8 +35,15 @@ from churnlab.segments import (
     load_playbook,
     place,
 )
+from churnlab.segments.grid.extremes import extreme_visits
 from churnlab.segments.report.lines import lines
-from churnlab.segments.tables import breakdowns, churn_tables, compare, visit_checks
+from churnlab.segments.tables import (
+    breakdowns,
+    churn_tables,
+    compare,
+    visit_checks,
+    with_bands,
+)
 from churnlab.summary import summarise
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
@@ -130,6 +138,11 @@ class Segmentation(Result):
     )
 
     @property
+    def extremes(self) -> list[dict[str, Any]]:
+        """States that hold hardly anybody or nearly everybody, with the reason."""
+        return [*self.now.fitted.extremes, *extreme_visits(self.found["membership"])]
+
+    @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables by the names of docs/files.md."""
         actions = self.playbook.frame().merge(audience_frame(self.audiences), on="action_id")
@@ -140,7 +153,10 @@ class Segmentation(Result):
         """The grid's shares, what changed, whom to reach."""
         before = None if self.before is None else self.before.placed.snapshot
         past = () if self.past is None else self.past.lines
-        return lines(self.now.placed.snapshot, before, self.found, self.audiences, past)
+        fitted = self.now.fitted
+        first = [headline(fitted.late.to_dict()), *map(banner, self.extremes)]
+        grid = lines(self.now.placed.snapshot, before, self.found, self.audiences, past)
+        return [*first, *grid]
 
     def write(self, folder: RunFolder) -> None:
         """Write the tables, the audiences, the visit-days' posterior and `segments.json`."""
@@ -160,6 +176,8 @@ class Segmentation(Result):
                 "as_of": placed.snapshot.as_of,
                 "n_members": placed.snapshot.n_members,
                 "threshold": self.now.fitted.threshold.to_dict(),
+                "late": self.now.fitted.late.to_dict(),
+                "extreme_states": self.extremes,
                 "visit_cuts": None if placed.visit_axis is None else placed.visit_axis.cuts,
                 "core_leak": None if self.past is None else self.past.core_leak(),
                 "notes": placed.snapshot.notes,
@@ -241,6 +259,7 @@ def segment_fitted(
             | breakdowns(log, placed, settings.segments, settings.seed)
             | visit_checks(log, compared, settings.visits)
         )
+        tables["membership"] = with_bands(tables["membership"], fitted.customers)
         playbook = load_playbook(settings.playbook)
         data = audience_data(log, now, tables["churn_bands"])
         audiences = all_audiences(playbook, data, settings.audiences)

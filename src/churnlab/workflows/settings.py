@@ -106,6 +106,18 @@ class BundleSettings(Settings):
 
 
 @dataclass(kw_only=True)
+class VerifySettings(BundleSettings):
+    """Of a verification: what one table of a bundle may take of the memory, in GB."""
+
+    max_table_gb: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse limits that nothing passes."""
+        if not self.max_table_gb > 0:
+            raise UsageError(f"max_table_gb must be positive; got {self.max_table_gb}.")
+
+
+@dataclass(kw_only=True)
 class SbcSettings(Settings):
     """Of simulation-based calibration: simulated populations, and how large each is."""
 

@@ -11,7 +11,7 @@ from churnlab.export import verify as verify_bundle
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import BundleSettings
+from churnlab.workflows.settings import VerifySettings
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Verified(Result):
         folder.write_json("verify.json", self.found)
 
 
-@use_case(BundleSettings, "bundle")
-def verify(settings: BundleSettings, progress: Progress = SILENT) -> Verified:
+@use_case(VerifySettings, "bundle")
+def verify(settings: VerifySettings, progress: Progress = SILENT) -> Verified:
     """Check that a bundle is whole, consistent and true to its posterior.
 
     Parameters
     ----------
-    settings : BundleSettings, optional
+    settings : VerifySettings, optional
         Or the folder of an export: ``verify("outputs/export")``.
     progress : Progress
         Hears of it.
@@ -70,4 +70,4 @@ def verify(settings: BundleSettings, progress: Progress = SILENT) -> Verified:
         At the first fault, naming the place.
     """
     with progress.stage("verifying the bundle"):
-        return Verified(verify_bundle(settings.bundle))
+        return Verified(verify_bundle(settings.bundle, max_table_gb=settings.max_table_gb))

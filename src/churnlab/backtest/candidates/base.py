@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab.backtest.origins.cache import FitCache
-from churnlab.backtest.origins.panel import Array, Past
+from churnlab.backtest.origins.panel import Array, Ints, Past
 from churnlab.backtest.origins.targets import Target
 from churnlab.errors import VerificationError
 from churnlab.rules.costs import Costs
@@ -75,8 +75,10 @@ class Forecast:
         P(no purchase in the window); None for a bare score.
     p_alive, expected : array (customer,), optional
         P(alive) and expected purchases in the window.
-    pmf : array (customer, n), optional
-        Probabilities of 0, 1, 2, ... purchases in the window.
+    pmf : array (row, n), optional
+        Probabilities of 0, 1, 2, ... purchases in the window; a row may serve many customers.
+    pmf_row : array of int (customer,), optional
+        Row of each customer; default: their own.
     flag : array (customer,), optional
         The candidate's own decision, where it makes one.
     details : mapping
@@ -91,6 +93,7 @@ class Forecast:
     p_alive: Array | None = None
     expected: Array | None = None
     pmf: Array | None = None
+    pmf_row: Ints | None = None
     flag: NDArray[np.bool_] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -129,7 +129,7 @@ def expected_by_horizon(rows: Rows, draws: PopulationDraws, horizons: Array) -> 
 
 
 def pmf_of(rows: Rows, draws: PopulationDraws, largest: int) -> Array:
-    """P(n purchases in the window), n = 0 .. columns - 1, (customer, n)."""
+    """P(n purchases in the window), n = 0 .. columns - 1, per distinct row, (row, n)."""
     columns = min(largest, _MOST_COUNTS) + 1
     out = np.zeros((len(rows.x), columns))
 
@@ -144,5 +144,4 @@ def pmf_of(rows: Rows, draws: PopulationDraws, largest: int) -> Array:
                     out[i, n] = law.next()
 
     for_each_run(draws, rows.group, rows.x, rows.oldest, work)
-    values: Array = np.clip(out, 0.0, 1.0)[rows.inverse]
-    return values
+    return np.clip(out, 0.0, 1.0, out=out)

@@ -127,6 +127,7 @@ class ModelCandidate(Candidate):
             p_alive=alive,
             expected=expected,
             pmf=pmf,
+            pmf_row=None if pmf is None else rows.inverse,
             details={**_parameters(draws), **note},
             notes=tuple(note.get("warnings", ())),
         )

@@ -174,7 +174,7 @@ def entry_of(truth: Truth, name: str, kind: Kind, forecast: Forecast) -> Entry:
     """Guard a forecast and set it beside the truth."""
     assert_seen(f"candidate {name}", forecast.seen_until, truth.origin)
     forecast.check(name, truth.past.n)
-    crps = None if forecast.pmf is None else crps_pmf(forecast.pmf, truth.counts)
+    crps = _crps(forecast, truth.counts)
     made = Entry(
         truth,
         name,
@@ -194,6 +194,15 @@ def entry_of(truth: Truth, name: str, kind: Kind, forecast: Forecast) -> Entry:
     if not all(shared.hold(v) for v in arrays.values()):
         return made
     return replace(made, shared=shared, **{n: v[shared.first] for n, v in arrays.items()})
+
+
+def _crps(forecast: Forecast, counts: Ints) -> Array | None:
+    """Return the score of the counts, (customer,); equal forecasts of equal counts once."""
+    if forecast.pmf is None:
+        return None
+    row = np.arange(counts.size) if forecast.pmf_row is None else forecast.pmf_row
+    first, of = distinct_rows(row, counts)
+    return crps_pmf(forecast.pmf[row[first]], counts[first])[of]
 
 
 def p_alive_entry(entry: Entry) -> Entry | None:

@@ -21,6 +21,7 @@ from churnlab.export.sql.names import (
     table,
     text,
 )
+from churnlab.export.sql.zones import LOCAL_DAY, with_local_days
 from churnlab.models.sql import values
 from churnlab.summary import JOINED, UNKNOWN
 
@@ -35,6 +36,9 @@ class EventSource:
         Table and, if any, its schema, to the letter.
     customer_id, event_at
         Columns.
+    checks_zone
+        Whether the script fails where `event_at` holds instants and the session's zone is not the
+        bundle's (DuckDB, PostgreSQL, Spark; elsewhere days are those of the session).
     members, member_id
         With a model pooled by group: the table that has the group columns, and its id.
     """
@@ -43,6 +47,7 @@ class EventSource:
     schema: str | None = None
     customer_id: str = "customer_id"
     event_at: str = "event_at"
+    checks_zone: bool = True
     members: str = "members"
     member_id: str = "customer_id"
 
@@ -98,9 +103,10 @@ def score_sql(
         )
     place = source or EventSource()
     for value in vars(place).values():
-        if value is not None:
+        if isinstance(value, str):
             check_identifier(value, "name", dialect)
     tree = _parsed(_canonical(bundle, place, as_of or bundle.as_of))
+    tree = with_local_days(tree, dialect, bundle.time_zone)
     return _header(bundle, dialect, place) + _written(tree, dialect, pretty=pretty) + "\n"
 
 
@@ -156,7 +162,8 @@ def _summary_ctes(bundle: ScoringBundle, source: Source, as_of: dt.date) -> list
     """CTEs that end in `summary(customer_id, x, t_x, age, grp)` with double columns."""
     if isinstance(source, SummarySource):
         return _grouped(bundle, source, _counted_rows(bundle, source))
-    day = f"CAST(e.{column(source.event_at)} AS DATE)"
+    at = f"e.{column(source.event_at)}"
+    day = f"{LOCAL_DAY}({at})" if source.checks_zone else f"CAST({at} AS DATE)"
     return [
         f"params AS (SELECT CAST({text(as_of.isoformat())} AS DATE) AS as_of)",
         f"days AS (SELECT DISTINCT CAST(e.{column(source.customer_id)} AS TEXT) AS customer_id, "

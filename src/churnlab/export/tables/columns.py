@@ -200,7 +200,8 @@ def columns_document() -> str:
     lines = ["# Columns of the exported tables", ""]
     lines += [
         "Days are DATE, instants are UTC timestamps, numbers are DOUBLE, whole numbers BIGINT.",
-        "In CSV: ISO 8601, UTF-8, an empty field is null.",
+        "In CSV: ISO 8601, UTF-8, an empty field is null; unless `csv_guarded` is false, text that",
+        "begins with = + - @ ' tab or return has an apostrophe before it, to be taken away.",
         "",
     ]
     for table in TABLES.values():

@@ -14,6 +14,9 @@ import pyarrow.parquet as pq
 from churnlab.errors import VerificationError
 from churnlab.export.tables.columns import DAY, INSTANT, NUMBER, TABLES, TEXT, WHOLE, Column, Table
 
+#: Rows that are turned into text at a time.
+_BATCH = 1 << 16
+
 _TYPES: dict[str, pa.DataType] = {
     TEXT: pa.string(),
     NUMBER: pa.float64(),
@@ -50,6 +53,7 @@ def to_arrow(frame: pd.DataFrame, table: Table) -> pa.Table:
     for field in result.schema:
         if not field.nullable and result.column(field.name).null_count:
             raise VerificationError(f"{table.name}.{field.name} holds nulls; expected none.")
+    check_text(result, table.name)
     return result
 
 
@@ -96,33 +100,126 @@ def write_parquet(data: pa.Table, path: Path) -> None:
     pq.write_table(data, path, compression="zstd")
 
 
-def write_csv(data: pa.Table, path: Path) -> None:
-    """Write CSV: UTF-8, ISO dates, UTC instants with offset, empty for null."""
+def write_csv(data: pa.Table, path: Path, *, guard: bool = True) -> None:
+    """Write CSV: UTF-8, ISO dates, UTC instants with offset, empty for null.
+
+    Parameters
+    ----------
+    guard : bool
+        Put an apostrophe before text that a spreadsheet would take for a formula (it begins with
+        ``=``, ``+``, ``-``, ``@``, tab or return), and before text that begins with an apostrophe
+        already, so that taking one away from the front gives the text back.
+    """
     for i, field in enumerate(data.schema):
         if pa.types.is_timestamp(field.type):
             text = pa.compute.strftime(data.column(i), format="%Y-%m-%dT%H:%M:%S+00:00")
             data = data.set_column(i, field.name, text)
+        elif guard and pa.types.is_string(field.type):
+            data = data.set_column(i, field.name, _guard(data.column(i)))
     pyarrow.csv.write_csv(data, path)
 
 
-def read_table(path: Path, table: Table) -> pd.DataFrame:
-    """Read one exported Parquet table and hold it against its specification.
+def _guard(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    risky = pa.compute.match_substring_regex(text, r"^[=+\-@\t\r']")
+    return pa.compute.if_else(risky, pa.compute.binary_join_element_wise("'", text, ""), text)
+
+
+def _without_guard(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    guarded = pa.compute.starts_with(text, "'")
+    return pa.compute.if_else(guarded, pa.compute.utf8_slice_codeunits(text, 1), text)
+
+
+def check_text(data: pa.Table, where: str) -> None:
+    """Refuse text that not every target can hold: PostgreSQL has no NUL.
 
     Raises
     ------
     VerificationError
-        Whatever is wrong with the file, the columns, the types or the keys.
+        Naming the column and the first such text.
+    """
+    for field in data.schema:
+        if not pa.types.is_string(field.type):
+            continue
+        column = data.column(field.name)
+        bad = pa.compute.match_substring(column, "\0")
+        if pa.compute.any(bad).as_py():
+            first = column.filter(bad)[0].as_py()
+            raise VerificationError(
+                f"{where}: column {field.name} holds {first!r}, with a NUL character, which "
+                "PostgreSQL cannot hold. Mend it in the source and run again."
+            )
+
+
+def read_table(path: Path, table: Table, max_bytes: int | None = None) -> pd.DataFrame:
+    """Read one exported Parquet table and hold it against its specification.
+
+    Parameters
+    ----------
+    max_bytes : int, optional
+        Most memory that the table may take; a small file can hold very many equal values.
+
+    Raises
+    ------
+    VerificationError
+        Whatever is wrong with the file, the columns, the types, the keys or its size.
     """
 
     def read() -> pd.DataFrame:
-        # pre-buffering and threads are left out: a broken file then fails in one place
-        data = pq.read_table(path, use_threads=False, memory_map=False)
+        data = _bounded(path, max_bytes)
         _check_schema(data, table, path)
+        check_text(data, path.name)
         return _to_pandas(data)
 
     frame = _guarded(path, read)
     check_keys(frame, table, path.name)
     return frame
+
+
+def _bounded(path: Path, max_bytes: int | None) -> pa.Table:
+    """Read Parquet row group by row group, in pieces, as long as the memory allows."""
+    limit = float("inf") if max_bytes is None else max_bytes
+    # pre-buffering and threads are left out: a broken file then fails in one place
+    plain = pq.ParquetFile(path, pre_buffer=False, memory_map=False)
+    schema = plain.schema_arrow
+    text = [f.name for f in schema if pa.types.is_string(f.type)]
+    least = 8 * plain.metadata.num_rows * len(schema)  # a number, a day, an offset of a text
+    if max(least, _stated_bytes(plain.metadata)) > limit:
+        raise _too_large(path, plain.metadata.num_rows, limit)
+    pieces, taken = [], 0
+    # Text comes as codes first: a long text that occurs often would fill the memory at once.
+    coded = pq.ParquetFile(path, pre_buffer=False, memory_map=False, read_dictionary=text)
+    for batch in coded.iter_batches(batch_size=_BATCH, use_threads=False):
+        piece = pa.Table.from_batches([batch])
+        taken += piece.nbytes + sum(_text_bytes(piece.column(name)) for name in text)
+        if taken > limit:
+            raise _too_large(path, plain.metadata.num_rows, limit)
+        pieces.append(piece.cast(schema.remove_metadata()))
+    if not pieces:
+        return schema.empty_table()
+    return pa.concat_tables(pieces)
+
+
+def _stated_bytes(metadata: pq.FileMetaData) -> int:
+    groups = range(metadata.num_row_groups)
+    return int(sum(metadata.row_group(i).total_byte_size for i in groups))
+
+
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    """Bytes that a column of codes takes as text."""
+    total = 0
+    for chunk in column.chunks:
+        if not pa.types.is_dictionary(chunk.type):
+            continue
+        sizes = pa.compute.binary_length(chunk.dictionary).take(chunk.indices)
+        total += pa.compute.sum(sizes).as_py() or 0
+    return total
+
+
+def _too_large(path: Path, rows: int, limit: float) -> VerificationError:
+    return VerificationError(
+        f"{path.name}: {rows:,} rows take more memory than the {limit / 1e9:g} GB allowed. Is it "
+        "what an export wrote? If so, verify it with a larger max_table_gb."
+    )
 
 
 def _check_schema(data: pa.Table, table: Table, path: Path) -> None:
@@ -141,8 +238,17 @@ def _check_schema(data: pa.Table, table: Table, path: Path) -> None:
             raise VerificationError(f"{path.name}: column {wanted.name} holds nulls.")
 
 
-def read_csv(path: Path, table: Table) -> pd.DataFrame:
+def read_csv(
+    path: Path, table: Table, max_bytes: int | None = None, *, guarded: bool = True
+) -> pd.DataFrame:
     """Read one exported CSV table with the declared types.
+
+    Parameters
+    ----------
+    max_bytes : int, optional
+        Largest file that is read.
+    guarded : bool
+        Whether the text is guarded as `write_csv` does it; the guard is taken away.
 
     Raises
     ------
@@ -156,8 +262,14 @@ def read_csv(path: Path, table: Table) -> pd.DataFrame:
     quoted = pyarrow.csv.ParseOptions(newlines_in_values=True)
 
     def read() -> pd.DataFrame:
+        if max_bytes is not None and path.stat().st_size > max_bytes:
+            raise _too_large(path, 0, max_bytes)
         data = pyarrow.csv.read_csv(path, convert_options=options, parse_options=quoted)
         _check_schema(data, table, path)
+        for i, field in enumerate(data.schema):
+            if guarded and pa.types.is_string(field.type):
+                data = data.set_column(i, field.name, _without_guard(data.column(i)))
+        check_text(data, path.name)
         return _to_pandas(data)
 
     return _guarded(path, read)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from churnlab.fitting.late import banner, headline
 from churnlab.report.words import bullets, heading, pick, table
 from churnlab.vocabulary import OVERDUE, RISK_FORMULAS
 
@@ -53,8 +54,14 @@ def answer(fit: dict[str, Any], customers: pd.DataFrame, lang: str) -> str:
         model=fit["model"],
         expected=customers["expected_purchases"].sum(),
     )
-    said = (text, *_money(fit, customers, lang), table(by_purchases(customers, as_of)))
+    newly = [bullets(late_lines(fit, lang), none="")] if fit.get("late") else []
+    said = (text, *newly, *_money(fit, customers, lang), table(by_purchases(customers, as_of)))
     return "\n\n".join((heading("answer", lang), *said))
+
+
+def late_lines(found: dict[str, Any], lang: str) -> list[str]:
+    """Return the headline of `fit.json` or `segments.json`, and extreme states with the reason."""
+    return [headline(found["late"], lang), *map(banner, found["extreme_states"])]
 
 
 def _money(fit: dict[str, Any], customers: pd.DataFrame, lang: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from churnlab.errors import UsageError
-from churnlab.metrics.binary import jeffreys_interval
+from churnlab.metrics.binary import calibration_verdicts, jeffreys_interval
 from churnlab.posterior.risk import personal_window
 from churnlab.posterior.settings import RiskConfig
 
@@ -75,8 +75,8 @@ def band_calibration(
     Returns
     -------
     DataFrame
-        ``churn_band, n, forecast, observed, observed_q05, observed_q95`` (Jeffreys intervals; a
-        band nobody is in has nan).
+        ``churn_band, n, forecast, observed, observed_q05, observed_q95, verdict`` (Jeffreys
+        intervals; a band nobody is in has nan and no verdict). Verdicts are for all bands together.
     """
     _check_edges(edges)
     rate = np.asarray(churn_rate, dtype=float)
@@ -96,6 +96,7 @@ def band_calibration(
             "observed": observed,
             "observed_q05": low,
             "observed_q95": high,
+            "verdict": pd.array(calibration_verdicts(forecast, k, n), dtype="str"),
         }
     )
 
@@ -128,7 +129,7 @@ def calibrate_out_of_time(
     DataFrame
         ``origin, known_until, left_out`` and the columns of `band_calibration`.
     """
-    basis = windowed_basis(risk)
+    basis = risk.windowed_basis
     repeat = customers[customers["x"] >= 1]
     window = (
         personal_window(repeat["rhythm_days"], risk.cycles)
@@ -145,11 +146,6 @@ def calibrate_out_of_time(
     found.insert(1, "known_until", pd.Timestamp(known_until))
     found.insert(2, "left_out", int((~over).sum()))
     return found
-
-
-def windowed_basis(risk: RiskConfig) -> str:
-    """Return the basis of churn-rate bands: the risk's own, or personal cycles for P(alive)."""
-    return risk.basis if risk.basis in _WINDOWED else "personal_cycles"
 
 
 def band_labels(edges: Sequence[float]) -> list[str]:

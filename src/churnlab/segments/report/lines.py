@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from churnlab.metrics.binary import FITS
 from churnlab.segments.actions.audiences import Audience
 from churnlab.segments.grid.snapshot import Snapshot
 
@@ -40,12 +41,17 @@ def lines(
 
 
 def _calibration_lines(calibration: pd.DataFrame) -> list[str]:
-    """Return how the visit model forecast silence in short windows, and what was observed."""
-    return [
-        f"visit model, no visit within {row.horizon_days} day(s): forecast {row.forecast:.1%}, "
-        f"observed {row.observed:.1%} ({row.observed_q05:.1%} to {row.observed_q95:.1%})"
-        for row in calibration.itertuples()
+    """Return how the visit model forecast silence in short windows, and which lines do not fit."""
+    some = calibration[(calibration["forecast_band"] == "all") | (calibration["verdict"] != FITS)]
+    said = [
+        f"visit model, no visit within {row.horizon_days} day(s)"
+        + ("" if row.forecast_band == "all" else f", forecasts of {row.forecast_band}")
+        + f": forecast {row.forecast:.1%}, observed {row.observed:.1%} "
+        f"({row.observed_q05:.1%} to {row.observed_q95:.1%}): {row.verdict}"
+        for row in some.itertuples()
     ]
+    fit = int((calibration["verdict"] == FITS).sum())
+    return [*said, f"  {fit} of {len(calibration)} lines fit (judged together, 90%)"]
 
 
 def _band_lines(bands: pd.DataFrame) -> list[str]:
@@ -53,7 +59,7 @@ def _band_lines(bands: pd.DataFrame) -> list[str]:
     return [
         f"churn-rate band {r.churn_band} on {str(r.origin)[:10]}: {r.n:,} customers, forecast "
         f"{r.forecast:.1%}, observed {r.observed:.1%} "
-        f"({r.observed_q05:.1%} to {r.observed_q95:.1%})"
+        f"({r.observed_q05:.1%} to {r.observed_q95:.1%}): {r.verdict}"
         for r in bands[bands["n"] > 0].itertuples()
     ]
 

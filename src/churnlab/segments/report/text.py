@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from churnlab.fitting.report.text import late_lines
 from churnlab.report.words import bullets, heading, pick, table
 from churnlab.runs.reading import Run
 from churnlab.vocabulary import RISK_FORMULAS
@@ -36,8 +37,12 @@ def answer(
     changes: pd.DataFrame | None,
     reestimation: pd.DataFrame | None,
     lang: str,
+    segments: dict[str, Any] | None = None,
 ) -> str:
-    """Return the shares of the groups in a sentence, what moved them, and the cells' table."""
+    """Return the shares of the groups in a sentence, what moved them, and the cells' table.
+
+    With `segments.json` the first bullets say who is newly late, worth a message, probably gone.
+    """
     groups = shares[(shares["level"] == "polarity") & (shares["n"] > 0)]
     if (groups["segment_code"] == "neutral").all():  # no visits are known: the purchase states
         groups = shares[(shares["level"] == "purchase_state") & (shares["n"] > 0)]
@@ -52,6 +57,8 @@ def answer(
         for g in groups.itertuples()
         if g.segment_code != "neutral"
     ]
+    if segments is not None and "late" in segments:
+        said = [*late_lines(segments, lang), *said]
     return "\n\n".join(
         (heading("answer", lang), bullets(said, none="–"), cells_table(shares, lang))
     )

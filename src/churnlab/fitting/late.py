@@ -1,0 +1,161 @@
+"""How many are newly late, worth a message, probably gone: the headline, and extreme states."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from churnlab.posterior.bands import FRESH_DAYS, GONE_BELOW, days_since
+from churnlab.rules import Costs
+from churnlab.vocabulary import RISK_BANDS
+
+#: A state that holds a larger share of those who may be in it is said, with the reason.
+MOST_SHARE: Final = 0.9
+_WEEK: Final = 7
+
+
+@dataclass(frozen=True)
+class LateCounts:
+    """Purchasers by how late they are."""
+
+    purchasers: int
+    at_risk: int
+    week: int
+    """Became late in the last 7 days."""
+    month: int
+    """Became late in the last 30 days, the week included: the band `fresh`."""
+    winnable: int
+    """Late for longer, and at least as likely as not to return within a year."""
+    gone: int
+    """Late for longer, and less likely."""
+    worth_message: int | None
+    """Winnable customers whom a message pays for at the stated costs; None without costs."""
+    value: Mapping[str, float] | None
+    """Residual value by band, where values are known."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def count_late(
+    customers: pd.DataFrame, as_of: dt.date, costs: Costs, basis: str = "personal_cycles"
+) -> LateCounts:
+    """Count purchasers by how late they are.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        The per-customer table (`Fit.customers`).
+    as_of : date
+        The day of the table.
+    costs : Costs
+        Of a message; what is not stated is not invented.
+    basis : str
+        Windowed risk that the costs are held against: a message to somebody who would not buy in
+        the window is worth it from P(no purchase) = wasted / (wasted + missed) on.
+    """
+    since = days_since(customers["at_risk_date"].to_numpy(), as_of)
+    band = customers["risk_band"].astype("str")
+    n = band.value_counts().reindex(list(RISK_BANDS), fill_value=0)
+    worth = None
+    if costs.stated:
+        pays = customers[f"risk_{basis}"] >= costs.ratio
+        worth = int((pays & (band == "winnable")).sum())
+    value = None
+    if "residual_value" in customers.columns:
+        sums = customers.groupby(band)["residual_value"].sum()
+        value = {name: float(sums.get(name, 0.0)) for name in RISK_BANDS}
+    return LateCounts(
+        purchasers=len(customers),
+        at_risk=len(customers) - int(n["active"]),
+        week=int(((since >= 0) & (since < _WEEK)).sum()),
+        month=int(n["fresh"]),
+        winnable=int(n["winnable"]),
+        gone=int(n["gone"]),
+        worth_message=worth,
+        value=value,
+    )
+
+
+def headline(counts: Mapping[str, Any], lang: str = "en") -> str:
+    """Return who became late, who is worth a message, who is probably gone, in one sentence."""
+    if counts["worth_message"] is None:
+        more = (
+            "{winnable:,} more are likelier than not to return within a year (costs not stated: "
+            "nobody is called worth a message)",
+            "{winnable:,}명은 1년 안에 돌아올 가능성이 절반 이상입니다"
+            "(비용이 지정되지 않아 메시지 대상은 정하지 않음)",
+        )
+    else:
+        more = (
+            "{worth_message:,} more are worth a message at your costs",
+            "{worth_message:,}명은 지정한 비용에서 메시지를 보낼 만합니다",
+        )
+    text = (
+        "{week:,} became late this week, {month:,} this month; " + more[0] + "; {gone:,} are "
+        "probably gone",
+        "이번 주에 {week:,}명, 이번 달에 {month:,}명이 늦어졌고, "
+        + more[1]
+        + ". {gone:,}명은 아마 떠났습니다",
+    )[lang != "en"]
+    return text.format(**counts)
+
+
+def extreme_states(customers: pd.DataFrame, as_of: dt.date) -> list[dict[str, Any]]:
+    """Return purchase states that hold nearly everybody, with the reason.
+
+    A state is held against those who may be in it: first purchasers, or repeat purchasers.
+
+    Returns
+    -------
+    list of dict
+        ``state, n, of, share, reason``; the other state of the two holds the rest.
+    """
+    at_risk = days_since(customers["at_risk_date"].to_numpy(), as_of) >= 0
+    found = []
+    for kind, own in (("first", customers["x"] == 0), ("repeat", customers["x"] > 0)):
+        if not own.any():
+            continue
+        share = float(at_risk[own].mean())
+        held = max(share, 1 - share)
+        if held <= MOST_SHARE:
+            continue
+        found.append(
+            {
+                "state": f"{kind}_{'active' if share < held else 'risk'}",
+                "n": round(held * int(own.sum())),
+                "of": int(own.sum()),
+                "share": held,
+                "reason": _reason(customers[own]),
+            }
+        )
+    return found
+
+
+def _reason(people: pd.DataFrame) -> str:
+    """Say how long these customers have been silent against their rhythm, and when late begins."""
+    last = people["last_purchase_at"].max()
+    cycles = float((people["days_since_last"] / people["rhythm_days"]).median())
+    begins = (people["at_risk_date"] - people["last_purchase_at"]).dt.days / people["rhythm_days"]
+    return (
+        f"half of them have been silent for {cycles:.1f} own rhythms or longer, and late begins at "
+        f"{np.median(begins):.1f}; the latest of their purchases was on {str(last)[:10]}"
+    )
+
+
+def banner(found: Mapping[str, Any]) -> str:
+    """Return an extreme state as a line for the console and the report."""
+    return (
+        f"{found['state']} holds {found['share']:.0%} of {found['of']:,} customers who may be in "
+        f"it: {found['reason']}"
+    )
+
+
+__all__ = ["FRESH_DAYS", "GONE_BELOW", "LateCounts", "banner", "count_late", "extreme_states",
+           "headline"]  # fmt: skip
