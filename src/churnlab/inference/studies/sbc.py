@@ -39,6 +39,7 @@ PRIORS: dict[str, str] = {
     "dropout_concentration": "LogNormal(mu=1, sigma=0.5)",
     "dropout_rate_mean": "LogNormal(mu=0, sigma=0.5)",
     "dropout_shape": "LogNormal(mu=0, sigma=0.5)",
+    "ageing_rate": "LogNormal(mu=0, sigma=0.5)",
 }
 #: Days per unit of the priors' time, and the horizon of P(no purchase in H).
 TIME_SCALE = 200.0
