@@ -26,6 +26,7 @@ from churnlab.segments import (
     comparison_day,
     load_playbook,
 )
+from churnlab.segments.actions.plan import campaign_calendar, campaign_plan
 from churnlab.segments.grid.extremes import extreme_visits
 from churnlab.segments.report.lines import lines
 from churnlab.segments.tables import (
@@ -116,6 +117,8 @@ class Segmentation(Result):
         if (visits := self.now.visits) is not None:
             folder.write("visits_posterior.nc", lambda p: save_posterior(visits.population, p))
             folder.write_parquet("visits.parquet", visits.summary.customers)
+        plan = self.found["campaign_plan"]
+        folder.write("campaign_plan.csv", lambda path: plan.to_csv(path, index=False))
         for audience in self.audiences:
             if len(audience.frame):
                 folder.write_parquet(f"audiences/{audience.action_id}.parquet", audience.frame)
@@ -213,6 +216,16 @@ def segment_fitted(
         playbook = load_playbook(settings.playbook)
         data = audience_data(log, now, tables["churn_bands"])
         audiences = all_audiences(playbook, data, settings.audiences)
+        plan = campaign_plan(
+            playbook,
+            audiences,
+            log.as_of,
+            treatments=log.frame("treatments") if "treatments" in log.tables else None,
+            holdout_share=settings.audiences.holdout_share,
+            seed=settings.seed,
+        )
+        calendar = campaign_calendar(plan, log.as_of, settings.audiences.plan_days)
+        tables |= {"campaign_plan": plan, "campaign_calendar": calendar}
     found = tables | ({} if past is None else past.tables)
     return Segmentation(now, own, past, found, playbook, audiences)
 
