@@ -10,7 +10,14 @@ from lifelines import KaplanMeierFitter
 from churnlab.errors import DataError, UsageError
 from churnlab.events import log_from_frames
 from churnlab.fitting import fit
-from churnlab.journeys import CycleConfig, JourneyConfig, LoyalConfig, PersonaConfig, personas
+from churnlab.journeys import (
+    CycleConfig,
+    JourneyConfig,
+    LoyalConfig,
+    PersonaConfig,
+    cycles,
+    personas,
+)  # fmt: skip
 from churnlab.journeys.audience import audience_table, chosen_pairs
 from churnlab.journeys.baskets import read_baskets
 from churnlab.journeys.cycles import find_cycles, item_histories
@@ -297,6 +304,22 @@ def test_cycles_of_items_are_those_that_were_simulated():
     wanted = (due["due_date"] > today) & (due["due_date"] <= today + pd.Timedelta(days=7))
     assert wanted.any()
     assert due["remind"].equals(wanted.rename("remind"))
+
+
+def test_rates_are_learnt_from_a_sample_and_everybody_gets_a_due_date(monkeypatch):
+    rng = np.random.default_rng(9)
+    made = simulate_btyd("mbg_nbd", [2.0, 20.0, 1.0, 6.0], 1200, 400, rng)
+    both = pd.concat([made.purchases.assign(item="A"), made.purchases.head(1).assign(item="B")])
+    baskets = read(log_from_frames({"purchases": both}, as_of=made.as_of))
+    found = []
+    for most in (10_000, 600):
+        monkeypatch.setattr(cycles, "MOST_FITTED", most)
+        found.append(find_cycles(baskets, CycleConfig(), made.as_of, seed=1))
+    whole, sampled = found
+    ids = [set(f.due["customer_id"]) for f in found]
+    assert ids[0] == ids[1]
+    ratio = sampled.items["cycle_days"] / whole.items["cycle_days"]
+    assert (ratio - 1).abs().between(1e-6, 0.25).all()
 
 
 def test_a_customers_history_of_an_item_is_counted_in_days(make_log):

@@ -118,19 +118,19 @@ def _job(command: Command, failures: list[BaseException]) -> Any:
         # Kept for the caller: what leaves here is reported by Hydra in its own words.
         try:
             settings = to_settings(config)
-            folder = Path(settings.run_dir or _default_folder(command, settings))
-            run_in_folder(command, settings, folder, plain(config), Console())
+            run_in_folder(command, settings, _folder(command, settings), plain(config), Console())
         except (Exception, KeyboardInterrupt) as error:
             failures.append(error)
 
     return job
 
 
-def _default_folder(command: Command, settings: Any) -> Path:
-    """A report goes into the run that it reports on; every other run gets a fresh folder."""
-    if command.name == "report":
+def _folder(command: Command, settings: Any) -> Path:
+    """A report goes below the run that it reports on; every other run gets a fresh folder."""
+    given = None if settings.run_dir is None else Path(settings.run_dir)
+    if command.name == "report" and given in (None, Path(settings.run)):
         return Path(settings.run) / "report"
-    return timestamped_folder(command.name)
+    return given or timestamped_folder(command.name)
 
 
 def _sweep_job(command: Command, config: DictConfig) -> None:

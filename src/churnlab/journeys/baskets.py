@@ -7,7 +7,7 @@ at one moment. Its position counts a customer's baskets from 1 in time order.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import ibis
@@ -39,8 +39,6 @@ class Baskets:
         First moment that is not known any more, microseconds since 1970: midnight after `as_of`.
     window : int
         Microseconds.
-    level : str
-        `item` or `category`.
     n_items : int
         Different items in the log, before the common ones were taken.
     """
@@ -50,17 +48,12 @@ class Baskets:
     items: list[str]
     end: int
     window: int
-    level: str
     n_items: int
 
     def of(self, customers: Any) -> Baskets:
         """Return the baskets of some customers: an Ibis table with their ``customer_id``."""
         table = self.table.semi_join(customers, "customer_id").cache()
-        return self._replace(table, self.lines.semi_join(table, "customer").cache())
-
-    def _replace(self, table: Any, lines: Any) -> Baskets:
-        rest = (self.items, self.end, self.window, self.level, self.n_items)
-        return Baskets(table, lines, *rest)
+        return replace(self, table=table, lines=self.lines.semi_join(table, "customer").cache())
 
     def names(self, codes: pd.Series) -> pd.Series:
         """Return the names of item codes."""
@@ -101,7 +94,7 @@ def read_baskets(log: EventLog, *, level: str, window_days: float, most_items: i
         .cache()
     )
     end = _microseconds(log.as_of + dt.timedelta(days=1))
-    return Baskets(table, lines, names, end, window, level, len(ranked))
+    return Baskets(table, lines, names, end, window, len(ranked))
 
 
 def _rows(purchases: Any, level: str) -> Any:

@@ -13,7 +13,7 @@ from ibis import _
 
 from churnlab.events.engine import frame
 from churnlab.journeys.baskets import Baskets
-from churnlab.journeys.lift import shrunk_lift
+from churnlab.journeys.lift import lift_of
 
 
 def companion_table(baskets: Baskets, *, least_customers: int) -> pd.DataFrame:
@@ -49,11 +49,7 @@ def companion_table(baskets: Baskets, *, least_customers: int) -> pd.DataFrame:
             e_e=(_.expected * _.expected).sum(),
         ).order_by(["item", "companion"])
     )  # fmt: skip
-    ratio = counts["baskets"] / counts["expected"]
-    squares = counts["n_n"] - 2 * ratio * counts["n_e"] + ratio**2 * counts["e_e"]
-    arrays = (counts["baskets"], counts["expected"], counts["could"], squares)
-    lift = shrunk_lift(*(a.to_numpy(float) for a in arrays))
-    found = pd.concat([counts, lift], axis="columns")
+    found = pd.concat([counts, lift_of(counts, "baskets", "could")], axis="columns")
     found = found[found["customers"] >= least_customers]
     return _both_ways(found, baskets)
 

@@ -66,6 +66,21 @@ def prior_shape(n: Array, e: Array) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
 
 
+def lift_of(counts: pd.DataFrame, n: str, customers: str) -> pd.DataFrame:
+    """Return `shrunk_lift` of a table of pairs.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        The columns named by `n` and `customers`, ``expected``, and ``n_n, n_e, e_e``: sums over
+        customers of N_i^2, N_i E_i, E_i^2.
+    """
+    wanted = [n, "expected", customers, "n_n", "n_e", "e_e"]
+    seen, e, who, n_n, n_e, e_e = counts[wanted].to_numpy(float).T
+    ratio = np.divide(seen, e, out=np.zeros(len(e)), where=e > 0)
+    return shrunk_lift(seen, e, who, n_n - 2 * ratio * n_e + ratio**2 * e_e)
+
+
 def shrunk_lift(n: Array, e: Array, customers: Array, squares: Array) -> pd.DataFrame:
     """Return the lift of every pair with its 90% interval.
 

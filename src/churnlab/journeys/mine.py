@@ -14,7 +14,7 @@ from churnlab.errors import DataError
 from churnlab.events.engine import frame
 from churnlab.journeys.baskets import DAY, Baskets
 from churnlab.journeys.config import JourneyConfig
-from churnlab.journeys.lift import shrunk_lift
+from churnlab.journeys.lift import lift_of
 from churnlab.journeys.steps import first_exposures, reached, step_counts
 from churnlab.runs.folder import content_hash
 
@@ -36,16 +36,13 @@ class Mined:
     ----------
     journeys : DataFrame
         `COLUMNS`, best supported first within each length.
-    starts : Ibis table
-        Every beginning of a journey: `steps.first_exposures`.
     prefixes : DataFrame
         ``prefix`` (code), ``item_1``, ``item_2`` (codes): the pairs looked at for a third step.
     walked : Ibis table
-        Exposures that walked such a pair: as `starts`, with ``now`` at its second item.
+        Exposures that walked such a pair, standing at its second item.
     """
 
     journeys: pd.DataFrame
-    starts: Any
     prefixes: pd.DataFrame
     walked: Any
 
@@ -77,7 +74,7 @@ def mine(baskets: Baskets, config: JourneyConfig, *, who: str = "all") -> Mined:
         further = reached(walked, baskets.lines, _excluded(prefixes)).cache()
         tables.append(_tabulate(baskets, walked, further, prefixes, config))
     journeys = _named(pd.concat(tables, ignore_index=True), baskets, config, who)
-    return Mined(journeys, starts, prefixes, walked)
+    return Mined(journeys, prefixes, walked)
 
 
 def journey_id(names: list[str], config: JourneyConfig) -> str:
@@ -126,15 +123,8 @@ def _tabulate(
     excluded = _excluded(prefixes)
     counts = step_counts(exposures, met, baskets.lines, excluded)
     counts = frame(counts.order_by(["prefix", "item"]))
-    counts = counts.astype(dict.fromkeys(("completed", "n_n"), "float64"))
-    ratio = counts["completed"] / counts["expected"].where(counts["expected"] > 0)
-    squares = counts["n_n"] - 2 * ratio * counts["n_e"] + ratio**2 * counts["e_e"]
-    lift = shrunk_lift(
-        counts["completed"].to_numpy(float), counts["expected"].to_numpy(float),
-        counts["customers"].to_numpy(float), squares.fillna(counts["n_n"]).to_numpy(float),
-    )  # fmt: skip
     # The prior is learnt from every pair, met or not: support selects what is shown, not the prior.
-    found = pd.concat([counts, lift], axis="columns")
+    found = pd.concat([counts, lift_of(counts, "completed", "customers")], axis="columns")
     found = _shown(found[found["support"] >= config.least_customers], config.most_journeys)
     exposed = frame(
         exposures.group_by("prefix").aggregate(

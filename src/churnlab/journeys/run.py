@@ -50,9 +50,11 @@ def run_journeys(
         No item column, one item only, or no window that is over.
     """
     seeds = np.random.SeedSequence(seed).generate_state(4)
-    study = _Study(log, config, [int(s) for s in seeds])
     progress("baskets", 0.0)
-    study.open()
+    baskets = read_baskets(
+        log, level=config.level, window_days=config.window_days, most_items=config.most_items
+    )
+    study = _Study(log, config, baskets, [int(s) for s in seeds])
     for i, (stage, work) in enumerate(study.stages()):
         progress(stage, (i + 1) / 7)
         work()
@@ -65,21 +67,13 @@ class _Study:
 
     log: EventLog
     config: JourneyConfig
+    baskets: Baskets
     seeds: list[int]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     notes: list[dict[str, str]] = field(default_factory=list)
     missing: list[dict[str, str]] = field(default_factory=list)
     loyal: Loyal | None = None
     pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
-    baskets: Baskets = field(init=False)
-
-    def open(self) -> None:
-        """Read the baskets."""
-        config = self.config
-        self.baskets = read_baskets(
-            self.log, level=config.level, window_days=config.window_days,
-            most_items=config.most_items,
-        )  # fmt: skip
 
     def stages(self) -> list[tuple[str, Callable[[], None]]]:
         """Return the stages in order."""

@@ -49,11 +49,10 @@ def stop_table(baskets: Baskets, mined: Mined) -> pd.DataFrame:
 
 
 def _stops(baskets: Baskets, reached: Any, names: pd.DataFrame, length: int) -> pd.DataFrame:
-    waits = first_waits(baskets, reached)
+    window = baskets.window / DAY
     rows = [
         {"prefix": prefix, "length": length, **stop_rate(part["days"], part["came"], window)}
-        for window in (baskets.window / DAY,)
-        for prefix, part in waits.groupby("prefix")
+        for prefix, part in first_waits(baskets, reached).groupby("prefix")
     ]
     found = names[["prefix", "path"]].merge(pd.DataFrame(rows), on="prefix")
     found = found.drop(columns="prefix")

@@ -124,7 +124,8 @@ def draw_persona(ax: Axes, personas: pd.DataFrame, *, lang: str = "en", most: in
     ]
     _intervals(ax, labels, rows, "ratio", centre=1.0)
     ax.set_xscale("log")
-    ticks = [t for t in (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6) if _inside(ax, t)]
+    low, high = ax.get_xlim()
+    ticks = [t for t in (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6) if low <= t <= high]
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
     ax.set_xlabel(say("axis_ratio", lang))
@@ -179,11 +180,6 @@ def _intervals(
     ax.hlines(y, low, high, colors=colours, lw=2)
     ax.scatter(rows[middle or name], y, c=colours, s=24, zorder=3, label=label)
     ax.set_yticks(y, labels)
-
-
-def _inside(ax: Axes, x: float) -> bool:
-    low, high = ax.get_xlim()
-    return low <= x <= high
 
 
 def _short(text: str, most: int = 30) -> str:

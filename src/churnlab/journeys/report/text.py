@@ -77,34 +77,18 @@ def journey_table(journeys: pd.DataFrame, lang: str) -> str:
     """Return the best supported journeys as a Markdown table."""
     who = who_of(journeys)
     rows = journeys[journeys["who"] == who].groupby("length").head(ROWS // 2)
-    shown = pd.DataFrame(
-        {
-            say("col_path", lang): rows["path"],
-            say("col_support", lang): rows["support"],
-            say("col_rate", lang): rows["rate"],
-            say("col_gap", lang): rows["gap_days"],
-            say("col_lift", lang): _intervals(rows, "lift"),
-        }
-    )
-    formats = {say("col_support", lang): ",", say("col_rate", lang): ".0%",
-               say("col_gap", lang): ".1f"}  # fmt: skip
+    columns = {"path": rows["path"], "support": rows["support"], "rate": rows["rate"],
+               "gap": rows["gap_days"], "lift": _intervals(rows, "lift", ".2f")}  # fmt: skip
     head = say("journeys_head", lang, who=say(f"who_{who}", lang))
-    return f"**{head}**\n\n" + words.table(shown, formats)
+    return _table(head, columns, {"support": ",", "rate": ".0%", "gap": ".1f"}, lang)
 
 
 def stop_table(stops: pd.DataFrame, lang: str) -> str:
     """Return the stop rates of the most reached prefixes as a Markdown table."""
-    rows = stops.groupby("length").head(ROWS // 2)
-    shares = [f"{r.stop_rate:.0%} ({r.stop_q05:.0%}–{r.stop_q95:.0%})" for r in rows.itertuples()]
-    shown = pd.DataFrame(
-        {
-            say("col_prefix", lang): rows["path"],
-            say("col_reached", lang): rows["customers"],
-            say("col_stop", lang): shares,
-        }
-    )
-    table = words.table(shown, {say("col_reached", lang): ","})
-    return f"**{say('stops_head', lang)}**\n\n" + table
+    rows = stops.groupby("length").head(ROWS // 2).rename(columns={"stop_rate": "stop"})
+    columns = {"prefix": rows["path"], "reached": rows["customers"],
+               "stop": _intervals(rows, "stop", ".0%")}  # fmt: skip
+    return _table(say("stops_head", lang), columns, {"reached": ","}, lang)
 
 
 def companion_table(companions: pd.DataFrame, lang: str) -> str:
@@ -113,22 +97,20 @@ def companion_table(companions: pd.DataFrame, lang: str) -> str:
     rows = once[once["lift_q05"] > 1].nlargest(ROWS, "lift_q05")
     if rows.empty:
         return ""
-    shown = pd.DataFrame(
-        {
-            say("col_item", lang): rows["item"],
-            say("col_companion", lang): rows["companion"],
-            say("col_support", lang): rows["customers"],
-            say("col_share", lang): rows["share"],
-            say("col_lift", lang): _intervals(rows, "lift"),
-        }
-    )
-    formats = {say("col_support", lang): ",", say("col_share", lang): ".0%"}
-    return f"**{say('companions_head', lang)}**\n\n" + words.table(shown, formats)
+    columns = {"item": rows["item"], "companion": rows["companion"], "support": rows["customers"],
+               "share": rows["share"], "lift": _intervals(rows, "lift", ".2f")}  # fmt: skip
+    return _table(say("companions_head", lang), columns, {"support": ",", "share": ".0%"}, lang)
 
 
-def _intervals(rows: pd.DataFrame, name: str) -> list[str]:
+def _table(head: str, columns: Mapping[str, Any], formats: Mapping[str, str], lang: str) -> str:
+    shown = pd.DataFrame({say(f"col_{name}", lang): values for name, values in columns.items()})
+    wanted = {say(f"col_{name}", lang): spec for name, spec in formats.items()}
+    return f"**{head}**\n\n" + words.table(shown, wanted)
+
+
+def _intervals(rows: pd.DataFrame, name: str, spec: str) -> list[str]:
     columns = rows[[name, f"{name}_q05", f"{name}_q95"]].to_numpy()
-    return [f"{middle:.2f} ({low:.2f}–{high:.2f})" for middle, low, high in columns]
+    return ["{} ({}–{})".format(*(format(v, spec) for v in row)) for row in columns]
 
 
 def _loyal(summary: Summary, lang: str) -> list[str]:

@@ -25,8 +25,3 @@ def say(key: str, lang: str, **values: Any) -> str:
 def both(key: str, **values: Any) -> dict[str, str]:
     """Return a filled template in every language, as results store it."""
     return {lang: say(key, lang, **values) for lang in LANGUAGES}
-
-
-def keys(lang: str) -> set[str]:
-    """Return the keys that a language has."""
-    return set(_templates(lang))
