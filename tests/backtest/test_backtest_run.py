@@ -10,15 +10,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab.backtest import Limits, SplitConfig, calibrate_threshold, run_backtest
+from churnlab.backtest import (
+    Context,
+    Limits,
+    Panel,
+    SplitConfig,
+    Target,
+    calibrate_threshold,
+    candidate_named,
+    run_backtest,
+)
 from churnlab.backtest.origins.cache import FitCache
 from churnlab.backtest.report.data import best_cost_curve
 from churnlab.backtest.report.text import cost_claim
 from churnlab.backtest.run import _shortfalls
+from churnlab.backtest.threshold import _target
 from churnlab.config import compose, to_settings
 from churnlab.errors import DataError
-from churnlab.posterior import RiskConfig
+from churnlab.posterior import RiskConfig, customers_table
 from churnlab.rules import CapacityRule, CostRatioRule, FixedRule, PrecisionRule
+from churnlab.summary import summarise
 
 from .conftest import simulate_log
 
@@ -194,6 +205,20 @@ def test_a_threshold_is_calibrated_on_earlier_origins(small_log, basis):
         seed=2,
     )
     assert again == chosen
+
+
+def test_own_rhythms_of_a_threshold_are_those_of_the_customers_table(small_log):
+    """Learnt on the window that it is used on: not the pooled rhythm of a backtest's labels."""
+    candidate, context = candidate_named("mbg_nbd"), Context(seed=1, counts=False)
+    panel, origin = Panel.from_log(small_log, []), dt.date(2020, 10, 1)
+    past = panel.until(origin)
+    target = _target(RiskConfig(basis="personal_cycles"), candidate, context)
+    draws, _ = candidate.learn(past, context)
+    summary = summarise(small_log, origin)
+    table = customers_table(summary, draws, RiskConfig(basis="personal_cycles"))
+    own = table.set_index("customer_id").loc[panel.ids[past.customer], "horizon_days"]
+    assert target.windows(past).tolist() == own.tolist()
+    assert (target.windows(past) != Target("personal_cycles", 2.0).windows(past)).mean() > 0.2
 
 
 def test_a_threshold_never_sees_later_days(small_log):

@@ -18,7 +18,7 @@ from churnlab.metrics import (
     lift_at_capacity,
     log_score,
 )
-from churnlab.metrics.binary import jeffreys_interval
+from churnlab.metrics.binary import calibration_verdicts, jeffreys_interval
 
 
 @pytest.fixture
@@ -130,3 +130,27 @@ def test_jeffreys_interval_holds_its_own_estimate():
     assert (high[k == n] == 1).all()
     assert high[(k == 0) & (n == 1)] == pytest.approx(0.7706, abs=1e-3)
     assert np.isnan(jeffreys_interval(0, 0)).all()
+
+
+def test_verdicts_are_for_all_lines_together():
+    """A forecast outside its own 90% interval may fit among many; alone it does not."""
+    low, high = jeffreys_interval(30, 100)
+    beyond = high + 1e-6
+    assert calibration_verdicts([beyond], [30], [100]) == ["forecast too high"]
+    assert calibration_verdicts([low - 1e-6], [30], [100]) == ["forecast too low"]
+    many = calibration_verdicts([beyond, *[0.3] * 9], [30] * 10, [100] * 10)
+    assert many == ["fits"] * 10
+    # the edge of ten lines at once is that of one line at 99%
+    edge = jeffreys_interval(30, 100, 0.99)[1]
+    just = [calibration_verdicts([edge + d, *[0.3] * 9], [30] * 10, [100] * 10)[0]
+            for d in (-1e-9, 1e-9)]  # fmt: skip
+    assert just == ["fits", "forecast too high"]
+    assert calibration_verdicts([0.5, beyond], [0, 30], [0, 100]) == [None, "forecast too high"]
+
+
+def test_right_forecasts_fit_all_together_in_nine_runs_of_ten():
+    rng = np.random.default_rng(4)
+    p = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+    fits = [set(calibration_verdicts(p, rng.binomial(200, p), np.full(5, 200))) == {"fits"}
+            for _ in range(400)]  # fmt: skip
+    assert 0.9 - 3 * np.sqrt(0.09 / 400) <= np.mean(fits) <= 0.99

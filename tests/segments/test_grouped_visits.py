@@ -15,7 +15,7 @@ from churnlab.events import log_from_frames
 from churnlab.export.inputs import VisitEvidence
 from churnlab.inference import load_draws
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior import RiskConfig
+from churnlab.posterior import Lateness, RiskConfig
 from churnlab.segments import Axis, SegmentsConfig, VisitsConfig, take_snapshot
 from churnlab.simulate import ShopConfig, simulate_btyd, simulate_shop
 from churnlab.summary import summarise
@@ -60,7 +60,7 @@ def test_each_members_dates_are_those_of_the_own_groups_model(apart: Path) -> No
         alone = PopulationDraws("mbg_nbd", 1, draws.theta[:, [i]])
         snapshot = take_snapshot(
             members, summarise(log), axes()[0], summarise(log, events="visits"),
-            Axis(alone, RiskConfig(), (0.5, 0.9)), config=SegmentsConfig(draws=2),
+            Axis(alone, Lateness(), (0.8, 0.95)), config=SegmentsConfig(draws=2),
         )  # fmt: skip
         own = members.loc[members["channel"] == channel, "customer_id"]
         expected = snapshot.membership.set_index("customer_id").loc[own]
@@ -79,12 +79,17 @@ def test_the_visit_models_calibration_is_printed_and_written(
                    "visits.pooling=complete", "visits.calibration_days=[1,3,7]") == 0  # fmt: skip
     said = capsys.readouterr().out
     table = pd.read_parquet(tmp_path / "run" / "visit_calibration.parquet")
-    assert table["horizon_days"].tolist() == [1, 3, 7]
-    for row in table.itertuples():
+    whole = table[table["forecast_band"] == "all"]
+    assert whole["horizon_days"].tolist() == [1, 3, 7]
+    for row in whole.itertuples():
         assert (
             f"visit model, no visit within {row.horizon_days} day(s): forecast {row.forecast:.1%}, "
             f"observed {row.observed:.1%}" in said
         )
+    off = table[(table["forecast_band"] != "all") & (table["verdict"] != "fits")]
+    for row in off.itertuples():
+        assert f"{row.horizon_days} day(s), forecasts of {row.forecast_band}: forecast" in said
+    assert f"{(table['verdict'] == 'fits').sum()} of {len(table)} lines fit" in said
     config = json.loads((tmp_path / "run" / "manifest.json").read_text())["config"]["visits"]
     assert config["group"] == ["channel", "signup_month"]
 

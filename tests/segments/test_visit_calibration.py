@@ -44,6 +44,14 @@ def test_visit_calibration_at_1_3_and_7_days(shop: Shop) -> None:
     summary = slow_summary(shop.visits, origin)
     draws, days = fitted(summary), days_of(shop.visits)
     table = visit_calibration(summary, draws, days, dt.date(2024, 12, 31))
+    by_band = table.set_index("horizon_days")
+    parts, whole = (by_band[by_band["forecast_band"].eq("all") == all] for all in (False, True))
+    for h in (1, 3, 7):  # the bands are the members, and their forecasts add up to the average
+        some, one = parts.loc[[h]], whole.loc[h]
+        assert some["n"].sum() == one["n"]
+        assert np.average(some["forecast"], weights=some["n"]) == pytest.approx(one["forecast"])
+    assert set(table["verdict"]) <= {"fits", "forecast too low", "forecast too high"}
+    table = table[table["forecast_band"] == "all"].reset_index(drop=True)
     assert list(table["horizon_days"]) == [1, 3, 7]
     assert (np.diff(table["observed"]) < 0).all()
     assert (table["brier"] < table["brier_constant"]).all()

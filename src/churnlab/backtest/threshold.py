@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from churnlab.backtest.candidates import Candidate, Context, candidate_named
+from churnlab.backtest.candidates import Candidate, Context, candidate_named, forecasts
 from churnlab.backtest.candidates.base import Forecast
-from churnlab.backtest.origins.panel import Log, Panel
+from churnlab.backtest.candidates.models import ModelCandidate
+from churnlab.backtest.origins.panel import Ints, Log, Panel, Past
 from churnlab.backtest.origins.targets import Target
 from churnlab.backtest.run import generator
 from churnlab.backtest.scores.board import Truth
 from churnlab.errors import DataError, FitRefusedError
+from churnlab.posterior import Rows, personal_window, rhythm_days
 from churnlab.rules import Evidence, Threshold, ThresholdRule
 
 #: Earlier origins that a first threshold learns from, one window apart.
@@ -47,7 +49,8 @@ def calibrate_threshold(
     """Choose a threshold by refitting the model at earlier origins and looking at what came.
 
     The outcome is "no purchase within the window": `risk.horizon_days` under p_alive and
-    fixed_days, own rhythms under personal_cycles. Everything used lies at or before `log.as_of`.
+    fixed_days, the model's own rhythms under personal_cycles, as in its table. Everything used
+    lies at or before `log.as_of`.
 
     Parameters
     ----------
@@ -79,16 +82,17 @@ def calibrate_threshold(
         The history is too short and the rule has no such number (capacity).
     """
     context = context or Context(seed=seed, counts=False)
-    target = _target(risk)
-    found = _earlier(log, target, candidate_named(model, k), group, origins, context)
+    candidate = candidate_named(model, k)
+    found = _earlier(log, _target(risk, candidate, context), candidate, group, origins, context)
     notes: tuple[str, ...] = ()
     plain = model.partition("+")[0]
     if not found and plain != model:
-        found = _earlier(log, target, candidate_named(plain, k), (), origins, context)
+        pooled = candidate_named(plain, k)
+        found = _earlier(log, _target(risk, pooled, context), pooled, (), origins, context)
         notes = ("the model with groups could not be fitted at an earlier origin: the threshold "
                  "was learnt without groups",)  # fmt: skip
     if not found:
-        return _fallback(rule, risk, log, target)
+        return _fallback(rule, risk, log, _target(risk, candidate, context))
     risks = [_risk(f, risk.basis) for _, f in found]
     truths = [t for t, _ in found]
     chosen = rule.choose(
@@ -103,10 +107,30 @@ def calibrate_threshold(
     return replace(chosen, notes=(*chosen.notes, *notes))
 
 
-def _target(risk: Risk) -> Target:
-    if risk.basis == "personal_cycles":
-        return Target("personal_cycles", float(risk.cycles))
-    return Target("fixed_days", float(risk.horizon_days))
+@dataclass(frozen=True)
+class _OwnRhythm(Target):
+    """Windows in the rhythm of the model whose risk is cut: those of the customers' table.
+
+    A backtest gives all candidates the windows of one pooled rhythm, so that all have the same
+    labels; a threshold is used on the model's own.
+    """
+
+    candidate: ModelCandidate
+    context: Context
+
+    def windows(self, past: Past) -> Ints:
+        """Return each customer's window by a fit on what is known at the origin."""
+        draws, note = self.candidate.learn(past, self.context)
+        rows = forecasts.Rows(past, np.zeros(past.n, np.int64), self.candidate.clock(note), draws)
+        rhythm = rhythm_days(draws, Rows(rows.group, rows.x, rows.t_x, rows.T))
+        return personal_window(rhythm, self.length)[rows.inverse].astype(np.int64)
+
+
+def _target(risk: Risk, candidate: Candidate, context: Context) -> Target:
+    if risk.basis != "personal_cycles":
+        return Target("fixed_days", float(risk.horizon_days))
+    assert isinstance(candidate, ModelCandidate), "a threshold cuts a model's risk"
+    return _OwnRhythm("personal_cycles", float(risk.cycles), candidate, context)
 
 
 def _risk(forecast: Forecast, basis: str) -> np.ndarray:
@@ -135,10 +159,10 @@ def _earlier(
         past = panel.until(date)
         if past.n < _LEAST_CUSTOMERS:
             break
-        truth = Truth.at(panel, past, target, scored=True)
-        if min(truth.outcome.sum(), past.n - truth.outcome.sum()) < _LEAST_OUTCOMES:
-            break
         try:
+            truth = Truth.at(panel, past, target, scored=True)
+            if min(truth.outcome.sum(), past.n - truth.outcome.sum()) < _LEAST_OUTCOMES:
+                break
             found.append((truth, candidate.forecast(past, target, context)))
         except FitRefusedError:
             break

@@ -136,3 +136,35 @@ def jeffreys_interval(k: ArrayLike, n: ArrayLike, level: float = 0.9) -> tuple[A
     low, high = (betaincinv(k + 0.5, n - k + 0.5, q) for q in (tail, 1 - tail))
     low, high = np.where(k > 0, low, 0.0), np.where(k < n, high, 1.0)
     return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
+
+
+#: Verdicts on a forecast share beside an observed one.
+FITS, TOO_LOW, TOO_HIGH = "fits", "forecast too low", "forecast too high"
+
+
+def calibration_verdicts(
+    forecast: ArrayLike, k: ArrayLike, n: ArrayLike, level: float = 0.9
+) -> list[str | None]:
+    """Judge several lines of a calibration together.
+
+    A line fits when its forecast lies in the Jeffreys interval of what was observed, widened so
+    that with all forecasts right all lines fit with a probability of at least `level`, however many
+    there are (Bonferroni).
+
+    Parameters
+    ----------
+    forecast
+        Mean forecast of each line, (line,).
+    k, n
+        Events and cases; a line without cases has no verdict (None) and takes no part.
+
+    Returns
+    -------
+    list of str or None
+        `FITS`, `TOO_LOW` or `TOO_HIGH` (of the forecast).
+    """
+    p, k, n = (np.atleast_1d(np.asarray(v, float)) for v in (forecast, k, n))
+    judged = n > 0
+    low, high = jeffreys_interval(k, n, 1 - (1 - level) / max(int(judged.sum()), 1))
+    words = np.where(p < low, TOO_LOW, np.where(p > high, TOO_HIGH, FITS))
+    return [str(word) if known else None for word, known in zip(words, judged, strict=True)]

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from churnlab.errors import UsageError
-from churnlab.metrics.binary import jeffreys_interval
+from churnlab.metrics.binary import calibration_verdicts, jeffreys_interval
 from churnlab.posterior.risk import personal_window
 from churnlab.posterior.settings import RiskConfig
 
@@ -75,8 +75,8 @@ def band_calibration(
     Returns
     -------
     DataFrame
-        ``churn_band, n, forecast, observed, observed_q05, observed_q95`` (Jeffreys intervals; a
-        band nobody is in has nan).
+        ``churn_band, n, forecast, observed, observed_q05, observed_q95, verdict`` (Jeffreys
+        intervals; a band nobody is in has nan and no verdict). Verdicts are for all bands together.
     """
     _check_edges(edges)
     rate = np.asarray(churn_rate, dtype=float)
@@ -96,6 +96,7 @@ def band_calibration(
             "observed": observed,
             "observed_q05": low,
             "observed_q95": high,
+            "verdict": pd.array(calibration_verdicts(forecast, k, n), dtype="str"),
         }
     )
 

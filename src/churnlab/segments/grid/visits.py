@@ -7,6 +7,7 @@ check.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,11 +15,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
-from churnlab.metrics.binary import jeffreys_interval
+from churnlab.metrics.binary import calibration_verdicts, jeffreys_interval
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.risk import risk_summary
 from churnlab.posterior.settings import RiskConfig
 from churnlab.segments.grid.build import HasSummary
+
+#: Members are also judged by how likely silence was for them.
+FORECAST_EDGES = (0.25, 0.5, 0.75)
 
 
 def any_event(
@@ -71,9 +75,11 @@ def visit_calibration(
     Returns
     -------
     DataFrame
-        ``horizon_days, n, forecast, observed, observed_q05, observed_q95, bias, brier,
-        brier_constant``: `forecast` and `observed` are mean shares without a visit, `bias` their
-        ratio minus 1, and `brier_constant` the score of the observed share itself.
+        ``horizon_days, forecast_band, n, forecast, observed, observed_q05, observed_q95, bias,
+        brier, brier_constant, verdict``: per window all members (``all``), then by the forecast
+        itself, since an average may hide that low and high ones are off. `forecast` and `observed`
+        are mean shares without a visit, `bias` their ratio minus 1, `brier_constant` the score of
+        the observed share itself. Verdicts are for all lines together.
     """
     late = [h for h in horizons if summary.as_of + dt.timedelta(days=h) > known_until]
     if late:
@@ -86,20 +92,34 @@ def visit_calibration(
     for h in horizons:
         p = forecast_silence(summary, draws, h)
         silent = ~any_event(ids, days, summary.as_of, h)
-        n, k = len(p), int(silent.sum())
-        low, high = jeffreys_interval(k, n)
-        observed = k / n
-        rows.append(
-            {
-                "horizon_days": h,
-                "n": n,
-                "forecast": float(p.mean()),
-                "observed": observed,
-                "observed_q05": float(low),
-                "observed_q95": float(high),
-                "bias": float(p.mean() / observed - 1) if k else np.nan,
-                "brier": float(((p - silent) ** 2).mean()),
-                "brier_constant": observed * (1 - observed),
-            }
-        )
-    return pd.DataFrame(rows)
+        band = np.searchsorted(FORECAST_EDGES, p, side="right")
+        names = ["all", *(f"{100 * a:g}-{100 * b:g}%" for a, b in _pairs())]
+        for name, at in zip(names, [band >= 0, *(band == i for i in range(4))], strict=True):
+            if at.any():
+                rows.append({"horizon_days": h, "forecast_band": name, **_line(p[at], silent[at])})
+    table = pd.DataFrame(rows)
+    k = (table["observed"] * table["n"]).round()
+    verdicts = calibration_verdicts(table["forecast"], k, table["n"])
+    return table.assign(verdict=pd.array(verdicts, dtype="str"))
+
+
+def _pairs() -> list[tuple[float, float]]:
+    ends = [0.0, *FORECAST_EDGES, 1.0]
+    return list(itertools.pairwise(ends))
+
+
+def _line(p: NDArray[np.float64], silent: NDArray[np.bool_]) -> dict[str, float]:
+    """Compare forecasts and outcomes of some members."""
+    n, k = len(p), int(silent.sum())
+    low, high = jeffreys_interval(k, n)
+    observed = k / n
+    return {
+        "n": n,
+        "forecast": float(p.mean()),
+        "observed": observed,
+        "observed_q05": float(low),
+        "observed_q95": float(high),
+        "bias": float(p.mean() / observed - 1) if k else np.nan,
+        "brier": float(((p - silent) ** 2).mean()),
+        "brier_constant": observed * (1 - observed),
+    }

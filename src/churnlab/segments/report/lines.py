@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from churnlab.events.arms import HOLDOUT
+from churnlab.metrics.binary import FITS
 from churnlab.segments.actions.audiences import Audience
 from churnlab.segments.grid.snapshot import Snapshot
 
@@ -36,16 +38,31 @@ def lines(
         said += _band_lines(tables["churn_band_calibration"])
     reached = [a for a in audiences if len(a.frame)]
     said.append(f"audiences: {len(reached)} of {len(audiences)} actions have somebody to reach")
-    return said
+    return [*said, _plan_line(tables["campaign_plan"])]
+
+
+def _plan_line(plan: pd.DataFrame) -> str:
+    """Return what the campaign plan sends, holds out and suppresses."""
+    free = plan["suppressed_reason"].isna()
+    held = int((free & (plan["arm"] == HOLDOUT)).sum())
+    why = plan["suppressed_reason"].value_counts()
+    reasons = "".join(f", {n:,} suppressed ({reason})" for reason, n in why.items())
+    sent = int(free.sum()) - held
+    return f"campaign plan: {sent:,} messages, {held:,} held out{reasons}; one a person a day"
 
 
 def _calibration_lines(calibration: pd.DataFrame) -> list[str]:
-    """Return how the visit model forecast silence in short windows, and what was observed."""
-    return [
-        f"visit model, no visit within {row.horizon_days} day(s): forecast {row.forecast:.1%}, "
-        f"observed {row.observed:.1%} ({row.observed_q05:.1%} to {row.observed_q95:.1%})"
-        for row in calibration.itertuples()
+    """Return how the visit model forecast silence in short windows, and which lines do not fit."""
+    some = calibration[(calibration["forecast_band"] == "all") | (calibration["verdict"] != FITS)]
+    said = [
+        f"visit model, no visit within {row.horizon_days} day(s)"
+        + ("" if row.forecast_band == "all" else f", forecasts of {row.forecast_band}")
+        + f": forecast {row.forecast:.1%}, observed {row.observed:.1%} "
+        f"({row.observed_q05:.1%} to {row.observed_q95:.1%}): {row.verdict}"
+        for row in some.itertuples()
     ]
+    fit = int((calibration["verdict"] == FITS).sum())
+    return [*said, f"  {fit} of {len(calibration)} lines fit (judged together, 90%)"]
 
 
 def _band_lines(bands: pd.DataFrame) -> list[str]:
@@ -53,7 +70,7 @@ def _band_lines(bands: pd.DataFrame) -> list[str]:
     return [
         f"churn-rate band {r.churn_band} on {str(r.origin)[:10]}: {r.n:,} customers, forecast "
         f"{r.forecast:.1%}, observed {r.observed:.1%} "
-        f"({r.observed_q05:.1%} to {r.observed_q95:.1%})"
+        f"({r.observed_q05:.1%} to {r.observed_q95:.1%}): {r.verdict}"
         for r in bands[bands["n"] > 0].itertuples()
     ]
 
