@@ -157,3 +157,21 @@ def test_the_korean_story_has_no_english_and_no_gaps(case):
     assert "{" not in said
     assert not any(word in said for word in (" the ", "They", "risk", "9999"))
     assert said.endswith("인사.")
+
+
+@pytest.mark.parametrize(
+    ("lang", "mark"), [("en", "✗ forecast too low"), ("ko", "✗ 예측이 너무 낮음")]
+)
+def test_calibrations_carry_their_verdict_where_they_are_shown(lang, mark):
+    line = {"n": 50, "forecast": 0.3, "observed": 0.5, "observed_q05": 0.4, "observed_q95": 0.6}
+    rows = pd.DataFrame(
+        [line | {"churn_band": "25-50%", "verdict": "forecast too low"},
+         line | {"churn_band": "50-75%", "verdict": "fits"},
+         line | {"churn_band": "75-100%", "verdict": None, "n": 0}]
+    )  # fmt: skip
+    run = SimpleNamespace(has=lambda name: name.startswith("churn"), frame=lambda _: rows)
+    said = text.calibrations(run, lang)
+    assert "1 of 2 lines fit" in said or "2개 중 1개가 맞음" in said
+    assert mark in said
+    assert "75-100%" not in said
+    assert text.calibrations(SimpleNamespace(has=lambda _: False), lang) == ""
