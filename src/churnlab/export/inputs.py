@@ -148,7 +148,8 @@ class ExportInputs:
             if frame is not None:
                 text = ids(frame["customer_id"], name)
                 object.__setattr__(self, name, frame.assign(customer_id=text))
-        if self.draws.model.startswith("bg_") and self.risk.basis == "p_alive":
+        blind = not self.draws.likelihood.judges_first_purchasers
+        if blind and self.risk.basis == "p_alive":
             raise UsageError(
                 f"{self.draws.model} holds first purchasers alive for ever, so under p_alive it "
                 "cannot place them. Export mbg_nbd or pareto_nbd, or a windowed risk.basis."
