@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,9 +37,9 @@ from churnlab.nday.posterior.checks import predictive_checks
 from churnlab.nday.posterior.drift import cohort_drift
 from churnlab.nday.report.advice import window_cut, window_longer
 from churnlab.nday.result import NdayResult
+from churnlab.progress import Update
 
 Array = NDArray[np.float64]
-Progress = Callable[[str, float], None]
 
 #: Signup days that must have the whole window when it is shortened.
 _WHOLE_DAYS = 7
@@ -55,7 +54,7 @@ def run_nday(
     time_zone: str | None = None,
     previous: pd.DataFrame | None = None,
     opted_out: tuple[str, ...] = (),
-    progress: Progress | None = None,
+    progress: Update | None = None,
 ) -> NdayResult:
     """Answer the N-day question from an event log or from frames.
 
@@ -170,7 +169,7 @@ class _Study:
     cut: dict[str, str] | None
 
     def tables_and_rule(
-        self, rngs: list[np.random.Generator], tell: Progress
+        self, rngs: list[np.random.Generator], tell: Update
     ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
         """Decide, check, backtest, read the experiment."""
         seen = self._attention(rngs[1])
