@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,10 +21,8 @@ from churnlab.segments import (
     step_of,
 )
 from churnlab.summary import summarise
-
-if TYPE_CHECKING:
-    from churnlab.workflows.fit import Fitted
-    from churnlab.workflows.segment import Day, GridSettings
+from churnlab.workflows.fit import Fitted
+from churnlab.workflows.placing import Day, GridSettings
 
 
 def look_back(
