@@ -39,6 +39,7 @@ class GGomNbd(ParetoNbd):
     cost: ClassVar[float] = 30.0
     #: Ages enter through e^(b u): sums over nodes would need their own rule per draw and cell.
     in_sql: ClassVar[bool] = False
+    lifetimes_fitter: ClassVar[str | None] = None
 
     @property
     def kernels(self) -> Kernels:

@@ -44,6 +44,7 @@ class ParetoNbd(Likelihood):
     time_powers: ClassVar[tuple[int, ...]] = (0, 1, 0, 1)
     dropout: ClassVar[Dropout] = GammaDropout()
     drops_at_purchases: ClassVar[bool] = False
+    lifetimes_fitter: ClassVar[str | None] = "ParetoNBDFitter"
     #: Cells share few times within a group: where the others reuse logarithms, this integrates.
     cost: ClassVar[float] = 5.0
     in_sql: ClassVar[bool] = True
