@@ -27,7 +27,7 @@ style.use()
 run = open_run(run_dir)
 rule = run.json("rule.json")
 fitted = run.frame("nday_fitted.parquet")
-best = run.frame("nday_best.parquet")
+best = run.frame("nday_best.parquet") if run.has("nday_best.parquet") else None
 curve = data.curve(run.frame("curve.parquet"), fitted)
 
 # %%
@@ -40,8 +40,15 @@ Markdown(words.heading("answer", lang) + "\n\n" + text.answer(rule, best, lang))
 Markdown(words.heading("evidence", lang))
 
 # %%
+flat = data.headline(rule)
+figure, ax = plt.subplots(figsize=(8, 5))
+draw.draw_heat(ax, data.heat(run.frame("curve.parquet")), plateau=flat, n=rule["n"], lang=lang)
+ax.set_title(text.heat_claim(rule, lang))
+plt.show()
+
+# %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
-draw.draw_curve(left, curve, n=rule["n"], lang=lang)
+draw.draw_curve(left, curve, plateau=flat, n=rule["n"], lang=lang)
 draw.draw_hazard(right, curve, n=rule["n"], threshold=rule.get("hazard_threshold"), lang=lang)
 figure.suptitle(rule["plateau"]["statement"][lang], fontsize=10, wrap=True)
 plt.show()
@@ -56,23 +63,18 @@ plt.show()
 Markdown(text.flat_sentence(rule, run.frame("nday_flat.parquet"), lang))
 
 # %%
-figure, ax = plt.subplots()
-values = data.value(run.frame("nday_value.parquet"))
-draw.draw_value(ax, values, n=rule["n"], lang=lang)
-ax.set_title(text.value_claim(rule, best, lang) + f" (u0 = {values.u0:g})")
-plt.show()
+if best is not None:
+    figure, ax = plt.subplots()
+    values = data.value(run.frame("nday_value.parquet"), text.assumed_uplift(rule))
+    chosen = rule["recommendation"]["n"]
+    draw.draw_value(ax, values, recommended=chosen, n=rule["n"], lang=lang)
+    ax.set_title(text.value_claim(rule, best, lang) + f" (u0 = {values.u0:.3g})")
+    plt.show()
 
 # %%
 if run.has("nday_groups.parquet"):
     figure, ax = plt.subplots()
-    groups = [g for g in fitted["group"].unique() if g != "all"]
-    for group in groups:
-        part = fitted[fitted["group"] == group]
-        (line,) = ax.plot(part["day"], part["model"], label=group)
-        ax.fill_between(
-            part["day"], part["model_q05"], part["model_q95"], alpha=0.2, color=line.get_color()
-        )
-    draw.finish(ax, "day", "converted", lang, percent=True)
+    draw.draw_groups(ax, data.group_curves(fitted), n=rule["n"], lang=lang)
     ax.set_title(
         words.pick(lang, "Conversion by group, pooled partially", "집단별 전환 (부분 통합)")
     )

@@ -89,6 +89,9 @@ if run.has("leaks.parquet"):
 display(Markdown(text.leak_alert(segments["core_leak"], lang)))  # noqa: F821
 
 # %%
+display(Markdown(text.calibrations(run, lang)))  # noqa: F821
+
+# %%
 display(Markdown(text.breakdowns(run, lang)))  # noqa: F821
 
 # %%

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from churnlab.cli import main
 from churnlab.journeys import JourneyConfig
 from churnlab.journeys.mine import journey_id
 from churnlab.report.render import Rendered
+from churnlab.simulate import ShopConfig
 
 SHOP = ["data=syn_shop", "shop.n_members=600"]
 #: Small, so that the whole takes seconds: what is tested here is names and types, not numbers.
@@ -20,7 +22,9 @@ LIGHT = [
     "split.replicates=20",
     "split.limits.least_purchasers=50",
     "split.limits.least_events=10",
-    "nday.models=[counts]",
+    "nday.costs.margin=20",
+    "nday.costs.coupon=5",
+    "nday.costs.revenue=60",
     "nday.draws=100",
     "journey.least_customers=5",
     "journey.loyal.least_customers=10",
@@ -42,7 +46,7 @@ def written(tmp_path_factory) -> Path:
         ["explain", *SHOP, "customer=m00002", "inference.draws=200"],
         ["verify", bundle],
         ["score", bundle, *SHOP],
-        ["monitor", bundle, *SHOP],
+        ["monitor", bundle, *SHOP, f"monitor.today={ShopConfig().as_of() + dt.timedelta(1)}"],
         ["sbc", "simulations=20", "customers=50"],
     ]
     with pytest.MonkeyPatch.context() as patch:

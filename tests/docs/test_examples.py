@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from churnlab import models
+
 DOCS = Path(__file__).parents[2] / "docs"
 #: An example is read at one sitting.
 MOST_LINES = 60
@@ -45,3 +47,16 @@ def test_a_rule_chooses_a_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     threshold = run("add_a_rule.md", monkeypatch)["threshold"]
     assert threshold.value == 0.9  # 10 of 101 risks lie above
     assert threshold.rule == "quantile"
+
+
+def test_a_model_joins_fit_backtest_pymc_and_sql(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(models.REGISTRY, "mbg_one", models.MbgNbd)  # and away again afterwards
+    found = run("add_a_model.md", monkeypatch)
+    fit = found["fit"]
+    a, b = fit.draws.theta[:, 0, 2:].T
+    assert (a + b).round(6).tolist() == [1e4] * fit.draws.n_draws
+    assert "dropout_concentration" not in fit.population.table.index
+    scores = found["scores"]
+    assert {"mbg_one_ml", "mbg_nbd_ml"} <= set(scores["candidate"])
+    assert {v.name for v in found["graph"].free_RVs} == {"rate_mean", "rate_shape", "dropout_mean"}
+    assert any("d.a / (d.b + c.x)" in cte for cte in found["sql"].ctes)

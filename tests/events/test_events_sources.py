@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from churnlab.errors import DataError
+from churnlab.errors import DataError, UsageError
 from churnlab.events import DataConfig, PurchasesTable, open_log, read_events
 
 ROWS = "customer_id,event_at\n0001,2020-01-01\n0002,2020-01-02\n"
@@ -225,3 +225,16 @@ def test_cdnow_of_lifetimes_equals_the_workshop_copy(shared_data):
         shared_data / "cdnow_sample.parquet", columns={"event_at": "date"}, duplicates="keep"
     )
     pd.testing.assert_frame_equal(ours.frame("purchases"), theirs.frame("purchases"))
+
+
+def test_the_engine_spills_from_a_stated_memory_on(tmp_path):
+    path = tmp_path / "purchases.csv"
+    path.write_text("customer_id,event_at\na,2024-01-01\nb,2024-01-02\n")
+    table = PurchasesTable(path=str(path))
+    log = open_log(DataConfig(purchases=table, memory_limit="200MB"))
+    said = log._backend.raw_sql("SELECT current_setting('memory_limit')").fetchall()
+    assert said == [("190.7 MiB",)]
+    with pytest.raises(
+        UsageError, match=r"data\.memory_limit must be a size such as 2GB; got 'big'"
+    ):
+        open_log(DataConfig(purchases=table, memory_limit="big"))

@@ -142,3 +142,17 @@ def test_candidates_end_in_1990_or_later(last, found, backend):
     later = dt.date.today() + dt.timedelta(days=800)
     backend.create_table("u", pd.DataFrame({"t": ["19900101", later.strftime("%Y%m%d")]}))
     assert candidates(backend.table("u"), "t", "UTC") == []
+
+
+def test_what_only_looks_like_a_date_is_no_local_time():
+    """A placeholder or garbage in the shape of a date does not make a column of offsets mixed."""
+    zoned = [f"2022-01-{1 + i % 28:02d}T10:00:00+09:00" for i in range(300)]
+    frame = orders([*zoned, "abcd-ef-gh", "0001-01-01"], n=range(302))
+    report = read_events(frame, time_zone="Asia/Seoul").report.tables["purchases"]
+    assert (report.times, report.dropped["unreadable_time"]) == ("offset", 2)
+
+
+def test_missing_times_are_neither_local_nor_offset():
+    zoned = [f"2022-01-{1 + i % 28:02d}T10:00:00+09:00" for i in range(300)]
+    report = read_events(orders([*zoned, None, ""], n=range(302))).report.tables["purchases"]
+    assert (report.times, report.dropped["missing_time"]) == ("offset", 2)

@@ -107,3 +107,12 @@ def test_more_simulations_keep_the_first_ones() -> None:
 def test_wrong_settings() -> None:
     with pytest.raises(UsageError, match="at least 1 simulation"):
         sbc_table("bg_nbd", simulations=0)
+
+
+@pytest.mark.slow
+def test_ageing_lifetimes_are_calibrated() -> None:
+    """GGom/NBD, nine quantities with `ageing_rate`: a family of its own at the same level."""
+    summary = sbc_summary(sbc_table("ggom_nbd", simulations=100, customers=150, seed=12))
+    assert "ageing_rate" in summary.index
+    assert summary[["chi2_p", "ecdf_p"]].min(axis=None) > FAMILY_LEVEL / (9 * TESTS)
+    assert summary["refused"].max() <= 0.1

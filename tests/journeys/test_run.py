@@ -20,6 +20,7 @@ from churnlab.journeys.result import FILES, read_tables
 from churnlab.report import style
 from churnlab.runs import RunFolder, open_run
 from churnlab.simulate import ShopConfig, simulate_shop
+from churnlab.workflows import gather
 
 from .conftest import START, purchases
 
@@ -54,6 +55,25 @@ def test_every_part_is_there_and_comes_back_from_the_folder(result, tmp_path):
     for name, table in read_tables(run).items():
         pd.testing.assert_frame_equal(table, result.tables[name], check_dtype=False)
     assert set(run.json("journey.json")) == set(result.summary)
+
+
+def test_the_bundle_gets_the_journeys_of_the_audiences(result, tmp_path):
+    folder = RunFolder(tmp_path / "run", "journey")
+    result.write(folder)
+    folder.finish()
+    run = open_run(tmp_path / "run")
+    journeys, audience = gather._journeys(run), gather._journey_audience(run)
+    assert set(audience["journey_id"]) <= {j["journey_id"] for j in journeys}
+    table = result.tables["journeys"].set_index(["who", "journey_id"])
+    for journey in journeys:
+        who = "loyal" if ("loyal", journey["journey_id"]) in table.index else "all"
+        row = table.loc[(who, journey["journey_id"])]
+        assert journey["items"] == [row["item_1"], row["item_2"]]
+        assert (journey["lift_q05"], journey["window_days"]) == (row["lift_q05"], 10.0)
+        assert journey["action_id"] == gather._NEXT_STEP["action_id"]
+    closes = result.tables["audience"]["window_closes_at"]
+    assert (audience["window_closes_at"] <= closes).all()
+    assert (closes - audience["window_closes_at"] < pd.Timedelta(days=1)).all()
 
 
 def test_the_same_seed_gives_the_same_and_the_order_of_rows_means_nothing(log, shop, result):

@@ -27,6 +27,7 @@ CASES = {
     "mbg_nbd": Case(likelihoods.get("mbg_nbd"), np.array([0.7, 25.0, 0.9, 1.6])),
     "pareto_nbd": Case(likelihoods.get("pareto_nbd"), np.array([0.6, 25.0, 0.6, 40.0])),
     "bg_cnbd_k": Case(likelihoods.get("bg_cnbd_k", 2), np.array([0.6, 10.0, 0.5, 2.8])),
+    "ggom_nbd": Case(likelihoods.get("ggom_nbd"), np.array([0.6, 25.0, 0.6, 90.0, 0.01])),
     "mbg_cnbd_k": Case(likelihoods.get("mbg_cnbd_k", 3), np.array([0.7, 8.0, 0.9, 1.6])),
 }
 
@@ -64,12 +65,33 @@ def _twin_pareto(_: Any, theta: Any, x: int, t_x: Any, T: Any) -> Any:
     return mp.gamma(R) / mp.gamma(r) * alpha**r * beta**s * whole
 
 
+def _twin_gompertz(_: Any, theta: Any, x: int, t_x: Any, T: Any) -> Any:
+    """The lifetimes' density as Bemmaor and Glady write it, integrated to many digits."""
+    r, alpha, s, beta, b = theta
+    R, c = r + x, b * beta
+
+    def survives(u: Any) -> Any:
+        return (c / (c - 1 + mp.e ** (b * u))) ** s
+
+    def dies(u: Any) -> Any:
+        e = mp.e ** (b * u)
+        return b * s * e * c**s / (c - 1 + e) ** (s + 1) * (alpha + u) ** -R
+
+    cuts = [t_x, *(t_x + (T - t_x) / mp.mpf(2) ** i for i in range(12, -1, -1))]
+    dead = mp.quad(dies, cuts) if t_x < T else mp.mpf(0)
+    whole = (alpha + T) ** -R * survives(T) + dead
+    return mp.gamma(R) / mp.gamma(r) * alpha**r * whole
+
+
+_TWINS = {"pareto_nbd": _twin_pareto, "ggom_nbd": _twin_gompertz}
+
+
 class Twin:
     """Log-likelihood and its derivatives in many digits, without the Erlang data constant."""
 
     def __init__(self, likelihood: Likelihood, digits: int = 40) -> None:
         self.model, self.digits = likelihood, digits
-        self.density = _twin_pareto if likelihood.name == "pareto_nbd" else _twin_geometric
+        self.density = _TWINS.get(likelihood.name, _twin_geometric)
 
     def log_likelihood(self, theta: Any, x: float, t_x: float, T: float) -> float:
         with mp.workdps(self.digits):

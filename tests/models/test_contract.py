@@ -255,7 +255,7 @@ def test_weights_are_repeated_rows_and_order_does_not_matter(case):
 
 def _spread_out(case, draws, groups, seed=4):
     """Parameters that differ by draw and group, (draw, parameter, group)."""
-    noise = np.random.default_rng(seed).normal(0, 0.5, (draws, 4, groups))
+    noise = np.random.default_rng(seed).normal(0, 0.5, (draws, len(case.theta), groups))
     return case.theta[None, :, None] * np.exp(noise)
 
 
@@ -275,8 +275,8 @@ def test_a_wild_draw_does_not_touch_those_beside_it(case):
     thetas = _spread_out(case, 10, 1)
     engine = Engine(case.likelihood, np.zeros(x.size, int), x, t_x, age, weight)
     calm = engine.values(thetas)
-    thetas[3] = np.array([1e200, 1e-200, 1e200, 1e-200])[:, None]
-    thetas[7] = np.array([1e-200, 1e200, 1e-200, 1e200])[:, None]
+    thetas[3] = np.resize([1e200, 1e-200], len(case.theta))[:, None]
+    thetas[7] = np.resize([1e-200, 1e200], len(case.theta))[:, None]
     wild = engine.values(thetas)
     others = np.arange(10) % 4 != 3
     np.testing.assert_allclose(wild[others], calm[others], rtol=1e-12)

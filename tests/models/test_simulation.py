@@ -13,11 +13,14 @@ AGE, HORIZON = 60.0, 45.0
 def _story(model, theta, n, rng):
     """Tell the story of n customers: x, t_x, alive at AGE, rate, dropout, purchases after AGE, and
     the time from AGE to the first of them (infinite if not within the horizon)."""
-    r, alpha, third, fourth = theta
+    r, alpha, third, fourth, *ageing = theta
     rate = rng.gamma(r, 1 / alpha, n)
-    pareto = model.name == "pareto_nbd"
+    pareto = model.name in ("pareto_nbd", "ggom_nbd")
     dropout = rng.gamma(third, 1 / fourth, n) if pareto else rng.beta(third, fourth, n)
     death = rng.exponential(1 / dropout) if pareto else np.full(n, np.inf)
+    for b in ageing:  # the rate grows: an exponential time is stretched
+        death = np.log1p(b * death) / b
+        dropout = dropout * np.exp(b * AGE)
     gone = np.zeros(n, bool) if pareto or not model.toss_at_first else rng.random(n) < dropout
     clock, x, t_x, later = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     wait = np.full(n, np.inf)

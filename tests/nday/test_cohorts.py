@@ -160,8 +160,12 @@ def test_attention_counts_the_unconverted_who_still_visit():
     visits["event_at"] = pd.to_datetime(visits["event_at"], format="ISO8601")
     seen = attention_from_visits(found, visits, last_age=10, active_days=3)
     assert seen.unconverted.tolist() == [3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2]
-    # b stays active for three days after signup; a visits at age 4 and is active to age 7.
-    assert seen.active.tolist() == [3, 3, 3, 2, 0, 1, 1, 1, 0, 0, 0]
+    # a visits at age 4: within three days of ages 2, 3 and 4. b's visit was before the signup.
+    assert seen.active.tolist() == [0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0]
+    # Who buys within the window is not to be won, however often they visit.
+    again = pd.concat([visits, visits.assign(customer_id="c", event_at=pd.Timestamp("2026-03-02"))])
+    more = attention_from_visits(found, again, last_age=10, active_days=3)
+    assert more.active.tolist() == seen.active.tolist()
     draws = seen.draws(500, np.random.default_rng(0))
     assert draws.shape == (500, 11)
     assert ((draws > 0) & (draws < 1)).all()

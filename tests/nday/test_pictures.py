@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 
 from churnlab.errors import UsageError
 from churnlab.nday import NdayConfig, run_nday
+from churnlab.nday.decide.value import NdayCosts
 from churnlab.nday.report import data, text
 from churnlab.nday.report import plots as draw
 from churnlab.report import style
@@ -16,12 +17,14 @@ from churnlab.runs.folder import to_jsonable
 
 from .simulators import cliff, config, counts_from_hazard, day, frames_from_counts
 
+COSTS = NdayCosts(margin=20, coupon=5, message=0.05, revenue=60)
+
 
 @pytest.fixture(scope="module")
 def result():
     counts = counts_from_hazard(cliff(), np.random.default_rng(0), n_cohorts=60, size=40)
     members, purchases = frames_from_counts(counts)
-    cfg = NdayConfig(cohort=config(), draws=150)
+    cfg = NdayConfig(cohort=config(), draws=150, costs=COSTS)
     source = {"members": members, "purchases": purchases}
     return run_nday(source, cfg, as_of=day(80), seed=1)
 
@@ -92,3 +95,59 @@ def test_answer_claims_no_uplift_without_an_experiment(result, rule):
     assert "5.0% (3.0%..7.0%)" in text.answer(measured, result.tables["best"])
     with pytest.raises(UsageError, match="lang must be en or ko"):
         draw.words("day", "fr")
+
+
+def test_heat_map_is_the_curve_by_signup_day(result):
+    found = data.heat(result.curve)
+    assert not found.weekly
+    assert found.ratio.shape == (60, 31)
+    assert np.isnan(found.ratio[-1, 22:]).all()
+    own = result.curve[result.curve["signup_date"] == pd.Timestamp(day(3))]["ratio"]
+    assert found.ratio[3] == pytest.approx(own.to_numpy(float))
+    assert found.dates[3] == np.datetime64(day(3))
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_heat_map_curve_and_value_mark_plateau_and_recommendation(result, rule, lang):
+    flat = data.headline(rule)
+    assert flat[0] in (9, 10, 11)
+    with style.styled():
+        figure, axes = plt.subplots(1, 3, figsize=(20, 6))
+        draw.draw_heat(axes[0], data.heat(result.curve), plateau=flat, n=10, lang=lang)
+        curve = data.curve(result.curve, result.tables["fitted"])
+        draw.draw_curve(axes[1], curve, plateau=None, n=10, lang=lang)
+        draw.draw_value(axes[2], data.value(result.tables["value"]), recommended=12, lang=lang)
+        figure.canvas.draw()
+        said = [[t.get_text() for t in ax.get_legend().get_texts()] for ax in axes]
+        plt.close(figure)
+    day_of = f"{flat[0]:.0f}"
+    assert any(day_of in t and ("plateau" in t or "정체" in t) for t in said[0])
+    assert any("no plateau" in t or "정체 구간 없음" in t for t in said[1])
+    assert any("12" in t and ("recommended" in t or "권장" in t) for t in said[2])
+
+
+def test_no_headline_without_a_plateau(rule):
+    slow = {"median": 20.0, "q05": 18.0, "q95": None, "p_none": 0.51}
+    headline = rule["plateau"]["headline"]
+    no = {"plateau": {"headline": headline, "definitions": {headline: slow}}}
+    assert data.headline(no) is None
+    maybe = {"plateau": {"headline": headline, "definitions": {headline: {**slow, "p_none": 0.5}}}}
+    assert data.headline(maybe) == (20.0, 18.0, None)
+
+
+def test_group_curves_are_ordered_and_drawn():
+    counts = counts_from_hazard(
+        cliff(), np.random.default_rng(1), n_cohorts=40, size=30, groups=("a", "b"),
+        group_shift={"a": -0.5, "b": 0.5},
+    )  # fmt: skip
+    members, purchases = frames_from_counts(counts)
+    cfg = NdayConfig(cohort=config(by="lead_type"), draws=150, backtest=False)
+    source = {"members": members, "purchases": purchases}
+    table = run_nday(source, cfg, as_of=day(80), seed=1).tables["fitted"]
+    found = data.group_curves(table)
+    assert found.groups == ("b", "a")
+    assert found.signups == (1200, 1200)
+    figure, ax = plt.subplots()
+    draw.draw_groups(ax, found, n=10)
+    assert ax.get_legend().get_texts()[0].get_text() == "b: 1,200 signups"
+    plt.close(figure)

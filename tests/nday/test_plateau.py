@@ -125,7 +125,7 @@ def test_words_follow_the_figures():
     def say(hazard):
         G = _G(hazard)
         return verdict(hazard_below(G), late_bump(G), window_days=len(hazard) - 1, day_index=1,
-                       hazard_now=float(hazard[-1]))  # fmt: skip
+                       slow=(20, 0.4))  # fmt: skip
 
     flat = say(cliff())
     assert flat.code == PLATEAU
@@ -133,7 +133,7 @@ def test_words_follow_the_figures():
     assert "11일" in flat.korean
     none = say(np.full(31, 0.004))
     assert none.code == NO_PLATEAU
-    assert "0.40%" in none.english
+    assert "40% of the buyers" in none.english
     ages = np.arange(91)
     wave = 0.03 * np.exp(-ages / 5) + 0.006 * np.exp(-(((ages - 65) / 6) ** 2))
     assert say(wave).code == LATE_BUMP

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from churnlab.runs import Run
+from churnlab.runs import Run, RunFolder, open_run
 from churnlab.segments.person import text as explain_text
 from churnlab.segments.report import text
 from churnlab.vocabulary import OVERDUE, RISK_BASES, RISK_FORMULAS
@@ -76,6 +76,14 @@ def test_the_first_bullet_tells_behaviour_from_a_new_fit():
     assert "members," not in text.answer(shares, changes, None, "en")
 
 
+def _finished(path, tables) -> Run:
+    folder = RunFolder(path, "segment", config={}, seed=1)
+    for name, table in tables.items():
+        folder.write_parquet(f"{name}.parquet", table)
+    folder.finish()
+    return open_run(path)
+
+
 def test_a_breakdown_shows_each_value_with_its_groups(tmp_path):
     def rows(value, positive, negative):
         both = [
@@ -89,13 +97,15 @@ def test_a_breakdown_shows_each_value_with_its_groups(tmp_path):
         ]  # fmt: skip
 
     table = pd.DataFrame(rows("gold", 150, 50) + rows("plain", 40, 160))
-    table.to_parquet(tmp_path / "breakdown_tier.parquet")
-    said = text.breakdowns(Run(tmp_path), "en")
+    run, none = (_finished(tmp_path / name, tables) for name, tables in (
+        ("run", {"breakdown_tier": table}), ("none", {})
+    ))  # fmt: skip
+    said = text.breakdowns(run, "en")
     assert "**By tier**" in said
     assert "| gold | 200 | 75.0% (60.0%–93.8%) | 25.0% (20.0%–31.2%) |" in said
     assert "| plain | 200 |" in said
-    assert "tier별 비중" in text.breakdowns(Run(tmp_path), "ko")
-    assert text.breakdowns(Run(tmp_path / "none"), "en") == ""
+    assert "tier별 비중" in text.breakdowns(run, "ko")
+    assert text.breakdowns(none, "en") == ""
 
 
 def told(**changes) -> dict:
@@ -157,3 +167,21 @@ def test_the_korean_story_has_no_english_and_no_gaps(case):
     assert "{" not in said
     assert not any(word in said for word in (" the ", "They", "risk", "9999"))
     assert said.endswith("인사.")
+
+
+@pytest.mark.parametrize(
+    ("lang", "mark"), [("en", "✗ forecast too low"), ("ko", "✗ 예측이 너무 낮음")]
+)
+def test_calibrations_carry_their_verdict_where_they_are_shown(lang, mark):
+    line = {"n": 50, "forecast": 0.3, "observed": 0.5, "observed_q05": 0.4, "observed_q95": 0.6}
+    rows = pd.DataFrame(
+        [line | {"churn_band": "25-50%", "verdict": "forecast too low"},
+         line | {"churn_band": "50-75%", "verdict": "fits"},
+         line | {"churn_band": "75-100%", "verdict": None, "n": 0}]
+    )  # fmt: skip
+    run = SimpleNamespace(has=lambda name: name.startswith("churn"), frame=lambda _: rows)
+    said = text.calibrations(run, lang)
+    assert "1 of 2 lines fit" in said or "2개 중 1개가 맞음" in said
+    assert mark in said
+    assert "75-100%" not in said
+    assert text.calibrations(SimpleNamespace(has=lambda _: False), lang) == ""

@@ -7,6 +7,7 @@ import signal
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from churnlab.errors import UsageError
@@ -184,3 +185,29 @@ def test_a_configuration_edited_in_the_manifest_is_refused(finished):
     path.write_text(path.read_text().replace('"p_alive"', '"fixed_days"'))
     with pytest.raises(UsageError, match="its configuration is not the one that ran"):
         open_run(finished).command  # noqa: B018
+
+
+@pytest.mark.parametrize(("rows", "groups"), [(0, 1), (4, 1), (5, 2), (9, 3)])
+def test_a_frame_written_by_row_groups_reads_back_as_it_was(tmp_path, monkeypatch, rows, groups):
+    """Columns that are empty in one group, attributes and no rows at all included."""
+    monkeypatch.setattr("churnlab.runs.folder._ROW_GROUP", 4)
+    frame = pd.DataFrame(
+        {
+            "customer_id": [f"{i:04d}" for i in range(rows)],
+            "day": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(rows), unit="D"),
+            "late": pd.array([pd.NA] * min(rows, 4) + [True] * max(rows - 4, 0), "boolean"),
+            "code": pd.Series([None] * min(rows, 4) + ["a"] * max(rows - 4, 0), dtype="object"),
+            "band": pd.Categorical(
+                np.where(np.arange(rows) < 4, "low", "high"), ["none", "low", "high"], ordered=True
+            ),
+            "risk": np.linspace(0, 1, rows),
+        }
+    )
+    frame.attrs = {"worth": "amount"}
+    run = RunFolder(tmp_path / "run", "fit", config={}, seed=1)
+    path = run.write_parquet("customers.parquet", frame)
+    assert pq.ParquetFile(path).num_row_groups == groups
+    found = pd.read_parquet(path)
+    frame.to_parquet(tmp_path / "whole.parquet", index=False)
+    pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "whole.parquet"))
+    assert found.attrs == frame.attrs

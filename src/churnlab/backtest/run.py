@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -43,10 +43,10 @@ from churnlab.backtest.scores.resample import Resample
 from churnlab.backtest.scores.tracking import tracking_frame
 from churnlab.backtest.scores.visit_answers import visit_answers, visit_sentence
 from churnlab.errors import FitRefusedError
+from churnlab.progress import Update
 from churnlab.rules import CalibratedRule, CostRatioRule, Costs, FixedRule, ThresholdRule
 from churnlab.summary.calendar import SPREAD
 
-Progress = Callable[[str, float], None]
 #: Share of the work that is forecasting; the rest is scoring.
 _FORECASTING = 0.75
 _NUMBER = re.compile(r"\d[\d.,]*(e[+-]?\d+)?")
@@ -89,7 +89,7 @@ def run_backtest(
     calendar_spread: str = SPREAD,
     cache_dir: Path | str | None = None,
     keep_predictions: bool = False,
-    progress: Progress | None = None,
+    progress: Update | None = None,
 ) -> BacktestResult:
     """Backtest candidates and threshold rules on rolling origins.
 
@@ -176,7 +176,7 @@ def _forecast_all(
     runners: Sequence[Candidate],
     split: SplitConfig,
     context: Context,
-    say: Progress,
+    say: Update,
 ) -> Board:
     """Forecast at every origin, guard, recalibrate."""
     board, started = Board(runners), time.monotonic()
@@ -219,7 +219,7 @@ def _score(
     rules: Mapping[str, ThresholdRule],
     costs: Costs,
     context: Context,
-    say: Progress,
+    say: Update,
 ) -> BacktestResult:
     """Turn forecasts into tables."""
 

@@ -14,6 +14,8 @@ from churnlab.bundle.document import SCHEMA_VERSION, Bundle
 from churnlab.errors import VerificationError
 
 MAJOR_VERSION = SCHEMA_VERSION.split(".")[0]
+#: Every version of a bundle stays whole in this folder beside bundle.json.
+VERSIONS = "bundles"
 _MAX_SHOWN = 240
 
 
@@ -21,6 +23,12 @@ def bundle_path(path: str | Path) -> Path:
     """Return the bundle.json meant by a folder or a file."""
     path = Path(path)
     return path / "bundle.json" if path.is_dir() else path
+
+
+def locate(folder: Path, bundle_id: str, name: str) -> Path:
+    """Return where a bundle's file is: under ``bundles/<bundle_id>``, else beside bundle.json."""
+    versioned = folder / VERSIONS / bundle_id / name
+    return versioned if versioned.exists() else folder / name
 
 
 def load_bundle(path: str | Path) -> Bundle:

@@ -45,7 +45,7 @@ MAPPABLE = {
     "treatments": ("customer_id", "event_at", "arm", "rule_id", "cost"),
 }
 _AS_OF = ("as_of=DATE", "the last known day, inclusive (default: the last day in the logs)")
-_MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, bg_cnbd_k, mbg_cnbd_k")
+_MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, ggom_nbd, bg_cnbd_k, mbg_cnbd_k")
 _GRID_MODEL = ("model=mbg_nbd", "or pareto_nbd, mbg_cnbd_k: models that judge first purchasers")
 _GROUP = ("model.group=COLUMN", "partial pooling by an attribute of the customers; model.pooling")
 _CALENDAR = (
@@ -352,7 +352,7 @@ COMMANDS: dict[str, Command] = {
             writes=("sbc.parquet", "sbc.png"),
             examples=("churnlab sbc model=pareto_nbd simulations=200",),
             options=(
-                ("model=mbg_nbd", "or bg_nbd, pareto_nbd, bg_cnbd_k, mbg_cnbd_k"),
+                ("model=mbg_nbd", "or bg_nbd, pareto_nbd, ggom_nbd, bg_cnbd_k, mbg_cnbd_k"),
                 ("simulations=200", "simulated populations"),
                 ("customers=300", "customers in each"),
                 _SEED,

@@ -24,7 +24,7 @@ _ON_A_LOG: Final[dict[str, str]] = {
     "journey": "journey:JourneySettings",
     "explain": "explain:ExplainSettings",
     "score": "settings:BundleSettings",
-    "monitor": "settings:BundleSettings",
+    "monitor": "monitor:MonitorSettings",
 }
 #: The same of all commands.
 COMMAND_SETTINGS: Final[dict[str, str]] = _ON_A_LOG | {

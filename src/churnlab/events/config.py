@@ -185,6 +185,8 @@ class DataConfig:
     history_from : str, optional
         A day (ISO); whoever bought, visited or signed up before it is left out: the first purchase
         in the log need not be their first.
+    memory_limit : str, optional
+        Memory from which the embedded engine spills to the temporary folder, for example `2GB`.
     """
 
     name: str = "files"
@@ -196,6 +198,7 @@ class DataConfig:
     duplicates: str | None = None
     purchase_unit: str = "customer_day"
     history_from: str | None = None
+    memory_limit: str | None = None
     purchases: PurchasesTable = field(default_factory=PurchasesTable)
     visits: VisitsTable = field(default_factory=VisitsTable)
     members: MembersTable = field(default_factory=MembersTable)

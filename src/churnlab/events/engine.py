@@ -12,13 +12,33 @@ import pandas as pd
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
+from churnlab.errors import UsageError
 
-def connect() -> Backend:
+
+def connect(memory_limit: str | None = None) -> Backend:
     """Open an empty in-memory database whose session zone is UTC.
 
     DuckDB spills into the working directory by default; a temporary folder is used instead.
+
+    Parameters
+    ----------
+    memory_limit : str, optional
+        Memory from which the engine spills (``2GB``); default: DuckDB's, 80% of the machine's.
+
+    Raises
+    ------
+    UsageError
+        When DuckDB cannot read the limit.
     """
     backend = ibis.duckdb.connect()
+    if memory_limit is not None:
+        try:
+            backend.raw_sql(f"SET memory_limit = {literal(memory_limit)}")
+        except duckdb.Error as error:
+            raise UsageError(
+                f"data.memory_limit must be a size such as 2GB; got {memory_limit!r} "
+                f"({plain_message(error)})."
+            ) from error
     backend.raw_sql("SET TimeZone = 'UTC'")
     backend.raw_sql(f"SET temp_directory = {literal(tempfile.gettempdir() + '/churnlab-duckdb')}")
     return backend

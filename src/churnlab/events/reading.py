@@ -73,7 +73,7 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
             "no purchases and no visits given; expected data.purchases.path=FILE (CSV or Parquet), "
             "or embedded data: data=cdnow."
         )
-    backend = engine.connect()
+    backend = engine.connect(config.memory_limit)
     with tempfile.TemporaryDirectory(prefix="churnlab-") as scratch:
         sources = [_source(backend, name, config, given, Path(scratch)) for name in used]
         staged = [stage(backend, s, used[s.table], config.time_zone) for s in sources]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,19 +15,18 @@ import pyarrow as pa
 
 from churnlab.bundle import PurchaseRule, ScoringBundle, VisitRule, strict_json
 from churnlab.bundle.consistency import check_content
-from churnlab.bundle.reading import bundle_path, load_bundle, validate
+from churnlab.bundle.reading import bundle_path, load_bundle, locate, validate
 from churnlab.bundle.schema import schema_text
 from churnlab.errors import UsageError
 from churnlab.export import sections
 from churnlab.export.config import ExportConfig
 from churnlab.export.draws import Chosen, choose
 from churnlab.export.inputs import ExportInputs
-from churnlab.export.publish import Staging, locate, previous_id
+from churnlab.export.publish import Staging, previous_id
 from churnlab.export.sql import EventSource, SummarySource, score_sql
 from churnlab.export.tables import TABLES, columns, files, rows
+from churnlab.progress import Update
 from churnlab.runs.folder import content_hash, frame_hash
-
-Progress = Callable[[str, float], None]
 
 
 def export_bundle(
@@ -36,7 +35,7 @@ def export_bundle(
     config: ExportConfig | None = None,
     *,
     created_at: dt.datetime | None = None,
-    progress: Progress | None = None,
+    progress: Update | None = None,
 ) -> Path:
     """Write a bundle: draws, thresholds, evidence, tables and SQL.
 

@@ -148,7 +148,8 @@ class ExportInputs:
             if frame is not None:
                 text = ids(frame["customer_id"], name)
                 object.__setattr__(self, name, frame.assign(customer_id=text))
-        if self.draws.model.startswith("bg_") and self.risk.basis == "p_alive":
+        blind = not self.draws.likelihood.judges_first_purchasers
+        if blind and self.risk.basis == "p_alive":
             raise UsageError(
                 f"{self.draws.model} holds first purchasers alive for ever, so under p_alive it "
                 "cannot place them. Export mbg_nbd or pareto_nbd, or a windowed risk.basis."
@@ -172,7 +173,14 @@ class ExportInputs:
 
 
 def _refuse_unknown(config: Mapping[str, Any]) -> None:
-    """Refuse what a bundle cannot score: covariates, and clocks of the calendar."""
+    """Refuse what a bundle cannot score: orders, covariates, and clocks of the calendar."""
+    data = config.get("data")
+    if isinstance(data, Mapping) and data.get("purchase_unit") == "order":
+        raise UsageError(
+            "the fit counts orders (data.purchase_unit=order), and a bundle's SQL counts the days "
+            "with a purchase: every x would be another. Export a fit of "
+            "data.purchase_unit=customer_day."
+        )
     model = config.get("model")
     if isinstance(model, Mapping) and model.get("covariates"):
         raise DataError(

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from churnlab.bundle import strict_json
+from churnlab.bundle.reading import VERSIONS
 from churnlab.errors import UsageError
 from churnlab.runs.folder import file_hash, write_atomic
 
-VERSIONS = "bundles"
 Writer = Callable[[Path], object]
 
 
@@ -102,12 +102,6 @@ def _copy(source: Path, target: Path) -> None:
             shutil.copyfile(source, temporary)
 
     write_atomic(target, fill)
-
-
-def locate(folder: Path, bundle_id: str, name: str) -> Path:
-    """Return where a bundle's file is: under ``bundles/<bundle_id>``, else beside bundle.json."""
-    versioned = folder / VERSIONS / bundle_id / name
-    return versioned if versioned.exists() else folder / name
 
 
 def previous_id(folder: Path) -> str | None:

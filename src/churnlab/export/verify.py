@@ -11,10 +11,9 @@ import pandas as pd
 
 from churnlab.bundle import ScoringBundle
 from churnlab.bundle.document import Bundle
-from churnlab.bundle.reading import bundle_path, load_bundle
+from churnlab.bundle.reading import bundle_path, load_bundle, locate
 from churnlab.bundle.rules import rules_of
 from churnlab.errors import UsageError, VerificationError
-from churnlab.export.publish import locate
 from churnlab.export.recompute import check_scores, check_sql, hold, refuse_unknown
 from churnlab.export.tables import files
 from churnlab.runs.folder import file_hash

@@ -7,7 +7,7 @@ without it.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,13 +28,12 @@ from churnlab.inference import (
 )
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import LATE, RiskConfig, StateCut, ValueConfig
+from churnlab.progress import Update
 from churnlab.summary import Summary, check_groups, summarise
 from churnlab.summary.taking import is_summary_frame
 
 if TYPE_CHECKING:
     from xarray import DataTree
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ class Fit:
         state: StateCut = LATE,
         spend: SpendFit | None = None,
         value: ValueConfig | None = None,
-        progress: Progress | None = None,
+        progress: Update | None = None,
     ) -> pd.DataFrame:
         """Return the per-customer table (columns: docs/files.md).
 
@@ -282,7 +281,7 @@ def fit(
     draws: int | None = None,
     seed: int = 1,
     check: bool = True,
-    progress: Progress | None = None,
+    progress: Update | None = None,
 ) -> Fit:
     """Fit a model to a summary.
 
@@ -348,7 +347,7 @@ def fit_as(
     *,
     kept: Mapping[str, Mapping[str, Any]] | None = None,
     check: bool = True,
-    progress: Progress | None = None,
+    progress: Update | None = None,
 ) -> Fit:
     """Fit a summary that is grouped as the model says.
 

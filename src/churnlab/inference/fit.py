@@ -23,9 +23,10 @@ from churnlab.inference.targets.covariates import (
 from churnlab.inference.targets.groups import GroupTarget, split_priors
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.mode import Mode, find_mode
-from churnlab.inference.ways.stages import Progress, Stages
+from churnlab.inference.ways.stages import Stages
 from churnlab.inference.ways.ways import sample
 from churnlab.models.draws import PopulationDraws
+from churnlab.progress import Update
 from churnlab.vocabulary import INFERENCE_METHODS
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def fit_population(
     time_scale: float | None = None,
     seen_until: dt.date | None = None,
     kept: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: Update | None = None,
 ) -> PopulationFit:
     """Posterior of a population's parameters.
 

@@ -17,7 +17,7 @@ import pandas as pd
 from ibis import _
 
 from churnlab.events.engine import frame
-from churnlab.fitting import Fit, ModelConfig, fit
+from churnlab.fitting import Fit, InferenceConfig, ModelConfig, fit
 from churnlab.journeys.baskets import DAY, Baskets
 from churnlab.journeys.config import CycleConfig
 from churnlab.posterior import customers_table
@@ -27,8 +27,10 @@ _DUE: Final = ["customer_id", "item", "x", "last_purchase_at", "rhythm_days", "p
                "due_q10", "due_q90"]  # fmt: skip
 
 #: Customers of an item, drawn at random, that its rates are learnt from: with so many a mean rate
-#: is known to a few percent, and a hundred times as many would take minutes. All get due dates.
-MOST_FITTED: Final = 5000
+#: is known to a few percent, and many more take minutes where the fit needs NUTS. All get dates.
+MOST_FITTED: Final = 2500
+#: A dozen items need no more draws for a cycle's interval; their number is most of the time.
+_INFERENCE: Final = InferenceConfig(draws=200)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,12 @@ def find_cycles(
     rows["name"] = baskets.names(rows["item"])
     order = pd.Series(np.random.default_rng(seed).random(len(rows)), index=rows.index)
     learnt = rows[order.groupby(rows["item"]).rank() <= MOST_FITTED].reset_index(drop=True)
-    fitted = fit(_summary(learnt, as_of), model=ModelConfig(name=config.model), seed=seed)
+    fitted = fit(
+        _summary(learnt, as_of),
+        model=ModelConfig(name=config.model),
+        inference=_INFERENCE,
+        seed=seed,
+    )
     return Cycles(_item_table(rows, fitted), _due_table(baskets, rows, fitted, config, as_of))
 
 

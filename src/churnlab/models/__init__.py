@@ -10,14 +10,16 @@ from __future__ import annotations
 from churnlab.errors import UsageError, nearest
 from churnlab.models.base import Array, Latent, Likelihood
 from churnlab.models.geometric import BgCnbdK, BgNbd, MbgCnbdK, MbgNbd
+from churnlab.models.gompertz import GGomNbd
 from churnlab.models.pareto import ParetoNbd
 
 #: A new model joins with one line here (and one folder): the names that configurations,
 #: backtests, bundles and simulators know follow from it.
 REGISTRY: dict[str, type[Likelihood]] = {
-    model.name: model for model in (BgNbd, MbgNbd, ParetoNbd, BgCnbdK, MbgCnbdK)
+    model.name: model for model in (BgNbd, MbgNbd, ParetoNbd, BgCnbdK, MbgCnbdK, GGomNbd)
 }
-MODELS: tuple[str, ...] = tuple(REGISTRY)
+#: The names, in that order.
+MODELS = REGISTRY.keys()
 
 
 def named(name: str) -> type[Likelihood]:
@@ -61,6 +63,7 @@ __all__ = [
     "Array",
     "BgCnbdK",
     "BgNbd",
+    "GGomNbd",
     "Latent",
     "Likelihood",
     "MbgCnbdK",

@@ -104,6 +104,8 @@ class Likelihood(ABC):
     kin_for_first_purchasers: ClassVar[str | None] = None
     #: Time of a pass over the cells, relative to the quickest model.
     cost: ClassVar[float] = 1.0
+    #: The class of the `lifetimes` package that fits the same model, if there is one.
+    lifetimes_fitter: ClassVar[str | None] = None
     #: Whether `score_sql` is written.
     in_sql: ClassVar[bool] = False
     #: Erlang shape of the gaps; 1 is exponential.

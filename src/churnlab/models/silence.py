@@ -150,3 +150,63 @@ class FormulaProcess(Process):
             return np.asarray(1.0 - quiet)
 
         return within
+
+
+class DoomProcess(Process):
+    """Death at any time, by the probability Q of death before the next purchase."""
+
+    @abstractmethod
+    def doom(self, t: Array) -> tuple[Array, Array]:
+        """Return -ln P and Q at ages t, (row,), both (row, draw); P(t): alive and silent to t."""
+
+    @abstractmethod
+    def survival(self, age: Array, horizon: float) -> Array:
+        """P(alive at age + horizon | alive at `age`, (row, 1)), (row, draw)."""
+
+    @abstractmethod
+    def lifetime(self, age: Array, lost: Array) -> Array:
+        """Time after `age` by which a share `lost` of those alive then has died."""
+
+    @abstractmethod
+    def death_times(self, t_x: Array, T: Array) -> list[tuple[Array, Array]]:
+        """Return a rule (weight, tau) over the death time of the dead, each (row, draw)."""
+
+    def states(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
+        """A = 1 / (1 + Q(t_x) P(t_x)/P(T) - Q(T)); see `rows` for quiet."""
+        ages = np.concatenate((t_x, T, *(T + h for h in horizons)))
+        distinct, where = np.unique(ages, return_inverse=True)  # equal ages share their work
+        cost, doom = self.doom(distinct)
+        then, now, *later = np.split(where, len(ages) // len(t_x))
+        found = [np.empty((len(t_x), self.n_draws)) for _ in range(1 + len(later))]
+        self.rows.alive_from_doom(cost, doom, then, now, found[0])
+        for i, quiet in zip(later, found[1:], strict=True):
+            self.rows.quiet_from_doom(cost, doom, now, i, quiet)
+        return tuple(found)
+
+    def returning(self, t_x: Array) -> Returning:
+        """1 - P(T+H)/P(T) (1 - Q(T+H)) - Q(T) at T = t_x, where everybody is alive."""
+        now, doomed = self.doom(t_x)
+
+        def within(horizon: Array, i: Ints) -> Array:
+            later, doomed_later = self.doom(t_x[i] + horizon)
+            silent = np.exp(now[i] - later) * (1.0 - doomed_later)
+            return np.asarray(1.0 - np.minimum(silent + doomed[i], 1.0))
+
+        return within
+
+    def rate_mixture(self, t_x: Array, T: Array) -> list[Component]:
+        """The living, and the dead by when: lambda | dead at tau ~ Gamma(R, alpha + tau)."""
+        alive = self.alive(t_x, T)
+        return [
+            Component(alive, self.shape, self.alpha + T[:, None]),
+            *(
+                Component((1.0 - alive) * weight, self.shape, self.alpha + tau)
+                for weight, tau in self.death_times(t_x, T)
+            ),
+        ]
+
+    def count_law(self, t_x: Array, T: Array, horizon: float) -> CountLaw:
+        """Negative binomials up to the horizon or to death."""
+        from churnlab.models.pareto.counts import ParetoCounts
+
+        return ParetoCounts(self, t_x, T, horizon)

@@ -21,9 +21,18 @@ from churnlab.bundle.rules import rules_of
 from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
 from churnlab.metrics import population_stability_index, shares_of_bins
+from churnlab.monitor import feed
+from churnlab.monitor.evidence import STRATA, Evidence, evidence
 from churnlab.monitor.vintages import Vintage, vintages
 
 OK, WARN, FAIL = "ok", "warn", "fail"
+#: Days without a purchase beyond the longest gap before the export.
+LATE_WARN_DAYS, LATE_FAIL_DAYS = 0, 1
+#: Share of exported purchasers whose history up to the export is another one now.
+PAST_WARN, PAST_FAIL = 0.01, 0.05
+#: Probability of a warning, of a failure, over a bundle's whole life if nothing has moved by more
+#: than the tolerated 10%, however often one looks.
+FALSE_WARNINGS, FALSE_FAILURES = 0.05, 0.01
 
 
 class Check(NamedTuple):
@@ -47,6 +56,7 @@ def monitor(
     as_of: dt.date | str | None = None,
     expected_purchasers: int | None = None,
     vintage_days: int = 28,
+    today: dt.date | None = None,
 ) -> dict[str, Any]:
     """Hold a bundle against newer data.
 
@@ -64,6 +74,8 @@ def monitor(
         Purchasers that ought to be there; default: those of the export.
     vintage_days : int
         Days between the vintages whose labels are looked at.
+    today : date, optional
+        The day of the run, which the data's last day is held against; default: the clock's.
 
     Returns
     -------
@@ -88,13 +100,17 @@ def monitor(
     now = score(rules, log, details=False)
     members_known = not log.members_derived or "visits" in log.tables
     checks = [
-        _staleness(document, day),
+        _staleness(document, max(day, today or dt.date.today())),
+        _alive(log, rules, today or dt.date.today()),
+        *_past(bundle, document, log),
+        _days(log, rules),
         _counts(now, expected_purchasers or reference.n_purchasers, limits),
         _duplicates(log, limits),
         _risk_drift(now, reference, limits),
         _segment_drift(now, reference, limits, members_known=members_known),
     ]
     forecasts = vintages(rules, log, round(reference.horizon_days), vintage_days)
+    checks += [_moved(found) for found in evidence(rules, log)]
     checks += _matured(forecasts, limits) + _early(forecasts, limits)
     status = _worst([c.status for c in checks])
     return {
@@ -142,6 +158,59 @@ def _staleness(bundle: Bundle, day: dt.date) -> Check:
     status = FAIL if day > until else _level(age, warn, fail)
     detail = f"{age:.0f} days after the bundle's as_of; valid until {until}"
     return Check("staleness", status, age, warn, fail, detail)
+
+
+def _alive(log: EventLog, rules: ScoringBundle, today: dt.date) -> Check:
+    """A feed that ends before today is dead, however well its last rows look."""
+    found = feed.silence(log, rules.as_of, today)
+    warn, fail = float(found.usual + LATE_WARN_DAYS), float(found.usual + LATE_FAIL_DAYS)
+    detail = (
+        f"last purchase on {found.last}, {found.days} whole days without one before {today}, at "
+        f"most {found.usual} before the export"
+    )
+    status = _level(float(found.days), warn, fail)
+    if status != OK:
+        detail += ". See whether the feed runs; data of the past need monitor.today"
+    return Check("feed", status, float(found.days), warn, fail, detail)
+
+
+def _past(bundle: str | Path, document: Bundle, log: EventLog) -> list[Check]:
+    """The exported customers must have the history that they were exported with."""
+    found = feed.past(bundle, document, log)
+    if found is None:
+        return []
+    share = (found.missing + found.changed) / found.n
+    detail = f"{found.missing:,} of {found.n:,} exported purchasers are missing"
+    detail += f", {found.changed:,} have another history up to {document.as_of}"
+    if found.shift:
+        detail += f"; most dates moved by {found.shift:+d} days"
+    status = _level(share, PAST_WARN, PAST_FAIL)
+    if status != OK:
+        detail += ". Compare the feed's old rows with those of the export before anything else"
+    return [Check("history", status, share, PAST_WARN, PAST_FAIL, detail)]
+
+
+def _days(log: EventLog, rules: ScoringBundle) -> Check:
+    empty = feed.empty_days(log, rules.as_of)
+    detail = "no day without rows that usually has some"
+    if empty:
+        day, usual = empty[0]
+        detail = f"{len(empty)} days without rows, the first {day} (usually {usual:.0f}): load them"
+    return Check("empty days", FAIL if empty else OK, float(len(empty)), 0.0, 0.0, detail)
+
+
+def _moved(found: Evidence) -> Check:
+    """Each of the groups has its share of the false alarms that are stated for all together."""
+    warn, fail = (float(np.log(len(STRATA) / rate)) for rate in (FALSE_WARNINGS, FALSE_FAILURES))
+    ratio = found.observed / found.expected if found.expected else float("nan")
+    detail = (
+        f"{found.observed:,.0f} buyers in {found.weeks} weeks, {found.expected:,.0f} expected "
+        f"(x {ratio:.2f}), ln evidence {found.log_evidence:.1f}"
+    )
+    status = _level(found.log_evidence, warn, fail)
+    if status != OK:
+        detail += f": {STRATA[found.who]}. Check the feed, then backtest and export anew"
+    return Check(f"moved, {found.who}", status, found.log_evidence, warn, fail, detail)
 
 
 def _counts(now: pd.DataFrame, expected: int, limits: Limits) -> Check:

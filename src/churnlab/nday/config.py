@@ -43,9 +43,11 @@ class NdayConfig:
     attention_half_lives : list of float
         Days, used when there is no visit log.
     active_days : int
-        A visit at most this many days back counts as attention.
+        Who visits on day N or in the days after it, this many in all, is attentive on day N.
+    early_share : float
+        The headline plateau: the week ahead brings less than this share of the busiest week.
     hazard_threshold, fraction : float
-        Settings of the plateau definitions.
+        Settings of the other plateau definitions.
     holdout_share : float
         Standing random holdout.
     rule_id : str
@@ -72,7 +74,8 @@ class NdayConfig:
     draws: int = 1000
     uplifts: list[float] = field(default_factory=lambda: [0.01, 0.02, 0.05, 0.1])
     attention_half_lives: list[float] = field(default_factory=lambda: [7.0, 21.0])
-    active_days: int = 7
+    active_days: int = 30
+    early_share: float = 0.1
     hazard_threshold: float = 0.001
     fraction: float = 0.9
     holdout_share: float = 0.1
@@ -94,6 +97,7 @@ class NdayConfig:
         for name, share, low in (
             ("holdout_share", self.holdout_share, 0.0),
             ("test_share", self.test_share, 1e-9),
+            ("early_share", self.early_share, 1e-9),
             ("hazard_threshold", self.hazard_threshold, 1e-9),
             ("fraction", self.fraction, 1e-9),
         ):

@@ -46,7 +46,7 @@ class HeldOut:
         Held-out log score.
     choice : DataFrame
         Per reading and uplift: the N chosen on the earlier cohorts, its value on the later ones,
-        the best N in hindsight and the regret.
+        the best N in hindsight and the regret; empty without stated costs.
     origin : date or None
         Last day the training saw; None when skipped.
     split : str
@@ -140,18 +140,18 @@ def backtest_nday(
 def quantities(
     conversions: NDArray[np.int64], signups: NDArray[np.int64], age: int, costs: nday.NdayCosts
 ) -> dict[str, Array]:
-    """Reach, organic share, waste and conversion of cohorts, from counts (..., cohort, age)."""
+    """Reach, organic share, conversion and (with stated costs) waste, counts (..., cohort, age)."""
     before = conversions[..., :age].sum(axis=-1)
     later = conversions[..., age:].sum(axis=-1)
     left = signups - before
-    paid = costs.organic_redemption * costs.coupon
-    with np.errstate(invalid="ignore"):
-        return {
-            "reach": left / signups,
-            "organic_after": np.where(left > 0, later / np.maximum(left, 1), np.nan),
-            "waste": paid * later / signups,
-            "conversion": (before + later) / signups,
-        }
+    found = {
+        "reach": left / signups,
+        "organic_after": np.where(left > 0, later / np.maximum(left, 1), np.nan),
+        "conversion": (before + later) / signups,
+    }
+    if costs.stated:
+        found["waste"] = costs.organic_coupon * later / signups
+    return found
 
 
 def _score(
@@ -168,8 +168,9 @@ def _score(
         age,
         config.costs,
     )
-    each["signup_date"] = np.tile(test.cohorts["signup_date"].to_numpy(), 4)
-    each["group"] = np.tile(test.cohorts["group"].to_numpy(dtype=object), 4)
+    times = len(each) // len(test.cohorts)
+    each["signup_date"] = np.tile(test.cohorts["signup_date"].to_numpy(), times)
+    each["group"] = np.tile(test.cohorts["group"].to_numpy(dtype=object), times)
     pooled["signup_date"] = pd.NaT
     pooled["group"] = "all"
     pooled["signup_date"] = pooled["signup_date"].astype(each["signup_date"].dtype)
@@ -225,6 +226,8 @@ def _choice(
 ) -> pd.DataFrame:
     """Choose N on the earlier curve, value it on the later cohorts' own curve."""
     ages, costs = config.ages(), config.costs
+    if not costs.stated:
+        return pd.DataFrame()
     real = (test.buyers.sum(axis=0) / test.signups.sum())[None, :]
     rows = []
     for reading, a in attention.items():

@@ -41,22 +41,29 @@ class NdayResult(Result):
 
     @property
     def lines(self) -> list[str]:
-        """Plateau, what rule(N) does, uplift, tomorrow's audience."""
+        """The recommended N, plateau, what rule(N) does, uplift, tomorrow's audience."""
         rule, audience = self.rule, self.audience
         sent = audience["suppressed_reason"].fillna("") == ""
         treat = int((sent & (audience["arm"] == "treat")).sum())
         at_n, n = rule["at_n"], rule["n"]
+        pays = at_n["break_even_uplift"]
         return [
+            str(rule["recommendation"]["sentence"]["en"]),
             str(rule["plateau"]["statement"]["en"]),
             f"rule({n}): {_share(at_n['reach'])} of the signups are reached, "
             f"{_share(at_n['organic_after'])} of them would have bought anyway within "
-            f"{rule['window_days']} days; it pays from an uplift of "
-            f"{_share(at_n['break_even_uplift'])}",
+            f"{rule['window_days']} days"
+            + (f"; it pays from an uplift of {_share(pays)}" if pays else ""),
             _uplift(rule.get("uplift")),
             *(f"assumption: {a['en']}" for a in rule["assumptions"]),
             f"message on {rule['send_date']}: {treat:,} to treat of {len(audience):,} who signed "
             f"up {n - rule['day_zero_index']} days before and have not bought",
         ]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What weakens the answer: drift, held-out coverage, a shortened window."""
+        return [str(said["en"]) for said in self.rule["warnings"]]
 
     def write(self, folder: RunFolder) -> None:
         """Write `curve.parquet`, `nday_audience.parquet`, `nday_NAME.parquet`, `rule.json` last."""

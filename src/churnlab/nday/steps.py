@@ -27,14 +27,24 @@ from churnlab.nday.decide.decision import (
 from churnlab.nday.decide.flat import flat_share
 from churnlab.nday.decide.plateau import (
     PlateauDay,
+    below_early,
     changepoint,
-    forward_hazard,
     fraction_of_final,
     hazard_below,
+)
+from churnlab.nday.decide.recommend import (
+    Recommendation,
+    Uplift,
+    by_plateau,
+    by_value,
+    later_share,
 )
 from churnlab.nday.posterior import ConversionFit, population_curves
 
 Array = NDArray[np.float64]
+
+#: With fewer unconverted to look at, attention is not measured: its share would be a guess.
+_LEAST_UNCONVERTED = 30
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,8 @@ class AttentionReadings:
     ----------
     readings : dict
         Reading -> (draw or 1, age): `never_converts` does not fade; `lost_interest` fades as the
-        visit log says, or one reading per half-life of the band without a log.
+        visit log says, or one reading per half-life of the band without a log (or with a follow-up
+        too short to see who visits again).
     table : DataFrame
         `n`, `reading`, `attention`, `q05`, `q95`, and from visits `unconverted`, `active`.
     from_visits : bool
@@ -67,17 +78,19 @@ def attention(
     """Measure attention from visits, or take the band of half-lives."""
     n_ages = config.cohort.last_age + 1
     readings: dict[str, Array] = {NEVER_CONVERTS: np.ones((1, n_ages))}
-    if visits is None:
+    seen = None
+    if visits is not None:
+        seen = attention_from_visits(
+            found,
+            visits,
+            last_age=config.cohort.last_age,
+            active_days=config.active_days,
+            time_zone=time_zone,
+        )
+    if seen is None or int(seen.unconverted.min()) < _LEAST_UNCONVERTED:
         band = nday.attention_band(config.attention_half_lives, n_ages)
         readings |= {f"{LOST_INTEREST}_{name}": a for name, a in band.items()}
         return AttentionReadings(readings, _attention_table(readings, config), False)
-    seen = attention_from_visits(
-        found,
-        visits,
-        last_age=config.cohort.last_age,
-        active_days=config.active_days,
-        time_zone=time_zone,
-    )
     readings[LOST_INTEREST] = seen.draws(config.draws, rng)
     table = _attention_table(readings, config)
     measured = table["reading"] == LOST_INTEREST
@@ -127,8 +140,9 @@ def _fitted(counts: CohortCounts, G: Array, group: str) -> pd.DataFrame:
 def plateau_days(
     counts: CohortCounts, G: Array, config: NdayConfig, rng: np.random.Generator
 ) -> list[PlateauDay]:
-    """The three definitions."""
+    """The headline first, then the other definitions."""
     return [
+        below_early(G, config.early_share),
         hazard_below(G, config.hazard_threshold),
         fraction_of_final(G, config.fraction),
         changepoint(
@@ -179,28 +193,37 @@ def decision_tables(
     G: Array,
     seen: AttentionReadings,
     days: list[PlateauDay],
+    uplifts: list[float],
     config: NdayConfig,
     rng: np.random.Generator,
 ) -> dict[str, pd.DataFrame]:
-    """Every table that follows from the fit."""
+    """Every table that follows from the fit; `uplifts` is the grid of u0."""
     ages, index = config.ages(), config.cohort.day_index
-    shared = (seen.readings, config.uplifts, config.costs)
-    return {
-        "fitted": fitted_table(fit, counts, G),
-        "organic": organic_table(G, ages, config.costs, index),
-        "value": value_table(G, ages, *shared, index),
-        "best": best_table(G, ages, *shared, n=config.n, day_index=index),
-        "plateau": plateau_table(days, index),
-        "flat": flat_table(counts, G, config, rng),
-        "attention": seen.table,
-        "parameters": fit.table,
-    } | groups_table(fit, counts, seen, config)
+    shared = (seen.readings, uplifts, config.costs)
+    economic = {}
+    if config.costs.stated:
+        economic = {
+            "value": value_table(G, ages, *shared, index),
+            "best": best_table(G, ages, *shared, n=config.n, day_index=index),
+        }
+    return (
+        economic
+        | {
+            "fitted": fitted_table(fit, counts, G),
+            "organic": organic_table(G, ages, config.costs, index),
+            "plateau": plateau_table(days, index),
+            "flat": flat_table(counts, G, config, rng),
+            "attention": seen.table,
+            "parameters": fit.table,
+        }
+        | groups_table(fit, counts, seen, config)
+    )
 
 
 def groups_table(
     fit: ConversionFit, counts: CohortCounts, seen: AttentionReadings, config: NdayConfig
 ) -> dict[str, pd.DataFrame]:
-    """Per lead type or channel: curve at N and M, plateau, best N; nothing without groups."""
+    """Per lead type or channel: curve at N and M, plateau; best N where costs are stated."""
     if len(fit.groups) < 2:
         return {}
     parts = []
@@ -217,8 +240,11 @@ def _group_rows(
     G: Array, group: str, n: int, seen: AttentionReadings, config: NdayConfig
 ) -> pd.DataFrame:
     ages, index = config.ages(), config.cohort.day_index
-    best = best_table(G, ages, seen.readings, config.uplifts, config.costs, n=n, day_index=index)
-    flat = hazard_below(G, config.hazard_threshold)
+    best = pd.DataFrame({"n": [n]})
+    if config.costs.stated:
+        shared = (seen.readings, config.uplifts, config.costs)
+        best = best_table(G, ages, *shared, n=n, day_index=index)
+    flat = below_early(G, config.early_share)
     for name, draws in (
         ("conversion", G[:, -1]),
         ("organic_after_n", nday.organic_after(G, [n - index])[:, 0]),
@@ -229,10 +255,56 @@ def _group_rows(
     return best.assign(group=group)
 
 
-def hazard_at_end(G: Array) -> float:
-    """Mean hazard over the window's last week, per day."""
-    weekly = forward_hazard(G)
-    return float(weekly[:, max(G.shape[1] - 7, 0)].mean())
+def slow_share(G: Array, config: NdayConfig) -> tuple[int, float]:
+    """A day, and the share of the window's buyers after it: why there is no plateau.
+
+    The day before the hazard is low for good, where it is; otherwise two thirds into the window.
+    """
+    low = below_early(G, config.early_share, later=1.0)
+    age = (2 * (G.shape[1] - 1)) // 3 if low.p_none > 0.5 else max(int(low.quantile(0.5)) - 1, 0)
+    return age + config.cohort.day_index, float(later_share(G, age + 1).mean())
+
+
+def full_uplift(
+    readings: Mapping[str, Array],
+    effects: Mapping[tuple[str, int | None], Array],
+    config: NdayConfig,
+) -> Uplift:
+    """Uplift at full attention: the measured one, or the middle of the assumed grid.
+
+    Measured on the N nearest to the one in use, it is divided by the attention on that day (1
+    where attention is not measured).
+    """
+    assumed = np.sort(config.uplifts)[len(config.uplifts) // 2]
+    tried = {n: draws for (_, n), draws in effects.items() if n is not None}
+    if not tried:
+        return Uplift(np.array([[assumed]]), measured=False)
+    n = min(tried, key=lambda day: abs(day - config.n))
+    drawn = np.resize(tried[n], config.draws)
+    if LOST_INTEREST in readings:
+        drawn = drawn / readings[LOST_INTEREST][:, n - config.cohort.day_index]
+    return Uplift(np.maximum(drawn, 0.0)[:, None], measured=True)
+
+
+def uplift_grid(uplift: Uplift, config: NdayConfig) -> list[float]:
+    """Return the assumed grid, and the measured uplift where there is one."""
+    measured = float(uplift.draws.mean())
+    own = [measured] if uplift.measured and measured > 0 else []
+    return sorted({*config.uplifts, *own})
+
+
+def recommend(
+    G: Array,
+    days: list[PlateauDay],
+    readings: Mapping[str, Array],
+    uplift: Uplift,
+    config: NdayConfig,
+) -> Recommendation:
+    """Take N by value where costs are stated, else the headline plateau."""
+    index = config.cohort.day_index
+    if not config.costs.stated:
+        return by_plateau(G, days[0], index)
+    return by_value(G, config.ages(), readings, uplift, config.costs, index)
 
 
 def experiment_value(

@@ -17,20 +17,23 @@ from churnlab.nday.config import NdayConfig
 from churnlab.nday.data import CohortCounts
 from churnlab.nday.decide import value as nday
 from churnlab.nday.decide.experiment import Experiment
-from churnlab.nday.decide.plateau import PlateauDay, late_bump
+from churnlab.nday.decide.plateau import PlateauDay, forward_hazard, late_bump
 from churnlab.nday.decide.power import signups_needed
+from churnlab.nday.decide.recommend import Recommendation, interval
 from churnlab.nday.holdout import HeldOut
 from churnlab.nday.posterior import ConversionFit
+from churnlab.nday.posterior.drift import Drift
+from churnlab.nday.report import advice
 from churnlab.nday.report.words import assumptions, verdict
-from churnlab.nday.steps import AttentionReadings, hazard_at_end
+from churnlab.nday.steps import AttentionReadings, slow_share
 
 Array = NDArray[np.float64]
 
 
-def interval(draws: Array) -> dict[str, float]:
-    """Mean and 90% interval."""
-    low, high = np.quantile(draws, [0.05, 0.95])
-    return {"mean": float(np.mean(draws)), "q05": float(low), "q95": float(high)}
+#: A trend of the cohorts with a smaller p is said: one false alarm in a hundred runs.
+_DRIFT_P = 0.01
+#: Less of the held-out cohorts inside their 90% intervals is said.
+LEAST_COVERAGE = 0.8
 
 
 def rule_part(config: NdayConfig, as_of: dt.date, time_zone: str | None) -> dict[str, Any]:
@@ -60,14 +63,22 @@ def at_n(G: Array, config: NdayConfig) -> dict[str, Any]:
     return {
         "reach": interval(nday.reach(G, age)),
         "organic_after": interval(nday.organic_after(G, age)),
+        "conversion_in_window": interval(G[:, -1]),
+        **_economic(G, age, config),
+    }
+
+
+def _economic(G: Array, age: list[int], config: NdayConfig) -> dict[str, Any]:
+    if not config.costs.stated:
+        return {"waste_per_signup": None, "break_even_uplift": None}
+    return {
         "waste_per_signup": interval(nday.waste(G, age, config.costs)),
         "break_even_uplift": interval(nday.break_even(G, age, config.costs)),
-        "conversion_in_window": interval(G[:, -1]),
     }
 
 
 def plateau_part(G: Array, days: list[PlateauDay], config: NdayConfig) -> dict[str, Any]:
-    """The three definitions, a second wave if there is one, and the plain statement."""
+    """The headline, the other definitions, a second wave if there is one, and a statement."""
     index = config.cohort.day_index
     bump = late_bump(G)
     said = verdict(
@@ -75,10 +86,11 @@ def plateau_part(G: Array, days: list[PlateauDay], config: NdayConfig) -> dict[s
         bump,
         window_days=config.cohort.window_days,
         day_index=index,
-        hazard_now=hazard_at_end(G),
+        slow=slow_share(G, config),
     )
     return {
         "verdict": said.code,
+        "headline": days[0].definition,
         "statement": {"en": said.english, "ko": said.korean},
         "definitions": {
             d.definition: {
@@ -94,8 +106,31 @@ def plateau_part(G: Array, days: list[PlateauDay], config: NdayConfig) -> dict[s
             "trough": _shown(bump.trough, index),
             "peak": _shown(bump.peak, index),
         },
-        "hazard_at_end": hazard_at_end(G),
+        "hazard_at_end": float(forward_hazard(G)[:, -1].mean()),
     }
+
+
+def recommendation_part(G: Array, found: Recommendation, config: NdayConfig) -> dict[str, Any]:
+    """N, its value, regret, costs, edge, and a sentence in both languages."""
+    window = config.cohort.window_days
+    said = advice.recommendation(found, window_days=window, slow=slow_share(G, config))
+    costs = asdict(config.costs) if config.costs.stated else None
+    return {**asdict(found), "costs": costs, "sentence": said}
+
+
+def warnings_part(
+    drift: Drift, held_out: HeldOut | None, cut: dict[str, str] | None
+) -> list[dict[str, str]]:
+    """What weakens the answer, in both languages."""
+    found = [] if cut is None else [cut]
+    if drift.p < _DRIFT_P:
+        found.append(advice.drifting(drift.early, drift.late))
+    if held_out is not None and held_out.origin is not None:
+        low = held_out.coverage[held_out.coverage["coverage"] < LEAST_COVERAGE]
+        if len(low):
+            worst = low.sort_values("coverage").iloc[0]
+            found.append(advice.uncovered(str(worst["quantity"]), float(worst["coverage"])))
+    return found
 
 
 def _shown(age: float, index: int) -> float | None:
@@ -145,7 +180,9 @@ def experiment_part(trial: Experiment | None, n: int) -> tuple[dict[str, float] 
 
 
 def power_part(G: Array, config: NdayConfig) -> dict[str, Any] | None:
-    """Signups a holdout needs to find the break-even uplift at N."""
+    """Signups a holdout needs to find the break-even uplift at N; None without stated costs."""
+    if not config.costs.stated:
+        return None
     age = [config.n - config.cohort.day_index]
     target = float(nday.break_even(G, age, config.costs).mean())
     share = config.holdout_share if config.holdout_share > 0 else 0.1
@@ -182,6 +219,6 @@ def trust_part(
         from_visits=seen.from_visits,
         active_days=config.active_days,
         experiment=trial is not None,
-        redemption=config.costs.organic_redemption,
+        redemption=config.costs.organic_redemption if config.costs.stated else None,
         policy_start=start.isoformat() if start else None,
     )

@@ -21,10 +21,10 @@ from churnlab.posterior.settings import DAYS_PER_YEAR, RiskConfig, StateCut
 from churnlab.posterior.silence.season import Season
 from churnlab.posterior.silence.stream import Ints, Keys, Rows, chunks, for_each_run, keys_of
 from churnlab.posterior.states import state_days
+from churnlab.progress import Update
 from churnlab.vocabulary import RISK_BASES
 
 Values = NDArray[np.float64] | NDArray[np.int64]
-Progress = Callable[[str, float], None]
 
 #: Columns that hold days after the last purchase here and dates in the table.
 STATE_DATES: Final = ("at_risk_date", "at_risk_q05", "at_risk_q95")
@@ -183,7 +183,7 @@ _BLOCKS: Final[tuple[tuple[str, tuple[str, ...], _Block], ...]] = (
 )
 
 
-def cell_columns(request: Request, progress: Progress | None = None) -> dict[str, Values]:
+def cell_columns(request: Request, progress: Update | None = None) -> dict[str, Values]:
     """Return the wanted columns per row (dates as days after the last purchase)."""
     out: dict[str, Values] = {}
     for done, (stage, names, block) in enumerate(_BLOCKS):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,11 +18,11 @@ from churnlab.posterior.risk import risk_summary
 from churnlab.posterior.settings import LATE, RiskConfig, StateCut
 from churnlab.posterior.silence.season import Season
 from churnlab.posterior.silence.stream import rows_of
+from churnlab.progress import Update
 
 if TYPE_CHECKING:
     from churnlab.summary import Summary
 
-Progress = Callable[[str, float], None]
 
 COLUMNS: Final = (
     "customer_id", "x", "t_x", "T", "first_purchase_at", "last_purchase_at", "days_since_last",
@@ -56,7 +56,7 @@ def customers_table(
     columns: Sequence[str] | None = None,
     seed: int = 0,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: Update | None = None,
 ) -> pd.DataFrame:
     """Return one row per customer, in the order of the summary (docs/risk.md).
 

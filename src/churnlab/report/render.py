@@ -8,15 +8,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from churnlab.errors import ChurnlabError, UsageError
-
-Progress = Callable[[str, float], None]
+from churnlab.progress import Update
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def notebooks_folder() -> Path:
 
 
 def render(
-    notebook: str, parameters: Mapping[str, Any], *, title: str, progress: Progress | None = None
+    notebook: str, parameters: Mapping[str, Any], *, title: str, progress: Update | None = None
 ) -> Rendered:
     """Run a percent notebook with parameters and return its page and summary.
 
@@ -78,7 +77,7 @@ def _inject(book: Any, parameters: Mapping[str, Any]) -> None:
     raise ChurnlabError("the notebook has no cell tagged 'parameters'.")
 
 
-def _execute(book: Any, progress: Progress | None) -> None:
+def _execute(book: Any, progress: Update | None) -> None:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 

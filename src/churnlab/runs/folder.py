@@ -31,6 +31,8 @@ from churnlab.errors import UsageError
 MANIFEST = "manifest.json"
 #: Where a rerun is written until it has come to its end.
 STAGING = ".writing"
+#: Rows of a Parquet file that are converted at a time.
+_ROW_GROUP = 131_072
 _PACKAGES = ("churnlab", "numpy", "pandas", "scipy", "numba", "pymc", "arviz", "nutpie", "duckdb")
 
 
@@ -259,8 +261,8 @@ class RunFolder:
         return self.write(name, lambda path: path.write_text(text, encoding="utf-8"))
 
     def write_parquet(self, name: str, frame: pd.DataFrame) -> Path:
-        """Write a frame as Parquet without its index."""
-        return self.write(name, lambda path: frame.to_parquet(path, index=False))
+        """Write a frame as Parquet without its index, by row groups."""
+        return self.write(name, lambda path: _write_rows(frame, path))
 
     def finish(self, **extra: Any) -> Path:
         """Write `manifest.json`, last: its presence says that the run came to its end."""
@@ -297,6 +299,24 @@ class RunFolder:
             entry.replace(target)
         self.path.rmdir()
         self.path = self.place
+
+
+def _write_rows(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame as Parquet: no more than `_ROW_GROUP` rows stand in memory a second time.
+
+    The schema is that of the whole frame, so what a column is does not hang on a group's rows.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = pa.Schema.from_pandas(frame, preserve_index=False)
+    if frame.attrs:  # as pandas keeps them
+        about = {**schema.metadata, b"PANDAS_ATTRS": json.dumps(frame.attrs).encode()}
+        schema = schema.with_metadata(about)
+    with parquet.ParquetWriter(path, schema) as writer:
+        for start in range(0, max(len(frame), 1), _ROW_GROUP):
+            rows = frame.iloc[start : start + _ROW_GROUP]
+            writer.write_table(pa.Table.from_pandas(rows, schema=schema, preserve_index=False))
 
 
 def read_json(path: Path) -> Any:

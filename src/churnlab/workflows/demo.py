@@ -8,7 +8,7 @@ from pathlib import Path
 
 from churnlab.backtest import SplitConfig
 from churnlab.events import DataConfig
-from churnlab.nday import NdayConfig
+from churnlab.nday import NdayConfig, NdayCosts
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.segments import SegmentsConfig
@@ -20,6 +20,8 @@ from churnlab.workflows.settings import Worded
 OTHER_MODELS = ("bg_nbd", "pareto_nbd")
 #: Members who stay a little longer than the default: a grid with something in every row.
 SHOP = ShopConfig(visit_dropout_mean=0.05, purchase_dropout_mean=0.05)
+#: What its first order earns and its offer costs: stated, so that N is an economic one.
+SHOP_COSTS = NdayCosts(margin=20.0, coupon=5.0, message=0.05, revenue=60.0)
 
 
 def cdnow_settings(chosen: Worded) -> PipelineSettings:
@@ -43,7 +45,7 @@ def shop_settings(chosen: Worded) -> PipelineSettings:
         split=SplitConfig(origins=3, horizon_days=[60]),
         candidates=["mbg_nbd", "hiatus", "recency_logistic", "majority"],
         segments=SegmentsConfig(periods=4),
-        nday=NdayConfig(holdout_share=0.2, models=["counts"]),
+        nday=NdayConfig(holdout_share=0.2, costs=SHOP_COSTS),
         cache_dir="outputs/cache/fits",
     )
 

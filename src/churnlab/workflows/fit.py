@@ -95,7 +95,6 @@ class Fitted(Result):
             f"{_state(threshold)}: {flagged:,} at risk ({share:.1%})",
             headline(self.late.to_dict()),
             *map(banner, self.extremes),
-            *_about_costs(threshold, share),
             *(self.worth.lines(customers) if self.worth else []),
             *(f"note: {n}" for n in threshold.notes),
         ]
@@ -254,18 +253,6 @@ def _state(threshold: Threshold) -> str:
     interval = f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}" if known else ""
     what = RISK_FORMULAS[threshold.basis]
     return f"at risk from {what} = {threshold.value:.3f} ({threshold.rule}{interval})"
-
-
-def _about_costs(threshold: Threshold, share: float) -> list[str]:
-    """Say when a learnt cut flags nearly everybody or nobody: the costs decided, not the risk."""
-    if threshold.learnt_until is None or 0.02 < share < 0.8:
-        return []
-    whom = "nearly everybody" if share >= 0.8 else "almost nobody"
-    return [
-        f"note: at the stated costs it was cheapest to contact {whom}; state yours with "
-        "rule.contact_cost, rule.save_probability and rule.value_per_customer, or pick a share "
-        "with rule=capacity rule.share=.2"
-    ]
 
 
 def _cycles(customers: pd.DataFrame) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,9 +21,8 @@ from churnlab.segments import (
     step_of,
 )
 from churnlab.summary import summarise
-
-if TYPE_CHECKING:
-    from churnlab.workflows.segment import Day, GridSettings
+from churnlab.workflows.fit import Fitted
+from churnlab.workflows.placing import Day, GridSettings
 
 
 def look_back(
@@ -55,29 +53,32 @@ def look_back(
     with progress.stage("shares over time"):
         shares = shares_over_time({"own_fit": own, "latest_fit": latest}, settings.segments, rng)
     verdict = leak_verdict(latest, settings.segments.alert_level)
-    then = oldest.placed.snapshot.as_of
-    bands = calibrate_out_of_time(
-        oldest.fitted.customers, log.days(), then, log.as_of, settings.risk
-    )
+    then = own[0].as_of
+    bands = calibrate_out_of_time(oldest.customers, log.days(), then, log.as_of, settings.risk)
     return Past(shares, verdict, every, notes, bands)
 
 
 def _by_own_fits(
     days: list[dt.date], known: dict[dt.date | None, Day], on: Callable[[dt.date], Day]
-) -> tuple[list[Snapshot], Day, tuple[str, ...]]:
-    """Return the days' grids by own fits, the oldest day, and what days could not be fitted."""
+) -> tuple[list[Snapshot], Fitted, tuple[str, ...]]:
+    """Return the days' grids by own fits, the oldest fit, and what days could not be fitted.
+
+    A day's tables are let go before the next day's are made.
+    """
     snapshots: list[Snapshot] = []
     notes: list[str] = []
-    oldest: Day | None = None
+    oldest: Fitted | None = None
+    found: Day | None = None
     for day in days:
+        found = None
         try:
             found = known.get(day) or on(day)
         except (DataError, FitRefusedError) as error:
             notes.append(f"shares over time leave out {day}: {error}")
             continue
         snapshots.append(found.placed.snapshot.slim())
-        oldest = oldest or found
-    return snapshots, oldest or known[days[-1]], tuple(notes)
+        oldest = oldest or found.fitted
+    return snapshots, oldest or known[days[-1]].fitted, tuple(notes)
 
 
 def by_fit_of(now: Day, log: EventLog, day: dt.date, settings: GridSettings) -> Snapshot:

@@ -36,12 +36,15 @@ def use_case[R](
     def decorate(work: Callable[..., R]) -> Callable[..., R]:
         signature = inspect.signature(work)
         own = [p for p in signature.parameters.values() if p.name not in ("settings", "progress")]
-        names = [*(p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD), *by_position]
+        leading = [p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD]
+        names = [*leading, *by_position]
 
         @wraps(work)
         def called(
             *values: Any, settings: Settings | None = None, progress: Any = SILENT, **options: Any
         ) -> R:
+            if len(values) > len(leading) and isinstance(values[len(leading)], Settings):
+                settings, values = values[len(leading)], values[: len(leading)]
             if len(values) > len(names):
                 raise UsageError(
                     f"{work.__name__} takes {', '.join(names)} by position; name the rest."

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from churnlab.errors import VerificationError
 from churnlab.events import EventLog
+from churnlab.monitor import MonitorConfig
 from churnlab.monitor import monitor as monitor_bundle
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import RunFolder
 from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import BundleSettings
 from churnlab.workflows.verify import Verified
+
+
+@dataclass(kw_only=True)
+class MonitorSettings(BundleSettings):
+    """Of a monitoring: the bundle, and the day of the run."""
+
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
 
 
 @dataclass(frozen=True)
@@ -39,18 +47,18 @@ class Monitored(Verified):
         folder.write_json("monitor.json", self.found)
 
 
-@use_case(BundleSettings, "bundle")
-def monitor(log: EventLog, settings: BundleSettings, progress: Progress = SILENT) -> Monitored:
+@use_case(MonitorSettings, "bundle")
+def monitor(log: EventLog, settings: MonitorSettings, progress: Progress = SILENT) -> Monitored:
     """Hold a bundle against newer data: staleness, drift, matured labels.
 
     Parameters
     ----------
     log : EventLog
         All history up to now, not only the new days.
-    settings : BundleSettings, optional
+    settings : MonitorSettings, optional
         Or the folder of an export: ``monitor(log, "outputs/export")``.
     progress : Progress
         Hears of it.
     """
     with progress.stage("monitoring the bundle"):
-        return Monitored(monitor_bundle(settings.bundle, log))
+        return Monitored(monitor_bundle(settings.bundle, log, today=settings.monitor.day()))

@@ -30,16 +30,17 @@ from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.journey import JourneySettings, journey
 from churnlab.workflows.nday import NdaySettings, nday
+from churnlab.workflows.placing import GridSettings
 from churnlab.workflows.report import report
 from churnlab.workflows.settings import ReportSettings, Worded
 
 
 @dataclass(kw_only=True)
-class PipelineSettings(grid.GridSettings, BacktestSettings, NdaySettings, JourneySettings, Worded):
+class PipelineSettings(GridSettings, BacktestSettings, NdaySettings, JourneySettings, Worded):
     """Of the main job: those of its steps."""
 
     export: ExportConfig = field(default_factory=ExportConfig)
-    default_rule: ClassVar[type[Any]] = grid.GridSettings.default_rule
+    default_rule: ClassVar[type[Any]] = GridSettings.default_rule
 
     def __post_init__(self) -> None:
         """Refuse clocks, which segments and export do not know."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from churnlab.backtest.report import text as backtest_text
 from churnlab.fitting.report import text as fit_text
+from churnlab.journeys.report import text as journey_text
+from churnlab.journeys.result import read_tables
 from churnlab.report.words import bullets, heading, pick
 from churnlab.runs.reading import Run
 
@@ -20,13 +22,17 @@ def question(run: Run, lang: str) -> str:
 
 
 def answer(run: Run, lang: str) -> str:
-    """Return the answers of the fit and of the backtest."""
+    """Return the answers of the fit, the backtest, and the first ones of the journeys."""
     fit = run.part("fit")
     assert fit is not None  # a pipeline without a fit does not finish
     parts = [fit_text.answer(fit.json("fit.json"), fit.frame("customers.parquet"), lang)]
     backtest = run.part("backtest")
     if backtest is not None:
         parts.append(bullets(backtest.json("backtest.json")["answers"], none="–"))
+    journey = run.part("journey")
+    if journey is not None:
+        said = journey_text.answer_lines(read_tables(journey), journey.json("journey.json"), lang)
+        parts.append(bullets(said[:3], none="–"))
     return "\n\n".join(parts)
 
 

@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import pandas as pd
 
 from churnlab import models
-from churnlab.errors import FitRefusedError, UsageError
+from churnlab.errors import UsageError
 from churnlab.events import EventLog
-from churnlab.fitting import Fit, ModelConfig
-from churnlab.fitting import fit as fit_model
 from churnlab.fitting.late import banner, headline
 from churnlab.inference import save_posterior
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.segments import (
     Audience,
-    AudienceConfig,
     AudienceData,
-    Axis,
     Past,
-    Placed,
     Playbook,
-    SegmentsConfig,
-    VisitsConfig,
-    WinbackConfig,
     all_audiences,
     audience_frame,
     check_breakdown,
     comparison_day,
     load_playbook,
-    place,
 )
+from churnlab.segments.actions.plan import campaign_calendar, campaign_plan
 from churnlab.segments.grid.extremes import extreme_visits
 from churnlab.segments.report.lines import lines
 from churnlab.segments.tables import (
@@ -44,38 +36,11 @@ from churnlab.segments.tables import (
     visit_checks,
     with_bands,
 )
-from churnlab.summary import summarise
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.history import by_fit_of, look_back
 from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import FitSettings
-
-
-@dataclass(kw_only=True)
-class GridSettings(FitSettings):
-    """What everything that places people in the grid has.
-
-    Parameters
-    ----------
-    compare_to : str, optional
-        An earlier day for the changes (ISO date).
-    playbook : str, optional
-        A YAML file of actions; the packaged one by default.
-    """
-
-    compare_to: str | None = None
-    visits: VisitsConfig = field(default_factory=VisitsConfig)
-    segments: SegmentsConfig = field(default_factory=SegmentsConfig)
-    audiences: AudienceConfig = field(default_factory=AudienceConfig)
-    winback: WinbackConfig = field(default_factory=WinbackConfig)
-    playbook: str | None = None
-
-    def __post_init__(self) -> None:
-        """Say of a wrong visit model or playbook before anything is opened."""
-        super().__post_init__()
-        visit_model(self.visits)
-        load_playbook(self.playbook)
+from churnlab.workflows.placing import Day, GridSettings, place_fitted
 
 
 @dataclass(kw_only=True)
@@ -92,20 +57,6 @@ class SegmentSettings(GridSettings):
                 "for segments."
             )
         self.model.require_plain_days("the grid of segments")
-
-
-def visit_model(chosen: VisitsConfig) -> ModelConfig:
-    """Return how the visit-days are modelled, by groups of members where wanted."""
-    return ModelConfig(name=chosen.model, k=chosen.k, group=chosen.group, pooling=chosen.pooling)
-
-
-@dataclass(frozen=True)
-class Day:
-    """A day's grid with the fits behind it."""
-
-    fitted: Fitted
-    visits: Fit | None
-    placed: Placed
 
 
 @dataclass(frozen=True)
@@ -166,6 +117,8 @@ class Segmentation(Result):
         if (visits := self.now.visits) is not None:
             folder.write("visits_posterior.nc", lambda p: save_posterior(visits.population, p))
             folder.write_parquet("visits.parquet", visits.summary.customers)
+        plan = self.found["campaign_plan"]
+        folder.write("campaign_plan.csv", lambda path: plan.to_csv(path, index=False))
         for audience in self.audiences:
             if len(audience.frame):
                 folder.write_parquet(f"audiences/{audience.action_id}.parquet", audience.frame)
@@ -210,8 +163,8 @@ def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILEN
     --------
     >>> import churnlab as cl
     >>> found = cl.segment(cl.load_shop(300), segments={"periods": 0}, inference={"draws": 200})
-    >>> sorted(found.tables)[:4]
-    ['actions', 'changes', 'churn_bands', 'leaks']
+    >>> len(found.tables["membership"])
+    300
     """
     check(log, settings)
     fitted = fit_log(log, settings, progress)
@@ -263,6 +216,16 @@ def segment_fitted(
         playbook = load_playbook(settings.playbook)
         data = audience_data(log, now, tables["churn_bands"])
         audiences = all_audiences(playbook, data, settings.audiences)
+        plan = campaign_plan(
+            playbook,
+            audiences,
+            log.as_of,
+            treatments=log.frame("treatments") if "treatments" in log.tables else None,
+            holdout_share=settings.audiences.holdout_share,
+            seed=settings.seed,
+        )
+        calendar = campaign_calendar(plan, log.as_of, settings.audiences.plan_days)
+        tables |= {"campaign_plan": plan, "campaign_calendar": calendar}
     found = tables | ({} if past is None else past.tables)
     return Segmentation(now, own, past, found, playbook, audiences)
 
@@ -278,57 +241,3 @@ def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> Audienc
         purchases=log.frame("purchases"),
         churn_bands=churn_bands,
     )
-
-
-def place_fitted(
-    log: EventLog, fitted: Fitted, settings: GridSettings, progress: Progress = SILENT
-) -> Day:
-    """Fit the visit-days and place every member of a log in the grid on its last day."""
-    visits = _fit_visits(log, settings, progress)
-    measure, value, first = fitted.threshold.state(settings.risk)
-    purchase_axis = Axis(fitted.fit.draws, measure, (value,), first)
-    visit_axis = None if visits is None else _visit_axis(visits, settings.visits)
-    with progress.stage("placing everybody in the grid"):
-        placed = place(
-            log,
-            fitted.fit.summary,
-            purchase_axis,
-            None if visits is None else visits.summary,
-            visit_axis,
-            settings.segments,
-        )
-    snapshot = replace(placed.snapshot, notes=(*_added(log), *placed.snapshot.notes))
-    return Day(fitted, visits, replace(placed, snapshot=snapshot))
-
-
-def _added(log: EventLog) -> tuple[str, ...]:
-    """Return whom the members table lacked; the log has added them, so the snapshot cannot tell."""
-    members = log.report.members
-    if members.added_purchasers + members.added_visitors == 0:
-        return ()
-    return (
-        f"{members.added_purchasers:,} purchasers and {members.added_visitors:,} visitors without "
-        "a purchase are missing from the members table; they were added with their first event as "
-        "the signup.",
-    )
-
-
-def _fit_visits(log: EventLog, settings: GridSettings, progress: Progress) -> Fit | None:
-    if "visits" not in log.tables:
-        return None
-    chosen = settings.visits
-    with progress.stage(f"fitting the visit-days ({chosen.model})"):
-        try:
-            return fit_model(
-                summarise(log, events="visits", count_purchases=chosen.count_purchases),
-                model=visit_model(chosen),
-                inference=settings.inference,
-                seed=settings.seed,
-                progress=progress.update,
-            )
-        except FitRefusedError as error:
-            raise FitRefusedError(f"visit-days: {error} (visits.model, visits.pooling)") from error
-
-
-def _visit_axis(visits: Fit, chosen: VisitsConfig) -> Axis:
-    return Axis(visits.draws, chosen.measure, (chosen.risk_value, chosen.inactive_value))

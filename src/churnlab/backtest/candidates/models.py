@@ -191,11 +191,6 @@ class LifetimesCandidate(ModelCandidate):
     """
 
     kind: ClassVar[Kind] = "peer"
-    _FITTERS: ClassVar[dict[str, str]] = {
-        "bg_nbd": "BetaGeoFitter",
-        "mbg_nbd": "ModifiedBetaGeoFitter",
-        "pareto_nbd": "ParetoNBDFitter",
-    }
 
     def fit(self, cells: Cells, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         """Fit with lifetimes on weighted cells and bring the time parameters to days."""
@@ -208,14 +203,17 @@ class LifetimesCandidate(ModelCandidate):
     def _converged(self, cells: Cells, seed: int) -> Any:
         """Fit, loosening the tolerance where the peer's optimiser gives up near a flat ridge."""
         start = {}
-        if self.model == "pareto_nbd":  # by default drawn like this from numpy's global generator
+        fitter_name = str(models.named(self.model).lifetimes_fitter)
+        if (
+            fitter_name == "ParetoNBDFitter"
+        ):  # by default drawn like this from numpy's global generator
             start = {"initial_params": np.random.default_rng(seed).normal(1.0, 0.05, 4)}
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             import lifetimes
             from lifetimes.utils import ConvergenceError
 
-            fitter = getattr(lifetimes, self._FITTERS[self.model])(penalizer_coef=0.0)
+            fitter = getattr(lifetimes, fitter_name)(penalizer_coef=0.0)
             for tol in _PEER_TOLERANCES:
                 try:
                     return fitter.fit(
@@ -224,7 +222,7 @@ class LifetimesCandidate(ModelCandidate):
                 except (ConvergenceError, ValueError, FloatingPointError):
                     continue
         raise FitRefusedError(
-            f"lifetimes' {self._FITTERS[self.model]} did not converge on {cells.n_customers} "
+            f"lifetimes' {fitter_name} did not converge on {cells.n_customers} "
             f"customers; compare with {self.model}_ml."
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -26,7 +25,7 @@ from churnlab.backtest.candidates.pooling import POOLED_SUFFIXES, PoolingCandida
 from churnlab.backtest.candidates.stacked import Stacked
 from churnlab.backtest.candidates.visits import RELEARNT, RelearntCandidate, ThinnedCandidate
 from churnlab.errors import UsageError, nearest
-from churnlab.models import MODELS, named
+from churnlab.models import MODELS, REGISTRY, named
 from churnlab.summary.calendar import KINDS
 
 _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
@@ -39,7 +38,8 @@ _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
     "gradient_boosting": GradientBoosting,
     "stacked": Stacked,
 }
-_PEERS: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd")
+#: Models that `lifetimes` fits too.
+_PEERS: Final = tuple(m.name for m in REGISTRY.values() if m.lifetimes_fitter)
 #: Ends the names of a model's risk relearnt with features of the visits.
 _VISITS: Final = "_visits"
 #: Purchases as thinned visits; the model of the visit-days may follow (default: MBG/NBD).
@@ -96,9 +96,9 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
         return pooled
     kind = MaximumLikelihoodCandidate if name.endswith("_ml") else BayesianCandidate
     model = name.removesuffix("_ml")
-    shape = re.fullmatch(r"(m?bg_cnbd)_(\d+)", model)
-    if shape:
-        return kind(name, f"{shape[1]}_k", int(shape[2]))
+    family, _, shape = model.rpartition("_")
+    if shape.isdigit() and f"{family}_k" in MODELS:
+        return kind(name, f"{family}_k", int(shape))
     if model in MODELS:
         return kind(name, model, k if named(model).regular else None)
     raise UsageError(

@@ -19,7 +19,7 @@ from churnlab.events.formats.detect import candidates, said
 from churnlab.events.formats.text import broken_ids, is_mendable, read_id, read_text, strip
 from churnlab.events.formats.times import OFFSET, read_time
 from churnlab.events.formats.values import read_attribute, read_flag
-from churnlab.events.schema import ARMS, Mapped, mapped_columns
+from churnlab.events.schema import ARMS, Mapped, mapped_columns, time_column
 from churnlab.events.sources import ROW_HASH, Source, reading_error, where_error
 
 #: Columns of a staged table that are not the user's.
@@ -263,10 +263,11 @@ def _look(backend: Backend, staged: Staged) -> None:
     table = backend.table(staged.name)
     bad = [c for c in table.columns if c.startswith("_unreadable_")]
     good = [c.removeprefix("_unreadable_") for c in bad]
+    known = table[time_column(staged.table)].notnull()
     counts = table.aggregate(
         rows=table.count(),
-        naive=(table[KIND] != OFFSET).sum(),
-        offset=(table[KIND] == OFFSET).sum(),
+        naive=(known & (table[KIND] != OFFSET)).sum(),
+        offset=(known & (table[KIND] == OFFSET)).sum(),
         first=table[DATE].min(),
         last=table[DATE].max(),
         **{c: table[c].count() for c in bad},
@@ -292,9 +293,9 @@ def _no_rows(staged: Staged, config: SourceTable) -> DataError:
 
 def _mixed(backend: Backend, staged: Staged, found: dict[str, int]) -> DataError:
     table = backend.table(staged.name)
-    zoned = table[KIND] == OFFSET
+    zoned, known = table[KIND] == OFFSET, table[time_column(staged.table)].notnull()
     both = [
-        table.filter(c).select(t=TIME_TEXT).limit(1).to_pyarrow()["t"][0].as_py()
+        table.filter(c & known).select(t=TIME_TEXT).limit(1).to_pyarrow()["t"][0].as_py()
         for c in (~zoned, zoned)
     ]
     return DataError(

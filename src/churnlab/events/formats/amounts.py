@@ -79,8 +79,10 @@ def read_number(column: Any, marks: Marks = PLAIN) -> tuple[Any, Any]:
     text = strip(column.cast("string"))
     value = column.cast("float64") if not kind.is_string() else _value(text, marks)
     value = ibis.ifelse(value.isnan() | value.isinf(), ibis.null("float64"), value)
-    missing = text.isnull() | (text.lower() == "nan")
-    return value, ibis.ifelse(value.isnull() & ~missing, text, ibis.null("string"))
+    nothing = ibis.null("string")
+    return value, ibis.cases(
+        (value.notnull(), nothing), (text.lower() == "nan", nothing), else_=text
+    )
 
 
 def _value(text: Any, marks: Marks) -> Any:

@@ -9,7 +9,6 @@ state kept (`Likelihood.simulate_customers`), so the exact latent draws are on t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +24,7 @@ from churnlab.inference.ways.laplace import sample_laplace
 from churnlab.inference.ways.mode import find_mode
 from churnlab.models.base import Customers, Latent
 from churnlab.models.draws import PopulationDraws
+from churnlab.progress import Update
 
 if TYPE_CHECKING:
     from churnlab.summary import Cells
@@ -39,6 +39,7 @@ PRIORS: dict[str, str] = {
     "dropout_concentration": "LogNormal(mu=1, sigma=0.5)",
     "dropout_rate_mean": "LogNormal(mu=0, sigma=0.5)",
     "dropout_shape": "LogNormal(mu=0, sigma=0.5)",
+    "ageing_rate": "LogNormal(mu=0, sigma=0.5)",
 }
 #: Days per unit of the priors' time, and the horizon of P(no purchase in H).
 TIME_SCALE = 200.0
@@ -64,7 +65,7 @@ def sbc_table(
     groups: int = 0,
     effects: str = "locations",
     seed: int = 1,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Update | None = None,
 ) -> pd.DataFrame:
     """Ranks of the truth among posterior draws, one row per simulation and quantity.
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
-Progress = Callable[[str, float], None]
+from churnlab.progress import Update
 
 
 class Stages:
     """Wall time by stage, with progress."""
 
-    def __init__(self, progress: Progress | None) -> None:
+    def __init__(self, progress: Update | None) -> None:
         self.progress = progress
         self.seconds: dict[str, float] = {}
 

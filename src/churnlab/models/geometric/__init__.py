@@ -15,6 +15,7 @@ class BgNbd(GeometricDropout):
     """
 
     name: ClassVar[str] = "bg_nbd"
+    lifetimes_fitter: ClassVar[str | None] = "BetaGeoFitter"
     kin_for_first_purchasers: ClassVar[str | None] = "mbg_nbd"
 
 
@@ -25,6 +26,7 @@ class MbgNbd(GeometricDropout):
     """
 
     name: ClassVar[str] = "mbg_nbd"
+    lifetimes_fitter: ClassVar[str | None] = "ModifiedBetaGeoFitter"
     toss_at_first: ClassVar[bool] = True
 
 
@@ -37,6 +39,7 @@ class BgCnbdK(BgNbd):
 
     name: ClassVar[str] = "bg_cnbd_k"
     kin_for_first_purchasers: ClassVar[str | None] = "mbg_cnbd_k"
+    lifetimes_fitter: ClassVar[str | None] = None
     regular: ClassVar[bool] = True
     default_k: ClassVar[int] = 2
 
@@ -45,5 +48,6 @@ class MbgCnbdK(MbgNbd):
     """MBG/CNBD-k of Platzer and Reutterer (2016); MBG/NBD at k = 1. See `BgCnbdK`."""
 
     name: ClassVar[str] = "mbg_cnbd_k"
+    lifetimes_fitter: ClassVar[str | None] = None
     regular: ClassVar[bool] = True
     default_k: ClassVar[int] = 2

@@ -8,7 +8,7 @@ import numpy as np
 
 from churnlab.models.base import Array
 from churnlab.models.counts import Ints, Recursion
-from churnlab.models.silence import Mean
+from churnlab.models.silence import DoomProcess, Mean
 from churnlab.models.special import legendre
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ def closed_mean_purchases(process: ParetoProcess) -> Mean:
 class ParetoCounts:
     """P(X = n), n = 0, 1, ...: negative binomial up to the horizon or to death before it."""
 
-    def __init__(self, process: ParetoProcess, t_x: Array, T: Array, horizon: float) -> None:
+    def __init__(self, process: DoomProcess, t_x: Array, T: Array, horizon: float) -> None:
         self.shape, self.n = process.shape, 0
         age = T[:, None]
         alive = process.alive(t_x, T)
-        survives = np.exp(-process.s * np.log1p(horizon / (process.beta + age)))
+        survives = process.survival(age, horizon)
         nodes, weights = legendre(_DEATH_NODES)
         lost = nodes[:, None, None] * (1.0 - survives)
-        end = (process.beta + age) * np.expm1(-np.log1p(-lost) / process.s)
+        end = process.lifetime(age, lost)
         end = np.concatenate([end, np.full((1, *survives.shape), horizon)])
         share = np.concatenate([weights[:, None, None] * (1.0 - survives), survives[None]])
         growth = end / (process.alpha + age)

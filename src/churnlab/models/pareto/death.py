@@ -103,8 +103,8 @@ def sample_death(
     """
     r, alpha, s, beta = theta
     end = np.array(T, float)
-    rate_decay = _envelope(alpha + t_x, r + x, T - t_x)
-    death_decay = _envelope(beta + t_x, s + 1.0, T - t_x)
+    rate_decay = envelope(alpha + t_x, r + x, T - t_x)
+    death_decay = envelope(beta + t_x, s + 1.0, T - t_x)
     by_rate = rate_decay < death_decay
     wait = np.flatnonzero(dead)
     while wait.size:
@@ -113,14 +113,14 @@ def sample_death(
         first = by_rate[i]
         scale, power = (np.where(first, p, d) for p, d in zip(purchases, death, strict=True))
         other_scale, other = (np.where(first, d, p) for p, d in zip(purchases, death, strict=True))
-        y = _power_draw(scale, power, T[i] - t_x[i], rng.random(wait.size))
+        y = power_draw(scale, power, T[i] - t_x[i], rng.random(wait.size))
         accept = np.log(rng.random(wait.size)) <= -other * np.log1p(y / other_scale)
         end[tuple(j[accept] for j in i)] = (t_x[i] + y)[accept]
         wait = wait[~accept]
     return end
 
 
-def _envelope(scale: Array, power: Array, length: Array) -> Array:
+def envelope(scale: Array, power: Array, length: Array) -> Array:
     """Return the integral of (1 + y/scale)^-power over (0, length]."""
     z = np.log1p(length / scale)
     q = (1.0 - power) * z
@@ -128,7 +128,7 @@ def _envelope(scale: Array, power: Array, length: Array) -> Array:
     return scale * z * np.where(np.abs(q) < 1e-12, 1.0, np.expm1(safe) / safe)
 
 
-def _power_draw(scale: Array, power: Array, length: Array, uniform: Array) -> Array:
+def power_draw(scale: Array, power: Array, length: Array, uniform: Array) -> Array:
     """Draw y in (0, length] with density ~ (1 + y/scale)^-power by its inverse distribution."""
     z = np.log1p(length / scale)
     q = (1.0 - power) * z

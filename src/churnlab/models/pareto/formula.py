@@ -44,6 +44,7 @@ class ParetoNbd(Likelihood):
     time_powers: ClassVar[tuple[int, ...]] = (0, 1, 0, 1)
     dropout: ClassVar[Dropout] = GammaDropout()
     drops_at_purchases: ClassVar[bool] = False
+    lifetimes_fitter: ClassVar[str | None] = "ParetoNBDFitter"
     #: Cells share few times within a group: where the others reuse logarithms, this integrates.
     cost: ClassVar[float] = 5.0
     in_sql: ClassVar[bool] = True
@@ -99,6 +100,24 @@ class ParetoNbd(Likelihood):
             list(pool.map(one, range(len(theta))))
         return out
 
+    # -- lifetimes: what a kin with other ones replaces --------------------------------------------
+
+    def _lived(self, theta: Array, t: Array) -> Array:
+        """-ln S(t) / s, S the survivor function of a random customer."""
+        return np.asarray(np.log1p(t / theta[3]))
+
+    def _hazard(self, theta: Array, t: Array) -> Array:
+        """d `_lived` / dt."""
+        return np.asarray(1.0 / (theta[3] + t))
+
+    def _decay(self, theta: Array, x: Array, start: Array, length: Array) -> Array:
+        """ln P(start) / P(start + length)."""
+        return decay(theta, x, start, length)
+
+    def _log_death(self, theta: Array, x: Array, start: Array, length: Array) -> Array:
+        """ln of s / P(start) times the integral of P and the hazard over (start, start+length]."""
+        return log_death_integral(theta, x, start, length)
+
     # -- likelihood ----------------------------------------------------------------------------
 
     def log_likelihood(
@@ -108,11 +127,12 @@ class ParetoNbd(Likelihood):
 
         ln L = ln Gamma(r+x)/Gamma(r) + r ln alpha + s ln beta + ln[P(T) + s I].
         """
-        r, alpha, s, beta = theta
+        r, alpha = theta[0], theta[1]
         x, t_x, T = (np.asarray(v, float) for v in (x, t_x, T))
-        start = -r * np.log1p(t_x / alpha) - x * np.log(alpha + t_x) - s * np.log1p(t_x / beta)
-        alive = -decay(theta, x, t_x, T - t_x)
-        dead = log_death_integral(theta, x, t_x, T - t_x)
+        start = -r * np.log1p(t_x / alpha) - x * np.log(alpha + t_x)
+        start = start - theta[2] * self._lived(theta, t_x)
+        alive = -self._decay(theta, x, t_x, T - t_x)
+        dead = self._log_death(theta, x, t_x, T - t_x)
         return np.asarray(log_rising(r, x) + start + np.logaddexp(alive, dead))
 
     def p_alive(self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Array:
@@ -122,7 +142,7 @@ class ParetoNbd(Likelihood):
     def _log_odds(self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Array:
         """Return ln[P(T) / (s I)]; +inf at T = t_x."""
         x, t_x, T = (np.asarray(v, float) for v in (x, t_x, T))
-        return -decay(theta, x, t_x, T - t_x) - log_death_integral(theta, x, t_x, T - t_x)
+        return -self._decay(theta, x, t_x, T - t_x) - self._log_death(theta, x, t_x, T - t_x)
 
     def quadrature_error(self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Array:
         """Estimate of the absolute error of `log_likelihood`, per customer, from a finer rule."""
@@ -138,8 +158,8 @@ class ParetoNbd(Likelihood):
         """
         x, T, horizon = (np.asarray(v, float) for v in (x, T, horizon))
         odds = self._log_odds(theta, x, t_x, T)
-        silent = np.exp(-decay(theta, x, T, horizon))
-        silent = silent + np.exp(log_death_integral(theta, x, T, horizon))
+        silent = np.exp(-self._decay(theta, x, T, horizon))
+        silent = silent + np.exp(self._log_death(theta, x, T, horizon))
         return np.asarray(expit(-odds) + expit(odds) * np.minimum(silent, 1.0))
 
     def expected_purchases(
@@ -183,21 +203,21 @@ class ParetoNbd(Likelihood):
         z, weights = legendre(24, 8)
         some = np.maximum(n, 1.0)
         total: Any = np.exp(
-            _log_nbd(some, r + x, alpha + T, horizon) - s * np.log1p(horizon / (beta + T))
+            log_nbd(some, r + x, alpha + T, horizon) - s * np.log1p(horizon / (beta + T))
         )
         for node, weight in zip(z, weights, strict=True):
             tau = low * np.expm1(node * width)
             density = np.log(s) - (s + 1) * np.log1p(tau / (beta + T)) - np.log(beta + T)
             density = density + np.log(low + tau)
-            total = total + weight * width * np.exp(density + _log_nbd(some, r + x, alpha + T, tau))
+            total = total + weight * width * np.exp(density + log_nbd(some, r + x, alpha + T, tau))
         value = self.p_alive(theta, x, t_x, T) * total
         return np.where(n > 0, value, self.p_no_purchase(theta, x, t_x, T, horizon))
 
     def _slope_by_last(self, theta: Array, x: Array, t_x: Array, T: Array, alive: Array) -> Array:
         """Without the deaths just after t_x: -s/(beta+t_x) P(t_x)/(P(T) + s I)."""
-        rest = np.exp(-decay(theta, x, t_x, T - t_x))
-        rest = rest + np.exp(log_death_integral(theta, x, t_x, T - t_x))
-        return np.asarray(-theta[2] / (theta[3] + t_x) / rest)
+        rest = np.exp(-self._decay(theta, x, t_x, T - t_x))
+        rest = rest + np.exp(self._log_death(theta, x, t_x, T - t_x))
+        return np.asarray(-theta[2] * self._hazard(theta, t_x) / rest)
 
     # -- draws ---------------------------------------------------------------------------------
 
@@ -253,7 +273,7 @@ class ParetoNbd(Likelihood):
         return rng.gamma(theta[2], 1 / theta[3], n)
 
 
-def _log_nbd(n: Array, shape: Array, rate: Array, time: Array) -> Array:
+def log_nbd(n: Array, shape: Array, rate: Array, time: Array) -> Array:
     """Return ln P(N = n), N ~ Poisson(lambda time), lambda ~ Gamma(shape, rate), n >= 1."""
     with np.errstate(divide="ignore"):
         return (

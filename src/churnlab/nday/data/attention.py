@@ -1,4 +1,4 @@
-"""Attention: the share of the unconverted who still visit, by age."""
+"""Attention: the share of the unconverted whom a message can still win, by age."""
 
 from __future__ import annotations
 
@@ -15,16 +15,22 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Attention:
-    """Who among the unconverted is still visit-active at the start of each age.
+    """Who among the unconverted visits again and does not buy unasked.
+
+    Looking ahead, not back: a visit or the signup a few days ago would keep everyone attentive
+    until exactly that many days after signup. Those who buy within the window anyway always visit
+    again, but there is nothing to win from them.
 
     Parameters
     ----------
     unconverted : array of int64 (age,)
-        Members observed and unconverted through the end of the day before that age.
+        Members unconverted through the end of the day before that age, observed for the window
+        and for the days ahead.
     active : array of int64 (age,)
-        Those of them whose last visit (or, without one, signup) lies at most `active_days` back.
+        Those of them who visit on that day or in the `active_days` - 1 days after it and do not
+        buy within the window.
     active_days : int
-        The cut.
+        Days ahead.
     """
 
     unconverted: NDArray[np.int64]
@@ -53,10 +59,7 @@ def attention_from_visits(
     active_days: int = 7,
     time_zone: str | None = None,
 ) -> Attention:
-    """Count, for each age, the unconverted who still visit.
-
-    The state at the start of age a uses visits through the end of age a - 1 only. A member
-    without a visit starts the visit clock at signup. At age 0 everyone is active.
+    """Count, for each age, the unconverted who visit again within `active_days`, without buying.
 
     Parameters
     ----------
@@ -65,23 +68,25 @@ def attention_from_visits(
     visits : DataFrame
         `customer_id`, `event_at`.
     last_age : int
-        Last age to report.
+        Last age to report; the window's end.
     active_days : int
-        A last visit at most this many days before the age counts as active.
+        The day itself and the days after it that are looked at.
     """
     frame = found.frame
-    ages, owners = _visit_ages(frame, visits, last_age, time_zone)
+    ages, owners = _visit_ages(frame, visits, last_age + active_days, time_zone)
     observed = (pd.Timestamp(found.as_of) - frame["signup_date"]).dt.days.to_numpy(np.int64)
     bought = frame["age"].to_numpy(np.int64)
-    last = np.zeros(len(frame), np.int64)
+    winnable = (bought < 0) | (bought > last_age)
+    following = np.full(len(frame), np.iinfo(np.int64).max)
     unconverted = np.zeros(last_age + 1, np.int64)
     active = np.zeros(last_age + 1, np.int64)
-    for age in range(last_age + 1):
-        if age > 0:
-            last[owners[ages == age - 1]] = age - 1
-        left = (observed >= age - 1) & ((bought < 0) | (bought >= age))
-        unconverted[age] = left.sum()
-        active[age] = (left & (age - last <= active_days)).sum()
+    for age in reversed(range(last_age + active_days)):
+        following[owners[ages == age]] = age
+        if age <= last_age:
+            seen = observed >= max(last_age, age + active_days - 1)
+            left = seen & ((bought < 0) | (bought >= age))
+            unconverted[age] = left.sum()
+            active[age] = (left & winnable & (following < age + active_days)).sum()
     return Attention(unconverted=unconverted, active=active, active_days=active_days)
 
 

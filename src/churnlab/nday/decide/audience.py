@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from churnlab.errors import UsageError
+from churnlab.events import arms
+from churnlab.events.arms import HOLDOUT, TREAT
 from churnlab.nday.data import convert
 
-TREAT, HOLDOUT = "treat", "holdout"
-ARMS = (TREAT, HOLDOUT)
 ALREADY = "already_in_audience"
 OPTED_OUT = "opted_out"
 
@@ -41,14 +40,13 @@ class Audience:
 
 
 def unit_interval(customer_id: str, salt: str = _SALT) -> float:
-    """Map an id to [0, 1) by SHA-256: the same on every day, machine and rule."""
-    digest = hashlib.sha256(f"{salt}:{customer_id}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2.0**64
+    """Map an id to [0, 1): the same on every day, machine and rule."""
+    return arms.unit_interval(customer_id, salt)
 
 
 def arm_of(customer_id: str, holdout_share: float, salt: str = _SALT) -> str:
-    """Return the standing arm: raising the share keeps everyone who was in the holdout in it."""
-    return HOLDOUT if unit_interval(customer_id, salt) < holdout_share else TREAT
+    """Return the standing arm of the N-day message."""
+    return arms.arm_of(customer_id, holdout_share, salt)
 
 
 def random_n(customer_id: str, candidates: Iterable[int], salt: str = f"{_SALT}.n") -> int:

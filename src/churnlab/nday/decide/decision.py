@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import nan
 
 import numpy as np
 import pandas as pd
@@ -31,14 +32,15 @@ def organic_table(
     Returns
     -------
     DataFrame
-        One row per N: `n`, and with mean, `_q05`, `_q95`: `reach`, `organic_after`, `waste`
-        (per signup), `break_even_uplift`.
+        One row per N: `n`, and with mean, `_q05`, `_q95`: `reach`, `organic_after`, and with stated
+        costs `waste` (per signup), `break_even_uplift`.
     """
     columns: dict[str, Array] = {"n": np.asarray(ages) + day_index}
     columns |= _summary("reach", nday.reach(G, ages))
     columns |= _summary("organic_after", nday.organic_after(G, ages))
-    columns |= _summary("waste", nday.waste(G, ages, costs))
-    columns |= _summary("break_even_uplift", nday.break_even(G, ages, costs))
+    if costs.stated:
+        columns |= _summary("waste", nday.waste(G, ages, costs))
+        columns |= _summary("break_even_uplift", nday.break_even(G, ages, costs))
     return pd.DataFrame(columns)
 
 
@@ -113,7 +115,8 @@ def best_table(
     Returns
     -------
     DataFrame
-        `reading`, `u0`, `best_n` (highest mean value), `p_best`, `best_n_q05`, `best_n_q95`,
+        `reading`, `u0`, `best_n` (highest mean value), `edge` (whether it is the first or last N
+        tried), `p_best` (null at an edge: better days may lie outside), `best_n_q05`, `best_n_q95`,
         `value_best`, `p_worth_it` (best N beats no message), `n`, `value_n`, `regret_n` with
         `_q05`, `_q95`, `value_all`, `value_all_q05`, `value_all_q95`,
         `p_rule_beats_all` (rule at the N in use against raise-for-all), `advice`.
@@ -142,7 +145,8 @@ def _best(
     means = {"none": 0.0, "everyone": float(everyone.mean()), "rule": float(V[:, top].mean())}
     return {
         "best_n": int(ages[top] + day_index),
-        "p_best": float((V.argmax(axis=1) == top).mean()),
+        "edge": top in (0, len(ages) - 1),
+        "p_best": nan if top in (0, len(ages) - 1) else float((V.argmax(axis=1) == top).mean()),
         "best_n_q05": int(low),
         "best_n_q95": int(high),
         "value_best": float(V[:, top].mean()),

@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError, nearest
+from churnlab.events.arms import ARMS, HOLDOUT, TREAT
 from churnlab.nday.data import Conversions
 from churnlab.nday.data.conversions import local_times
-from churnlab.nday.decide.audience import ARMS, HOLDOUT, TREAT
 
 Array = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""When the curve goes flat: three named definitions, each with a posterior over the day.
+"""When the curve goes flat: named definitions, each with a posterior over the day.
 
 They differ: one exponential curve reaches .9 of its end on day 10 and a hazard under .1% on day 18.
 Days are ages (0 = the signup day) here; callers add the configured day index.
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln
 
-from churnlab.nday.decide.value import hazard
+from churnlab.nday.decide.value import converted_before, hazard
 
 Array = NDArray[np.float64]
 
@@ -92,6 +92,35 @@ def fraction_of_final(G: Array, q: float = 0.9) -> PlateauDay:
     """
     reached = q * G[:, -1:] <= G
     return PlateauDay(f"fraction_of_final({q:g})", reached.argmax(axis=1).astype(float))
+
+
+def below_early(
+    G: Array, share: float = 0.1, *, days: int = 7, least: int = 7, later: float = 0.25
+) -> PlateauDay:
+    """Headline: first age from which the week ahead brings less than `share` of the best week.
+
+    Relative to the curve's own busiest week, so that it means the same at 20% and at 2% conversion.
+
+    Parameters
+    ----------
+    G : array (draw, age)
+        Curve draws.
+    share : float
+        Of the highest weekly mean hazard (the signup day counts).
+    days, least : int
+        As in `hazard_below`.
+    later : float
+        More than this share of the window's buyers still to come on that day: no plateau, however
+        low the hazard.
+    """
+    weekly = forward_hazard(G, days)
+    ok = weekly < share * weekly.max(axis=1, keepdims=True)
+    forever = np.flip(np.logical_and.accumulate(np.flip(ok, axis=1), axis=1), axis=1)
+    found = forever[:, : max(G.shape[1] - least + 1, 1)]
+    first = found.argmax(axis=1)
+    before = converted_before(G, np.arange(G.shape[1]))[np.arange(len(G)), first]
+    flat = found.any(axis=1) & (G[:, -1] - before <= later * G[:, -1])
+    return PlateauDay(f"below_early({share:g})", np.where(flat, first, NONE).astype(float))
 
 
 def changepoint(

@@ -30,39 +30,41 @@ Ints = NDArray[np.int64]
 class NdayCosts:
     """What a message, a coupon and an order are worth, in one currency.
 
-    The defaults are placeholders that show the arithmetic: set your own.
+    There are no defaults for margin and coupon: until both are stated nothing economic is said.
 
     Parameters
     ----------
-    margin : float
+    margin : float or None
         m: margin of a first order before the coupon.
-    coupon : float
+    coupon : float or None
         c: what a redeemed coupon costs.
     message : float
         k: cost of one message.
     organic_redemption : float
         rho: share of those who would have bought anyway that redeem the coupon. A *larger* coupon
         has no history: this is an assumption and is printed as one.
-    revenue : float
-        Revenue of a first order, for the cost ratio.
+    revenue : float or None
+        Revenue of a first order, for the cost ratio; without it there is none.
     """
 
-    margin: float = 20.0
-    coupon: float = 5.0
-    message: float = 0.05
+    margin: float | None = None
+    coupon: float | None = None
+    message: float = 0.0
     organic_redemption: float = 0.8
-    revenue: float = 60.0
+    revenue: float | None = None
 
     def __post_init__(self) -> None:
         """Check values."""
-        if not self.margin >= 0:
-            raise UsageError(f"costs.margin must not be negative; got {self.margin}.")
-        if self.coupon < 0 or self.message < 0:
+        if (self.margin is None) != (self.coupon is None):
             raise UsageError(
-                f"costs.coupon and costs.message must not be negative; got {self.coupon} and "
-                f"{self.message}."
+                "costs.margin and costs.coupon are stated together or not at all; got "
+                f"{self.margin} and {self.coupon}."
             )
-        if self.margin <= self.coupon:
+        for name in ("margin", "coupon", "message"):
+            cost = getattr(self, name)
+            if cost is not None and not cost >= 0:
+                raise UsageError(f"costs.{name} must not be negative; got {cost}.")
+        if self.stated and self.unit <= 0:
             raise UsageError(
                 f"costs.margin ({self.margin}) must exceed costs.coupon ({self.coupon}): "
                 "otherwise every extra order loses money and no uplift breaks even."
@@ -71,8 +73,31 @@ class NdayCosts:
             raise UsageError(
                 f"costs.organic_redemption must lie in 0..1; got {self.organic_redemption}."
             )
-        if not self.revenue > 0:
+        if self.revenue is not None and not self.revenue > 0:
             raise UsageError(f"costs.revenue must be positive; got {self.revenue}.")
+
+    @property
+    def stated(self) -> bool:
+        """Whether margin and coupon are known."""
+        return self.margin is not None and self.coupon is not None
+
+    @property
+    def unit(self) -> float:
+        """m - c: what an extra order earns."""
+        return self._known("margin") - self._known("coupon")
+
+    @property
+    def organic_coupon(self) -> float:
+        """rho c: what an organic buyer costs."""
+        return self.organic_redemption * self._known("coupon")
+
+    def _known(self, name: str) -> float:
+        cost = getattr(self, name)
+        if cost is None:
+            raise UsageError(
+                f"costs.{name} is not stated; set nday.costs.margin and nday.costs.coupon."
+            )
+        return float(cost)
 
 
 def converted_before(G: Array, ages: Sequence[int] | Ints) -> Array:
@@ -100,27 +125,27 @@ def hazard(G: Array) -> Array:
 
 def waste(G: Array, ages: Sequence[int] | Ints, costs: NdayCosts) -> Array:
     """Incentive per signup that goes to those who would have bought anyway: reach o rho c."""
-    paid = costs.organic_redemption * costs.coupon
-    return reach(G, ages) * organic_after(G, ages) * paid
+    return reach(G, ages) * organic_after(G, ages) * costs.organic_coupon
 
 
 def break_even(G: Array, ages: Sequence[int] | Ints, costs: NdayCosts) -> Array:
     """Uplift at which the message pays for itself, u*."""
-    paid = organic_after(G, ages) * costs.organic_redemption * costs.coupon + costs.message
-    return paid / (costs.margin - costs.coupon)
+    return (organic_after(G, ages) * costs.organic_coupon + costs.message) / costs.unit
 
 
-def uplift(G: Array, ages: Sequence[int] | Ints, u0: float, attention: Array) -> Array:
-    """u(a) = min(u0 A(a), 1 - o(a)); `attention` (draw or 1, age) over all ages of G."""
+def uplift(G: Array, ages: Sequence[int] | Ints, u0: float | Array, attention: Array) -> Array:
+    """u(a) = min(u0 A(a), 1 - o(a)); `attention` (draw or 1, age) over all ages of G.
+
+    `u0` is one figure or (draw or 1, 1).
+    """
     wanted = u0 * attention[:, np.asarray(ages)]
     return np.minimum(wanted, 1.0 - organic_after(G, ages))
 
 
 def value(G: Array, ages: Sequence[int] | Ints, u: Array, costs: NdayCosts) -> Array:
     """V per signup for uplifts `u` (draw, len(ages))."""
-    gain = u * (costs.margin - costs.coupon)
-    paid = organic_after(G, ages) * costs.organic_redemption * costs.coupon
-    return reach(G, ages) * (gain - paid - costs.message)
+    paid = organic_after(G, ages) * costs.organic_coupon
+    return reach(G, ages) * (u * costs.unit - paid - costs.message)
 
 
 def stopping_gain(G: Array, age: int, u_now: Array, u_next: Array, costs: NdayCosts) -> Array:
@@ -129,9 +154,8 @@ def stopping_gain(G: Array, age: int, u_now: Array, u_next: Array, costs: NdayCo
     Waiting a day pays while it is positive.
     """
     h = hazard(G)[:, age]
-    unit = costs.margin - costs.coupon
-    saved = costs.organic_redemption * costs.coupon + costs.message - u_next * unit
-    return reach(G, [age])[:, 0] * (h * saved - (u_now - u_next) * unit)
+    saved = costs.organic_coupon + costs.message - u_next * costs.unit
+    return reach(G, [age])[:, 0] * (h * saved - (u_now - u_next) * costs.unit)
 
 
 def cost_ratio(
@@ -140,15 +164,16 @@ def cost_ratio(
     """Incentive and message cost / revenue of those messaged: with and without organic buyers.
 
     Without organic buyers both their coupons and their revenue leave: the cost of an extra order.
+    NaN where no revenue is stated.
     """
     organic = organic_after(G, ages)
-    rho_c = costs.organic_redemption * costs.coupon
-    all_cost = u * costs.coupon + organic * rho_c + costs.message
-    extra_cost = u * costs.coupon + costs.message
+    revenue = np.nan if costs.revenue is None else costs.revenue
+    extra_cost = u * (costs.coupon or 0.0) + costs.message
+    all_cost = extra_cost + organic * costs.organic_coupon
     with np.errstate(divide="ignore", invalid="ignore"):
         return (
-            all_cost / ((u + organic) * costs.revenue),
-            np.where(u > 0, extra_cost / (u * costs.revenue), np.inf),
+            all_cost / ((u + organic) * revenue),
+            np.where(u > 0, extra_cost / (u * revenue), np.inf),
         )
 
 

@@ -109,7 +109,7 @@ def fit_conversion(
         Same state, same result.
     """
     began = time.perf_counter()
-    pooled = _Pooled.of(counts)
+    pooled = Pooled.of(counts)
     hazard = _hazard_draws(pooled, draws, rng)
     base = -np.log1p(-hazard)
     by_group = _group_rates(counts, base, draws, rng)
@@ -120,7 +120,7 @@ def fit_conversion(
 
 
 @dataclass(frozen=True)
-class _Pooled:
+class Pooled:
     """Events and unconverted by age, and what each cohort was expected to convert."""
 
     events: Array
@@ -130,7 +130,7 @@ class _Pooled:
     variance: float
 
     @classmethod
-    def of(cls, counts: CohortCounts) -> _Pooled:
+    def of(cls, counts: CohortCounts) -> Pooled:
         """Pool cohorts; their spread is what is left beyond their group's own hazard."""
         y, r = counts.conversions.astype(float), counts.at_risk.astype(float)
         expected, noise = np.zeros(len(y)), np.zeros(len(y))
@@ -149,7 +149,7 @@ class _Pooled:
         return rng.gamma(shape, size=(n, 1)) / shape
 
 
-def _hazard_draws(pooled: _Pooled, draws: int, rng: np.random.Generator) -> Array:
+def _hazard_draws(pooled: Pooled, draws: int, rng: np.random.Generator) -> Array:
     size = len(pooled.events)
     failures = 0.5 + pooled.at_risk - pooled.events
     drawn = rng.beta(1.0 / size + pooled.events, failures, size=(draws, size))
@@ -182,7 +182,7 @@ def _group_rates(
 
 
 def _effects(
-    counts: CohortCounts, config: CohortConfig, pooled: _Pooled, draws: int,
+    counts: CohortCounts, config: CohortConfig, pooled: Pooled, draws: int,
     rng: np.random.Generator,
 ) -> dict[str, Array]:  # fmt: skip
     """Levels of weekdays and campaigns, each kind with a spread of its own."""

@@ -63,6 +63,11 @@ def curve(cohort_curve: pd.DataFrame, fitted: pd.DataFrame, group: str = "all") 
 
 def _lines(curve: pd.DataFrame) -> Array:
     """Ratio of each signup day, or of each signup week when there are many; (line, day)."""
+    return np.asarray(_by_signup(curve).to_numpy(float))
+
+
+def _by_signup(curve: pd.DataFrame) -> pd.DataFrame:
+    """Ratio by signup day (or week, when there are many) and age; nan where not observed."""
     seen = curve[curve["observed"]]
     unit = seen["signup_date"]
     if unit.nunique() > _MANY_COHORTS:
@@ -71,8 +76,63 @@ def _lines(curve: pd.DataFrame) -> Array:
     ratio = sums["buyers"].astype(float) / sums["signups"]
     whole = sums["signups"].groupby(level="unit").transform("max")
     kept = ratio.where(sums["signups"] == whole).rename("ratio").reset_index()
-    table = kept.pivot_table(index="unit", columns="day", values="ratio", dropna=False)
-    return np.asarray(table.to_numpy(float))
+    return kept.pivot_table(index="unit", columns="day", values="ratio", dropna=False)
+
+
+@dataclass(frozen=True)
+class HeatData:
+    """Share converted by signup day (or week) and day since signup."""
+
+    dates: NDArray[np.datetime64]
+    days: Array
+    ratio: Array
+    """(signup, day); nan where not observed."""
+    weekly: bool
+
+
+def heat(cohort_curve: pd.DataFrame) -> HeatData:
+    """Arrange `curve.parquet` as a map: signup day down, age across."""
+    table = _by_signup(cohort_curve)
+    return HeatData(
+        dates=table.index.to_numpy("datetime64[D]"),
+        days=table.columns.to_numpy(float),
+        ratio=table.to_numpy(float),
+        weekly=cohort_curve.loc[cohort_curve["observed"], "signup_date"].nunique() > _MANY_COHORTS,
+    )
+
+
+@dataclass(frozen=True)
+class GroupCurves:
+    """Model curve of each group with its band, and how many signed up."""
+
+    groups: tuple[str, ...]
+    days: Array
+    model: Array
+    """(group, day)"""
+    q05: Array
+    q95: Array
+    signups: tuple[int, ...]
+
+
+def group_curves(fitted: pd.DataFrame) -> GroupCurves:
+    """Arrange `nday_fitted.parquet`: the groups, highest conversion first."""
+    parts = {str(g): p for g, p in fitted.groupby("group") if g != "all"}
+    names = sorted(parts, key=lambda g: -float(parts[g]["model"].iloc[-1]))
+    model, low, high = (
+        np.stack([parts[g][c].to_numpy(float) for g in names])
+        for c in ("model", "model_q05", "model_q95")
+    )
+    days = parts[names[0]]["day"].to_numpy(float)
+    signups = tuple(int(parts[g]["at_risk"].iloc[0]) for g in names)
+    return GroupCurves(tuple(names), days, model, low, high, signups)
+
+
+def headline(rule: Mapping[str, Any]) -> tuple[float, float, float | None] | None:
+    """Return median, q05 and q95 of the headline plateau (q95 null: none); None without one."""
+    found = rule["plateau"]["definitions"][rule["plateau"]["headline"]]
+    if found["p_none"] > 0.5:
+        return None
+    return float(found["median"]), float(found["q05"]), found["q95"]
 
 
 @dataclass(frozen=True)
@@ -114,8 +174,7 @@ class ValueData:
 
 def value(table: pd.DataFrame, u0: float | None = None) -> ValueData:
     """Arrange `nday_value.parquet` for one uplift; default: the middle one of the grid."""
-    grid = np.sort(table["u0"].unique())
-    chosen = float(grid[len(grid) // 2] if u0 is None else grid[np.abs(grid - u0).argmin()])
+    chosen = _nearest(table, u0)
     part = table[table["u0"] == chosen]
     readings = tuple(part["reading"].drop_duplicates())
     wide = {
@@ -163,10 +222,15 @@ def held_out(table: pd.DataFrame, model: str, quantity: str = "organic_after") -
     )
 
 
-def middle_best(best: pd.DataFrame) -> pd.DataFrame:
-    """Return `nday_best.parquet` for the middle uplift of its grid, a row per reading."""
-    grid = np.sort(best["u0"].unique())
-    return best[best["u0"] == grid[len(grid) // 2]].reset_index(drop=True)
+def best_at(best: pd.DataFrame, u0: float | None = None) -> pd.DataFrame:
+    """Return `nday_best.parquet` at the uplift nearest to `u0` (the grid's middle), by reading."""
+    chosen = _nearest(best, u0)
+    return best[best["u0"] == chosen].reset_index(drop=True)
+
+
+def _nearest(table: pd.DataFrame, u0: float | None) -> float:
+    grid = np.sort(table["u0"].unique())
+    return float(grid[len(grid) // 2] if u0 is None else grid[np.abs(grid - u0).argmin()])
 
 
 def flat_after(flat: pd.DataFrame, n: int) -> Mapping[str, Any]:

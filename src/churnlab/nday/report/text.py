@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from churnlab.nday.report.data import flat_after, middle_best
+from churnlab.nday.report.data import best_at, flat_after
 
 Rule = Mapping[str, Any]
 
@@ -42,23 +42,36 @@ def question(rule: Rule, lang: str = "en") -> str:
     )
 
 
-def answer(rule: Rule, best: pd.DataFrame, lang: str = "en") -> str:
-    """Answer in a sentence and a table."""
-    at = rule["at_n"]
-    said = rule["plateau"]["statement"][lang if lang == "ko" else "en"]
+def answer(rule: Rule, best: pd.DataFrame | None, lang: str = "en") -> str:
+    """Answer: the recommendation, what weakens it, and with stated costs the readings."""
+    at, code = rule["at_n"], lang if lang == "ko" else "en"
+    flat = rule["plateau"]["statement"][code]
+    said = rule["recommendation"]["sentence"][code]
+    pays_en = pays_ko = ""
+    if at["break_even_uplift"] is not None:
+        pays_en = f"; it pays from an uplift of {share(at['break_even_uplift'], 2)}"
+        pays_ko = f" 손익분기 효과는 {share(at['break_even_uplift'], 2)}입니다."
+    warned = "".join(f"\n\n> ⚠ {w[code]}" for w in rule["warnings"])
     facts = pick(
         lang,
         f"Rule({rule['n']}) reaches {share(at['reach'])} of the signups; "
         f"{share(at['organic_after'])} "
-        f"of them would have bought anyway by day {rule['window_days']}; it pays from an uplift of "
-        f"{share(at['break_even_uplift'], 2)}. {uplift(rule, lang)}",
+        f"of them would have bought anyway by day {rule['window_days']}{pays_en}. "
+        f"{uplift(rule, lang)}",
         f"규칙({rule['n']})은 가입자의 {share(at['reach'])}에 도달하며, 그중 "
         f"{share(at['organic_after'])}는 "
-        f"{rule['window_days']}일까지 어차피 구매합니다. 손익분기 효과는 "
-        f"{share(at['break_even_uplift'], 2)}입니다. "
-        f"{uplift(rule, lang)}",
+        f"{rule['window_days']}일까지 어차피 구매합니다.{pays_ko} {uplift(rule, lang)}",
     )
-    return f"**{said}** {facts}\n\n{best_markdown(best, lang)}"
+    table = (
+        "" if best is None else f"\n\n{best_markdown(best_at(best, assumed_uplift(rule)), lang)}"
+    )
+    return f"**{said}** {flat} {facts}{warned}{table}"
+
+
+def assumed_uplift(rule: Rule) -> float | None:
+    """u0 that the recommendation rests on; None where it rests on none."""
+    u0 = rule["recommendation"]["u0"]
+    return None if u0 is None else float(u0["mean"])
 
 
 def uplift(rule: Rule, lang: str = "en") -> str:
@@ -77,7 +90,7 @@ def uplift(rule: Rule, lang: str = "en") -> str:
 
 
 def best_markdown(best: pd.DataFrame, lang: str = "en") -> str:
-    """Both readings side by side for the middle uplift of the grid."""
+    """Both readings side by side, rows of `nday_best.parquet`."""
     head = pick(
         lang,
         "| reading | u0 | best N | P(best) | 90% interval of N | regret of N in use | "
@@ -87,12 +100,31 @@ def best_markdown(best: pd.DataFrame, lang: str = "en") -> str:
     )
     rows = [head, "|---|---:|---:|---:|---:|---:|---:|---|"]
     rows += [
-        f"| {r.reading} | {r.u0:.3g} | {r.best_n} | {r.p_best:.0%} | "
+        f"| {r.reading} | {r.u0:.3g} | {r.best_n} | {_sure(r.p_best, lang)} | "
         f"{r.best_n_q05}..{r.best_n_q95} "
         f"| {r.regret_n:.3f} | {r.value_all:.3f} | {r.advice} |"
-        for r in middle_best(best).itertuples()
+        for r in best.itertuples()
     ]
     return "\n".join(rows)
+
+
+def _sure(p: object, lang: str) -> str:
+    """Probability, or that N lies at an edge of what was tried."""
+    if isinstance(p, float) and math.isfinite(p):
+        return f"{p:.0%}"
+    return pick(lang, "edge of N tried", "시도 범위의 끝")
+
+
+def heat_claim(rule: Rule, lang: str = "en") -> str:
+    """Title of the cohort heat map."""
+    later = rule["at_n"]["organic_after"]["mean"]
+    return pick(
+        lang,
+        f"Cohorts by signup day: {later:.1%} of those left on day {rule['n']} buy by day "
+        f"{rule['window_days']}",
+        f"가입일별 코호트: {rule['n']}일까지 남은 회원의 {later:.1%}가 {rule['window_days']}일까지 "
+        "구매",
+    )
 
 
 def plateau_claim(rule: Rule, lang: str = "en") -> str:
@@ -124,7 +156,7 @@ def flat_sentence(rule: Rule, flat: pd.DataFrame, lang: str = "en") -> str:
 
 def value_claim(rule: Rule, best: pd.DataFrame, lang: str = "en") -> str:
     """Title of the value's figure."""
-    part = middle_best(best)
+    part = best_at(best, assumed_uplift(rule))
     days = sorted({int(n) for n in part["best_n"]})
     if len(days) == 1:
         return pick(lang, f"Both readings: best N = {days[0]}", f"두 해석 모두 최적 N = {days[0]}")

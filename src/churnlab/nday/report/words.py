@@ -28,18 +28,23 @@ class Verdict:
 
 
 def verdict(
-    flat: PlateauDay, bump: LateBump, *, window_days: int, day_index: int, hazard_now: float
+    flat: PlateauDay,
+    bump: LateBump,
+    *,
+    window_days: int,
+    day_index: int,
+    slow: tuple[int, float],
 ) -> Verdict:
     """State what the curve does inside the follow-up.
 
     Parameters
     ----------
     flat : PlateauDay
-        The `hazard_below` posterior.
+        The headline's posterior.
     bump : LateBump
         A second wave.
-    hazard_now : float
-        Weekly mean hazard at the window's end, per day.
+    slow : tuple of int and float
+        A day and the share of the window's buyers after it: what is said without a plateau.
     """
     if bump.probability >= 0.95:
         trough, peak = bump.trough + day_index, bump.peak + day_index
@@ -57,11 +62,11 @@ def verdict(
     if flat.p_none > 0.5:
         return Verdict(
             NO_PLATEAU,
-            f"There is no plateau inside the follow-up: on day {window_days} still "
-            f"{hazard_now:.2%} of the unconverted buy per day "
+            f"There is no plateau inside the follow-up: {slow[1]:.0%} of the buyers of "
+            f"{window_days} days come after day {slow[0]} "
             f"(probability of no plateau {flat.p_none:.0%}).",
-            f"관찰 기간 안에 정체 구간이 없습니다: {window_days}일에도 미구매자의 하루 "
-            f"{hazard_now:.2%}가 구매합니다 (정체 없음 확률 {flat.p_none:.0%}).",
+            f"관찰 기간 안에 정체 구간이 없습니다: {window_days}일 구매자의 {slow[1]:.0%}가 "
+            f"{slow[0]}일 이후에 구매합니다 (정체 없음 확률 {flat.p_none:.0%}).",
         )
     low, mid, high = (_day(flat.quantile(q), day_index) for q in (0.05, 0.5, 0.95))
     return Verdict(
@@ -80,28 +85,28 @@ def assumptions(
     *,
     from_visits: bool,
     experiment: bool,
-    redemption: float,
+    redemption: float | None,
     policy_start: str | None,
     active_days: int,
 ) -> list[dict[str, str]]:
     """List what the decision takes on trust, in both languages."""
-    items = [
-        {
-            "en": f"Organic buyers redeem the larger coupon with probability {redemption:g}: an "
-            "assumption, a larger coupon has no history.",
-            "ko": f"자발적 구매자의 쿠폰 사용률 {redemption:g}는 가정입니다. "
-            "더 큰 쿠폰에는 이력이 없습니다.",
-        }
-    ]
+    items = []
+    if redemption is not None:
+        items.append(
+            {
+                "en": f"Organic buyers redeem the larger coupon with probability {redemption:g}: "
+                "an assumption, a larger coupon has no history.",
+                "ko": f"자발적 구매자의 쿠폰 사용률 {redemption:g}는 가정입니다. "
+                "더 큰 쿠폰에는 이력이 없습니다.",
+            }
+        )
     if from_visits:
         items.append(
             {
-                "en": f"Attention is a visit or the signup at most {active_days} days back: until "
-                f"day {active_days} everyone counts as attentive, so a best N near it may reflect "
-                "this cut alone; vary active_days.",
-                "ko": f"관심은 최근 {active_days}일 이내 방문 또는 가입으로 정의합니다. 가입 후 "
-                f"{active_days}일까지는 모두 관심 고객이므로, 그 부근의 최적 N은 이 기준 때문일 수 "
-                "있습니다. active_days를 바꿔 보십시오.",
+                "en": f"Attention is a visit on the day or in the {active_days - 1} days after it "
+                "by those who do not buy unasked: who answers a message is taken to fade like it.",
+                "ko": f"관심은 스스로 구매하지 않는 회원이 당일부터 {active_days}일 안에 방문하는 "
+                "비율입니다. 메시지 반응도 이와 같이 줄어든다고 가정합니다.",
             }
         )
     else:

@@ -21,7 +21,6 @@ from churnlab.models.silence import Process
 from churnlab.posterior.settings import LAST_DAY
 
 Ints = NDArray[np.int64]
-Progress = Callable[[str, float], None]
 Maker = Callable[[float], Process]
 
 #: Elements (row x draw) of one temporary matrix: a megabyte, so that it stays in cache.

@@ -31,12 +31,21 @@ class AudienceConfig:
     """How far back carts and viewed goods count."""
     max_items: int = 3
     """Goods per customer."""
+    holdout_share: float = 0.1
+    """Share of each action's people in the campaign plan that gets no message."""
+    plan_days: int = 14
+    """Days of the campaign calendar."""
 
     def __post_init__(self) -> None:
         """Check the values."""
-        for name in ("due_within_days", "coupon_within_days", "look_back_days", "max_items"):
+        for name in ("due_within_days", "coupon_within_days", "look_back_days", "max_items",
+                     "plan_days"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise UsageError(f"audiences.{name} must be at least 1; got {getattr(self, name)}.")
+        if not 0 <= self.holdout_share < 1:
+            raise UsageError(
+                f"audiences.holdout_share must lie in [0, 1); got {self.holdout_share}."
+            )
         if self.due_lead_days < 0:
             raise UsageError(
                 f"audiences.due_lead_days must not be negative; got {self.due_lead_days}."

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from churnlab.events.arms import HOLDOUT
 from churnlab.metrics.binary import FITS
 from churnlab.segments.actions.audiences import Audience
 from churnlab.segments.grid.snapshot import Snapshot
@@ -37,7 +38,17 @@ def lines(
         said += _band_lines(tables["churn_band_calibration"])
     reached = [a for a in audiences if len(a.frame)]
     said.append(f"audiences: {len(reached)} of {len(audiences)} actions have somebody to reach")
-    return said
+    return [*said, _plan_line(tables["campaign_plan"])]
+
+
+def _plan_line(plan: pd.DataFrame) -> str:
+    """Return what the campaign plan sends, holds out and suppresses."""
+    free = plan["suppressed_reason"].isna()
+    held = int((free & (plan["arm"] == HOLDOUT)).sum())
+    why = plan["suppressed_reason"].value_counts()
+    reasons = "".join(f", {n:,} suppressed ({reason})" for reason, n in why.items())
+    sent = int(free.sum()) - held
+    return f"campaign plan: {sent:,} messages, {held:,} held out{reasons}; one a person a day"
 
 
 def _calibration_lines(calibration: pd.DataFrame) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from churnlab.fitting.report.text import late_lines
+from churnlab.metrics.binary import FITS, TOO_HIGH, TOO_LOW
 from churnlab.report.words import bullets, heading, pick, table
 from churnlab.runs.reading import Run
 from churnlab.vocabulary import RISK_FORMULAS
@@ -229,6 +230,42 @@ def behaviour(moved: pd.DataFrame, lang: str) -> str:
         }
     )
     return title + "\n\n" + table(frame)
+
+
+def calibrations(run: Run, lang: str) -> str:
+    """Return the printed calibrations with their verdicts, marks first; nothing without any."""
+    kinds = {
+        "churn_band_calibration.parquet": (
+            "churn_band",
+            pick(lang, "churn-rate bands", "이탈률 구간"),
+        ),
+        "visit_calibration.parquet": ("horizon_days", pick(lang, "visit model", "방문 모형")),
+    }
+    parts = []
+    for name, (line, title) in kinds.items():
+        if not run.has(name):
+            continue
+        rows = run.frame(name)
+        rows = rows[rows["n"] > 0]
+        fits = int((rows["verdict"] == FITS).sum())
+        head = pick(
+            lang,
+            f"**Calibration of the {title}**: {fits} of {len(rows)} lines fit, judged together (90%)",
+            f"**{title} 보정**: {len(rows)}개 중 {fits}개가 맞음(함께 판정, 90%)",
+        )
+        marked = rows["verdict"].map(
+            {
+                FITS: "✓",
+                TOO_LOW: "✗ " + pick(lang, "forecast too low", "예측이 너무 낮음"),
+                TOO_HIGH: "✗ " + pick(lang, "forecast too high", "예측이 너무 높음"),
+            }
+        )
+        columns = [line, *(c for c in ("forecast_band",) if c in rows), "n", "forecast", "observed",
+                   "observed_q05", "observed_q95"]  # fmt: skip
+        shown = rows[columns].assign(verdict=marked)
+        formats = dict.fromkeys(columns[-4:], ".1%")
+        parts.append(head + "\n\n" + table(shown, formats))
+    return "\n\n".join(parts)
 
 
 def breakdowns(run: Run, lang: str) -> str:

@@ -1,0 +1,169 @@
+"""One N to send on, what it rests on, and what it leaves.
+
+With stated costs N maximises the value per signup. Without them no N is economic: the answer is the
+plateau with the share of later buyers that it leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnlab.nday.decide import value as nday
+from churnlab.nday.decide.decision import LOST_INTEREST
+from churnlab.nday.decide.plateau import PlateauDay
+
+Array = NDArray[np.float64]
+Interval = dict[str, float]
+
+#: Basis of a recommendation.
+VALUE, PLATEAU_DAY, NOTHING = "value", "plateau", "none"
+#: Reading of the plateau when attention is not measured: the N whose worst regret is least.
+LEAST_WORST = "least_worst_regret"
+
+
+@dataclass(frozen=True)
+class Uplift:
+    """What a message gains at full attention.
+
+    Parameters
+    ----------
+    draws : array (draw, 1) or (1, 1)
+        u0: extra purchases per messaged person.
+    measured : bool
+        From an experiment; otherwise the middle of the assumed grid.
+    """
+
+    draws: Array
+    measured: bool
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """N with what it rests on; days are in the configured count.
+
+    Parameters
+    ----------
+    n : int or None
+        Day of the message; None when the curve gives none, or when no day tried pays.
+    basis : str
+        ``value`` (stated costs), ``plateau`` (no costs) or ``none`` (neither a cost nor a plateau).
+    reading : str or None
+        What non-buyers are taken for: ``lost_interest`` where attention is measured from visits;
+        otherwise ``least_worst_regret`` over the readings.
+    u0 : dict or None
+        Uplift at full attention with its interval, and whether it was measured.
+    value, regret : dict or None
+        Value per signup; what the next best N loses against it (mean, q05, q95). Where no day
+        pays: of the best day tried, and what it loses against no message.
+    next_best : int or None
+        The next best N; the best one tried where none pays.
+    p_best : float or None
+        Probability that no other N tried is better; None at an edge, where better days may lie
+        outside.
+    edge : str or None
+        ``first`` or ``last``: N is the first or last day tried.
+    leaves : dict
+        Share of the window's buyers who come on day N or later (mean, q05, q95).
+    """
+
+    n: int | None
+    basis: str
+    reading: str | None = None
+    u0: dict[str, float | bool] | None = None
+    value: Interval | None = None
+    next_best: int | None = None
+    regret: Interval | None = None
+    p_best: float | None = None
+    edge: str | None = None
+    leaves: Interval | None = None
+
+
+def interval(draws: Array) -> Interval:
+    """Mean and 90% interval."""
+    low, high = np.quantile(draws, [0.05, 0.95])
+    return {"mean": float(np.mean(draws)), "q05": float(low), "q95": float(high)}
+
+
+def later_share(G: Array, age: int) -> Array:
+    """Share of the window's buyers who come on the day of that age or later, (draw,)."""
+    before = nday.converted_before(G, [age])[:, 0]
+    return 1.0 - before / np.maximum(G[:, -1], 1e-12)
+
+
+def by_plateau(G: Array, flat: PlateauDay, day_index: int = 0) -> Recommendation:
+    """Take the plateau for N; none when it is more likely that there is no plateau."""
+    if flat.p_none > 0.5:
+        return Recommendation(None, NOTHING)
+    age = max(int(flat.quantile(0.5)), 1)
+    return Recommendation(age + day_index, PLATEAU_DAY, leaves=interval(later_share(G, age)))
+
+
+def by_value(
+    G: Array,
+    ages: Sequence[int],
+    attention: Mapping[str, Array],
+    uplift: Uplift,
+    costs: nday.NdayCosts,
+    day_index: int = 0,
+) -> Recommendation:
+    """Take the N of the highest value per signup.
+
+    Parameters
+    ----------
+    G : array (draw, age)
+        Curve draws to the window's end.
+    ages : sequence of int
+        Candidates, at least 1, consecutive.
+    attention : mapping
+        Reading -> (draw or 1, age) share of the unconverted still reachable.
+    uplift : Uplift
+        At full attention; as many draws as G has, or one.
+    costs : NdayCosts
+        Stated ones.
+    """
+    values = {
+        reading: nday.value(G, ages, nday.uplift(G, ages, uplift.draws, a), costs)
+        for reading, a in attention.items()
+    }
+    if LOST_INTEREST in values:
+        reading, top = LOST_INTEREST, int(values[LOST_INTEREST].mean(axis=0).argmax())
+        V = values[reading]
+    else:
+        means = np.stack([v.mean(axis=0) for v in values.values()])
+        worst = (means.max(axis=1, keepdims=True) - means).max(axis=0)
+        reading, top = LEAST_WORST, int(worst.argmin())
+        V = values[list(values)[int(means[:, top].argmin())]]
+    return _described(G, V, top, ages, reading, uplift, day_index)
+
+
+def _described(
+    G: Array, V: Array, top: int, ages: Sequence[int], reading: str, uplift: Uplift,
+    day_index: int,
+) -> Recommendation:  # fmt: skip
+    edge = "first" if top == 0 else "last" if top == len(ages) - 1 else None
+    if V[:, top].mean() <= 0:
+        loss = interval(-V[:, top])
+        return Recommendation(None, VALUE, reading, _described_uplift(uplift), interval(V[:, top]),
+                              int(ages[top]) + day_index, loss, edge=edge)  # fmt: skip
+    others = np.delete(np.arange(len(ages)), top)
+    runner = int(others[V.mean(axis=0)[others].argmax()]) if len(others) else None
+    return Recommendation(
+        n=int(ages[top]) + day_index,
+        basis=VALUE,
+        reading=reading,
+        u0=_described_uplift(uplift),
+        value=interval(V[:, top]),
+        next_best=None if runner is None else int(ages[runner]) + day_index,
+        regret=None if runner is None else interval(V[:, top] - V[:, runner]),
+        p_best=None if edge else float((V.argmax(axis=1) == top).mean()),
+        edge=edge,
+        leaves=interval(later_share(G, int(ages[top]))),
+    )
+
+
+def _described_uplift(uplift: Uplift) -> dict[str, float | bool]:
+    return {**interval(uplift.draws), "measured": uplift.measured}

@@ -1,0 +1,139 @@
+"""The campaign plan: every action's people with send date, arm, priority and what holds it back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from churnlab.events.arms import HOLDOUT, TREAT, arm_of
+from churnlab.segments.actions.audiences import Audience
+from churnlab.segments.actions.playbook import Playbook
+
+#: Audiences whose occasion passes: they go before those that can wait a day.
+_DATED: Final = ("coupon_expiry", "due_reminder", "cart")
+COOLDOWN, OTHER_ACTION = "cooldown", "other_action_that_day"
+COLUMNS: Final = ("customer_id", "action_id", "segment_code", "channel", "send_date", "arm",
+                  "priority", "items", "suppressed_reason")  # fmt: skip
+
+
+def campaign_plan(
+    playbook: Playbook,
+    audiences: Sequence[Audience],
+    as_of: dt.date,
+    *,
+    treatments: pd.DataFrame | None = None,
+    holdout_share: float = 0.1,
+    seed: int = 1,
+) -> pd.DataFrame:
+    """Return every action's people: when, in which arm, in what order, or why not.
+
+    At most one action a person a day: the one of the highest priority, held out or not, so that
+    nobody who is held out of one gets another in its place. Whoever is suppressed stands in the
+    plan with the reason, and comes up again in a later day's plan.
+
+    Parameters
+    ----------
+    playbook
+        Actions; of two in its order the earlier one goes first, occasions that pass before others.
+    audiences
+        From `all_audiences`.
+    as_of
+        The day; whatever has no date of its own is sent the day after.
+    treatments
+        Messages so far: ``customer_id, event_at``, with ``rule_id`` the action's name and ``arm``
+        where known. Without a name a message counts for every action.
+    holdout_share
+        Share of the people of each action that is held out, by a hash of id, action and seed.
+
+    Returns
+    -------
+    DataFrame
+        ``customer_id, action_id, segment_code, channel, send_date, arm, priority, items,
+        suppressed_reason``, by customer, date and priority. Send to ``arm == "treat"`` without a
+        reason.
+    """
+    rank = _priorities(playbook)
+    parts = [
+        _rows(a.frame, playbook, rank[a.action_id], as_of, (holdout_share, seed))
+        for a in audiences
+        if len(a.frame)
+    ]
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    plan = pd.concat(parts, ignore_index=True)
+    plan["suppressed_reason"] = _cooling(plan, playbook, treatments)
+    plan = plan.sort_values(["customer_id", "send_date", "priority"], ignore_index=True)
+    free = plan[plan["suppressed_reason"].isna()]
+    second = free.index[free.duplicated(["customer_id", "send_date"])]
+    plan.loc[second, "suppressed_reason"] = OTHER_ACTION
+    return plan[list(COLUMNS)]
+
+
+def _priorities(playbook: Playbook) -> dict[str, int]:
+    """Return each action's place, 1 the first."""
+    order = sorted(playbook.actions, key=lambda a: a.audience not in _DATED)
+    return {a.action_id: i + 1 for i, a in enumerate(order)}
+
+
+def _rows(
+    frame: pd.DataFrame, playbook: Playbook, priority: int, as_of: dt.date, arms: tuple[float, int]
+) -> pd.DataFrame:
+    """Return one action's people with date and arm."""
+    action = str(frame["action_id"].iloc[0])
+    tomorrow = pd.Timestamp(as_of) + pd.Timedelta(days=1)
+    share, seed = arms
+    salt = f"churnlab.plan.{seed}.{action}"
+    send = frame["send_date"] if "send_date" in frame else pd.Series(tomorrow, frame.index)
+    return pd.DataFrame(
+        {
+            "customer_id": frame["customer_id"],
+            "action_id": action,
+            "segment_code": frame["segment_code"],
+            "channel": playbook.action(action).channel,
+            "send_date": pd.to_datetime(send).dt.normalize().astype("datetime64[s]"),
+            "arm": [arm_of(str(i), share, salt) for i in frame["customer_id"]],
+            "priority": np.int64(priority),
+            "items": frame["items"] if "items" in frame else pd.Series(None, frame.index, "str"),
+        }
+    )
+
+
+def _cooling(plan: pd.DataFrame, playbook: Playbook, sent: pd.DataFrame | None) -> pd.Series:
+    """Return `COOLDOWN` where the same action went to the person too short a time before."""
+    none = pd.Series(None, plan.index, dtype="object")
+    if sent is None or sent.empty:
+        return none
+    sent = sent[sent["arm"] == TREAT] if "arm" in sent else sent
+    keys = ["customer_id"]
+    if "rule_id" in sent:
+        sent, keys = sent.rename(columns={"rule_id": "action_id"}), ["customer_id", "action_id"]
+    last = sent.assign(sent_at=sent["event_at"].dt.normalize()).groupby(keys)["sent_at"].max()
+    before = plan[keys].merge(last.reset_index(), on=keys, how="left")["sent_at"]
+    days = (plan["send_date"] - before.to_numpy()).dt.days
+    wait = plan["action_id"].map({a.action_id: a.cooldown_days for a in playbook.actions})
+    return none.mask((days < wait).to_numpy(), COOLDOWN)
+
+
+def campaign_calendar(plan: pd.DataFrame, as_of: dt.date, days: int = 14) -> pd.DataFrame:
+    """Return how many messages go out on each coming day, by action.
+
+    Returns
+    -------
+    DataFrame
+        ``send_date, action_id, channel, treat, holdout, suppressed`` for the next `days` days, days
+        and actions with nobody left out.
+    """
+    end = pd.Timestamp(as_of) + pd.Timedelta(days=days)
+    near = plan[pd.to_datetime(plan["send_date"]) <= end]
+    free = near["suppressed_reason"].isna()
+    counts = near[["send_date", "action_id", "channel"]].assign(
+        treat=free & (near["arm"] == TREAT),
+        holdout=free & (near["arm"] == HOLDOUT),
+        suppressed=~free,
+    )
+    found = counts.groupby(["send_date", "action_id", "channel"], as_index=False).sum()
+    return found.astype(dict.fromkeys(("treat", "holdout", "suppressed"), np.int64))
