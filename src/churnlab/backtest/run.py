@@ -242,7 +242,7 @@ def _score(
     visits = visit_answers(board.entries, resample, twins)
     result = BacktestResult(
         scores=scores,
-        differences=pd.concat([differences, paid], ignore_index=True),
+        differences=_with_costs(differences, paid),
         rules=decisions.rules_frame(made, costs),
         calibration=calibration,
         curves=decisions.curves_frame(made, costs),
@@ -259,6 +259,16 @@ def _prices(costs: Costs) -> dict[str, float] | None:
     if not costs.stated:
         return None
     return {"wasted": costs.wasted, "missed": costs.missed, "ratio": costs.ratio}
+
+
+def _with_costs(differences: pd.DataFrame, paid: pd.DataFrame) -> pd.DataFrame:
+    """Append the differences of costs; where there are none, their columns alone.
+
+    Concatenated, an empty table would make floats of whole numbers.
+    """
+    if paid.empty:
+        return differences.assign(**dict.fromkeys(paid.columns))
+    return pd.concat([differences, paid], ignore_index=True)
 
 
 def _tracking(panel: Panel, plan: Plan, board: Board, context: Context) -> pd.DataFrame:
