@@ -12,13 +12,14 @@ import numpy as np
 from churnlab.backtest.candidates import Candidate, Context, candidate_named, forecasts
 from churnlab.backtest.candidates.base import Forecast
 from churnlab.backtest.candidates.models import ModelCandidate
-from churnlab.backtest.origins.panel import Ints, Log, Panel, Past
+from churnlab.backtest.origins.panel import Log, Panel, Past
 from churnlab.backtest.origins.targets import Target
 from churnlab.backtest.run import generator
 from churnlab.backtest.scores.board import Truth
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.posterior import Rows, personal_window, rhythm_days
 from churnlab.rules import Evidence, Threshold, ThresholdRule
+from churnlab.types import Ints
 
 #: Earlier origins that a first threshold learns from, one window apart.
 _MOST_ORIGINS = 3

@@ -15,9 +15,9 @@ from churnlab.bundle.people import People, people_of_frames
 from churnlab.bundle.rules import PurchaseRule, ScoringBundle, VisitRule, read_bundle
 from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
-from churnlab.models import Array
 from churnlab.posterior import Rows, at_risk_days, customers_table, keys_of, to_dates
 from churnlab.summary import Summary
+from churnlab.types import Array
 from churnlab.vocabulary import FAR_DATE, VISIT_STATES, VISIT_UNKNOWN
 
 Days = NDArray[np.datetime64]

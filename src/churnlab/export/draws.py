@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from churnlab.bundle.document import MAX_DRAWS, MAX_THINNING_ERROR
 from churnlab.errors import FitRefusedError
 from churnlab.export.inputs import ExportInputs
-from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import (
     RiskConfig,
@@ -29,6 +28,7 @@ from churnlab.posterior import (
     rows_of,
 )
 from churnlab.summary import Cells
+from churnlab.types import Array
 
 #: What the choice looks at: repeat purchases, pace against the population's, silence in own gaps.
 _PROBE_X, _PROBE_PACE, _PROBE_SILENCE = (0, 1, 3, 12), (0.7, 3.0), (0.3, 1.5, 5.0, 20.0)

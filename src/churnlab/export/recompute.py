@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from churnlab.bundle import PurchaseRule, ScoringBundle
 from churnlab.errors import VerificationError
 from churnlab.export.sql import SummarySource, score_sql
-from churnlab.models import Array
 from churnlab.posterior import Measure, RiskConfig, risk_summary
 from churnlab.posterior.dates import falls_first
 from churnlab.posterior.settings import LAST_DAY
 from churnlab.summary import Cells
+from churnlab.types import Array
 from churnlab.vocabulary import FAR_DATE
 
 #: SQL and Python may differ by this much.

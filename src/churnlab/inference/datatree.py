@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab import models as likelihoods
 from churnlab.errors import DataError
 from churnlab.inference.targets.covariates import CovariateTarget
 from churnlab.models.draws import PopulationDraws
 from churnlab.runs.folder import write_atomic
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from churnlab.inference.result import PopulationFit
     from churnlab.summary import Cells
 
-Array = NDArray[np.float64]
 
 #: Draws for which predictive counts are simulated.
 PREDICTIVE_DRAWS = 100

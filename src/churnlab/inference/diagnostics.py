@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.errors import DataError
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.mode import Mode
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.inference.spend.target import SpendTarget
     from churnlab.summary import Cells
 
-Array = NDArray[np.float64]
 
 FEW_REPEATERS = 50
 FEW_CELLS = 20

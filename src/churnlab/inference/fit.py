@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab import models as likelihoods
 from churnlab.errors import UsageError, nearest
@@ -27,12 +26,12 @@ from churnlab.inference.ways.stages import Stages
 from churnlab.inference.ways.ways import sample
 from churnlab.models.draws import PopulationDraws
 from churnlab.progress import Update
+from churnlab.types import Array
 from churnlab.vocabulary import INFERENCE_METHODS
 
 if TYPE_CHECKING:
     from churnlab.summary import Cells, Design
 
-Array = NDArray[np.float64]
 POOLINGS = ("partial", "complete", "none")
 
 

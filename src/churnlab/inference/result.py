@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from churnlab.models.draws import PopulationDraws
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from xarray import DataTree
 
     from churnlab.inference.targets.target import Target
     from churnlab.summary import Cells
-
-Array = NDArray[np.float64]
 
 
 class Point(NamedTuple):

@@ -12,12 +12,11 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import digamma, gammaln
 from scipy.stats import gamma
 
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: The prior's shape lies in here: the prior sd of a lift, 1/sqrt(a), is 1.4 to .22. Without an
 #: upper bound data made mostly by chance give a = infinity and shrink the few true journeys away

@@ -26,8 +26,6 @@ from churnlab.journeys.baskets import DAY, Baskets
 from churnlab.journeys.config import JourneyConfig
 from churnlab.journeys.loyal import later_days
 
-Array = NDArray[np.float64]
-
 #: Upper edges, inclusive, of the classes that are matched on; the last class is open.
 EDGES: Final = {
     "before": (0, 1, 3, 7, 15, 31),

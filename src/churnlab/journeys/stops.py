@@ -13,14 +13,11 @@ import ibis
 import numpy as np
 import pandas as pd
 from ibis import _
-from numpy.typing import NDArray
 from scipy.stats import beta
 
 from churnlab.events.engine import frame
 from churnlab.journeys.baskets import DAY, Baskets
 from churnlab.journeys.mine import ARROW, Mined
-
-Array = NDArray[np.float64]
 
 
 def stop_table(baskets: Baskets, mined: Mined) -> pd.DataFrame:

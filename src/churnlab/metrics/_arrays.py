@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from churnlab.errors import UsageError
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 
 def as_vector(values: ArrayLike, name: str) -> Array:

@@ -8,7 +8,6 @@ from scipy.special import betaincinv
 
 from churnlab.errors import UsageError
 from churnlab.metrics._arrays import (
-    Array,
     as_outcome,
     as_probability,
     as_vector,
@@ -17,6 +16,7 @@ from churnlab.metrics._arrays import (
     same_length,
     segment_sums,
 )
+from churnlab.types import Array
 
 #: Forecasts of exactly 0 or 1 are moved this far inside before taking logarithms.
 LOG_MARGIN = 1e-12

@@ -12,12 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 
-from churnlab.metrics._arrays import Array
-
-Ints = NDArray[np.int64]
+from churnlab.types import Array, Ints
 
 #: Up to so many customers each is a group of its own; up to so many distinct scores none is pooled.
 MOST_GROUPS = MOST_LEVELS = 32_768

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 from scipy.optimize import isotonic_regression
 
 from churnlab.metrics._arrays import (
-    Array,
     as_outcome,
     as_probability,
     as_vector,
@@ -22,6 +21,7 @@ from churnlab.metrics._arrays import (
     same_length,
     segment_sums,
 )
+from churnlab.types import Array
 
 
 class CorpSplit(NamedTuple):

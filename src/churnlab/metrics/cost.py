@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from churnlab.metrics._arrays import Array, as_outcome, as_vector, as_weight, same_length
-from churnlab.metrics.bootstrap import CustomerBootstrap, Ints, score_levels
+from churnlab.metrics._arrays import as_outcome, as_vector, as_weight, same_length
+from churnlab.metrics.bootstrap import CustomerBootstrap, score_levels
+from churnlab.types import Array, Ints
 
 
 def cost_of_flags(flag: ArrayLike, outcome: ArrayLike, wasted: float, missed: float) -> Array:

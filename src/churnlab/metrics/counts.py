@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from churnlab.errors import UsageError
-from churnlab.metrics._arrays import Array, as_vector, as_weight, same_length
+from churnlab.metrics._arrays import as_vector, as_weight, same_length
 from churnlab.metrics.binary import bias
+from churnlab.types import Array
 
 
 def mean_absolute_error(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Pull of the coefficients of standardised features towards 0: one row's worth.
 RIDGE = 1.0

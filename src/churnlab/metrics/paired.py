@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from churnlab.metrics._arrays import Array, as_outcome, as_vector, same_length
+from churnlab.metrics._arrays import as_outcome, as_vector, same_length
 from churnlab.metrics.binary import placements
-from churnlab.metrics.bootstrap import CustomerBootstrap, Ints, cluster_codes
+from churnlab.metrics.bootstrap import CustomerBootstrap, cluster_codes
+from churnlab.types import Array, Ints
 
 
 class Difference(NamedTuple):

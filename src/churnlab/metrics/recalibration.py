@@ -16,7 +16,6 @@ from scipy.optimize import isotonic_regression, minimize
 
 from churnlab.errors import UsageError, nearest
 from churnlab.metrics._arrays import (
-    Array,
     as_outcome,
     as_probability,
     as_vector,
@@ -26,6 +25,7 @@ from churnlab.metrics._arrays import (
 )
 from churnlab.metrics.binary import LOG_MARGIN
 from churnlab.metrics.corp import IsotonicFit, isotonic_fit
+from churnlab.types import Array
 
 #: Customers that behave as forecast, added to each step of a shrunk isotonic map: as many as make
 #: the standard error of a rate .07 at most, below which a step speaks more for itself.

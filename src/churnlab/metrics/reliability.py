@@ -8,9 +8,10 @@ from numpy.typing import ArrayLike
 from scipy.optimize import isotonic_regression
 
 from churnlab.errors import UsageError
-from churnlab.metrics._arrays import Array, as_outcome, as_probability, as_weight, same_length
+from churnlab.metrics._arrays import as_outcome, as_probability, as_weight, same_length
 from churnlab.metrics.bootstrap import score_levels
 from churnlab.metrics.corp import IsotonicFit, isotonic_fit
+from churnlab.types import Array
 
 #: More distinct forecasts than this are pooled with their neighbours for the band: an isotonic step
 #: of a million customers holds some ten thousand of them, a pooled forecast 250.

@@ -8,7 +8,7 @@ Importing this package needs NumPy and SciPy only; numba is loaded with the firs
 from __future__ import annotations
 
 from churnlab.errors import UsageError, nearest
-from churnlab.models.base import Array, Latent, Likelihood
+from churnlab.models.base import Latent, Likelihood
 from churnlab.models.geometric import BgCnbdK, BgNbd, MbgCnbdK, MbgNbd
 from churnlab.models.gompertz import GGomNbd
 from churnlab.models.pareto import ParetoNbd
@@ -60,7 +60,6 @@ def get(name: str, k: int = 1) -> Likelihood:
 __all__ = [
     "MODELS",
     "REGISTRY",
-    "Array",
     "BgCnbdK",
     "BgNbd",
     "GGomNbd",

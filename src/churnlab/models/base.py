@@ -22,11 +22,10 @@ from churnlab.models.parametrisation import Dropout, Parametrisation
 from churnlab.models.plan import Cells, sort_cells
 from churnlab.models.sql import Fragment
 from churnlab.priors import Prior, stated_priors
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.models.silence import Process
-
-Array = NDArray[np.float64]
 
 
 #: A next purchase later than this many times (alpha + T) counts as never.

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from churnlab.models.base import Array
+from churnlab.types import Array, Ints
 
 if TYPE_CHECKING:
     from churnlab.models.silence import Process
 
-Ints = NDArray[np.int64]
 
 #: Draws behind the quantiles of the count (their level moves by about .0025), and behind the mean
 #: too with Erlang gaps, whose formulas are slow.

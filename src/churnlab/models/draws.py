@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from churnlab import models as likelihoods
 from churnlab.errors import UsageError
-from churnlab.models.base import Array, Likelihood
+from churnlab.models.base import Likelihood
+from churnlab.types import Array
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,11 @@ gamma carries the currency. Amounts must be positive.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
 
 from churnlab.models.special import log_rising
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 PARAMETERS = ("p", "q", "gamma")
 

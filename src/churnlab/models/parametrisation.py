@@ -22,13 +22,11 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
 from churnlab.errors import UsageError, nearest
 from churnlab.priors.quantities import Coordinates, Quantity
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Weakly informative (docs/inference.md): a factor of 20 either way for rates, of 7 for shapes.
 RATE = (

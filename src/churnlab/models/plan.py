@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from churnlab.types import Array
+
 Index = NDArray[np.int64]
 
 #: Cells in a block of work; blocks are summed in a fixed order, whatever the number of threads.

@@ -12,12 +12,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from churnlab.models.base import Array, Likelihood
+from churnlab.models.base import Likelihood
 from churnlab.models.counts import CountLaw, FormulaCounts
+from churnlab.types import Array, Ints
 
-Ints = NDArray[np.int64]
 Returning = Callable[[Array, Ints], Array]
 #: (t_x, T, horizon) -> expectation, (row, draw); the horizon a number or a column (row, 1).
 Mean = Callable[[Array, Array, Array | float], Array]

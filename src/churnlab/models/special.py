@@ -6,10 +6,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betaln, gammaln
 
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Stirling's series: ln Gamma(z) - ((z - 1/2) ln z - z + ln(2 pi)/2) = sum_i c_i z^-(2i+1).
 STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)

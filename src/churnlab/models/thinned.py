@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from churnlab.errors import DataError
-from churnlab.models.base import Array
 from churnlab.models.special import log_rising
+from churnlab.types import Array
 
 
 class Conversion(NamedTuple):

@@ -25,9 +25,9 @@ from scipy.special import logsumexp
 
 from churnlab.bundle import ScoringBundle
 from churnlab.events import EventLog
-from churnlab.models import Array
 from churnlab.posterior import RiskConfig, risk_by_draw
 from churnlab.summary import summarise
+from churnlab.types import Array
 
 WEEK = 7
 #: Factors on the rate that count as no change, and those that are looked for.

@@ -11,9 +11,9 @@ import pandas as pd
 from churnlab.bundle import ScoringBundle
 from churnlab.events import EventLog
 from churnlab.metrics import corp_split
-from churnlab.models import Array
 from churnlab.posterior import RiskConfig, risk_by_draw
 from churnlab.summary import summarise
+from churnlab.types import Array
 
 #: Fewer elapsed days than this say nothing yet.
 MIN_DAYS = 7

@@ -24,8 +24,7 @@ from churnlab.nday.posterior import (
     predict_cohorts,
     score_table,
 )
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 _MIN_TEST_COHORTS = 7
 

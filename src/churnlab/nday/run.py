@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from churnlab.errors import DataError, nearest
 from churnlab.nday import steps, summary
@@ -38,8 +37,7 @@ from churnlab.nday.posterior.drift import cohort_drift
 from churnlab.nday.report.advice import window_cut, window_longer
 from churnlab.nday.result import NdayResult
 from churnlab.progress import Update
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Signup days that must have the whole window when it is shortened.
 _WHOLE_DAYS = 7

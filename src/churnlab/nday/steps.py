@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from churnlab.nday.config import NdayConfig
 from churnlab.nday.data import (
@@ -40,8 +39,7 @@ from churnlab.nday.decide.recommend import (
     later_share,
 )
 from churnlab.nday.posterior import ConversionFit, population_curves
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: With fewer unconverted to look at, attention is not measured: its share would be a guess.
 _LEAST_UNCONVERTED = 30

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
 from churnlab.nday.config import NdayConfig
@@ -26,9 +24,7 @@ from churnlab.nday.posterior.drift import Drift
 from churnlab.nday.report import advice
 from churnlab.nday.report.words import assumptions, verdict
 from churnlab.nday.steps import AttentionReadings, slow_share
-
-Array = NDArray[np.float64]
-
+from churnlab.types import Array
 
 #: A trend of the cohorts with a smaller p is said: one false alarm in a hundred runs.
 _DRIFT_P = 0.01

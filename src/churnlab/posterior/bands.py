@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.models import Array
+from churnlab.types import Array
 from churnlab.vocabulary import FAR_DATE, RISK_BANDS
 
 #: Column of the customers table.

@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
 from churnlab.posterior.counts import expected_purchases
@@ -19,9 +18,10 @@ from churnlab.posterior.dates import at_risk_days, due_days, whole_due_days
 from churnlab.posterior.risk import key_rhythm, mean_and_interval, personal_window
 from churnlab.posterior.settings import DAYS_PER_YEAR, RiskConfig, StateCut
 from churnlab.posterior.silence.season import Season
-from churnlab.posterior.silence.stream import Ints, Keys, Rows, chunks, for_each_run, keys_of
+from churnlab.posterior.silence.stream import Keys, Rows, chunks, for_each_run, keys_of
 from churnlab.posterior.states import state_days
 from churnlab.progress import Update
+from churnlab.types import Array, Ints
 from churnlab.vocabulary import RISK_BASES
 
 Values = NDArray[np.float64] | NDArray[np.int64]

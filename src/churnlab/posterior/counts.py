@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from churnlab.models import Array
 from churnlab.models.counts import LAW_DRAWS
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
-from churnlab.posterior.silence.stream import Cells, Ints, chunks, for_each_run, rows_of
+from churnlab.posterior.silence.stream import Cells, chunks, for_each_run, rows_of
+from churnlab.types import Array, Ints
 
 #: Draws behind counts. P(alive), which varies most between draws near death, is that of all draws
 #: (`alive_of_all`), so that the expectation is within 1% of the whole posterior's (Erlang gaps:

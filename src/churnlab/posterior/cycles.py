@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammainc, gammaincinv, gammaln
 
-from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
 from churnlab.posterior.silence.roots import solve
-from churnlab.posterior.silence.stream import Cells, Ints, chunks, for_each_run, rows_of
+from churnlab.posterior.silence.stream import Cells, chunks, for_each_run, rows_of
+from churnlab.types import Array, Ints
 
 #: Draws behind the quantiles. The spread between draws is small beside the customer's own, so the
 #: level of a quantile moves by about .02 / sqrt(64) = .0025.

@@ -11,13 +11,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
 from churnlab.posterior.risk import OnSilence, on_silence, windows
 from churnlab.posterior.settings import LAST_DAY, NEVER, Lateness, Measure, check_threshold
 from churnlab.posterior.silence.roots import solve
-from churnlab.posterior.silence.stream import Ints, Keys, chunks, for_each_run
+from churnlab.posterior.silence.stream import Keys, chunks, for_each_run
+from churnlab.types import Array, Ints
 from churnlab.vocabulary import FAR_DATE
 
 #: Draws of the first, coarse search.

@@ -7,11 +7,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from churnlab.errors import UsageError
-from churnlab.models import Array, Likelihood
+from churnlab.models import Likelihood
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.latent import generator, spread
-from churnlab.posterior.silence.stream import Cells, Ints, Rows, chunks, rows_of, runs
+from churnlab.posterior.silence.stream import Cells, Rows, chunks, rows_of, runs
 from churnlab.posterior.worth.futures import purchases_ahead
+from churnlab.types import Array, Ints
 
 DAYS_PER_WEEK = 7
 #: Customers x draws simulated together; fixed, because the stream of random numbers depends on it.

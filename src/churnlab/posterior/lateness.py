@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnlab.models import Array
 from churnlab.models.silence import Process
 from churnlab.posterior.settings import Lateness
 from churnlab.posterior.silence.stream import chunks
+from churnlab.types import Array
 
 
 def late_matrix(

@@ -15,10 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
-from churnlab.models import Array, Latent, Likelihood
+from churnlab.models import Latent, Likelihood
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior.silence.stream import Ints, rows_of
+from churnlab.posterior.silence.stream import rows_of
 from churnlab.summary.calendar import number
+from churnlab.types import Array, Ints
 
 if TYPE_CHECKING:
     from churnlab.summary import Summary

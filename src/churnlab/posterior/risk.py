@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
 from churnlab.posterior.lateness import late_matrix, late_mean
@@ -23,7 +22,6 @@ from churnlab.posterior.settings import (
 )
 from churnlab.posterior.silence.stream import (
     Cells,
-    Ints,
     Keys,
     Rows,
     chunks,
@@ -32,6 +30,7 @@ from churnlab.posterior.silence.stream import (
     oldest_age,
     rows_of,
 )
+from churnlab.types import Array, Ints
 
 
 class RiskSummary(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from churnlab.errors import UsageError, nearest
-from churnlab.models import Array
+from churnlab.types import Array
 from churnlab.vocabulary import RISK_BASES
 
 #: A personal window stays between these many days (docs/risk.md).

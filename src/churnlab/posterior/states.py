@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
 from churnlab.posterior.dates import falls_first, first_day_above
 from churnlab.posterior.risk import OnSilence, on_silence, windows
 from churnlab.posterior.settings import LAST_DAY, NEVER, StateCut
-from churnlab.posterior.silence.stream import Ints, Keys, chunks, for_each_run
+from churnlab.posterior.silence.stream import Keys, chunks, for_each_run
+from churnlab.types import Array, Ints
 
 #: Draws behind the interval of a date: the level of a quantile moves by about .015.
 INTERVAL_DRAWS: Final = 200

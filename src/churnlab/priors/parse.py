@@ -11,12 +11,10 @@ import ast
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.errors import UsageError, nearest
 from churnlab.priors.distributions import FAMILIES, Distribution
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 _EXAMPLE = "write it as in PyMC, for example Gamma(alpha=2, beta=1)"
 

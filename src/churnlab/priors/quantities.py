@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from churnlab.errors import UsageError, nearest
 from churnlab.priors.parse import Prior, parse
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 
 class Quantity(NamedTuple):

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from churnlab.errors import UsageError
 from churnlab.metrics.cost import Ranked, cost_curve
 from churnlab.rules.costs import Costs
-from churnlab.rules.types import Array, Evidence, Threshold
+from churnlab.rules.types import Evidence, Threshold
+from churnlab.types import Array
 from churnlab.vocabulary import RISK_BASES
 
 #: Points of the stored cost curve.

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from churnlab.errors import UsageError
 from churnlab.metrics.cost import Ranked, least_cost_cuts
 from churnlab.rules.base import ThresholdRule
-from churnlab.rules.types import Array, Evidence
+from churnlab.rules.types import Evidence
+from churnlab.types import Array
 
 
 @dataclass(kw_only=True)

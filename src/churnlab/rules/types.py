@@ -16,8 +16,8 @@ from churnlab.errors import UsageError
 from churnlab.metrics.bootstrap import CustomerBootstrap, cluster_codes
 from churnlab.metrics.cost import Ranked
 from churnlab.posterior.settings import Lateness, RiskConfig, StateCut
+from churnlab.types import Array
 
-Array = NDArray[np.float64]
 #: Cuts keep this far from 0 and 1 where dates are sought.
 EDGE = 1e-6
 

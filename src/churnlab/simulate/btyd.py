@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from churnlab import models
 from churnlab.errors import UsageError
 from churnlab.models import Likelihood
-from churnlab.simulate.processes import Array, Events, dropout_after_event, until_death
+from churnlab.simulate.processes import Events, dropout_after_event, until_death
+from churnlab.types import Array
 
 
 class BtydLog(NamedTuple):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from churnlab.simulate.config import ShopConfig
 from churnlab.simulate.members import Latents, response_multiplier
-from churnlab.simulate.processes import Array
+from churnlab.types import Array
 
 _RESPONSE_SPREAD_DAYS = 5
 

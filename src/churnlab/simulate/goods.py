@@ -7,9 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.simulate.config import ShopConfig
-from churnlab.simulate.processes import Array
-
-Ints = NDArray[np.int64]
+from churnlab.types import Array, Ints
 
 #: P(the next order holds the follow-up item | an order with the item before it).
 FOLLOW_UP_SHARE = 0.5

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab.simulate.config import CHANNELS, LEAD_TYPES, ShopConfig
-from churnlab.simulate.processes import Array
+from churnlab.types import Array
 
 #: Share of members, multiplier of the conversion share, multiplier of the message's response.
 _LEADS = {

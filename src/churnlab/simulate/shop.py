@@ -15,8 +15,8 @@ from churnlab.simulate.config import CHANNELS, LEAD_TYPES, TIERS, ShopConfig
 from churnlab.simulate.experiment import Experiment, run_experiment
 from churnlab.simulate.goods import baskets, catalogue, looks
 from churnlab.simulate.members import Latents, draw_latents
-from churnlab.simulate.processes import Array
 from churnlab.simulate.visiting import VisitDays, first_interest, interest_after_purchase
+from churnlab.types import Array
 
 RULE_ID = "signup_day_n"
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.simulate.config import ShopConfig
 from churnlab.simulate.members import Latents
-from churnlab.simulate.processes import Array, dropout_after_event
-
-Ints = NDArray[np.int64]
+from churnlab.simulate.processes import dropout_after_event
+from churnlab.types import Array, Ints
 
 
 class VisitDays(NamedTuple):

@@ -14,10 +14,10 @@ import numpy as np
 from churnlab.errors import DataError, UsageError, nearest
 from churnlab.events import FIRST_CATEGORY, EventLog
 from churnlab.events.engine import frame
-from churnlab.summary.cells import Ints
 from churnlab.summary.customers import Summary, with_cells
 from churnlab.summary.design import column_of
 from churnlab.summary.taking import as_log
+from churnlab.types import Ints
 
 
 def summarise(

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from churnlab.errors import UsageError, nearest
-
-Ints = NDArray[np.int64]
+from churnlab.types import Ints
 
 KINDS: Final = ("month", "week")
 #: Prior of the sd of log multipliers: a factor of 1.6 between buckets is common, 3 is rare.

@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from churnlab.errors import UsageError
 from churnlab.summary.calendar import number
-from churnlab.summary.cells import POOLED, Array, Cells, Ints
+from churnlab.summary.cells import POOLED, Cells
 from churnlab.summary.clock import Clock
 from churnlab.summary.dated import Dated
 from churnlab.summary.design import Coding, Design, column_of, learn_codings, profiles
+from churnlab.types import Array, Ints
 
 #: Group of customers whose attribute is missing.
 UNKNOWN = "unknown"

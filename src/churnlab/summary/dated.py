@@ -10,12 +10,10 @@ import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from churnlab.summary.calendar import number
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from churnlab.types import Array, Ints
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from churnlab.errors import DataError, UsageError, nearest
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from churnlab.types import Array, Ints
 
 #: Level of customers whose category is missing.
 MISSING = "unknown"

@@ -16,8 +16,7 @@ from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
 from churnlab.events.engine import frame
 from churnlab.summary.taking import as_log
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: A sum this small beside its parts' sizes is a rounding remnant of 0.
 _ROUNDING = 1e-9

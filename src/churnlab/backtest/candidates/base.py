@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab.backtest.origins.cache import FitCache
-from churnlab.backtest.origins.panel import Array, Ints, Past
+from churnlab.backtest.origins.panel import Past
 from churnlab.backtest.origins.targets import Target
 from churnlab.errors import VerificationError
 from churnlab.rules.costs import Costs
 from churnlab.summary.calendar import SPREAD
+from churnlab.types import Array, Ints
 
 Kind = Literal["model", "peer", "baseline", "comparator"]
 

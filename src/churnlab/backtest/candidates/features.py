@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from churnlab.backtest.origins.daysums import day_number
-from churnlab.backtest.origins.panel import Array, Ints, Past
+from churnlab.backtest.origins.panel import Past
+from churnlab.types import Array, Ints
 
 #: Purchases are counted over these many days before the origin.
 SPANS = (7, 14, 30, 60, 91, 182, 365)

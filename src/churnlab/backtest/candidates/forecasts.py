@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnlab.backtest.origins.panel import Array, Ints, Past
+from churnlab.backtest.origins.panel import Past
 from churnlab.backtest.origins.visitdays import Visits
 from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
@@ -17,6 +17,7 @@ from churnlab.posterior.counts import mean_function
 from churnlab.posterior.silence.stream import chunks, for_each_run
 from churnlab.summary import Clock
 from churnlab.summary.cells import distinct_rows
+from churnlab.types import Array, Ints
 
 #: Columns of the count distribution, at most.
 _MOST_COUNTS = 60

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from churnlab import models
 from churnlab.backtest.candidates import forecasts
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
-from churnlab.backtest.origins.panel import Array, Ints, Past
+from churnlab.backtest.origins.panel import Past
 from churnlab.backtest.origins.targets import Target
 from churnlab.backtest.origins.visitdays import Visits
 from churnlab.errors import FitRefusedError
 from churnlab.models.draws import PopulationDraws
 from churnlab.runs.folder import content_hash
 from churnlab.summary import Cells, Clock, Dated, Summary
+from churnlab.types import Array, Ints
 
 #: Draws behind count distributions: they cost a column per count, and CRPS settles early.
 _PMF_DRAWS = 20

@@ -23,11 +23,12 @@ from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.backtest.candidates.boosting import ORIGINS, Booster, customers_of
 from churnlab.backtest.candidates.features import features
 from churnlab.backtest.candidates.models import BayesianCandidate
-from churnlab.backtest.origins.panel import Array, Ints, Past
+from churnlab.backtest.origins.panel import Past
 from churnlab.backtest.origins.targets import Target
 from churnlab.backtest.origins.training import Training, training_for
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.metrics.binary import log_losses
+from churnlab.types import Array, Ints
 
 #: Models whose forecasts are stacked: one without memory, one with regular gaps.
 FAMILY = ("mbg_nbd", "mbg_cnbd_k")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.backtest.candidates.forecasts import Rows, expected_of, risk_and_alive
 from churnlab.backtest.candidates.models import BayesianCandidate, arrays_hash, cells_of
-from churnlab.backtest.origins.panel import Array, Ints, Past
+from churnlab.backtest.origins.panel import Past
 from churnlab.backtest.origins.targets import Target
 from churnlab.backtest.origins.training import SEVERAL, training_for
 from churnlab.backtest.origins.visitdays import Visits
@@ -24,6 +24,7 @@ from churnlab.models.draws import PopulationDraws
 from churnlab.models.thinned import Conversion
 from churnlab.posterior.silence.stream import Rows as VisitRows
 from churnlab.posterior.silence.thinned import Tally, conversion_mean, thinned_silence
+from churnlab.types import Array, Ints
 
 #: Ends the names of relearnt candidates.
 RELEARNT: Final = "_relearnt"

@@ -22,9 +22,7 @@ from churnlab.backtest.origins.guards import LeakageError
 from churnlab.backtest.origins.visitdays import VisitDays, Visits
 from churnlab.errors import DataError
 from churnlab.summary import Clock, Dated
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from churnlab.types import Array, Ints
 
 
 class Log(Protocol):

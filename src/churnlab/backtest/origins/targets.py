@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churnlab.backtest.origins.panel import Array, Ints, Past
+from churnlab.backtest.origins.panel import Past
+from churnlab.types import Array, Ints
 
 #: Personal windows stay within these days (docs/risk.md).
 SHORTEST, LONGEST = 14, 182

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churnlab.backtest.origins.panel import Array, Ints, Past
+from churnlab.backtest.origins.panel import Past
 from churnlab.backtest.origins.targets import Target
+from churnlab.types import Array, Ints
 
 #: Earlier origins behind rules of one to three parameters: the latest complete window alone, since
 #: older ones show a younger base (grocery, 91 days: the hiatus is 4% cheaper so, the logistic's

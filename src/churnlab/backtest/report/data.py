@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from churnlab.types import Array
 from churnlab.vocabulary import RISK_BASES
 
-Array = NDArray[np.float64]
 #: What makes a decision.
 _DECISION = ["target", "candidate", "variant", "basis", "rule"]
 

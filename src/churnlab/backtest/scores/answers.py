@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from churnlab.backtest.origins.panel import Array
 from churnlab.backtest.scores.board import PLAIN, RECALIBRATED, Entry
 from churnlab.backtest.scores.decisions import OWN_CUTOFF, Decision, cost_series
 from churnlab.backtest.scores.differences import Series, series_of
 from churnlab.backtest.scores.resample import Resample, quantiles, simultaneous_high
+from churnlab.types import Array
 
 #: Kind of the simple rules: none is left out because it does well.
 _SIMPLE = "baseline"

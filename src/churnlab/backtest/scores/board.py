@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from churnlab.backtest.candidates.base import Forecast, Kind
 from churnlab.backtest.origins.guards import assert_seen
-from churnlab.backtest.origins.panel import Array, Ints, Panel, Past
+from churnlab.backtest.origins.panel import Panel, Past
 from churnlab.backtest.origins.targets import Target
 from churnlab.metrics.counts import crps_pmf
 from churnlab.summary.cells import distinct_rows
+from churnlab.types import Array, Ints
 
 #: Variants: as it comes, recalibrated on earlier origins, and 1 - P(alive) as a ranking.
 PLAIN, RECALIBRATED, P_ALIVE = "plain", "recalibrated", "p_alive"

@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.backtest.origins.guards import assert_seen
-from churnlab.backtest.origins.panel import Array
 from churnlab.backtest.scores.board import P_ALIVE, Entry, usable_at
 from churnlab.backtest.scores.differences import Series, paired_rows
 from churnlab.backtest.scores.resample import Estimate, Resample, quantiles
 from churnlab.metrics.cost import cost_curve, cost_of_flags, regret
 from churnlab.rules import Costs, Evidence, Threshold, ThresholdRule
+from churnlab.types import Array
 
 #: The simple decision that others are compared with.
 BAR = "hiatus"

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from churnlab.backtest.origins.panel import Array
 from churnlab.backtest.scores.board import PLAIN, RECALIBRATED, Entry
 from churnlab.backtest.scores.resample import Estimate, Resample, quantiles
+from churnlab.types import Array
 
 #: What each metric is held against: plain recency, as ranking or as probability.
 BARS: Final = {

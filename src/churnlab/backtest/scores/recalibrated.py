@@ -9,9 +9,9 @@ import numpy as np
 
 from churnlab.backtest.config import AUTO, NONE
 from churnlab.backtest.origins.guards import assert_seen
-from churnlab.backtest.origins.panel import Array
 from churnlab.backtest.scores.board import RECALIBRATED, Entry, usable_at
 from churnlab.metrics import CALIBRATORS, calibrator
+from churnlab.types import Array
 
 #: The forecast as it comes: what `auto` keeps until a map has bettered it on held-out origins.
 IDENTITY: Final = "identity"

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from churnlab.backtest.origins.panel import Array
 from churnlab.backtest.scores.board import RECALIBRATED, Entry
 from churnlab.metrics.binary import log_losses
 from churnlab.metrics.bootstrap import CustomerBootstrap
 from churnlab.metrics.paired import replicated_auc
+from churnlab.types import Array
 
 _LEVELS = (0.05, 0.95)
 

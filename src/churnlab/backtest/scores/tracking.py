@@ -12,9 +12,10 @@ from scipy.interpolate import PchipInterpolator
 from churnlab.backtest.candidates import forecasts
 from churnlab.backtest.candidates.base import Candidate, Context
 from churnlab.backtest.candidates.models import ModelCandidate
-from churnlab.backtest.origins.panel import Array, Panel, Past
+from churnlab.backtest.origins.panel import Panel, Past
 from churnlab.models.draws import PopulationDraws
 from churnlab.summary import Clock
+from churnlab.types import Array
 
 #: Weeks shown at most, and draws behind the band.
 _WEEKS, _DRAWS = 52, 40

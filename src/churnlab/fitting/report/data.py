@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.models.draws import PopulationDraws
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 
 class SilenceCurve(NamedTuple):

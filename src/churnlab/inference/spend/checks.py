@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from churnlab.errors import DataError
 from churnlab.inference.diagnostics import prior_only
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.inference.spend.target import SpendTarget
     from churnlab.inference.ways.mode import Mode
     from churnlab.summary.spend import SpendSummary
 
-Array = NDArray[np.float64]
 
 #: Customers with two or more amounts below which the spread within customers is poorly known.
 FEW_REPEATERS = 50

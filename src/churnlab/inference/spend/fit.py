@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.errors import FitRefusedError, UsageError
-from churnlab.inference.result import Array, parameter_table
+from churnlab.inference.result import parameter_table
 from churnlab.inference.spend.checks import (
     Correlation,
     account,
@@ -24,6 +24,7 @@ from churnlab.inference.ways.laplace import Sample, sample_laplace
 from churnlab.inference.ways.mode import Mode, find_mode
 from churnlab.models.draws import SpendDraws
 from churnlab.summary.spend import SpendSummary
+from churnlab.types import Array
 
 
 @dataclass(frozen=True)

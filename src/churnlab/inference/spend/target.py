@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.models import gamma_gamma
 from churnlab.models.special import log_rising
 from churnlab.priors import SPEND_QUANTITIES, Coordinates, Prior, stated_priors
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.summary.spend import SpendCells
 
-Array = NDArray[np.float64]
 
 #: Elements (draw x cell) of one temporary matrix.
 _ELEMENTS = 1 << 20

@@ -18,12 +18,12 @@ from scipy.special import logsumexp
 from churnlab.errors import FitRefusedError, UsageError
 from churnlab.inference.datatree import log_likelihood_matrix
 from churnlab.inference.ways.psis import smooth
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.inference.result import PopulationFit
     from churnlab.summary import Cells
 
-Array = NDArray[np.float64]
 
 #: Cells whose log-likelihood varies less than this over the draws need no tail smoothing: their
 #: ratios lie within a few percent of 1, where plain importance sampling is exact to 1e-4.

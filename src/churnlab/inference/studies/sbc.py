@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from churnlab import models as likelihoods
 from churnlab.errors import DataError, UsageError
@@ -25,11 +24,11 @@ from churnlab.inference.ways.mode import find_mode
 from churnlab.models.base import Customers, Latent
 from churnlab.models.draws import PopulationDraws
 from churnlab.progress import Update
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.summary import Cells
 
-Array = NDArray[np.float64]
 
 #: Priors of the calibration: as loose as keeps nearly every simulated shop fittable.
 PRIORS: dict[str, str] = {

@@ -6,7 +6,6 @@ Truths come from the priors of the hierarchy; the two-stage way is on trial.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab import models as likelihoods
 from churnlab.errors import DataError
@@ -25,8 +24,6 @@ from churnlab.inference.ways.mode import find_mode
 from churnlab.inference.ways.twostage import sample_two_stage
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.parametrisation import SPREADS, varying_rows
-
-Array = NDArray[np.float64]
 
 
 def simulate_groups_once(

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.inference.result import PopulationFit
 
-Array = NDArray[np.float64]
 
 #: Powers on either side of 1. So near it the weights differ by a few percent: no smoothing needed.
 POWERS = (0.99, 1.01)

@@ -13,14 +13,11 @@ from __future__ import annotations
 from copy import copy
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.inference.targets.target import FEW_CELLS, Target
 from churnlab.models.kernels import Engine
 from churnlab.summary import Calendar, Cells, Dated
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from churnlab.types import Array, Ints
 
 
 class DatedDays:

@@ -15,7 +15,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
 from churnlab.inference.targets.groups import GroupTarget, spread_prior
@@ -23,12 +22,11 @@ from churnlab.inference.targets.structure import EtaTarget
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.mode import Mode
 from churnlab.priors import Prior, parse
+from churnlab.types import Array, Ints
 
 if TYPE_CHECKING:
     from churnlab.summary import Cells, Design
 
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 #: Rows of eta that covariates move, with the names of their effects.
 ROWS = {0: "rate_effect", 2: "dropout_effect"}

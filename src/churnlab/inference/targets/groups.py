@@ -18,7 +18,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
 from churnlab.inference.targets.structure import EtaTarget
@@ -26,11 +25,11 @@ from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.mode import Mode
 from churnlab.models.parametrisation import SPREADS, varying_rows
 from churnlab.priors import Prior, parse
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.summary import Cells
 
-Array = NDArray[np.float64]
 
 #: Spread from which the centring weights are reckoned; any value is right, this one is quick.
 TYPICAL_SPREAD = 0.3

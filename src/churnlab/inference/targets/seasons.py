@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from churnlab import models as likelihoods
@@ -17,9 +16,7 @@ from churnlab.inference.ways.mode import Mode, find_mode
 from churnlab.priors import Prior, parse
 from churnlab.summary import Calendar, Clock, Dated
 from churnlab.summary.calendar import SPREAD, date
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from churnlab.types import Array, Ints
 
 #: A bucket where fewer repeat purchases than this would come at an even rate is not estimated.
 FEW_PURCHASES = 20.0

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab.inference.targets.target import Target
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.summary import Cells
-
-Array = NDArray[np.float64]
 
 
 class EtaTarget(Target):

@@ -15,11 +15,11 @@ from scipy.special import gammaln
 from churnlab import models as likelihoods
 from churnlab.models.kernels import Engine
 from churnlab.priors import Prior
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.summary import Cells
 
-Array = NDArray[np.float64]
 
 #: Below this many cells a pass is shorter than handing it to a thread.
 FEW_CELLS = 500

@@ -20,8 +20,7 @@ from churnlab.inference.targets.density import Density
 from churnlab.inference.ways.mode import Mode
 from churnlab.inference.ways.proposal import Proposal, from_mode, refit
 from churnlab.inference.ways.psis import Smoothed, effective_sizes, smooth
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Draws by which a proposal is judged before the full number is taken.
 PILOT = 500

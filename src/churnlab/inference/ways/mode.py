@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.optimize import minimize
 
 from churnlab.inference.targets.density import Density
 from churnlab.inference.targets.target import Target
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: |u| beyond which a parameter counts as run away: e^15 = 3 million.
 BOUND = 15.0

@@ -7,15 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.inference.result import parameter_table
 from churnlab.inference.targets.structure import EtaTarget
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.mode import Mode
 from churnlab.inference.ways.proposal import whitening_axes
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Enough for the step size and the diagonal: whitening has done the rest.
 TUNE = 400

@@ -15,14 +15,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.special import gammaln
 
 from churnlab.inference.targets.density import Density
 from churnlab.inference.ways.mode import Mode
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Degrees of freedom: heavier than Gaussian tails keep importance weights bounded.
 DEGREES = 8.0

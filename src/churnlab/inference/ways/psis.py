@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 
 class Smoothed(NamedTuple):

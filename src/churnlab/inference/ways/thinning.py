@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from churnlab.errors import DataError
-from churnlab.models.base import Array
 from churnlab.models.thinned import Conversion, check_thinned
+from churnlab.types import Array
 
 #: Where the first, wide grid lies: mean from 6e-6 to 1 - 6e-6, c + d from .01 to 3e5.
 _WIDE = ((-12.0, 12.0), (-6.3, 2.3))

@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
-from churnlab.models.parametrisation import NUMERIC, Array, Dropout
+from churnlab.models.parametrisation import NUMERIC, Dropout
 from churnlab.priors.quantities import Quantity
+from churnlab.types import Array
 
 
 class BetaDropout(Dropout):

@@ -14,11 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.models.special import beta_rule, betaln
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Largest z for each size of Gauss' rule.
 GAUSS_LIMITS = ((16, 1.5), (32, 4.0))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Below this 1 - p the sum over few purchases is taken instead of the roots of unity.
 FEW = 1e-4

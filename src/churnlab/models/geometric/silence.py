@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnlab.models.base import Array, Likelihood
+from churnlab.models.base import Likelihood
 from churnlab.models.counts import CountLaw
 from churnlab.models.geometric.counts import GeometricCounts, gauss_mean_purchases
-from churnlab.models.silence import Component, Ints, Mean, Process, Returning
+from churnlab.models.silence import Component, Mean, Process, Returning
+from churnlab.types import Array, Ints
 
 
 class GeometricProcess(Process):

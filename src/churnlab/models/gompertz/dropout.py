@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from churnlab.models.parametrisation import NUMERIC, Array
+from churnlab.models.parametrisation import NUMERIC
 from churnlab.models.pareto.dropout import GammaDropout
 from churnlab.priors.quantities import Quantity
+from churnlab.types import Array
 
 
 class AgeingDropout(GammaDropout):

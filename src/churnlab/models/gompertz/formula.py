@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from churnlab.models.base import Array, Kernels, Latent, Likelihood
+from churnlab.models.base import Kernels, Latent, Likelihood
 from churnlab.models.gompertz import lifetime
 from churnlab.models.gompertz.dropout import AgeingDropout
 from churnlab.models.parametrisation import Dropout
@@ -23,6 +23,7 @@ from churnlab.models.pareto.death import CUT
 from churnlab.models.pareto.formula import ParetoNbd, log_nbd
 from churnlab.models.plan import Cells, find_runs
 from churnlab.models.special import legendre
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.models.silence import Process

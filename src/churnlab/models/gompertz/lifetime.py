@@ -10,12 +10,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.models.pareto.death import CUT, envelope, power_draw
 from churnlab.models.special import legendre
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: b u from which e^(-b u) is taken out of v.
 _FAR = 30.0

@@ -6,9 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from churnlab.models.base import Array
 from churnlab.models.gompertz.lifetime import age_at, hazard, log_decay, log_growth, rule
 from churnlab.models.silence import DoomProcess, Mean
+from churnlab.types import Array
 
 #: Nodes of the table of each draw; with them risks are right to 1e-8.
 NODES = 193

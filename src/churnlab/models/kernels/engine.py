@@ -8,13 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from churnlab.models import get
 from churnlab.models.base import Likelihood
 from churnlab.models.plan import WIDTH, Cells, blocks, sort_cells, split_groups
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Pieces of work per thread when many draws are evaluated: ends meet, and few calls are made.
 PIECES = 4

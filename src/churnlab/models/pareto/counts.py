@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from churnlab.models.base import Array
-from churnlab.models.counts import Ints, Recursion
+from churnlab.models.counts import Recursion
 from churnlab.models.silence import DoomProcess, Mean
 from churnlab.models.special import legendre
+from churnlab.types import Array, Ints
 
 if TYPE_CHECKING:
     from churnlab.models.pareto.silence import ParetoProcess

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from churnlab.models.special import legendre
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Nodes per panel and panels of the rule.
 NODES, PANELS = 24, 2

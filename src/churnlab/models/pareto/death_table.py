@@ -21,7 +21,7 @@ from threading import Lock
 
 import numpy as np
 
-from churnlab.models.base import Array
+from churnlab.types import Array
 
 #: Wanted absolute error of Q.
 _TOLERANCE = 1e-13

@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from churnlab.models.parametrisation import NUMERIC, Array, Dropout
+from churnlab.models.parametrisation import NUMERIC, Dropout
 from churnlab.priors.quantities import Quantity
+from churnlab.types import Array
 
 
 class GammaDropout(Dropout):

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from churnlab.models.base import Array, Kernels, Latent, Likelihood
+from churnlab.models.base import Kernels, Latent, Likelihood
 from churnlab.models.parametrisation import Dropout
 from churnlab.models.pareto import sql
 from churnlab.models.pareto.death import (
@@ -31,6 +31,7 @@ from churnlab.models.pareto.dropout import GammaDropout
 from churnlab.models.plan import Cells, find_runs, sort_cells
 from churnlab.models.special import legendre, log_rising
 from churnlab.models.sql import Fragment
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.models.silence import Process

@@ -9,8 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.nday.data.conversions import Conversions, local_times
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 
 @dataclass(frozen=True)

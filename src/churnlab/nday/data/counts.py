@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from churnlab.errors import DataError
 from churnlab.nday.data.config import CohortConfig
 from churnlab.nday.data.conversions import Conversions
-
-Ints = NDArray[np.int64]
+from churnlab.types import Ints
 
 
 @dataclass(frozen=True)

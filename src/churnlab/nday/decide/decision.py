@@ -7,11 +7,9 @@ from math import nan
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from churnlab.nday.decide import value as nday
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Name of the reading under which non-buyers never would have bought and stay as persuadable.
 NEVER_CONVERTS = "never_converts"

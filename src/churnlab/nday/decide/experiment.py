@@ -17,8 +17,7 @@ from churnlab.errors import DataError, nearest
 from churnlab.events.arms import ARMS, HOLDOUT, TREAT
 from churnlab.nday.data import Conversions
 from churnlab.nday.data.conversions import local_times
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Below this probability arms were not assigned as stated.
 REFUSE_P = 0.001

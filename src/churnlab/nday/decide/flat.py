@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.nday.data import CohortCounts
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 
 @dataclass(frozen=True)

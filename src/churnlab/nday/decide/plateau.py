@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import betaln
 
 from churnlab.nday.decide.value import converted_before, hazard
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: "No such day inside the follow-up".
 NONE = np.inf

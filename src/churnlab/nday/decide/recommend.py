@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.nday.decide import value as nday
 from churnlab.nday.decide.decision import LOST_INTEREST
 from churnlab.nday.decide.plateau import PlateauDay
+from churnlab.types import Array
 
-Array = NDArray[np.float64]
 Interval = dict[str, float]
 
 #: Basis of a recommendation.

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from churnlab.nday.data import CohortCounts
 from churnlab.nday.posterior.fit import ConversionFit
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 
 def population_curves(fit: ConversionFit, group: str = "all") -> Array:

@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 
 from churnlab.nday.data import CohortConfig, CohortCounts, build_design, design_names
 from churnlab.nday.posterior.levels import level_draws, level_variance
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 _ALMOST_ALL = 1 - 1e-9
 

@@ -12,9 +12,8 @@ DuMouchel (1999), The American Statistician 53 (gamma-Poisson shrinker).
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Smallest variance of a level: a precision of 10,000 events is "no spread".
 _LEAST_VARIANCE = 1e-4

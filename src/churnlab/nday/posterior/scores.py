@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
 from churnlab.nday.data import CohortCounts
 from churnlab.nday.posterior.curves import thin
 from churnlab.nday.posterior.fit import ConversionFit
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 
 def cohort_log_scores(fit: ConversionFit, counts: CohortCounts, draws: int = 200) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: More cohorts than this are drawn as weeks.
 _MANY_COHORTS = 60

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from churnlab.models import Array
-from churnlab.posterior.silence.stream import Ints
+from churnlab.types import Array, Ints
 
 #: (arguments, positions) -> values; each position has its own increasing function.
 Functions = Callable[[Array, Ints], Array]

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
 from churnlab.posterior.dates import COARSE_DRAWS, due_days, first_day_above
@@ -27,10 +26,11 @@ from churnlab.posterior.settings import (
     StateCut,
     check_threshold,
 )
-from churnlab.posterior.silence.stream import Ints, Keys, Rows, for_each_run, keys_of
+from churnlab.posterior.silence.stream import Keys, Rows, for_each_run, keys_of
 from churnlab.posterior.states import StateDays, state_days
 from churnlab.summary import Clock, Summary
 from churnlab.summary.calendar import number
+from churnlab.types import Array, Ints
 
 #: Days that are cleared at once when looking back for the last day below the threshold: 2^0..2^6.
 _LEVELS: Final = 7

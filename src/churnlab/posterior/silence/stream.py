@@ -15,12 +15,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
 from churnlab.posterior.settings import LAST_DAY
+from churnlab.types import Array, Ints
 
-Ints = NDArray[np.int64]
 Maker = Callable[[float], Process]
 
 #: Elements (row x draw) of one temporary matrix: a megabyte, so that it stays in cache.

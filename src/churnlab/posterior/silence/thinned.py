@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from churnlab.errors import UsageError
-from churnlab.models import Array
 from churnlab.models.counts import CountLaw
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
 from churnlab.models.thinned import Conversion, check_thinned
-from churnlab.posterior.silence.stream import Cells, Ints, chunks, for_each_run, rows_of
+from churnlab.posterior.silence.stream import Cells, chunks, for_each_run, rows_of
+from churnlab.types import Array, Ints
 
 #: What the visit-days not summed may add to a probability, at most.
 _TAIL = 1e-8

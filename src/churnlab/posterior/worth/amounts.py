@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaincinv
 
-from churnlab.models import Array, gamma_gamma
+from churnlab.models import gamma_gamma
 from churnlab.models.draws import SpendDraws
 from churnlab.posterior.latent import generator
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.summary import SpendSummary

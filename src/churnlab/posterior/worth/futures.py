@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from churnlab.models import Array, Latent, Likelihood
-from churnlab.posterior.silence.stream import Ints
+from churnlab.models import Latent, Likelihood
+from churnlab.types import Array, Ints
 
 
 def purchases_ahead(

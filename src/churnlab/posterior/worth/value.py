@@ -20,14 +20,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
-from churnlab.models import Array
 from churnlab.models.draws import PopulationDraws, SpendDraws
 from churnlab.models.silence import Process
 from churnlab.models.special import legendre
 from churnlab.posterior.counts import alive_of_all, count_draws
 from churnlab.posterior.latent import generator
 from churnlab.posterior.settings import DAYS_PER_YEAR, ValueConfig
-from churnlab.posterior.silence.stream import Cells, Ints, chunks, for_each_run, rows_of
+from churnlab.posterior.silence.stream import Cells, chunks, for_each_run, rows_of
 from churnlab.posterior.worth.amounts import (
     AMOUNT_COLUMNS,
     VALUE_DRAWS,
@@ -35,6 +34,7 @@ from churnlab.posterior.worth.amounts import (
     expected_amounts,
 )
 from churnlab.posterior.worth.futures import purchases_ahead
+from churnlab.types import Array, Ints
 
 if TYPE_CHECKING:
     from churnlab.summary import SpendSummary, Summary

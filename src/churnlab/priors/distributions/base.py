@@ -7,9 +7,8 @@ from dataclasses import fields
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 LOG_2PI = float(np.log(2 * np.pi))
 

@@ -8,8 +8,9 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import betaln, expit, log_ndtr, logit, ndtr, ndtri
 
-from churnlab.priors.distributions.base import LOG_2PI, Array, Distribution
+from churnlab.priors.distributions.base import LOG_2PI, Distribution
 from churnlab.priors.distributions.real import Normal
+from churnlab.types import Array
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import gammaln
 
-from churnlab.priors.distributions.base import LOG_2PI, Array, Distribution
+from churnlab.priors.distributions.base import LOG_2PI, Distribution
+from churnlab.types import Array
 
 
 @dataclass(frozen=True)

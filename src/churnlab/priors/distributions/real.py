@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from churnlab.priors.distributions.base import LOG_2PI, Array, Distribution
+from churnlab.priors.distributions.base import LOG_2PI, Distribution
 from churnlab.priors.distributions.positive import HalfStudentT
+from churnlab.types import Array
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,7 @@ from churnlab.posterior.dates import at_risk_days
 from churnlab.posterior.risk import on_silence, windows
 from churnlab.posterior.settings import Measure
 from churnlab.posterior.silence.stream import Rows, chunks, for_each_run, keys_of
-
-Ints = NDArray[np.int64]
-Array = NDArray[np.float64]
+from churnlab.types import Array, Ints
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ from churnlab.segments.grid.states import (
     visit_codes,
 )
 from churnlab.summary import JOINED, UNKNOWN
+from churnlab.types import Ints
 
-Ints = NDArray[np.int64]
 _NAT = np.datetime64("NaT", "D")
 
 

@@ -13,8 +13,8 @@ from churnlab.segments.config import SegmentsConfig
 from churnlab.segments.grid.polarity import polarity_of
 from churnlab.segments.grid.snapshot import DrawnStates, state_columns
 from churnlab.segments.grid.states import N_PURCHASE_STATES, Codes, Days, cell_names
+from churnlab.types import Ints
 
-Ints = NDArray[np.int64]
 #: Positions of the two at-risk states.
 _RISK_STATES = [2, 3]
 

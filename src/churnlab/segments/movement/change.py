@@ -12,8 +12,9 @@ from churnlab.errors import UsageError
 from churnlab.segments.config import SegmentsConfig
 from churnlab.segments.grid.polarity import groups_of_cells
 from churnlab.segments.grid.snapshot import N_CODES, Snapshot
-from churnlab.segments.movement.resampling import ABSENT, Array, Ints, Pairing, interval, resample
+from churnlab.segments.movement.resampling import ABSENT, Pairing, interval, resample
 from churnlab.segments.movement.shares import group_columns, group_matrix
+from churnlab.types import Array, Ints
 
 
 def change_table(

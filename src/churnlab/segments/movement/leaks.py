@@ -14,7 +14,8 @@ from scipy.stats import t as student
 from churnlab.errors import UsageError
 from churnlab.segments.config import SegmentsConfig
 from churnlab.segments.grid.snapshot import Snapshot
-from churnlab.segments.movement.resampling import Array, Ints, Pairing, interval, resample
+from churnlab.segments.movement.resampling import Pairing, interval, resample
+from churnlab.types import Array, Ints
 from churnlab.vocabulary import ALL_CODES, CORE_CODES
 
 _CORE = [ALL_CODES.index(code) for code in CORE_CODES]

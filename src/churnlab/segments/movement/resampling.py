@@ -14,9 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.segments.grid.snapshot import N_CODES, Snapshot
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from churnlab.types import Array, Ints
 
 #: Position of "not a member on that day" in the joint tables.
 ABSENT = N_CODES

@@ -12,7 +12,8 @@ from churnlab.errors import UsageError, nearest
 from churnlab.segments.config import SegmentsConfig
 from churnlab.segments.grid.polarity import groups_of_cells, segment_name
 from churnlab.segments.grid.snapshot import N_CODES, Snapshot
-from churnlab.segments.movement.resampling import Array, Ints, counts_by_draw, interval, resample
+from churnlab.segments.movement.resampling import counts_by_draw, interval, resample
+from churnlab.types import Array, Ints
 
 
 def shares_table(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 from scipy.stats import beta as beta_distribution
 
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Grid of strengths: below 1 the pooled row hardly matters, at 10,000 rows are all but equal.
 _STRENGTHS = np.geomspace(1.0, 10_000.0, 81)

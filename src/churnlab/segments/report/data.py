@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
+from churnlab.types import Array
 from churnlab.vocabulary import (
     PURCHASE_STATES,
     SEGMENT_CODES,
@@ -21,8 +22,6 @@ from churnlab.vocabulary import (
     VISIT_STATES,
     VISIT_UNKNOWN,
 )
-
-Array = NDArray[np.float64]
 
 #: Left to right, as in the source: right = visits more active.
 COLUMNS = tuple(reversed(VISIT_STATES))

@@ -28,8 +28,7 @@ from churnlab.inference.ways.psis import effective_sizes, smooth
 from churnlab.inference.ways.twostage.hyper import HyperTarget
 from churnlab.inference.ways.twostage.particles import LIGHT, student, student_density
 from churnlab.inference.ways.twostage.side_by_side import SideBySide
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Draws of phi whose conditionals the particles of a group are drawn from.
 COMPONENTS = 32

@@ -10,14 +10,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from churnlab.inference.ways.twostage.hierarchy import Hierarchy, shared_rows
 from churnlab.inference.ways.twostage.search import Population, climb, shared_bend
 from churnlab.inference.ways.twostage.side_by_side import SideBySide
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 
 class Expansion(NamedTuple):

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from churnlab.inference.targets.density import Density
 from churnlab.inference.targets.target import Target
 from churnlab.priors import Prior
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 
 class Hierarchy(Density, Protocol):

@@ -8,14 +8,12 @@ ln s would have an exponential one that importance sampling cannot follow.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from churnlab.inference.ways.twostage.expansion import Conditional, Expansion, condition
 from churnlab.inference.ways.twostage.hierarchy import Hierarchy, shared_rows
 from churnlab.inference.ways.twostage.search import Population
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Median of a half-normal variable in units of its sigma.
 HALF_NORMAL_MEDIAN = 0.6744897501960817

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
 from churnlab.inference.ways.twostage.expansion import Conditional
 from churnlab.inference.ways.twostage.hyper import HyperTarget
 from churnlab.inference.ways.twostage.side_by_side import SideBySide
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Degrees of freedom of the draws of a group. Heavy tails where draws are cheap; where they are
 #: not, groups are large and near Gaussian, and heavy tails alone would double the draws needed:

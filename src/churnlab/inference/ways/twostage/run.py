@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.inference.acceptance import MAX_K_HAT, least_effective, why_not
 from churnlab.inference.ways.laplace import Sample, resample, sample_laplace
@@ -19,8 +18,7 @@ from churnlab.inference.ways.twostage.particles import HEAVY, LIGHT, LIGHTEST, P
 from churnlab.inference.ways.twostage.sample import Grouped, TwoStageSample, unusable
 from churnlab.inference.ways.twostage.search import Population, find_population
 from churnlab.inference.ways.twostage.side_by_side import SideBySide, side_by_side
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Draws by which the population's proposal is fitted: in eight dimensions its bends need many, and
 #: they cost no pass over the cells.

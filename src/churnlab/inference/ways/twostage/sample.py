@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.inference.targets.covariates import CovariatesInGroups
 from churnlab.inference.targets.groups import GroupTarget
+from churnlab.types import Array
 
-Array = NDArray[np.float64]
 Grouped = GroupTarget | CovariatesInGroups
 
 

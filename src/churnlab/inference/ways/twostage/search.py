@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnlab.inference.targets.groups import TYPICAL_SPREAD
 from churnlab.inference.ways.twostage.hierarchy import Hierarchy, shared_rows
 from churnlab.inference.ways.twostage.side_by_side import STEP, SideBySide
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Spreads below this are not told from 0 by any particle set; they anchor proposals only.
 LEAST_SPREAD = 0.05

@@ -10,8 +10,7 @@ from scipy.sparse import csr_array
 
 from churnlab.inference.targets.covariates import ROWS, CovariateTarget
 from churnlab.inference.targets.structure import EtaTarget
-
-Array = NDArray[np.float64]
+from churnlab.types import Array
 
 #: Step of the differences of exact gradients.
 STEP = 1e-4
