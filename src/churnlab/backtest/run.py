@@ -242,7 +242,7 @@ def _score(
     visits = visit_answers(board.entries, resample, twins)
     result = BacktestResult(
         scores=scores,
-        differences=pd.concat([differences, paid], ignore_index=True),
+        differences=_with_costs(differences, paid),
         rules=decisions.rules_frame(made, costs),
         calibration=calibration,
         curves=decisions.curves_frame(made, costs),
@@ -252,6 +252,14 @@ def _score(
     )
     say("done", 1.0)
     return result
+
+
+def _with_costs(differences: pd.DataFrame, paid: pd.DataFrame) -> pd.DataFrame:
+    """Join differences of scores and of costs; without a price the latter's columns stay, empty."""
+    if len(paid):
+        return pd.concat([differences, paid], ignore_index=True)
+    empty = pd.Series(None, differences.index, "str")
+    return differences.assign(basis=empty, rule=empty)
 
 
 def _prices(costs: Costs) -> dict[str, float] | None:

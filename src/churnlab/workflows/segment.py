@@ -164,7 +164,7 @@ def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILEN
     >>> import churnlab as cl
     >>> found = cl.segment(cl.load_shop(300), segments={"periods": 0}, inference={"draws": 200})
     >>> sorted(found.tables)[:4]
-    ['actions', 'changes', 'churn_bands', 'leaks']
+    ['actions', 'campaign_calendar', 'campaign_plan', 'changes']
     """
     check(log, settings)
     fitted = fit_log(log, settings, progress)
@@ -221,6 +221,7 @@ def segment_fitted(
             audiences,
             log.as_of,
             treatments=log.frame("treatments") if "treatments" in log.tables else None,
+            bands=fitted.customers.set_index("customer_id")["risk_band"],
             holdout_share=settings.audiences.holdout_share,
             seed=settings.seed,
         )
