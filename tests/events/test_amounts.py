@@ -6,7 +6,6 @@ import pytest
 
 from churnlab.errors import DataError
 from churnlab.events import read_events
-from churnlab.events.formats.amounts import ENOUGH_THOUSANDS
 from churnlab.events.formats.expressions import NotAnExpressionError, parse
 
 
@@ -47,13 +46,13 @@ def test_amounts_are_read_as_written(case):
 
 
 def test_three_digits_behind_the_only_mark_want_several_values_or_a_word():
-    few = [f"{i},000" for i in range(1, ENOUGH_THOUSANDS)]
+    few = [f"{i},000" for i in range(1, 5)]
     with pytest.raises(DataError, match=r"either mark: say decimal"):
         read([*few, "2"])
     assert values(read([*few, "2"], decimal="."))[0] == 1000
     assert values(read([*few, "2"], decimal=","))[0] == 1
-    assert values(read([*few, f"{ENOUGH_THOUSANDS},000"]))[0] == 1000
-    points = [f"{i}.204" for i in range(1, ENOUGH_THOUSANDS + 1)]
+    assert values(read([*few, "5,000"]))[0] == 1000
+    points = [f"{i}.204" for i in range(1, 6)]
     assert values(read(points[:-1])) == [float(p) for p in points[:-1]]
     with pytest.raises(DataError, match="either mark"):
         read([*points, "950"])

@@ -7,7 +7,6 @@ import pytest
 import churnlab as cl
 from churnlab.errors import DataError, UsageError
 from churnlab.events import DataConfig, open_log, read_events
-from churnlab.events.cleaning.history import EARLY_SHARE, ENOUGH_EARLY
 
 START = pd.Timestamp("2022-01-01")
 
@@ -66,9 +65,9 @@ def test_without_members_whoever_bought_before_the_day_is_left_out():
     assert set(log.frame("purchases")["customer_id"]) == set(begun[begun >= day].index)
 
 
-@pytest.mark.parametrize(("early", "said"), [(ENOUGH_EARLY - 1, False), (ENOUGH_EARLY, True)])
+@pytest.mark.parametrize(("early", "said"), [(19, False), (20, True)])
 def test_few_early_members_are_no_sign(early, said):
-    n = round(ENOUGH_EARLY / EARLY_SHARE)
+    n = 400
     bought = pd.DataFrame({"customer_id": [f"c{i}" for i in range(n)], "event_at": "2022-02-01"})
     signup = ["2022-01-31"] * early + ["2022-02-01"] * (n - early)
     members = bought[["customer_id"]].assign(signed_up_at=signup)
@@ -96,3 +95,15 @@ def test_summarise_and_fit_take_frames():
         cl.summarise(WHOLE.rename(columns={"customer_id": "user"}))
     with pytest.raises(UsageError, match="got a summary"):
         cl.summarise(summary)
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "said"),
+    [(600, 400, False), (601, 400, True), (84, 40, False), (85, 40, True)],
+)
+def test_a_first_month_is_steep_by_its_factor_and_beyond_chance(first, later, said):
+    """Half as many again as in the next three months, and four standard deviations."""
+    new = np.repeat(np.arange(5), [first, later, later, later, 1])
+    days = START + pd.to_timedelta(new * 30, "D")
+    bought = pd.DataFrame({"customer_id": [f"c{i}" for i in range(len(new))], "event_at": days})
+    assert ("bought before it begins" in notes(read_events(bought))) == said

@@ -271,7 +271,9 @@ def test_connections_never_create_a_file(shop):
 
 
 def test_a_file_that_was_read_is_free_again(shop):
-    columns_of("duckdb://shop.duckdb", customer_id="who")
+    table = PurchasesTable(table="orders", customer_id="who")
+    log = open_log(DataConfig(connection="duckdb://shop.duckdb", purchases=table))
+    assert len(log.days()) == 1
     with duckdb.connect("shop.duckdb") as database:
         database.execute("CREATE TABLE more AS SELECT 1 AS a")
 

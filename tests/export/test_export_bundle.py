@@ -19,7 +19,7 @@ from conftest_export import ACTIONS, BACKTEST, CREATED, PLAYBOOK, THRESHOLD, mak
 
 from churnlab.bundle import COLUMNS, score
 from churnlab.errors import DataError, FitRefusedError, UsageError
-from churnlab.export import ExportConfig, SqlConfig, bundle_schema, export_bundle, verify
+from churnlab.export import ExportConfig, SqlConfig, bundle_schema, export_bundle, nday_rule, verify
 from churnlab.export import publish as publish_module
 from churnlab.export.draws import thin
 from churnlab.export.tables import TABLES
@@ -146,6 +146,16 @@ def test_uplift_without_randomisation_is_left_out(tmp_path):
     assert rules[0]["uplift"] is None
     assert rules[1]["uplift"] == claim
     assert rules[0]["send_day"] == 10
+
+
+def test_what_weakens_a_rule_travels_with_it(tmp_path):
+    found = {"rule_id": "day-10", "last_unconverted_day": 9, "action_id": "keep"}
+    said = nday_rule(found | {"warnings": [{"en": "Cohorts drift.", "ko": "변함"}]})
+    quiet = nday_rule(found | {"rule_id": "quiet", "warnings": []})
+    export_bundle(tmp_path, make_inputs(nday_rules=[said, quiet]), LIGHT)
+    rules = read(tmp_path)["nday_rules"]
+    assert rules[0]["notes"] == ["Cohorts drift."]
+    assert not rules[1].get("notes")
 
 
 def test_thinned_draws_keep_mean_and_spread():
@@ -300,3 +310,9 @@ def test_a_fit_on_a_clock_is_refused_with_what_to_do(model):
 
 def test_a_fit_on_plain_days_is_not():
     make_inputs(config={"model": {"name": "mbg_nbd", "calendar": None, "events": {}}})
+
+
+def test_a_fit_of_orders_is_refused_since_the_sql_counts_days():
+    make_inputs(config={"data": {"purchase_unit": "customer_day"}})
+    with pytest.raises(UsageError, match=r"counts orders.*purchase_unit=customer_day"):
+        make_inputs(config={"data": {"purchase_unit": "order"}})

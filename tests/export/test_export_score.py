@@ -11,7 +11,8 @@ import pytest
 from conftest_export import CREATED, make_events, make_inputs, make_summary
 
 from churnlab.bundle import COLUMNS, read_bundle, score
-from churnlab.errors import DataError, VerificationError
+from churnlab.errors import DataError, UsageError, VerificationError
+from churnlab.events import log_from_frames
 from churnlab.export import export_bundle
 
 EVENTS = pd.DataFrame(
@@ -152,3 +153,15 @@ def test_grouped_bundles_take_the_group_from_members_or_summary(tmp_path):
     np.testing.assert_array_equal(from_events["p_alive"], from_summary["p_alive"])
     with pytest.raises(DataError, match="channel"):
         score(tmp_path, purchases=events)
+
+
+def test_a_log_of_another_zone_is_refused(exported):
+    """The same events fall on other days: the bundle's zone is Asia/Seoul."""
+    frames = {"purchases": EVENTS}
+    log = log_from_frames(frames, time_zone="UTC", as_of="2024-06-30")
+    with pytest.raises(UsageError, match=r"those of UTC.*data\.time_zone=Asia/Seoul"):
+        score(exported, log)
+    log = log_from_frames(frames, time_zone="Asia/Seoul", as_of="2024-06-30")
+    table, same = score(exported, log), score(exported, purchases=EVENTS)
+    stamps = ["scored_at", "updated_at"]
+    pd.testing.assert_frame_equal(table.drop(columns=stamps), same.drop(columns=stamps))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import json
 
 import pandas as pd
 import pytest
@@ -62,12 +61,10 @@ def test_no_pickle_is_written(tmp_path):
     assert {p.suffix for p in tmp_path.iterdir()} == {".nc", ".json", ".parquet"}
 
 
-def test_a_newer_format_is_refused_in_words(tmp_path):
-    cl.fit(summary(), draws=200).save(tmp_path)
-    path = tmp_path / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["config"]["format"] = 2
-    path.write_text(json.dumps(manifest))
+def test_a_newer_format_is_refused_in_words(tmp_path, monkeypatch):
+    with monkeypatch.context() as newer:
+        newer.setattr("churnlab.fitting.saving.FORMAT", 2)
+        cl.fit(summary(), draws=200).save(tmp_path)
     with pytest.raises(UsageError, match=r"newer churnlab .*format 2.*up to 1\. Update"):
         cl.load(tmp_path)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.nday import NdayConfig, run_nday, summary
+from churnlab.nday import NdayConfig, run_nday, steps, summary
 from churnlab.nday.data import CohortConfig
 from churnlab.nday.decide import value as nday
 from churnlab.nday.decide.decision import LOST_INTEREST, NEVER_CONVERTS, best_table
@@ -126,8 +126,13 @@ def test_costs_have_no_defaults_and_are_stated_together():
 @pytest.mark.parametrize(("u0", "pays"), [(0.3, True), (0.001, False)])
 def test_a_day_that_does_not_pay_is_said(u0, pays):
     fading = {LOST_INTEREST: 0.5 ** (np.arange(31) / 60)[None, :]}
-    said = _said(by_value(_G(cliff()), AGES, fading, _assumed(u0), COSTS))
-    assert ("better no message" in said["en"]) is not pays
+    found = by_value(_G(cliff()), AGES, fading, _assumed(u0), COSTS)
+    assert (found.n is not None) is pays
+    assert (found.value["mean"] > 0) is pays
+    assert _said(found)["en"].startswith("Send on day" if pays else "Send no message")
+    assert _said(found)["ko"].endswith("보내지 마십시오.") is not pays
+    if not pays:
+        assert found.regret["mean"] == pytest.approx(-found.value["mean"])
 
 
 def _shop_truth(config):
@@ -192,6 +197,25 @@ def test_a_window_past_the_follow_up_is_shortened_and_said(frames):
     assert not kept.warnings
 
 
+def test_a_longer_window_is_suggested_where_people_buy_after_this_one(frames):
+    steady = counts_from_hazard(np.full(61, 0.01), np.random.default_rng(4), n_cohorts=30, size=40)
+    source = dict(zip(("members", "purchases"), frames_from_counts(steady), strict=True))
+    found = run_nday(source, _config(), as_of=day(90), seed=1)
+    assert any("nday.cohort.window_days=60" in w for w in found.warnings)
+    assert found.rule["recommendation"]["n"] is None
+    # A log that was cut at the window's end has nothing to add, nor has a curve at rest.
+    ages = (
+        source["purchases"]["event_at"]
+        - source["members"]
+        .set_index("customer_id")["signed_up_at"]
+        .reindex(source["purchases"]["customer_id"])
+        .to_numpy()
+    )
+    cut = {**source, "purchases": source["purchases"][ages < pd.Timedelta(days=31)]}
+    assert not run_nday(cut, _config(), as_of=day(90), seed=1).warnings
+    assert not run_nday(frames, _config(), as_of=day(70), seed=1).warnings
+
+
 def test_32593_signups_of_which_few_convert_are_answered():
     hazard = np.where(np.arange(31) < 12, 0.0018, 0.0001)
     counts = counts_from_hazard(hazard, np.random.default_rng(1), n_cohorts=22, size=1482)
@@ -245,9 +269,22 @@ def test_headline_plateau_is_relative_to_the_busiest_week(share, there):
     assert np.isfinite(tenth.draws[0]) == there
 
 
+@pytest.mark.parametrize(("later", "there"), [(0.251, True), (0.249, False)])
+def test_a_plateau_leaves_at_most_a_quarter_of_the_buyers(later, there):
+    # 10 busy days, then nothing until one late day brings the rest.
+    G = np.concatenate([np.linspace(0.1, 1.0, 10) * 0.75 * 0.2, np.full(40, 0.15)])[None, :]
+    G[:, -8:] = 0.15 + 0.05 * np.arange(1, 9) / 8
+    assert np.isfinite(below_early(G, 0.6, days=1, later=later).draws[0]) == there
+
+
 def test_slow_curves_have_no_headline_plateau():
     # A tenth of the busiest week for 80 days still brings nearly half of the buyers.
     slow = np.where(np.arange(91) < 10, 0.02, 0.0019)
     assert below_early(_G(slow)).p_none == 1.0
+    after, share = steps.slow_share(_G(slow), NdayConfig(cohort=CohortConfig(window_days=90)))
+    assert after == 9
+    assert share == pytest.approx(1 - _G(slow)[0, 9] / _G(slow)[0, -1])
+    level = _G(np.full(31, 0.01))
+    assert steps.slow_share(level, NdayConfig())[0] == 20
     assert below_early(_G(slow), later=0.6).draws[0] == 10
     assert below_early(_G(cliff())).draws[0] == 10

@@ -221,31 +221,65 @@ def test_configuration_is_checked(bad):
         NdayConfig(**bad)
 
 
-@pytest.mark.shared_data
-def test_uber_has_no_plateau_inside_the_window_and_the_rule_says_so(shared_data):
-    raw = pd.read_parquet(shared_data / "uber_driver_signups.parquet")
-    source = {
-        "members": raw[["customer_id"]].assign(signed_up_at=raw["signup_date"]),
-        "purchases": raw[["customer_id"]].assign(event_at=raw["first_completed_date"]).dropna(),
+def _signups(shared_data, name, signed_up, bought):
+    raw = pd.read_parquet(shared_data / f"{name}_signups.parquet")
+    return {
+        "members": raw[["customer_id"]].assign(signed_up_at=raw[signed_up]),
+        "purchases": raw[["customer_id"]].assign(event_at=raw[bought]).dropna(),
     }
-    cfg = _config(backtest=False, cohort={"window_days": 29})
+
+
+def _agrees_with_plain_counts(found, source, window, n=10):
+    """Organic share and later buyers against counting the people followed through the window."""
+    signed = source["members"].groupby("customer_id")["signed_up_at"].min().dt.normalize()
+    first = source["purchases"].groupby("customer_id")["event_at"].min().dt.normalize()
+    age = (first.reindex(signed.index) - signed).dt.days
+    whole = (signed <= pd.Timestamp(found.rule["as_of"]) - pd.Timedelta(days=window)) & ~(age < 0)
+    left = whole & ~(age < n)
+    organic = (left & (age <= window)).sum() / left.sum()
+    at = found.rule["at_n"]["organic_after"]
+    assert at["q05"] - 0.005 <= organic <= at["q95"] + 0.005
+    said = found.rule["recommendation"]
+    if said["n"] is not None:
+        buyers = (whole & (age <= window)).sum()
+        later = (whole & (age >= said["n"]) & (age <= window)).sum() / buyers
+        assert said["leaves"]["q05"] - 0.005 <= later <= said["leaves"]["q95"] + 0.005
+
+
+@pytest.mark.shared_data
+def test_l2_uber_has_no_plateau_inside_the_window_and_the_rule_says_so(shared_data):
+    source = _signups(shared_data, "uber_driver", "signup_date", "first_completed_date")
+    cfg = _config(backtest=False, costs=NdayCosts(), cohort={"window_days": 29})
     found = run_nday(source, cfg, as_of="2016-02-29", seed=1)
     assert found.rule["plateau"]["verdict"] == "no_plateau"
     assert found.rule["plateau"]["definitions"]["hazard_below(0.001)"]["p_none"] > 0.95
+    assert found.rule["recommendation"]["n"] is None
+    _agrees_with_plain_counts(found, source, 29)
 
 
-@pytest.mark.slow
 @pytest.mark.shared_data
-def test_fines_have_a_second_wave_and_the_rule_says_so(shared_data):
-    raw = pd.read_parquet(shared_data / "traffic_fines_signups.parquet")
-    source = {
-        "members": raw[["customer_id"]].assign(signed_up_at=raw["signup_at"]),
-        "purchases": raw[["customer_id"]].assign(event_at=raw["first_payment_at"]).dropna(),
-    }
-    cfg = _config(backtest=False, cohort={"window_days": 300})
+@pytest.mark.parametrize(("window", "verdict"), [(60, "plateau"), (300, "late_bump")])
+def test_l2_fines_go_flat_and_then_have_a_second_wave(shared_data, window, verdict):
+    source = _signups(shared_data, "traffic_fines", "signup_at", "first_payment_at")
+    cfg = _config(backtest=False, costs=NdayCosts(), cohort={"window_days": window})
     found = run_nday(source, cfg, as_of="2009-03-31", seed=1)
-    assert found.rule["plateau"]["verdict"] == "late_bump"
-    assert found.rule["plateau"]["late_bump"]["trough"] > 60
+    assert found.rule["plateau"]["verdict"] == verdict
+    if verdict == "plateau":
+        # "Within 7 days then flat": a tenth of the busiest week from day 12.
+        assert 7 <= found.rule["recommendation"]["n"] <= 14
+    else:
+        assert found.rule["plateau"]["late_bump"]["trough"] > 60
+        assert found.rule["recommendation"]["n"] is None
+    _agrees_with_plain_counts(found, source, window)
+
+
+@pytest.mark.shared_data
+def test_l2_udacity_is_answered_as_plain_counts_say(shared_data):
+    source = _signups(shared_data, "udacity", "signup_at", "first_submission_date")
+    cfg = _config(backtest=False, costs=NdayCosts(), cohort={"window_days": 60})
+    found = run_nday(source, cfg, as_of="2015-08-26", seed=1)
+    assert found.rule["recommendation"]["sentence"]["en"]
+    _agrees_with_plain_counts(found, source, 60)
 
 
 def test_cohort_config_is_shared():

@@ -74,7 +74,7 @@ def test_one_customer_is_explained(shop, segments):
 def test_signups_are_studied(shop):
     light = {"draws": 100, "models": ["piecewise_hazard"], "backtest": False}
     found = cl.nday(shop, nday={"holdout_share": 0.2, **light})
-    assert {"curve", "audience", "value"} <= set(found.tables)
+    assert {"curve", "audience", "fitted"} <= set(found.tables)
 
 
 def test_parts_are_given_whole_by_fields_or_by_name():

@@ -275,6 +275,9 @@ class NdayRule(Section):
     randomised: bool
     holdout_share: Probability
     uplift: Uplift | None
+    notes: Annotated[
+        list[Text], Field(max_length=20, description="What weakens the rule's figures.")
+    ] = []
 
 
 class Journey(Section):

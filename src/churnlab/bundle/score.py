@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from churnlab.bundle.people import People, people_of_frames
 from churnlab.bundle.rules import PurchaseRule, ScoringBundle, VisitRule, read_bundle
-from churnlab.errors import DataError
+from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
 from churnlab.models import Array
 from churnlab.posterior import Rows, at_risk_days, customers_table, keys_of, to_dates
@@ -95,6 +95,7 @@ def score(
             "give either a log, purchases (events) or summary (x, t_x, T), not both and not none."
         )
     if log is not None:
+        check_zone(rules, log)
         return score_people(rules, People.of_log(log, rules.grouping), log.as_of,
                             details=details, scored_at=scored_at)  # fmt: skip
     day = _as_day(as_of, rules.as_of)
@@ -108,6 +109,21 @@ def score(
             renamed, day, group=rules.grouping, members=members, others=people
         )
     return score_people(rules, people, day, details=details, scored_at=scored_at)
+
+
+def check_zone(rules: ScoringBundle, log: EventLog) -> None:
+    """Refuse a log whose days begin at other times than the bundle's.
+
+    Raises
+    ------
+    UsageError
+        With both zones.
+    """
+    if log.time_zone != rules.time_zone:
+        raise UsageError(
+            f"the log's days are those of {log.time_zone}, the bundle's those of "
+            f"{rules.time_zone}; read the log with data.time_zone={rules.time_zone}."
+        )
 
 
 def score_people(

@@ -122,4 +122,5 @@ def nday_rule(
         "holdout_share": holdout,
         "randomised": holdout > 0,
         "uplift": uplift if measured and holdout > 0 else None,
+        "notes": [str(said["en"]) for said in rule.get("warnings", [])],
     }

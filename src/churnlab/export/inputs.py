@@ -174,7 +174,14 @@ class ExportInputs:
 
 
 def _refuse_unknown(config: Mapping[str, Any]) -> None:
-    """Refuse what a bundle cannot score: covariates, and clocks of the calendar."""
+    """Refuse what a bundle cannot score: orders, covariates, and clocks of the calendar."""
+    data = config.get("data")
+    if isinstance(data, Mapping) and data.get("purchase_unit") == "order":
+        raise UsageError(
+            "the fit counts orders (data.purchase_unit=order), and a bundle's SQL counts the days "
+            "with a purchase: every x would be another. Export a fit of "
+            "data.purchase_unit=customer_day."
+        )
     model = config.get("model")
     if isinstance(model, Mapping) and model.get("covariates"):
         raise DataError(

@@ -189,6 +189,7 @@ def nday_section(rule: Mapping[str, Any], time_zone: str) -> dict[str, Any]:
         "randomised": randomised,
         "holdout_share": holdout,
         "uplift": None if uplift is None else {k: float(uplift[k]) for k in ("mean", "q05", "q95")},
+        **({"notes": [str(note) for note in rule["notes"]]} if rule.get("notes") else {}),
     }
 
 

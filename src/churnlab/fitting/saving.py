@@ -116,7 +116,7 @@ def _kept(run: Run, name: str, said: dict[str, Any]) -> dict[str, Any]:
     """Return what `inference.fit_population` takes as sampled before."""
     import xarray as xr
 
-    with xr.open_dataset(run.path / f"{name}.nc", engine=_ENGINE) as file:
+    with xr.open_dataset(run.file(f"{name}.nc"), engine=_ENGINE) as file:
         arrays = {str(key): np.asarray(file[key]) for key in file.data_vars}
     table = pd.DataFrame(said["table"]).set_index("parameter").astype("float64")
     u = arrays.pop("u")

@@ -35,7 +35,7 @@ from churnlab.nday.posterior import (
 )
 from churnlab.nday.posterior.checks import predictive_checks
 from churnlab.nday.posterior.drift import cohort_drift
-from churnlab.nday.report.advice import window_cut
+from churnlab.nday.report.advice import window_cut, window_longer
 from churnlab.nday.result import NdayResult
 from churnlab.progress import Update
 
@@ -192,6 +192,18 @@ class _Study:
             tables["experiment_value"] = steps.experiment_value(trial.draws, self.G, self.config)
         return tables, self._rule(days, checks, held_out, trial, seen, uplift)
 
+    def _longer_window(self, flat: PlateauDay) -> list[dict[str, str]]:
+        """Suggest a longer window when there is no plateau and people bought after this one."""
+        cohort, found = self.config.cohort, self.found
+        later = found.frame["age"].max() > cohort.last_age
+        first = found.frame["signup_date"].min()
+        longest = (pd.Timestamp(found.as_of) - first).days + cohort.day_index - _WHOLE_DAYS + 1
+        twice = min(2 * cohort.window_days, longest)
+        if flat.p_none <= 0.5 or not later or twice <= cohort.window_days:
+            return []
+        day, share = steps.slow_share(self.G, self.config)
+        return [window_longer(share, day, twice)]
+
     def _attention(self, rng: np.random.Generator) -> steps.AttentionReadings:
         """Attention as it was before the policy."""
         found = self.found if self.start is None else _until(self.found, _day_before(self.start))
@@ -235,7 +247,8 @@ class _Study:
                 steps.recommend(self.G, days, seen.readings, uplift, self.config),
                 self.config,
             ),
-            "warnings": summary.warnings_part(cohort_drift(self.counts), held_out, self.cut),
+            "warnings": summary.warnings_part(cohort_drift(self.counts), held_out, self.cut)
+            + self._longer_window(days[0]),
             "fit": summary.fit_part(self.fit, checks),
             "backtest": summary.backtest_part(held_out),
             "experiment": detail,

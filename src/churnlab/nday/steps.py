@@ -255,10 +255,14 @@ def _group_rows(
     return best.assign(group=group)
 
 
-def slow_share(G: Array, day_index: int) -> tuple[int, float]:
-    """The day two thirds into the window, and the share of the window's buyers after it."""
-    age = (2 * (G.shape[1] - 1)) // 3
-    return age + day_index, float(later_share(G, age + 1).mean())
+def slow_share(G: Array, config: NdayConfig) -> tuple[int, float]:
+    """A day, and the share of the window's buyers after it: why there is no plateau.
+
+    The day before the hazard is low for good, where it is; otherwise two thirds into the window.
+    """
+    low = below_early(G, config.early_share, later=1.0)
+    age = (2 * (G.shape[1] - 1)) // 3 if low.p_none > 0.5 else max(int(low.quantile(0.5)) - 1, 0)
+    return age + config.cohort.day_index, float(later_share(G, age + 1).mean())
 
 
 def full_uplift(

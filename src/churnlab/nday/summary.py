@@ -86,7 +86,7 @@ def plateau_part(G: Array, days: list[PlateauDay], config: NdayConfig) -> dict[s
         bump,
         window_days=config.cohort.window_days,
         day_index=index,
-        slow=slow_share(G, index),
+        slow=slow_share(G, config),
     )
     return {
         "verdict": said.code,
@@ -112,8 +112,8 @@ def plateau_part(G: Array, days: list[PlateauDay], config: NdayConfig) -> dict[s
 
 def recommendation_part(G: Array, found: Recommendation, config: NdayConfig) -> dict[str, Any]:
     """N, its value, regret, costs, edge, and a sentence in both languages."""
-    window, index = config.cohort.window_days, config.cohort.day_index
-    said = advice.recommendation(found, window_days=window, slow=slow_share(G, index))
+    window = config.cohort.window_days
+    said = advice.recommendation(found, window_days=window, slow=slow_share(G, config))
     costs = asdict(config.costs) if config.costs.stated else None
     return {**asdict(found), "costs": costs, "sentence": said}
 

@@ -163,8 +163,8 @@ def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILEN
     --------
     >>> import churnlab as cl
     >>> found = cl.segment(cl.load_shop(300), segments={"periods": 0}, inference={"draws": 200})
-    >>> sorted(found.tables)[:4]
-    ['actions', 'campaign_calendar', 'campaign_plan', 'changes']
+    >>> len(found.tables["membership"])
+    300
     """
     check(log, settings)
     fitted = fit_log(log, settings, progress)

@@ -88,7 +88,7 @@ def _times(found: Proposal, looked: Looked, table: str, key: str) -> Times:
         if times is None:
             continue
         span = f"{times.first.date()} to {times.last.date()}"
-        read = "ISO" if times.time_format is None else times.time_format
+        read = " or ".join(c.time_format for c in times.rivals) or "ISO"
         found.set(table, key, name, f"{looked.fills[name].said:,} times, {span}, read as {read}")
         if times.time_format is not None:
             _format(found, looked, table, name, times)

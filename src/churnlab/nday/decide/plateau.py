@@ -95,7 +95,7 @@ def fraction_of_final(G: Array, q: float = 0.9) -> PlateauDay:
 
 
 def below_early(
-    G: Array, share: float = 0.1, *, days: int = 7, least: int = 7, later: float = 0.2
+    G: Array, share: float = 0.1, *, days: int = 7, least: int = 7, later: float = 0.25
 ) -> PlateauDay:
     """Headline: first age from which the week ahead brings less than `share` of the best week.
 

@@ -48,7 +48,7 @@ class Recommendation:
     Parameters
     ----------
     n : int or None
-        Day of the message; None when the curve gives none.
+        Day of the message; None when the curve gives none, or when no day tried pays.
     basis : str
         ``value`` (stated costs), ``plateau`` (no costs) or ``none`` (neither a cost nor a plateau).
     reading : str or None
@@ -57,9 +57,10 @@ class Recommendation:
     u0 : dict or None
         Uplift at full attention with its interval, and whether it was measured.
     value, regret : dict or None
-        Value per signup; what the next best N loses against it (mean, q05, q95).
+        Value per signup; what the next best N loses against it (mean, q05, q95). Where no day
+        pays: of the best day tried, and what it loses against no message.
     next_best : int or None
-        The next best N.
+        The next best N; the best one tried where none pays.
     p_best : float or None
         Probability that no other N tried is better; None at an edge, where better days may lie
         outside.
@@ -144,13 +145,17 @@ def _described(
     day_index: int,
 ) -> Recommendation:  # fmt: skip
     edge = "first" if top == 0 else "last" if top == len(ages) - 1 else None
+    if V[:, top].mean() <= 0:
+        loss = interval(-V[:, top])
+        return Recommendation(None, VALUE, reading, _described_uplift(uplift), interval(V[:, top]),
+                              int(ages[top]) + day_index, loss, edge=edge)  # fmt: skip
     others = np.delete(np.arange(len(ages)), top)
     runner = int(others[V.mean(axis=0)[others].argmax()]) if len(others) else None
     return Recommendation(
         n=int(ages[top]) + day_index,
         basis=VALUE,
         reading=reading,
-        u0={**interval(uplift.draws), "measured": uplift.measured},
+        u0=_described_uplift(uplift),
         value=interval(V[:, top]),
         next_best=None if runner is None else int(ages[runner]) + day_index,
         regret=None if runner is None else interval(V[:, top] - V[:, runner]),
@@ -158,3 +163,7 @@ def _described(
         edge=edge,
         leaves=interval(later_share(G, int(ages[top]))),
     )
+
+
+def _described_uplift(uplift: Uplift) -> dict[str, float | bool]:
+    return {**interval(uplift.draws), "measured": uplift.measured}

@@ -30,6 +30,8 @@ def recommendation(found: Recommendation, *, window_days: int, slow: tuple[int, 
             f"{day}일 이후에 구매합니다. nday.costs.margin과 nday.costs.coupon을 지정하면 "
             "가치가 가장 높은 날을 구합니다.",
         }
+    if found.n is None:
+        return _nothing_pays(found)
     assert found.leaves is not None
     left = found.leaves
     tail_en = (
@@ -50,6 +52,20 @@ def recommendation(found: Recommendation, *, window_days: int, slow: tuple[int, 
     return _economic(found, tail_en, tail_ko)
 
 
+def _nothing_pays(found: Recommendation) -> Sentence:
+    assert found.regret is not None
+    assert found.u0 is not None
+    loss, u0 = found.regret["mean"], found.u0["mean"]
+    how_en = "the measured uplift" if found.u0["measured"] else "an assumed uplift"
+    how_ko = "측정된" if found.u0["measured"] else "가정한"
+    return {
+        "en": f"Send no message: even the best day tried, {found.next_best}, loses {loss:.2f} per "
+        f"signup with {how_en} of {u0:.1%}.",
+        "ko": f"{how_ko} 효과 {u0:.1%}로는 가장 나은 {found.next_best}일에도 가입자당 {loss:.2f} "
+        "손해이므로 보내지 마십시오.",
+    }
+
+
 def _economic(found: Recommendation, tail_en: str, tail_ko: str) -> Sentence:
     assert found.value is not None
     assert found.u0 is not None
@@ -67,9 +83,6 @@ def _economic(found: Recommendation, tail_en: str, tail_ko: str) -> Sentence:
         english += f"; day {found.next_best}, the next best, loses {found.regret['mean']:.3f}"
         korean += f", 차선인 {found.next_best}일은 {found.regret['mean']:.3f} 손해"
     english, korean = f"{english}. {tail_en}", f"{korean}. {tail_ko}"
-    if value["mean"] <= 0:
-        english += " No day pays: better no message than this one."
-        korean += " 어느 날도 이익이 없으므로 보내지 않는 것이 낫습니다."
     if found.edge is not None:
         english += (
             f" Day {found.n} is the {found.edge} day tried: better days may lie outside; widen "
@@ -93,13 +106,13 @@ def window_cut(asked: int, used: int, last: str) -> Sentence:
     }
 
 
-def window_longer(share: float, day: int, longest: int) -> Sentence:
+def window_longer(share: float, day: int, longer: int) -> Sentence:
     """Suggest a longer window where the curve has not come to rest and the data reach further."""
     return {
-        "en": f"{share:.0%} of the buyers come after day {day} and the follow-up reaches day "
-        f"{longest}: try nday.cohort.window_days={longest}.",
-        "ko": f"구매자의 {share:.0%}가 {day}일 이후에 구매하고 자료는 {longest}일까지 있습니다: "
-        f"nday.cohort.window_days={longest}를 시도하십시오.",
+        "en": f"{share:.0%} of the buyers come after day {day}, some after the window, and the "
+        f"data reach further: try nday.cohort.window_days={longer}.",
+        "ko": f"구매자의 {share:.0%}가 {day}일 이후에 구매하고 기간 뒤의 구매도 있습니다: "
+        f"nday.cohort.window_days={longer}를 시도하십시오.",
     }
 
 
