@@ -213,6 +213,19 @@ def test_the_matched_difference_undoes_confounding_and_covers():
     assert np.mean(raw) > 0.08
 
 
+@pytest.mark.parametrize("sizes", [(1, 4), (4, 1)])
+def test_the_matched_difference_covers_an_effect_in_thin_strata(sizes):
+    """Sixty strata of five, with a true difference of 40 points."""
+    rng, inside = np.random.default_rng(1), 0
+    stratum, walked = np.repeat(np.arange(60), 5), np.tile(np.repeat([True, False], sizes), 60)
+    for _ in range(400):
+        base = rng.uniform(0.05, 0.5, 60)
+        loyal = rng.random(300) < base[stratum] + 0.4 * walked
+        found = matched_difference(stratum, walked, loyal)
+        inside += found["difference_q05"] <= 0.4 <= found["difference_q95"]
+    assert 0.84 <= inside / 400 <= 0.94
+
+
 def test_the_matched_difference_by_hand():
     """One stratum of 4 walkers (3 loyal) and 4 others (1 loyal), one with walkers only."""
     stratum = np.array([0] * 8 + [1] * 3)

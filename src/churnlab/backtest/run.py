@@ -269,6 +269,16 @@ def _prices(costs: Costs) -> dict[str, float] | None:
     return {"wasted": costs.wasted, "missed": costs.missed, "ratio": costs.ratio}
 
 
+def _with_costs(differences: pd.DataFrame, paid: pd.DataFrame) -> pd.DataFrame:
+    """Append the differences of costs; where there are none, their columns alone.
+
+    Concatenated, an empty table would make floats of whole numbers.
+    """
+    if paid.empty:
+        return differences.assign(**dict.fromkeys(paid.columns))
+    return pd.concat([differences, paid], ignore_index=True)
+
+
 def _tracking(panel: Panel, plan: Plan, board: Board, context: Context) -> pd.DataFrame:
     """Follow weekly purchases from the first scored origin: the longest held-out stretch."""
     first = plan.scored[0].date
