@@ -254,14 +254,6 @@ def _score(
     return result
 
 
-def _with_costs(differences: pd.DataFrame, paid: pd.DataFrame) -> pd.DataFrame:
-    """Join differences of scores and of costs; without a price the latter's columns stay, empty."""
-    if len(paid):
-        return pd.concat([differences, paid], ignore_index=True)
-    empty = pd.Series(None, differences.index, "str")
-    return differences.assign(basis=empty, rule=empty)
-
-
 def _prices(costs: Costs) -> dict[str, float] | None:
     """Return what the two wrong decisions cost; None where nobody has said."""
     if not costs.stated:

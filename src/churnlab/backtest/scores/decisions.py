@@ -213,7 +213,8 @@ def cost_differences(decisions: list[Decision]) -> pd.DataFrame:
         same = {"target": target, "metric": "cost", "candidate": candidate, "variant": variant}
         more = {"baseline": BAR, "basis": basis, "rule": rule}
         rows += [{**same, **more, **r} for r in paired_rows(series, bars[target])]
-    return pd.DataFrame(rows)
+    # without a price there is no row, and the columns stay
+    return pd.DataFrame(rows) if rows else pd.DataFrame({"basis": [], "rule": []}, dtype="str")
 
 
 def curves_frame(decisions: list[Decision], costs: Costs) -> pd.DataFrame:
