@@ -102,9 +102,8 @@ def test_the_campaign_plan_travels_and_its_actions_are_checked(tmp_path):
     export_bundle(tmp_path / "one", make_inputs(campaign_plan=plan))
     assert verify(tmp_path / "one")["status"] == "ok"
     found = pd.read_parquet(tmp_path / "one" / "campaign_plan.parquet")
-    assert found[["action_id", "priority", "risk_band"]].values.tolist() == [
-        ["win_back", 3, "fresh"]
-    ]
+    said = found[["action_id", "priority", "risk_band"]].to_numpy().tolist()
+    assert said == [["win_back", 3, "fresh"]]
     strange = make_inputs(campaign_plan=plan.assign(action_id="spam"))
     export_bundle(tmp_path / "two", strange)
     with pytest.raises(VerificationError, match="action_id"):
