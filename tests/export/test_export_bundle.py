@@ -44,7 +44,7 @@ def test_an_export_verifies_and_holds_the_promised_tables(exported):
         "sql against python",
     }
     for name, table in TABLES.items():
-        if name == "journey_audience":
+        if name in ("journey_audience", "campaign_plan"):
             continue
         frame = pd.read_parquet(exported / f"{name}.parquet")
         assert list(frame.columns) == table.names

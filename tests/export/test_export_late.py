@@ -90,3 +90,21 @@ def test_a_bundle_without_the_window_cuts_the_risk_as_ever(late):
 def test_a_cut_on_another_basis_is_still_refused():
     with pytest.raises(UsageError, match="fixed_days"):
         make_inputs(threshold=replace(THRESHOLD, basis="fixed_days"))
+
+
+def test_the_campaign_plan_travels_and_its_actions_are_checked(tmp_path):
+    plan = pd.DataFrame(
+        {"customer_id": ["고객 0001"], "action_id": "win_back",
+         "segment_code": "repeat_risk.visit_risk",
+         "channel": "message", "send_date": pd.Timestamp("2024-07-01"), "arm": "treat",
+         "priority": 3, "risk_band": "fresh", "items": None, "suppressed_reason": None}
+    )  # fmt: skip
+    export_bundle(tmp_path / "one", make_inputs(campaign_plan=plan))
+    assert verify(tmp_path / "one")["status"] == "ok"
+    found = pd.read_parquet(tmp_path / "one" / "campaign_plan.parquet")
+    said = found[["action_id", "priority", "risk_band"]].to_numpy().tolist()
+    assert said == [["win_back", 3, "fresh"]]
+    strange = make_inputs(campaign_plan=plan.assign(action_id="spam"))
+    export_bundle(tmp_path / "two", strange)
+    with pytest.raises(VerificationError, match="action_id"):
+        verify(tmp_path / "two")

@@ -84,7 +84,7 @@ class ExportInputs:
         `churnlab segment`'s tables: previous codes, shares with intervals and changes.
     nday_rules, journeys : sequence of mapping
         Rules as the schema describes them.
-    nday_audience, journey_audience : DataFrame, optional
+    nday_audience, campaign_plan, journey_audience : DataFrame, optional
         Columns: docs/files.md.
     actions : sequence of mapping
         `action_id, channel, incentive, cooldown_days, message_class, evidence`.
@@ -118,6 +118,7 @@ class ExportInputs:
     shares: pd.DataFrame | None = None
     nday_rules: Sequence[Mapping[str, Any]] = ()
     nday_audience: pd.DataFrame | None = None
+    campaign_plan: pd.DataFrame | None = None
     journeys: Sequence[Mapping[str, Any]] = ()
     journey_audience: pd.DataFrame | None = None
     actions: Sequence[Mapping[str, Any]] = ()

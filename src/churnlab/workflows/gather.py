@@ -65,6 +65,7 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         shares=_shares(segment),
         nday_rules=() if nday is None else (nday_rule(nday.json("rule.json")),),
         nday_audience=audience,
+        campaign_plan=_plan(segment),
         journeys=() if journey is None else _journeys(journey),
         journey_audience=None if journey is None else _journey_audience(journey),
         actions=[*actions, *_offers(nday, journey)],
@@ -179,6 +180,14 @@ _NEXT_STEP = {
     "message_class": "promotional",
     "evidence": "association, journeys.parquet of the study of journeys; an effect needs a test",
 }
+
+
+def _plan(segment: Run | None) -> pd.DataFrame | None:
+    """Return the campaign plan of a segment run; None where it has none, or nobody is in it."""
+    if segment is None or not segment.has("campaign_plan.parquet"):
+        return None
+    plan = segment.frame("campaign_plan.parquet")
+    return plan if len(plan) else None
 
 
 def _offers(nday: Run | None, journey: Run | None) -> list[dict[str, Any]]:

@@ -221,6 +221,7 @@ def segment_fitted(
             audiences,
             log.as_of,
             treatments=log.frame("treatments") if "treatments" in log.tables else None,
+            bands=fitted.customers.set_index("customer_id")["risk_band"],
             holdout_share=settings.audiences.holdout_share,
             seed=settings.seed,
         )

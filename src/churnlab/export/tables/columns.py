@@ -138,6 +138,23 @@ NDAY_AUDIENCE = Table(
     ),
     "those due for an N-day message",
 )
+CAMPAIGN_PLAN = Table(
+    "campaign_plan",
+    ("customer_id", "action_id", "send_date"),
+    (
+        _ID,
+        Column("action_id", TEXT, "action of the bundle"),
+        _CODE,
+        Column("channel", TEXT, "channel of the action"),
+        Column("send_date", DAY, "day on which to send"),
+        Column("arm", TEXT, "treat or holdout; holdout gets no message"),
+        Column("priority", WHOLE, "1 goes first"),
+        Column("risk_band", TEXT, "active, or how far at risk: fresh, winnable, gone", True),
+        Column("items", TEXT, "goods, newest first", True),
+        Column("suppressed_reason", TEXT, "why not to send; null: send", True),
+    ),
+    "every action's people, one message a person a day",
+)
 JOURNEY_AUDIENCE = Table(
     "journey_audience",
     ("customer_id", "journey_id"),
@@ -190,7 +207,7 @@ TABLES = {
     t.name: t
     for t in (
         CUSTOMER_THRESHOLDS, CUSTOMER_SUMMARY, SEGMENT_MEMBERSHIP, SEGMENT_SHARE, NDAY_AUDIENCE,
-        JOURNEY_AUDIENCE, ACTIONS, SEGMENT_ACTIONS, SEGMENT_AUDIENCE,
+        CAMPAIGN_PLAN, JOURNEY_AUDIENCE, ACTIONS, SEGMENT_ACTIONS, SEGMENT_AUDIENCE,
     )
 }  # fmt: skip
 

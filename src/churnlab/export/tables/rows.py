@@ -53,7 +53,7 @@ def tables_of(
         "segment_actions": playbook,
         "segment_audience": audience_frame(table, playbook),
     }
-    for name in ("nday_audience", "journey_audience"):
+    for name in ("nday_audience", "campaign_plan", "journey_audience"):
         given: pd.DataFrame | None = getattr(inputs, name)
         if given is not None:
             everything[name] = without_empty_text(given)

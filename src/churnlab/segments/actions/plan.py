@@ -17,7 +17,7 @@ from churnlab.segments.actions.playbook import Playbook
 _DATED: Final = ("coupon_expiry", "due_reminder", "cart")
 COOLDOWN, OTHER_ACTION = "cooldown", "other_action_that_day"
 COLUMNS: Final = ("customer_id", "action_id", "segment_code", "channel", "send_date", "arm",
-                  "priority", "items", "suppressed_reason")  # fmt: skip
+                  "priority", "risk_band", "items", "suppressed_reason")  # fmt: skip
 
 
 def campaign_plan(
@@ -26,6 +26,7 @@ def campaign_plan(
     as_of: dt.date,
     *,
     treatments: pd.DataFrame | None = None,
+    bands: pd.Series[str] | None = None,
     holdout_share: float = 0.1,
     seed: int = 1,
 ) -> pd.DataFrame:
@@ -46,15 +47,17 @@ def campaign_plan(
     treatments
         Messages so far: ``customer_id, event_at``, with ``rule_id`` the action's name and ``arm``
         where known. Without a name a message counts for every action.
+    bands
+        `risk_band` by customer, shown beside.
     holdout_share
         Share of the people of each action that is held out, by a hash of id, action and seed.
 
     Returns
     -------
     DataFrame
-        ``customer_id, action_id, segment_code, channel, send_date, arm, priority, items,
-        suppressed_reason``, by customer, date and priority. Send to ``arm == "treat"`` without a
-        reason.
+        ``customer_id, action_id, segment_code, channel, send_date, arm, priority, risk_band,
+        items, suppressed_reason``, by customer, date and priority. Send to ``arm == "treat"``
+        without a reason.
     """
     rank = _priorities(playbook)
     parts = [
@@ -65,6 +68,7 @@ def campaign_plan(
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
     plan = pd.concat(parts, ignore_index=True)
+    plan["risk_band"] = None if bands is None else plan["customer_id"].map(bands)
     plan["suppressed_reason"] = _cooling(plan, playbook, treatments)
     plan = plan.sort_values(["customer_id", "send_date", "priority"], ignore_index=True)
     free = plan[plan["suppressed_reason"].isna()]
