@@ -8,10 +8,15 @@ import pytest
 
 from churnlab.backtest import Limits, SplitConfig, run_backtest
 from churnlab.backtest.scores.resample import simultaneous_high
+from churnlab.rules import CostRatioRule
 
 from .conftest import simulate_log
 
 LIMITS = Limits(least_purchasers=200, least_events=50)
+#: A message too many and a customer too few cost 1 each.
+RULES = {
+    "cost_ratio": CostRatioRule(contact_cost=1.0, save_probability=0.05, value_per_customer=40.0)
+}
 
 
 def test_without_signal_beyond_recency_the_simple_rule_is_as_good():
@@ -28,7 +33,7 @@ def test_without_signal_beyond_recency_the_simple_rule_is_as_good():
 def test_with_personal_cycles_the_personal_threshold_wins():
     log = simulate_log(5000, 500, 4, gap_days=(3.0, 120.0), dropout=0.06, entry=0.4)
     split = SplitConfig(origins=3, horizon_days=[30], limits=LIMITS, counts=False)
-    result = run_backtest(log, candidates=["mbg_nbd_ml"], split=split)
+    result = run_backtest(log, candidates=["mbg_nbd_ml"], split=split, rules=RULES)
     brier, cost = result.summary["comparisons"]
     assert brier["adjusted_high"] < 0
     assert cost["adjusted_high"] < 0
@@ -69,7 +74,7 @@ def test_differences_are_those_of_the_scores(small_log):
 
 def test_costs_add_up_from_precision_and_recall(small_log):
     split = SplitConfig(origins=2, horizon_days=[45], limits=LIMITS, replicates=20, counts=False)
-    result = run_backtest(small_log, candidates=["mbg_nbd_ml"], split=split)
+    result = run_backtest(small_log, candidates=["mbg_nbd_ml"], split=split, rules=RULES)
     rules = result.rules.dropna(subset=["cost_per_customer", "precision"])
     rate = result.scores.query("metric == 'event_rate' and slice == 'all' and variant == 'plain'")
     rate = rate.set_index(["origin", "candidate"])["value"]

@@ -109,7 +109,7 @@ def test_without_effects_it_is_the_pooled_likelihood() -> None:
     )
 
 
-@pytest.mark.parametrize("model", CENTRE)
+@pytest.mark.parametrize("model", ["mbg_nbd", pytest.param("pareto_nbd", marks=pytest.mark.slow)])
 def test_effects_are_recovered_by_laplace(model: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
     """Within four posterior deviations of the truth, and away from 0 where there is an effect."""
     summary = people(model, 2000, 4)

@@ -308,7 +308,7 @@ def test_a_summary_from_arrays_agrees_with_the_one_from_events():
     ("x", "t_x", "T"), [(1, 5, 4), (0, 1, 4), (-1, 0, 1), (1.5, 1, 2), (1, -1, 2), (1, 1, np.nan)]
 )
 def test_values_no_customer_can_have_are_refused(x, t_x, T):
-    with pytest.raises(UsageError, match="row 1 has"):
+    with pytest.raises(UsageError, match=r"row 1 \(customer '0000001'\) has"):
         Summary.from_arrays([0, x], [0, t_x], [3, T], as_of="2020-01-01")
 
 
