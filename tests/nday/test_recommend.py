@@ -23,6 +23,7 @@ from churnlab.nday.decide.recommend import (
 )
 from churnlab.nday.posterior.drift import Drift, cohort_drift
 from churnlab.nday.report import advice
+from churnlab.nday.summary import recommendation_part
 from churnlab.simulate import ShopConfig, simulate_shop
 
 from .simulators import cliff, counts_from_hazard, day, frames_from_counts
@@ -288,3 +289,15 @@ def test_slow_curves_have_no_headline_plateau():
     assert steps.slow_share(level, NdayConfig())[0] == 20
     assert below_early(_G(slow), later=0.6).draws[0] == 10
     assert below_early(_G(cliff())).draws[0] == 10
+
+
+def test_the_sentence_states_the_costs_that_the_value_rests_on():
+    costs = nday.NdayCosts(margin=11_000, coupon=3_000, message=20, revenue=28_000)
+    fading = {LOST_INTEREST: 0.5 ** (np.arange(31) / 60)[None, :]}
+    G = _G(cliff())
+    found = by_value(G, AGES, fading, _assumed(0.3), costs)
+    stated = recommendation_part(G, found, NdayConfig(costs=costs))
+    assert "The stated costs: margin 11,000, coupon 3,000, message 20." in stated["sentence"]["en"]
+    assert "지정한 비용: 마진 11,000, 쿠폰 3,000, 메시지 20." in stated["sentence"]["ko"]
+    silent = recommendation_part(G, found, NdayConfig())
+    assert "stated costs" not in silent["sentence"]["en"]

@@ -110,8 +110,11 @@ def recommendation_part(G: Array, found: Recommendation, config: NdayConfig) -> 
     """N, its value, regret, costs, edge, and a sentence in both languages."""
     window = config.cohort.window_days
     said = advice.recommendation(found, window_days=window, slow=slow_share(G, config))
-    costs = asdict(config.costs) if config.costs.stated else None
-    return {**asdict(found), "costs": costs, "sentence": said}
+    if not config.costs.stated:
+        return {**asdict(found), "costs": None, "sentence": said}
+    rest = advice.at_costs(config.costs)
+    said = {lang: f"{text} {rest[lang]}" for lang, text in said.items()}
+    return {**asdict(found), "costs": asdict(config.costs), "sentence": said}
 
 
 def warnings_part(

@@ -20,8 +20,9 @@ from churnlab.workflows.settings import Worded
 OTHER_MODELS = ("bg_nbd", "pareto_nbd")
 #: Members who stay a little longer than the default: a grid with something in every row.
 SHOP = ShopConfig(visit_dropout_mean=0.05, purchase_dropout_mean=0.05)
-#: What its first order earns and its offer costs: stated, so that N is an economic one.
-SHOP_COSTS = NdayCosts(margin=20.0, coupon=5.0, message=0.05, revenue=60.0)
+#: What its first order earns and its offer costs, in its own money (an order is some 28,000):
+#: stated, so that N is an economic one.
+SHOP_COSTS = NdayCosts(margin=11_000.0, coupon=3_000.0, message=20.0, revenue=28_000.0)
 
 
 def cdnow_settings(chosen: Worded) -> PipelineSettings:

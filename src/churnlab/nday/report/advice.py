@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from churnlab.nday.decide.recommend import NOTHING, PLATEAU_DAY, Recommendation
+from churnlab.nday.decide.value import NdayCosts
 
 Sentence = dict[str, str]
 
@@ -94,6 +95,15 @@ def _economic(found: Recommendation, tail_en: str, tail_ko: str) -> Sentence:
             "nday.n_min, nday.n_max 또는 기간을 넓히십시오."
         )
     return {"en": english, "ko": korean}
+
+
+def at_costs(costs: NdayCosts) -> Sentence:
+    """Say what the value rests on: the costs that were stated."""
+    margin, coupon, message = (f"{v:,g}" for v in (costs.margin, costs.coupon, costs.message))
+    return {
+        "en": f"The stated costs: margin {margin}, coupon {coupon}, message {message}.",
+        "ko": f"지정한 비용: 마진 {margin}, 쿠폰 {coupon}, 메시지 {message}.",
+    }
 
 
 def window_cut(asked: int, used: int, last: str) -> Sentence:
