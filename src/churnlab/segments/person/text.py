@@ -45,7 +45,7 @@ def risk_words(told: Mapping[str, Any], lang: str) -> str:
         + (" ({c:g} of their own rhythms, 14 to 182 days)" * own),
         "{days}일" + "(자신의 구매 주기 {c:g}회, 14–182일)" * own + " 안에 구매하지 않을 확률",
     )
-    return text.format(days=days, c=risk["cycles"])
+    return str(text.format(days=days, c=risk["cycles"]))
 
 
 def _cell(told: Mapping[str, Any], lang: str) -> str:
