@@ -117,8 +117,8 @@ def _frame(ax: Axes, lang: str) -> None:
     ax.set_yticks(range(len(ROWS)), [say(f"axis.{r}", lang) for r in ROWS])
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
-    ax.set_xlabel(say("axis.x", lang))
-    ax.set_ylabel(say("axis.y", lang))
+    ax.set_xlabel(say("axis.x", lang), parse_math=True)
+    ax.set_ylabel(say("axis.y", lang), parse_math=True)
     ax.grid(visible=False)
     for spine in ax.spines.values():
         spine.set_visible(False)
