@@ -99,4 +99,5 @@ def first_purchasers(before: Snapshot, after: Snapshot) -> pd.DataFrame:
 
 
 def _is_repeat(code: NDArray[np.signedinteger]) -> NDArray[np.bool_]:
-    return np.isin(code % N_PURCHASE_STATES, (0, 2)) & np.not_equal(code, ABSENT)
+    repeat: NDArray[np.bool_] = np.isin(code % N_PURCHASE_STATES, (0, 2)) & (code != ABSENT)
+    return repeat
