@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,13 +62,13 @@ def build_design(
 
 
 def _column(
-    name: str, dates: pd.Series, groups: pd.Series, campaigns: dict[str, tuple]
+    name: str, dates: pd.Series, groups: pd.Series, campaigns: dict[str, tuple[dt.date, dt.date]]
 ) -> NDArray[np.bool_]:
     kind, _, value = name.partition("_")
     if kind == "mean":
         return np.ones(len(dates), bool)
     if kind == "weekday":
-        return (dates.dt.day_of_week == _WEEKDAYS.index(value)).to_numpy()
+        return np.asarray(dates.dt.day_of_week == _WEEKDAYS.index(value))
     if kind == "campaign":
         first, last = campaigns[value]
         return dates.between(pd.Timestamp(first), pd.Timestamp(last)).to_numpy()

@@ -59,7 +59,8 @@ def forward_hazard(G: Array, days: int = 7) -> Array:
     total = np.concatenate([np.zeros((len(h), 1)), np.cumsum(h, axis=1)], axis=1)
     days = min(days, n)
     starts = np.minimum(np.arange(n), n - days)
-    return (total[:, starts + days] - total[:, starts]) / days
+    mean: Array = (total[:, starts + days] - total[:, starts]) / days
+    return mean
 
 
 def hazard_below(G: Array, h: float = 0.001, *, days: int = 7, least: int = 7) -> PlateauDay:

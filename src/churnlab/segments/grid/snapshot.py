@@ -63,7 +63,7 @@ class DrawnStates:
     @property
     def n_draws(self) -> int:
         """Number of draws."""
-        return max(self.purchase.shape[0], self.visit.shape[0])
+        return int(max(self.purchase.shape[0], self.visit.shape[0]))
 
     @cached_property
     def kinds(self) -> tuple[Codes, NDArray[np.int64]]:
