@@ -11,8 +11,7 @@ from churnlab.segments.actions.bands import churn_bands
 from churnlab.segments.actions.winback import WinbackConfig, break_even_table, worth_once_back
 from churnlab.segments.config import SegmentsConfig, VisitsConfig
 from churnlab.segments.grid.placed import Placed
-from churnlab.segments.grid.snapshot import N_CODES, Snapshot
-from churnlab.segments.grid.states import cell_names
+from churnlab.segments.grid.snapshot import Snapshot
 from churnlab.segments.grid.visits import visit_calibration
 from churnlab.segments.movement.change import change_table, reestimation_table, segment_share_frame
 from churnlab.segments.movement.leaks import leak_table
@@ -20,6 +19,7 @@ from churnlab.segments.movement.repeat import repeat_table
 from churnlab.segments.movement.resampling import Pairing
 from churnlab.segments.movement.shares import breakdown_table, shares_table
 from churnlab.segments.movement.transitions import transition_table
+from churnlab.vocabulary import ALL_CODES
 
 Tables = dict[str, pd.DataFrame]
 
@@ -61,7 +61,7 @@ def _with_previous(now: Snapshot, before: Snapshot) -> pd.DataFrame:
     """Add each member's cell on the earlier day; new members have none."""
     pairing = Pairing.of(before, now)
     was = pairing.codes()[0][pairing.after_at]
-    names = np.append(cell_names(np.arange(N_CODES, dtype=np.int8)), None)
+    names = np.array([*ALL_CODES, None], dtype=object)
     return now.membership.assign(previous_code=names[was])
 
 
