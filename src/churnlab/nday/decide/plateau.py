@@ -64,9 +64,8 @@ def forward_hazard(G: Array, days: int = 7, apart: Sequence[int] = ()) -> Array:
     starts = np.minimum(np.arange(n), n - days)
     total = np.cumsum(np.pad(h * counted, ((0, 0), (1, 0))), axis=1)
     size = np.cumsum(np.pad(counted, (1, 0)))
-    return (total[:, starts + days] - total[:, starts]) / np.maximum(
-        size[starts + days] - size[starts], 1.0
-    )
+    spans = np.maximum(size[starts + days] - size[starts], 1.0)
+    return np.asarray((total[:, starts + days] - total[:, starts]) / spans)
 
 
 def _stays(low: NDArray[np.bool_], least: int, apart: Sequence[int]) -> Array:
