@@ -17,7 +17,7 @@ WHOLE_DAYS = 7
 
 def longest_window(found: Conversions, day_index: int) -> int:
     """Last day that the oldest cohort is followed through, in the configured count."""
-    return (pd.Timestamp(found.as_of) - found.frame["signup_date"].min()).days + day_index
+    return int((pd.Timestamp(found.as_of) - found.frame["signup_date"].min()).days) + day_index
 
 
 def fitting_window(config: NdayConfig, found: Conversions) -> tuple[NdayConfig, list[Sentence]]:

@@ -31,11 +31,11 @@ def level_columns(
     """Return which levels each cohort has, 0 or 1, (cohort, name)."""
     dates, campaigns = counts.cohorts["signup_date"], config.campaign_dates()
 
-    def inside(name: str) -> pd.Series:
+    def inside(name: str) -> NDArray[np.bool_]:
         kind, _, value = name.partition("_")
         if kind == "weekday":
-            return dates.dt.day_of_week == _WEEKDAYS.index(value)
+            return np.asarray(dates.dt.day_of_week == _WEEKDAYS.index(value))
         first, last = campaigns[value]
-        return dates.between(pd.Timestamp(first), pd.Timestamp(last))
+        return np.asarray(dates.between(pd.Timestamp(first), pd.Timestamp(last)))
 
     return np.column_stack([inside(name) for name in names]).astype(np.float64)
