@@ -9,6 +9,7 @@ from churnlab.errors import UsageError
 from churnlab.nday.data import CohortConfig
 from churnlab.nday.decide.value import NdayCosts
 
+
 @dataclass(kw_only=True)
 class NdayConfig:
     """What `churnlab nday` is asked.

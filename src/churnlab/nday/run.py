@@ -152,7 +152,9 @@ class _Study:
         found = tables.decision_tables(self.fit, counts, G, seen, days, grid, config, rngs[2])
         found["checks"] = predictive_checks(self.fit, counts, rngs[3])
         tell("backtest", 0.5)
-        held_out = backtest_nday(counts, config, seen.readings, rngs[4]) if config.backtest else None
+        held_out = (
+            backtest_nday(counts, config, seen.readings, rngs[4]) if config.backtest else None
+        )
         if held_out is not None:
             found |= held_out.tables
         if trial is not None:
