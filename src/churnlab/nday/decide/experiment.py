@@ -132,7 +132,7 @@ def _assignments(
     rows, end = len(log), pd.Timestamp(found.as_of)
     log = log[~(log["date"] > end)].sort_values(["date", "customer_id", "arm"], kind="stable")
     own = ["customer_id", "rule_id"]
-    first = log.drop_duplicates(own)
+    first, arms = log.drop_duplicates(own), log.drop_duplicates([*own, "arm"])
     members = found.frame.rename(columns={"age": "bought_age"})
     joined = first.merge(members, on="customer_id", how="inner")
     joined["age"] = (joined["date"] - joined["signup_date"]).dt.days
@@ -143,7 +143,7 @@ def _assignments(
         "rows": rows,
         "after_as_of": rows - len(log),
         "repeated": len(log) - len(first),
-        "in_both_arms": int((log.groupby(own)["arm"].nunique() > 1).sum()),
+        "in_both_arms": len(arms) - len(first),
         "not_members": len(first) - len(joined),
         "not_eligible": int((~eligible).sum()),
     }
