@@ -38,7 +38,7 @@ PREDICTIVE_DRAWS = 100
 PREDICTIVE_CUSTOMERS = 20_000
 PREDICTIVE_MAX = 7
 #: Largest (draw x cell) table of log-likelihoods kept; draws are thinned above it.
-LOG_LIKELIHOOD_LIMIT = 20_000_000
+LOG_LIKELIHOOD_LIMIT = 5_000_000
 
 
 def build(fit: PopulationFit) -> DataTree:
@@ -194,11 +194,12 @@ def predictive_counts(fit: PopulationFit, u: Array, rng: np.random.Generator) ->
     theta = fit.target.theta_days(u[rows])
     total = float(cells.weight.sum())
     size = int(min(total, PREDICTIVE_CUSTOMERS))
-    share = cells.weight / total
+    below = np.cumsum(cells.weight / total)
+    below /= below[-1]
     model = likelihoods.get(fit.draws.model, fit.draws.k)
     out = np.empty((len(rows), PREDICTIVE_MAX + 1))
     for i, one in enumerate(theta):
-        chosen = rng.choice(len(share), size=size, p=share)
+        chosen = np.searchsorted(below, rng.random(size), side="right")
         parameters = one[cells.group[chosen] if one.shape[0] > 1 else 0].T
         x, _, _ = model.simulate(parameters, cells.T[chosen], rng)
         counts = np.bincount(np.minimum(x, PREDICTIVE_MAX).astype(int), minlength=out.shape[1])
