@@ -55,7 +55,9 @@ def with_customers(fit: Fit, *, limit: int = LIMIT) -> DataTree:
     }
     dims = ("chain", "draw", "customer")
     groups = {name: _dataset(dims, t.reshape(shape), coords) for name, t in tables.items()}
-    observed = _dataset(dims[2:], people["x"].to_numpy(np.float64), {"customer": coords["customer"]})
+    observed = _dataset(
+        dims[2:], people["x"].to_numpy(np.float64), {"customer": coords["customer"]}
+    )
     for name, dataset in (groups | {"observed_data": observed}).items():
         tree[name] = DataTree(dataset)
     return tree
