@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,10 +107,16 @@ class Fit:
         """The model's name."""
         return self.draws.model
 
-    @property
+    @cached_property
     def posterior(self) -> DataTree:
-        """Everything about the population's posterior as an ArviZ DataTree."""
-        return self.population.to_datatree()
+        """Everything about the posterior as an ArviZ DataTree (groups: docs/inference.md).
+
+        Log-likelihood, predictive draws and data are by customer, so that `arviz.loo`,
+        `arviz.compare`, `arviz.plot_ppc_dist` and `arviz.plot_loo_pit` are of customers.
+        """
+        from churnlab.fitting.by_customer import with_customers
+
+        return with_customers(self)
 
     @property
     def warnings(self) -> list[str]:

@@ -62,7 +62,7 @@ def silence(
             color="#555555",
         )
     left.set_ylabel(label("p_alive", lang))
-    right.set_ylabel(label("no_purchase_in", lang).format(days=f"{horizon_days:.0f}"))
+    right.set_ylabel(label("no_purchase_in", lang, days=horizon_days))
     right.legend(title=label("rhythm", lang), loc="lower right")
 
 
