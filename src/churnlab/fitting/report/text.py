@@ -203,7 +203,9 @@ def checks(fit: dict[str, Any], lang: str) -> str:
         best=fit["max_log_likelihood"],
         mode=fit["log_likelihood_at_mode"],
     )
-    notes = [*fit["warnings"], *fit["threshold"]["notes"]]
+    misfit = fit.get("misfit_words", {"en": [], "ko": []})
+    other = [w for w in fit["warnings"] if w not in misfit["en"]]
+    notes = [*misfit[lang], *other, *fit["threshold"]["notes"]]
     none = pick(lang, "No warnings.", "경고 없음.")
     parts = (facts, table(parameters, formats), *sensitivity(fit, lang), bullets(notes, none=none))
     return "\n\n".join((heading("checks", lang), *parts))
