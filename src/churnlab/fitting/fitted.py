@@ -108,10 +108,16 @@ class Fit:
         """The model's name."""
         return self.draws.model
 
-    @property
+    @cached_property
     def posterior(self) -> DataTree:
-        """Everything about the population's posterior as an ArviZ DataTree."""
-        return self.population.to_datatree()
+        """Everything about the posterior as an ArviZ DataTree (groups: docs/inference.md).
+
+        Log-likelihood, predictive draws and data are by customer, so that `arviz.loo`,
+        `arviz.compare`, `arviz.plot_ppc_dist` and `arviz.plot_loo_pit` are of customers.
+        """
+        from churnlab.fitting.by_customer import with_customers
+
+        return with_customers(self)
 
     @property
     def warnings(self) -> list[str]:
