@@ -183,11 +183,11 @@ def figures(off: float, sd: float = 0.01) -> Figures:
 
 
 def test_a_warning_needs_to_be_sure_and_to_matter():
-    """At the edges of both: 5% over all checks together, and the least difference that counts."""
+    """At the edges of both: 2% over all checks together, and the least difference that counts."""
     sure, matters = student.isf(FALSE_ALARMS / len(CHECKS) / 2, 99), CHECKS["silence"].matters
-    assert 0.01 * sure < matters < 0.2 * sure
+    assert 0.008 * sure < matters < 0.2 * sure
     for share, want in ((1.001, True), (0.999, False)):
-        assert judge("silence", figures(matters * share)).flagged is want
+        assert judge("silence", figures(matters * share, sd=0.008)).flagged is want
         assert judge("silence", figures(0.2 * sure * share, sd=0.2)).flagged is want
 
 

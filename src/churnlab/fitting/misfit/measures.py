@@ -145,7 +145,7 @@ def cohorts(data: Histories, model: Histories) -> Figures:
     ]
     repeats = model.by_replicate(model.x, np.tile(band, model.replicates), COHORTS).mean(axis=0)
     usable = (n >= ENOUGH) & (repeats >= ENOUGH) & (width >= BUCKET)
-    return Figures(tuple(map(str, range(1, COHORTS + 1))), *found, usable)
+    return Figures(tuple(map(str, range(1, COHORTS + 1))), found[0], found[1], usable)
 
 
 def regularity(data: Histories, model: Histories) -> Figures:
@@ -164,7 +164,9 @@ def regularity(data: Histories, model: Histories) -> Figures:
         found.append(np.log(np.maximum(unequal, 1e-9)))
         n.append(h.by_replicate(np.where(known, h.x - 1, 0.0), np.zeros(len(h.x), np.int64), 1))
         found[-1] -= np.log(np.maximum(n[-1], 1e-9))
-    return Figures(("gaps",), *found, np.array([min(n[0][0, 0], n[1].mean()) >= ENOUGH]))
+    return Figures(
+        ("gaps",), found[0], found[1], np.array([min(n[0][0, 0], n[1].mean()) >= ENOUGH])
+    )
 
 
 def yearly(data: Histories, model: Histories) -> Figures:
@@ -201,7 +203,7 @@ def season(data: Histories, model: Histories) -> Figures:
         rest = _logs(v, weight) - level[:, None] - slope[:, None] * middle
         found.append(rest @ share)
     names = tuple(map(str, range(1, 13)))
-    return Figures(names, *found, (total >= ENOUGH) & (len(middle) >= 8))
+    return Figures(names, found[0], found[1], (total >= ENOUGH) & (len(middle) >= 8))
 
 
 def _ratio(
@@ -226,7 +228,7 @@ def _calendar(data: Histories, model: Histories) -> tuple[Array, Array, Array]:
         place = (h.purchases.day - start) // BUCKET
         found.append(h.by_purchase(np.ones(len(place)), np.where(place < n, place, -1), max(n, 1)))
     kept = found[1].mean(axis=0) >= 10
-    middle = (start + (np.arange(max(n, 1)) + 0.5) * BUCKET)[kept]
+    middle: Array = (start + (np.arange(max(n, 1), dtype=np.float64) + 0.5) * BUCKET)[kept]
     return found[0][:, kept], found[1][:, kept], middle
 
 
