@@ -28,8 +28,8 @@ REPLICATES = 100
 #: Most customers that are looked at, and most of their purchases in all copies together.
 MOST_CUSTOMERS = 4_000
 MOST_PURCHASES = 4_000_000
-#: Probability that a well-specified model is warned of at all, by all checks together, if the
-#: replicates were normal; simulated fits have about twice as many (lab book 020).
+#: Probability that a well-specified model is warned of at all, by all checks together; in
+#: simulated fits 1 of 210, at .05 4 of 140 (lab book 020).
 FALSE_ALARMS = 0.02
 
 
