@@ -16,22 +16,22 @@ from sqlglot.errors import SqlglotError
 
 #: What an expression may be made of: values, columns, comparisons and arithmetic,
 _PARTS = (
-    "Column Identifier Literal Boolean Null Paren Tuple Bracket DataType DataTypeParam Interval Var "
-    "And Or Xor Not Neg Is In Between EQ NEQ GT GTE LT LTE NullSafeEQ NullSafeNEQ Like ILike Escape "
-    "SimilarTo RegexpLike RegexpILike RegexpFullMatch Add Sub Mul Div IntDiv Mod Pow DPipe BitwiseAnd "
-    "BitwiseOr BitwiseXor BitwiseNot BitwiseLeftShift BitwiseRightShift Case If Cast TryCast "
-    "AtTimeZone JSONExtract JSONExtractScalar JSONBExtract JSONBExtractScalar JSONPath JSONPathRoot "
-    "JSONPathKey JSONPathSubscript"
+    "Column Identifier Literal Boolean Null Paren Tuple Bracket DataType DataTypeParam "
+    "Interval Var And Or Xor Not Neg Is In Between EQ NEQ GT GTE LT LTE NullSafeEQ "
+    "NullSafeNEQ Like ILike Escape SimilarTo RegexpLike RegexpILike RegexpFullMatch Add Sub "
+    "Mul Div IntDiv Mod Pow DPipe BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitwiseLeftShift "
+    "BitwiseRightShift Case If Cast TryCast AtTimeZone JSONExtract JSONExtractScalar "
+    "JSONBExtract JSONBExtractScalar JSONPath JSONPathRoot JSONPathKey JSONPathSubscript"
 )
 #: and functions of a row's values alone, whose results are no larger than what they are given.
 _FUNCTIONS = (
-    "Coalesce Nullif Greatest Least Abs Ceil Floor Round Trunc Sign Sqrt Exp Ln Log IsNan IsInf "
-    "Lower Upper Initcap Trim Left Right Substring Split SplitPart Replace Translate Reverse Length "
-    "Concat ConcatWs Contains StartsWith EndsWith StrPosition RegexpExtract RegexpReplace MD5 "
-    "Date DateTrunc TimestampTrunc DateDiff TimestampDiff DateAdd DateSub TimestampAdd TimestampSub "
-    "Extract Year Quarter Month Week WeekOfYear Day DayOfMonth DayOfWeek DayOfWeekIso DayOfYear Hour "
-    "Minute Second Dayname Monthname LastDay StrToDate StrToTime TimeToStr TimeToUnix UnixToTime "
-    "TsOrDsToDate"
+    "Coalesce Nullif Greatest Least Abs Ceil Floor Round Trunc Sign Sqrt Exp Ln Log IsNan "
+    "IsInf Lower Upper Initcap Trim Left Right Substring Split SplitPart Replace Translate "
+    "Reverse Length Concat ConcatWs Contains StartsWith EndsWith StrPosition RegexpExtract "
+    "RegexpReplace MD5 Date DateTrunc TimestampTrunc DateDiff TimestampDiff DateAdd DateSub "
+    "TimestampAdd TimestampSub Extract Year Quarter Month Week WeekOfYear Day DayOfMonth "
+    "DayOfWeek DayOfWeekIso DayOfYear Hour Minute Second Dayname Monthname LastDay StrToDate "
+    "StrToTime TimeToStr TimeToUnix UnixToTime TsOrDsToDate"
 )
 _ALLOWED = frozenset(getattr(exp, name) for name in (*_PARTS.split(), *_FUNCTIONS.split()))
 #: Functions of the same kind that SQLGlot has no type for.
@@ -68,8 +68,8 @@ def parse(text: str, dialect: str = "duckdb") -> exp.Expression:
     for node in found[0].walk():
         if not _is_plain(node):
             raise NotAnExpressionError(
-                f"{node.sql(dialect=dialect)[:60]} is not allowed: only comparisons, arithmetic and "
-                "plain functions of one row's values are"
+                f"{node.sql(dialect=dialect)[:60]} is not allowed: only comparisons, arithmetic "
+                "and plain functions of one row's values are"
             )
     return found[0]
 
