@@ -30,11 +30,11 @@ def recorded(config: DictConfig) -> dict[str, Any]:
 
 def _walk(raw: Any, found: Any, key: str, leaf: Callable[[str, Any, str], Any]) -> Any:
     if isinstance(found, dict):
-        below = raw if isinstance(raw, dict) else {}
-        return {k: _walk(below.get(k), v, str(k), leaf) for k, v in found.items()}
+        named = raw if isinstance(raw, dict) else {}
+        return {k: _walk(named.get(k), v, str(k), leaf) for k, v in found.items()}
     if isinstance(found, list):
-        below = raw if isinstance(raw, list) else [None] * len(found)
-        return [_walk(r, v, key, leaf) for r, v in zip(below, found, strict=True)]
+        listed = raw if isinstance(raw, list) else [None] * len(found)
+        return [_walk(r, v, key, leaf) for r, v in zip(listed, found, strict=True)]
     return leaf(key, raw, found) if isinstance(found, str) else found
 
 

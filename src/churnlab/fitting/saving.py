@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,8 +45,7 @@ def save(fit: Fit, folder: str | Path) -> Path:
     run = RunFolder(Path(folder), COMMAND, config=how, seed=fit.seed)
     models = {one.model: one.population for one in (fit, fit.first) if one is not None}
     for name, population in models.items():
-        image = netcdf(_arrays(population))
-        run.write(f"{name}.nc", lambda path, image=image: path.write_bytes(image))
+        run.write(f"{name}.nc", partial(Path.write_bytes, data=netcdf(_arrays(population))))
     run.write_parquet("customers.parquet", summary.customers.drop(columns="cell"))
     if config.buckets is not None and summary.purchase_days is not None:
         run.write_parquet("purchases.parquet", pd.DataFrame({"day": summary.purchase_days()}))

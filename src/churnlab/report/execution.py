@@ -10,7 +10,7 @@ from typing import Any
 from nbclient import NotebookClient
 
 
-class Client(NotebookClient):  # type: ignore[misc]
+class Client(NotebookClient):
     """Runs cells; SIGINT and SIGTERM end the command, not its kernel only.
 
     nbclient's own handlers kill the kernel and go on, so that an interrupt became the failure of a
@@ -26,7 +26,7 @@ class Client(NotebookClient):  # type: ignore[misc]
             async with super().async_setup_kernel(**options):
                 yield
         finally:
-            del loop.add_signal_handler  # type: ignore[method-assign]
+            del loop.add_signal_handler
 
 
 def _refuse(*_: Any) -> None:
