@@ -4,8 +4,8 @@ A customer's purchases of one item are to that item what purchases are to a shop
 buy-till-you-die model. Who tried an item once and left it does not lengthen the cycle of those who
 go on. Items are pooled partially by empirical Bayes: all together give the centre of every item's
 priors (each by the clock of its own median gap), the spread of these gaps says how far the rates
-lie apart, and with these priors each item is fitted alone. Costs are in cells (different x, t_x, T), whatever the customers; no
-spread has to be sampled, so goods that do not differ are no harder than others.
+lie apart, and with these priors each item is fitted alone. Costs are in cells (different x,
+t_x, T), whatever the customers; no spread is sampled, so goods that do not differ are no harder.
 """
 
 from __future__ import annotations
