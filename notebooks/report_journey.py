@@ -19,8 +19,7 @@ from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
 from churnlab.journeys.report import plots as draw
-from churnlab.journeys.report import text
-from churnlab.journeys.report.words import say
+from churnlab.journeys.report import say, text
 from churnlab.journeys.result import read_tables
 from churnlab.report import style, words
 from churnlab.runs import open_run
@@ -32,7 +31,7 @@ tables = read_tables(run)
 journeys = tables["journeys"]
 who = text.who_of(journeys)
 theirs = journeys[journeys["who"] == who]
-name = say(f"who_{who}", lang)
+name = say(f"who.{who}", lang)
 
 # %%
 Markdown(words.heading("question", lang) + "\n\n" + text.question(summary, lang))
@@ -55,14 +54,14 @@ Markdown(words.heading("evidence", lang))
 if len(theirs):
     figure, ax = plt.subplots(figsize=(9, 5))
     draw.draw_sankey(ax, theirs)
-    ax.set_title(say("sankey_claim", lang, who=name, days=summary["window_days"]))
+    ax.set_title(say("claim.sankey", lang, who=name, days=summary["window_days"]))
     plt.show()
 
 # %%
 if len(theirs):
     figure, ax = plt.subplots(figsize=(9, 4.5))
     draw.draw_lifts(ax, theirs, lang=lang)
-    ax.set_title(say("lift_claim", lang))
+    ax.set_title(say("claim.lift", lang))
     plt.show()
 
 # %%
@@ -70,21 +69,21 @@ if "personas" in tables:
     for group, rows in tables["personas"].groupby("comparison", sort=False):
         figure, ax = plt.subplots(figsize=(9, 4.5))
         draw.draw_persona(ax, rows, lang=lang)
-        ax.set_title(say("persona_claim", lang, group=say(f"group_{group}", lang)))
+        ax.set_title(say("claim.persona", lang, group=say(f"group.{group}", lang)))
         plt.show()
 
 # %%
 if "predicts" in tables:
     figure, ax = plt.subplots(figsize=(9, 3))
     draw.draw_predicts(ax, tables["predicts"], lang=lang)
-    ax.set_title(say("predict_claim", lang))
+    ax.set_title(say("claim.predict", lang))
     plt.show()
 
 # %%
 if "cycles" in tables:
     figure, ax = plt.subplots(figsize=(9, 4))
     draw.draw_cycles(ax, tables["cycles"], lang=lang)
-    ax.set_title(say("cycles_claim", lang))
+    ax.set_title(say("claim.cycles", lang))
     plt.show()
 
 # %%
@@ -96,7 +95,7 @@ Markdown(text.companion_table(tables["companions"], lang))
 # %%
 Markdown(
     words.heading("checks", lang)
-    + f"\n\n{text.checks(journeys, lang)}\n\n**{say('notes_head', lang)}**\n\n"
+    + f"\n\n{text.checks(journeys, lang)}\n\n**{say('head.notes', lang)}**\n\n"
     + text.notes(summary, lang)
 )
 

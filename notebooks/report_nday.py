@@ -18,7 +18,7 @@ lang = "en"
 from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
-from churnlab.nday.report import data, text
+from churnlab.nday.report import data, say, text
 from churnlab.nday.report import plots as draw
 from churnlab.report import style, words
 from churnlab.runs import open_run
@@ -34,7 +34,7 @@ curve = data.curve(run.frame("curve.parquet"), fitted)
 Markdown(words.heading("question", lang) + "\n\n" + text.question(rule, lang))
 
 # %%
-Markdown(words.heading("answer", lang) + "\n\n" + text.answer(rule, best, lang))
+Markdown(words.heading("answer", lang) + "\n\n" + text.answer(rule, lang))
 
 # %%
 Markdown(words.heading("evidence", lang))
@@ -68,16 +68,15 @@ if best is not None:
     values = data.value(run.frame("nday_value.parquet"), text.assumed_uplift(rule))
     chosen = rule["recommendation"]["n"]
     draw.draw_value(ax, values, recommended=chosen, n=rule["n"], lang=lang)
-    ax.set_title(text.value_claim(rule, best, lang) + f" (u0 = {values.u0:.3g})")
+    ax.set_title(text.value_claim(rule, best, lang))
     plt.show()
+    display(Markdown(text.best_table(rule, best, lang)))  # noqa: F821
 
 # %%
 if run.has("nday_groups.parquet"):
     figure, ax = plt.subplots()
     draw.draw_groups(ax, data.group_curves(fitted), n=rule["n"], lang=lang)
-    ax.set_title(
-        words.pick(lang, "Conversion by group, pooled partially", "집단별 전환 (부분 통합)")
-    )
+    ax.set_title(say("claim.groups", lang))
     plt.show()
 
 # %%
@@ -85,17 +84,12 @@ if run.has("nday_backtest.parquet"):
     figure, ax = plt.subplots()
     held = data.held_out(run.frame("nday_backtest.parquet"), rule["fit"]["model"])
     draw.draw_held_out(ax, held, lang=lang)
-    claim = words.pick(
-        lang,
-        f"Held-out cohorts: {held.coverage:.0%} inside their 90% interval",
-        f"검증 코호트의 {held.coverage:.0%}가 90% 구간 안에 있음",
-    )
-    ax.set_title(claim)
+    ax.set_title(say("claim.held_out", lang, share=held.coverage))
     plt.show()
 
 # %%
 if run.has("nday_experiment.parquet"):
-    display(Markdown(text.experiment_markdown(run.frame("nday_experiment.parquet"), lang)))  # noqa: F821
+    display(Markdown(text.experiment_table(run.frame("nday_experiment.parquet"), lang)))  # noqa: F821
 
 # %%
 Markdown(text.cannot_tell(rule, lang))
@@ -105,7 +99,7 @@ checks = text.checks(rule, run.frame("nday_checks.parquet"), lang)
 Markdown(words.heading("checks", lang) + "\n\n" + checks)
 
 # %%
-Markdown(words.heading("change_our_mind", lang) + "\n\n" + text.change_our_mind(rule, lang))
+Markdown(words.heading("change_our_mind", lang) + "\n\n" + say("mind", lang))
 
 # %%
 Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))

@@ -55,14 +55,14 @@ _LIQUID: Final = "178l"
 class Money:
     """An amount; without a currency it is a plain number."""
 
-    amount: float
+    amount: float | None
     currency: str | None = None
 
     def written(self, lang: str) -> str:
         """Return the amount as the language writes its currency."""
         from babel.numbers import format_currency
 
-        if pd.isna(self.amount):
+        if self.amount is None or math.isnan(self.amount):
             return MISSING
         small = 0 < abs(self.amount) < 10
         if self.currency is None:

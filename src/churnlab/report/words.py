@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from churnlab.report.catalogue import LANGUAGES, MISSING
+from churnlab.report.catalogue import MISSING
 from churnlab.report.labels import label
 from churnlab.runs.reading import Run
 
@@ -15,11 +15,6 @@ from churnlab.runs.reading import Run
 def heading(key: str, lang: str = "en") -> str:
     """Return a report's section heading."""
     return f"## {label(f'heading.{key}', lang)}"
-
-
-def pick[T](lang: str, english: T, korean: T) -> T:
-    """Return the words of the language asked for."""
-    return (english, korean)[LANGUAGES.index(lang)]
 
 
 def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
