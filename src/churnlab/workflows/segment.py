@@ -102,6 +102,11 @@ class Segmentation(Result):
         return self.found | {"actions": actions}
 
     @property
+    def warnings(self) -> list[str]:
+        """What the fit cannot support; a pipeline has said it with the fit."""
+        return self.now.fitted.warnings if self.with_fit else []
+
+    @property
     def lines(self) -> list[str]:
         """The grid's shares, what changed, whom to reach."""
         before = None if self.before is None else self.before.placed.snapshot
