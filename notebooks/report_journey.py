@@ -21,7 +21,8 @@ from matplotlib import pyplot as plt
 from churnlab.journeys.report import plots as draw
 from churnlab.journeys.report import say, text
 from churnlab.journeys.result import read_tables
-from churnlab.report import style, words
+from churnlab.report import front, style, words
+from churnlab.report.figures import show
 from churnlab.runs import open_run
 
 style.use()
@@ -32,6 +33,9 @@ journeys = tables["journeys"]
 who = text.who_of(journeys)
 theirs = journeys[journeys["who"] == who]
 name = say(f"who.{who}", lang)
+
+# %%
+Markdown(front.front(run, summary["as_of"], lang))
 
 # %%
 Markdown(words.heading("question", lang) + "\n\n" + text.question(summary, lang))
@@ -54,37 +58,42 @@ Markdown(words.heading("evidence", lang))
 if len(theirs):
     figure, ax = plt.subplots(figsize=(9, 5))
     draw.draw_sankey(ax, theirs)
-    ax.set_title(say("claim.sankey", lang, who=name, days=summary["window_days"]))
-    plt.show()
+    claim = say("claim.sankey", lang, who=name, days=summary["window_days"])
+    ax.set_title(claim)
+    show(figure, say("alt.sankey", lang, claim=claim))
 
 # %%
 if len(theirs):
     figure, ax = plt.subplots(figsize=(9, 4.5))
     draw.draw_lifts(ax, theirs, lang=lang)
-    ax.set_title(say("claim.lift", lang))
-    plt.show()
+    claim = say("claim.lift", lang)
+    ax.set_title(claim)
+    show(figure, say("alt.lifts", lang, claim=claim))
 
 # %%
 if "personas" in tables:
     for group, rows in tables["personas"].groupby("comparison", sort=False):
         figure, ax = plt.subplots(figsize=(9, 4.5))
         draw.draw_persona(ax, rows, lang=lang)
-        ax.set_title(say("claim.persona", lang, group=say(f"group.{group}", lang)))
-        plt.show()
+        claim = say("claim.persona", lang, group=say(f"group.{group}", lang))
+        ax.set_title(claim)
+        show(figure, say("alt.persona", lang, claim=claim))
 
 # %%
 if "predicts" in tables:
     figure, ax = plt.subplots(figsize=(9, 3))
     draw.draw_predicts(ax, tables["predicts"], lang=lang)
-    ax.set_title(say("claim.predict", lang))
-    plt.show()
+    claim = say("claim.predict", lang)
+    ax.set_title(claim)
+    show(figure, say("alt.predicts", lang, claim=claim))
 
 # %%
 if "cycles" in tables:
     figure, ax = plt.subplots(figsize=(9, 4))
     draw.draw_cycles(ax, tables["cycles"], lang=lang)
-    ax.set_title(say("claim.cycles", lang))
-    plt.show()
+    claim = say("claim.cycles", lang)
+    ax.set_title(claim)
+    show(figure, say("alt.cycles", lang, claim=claim))
 
 # %%
 Markdown(text.stop_table(tables["stops"], lang))
@@ -103,4 +112,4 @@ Markdown(
 Markdown(words.heading("change_our_mind", lang) + "\n\n" + text.change_our_mind(lang))
 
 # %%
-Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))
+Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run, lang))

@@ -20,7 +20,8 @@ from matplotlib import pyplot as plt
 
 from churnlab.nday.report import data, say, text
 from churnlab.nday.report import plots as draw
-from churnlab.report import style, words
+from churnlab.report import front, style, words
+from churnlab.report.figures import show
 from churnlab.runs import open_run
 
 style.use()
@@ -28,13 +29,17 @@ run = open_run(run_dir)
 rule = run.json("rule.json")
 fitted = run.frame("nday_fitted.parquet")
 best = run.frame("nday_best.parquet") if run.has("nday_best.parquet") else None
+currency = front.chosen(run, "currency")
 curve = data.curve(run.frame("curve.parquet"), fitted)
+
+# %%
+Markdown(front.front(run, rule["as_of"], lang))
 
 # %%
 Markdown(words.heading("question", lang) + "\n\n" + text.question(rule, lang))
 
 # %%
-Markdown(words.heading("answer", lang) + "\n\n" + text.answer(rule, lang))
+Markdown(words.heading("answer", lang) + "\n\n" + text.answer(rule, lang, currency))
 
 # %%
 Markdown(words.heading("evidence", lang))
@@ -43,21 +48,24 @@ Markdown(words.heading("evidence", lang))
 flat = data.headline(rule)
 figure, ax = plt.subplots(figsize=(8, 5))
 draw.draw_heat(ax, data.heat(run.frame("curve.parquet")), plateau=flat, n=rule["n"], lang=lang)
-ax.set_title(text.heat_claim(rule, lang))
-plt.show()
+claim = text.heat_claim(rule, lang)
+ax.set_title(claim)
+show(figure, say("alt.heat", lang, claim=claim))
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
 draw.draw_curve(left, curve, plateau=flat, n=rule["n"], lang=lang)
 draw.draw_hazard(right, curve, n=rule["n"], threshold=rule.get("hazard_threshold"), lang=lang)
-figure.suptitle(rule["plateau"]["statement"][lang], fontsize=10, wrap=True)
-plt.show()
+claim = rule["plateau"]["statement"][lang]
+figure.suptitle(claim, fontsize=10, wrap=True)
+show(figure, say("alt.curve", lang, claim=claim))
 
 # %%
 figure, ax = plt.subplots()
 draw.draw_plateau(ax, data.plateau(run.frame("nday_plateau.parquet")), lang=lang)
-ax.set_title(text.plateau_claim(rule, lang))
-plt.show()
+claim = text.plateau_claim(rule, lang)
+ax.set_title(claim, wrap=True)
+show(figure, say("alt.plateau", lang, claim=claim))
 
 # %%
 Markdown(text.flat_sentence(rule, run.frame("nday_flat.parquet"), lang))
@@ -68,24 +76,27 @@ if best is not None:
     values = data.value(run.frame("nday_value.parquet"), text.assumed_uplift(rule))
     chosen = rule["recommendation"]["n"]
     draw.draw_value(ax, values, recommended=chosen, n=rule["n"], lang=lang)
-    ax.set_title(text.value_claim(rule, best, lang))
-    plt.show()
-    display(Markdown(text.best_table(rule, best, lang)))  # noqa: F821
+    claim = text.value_claim(rule, best, lang)
+    ax.set_title(claim)
+    show(figure, say("alt.value", lang, claim=claim))
+    display(Markdown(text.best_table(rule, best, lang, currency)))  # noqa: F821
 
 # %%
 if run.has("nday_groups.parquet"):
     figure, ax = plt.subplots()
     draw.draw_groups(ax, data.group_curves(fitted), n=rule["n"], lang=lang)
-    ax.set_title(say("claim.groups", lang))
-    plt.show()
+    claim = say("claim.groups", lang)
+    ax.set_title(claim)
+    show(figure, say("alt.groups", lang, claim=claim))
 
 # %%
 if run.has("nday_backtest.parquet"):
     figure, ax = plt.subplots()
     held = data.held_out(run.frame("nday_backtest.parquet"), rule["fit"]["model"])
     draw.draw_held_out(ax, held, lang=lang)
-    ax.set_title(say("claim.held_out", lang, share=held.coverage))
-    plt.show()
+    claim = say("claim.held_out", lang, share=held.coverage)
+    ax.set_title(claim)
+    show(figure, say("alt.held_out", lang, claim=claim))
 
 # %%
 if run.has("nday_experiment.parquet"):
@@ -102,4 +113,4 @@ Markdown(words.heading("checks", lang) + "\n\n" + checks)
 Markdown(words.heading("change_our_mind", lang) + "\n\n" + say("mind", lang))
 
 # %%
-Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))
+Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run, lang))

@@ -47,6 +47,7 @@ _PARTICLE: Final = re.compile(
 #: Read aloud in Korean, these digits and letters end in a consonant, and these may or may not.
 _CLOSED: Final = "013678lmn"
 _DOUBTFUL: Final = "bcgkpt"
+_ASIDE: Final = re.compile(r"(?<=[%\d가-힣])\s*\([^()]*\)$")
 #: Behind these the particle (으)로 is 로: ㄹ.
 _LIQUID: Final = "178l"
 
@@ -200,6 +201,8 @@ def _agree(value: str, text: str) -> str:
 
 
 def _sound(value: str) -> str:
+    """Return the last sound of a value: what stands in brackets behind it is not read."""
+    value = _ASIDE.sub("", value)
     spoken = [c for c in value if c.isalnum()]
     return spoken[-1].lower() if spoken and not value.endswith("%") else ""
 

@@ -52,15 +52,16 @@ def bullets(items: list[str], *, none: str) -> str:
     return "\n".join(f"- {item}" for item in items) if items else none
 
 
-def provenance(run: Run) -> str:
+def provenance(run: Run, lang: str = "en") -> str:
     """Return where a run came from: command, commit, seed, versions, hashes."""
     m = run.manifest
-    versions = ", ".join(f"{k} {v}" for k, v in m["versions"].items())
-    commit, finished = (m["commit"] or "outside of git")[:12], str(m["finished_at"])[:19]
-    lines = [
-        f"- `churnlab {m['command']}`, seed {m['seed']}, finished {finished} UTC",
-        f"- commit `{commit}`, configuration `{m['config_hash'][:16]}`",
-        f"- {versions}",
-        *(f"- input `{k}`: `{str(v)[:16]}`" for k, v in m["inputs"].items()),
+    commit = (m["commit"] or label("made.no_git", lang))[:12]
+    made = label("made.by", lang, command=m["command"], seed=m["seed"],
+                 finished=str(m["finished_at"])[:19])  # fmt: skip
+    items = [
+        made,
+        label("made.commit", lang, commit=commit, config=m["config_hash"][:16]),
+        ", ".join(f"{k} {v}" for k, v in m["versions"].items()),
+        *(label("made.input", lang, name=k, hash=str(v)[:16]) for k, v in m["inputs"].items()),
     ]
-    return "\n".join(lines)
+    return bullets(items, none="")

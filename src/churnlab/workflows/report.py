@@ -8,6 +8,8 @@ from typing import ClassVar
 from churnlab.errors import UsageError
 from churnlab.progress import SILENT, Progress
 from churnlab.report import render
+from churnlab.report.front import chosen, data_name
+from churnlab.report.labels import label
 from churnlab.report.render import Rendered
 from churnlab.runs import Result, RunFolder, open_run
 from churnlab.workflows.settings import ReportSettings
@@ -25,14 +27,15 @@ NOTEBOOKS = {
 
 @dataclass(frozen=True)
 class Report(Result):
-    """A rendered report: the page and its summary."""
+    """A rendered report: the page, its notebook and its summary."""
 
     rendered: Rendered
     files: ClassVar[str] = "report: {folder}/report.html"
 
     def write(self, folder: RunFolder) -> None:
-        """Write `report.html` and `summary.md`."""
+        """Write `summary.md`, `report.ipynb` and `report.html`."""
         folder.write_text("summary.md", self.rendered.summary)
+        folder.write_text("report.ipynb", self.rendered.notebook)
         folder.write_text("report.html", self.rendered.html)
 
 
@@ -56,7 +59,9 @@ def report(settings: ReportSettings, progress: Progress = SILENT) -> Report:
         rendered = render(
             notebook,
             {"run_dir": str(source.path.resolve()), "lang": settings.lang},
-            title=f"churnlab {source.command}: {source.path.name}",
+            title=f"{chosen(source, 'title') or data_name(source)}: "
+            + label(f"report.{source.command}", settings.lang),
+            lang=settings.lang,
             progress=progress.update,
         )
     return Report(rendered)

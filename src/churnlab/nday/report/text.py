@@ -101,8 +101,8 @@ def heat_claim(rule: Rule, lang: str = "en") -> str:
 def plateau_claim(rule: Rule, lang: str = "en") -> str:
     """Title of the plateau's figure."""
     days = [
-        say("claim.day", lang, name=definition(name, lang, short=True),
-            day=say("outside", lang) if d["median"] is None else f"{d['median']:.0f}")
+        say("claim.open" if d["median"] is None else "claim.day", lang,
+            name=definition(name, lang, short=True), day=f"{d['median'] or 0:.0f}")
         for name, d in rule["plateau"]["definitions"].items()
     ]  # fmt: skip
     return say("claim.plateau", lang, days=", ".join(days))
