@@ -61,7 +61,7 @@ def provenance(run: Run, lang: str = "en") -> str:
     items = [
         made,
         label("made.commit", lang, commit=commit, config=m["config_hash"][:16]),
-        ", ".join(f"{k} {v}" for k, v in m["versions"].items()),
+        ", ".join(f"`{k} {v}`" for k, v in m["versions"].items()),
         *(label("made.input", lang, name=k, hash=str(v)[:16]) for k, v in m["inputs"].items()),
     ]
     return bullets(items, none="")

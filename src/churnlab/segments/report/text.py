@@ -8,11 +8,11 @@ import pandas as pd
 
 from churnlab.fitting.report.text import late_lines
 from churnlab.metrics.binary import FITS
+from churnlab.report.labels import label
 from churnlab.report.notes import told
 from churnlab.report.words import bullets, heading, table
 from churnlab.runs.reading import Run
 from churnlab.segments.report import say
-from churnlab.vocabulary import RISK_FORMULAS
 
 
 def name_column(lang: str) -> str:
@@ -217,7 +217,7 @@ def actions(frame: pd.DataFrame, lang: str) -> str:
 def checks(run: Run, segments: dict[str, Any], lang: str) -> str:
     """Return thresholds, cut points and what had to be decided on the way."""
     cut = segments["threshold"]
-    risk = RISK_FORMULAS[cut["basis"]]
+    risk = label(f"formula.{cut['basis']}", lang)
     items = [say("checks.threshold", lang, risk=risk, value=cut["value"], rule=cut["rule"])]
     if segments["visit_cuts"]:
         low, high = segments["visit_cuts"]
