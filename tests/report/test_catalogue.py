@@ -41,6 +41,7 @@ def test_korean_phrases_are_korean(folder):
             bare = re.sub(r"`[^`]*`|\{[^}]*\}|\$[^$]*\$", "", text)
             english = re.findall(r"(?:\b[a-z]{2,}\b[ ,]+){3,}", bare)
             assert not english, f"{key} says {english}"
+            assert not re.search(r"는\(은\)|가\(이\)|를\(을\)|과\(와\)|로\(으로\)", text), key
 
 
 @pytest.mark.parametrize("folder", CATALOGUES, ids=lambda p: str(p.relative_to(SOURCE)))

@@ -67,10 +67,10 @@ class Money:
             return MISSING
         small = 0 < abs(self.amount) < 10
         if self.currency is None:
-            return _signed(f"{self.amount:,.{2 if small else 0}f}")
+            return signed(f"{self.amount:,.{2 if small else 0}f}")
         if (lang, self.currency) == ("ko", "KRW"):  # in prose nobody writes the sign
-            return _signed(f"{self.amount:,.{1 if small else 0}f}원")
-        return _signed(format_currency(self.amount, self.currency, locale=_LOCALES[lang]))
+            return signed(f"{self.amount:,.{1 if small else 0}f}원")
+        return signed(format_currency(self.amount, self.currency, locale=_LOCALES[lang]))
 
 
 class Catalogue:
@@ -175,10 +175,10 @@ def _written(value: Any, spec: str, lang: str) -> str:
     if value is None or (isinstance(value, numbers.Real) and math.isnan(value)):
         return MISSING
     text = format(value, spec)
-    return _signed(text) if isinstance(value, numbers.Number) else text
+    return signed(text) if isinstance(value, numbers.Number) else text
 
 
-def _signed(text: str) -> str:
+def signed(text: str) -> str:
     """Return a number with a minus sign instead of a hyphen: a dash beside it joins a range."""
     return text.replace("-", "−", 1) if text.startswith("-") else text
 

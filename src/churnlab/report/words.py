@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import numbers
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
-from churnlab.report.catalogue import MISSING
+from churnlab.report.catalogue import MISSING, signed
 from churnlab.report.labels import label
 from churnlab.runs.reading import Run
+
+_NUMBER: Final = re.compile(r"[−+-]?[\d.,]+%?( \(.*\))?$")
 
 
 def heading(key: str, lang: str = "en") -> str:
@@ -37,13 +41,17 @@ def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
 
 
 def _numeric(column: pd.Series[Any]) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column))
+    """Say whether a column holds numbers, or texts that begin as numbers do."""
+    if pd.api.types.is_numeric_dtype(column):
+        return True
+    return len(column) > 0 and all(_NUMBER.match(str(value)) for value in column)
 
 
 def _cell(value: Any, spec: str) -> str:
     if value is None or (not isinstance(value, (list, tuple)) and pd.isna(value)):
         return MISSING
     text = format(value, spec) if spec else str(value)
+    text = signed(text) if isinstance(value, numbers.Number) else text
     return text.replace("|", "\\|").replace("\n", " ")
 
 
