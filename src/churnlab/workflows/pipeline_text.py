@@ -57,7 +57,9 @@ def steps(run: Run, lang: str) -> str:
 
 def _step(name: str, outcome: str, lang: str) -> str:
     skipped, _, reason = outcome.partition(": ")
-    what = say(f"step.{name.partition('_')[0]}", lang)
+    step, _, model = name.partition("_")
+    what = say(f"step.{step}", lang)
+    what = say("of_model", lang, name=what, model=model) if model else what
     return say(f"outcome.{skipped}", lang, name=what, reason=told(reason, lang))
 
 
