@@ -68,7 +68,7 @@ def late_ctes(draws: PopulationDraws, window_cycles: float) -> list[str]:
         "JOIN late_spans AS s ON s.grp = c.grp AND s.x = c.x AND s.t_x = c.t_x)",
     ]
     shortest = f"GREATEST({number(LEAST_CYCLES)} * (a.horizon / {cycles}), {EARLIEST_LATE_DAY})"
-    back = draws.likelihood.returned_sql("late_cells")
+    back = draws.likelihood.returned_sql(draws.theta, "late_cells")
     now, whole = back.wanted
     return [
         *begin,
@@ -90,7 +90,7 @@ def score_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
     reason = unsupported(draws, risk)
     if reason:
         raise UsageError(reason)
-    found = draws.likelihood.score_sql(windowed=risk.basis != "p_alive")
+    found = draws.likelihood.score_sql(draws.theta, windowed=risk.basis != "p_alive")
     alive, missing = found.wanted
     return [
         *found.ctes,
@@ -101,5 +101,5 @@ def score_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
 
 def unsupported(draws: PopulationDraws, risk: RiskConfig) -> str | None:
     """Return why there is no SQL for this model and basis, or None."""
-    reason = draws.likelihood.no_sql(windowed=risk.basis != "p_alive")
+    reason = draws.likelihood.no_sql(draws.theta, windowed=risk.basis != "p_alive")
     return reason and f"{draws.model} with k = {draws.k} has no SQL under {risk.basis}: {reason}"

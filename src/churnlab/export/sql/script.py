@@ -66,6 +66,9 @@ class SummarySource:
 
 Source = EventSource | SummarySource
 
+#: CTEs that PostgreSQL shall compute as they stand.
+_KEPT = {"windowed", "late_cells"}
+
 
 def score_sql(
     bundle: ScoringBundle,
@@ -122,6 +125,12 @@ def _written(tree: exp.Expression, dialect: str, *, pretty: bool) -> str:
         tree = tree.copy()
         for node in tree.find_all(exp.Greatest, exp.Least):
             node.set("ignore_nulls", False)
+    if dialect == "postgres":
+        # inlined, their rows are taken for one, and joins with every draw become nested loops
+        tree = tree.copy()
+        for cte in tree.find_all(exp.CTE):
+            if cte.alias in _KEPT:
+                cte.set("materialized", True)
     return tree.sql(dialect, pretty=pretty)
 
 
@@ -148,9 +157,9 @@ def check_id(bundle_id: str) -> str:
 def _canonical(bundle: ScoringBundle, source: Source, as_of: dt.date) -> str:
     draws, risk = bundle.purchases.draws, bundle.purchases.risk
     ctes = formulas.draws_ctes(draws)
-    ctes += draws.likelihood.constants_sql()
     ctes += _summary_ctes(bundle, source, as_of)
     ctes.append("cells AS (SELECT DISTINCT s.grp, s.x, s.t_x, s.age FROM summary AS s)")
+    ctes += draws.likelihood.terms_sql(draws.theta)
     late = bundle.purchases.window_cycles
     ctes += formulas.window_ctes(draws, risk) + formulas.score_ctes(draws, risk)
     if late is not None:
