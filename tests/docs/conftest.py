@@ -29,7 +29,8 @@ LIGHT = [
     "journey.least_customers=5",
     "journey.loyal.least_customers=10",
     "journey.cycles.least_customers=5",
-    'journey.walk=["item-001 > item-002"]',
+    'journey.walk=["item-001 > item-002", "item-002 > item-003", "item-003 > item-001"]',
+    "journey.window_days=30",
     "inference.draws=200",
     "cache_dir=null",
 ]
@@ -48,11 +49,13 @@ def written(tmp_path_factory) -> Path:
         ["score", bundle, *SHOP],
         ["monitor", bundle, *SHOP, f"monitor.today={ShopConfig().as_of() + dt.timedelta(1)}"],
         ["sbc", "simulations=20", "customers=50"],
+        ["compare", f"runs=[{root / 'pipeline' / 'backtest'},{root / 'pipeline' / 'nday'}]"],
     ]
     with pytest.MonkeyPatch.context() as patch:
         # Rendering takes longer than all else and is tested where it lives.
         page = Rendered(html="<html></html>", summary="")
-        patch.setattr("churnlab.workflows.report.render", lambda *_, **__: page)
+        for command in ("report", "compare"):
+            patch.setattr(f"churnlab.workflows.{command}.render", lambda *_, **__: page)
         for command, *rest in jobs:
             status = main([command, *rest, f"run_dir={root / command}"])
             assert status == 0, f"churnlab {command} ended with {status}"

@@ -175,6 +175,9 @@ class Model(Section):
             "parameter.",
         ),
     ] = None
+    misfit: Annotated[
+        list[Text], Field(max_length=20, description="Where the model does not fit, and the cure.")
+    ] = []
 
 
 class Models(Section):

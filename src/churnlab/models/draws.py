@@ -69,7 +69,8 @@ class PopulationDraws:
     @property
     def n_draws(self) -> int:
         """Number of draws."""
-        return self.theta.shape[0]
+        count: int = self.theta.shape[0]
+        return count
 
     @property
     def theta_by_code(self) -> Array:

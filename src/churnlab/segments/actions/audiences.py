@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.errors import UsageError
+from churnlab.report.labels import label
 from churnlab.segments.actions.playbook import Action, Playbook
 
 _KEYS = ["customer_id", "action_id", "segment_code"]
@@ -78,6 +79,8 @@ class AudienceData:
         Event rows (``customer_id, event_at`` and, where the shop has them, ``event, item``).
     churn_bands : DataFrame
         From `churn_bands`.
+    journeys : DataFrame
+        Who stands at the first step of a journey (``customer_id, target_item, window_closes_at``).
     """
 
     as_of: dt.date
@@ -87,6 +90,7 @@ class AudienceData:
     visits: pd.DataFrame | None = None
     purchases: pd.DataFrame | None = None
     churn_bands: pd.DataFrame | None = None
+    journeys: pd.DataFrame | None = None
 
 
 def all_audiences(
@@ -107,6 +111,7 @@ def audience(action: Action, data: AudienceData, config: AudienceConfig) -> Audi
         "viewed_goods": _viewed,
         "bought_goods": _bought,
         "churn_band": _band,
+        "journey": _journey,
     }.get(action.audience)
     frame, reason = (base, None) if find is None else find(base, data, config)
     frame = frame.sort_values("customer_id", kind="stable", ignore_index=True)
@@ -158,8 +163,8 @@ def _goods(base: pd.DataFrame, data: AudienceData, config: AudienceConfig, event
     visits = data.visits
     missing = [] if visits is None else [c for c in ("event", "item") if c not in visits.columns]
     if visits is None or missing:
-        what = "there is no visit log" if visits is None else f"visits lack {' and '.join(missing)}"
-        return base.iloc[:0], f"{what}; carts and viewed goods need the columns event and item"
+        key = "note.no_carts" if visits is None else "note.lack_carts"
+        return base.iloc[:0], label(key, columns=" and ".join(missing))
     rows = _recent(visits, data.as_of, config.look_back_days)
     rows = rows[(rows["event"] == event) & rows["item"].notna()]
     rows = rows.groupby(["customer_id", "item"])["event_at"].max().reset_index()
@@ -184,6 +189,17 @@ def _band(base: pd.DataFrame, data: AudienceData, config: AudienceConfig) -> _Fo
         return base.iloc[:0], "no churn-rate bands were given; they need a windowed risk basis"
     columns = ["customer_id", "churn_rate", "churn_band"]
     return base.merge(data.churn_bands[columns], on="customer_id"), None
+
+
+def _journey(base: pd.DataFrame, data: AudienceData, config: AudienceConfig) -> _Found:
+    """J5: the next goods of the journey whose window closes first, on the day it closes."""
+    if data.journeys is None:
+        return base.iloc[:0], "journeys were not studied; `churnlab pipeline` studies them"
+    open_ = data.journeys.assign(send_date=data.journeys["window_closes_at"].dt.normalize())
+    first = open_.groupby("customer_id")["send_date"].transform("min")
+    goods = open_[open_["send_date"] == first].groupby(["customer_id", "send_date"])["target_item"]
+    items = goods.agg(lambda v: ",".join(v.drop_duplicates().head(config.max_items)))
+    return base.merge(items.rename("items").reset_index(), on="customer_id"), None
 
 
 def _recent(rows: pd.DataFrame, as_of: dt.date, days: int | None) -> pd.DataFrame:
