@@ -21,7 +21,7 @@ from matplotlib import pyplot as plt
 from churnlab.backtest.report import plots as forecasts
 from churnlab.report import style, words
 from churnlab.runs import open_run
-from churnlab.segments.report import data, text
+from churnlab.segments.report import data, say, text
 from churnlab.segments.report import plots as draw
 
 style.use()
@@ -51,7 +51,7 @@ else:
 ax.set_title(text.grid_claim(shares, lang))
 plt.show()
 if grid.unknown_share < 1:
-    display(Markdown(text.grid_caption(lang)))  # noqa: F821
+    display(Markdown(say("grid_caption", lang)))  # noqa: F821
 
 # %%
 if run.has("shares_over_time.parquet"):
@@ -80,7 +80,7 @@ if run.has("transitions.parquet"):
     flows = data.flows(run.frame("transitions.parquet"), lang=lang)
     figure, ax = plt.subplots(figsize=(9, 6))
     draw.draw_flows(ax, flows, lang=lang)
-    ax.set_title(text.flows_title(lang))
+    ax.set_title(say("flows_title", lang))
     plt.show()
 
 # %%

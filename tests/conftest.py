@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 mpl.use("Agg")
 
@@ -20,3 +23,17 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the workshop's data folder {folder} is absent")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; skipped where it is absent, a failure in CI."""
+    path = shutil.which("chromium")
+    if path is None and os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail("chromium is missing (apt-get install chromium), and CI=true")
+    if path is None:
+        pytest.skip("chromium is missing (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()

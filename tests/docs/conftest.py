@@ -29,7 +29,8 @@ LIGHT = [
     "journey.least_customers=5",
     "journey.loyal.least_customers=10",
     "journey.cycles.least_customers=5",
-    'journey.walk=["item-001 > item-002"]',
+    'journey.walk=["item-001 > item-002", "item-002 > item-003", "item-003 > item-001"]',
+    "journey.window_days=30",
     "inference.draws=200",
     "cache_dir=null",
 ]

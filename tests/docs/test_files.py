@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -157,3 +158,20 @@ def test_every_written_file_is_named_on_the_page(written):
     }
     unnamed = sorted(s for s in stems if s not in page and not s.startswith("score"))
     assert unnamed == []
+
+
+def test_whom_journeys_reach_is_in_the_campaign_plan_and_in_the_bundle(written):
+    pipeline = written / "pipeline"
+    reached = pd.read_parquet(pipeline / "journey" / "journey_audience.parquet")
+    assert len(reached)
+    closes = reached.groupby("customer_id")["window_closes_at"].min().dt.normalize()
+    for folder in ("segment", "export"):
+        plan = pd.read_parquet(pipeline / folder / "campaign_plan.parquet")
+        mine = plan[plan["action_id"] == "journey_next_step"].set_index("customer_id")
+        assert pd.to_datetime(mine["send_date"]).to_dict() == closes.to_dict()
+        assert set(mine["arm"]) <= {"treat", "holdout"}
+    bundle = json.loads((pipeline / "export" / "bundle.json").read_text(encoding="utf-8"))
+    assert {j["action_id"] for j in bundle["journeys"]} == {"journey_next_step"}
+    shipped = pd.read_parquet(pipeline / "export" / "journey_audience.parquet")
+    assert set(shipped["journey_id"]) <= {j["journey_id"] for j in bundle["journeys"]}
+    assert len(shipped) == len(reached)

@@ -70,7 +70,7 @@ def test_the_bundle_gets_the_journeys_of_the_audiences(result, tmp_path):
         row = table.loc[(who, journey["journey_id"])]
         assert journey["items"] == [row["item_1"], row["item_2"]]
         assert (journey["lift_q05"], journey["window_days"]) == (row["lift_q05"], 10.0)
-        assert journey["action_id"] == gather._NEXT_STEP["action_id"]
+        assert journey["action_id"] == gather.JOURNEY_ACTION
     closes = result.tables["audience"]["window_closes_at"]
     assert (audience["window_closes_at"] <= closes).all()
     assert (closes - audience["window_closes_at"] < pd.Timedelta(days=1)).all()

@@ -58,7 +58,7 @@ def test_the_claim_over_time_is_of_one_fit():
         level="polarity", segment_code="positive", name_en="Positive", name_ko="긍정"
     )
     claim = text.over_time_claim(shares, "polarity", "en")
-    assert claim == "Positive: 30.0% to 40.0% since 2024-01-01, by one fit"
+    assert claim == "Positive: 30.0% to 40.0% since 1 January 2024, by one model"
 
 
 GROUP = {"level": "polarity", "segment_code": "positive", "name_en": "Positive", "name_ko": "긍정"}
@@ -70,9 +70,9 @@ def test_the_first_bullet_tells_behaviour_from_a_new_fit():
                                      "compared_to": pd.Timestamp("2024-10-31")}])  # fmt: skip
     moved = pd.DataFrame([GROUP | {"n_before": 187, "n": 121, "behaviour": 7, "reestimation": -73}])
     said = text.answer(shares, changes, moved, "en")
-    assert "-6.0 points (-8.0 to -4.0) since 2024-10-31: 114 to 121 members, +7 by beha" in said
-    assert "187 were counted then; -73 because the model was fitted anew" in said
-    assert "새로 적합한 데 따른 변화는 -73명" in text.answer(shares, changes, moved, "ko")
+    assert "−6.0 points (−8.0 to −4.0) since 31 October 2024: 114 to 121 members, +7 by b" in said
+    assert "187 were counted then; −73 because the model was fitted anew" in said
+    assert "모형을 다시 추정해서 생긴 변화는 −73명" in text.answer(shares, changes, moved, "ko")
     assert "members," not in text.answer(shares, changes, None, "en")
 
 
@@ -136,18 +136,18 @@ def told(**changes) -> dict:
 
 
 CASES = {
-    "active": ({}, "active, and at risk from 2024-07-20 if nothing is bought until then"),
+    "active": ({}, "active, and at risk from 20 July 2024 if nothing is bought until then"),
     "at risk": ({"customer": {"at_risk_date": dt.datetime(2024, 6, 30)}},
-                "against a threshold of 40%: at risk since 2024-06-30"),
+                "against a threshold of 40%: at risk since 30 June 2024"),
     "never": ({"customer": {"at_risk_date": dt.datetime(9999, 12, 31)}}, "within ten years"),
     "once": ({"customer": {"x": 0}}, "a guess from the other customers, 21 days"),
     "once, own cut": ({"customer": {"x": 0}}, "against a threshold of 30%"),
-    "overdue": ({"customer": {"due_q90": dt.datetime(2024, 6, 29)}}, "by 2024-06-29: long overdue"),
-    "due": ({"customer": {"due_q90": dt.datetime(2024, 6, 30)}}, "80% interval 2024-06-23 to"),
+    "overdue": ({"customer": {"due_q90": dt.datetime(2024, 6, 29)}}, "29 June 2024: long overdue"),
+    "due": ({"customer": {"due_q90": dt.datetime(2024, 6, 30)}}, "80% interval 23 June 2024 to"),
     "personal": ({"risk": {"basis": "personal_cycles"}}, "no purchase within 42 days (2 of their"),
-    "no purchase": ({"customer": None}, "signed up on 2024-01-01, 181 days ago, and have not"),
-    "visits": ({}, "visited on 1 day, last on 2024-06-28; their visits are active (thinning from "
-               "2024-07-09, inactive not within ten years"),
+    "no purchase": ({"customer": None}, "signed up on 1 January 2024, 181 days ago, and have not"),
+    "visits": ({}, "visited on 1 day, last on 28 June 2024; their visits are active (thinning from "
+               "9 July 2024, inactive not within ten years"),
     "no visit": ({"visit_days": []}, "They have never visited"),
     "unknown": ({"member": {"visit_state": "visit_unknown"}}, "visit log never shows them"),
     "no log": ({"visit_days": None}, "The shop has no visit log."),

@@ -29,6 +29,8 @@ from churnlab.segments import (
     message_value,
     worth_once_back,
 )
+from churnlab.segments.actions.audiences import Audience
+from churnlab.segments.actions.plan import campaign_plan
 from churnlab.simulate import Shop
 from churnlab.vocabulary import ALL_CODES, SEGMENT_CODES
 
@@ -177,6 +179,33 @@ def test_p15_without_a_coupon_column_it_is_empty_with_the_reason(data: AudienceD
         one = audience(action, case, CONFIG)
         assert len(one.frame) == 0
         assert "no column coupon_expires_at" in str(one.reason)
+
+
+def test_j5_a_journey_s_next_goods_go_out_on_the_day_its_window_closes(data: AudienceData) -> None:
+    membership = pd.DataFrame(
+        {"customer_id": ["a", "b", "n"],
+         "segment_code": ["repeat_risk.visit_risk", "first_active.visit_unknown",
+                          "none.visit_active"]}
+    )  # fmt: skip
+    closes = ["2025-01-05 09:00", "2025-01-03 18:30", "2025-01-03 07:00", "2025-01-03 08:00",
+              "2025-01-01", "2025-01-02"]  # fmt: skip
+    open_ = pd.DataFrame(
+        {"customer_id": list("aaaabn"), "target_item": list("WXYXZV"),
+         "window_closes_at": pd.to_datetime(closes, format="ISO8601")}
+    )  # fmt: skip
+    action = default_playbook().action("journey_next_step")
+    at_work = replace(data, membership=membership, journeys=open_)
+    found = audience(action, at_work, CONFIG).frame.set_index("customer_id")
+    assert found["items"].to_dict() == {"a": "X,Y", "b": "Z"}
+    assert found["send_date"].to_dict() == {
+        "a": pd.Timestamp("2025-01-03"), "b": pd.Timestamp("2025-01-01")}  # fmt: skip
+    none = audience(action, replace(at_work, journeys=None), CONFIG)
+    assert len(none.frame) == 0
+    assert "`churnlab pipeline` studies them" in str(none.reason)
+    plan = campaign_plan(default_playbook(), [Audience("journey_next_step", found.reset_index())],
+                         AS_OF, holdout_share=0.0)  # fmt: skip
+    assert plan["send_date"].tolist() == sorted(found["send_date"], reverse=True)
+    assert plan["items"].tolist() == ["X,Y", "Z"]
 
 
 def test_carts_left_behind_hold_nothing_bought_since(data: AudienceData) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from churnlab.errors import ChurnlabError, UsageError
 from churnlab.progress import Update
+from churnlab.report.page import inert
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def render(
     import jupytext
     import nbformat
 
+    from churnlab.report.exporter import page
+
     path = notebooks_folder() / f"{notebook}.py"
     if not path.exists():
         raise UsageError(f"there is no report {notebook!r} in {path.parent}.")
@@ -66,7 +69,7 @@ def render(
     _inject(book, parameters)
     _execute(book, progress)
     nbformat.validate(book)
-    return Rendered(html=_html(book, title), summary=summary_text(book))
+    return Rendered(html=page(book, title), summary=summary_text(book))
 
 
 def _inject(book: Any, parameters: Mapping[str, Any]) -> None:
@@ -122,25 +125,8 @@ def _kernel() -> Iterator[Any]:
             manager.context.destroy()
 
 
-def _html(book: Any, title: str) -> str:
-    from nbconvert import HTMLExporter
-    from traitlets.config import Config
-
-    config = Config()
-    config.HTMLExporter.mathjax_url = ""
-    config.HTMLExporter.require_js_url = ""
-    config.HTMLExporter.jquery_url = ""
-    config.HTMLExporter.mermaid_js_url = ""
-    exporter = HTMLExporter(
-        config=config, embed_images=True, exclude_input=True, exclude_output_prompt=True
-    )
-    book.metadata["title"] = title
-    body, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": title}})
-    return str(body)
-
-
 def summary_text(book: Any) -> str:
-    """Return the report's words and tables as Markdown, without its pictures."""
+    """Return the report's words and tables as Markdown, without its pictures, HTML and links."""
     parts: list[str] = []
     for cell in book.cells:
         if cell.cell_type == "markdown":
@@ -149,4 +135,4 @@ def summary_text(book: Any) -> str:
             text = output.get("data", {}).get("text/markdown")
             if text is not None:
                 parts.append("".join(text))
-    return "\n\n".join(p.strip() for p in parts if p.strip()) + "\n"
+    return inert("\n\n".join(p.strip() for p in parts if p.strip())) + "\n"

@@ -11,6 +11,8 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogFormatter
 
 _STYLE = Path(__file__).with_name("churnlab.mplstyle")
 
@@ -46,11 +48,25 @@ def korean_font() -> str | None:
 def use() -> None:
     """Apply the style to everything drawn from now on."""
     plt.style.use(str(_STYLE))
+    # Names come from the data: "$\\frac$" is a name, and as mathematics it would be an error.
+    mpl.rcParams["text.parse_math"] = False
     # It reports each missing weight of a font, once per figure, into the reports.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     family = korean_font()
     if family is not None:
         mpl.rcParams["font.family"] = [family, "DejaVu Sans"]
+
+
+def log_scale(ax: Axes, which: str) -> None:
+    """Make the axes named in `which` ("x", "xy") logarithmic, with numbers as plain text.
+
+    Matplotlib's own are mathematics.
+    """
+    for name in which:
+        ax.set(**{f"{name}scale": "log"})
+        axis = {"x": ax.xaxis, "y": ax.yaxis}[name]
+        axis.set_major_formatter(LogFormatter())
+        axis.set_minor_formatter(LogFormatter())
 
 
 @contextmanager

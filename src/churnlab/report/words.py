@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
-from churnlab.report.labels import LANGUAGES
+from churnlab.report.catalogue import LANGUAGES, MISSING
+from churnlab.report.labels import label
 from churnlab.runs.reading import Run
-
-_HEADINGS: Final[dict[str, tuple[str, str]]] = {
-    "question": ("Question", "질문"),
-    "answer": ("Answer", "답"),
-    "evidence": ("Evidence", "근거"),
-    "checks": ("Checks", "점검"),
-    "change_our_mind": ("What would change our mind", "결론을 바꿀 수 있는 것"),
-    "provenance": ("Provenance", "출처와 재현"),
-}
 
 
 def heading(key: str, lang: str = "en") -> str:
     """Return a report's section heading."""
-    return f"## {_HEADINGS[key][LANGUAGES.index(lang)]}"
+    return f"## {label(f'heading.{key}', lang)}"
 
 
 def pick[T](lang: str, english: T, korean: T) -> T:
@@ -55,7 +47,7 @@ def _numeric(column: pd.Series[Any]) -> bool:
 
 def _cell(value: Any, spec: str) -> str:
     if value is None or (not isinstance(value, (list, tuple)) and pd.isna(value)):
-        return "–"
+        return MISSING
     text = format(value, spec) if spec else str(value)
     return text.replace("|", "\\|").replace("\n", " ")
 

@@ -24,6 +24,8 @@ from churnlab.runs import Run, open_run
 from churnlab.segments import default_playbook
 from churnlab.vocabulary import OVERDUE, VISIT_UNKNOWN
 
+#: The playbook's action that carries a customer on along a journey.
+JOURNEY_ACTION = "journey_next_step"
 _PARTS = ("fit", "segment", "backtest", "nday", "journey")
 
 
@@ -68,7 +70,7 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         campaign_plan=_plan(segment),
         journeys=() if journey is None else _journeys(journey),
         journey_audience=None if journey is None else _journey_audience(journey),
-        actions=[*actions, *_offers(nday, journey)],
+        actions=actions if nday is None else [*actions, _offer(nday)],
         playbook=playbook,
         config=config,
         data_hashes={k.replace(".", "_"): v for k, v in source.manifest["inputs"].items()},
@@ -158,7 +160,7 @@ def _journeys(journey: Run) -> list[dict[str, Any]]:
             "journey_id": pair["journey_id"],
             "items": [pair["item_1"], pair["item_2"]],
             "window_days": summary["window_days"],
-            "action_id": _NEXT_STEP["action_id"],
+            "action_id": JOURNEY_ACTION,
             **{c: lifts[c].get(pair["journey_id"]) for c in ("lift", "lift_q05", "lift_q95")},
         }
         for pair in summary["pairs"]
@@ -172,28 +174,12 @@ def _journey_audience(journey: Run) -> pd.DataFrame:
     return audience[names].assign(window_closes_at=last_day)
 
 
-_NEXT_STEP = {
-    "action_id": "journey_next_step",
-    "channel": "message",
-    "incentive": "recommend the next step of the journey before the window closes",
-    "cooldown_days": 30,
-    "message_class": "promotional",
-    "evidence": "association, journeys.parquet of the study of journeys; an effect needs a test",
-}
-
-
 def _plan(segment: Run | None) -> pd.DataFrame | None:
     """Return the campaign plan of a segment run; None where it has none, or nobody is in it."""
     if segment is None or not segment.has("campaign_plan.parquet"):
         return None
     plan = segment.frame("campaign_plan.parquet")
     return plan if len(plan) else None
-
-
-def _offers(nday: Run | None, journey: Run | None) -> list[dict[str, Any]]:
-    """Return the actions that are not in the playbook: of an N-day rule, of journeys."""
-    found = [] if nday is None else [_offer(nday)]
-    return found if journey is None else [*found, _NEXT_STEP]
 
 
 def _offer(nday: Run) -> dict[str, Any]:

@@ -168,12 +168,15 @@ def pipeline(
         other = replace(settings, model=ModelConfig(name=name))
         fits[name] = steps.run(f"fit_{name}", partial(fit_log, log, other, progress))
     fitted = fits[settings.model.name]
+    # Before the segments: whom journeys reach is part of the campaign plan.
+    walked = steps.attempt("journey", partial(journey, log, **given))
+    reached = None if walked is None else walked.tables["audience"]
     segments = steps.attempt(
-        "segment", partial(grid.segment_fitted, log, fitted, settings, progress)
+        "segment",
+        partial(grid.segment_fitted, log, fitted, settings, progress, journeys=reached),
     )
     tested = steps.attempt("backtest", partial(backtest, log, **given))
     studied = steps.attempt("nday", partial(nday, log, **given))
-    walked = steps.attempt("journey", partial(journey, log, **given))
     chosen = ExportSettings(runs=list(steps.done), export=settings.export)
     place = folder.place / "export"
     steps.attempt("export", partial(export, place, settings=chosen, progress=progress))

@@ -1,24 +1,24 @@
-"""What the front page of a pipeline says: the steps' answers together, in two languages."""
+"""What the front page of a pipeline says: the steps' answers together."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from churnlab.backtest.report import text as backtest_text
 from churnlab.fitting.report import text as fit_text
 from churnlab.journeys.report import text as journey_text
 from churnlab.journeys.result import read_tables
-from churnlab.report.words import bullets, heading, pick
+from churnlab.report.catalogue import Catalogue
+from churnlab.report.notes import told
+from churnlab.report.words import bullets, heading
 from churnlab.runs.reading import Run
+
+say: Final = Catalogue(__file__)
 
 
 def question(run: Run, lang: str) -> str:
     """Return the question of the main job."""
-    text = pick(
-        lang,
-        "Who is slipping away, since which date, with what certainty, and what would it cost to be "
-        "wrong?",
-        "누가, 언제부터, 얼마나 확실하게 이탈하고 있으며, 틀리면 비용이 얼마인가?",
-    )
-    return heading("question", lang) + "\n\n" + text
+    return heading("question", lang) + "\n\n" + say("question", lang)
 
 
 def answer(run: Run, lang: str) -> str:
@@ -38,9 +38,14 @@ def answer(run: Run, lang: str) -> str:
 
 def steps(run: Run, lang: str) -> str:
     """Return which steps were done and which were skipped, with the reason."""
-    found = run.json("steps.json")
-    items = [f"{name}: {outcome}" for name, outcome in found.items()]
-    return pick(lang, "**Steps**", "**단계**") + "\n\n" + bullets(items, none="–")
+    items = [_step(name, outcome, lang) for name, outcome in run.json("steps.json").items()]
+    return say("steps", lang) + "\n\n" + bullets(items, none="–")
+
+
+def _step(name: str, outcome: str, lang: str) -> str:
+    skipped, _, reason = outcome.partition(": ")
+    what = say(f"step.{name.partition('_')[0]}", lang)
+    return say(f"outcome.{skipped}", lang, name=what, reason=told(reason, lang))
 
 
 def checks(run: Run, lang: str) -> str:

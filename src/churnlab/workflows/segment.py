@@ -183,9 +183,14 @@ def _comparison_day(log: EventLog, settings: GridSettings) -> dt.date | None:
 
 
 def segment_fitted(
-    log: EventLog, fitted: Fitted, settings: GridSettings, progress: Progress = SILENT
+    log: EventLog,
+    fitted: Fitted,
+    settings: GridSettings,
+    progress: Progress = SILENT,
+    *,
+    journeys: pd.DataFrame | None = None,
 ) -> Segmentation:
-    """Segment a log that is fitted already."""
+    """Segment a log that is fitted already; audiences of `journeys` join the campaign plan."""
 
     def on(day: dt.date) -> Day:
         with progress.stage(f"the grid of {day}, by a fit of its own"):
@@ -214,7 +219,7 @@ def segment_fitted(
         )
         tables["membership"] = with_bands(tables["membership"], fitted.customers)
         playbook = load_playbook(settings.playbook)
-        data = audience_data(log, now, tables["churn_bands"])
+        data = replace(audience_data(log, now, tables["churn_bands"]), journeys=journeys)
         audiences = all_audiences(playbook, data, settings.audiences)
         plan = campaign_plan(
             playbook,

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from churnlab.report.labels import label
-from churnlab.report.style import COLOURS
+from churnlab.report.style import COLOURS, log_scale
 
 
 def groups(
@@ -51,7 +51,7 @@ def groups(
     names = [f"{row.group} ({row.customers:,})" for row in table.itertuples()]
     ax.set_yticks(place, names)
     ax.invert_yaxis()
-    ax.set_xscale("log")
+    log_scale(ax, "x")
     ax.set_xlabel(quantity)
     ax.set_ylabel(label("group_customers", lang))
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4)  # rows hold the plot

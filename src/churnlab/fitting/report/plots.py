@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from churnlab.fitting.report import data
 from churnlab.models.draws import PopulationDraws
 from churnlab.report.labels import label
-from churnlab.report.style import COLOURS
+from churnlab.report.style import COLOURS, log_scale
 
 _COLOURS = ("#0072B2", "#009E73", "#D55E00")
 
@@ -62,7 +62,7 @@ def silence(
             color="#555555",
         )
     left.set_ylabel(label("p_alive", lang))
-    right.set_ylabel(label("no_purchase_in", lang).format(days=f"{horizon_days:.0f}"))
+    right.set_ylabel(label("no_purchase_in", lang, days=horizon_days))
     right.legend(title=label("rhythm", lang), loc="lower right")
 
 
@@ -87,7 +87,7 @@ def shrinkage(ax: Axes, pairs: pd.DataFrame, *, lang: str = "en") -> Axes:
     both = pd.concat([shown["mean_gap_days"], shown["cycle_days"]])
     ends = [float(both.min()), float(both.max())]
     ax.plot(ends, ends, color="#999999", lw=1, ls="--")
-    ax.set(xscale="log", yscale="log")
+    log_scale(ax, "xy")
     ax.set_xlabel(label("raw_gap", lang))
     ax.set_ylabel(label("posterior_cycle", lang))
     bar = ax.figure.colorbar(points, ax=ax, pad=0.02)

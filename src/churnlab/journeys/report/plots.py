@@ -9,7 +9,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from churnlab.journeys.report.words import say
-from churnlab.report.style import COLOURS
+from churnlab.report.style import COLOURS, log_scale
 
 _FLOWS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00")
 _GAP = 0.03
@@ -123,7 +123,7 @@ def draw_persona(ax: Axes, personas: pd.DataFrame, *, lang: str = "en", most: in
         for r in rows.itertuples()
     ]
     _intervals(ax, labels, rows, "ratio", centre=1.0)
-    ax.set_xscale("log")
+    log_scale(ax, "x")
     low, high = ax.get_xlim()
     ticks = [t for t in (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6) if low <= t <= high]
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])

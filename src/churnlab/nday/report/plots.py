@@ -19,7 +19,7 @@ from churnlab.nday.report.data import (
     PlateauData,
     ValueData,
 )
-from churnlab.report.style import COLOURS
+from churnlab.report.style import COLOURS, log_scale
 
 #: Median, q05 and q95 of the plateau day (q95 null: none); None without a plateau.
 type Flat = tuple[float, float, float | None] | None
@@ -152,7 +152,7 @@ def draw_hazard(
     )  # fmt: skip
     if threshold is not None:
         ax.axhline(threshold, color=COLOURS["bad"], ls="--", lw=1, label=f"h = {threshold:.2%}")
-    ax.set_yscale("log")
+    log_scale(ax, "y")
     ax.yaxis.set_major_formatter(mticker.FuncFormatter(lambda v, _: f"{100 * v:g}%"))
     _mark(ax, n, lang)
     return finish(ax, "day", "hazard", lang, percent=False)

@@ -78,6 +78,8 @@ class AudienceData:
         Event rows (``customer_id, event_at`` and, where the shop has them, ``event, item``).
     churn_bands : DataFrame
         From `churn_bands`.
+    journeys : DataFrame
+        Who stands at the first step of a journey (``customer_id, target_item, window_closes_at``).
     """
 
     as_of: dt.date
@@ -87,6 +89,7 @@ class AudienceData:
     visits: pd.DataFrame | None = None
     purchases: pd.DataFrame | None = None
     churn_bands: pd.DataFrame | None = None
+    journeys: pd.DataFrame | None = None
 
 
 def all_audiences(
@@ -107,6 +110,7 @@ def audience(action: Action, data: AudienceData, config: AudienceConfig) -> Audi
         "viewed_goods": _viewed,
         "bought_goods": _bought,
         "churn_band": _band,
+        "journey": _journey,
     }.get(action.audience)
     frame, reason = (base, None) if find is None else find(base, data, config)
     frame = frame.sort_values("customer_id", kind="stable", ignore_index=True)
@@ -184,6 +188,17 @@ def _band(base: pd.DataFrame, data: AudienceData, config: AudienceConfig) -> _Fo
         return base.iloc[:0], "no churn-rate bands were given; they need a windowed risk basis"
     columns = ["customer_id", "churn_rate", "churn_band"]
     return base.merge(data.churn_bands[columns], on="customer_id"), None
+
+
+def _journey(base: pd.DataFrame, data: AudienceData, config: AudienceConfig) -> _Found:
+    """J5: the next goods of the journey whose window closes first, on the day it closes."""
+    if data.journeys is None:
+        return base.iloc[:0], "journeys were not studied; `churnlab pipeline` studies them"
+    open_ = data.journeys.assign(send_date=data.journeys["window_closes_at"].dt.normalize())
+    first = open_.groupby("customer_id")["send_date"].transform("min")
+    goods = open_[open_["send_date"] == first].groupby(["customer_id", "send_date"])["target_item"]
+    items = goods.agg(lambda v: ",".join(v.drop_duplicates().head(config.max_items)))
+    return base.merge(items.rename("items").reset_index(), on="customer_id"), None
 
 
 def _recent(rows: pd.DataFrame, as_of: dt.date, days: int | None) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from churnlab.segments.actions.audiences import Audience
 from churnlab.segments.actions.playbook import Playbook
 
 #: Audiences whose occasion passes: they go before those that can wait a day.
-_DATED: Final = ("coupon_expiry", "due_reminder", "cart")
+_DATED: Final = ("coupon_expiry", "due_reminder", "cart", "journey")
 COOLDOWN, OTHER_ACTION = "cooldown", "other_action_that_day"
 COLUMNS: Final = ("customer_id", "action_id", "segment_code", "channel", "send_date", "arm",
                   "priority", "risk_band", "items", "suppressed_reason")  # fmt: skip

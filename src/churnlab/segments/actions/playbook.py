@@ -17,7 +17,7 @@ from churnlab.vocabulary import ALL_CODES, SEGMENT_CODES
 #: How an action's audience is found; `segment` is everybody in its cells.
 AUDIENCE_KINDS = (
     "segment", "due_reminder", "coupon_expiry", "cart", "viewed_goods", "bought_goods",
-    "churn_band",
+    "churn_band", "journey",
 )  # fmt: skip
 MESSAGE_CLASSES = ("promotional", "informational")
 _TEXT_KEYS = ("action_id", "audience", "channel", "incentive", "message_class", "evidence")

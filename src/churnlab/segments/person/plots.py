@@ -15,30 +15,10 @@ from matplotlib.figure import Figure
 
 from churnlab.report.style import COLOURS
 from churnlab.segments import segment_name
+from churnlab.segments.person.text import say
 from churnlab.vocabulary import FAR_DATE, OVERDUE
 
 _VISITS = "#CC79A7"
-_WORDS = {
-    "purchases": ("purchases", "구매"),
-    "visits": ("visits", "방문"),
-    "purchase_risk": ("purchase risk", "구매 위험"),
-    "visit_risk": ("visit risk", "방문 위험"),
-    "visits_back": ("back on a visit", "재방문 비율"),
-    "back": ("back by now", "돌아온 비율"),
-    "late": (
-        "of those who come back, who has (90% band)",
-        "돌아오는 고객 중 이미 돌아온 비율(90% 구간)",
-    ),
-    "band": ("risk, with 90% band", "위험도와 90% 구간"),
-    "threshold": ("threshold {:.0%}", "임계값 {:.0%}"),
-    "cuts": ("at risk {:.0%}, inactive {:.0%}", "위험 {:.0%}, 비활성 {:.0%}"),
-    "since": ("at risk from {}", "위험 시작 {}"),
-    "thin": ("visits at risk from {}", "방문 위험 시작 {}"),
-    "gone": ("inactive from {}", "비활성 시작 {}"),
-    "due": ("next purchase due by {} (80% interval)", "다음 구매 예상 {} (80% 구간)"),
-    "today": ("today, {}", "기준일 {}"),
-    "none": ("no purchase, no visit", "구매·방문 없음"),
-}
 
 
 def draw_explanation(told: Mapping[str, Any], *, lang: str = "en") -> Figure:
@@ -62,7 +42,7 @@ def draw_explanation(told: Mapping[str, Any], *, lang: str = "en") -> Figure:
     for ax in axes[:, 0]:
         ax.axvline(as_of, color=COLOURS["muted"], lw=1.2, ls="--")
     history.annotate(
-        _word("today", lang).format(told["as_of"]), (as_of, 1), xycoords=("data", "axes fraction"),
+        say("axis.today", lang, day=told["as_of"]), (as_of, 1), xycoords=("data", "axes fraction"),
         xytext=(3, -2), textcoords="offset points", va="top", fontsize=8, color="#666666",
     )  # fmt: skip
     _calendar(axes[-1, 0])
@@ -78,11 +58,11 @@ def _history(ax: Axes, told: Mapping[str, Any], lang: str) -> None:
     for height, (_, days, colour) in enumerate(rows):
         at = pd.to_datetime(pd.Series(days, dtype="str")).to_numpy()
         ax.plot(at, np.full(len(at), height), "|", color=colour, ms=13, mew=1.4)
-    ax.set_yticks(range(len(rows)), [_word(name, lang) for name, _, _ in rows])
+    ax.set_yticks(range(len(rows)), [say(f"axis.{name}", lang) for name, _, _ in rows])
     ax.set_ylim(-0.6, len(rows) - 0.3)
     ax.grid(visible=False)
     if not any(len(days) for _, days, _ in rows):
-        ax.text(0.02, 0.5, _word("none", lang), transform=ax.transAxes, va="center")
+        ax.text(0.02, 0.5, say("axis.none", lang), transform=ax.transAxes, va="center")
 
 
 def _purchase_risk(ax: Axes, told: Mapping[str, Any], lang: str) -> None:
@@ -91,10 +71,10 @@ def _purchase_risk(ax: Axes, told: Mapping[str, Any], lang: str) -> None:
     _curve(ax, told["risk_by_day"], COLOURS["model"], lang, "late" if late else "band")
     value = cut["first_value"] if row["x"] == 0 else cut["value"]
     ax.axhline(value, color=COLOURS["bad"], lw=1, ls=":",
-               label=_word("threshold", lang).format(value))  # fmt: skip
+               label=say("axis.threshold", lang, value=value))  # fmt: skip
     low, high = (str(row[c])[:10] for c in ("due_q10", "due_q90"))
     ax.axvspan(_number(low), _number(high), color=COLOURS["good"], alpha=0.13, lw=0,
-               label=_word("due", lang).format(str(row["due_date"])[:10]))  # fmt: skip
+               label=say("axis.due", lang, day=str(row["due_date"])[:10]))  # fmt: skip
     _mark(ax, str(row["at_risk_date"])[:10], "since", COLOURS["bad"], "-", lang)
     _finish(ax, "back" if late else "purchase_risk", lang)
 
@@ -103,7 +83,7 @@ def _visit_risk(ax: Axes, told: Mapping[str, Any], lang: str) -> None:
     member, (low, high) = told["member"], told["visit_cuts"]
     late = told["visit_basis"] == OVERDUE
     _curve(ax, told["visit_risk_by_day"], _VISITS, lang, "late" if late else "band")
-    for value, label in ((low, _word("cuts", lang).format(low, high)), (high, None)):
+    for value, label in ((low, say("axis.cuts", lang, low=low, high=high)), (high, None)):
         ax.axhline(value, color=COLOURS["bad"], lw=1, ls=":", label=label)
     _mark(ax, str(member["visit_risk_date"])[:10], "thin", COLOURS["bad"], "-", lang)
     _mark(ax, str(member["visit_inactive_date"])[:10], "gone", "#555555", "-", lang)
@@ -115,7 +95,7 @@ def _curve(ax: Axes, curve: Mapping[str, Any], colour: str, lang: str, name: str
     days = pd.to_datetime(pd.Series(curve["day"])).to_numpy()
     mean, low, high = (np.array(curve[c], dtype=float) for c in ("mean", "q05", "q95"))
     ax.fill_between(days, low, high, color=colour, alpha=0.25, lw=0)
-    ax.plot(days, mean, color=colour, lw=1.5, label=_word(name, lang))
+    ax.plot(days, mean, color=colour, lw=1.5, label=say(f"axis.{name}", lang))
 
 
 def _mark(ax: Axes, date: str, word: str, colour: str, style: str, lang: str) -> None:
@@ -124,7 +104,7 @@ def _mark(ax: Axes, date: str, word: str, colour: str, style: str, lang: str) ->
         return
     days = ax.lines[0].get_xdata()
     here = np.datetime64(date) <= np.max(np.asarray(days, dtype="datetime64[D]"))
-    label = _word(word, lang).format(date)
+    label = say(f"axis.{word}", lang, day=date)
     if here:
         ax.axvline(_number(date), color=colour, lw=1.3, ls=style, label=label)
     else:
@@ -132,7 +112,7 @@ def _mark(ax: Axes, date: str, word: str, colour: str, style: str, lang: str) ->
 
 
 def _finish(ax: Axes, name: str, lang: str) -> None:
-    ax.set(ylim=(0, 1), ylabel=_word(name, lang))
+    ax.set(ylim=(0, 1), ylabel=say(f"axis.{name}", lang))
     ax.yaxis.set_major_formatter(mticker.PercentFormatter(1.0, decimals=0))
     ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.1), ncols=2, fontsize=8)
 
@@ -148,7 +128,3 @@ def _calendar(ax: Axes) -> None:
 
 def _number(date: str) -> float:
     return float(mdates.date2num(np.datetime64(date)))
-
-
-def _word(key: str, lang: str) -> str:
-    return _WORDS[key][0 if lang == "en" else 1]

@@ -1,6 +1,6 @@
 """Segment pictures in the manner of the source: right = visits more active, up = purchases more.
 
-Each function draws on an `Axes` and returns it; numbers come from `plotdata.segments`.
+Each function draws on an `Axes` and returns it; numbers come from `data`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import matplotlib as mpl
 import matplotlib.dates as mdates
 import matplotlib.ticker as mticker
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from churnlab.segments.report import say
 from churnlab.segments.report.data import COLUMNS, ROWS, FlowData, GridData, TimeData
 
 #: Okabe-Ito colours, told apart by the colour-blind too.
@@ -30,31 +30,6 @@ _STATE_COLOURS = POLARITY_COLOURS | {
     "core_active": "#009E73", "purchase_risk_visit_active": "#0072B2",
 }  # fmt: skip
 _BEND = 0.16
-_WORDS = {
-    "repeat_active": ("repeat\nactive", "재구매\n활성"),
-    "first_active": ("first\nactive", "첫구매\n활성"),
-    "repeat_risk": ("repeat\nat risk", "재구매\n위험"),
-    "first_risk": ("first\nat risk", "첫구매\n위험"),
-    "none": ("no\npurchase", "미구매"),
-    "visit_active": ("visits active", "방문 활성"),
-    "visit_risk": ("visits at risk", "방문 위험"),
-    "visit_inactive": ("visits inactive", "방문 비활성"),
-    # as mathematics: NanumGothic's own arrow is a speck
-    "x": (r"visits more active  $\longrightarrow$", r"방문이 활성화  $\longrightarrow$"),
-    "y": (r"purchases more active  $\longrightarrow$", r"구매가 활성화  $\longrightarrow$"),
-    "unknown": ("visits unknown (beside the grid): {:.1%}", "방문 알 수 없음 (표 밖): {:.1%}"),
-    "points": ("{:+.1f} pts", "{:+.1f}%p"),
-    "stay": ("{:.0%} stay", "{:.0%} 유지"),
-    "share": ("share of members", "회원 비중"),
-    "own_fit": (
-        "each day by a fit on data up to it, with 90% band",
-        "그날까지의 자료로 적합, 90% 구간",
-    ),
-    "latest_fit": (
-        "all days by the latest fit: behaviour without re-estimation",
-        "모든 날을 최근 적합으로: 재추정을 뺀 행동 변화",
-    ),
-}
 
 
 def draw_grid(ax: Axes, data: GridData, *, lang: str = "en") -> Axes:
@@ -68,7 +43,7 @@ def draw_grid(ax: Axes, data: GridData, *, lang: str = "en") -> Axes:
         for column in range(len(COLUMNS)):
             _grid_cell(ax, data, row, column, data.share[row, column] / top, lang)
     if data.unknown_share > 0:
-        text = _word("unknown", lang).format(data.unknown_share)
+        text = say("axis.unknown", lang, share=data.unknown_share)
         # below the axis' name, which a long text would run into
         ax.annotate(text, (0, 0), xytext=(0, -20), textcoords="offset points",
                     xycoords="axes fraction", fontsize=8, va="top", color="#555555")  # fmt: skip
@@ -84,7 +59,7 @@ def draw_flows(ax: Axes, data: FlowData, *, lang: str = "en") -> Axes:
             _name(ax, column, row, str(data.names[row, column]), "#333333")
             stay = data.stay[row, column]
             if np.isfinite(stay):
-                ax.text(column - 0.44, row + 0.38, _word("stay", lang).format(stay), fontsize=7,
+                ax.text(column - 0.44, row + 0.38, say("axis.stay", lang, share=stay), fontsize=7,
                         ha="left", va="center", color="#666666")  # fmt: skip
     most = max(int(data.n.max()), 1) if len(data.n) else 1
     for origin, destination, n in zip(data.origin, data.destination, data.n, strict=True):
@@ -118,11 +93,11 @@ def draw_over_time(
     locator = mdates.AutoDateLocator(maxticks=7)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(_day_format(locator))
-    ax.set_ylabel(_word("share", lang))
+    ax.set_ylabel(say("axis.share", lang))
     if beside is not None:
         for style, word in (("-", "own_fit"), ("--", "latest_fit")):
             ax.plot([], [], color="#555555", linestyle=style, linewidth=1.4,
-                    label=_word(word, lang))  # fmt: skip
+                    label=say(f"axis.{word}", lang))  # fmt: skip
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=1)
     return ax
 
@@ -135,24 +110,15 @@ def _day_format(locator: mdates.AutoDateLocator) -> mdates.ConciseDateFormatter:
     )
 
 
-def grid_title(data: GridData, *, lang: str = "en") -> str:
-    """Return the day, or both days, as a title."""
-    day = _day(data.as_of)
-    if data.compared_to is None:
-        return day
-    before = _day(data.compared_to)
-    return f"{day} ({before} 대비 변화)" if lang == "ko" else f"{day}, change since {before}"
-
-
 def _frame(ax: Axes, lang: str) -> None:
     ax.set_xlim(-0.52, len(COLUMNS) - 0.48)
     ax.set_ylim(len(ROWS) - 0.48, -0.52)
-    ax.set_xticks(range(len(COLUMNS)), [_word(c, lang) for c in COLUMNS])
-    ax.set_yticks(range(len(ROWS)), [_word(r, lang) for r in ROWS])
+    ax.set_xticks(range(len(COLUMNS)), [say(f"axis.{c}", lang) for c in COLUMNS])
+    ax.set_yticks(range(len(ROWS)), [say(f"axis.{r}", lang) for r in ROWS])
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
-    ax.set_xlabel(_word("x", lang))
-    ax.set_ylabel(_word("y", lang))
+    ax.set_xlabel(say("axis.x", lang), parse_math=True)
+    ax.set_ylabel(say("axis.y", lang), parse_math=True)
     ax.grid(visible=False)
     for spine in ax.spines.values():
         spine.set_visible(False)
@@ -169,7 +135,7 @@ def _grid_cell(ax: Axes, data: GridData, row: int, column: int, shade: float, la
     low, high = data.share_q05[row, column], data.share_q95[row, column]
     ax.text(column - 0.44, row + 0.12, f"{share:.1%}", fontsize=13, color=ink,
             ha="left", va="center")  # fmt: skip
-    ax.text(column - 0.44, row + 0.36, f"{low:.1%} - {high:.1%}", fontsize=7, color=ink,
+    ax.text(column - 0.44, row + 0.36, f"{low:.1%}–{high:.1%}", fontsize=7, color=ink,
             ha="left", va="center")  # fmt: skip
     _change(ax, data, row, column, ink, lang)
 
@@ -186,7 +152,7 @@ def _change(ax: Axes, data: GridData, row: int, column: int, ink: str, lang: str
             FancyArrowPatch((x, row + 0.1 + half), (x, row + 0.1 - half), arrowstyle="-|>",
                             mutation_scale=11, linewidth=1.8, color=ink, alpha=alpha)
         )  # fmt: skip
-    ax.text(x, row + 0.39, _word("points", lang).format(100 * change), fontsize=7.5, color=ink,
+    ax.text(x, row + 0.39, say("axis.points", lang, change=100 * change), fontsize=7.5, color=ink,
             alpha=alpha, ha="center", va="center")  # fmt: skip
 
 
@@ -236,11 +202,3 @@ def _apart(values: np.ndarray, gap: float) -> np.ndarray:
     for lower, upper in itertools.pairwise(order):
         out[upper] = max(out[upper], out[lower] + gap)
     return out
-
-
-def _day(value: pd.Timestamp) -> str:
-    return value.strftime("%Y-%m-%d")
-
-
-def _word(key: str, lang: str) -> str:
-    return _WORDS[key][0 if lang == "en" else 1]
