@@ -85,6 +85,7 @@ __all__ = [
     "ValueConfig",
     "VerificationError",
     "backtest",
+    "board",
     "compare",
     "explain",
     "export",
@@ -107,7 +108,7 @@ __all__ = [
 
 
 #: Wings that go by the name of their use case: `cl.backtest(log)`, `churnlab.backtest.SplitConfig`.
-_WINGS = ("backtest", "export", "monitor", "nday")
+_WINGS = ("backtest", "board", "export", "monitor", "nday")
 
 
 class _Wing(ModuleType):

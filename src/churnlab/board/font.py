@@ -12,7 +12,7 @@ from pathlib import Path
 _ALWAYS = "".join(map(chr, range(0x20, 0x7F))) + "·–—−×₩€£¥°…▲▼→←≥≤％’“”✓"
 
 
-def embedded(text: str, weight: str = "") -> str:
+def base64_woff(text: str, weight: str = "") -> str:
     """Return a base64 WOFF of the font's glyphs for `text`.
 
     Parameters
@@ -26,13 +26,13 @@ def embedded(text: str, weight: str = "") -> str:
 
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     options = subset.Options(flavor="woff", layout_features=["kern"], notdef_outline=True)
-    font = subset.load_font(str(_file(weight)), options)
-    cutter = subset.Subsetter(options)
-    cutter.populate(text=text + _ALWAYS)
-    cutter.subset(font)
-    out = io.BytesIO()
-    font.flavor = "woff"
-    font.save(out)
+    with subset.load_font(str(_file(weight)), options) as font:
+        cutter = subset.Subsetter(options)
+        cutter.populate(text=text + _ALWAYS)
+        cutter.subset(font)
+        out = io.BytesIO()
+        font.flavor = "woff"
+        font.save(out)
     return base64.b64encode(out.getvalue()).decode()
 
 

@@ -47,7 +47,7 @@ _COLUMNS: Final[dict[str, str]] = {
 _DATES: Final = ("first", "last", "late", "late05", "late95", "due", "due10", "due90", "visit",
                  "signup")  # fmt: skip
 #: Significant digits of numbers in a page.
-_DIGITS: Final = 4
+_DIGITS: Final = 7
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,7 @@ def _plain(chosen: pd.DataFrame, name: str, column: str) -> list[Any]:
         text = values.dt.strftime("%Y-%m-%d")
         return list(text.where(values.notna() & (text != FAR_DATE), None))
     if values.dtype.kind == "f":
-        rounded = [None if np.isnan(v) else float(f"{v:.{_DIGITS}g}") for v in values]
-        return rounded
+        return [None if np.isnan(v) else float(f"{v:.{_DIGITS}g}") for v in values]
     return [None if pd.isna(v) else v for v in values.tolist()]
 
 

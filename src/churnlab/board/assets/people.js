@@ -129,6 +129,7 @@ function facts(row) {
   return el("dl", { class: "facts" }, told.map(([key, value]) => [el("dt", {}, t(key)), el("dd", {}, value)]));
 }
 
+document.getElementById("person").addEventListener("close", (event) => event.target.replaceChildren());
 document.addEventListener("input", (event) => {
   if (event.target.id !== "search") return;
   list.query = event.target.value;

@@ -35,6 +35,7 @@ function money(value, compact = false) {
   const size = compact && Math.abs(value) >= 1e4
     ? { notation: "compact", maximumSignificantDigits: 3 }
     : { maximumFractionDigits: Math.abs(value) >= 100 ? 0 : 2 };
+  if (lang === "ko" && about.currency === "KRW") return `${format("NumberFormat", size).format(value)}원`;
   return format("NumberFormat", { ...unit, ...size, minimumFractionDigits: 0 }).format(value);
 }
 const utc = { timeZone: "UTC" };
