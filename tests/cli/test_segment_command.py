@@ -79,7 +79,12 @@ def test_a_day_depends_on_nothing_after_it_through_the_command(shop, whole, tmp_
 @pytest.mark.slow
 def test_an_earlier_days_own_fit_is_the_run_of_that_day(shop, whole, tmp_path):
     """Each date of the shares over time is what the command says on that date."""
-    past = pd.read_parquet(whole / "shares_over_time.parquet")
+    by_default = pd.read_parquet(whole / "shares_over_time.parquet")
+    days = by_default.groupby("scored_by")["as_of"].nunique()
+    assert days.to_dict() == {"own_fit": 2, "latest_fit": 3}
+    options = [*tables(shop, tmp_path / "logs"), "segments.periods=2", "segments.own_fit=true"]
+    assert run(options, tmp_path / "refit") == 0
+    past = pd.read_parquet(tmp_path / "refit" / "shares_over_time.parquet")
     own = past[past["scored_by"] == "own_fit"]
     day = own["as_of"].min()
     assert day == pd.Timestamp(DAY) - pd.Timedelta(days=60)

@@ -24,28 +24,29 @@ def fit(cdnow: Rows) -> PopulationFit:
 
 def test_groups(fit: PopulationFit, cdnow: Rows) -> None:
     tree = fit.to_datatree()
-    assert {"posterior", "sample_stats", "log_likelihood", "constant_data", "observed_data",
-            "prior", "prior_predictive", "posterior_predictive"} <= set(tree.children)  # fmt: skip
-    posterior = tree["posterior"]
+    assert set(tree.children) == {
+        "posterior", "derived", "sample_stats", "cell_log_likelihood", "constant_data",
+        "repeaters", "prior", "prior_derived",
+    }  # fmt: skip
+    posterior, derived = tree["posterior"], tree["derived"]
     assert posterior["rate_mean"].shape == (1, 400)
-    assert posterior["alpha"].dims == ("chain", "draw", "group")
-    rate = posterior["r"] / posterior["alpha"]
+    assert derived["alpha"].dims == ("chain", "draw", "group")
+    rate = derived["r"] / derived["alpha"]
     np.testing.assert_allclose(rate[:, :, 0], posterior["rate_mean"])
-    weighted = (tree["log_likelihood"]["customer"] * tree["constant_data"]["weight"]).sum("cell")
+    one = tree["cell_log_likelihood"]["one_customer"]
+    weighted = (one * tree["constant_data"]["weight"]).sum("cell")
     np.testing.assert_allclose(weighted[0], fit.target.log_likelihoods(fit.u), rtol=1e-9)
-    assert float(tree["observed_data"]["repeaters"].sum()) == 2357
+    assert float(tree["repeaters"]["observed"].sum()) == 2357
 
 
 def test_predictive_counts_cover_the_data(fit: PopulationFit) -> None:
     tree = fit.to_datatree()
-    seen = tree["observed_data"]["repeaters"][0, 0].to_numpy()
-    counts = tree["posterior_predictive"]["repeaters"][0]
-    low, high = counts.quantile([0.005, 0.995], "draw").to_numpy()
+    seen = tree["repeaters"]["observed"].to_numpy()
+    counts = tree["repeaters"]["posterior"]
+    low, high = counts.quantile([0.005, 0.995], "posterior_draw").to_numpy()
     assert ((seen >= low) & (seen <= high)).sum() >= 7  # of 8 counts
-    wide = tree["prior_predictive"]["repeaters"][0]
-    assert float(wide.sel(repeat_purchases=0).std()) > 3 * float(
-        counts.sel(repeat_purchases=0).std()
-    )
+    wide = tree["repeaters"]["prior"]
+    assert float(wide.sel(count=0).std()) > 3 * float(counts.sel(count=0).std())
 
 
 def test_netcdf_round_trip(fit: PopulationFit, tmp_path: Path) -> None:

@@ -69,15 +69,6 @@ def test_break_even_is_where_value_is_zero_and_zero_uplift_never_pays():
     assert (nday.value(G, AGES, np.zeros_like(u), free) == 0).all()
 
 
-def test_stopping_rule_is_the_difference_of_values():
-    a = nday.attention_band([9.0], G.shape[1])["half_life_9d"]
-    u = nday.uplift(G, AGES, 0.08, a)
-    V = nday.value(G, AGES, u, COSTS)
-    for i, age in enumerate(AGES[:-1]):
-        gain = nday.stopping_gain(G, age, u[:, i], u[:, i + 1], COSTS)
-        assert gain == pytest.approx(V[:, i + 1] - V[:, i], abs=1e-12)
-
-
 def test_relations():
     assert (np.diff(nday.reach(G, AGES), axis=1) <= 0).all()
     assert (np.diff(nday.organic_after(G, AGES), axis=1) <= 1e-12).all()

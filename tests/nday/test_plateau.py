@@ -7,6 +7,7 @@ import pytest
 
 from churnlab.nday.decide.flat import chance_flat, flat_share
 from churnlab.nday.decide.plateau import (
+    below_early,
     changepoint,
     fraction_of_final,
     hazard_below,
@@ -106,6 +107,34 @@ def test_changepoint_says_none_without_a_drop_and_widens_without_two_levels():
     assert smooth.quantile(0.95) - smooth.quantile(0.05) >= 1
 
 
+def test_the_day_the_coupon_expires_stands_apart():
+    """A slow start, a rush on day 21 as the coupon ends, and next to nothing after day 9."""
+    rush = np.where(np.arange(31) < 10, 0.02, 0.0005)
+    rush[21] = 0.2
+    G, apart = _G(rush), [21]
+    # As a day like any other it makes the busiest week, and puts the plateau after itself.
+    assert (hazard_below(G).draws[0], below_early(G, later=1.0).draws[0]) == (22, 22)
+    assert hazard_below(G, apart=apart).draws[0] == 10
+    assert below_early(G, later=1.0, apart=apart).draws[0] == 10
+    # What its rush brings is still to come on day 10.
+    assert below_early(G, later=0.45, apart=apart).p_none == 1.0
+    assert late_bump(G).probability == 1.0
+    assert late_bump(G, apart=apart).probability == 0.0
+    # A curve that falls on the very day is flat from the next one on.
+    ends = _G(np.where(np.arange(31) < 21, 0.02, 0.0005))
+    assert (hazard_below(ends).draws[0], hazard_below(ends, apart=apart).draws[0]) == (21, 22)
+
+
+def test_changepoint_gives_the_expiry_day_to_neither_level():
+    rng = np.random.default_rng(0)
+    r, hazard = np.full(31, 12_000), cliff()
+    hazard[20] = 0.3
+    y = rng.binomial(r, hazard)
+    assert changepoint(y, r, rng).quantile(0.95) > 10
+    apart = changepoint(y, r, rng, apart=[20])
+    assert (apart.quantile(0.05), apart.quantile(0.95)) == (10, 10)
+
+
 def test_late_bump_is_found_and_a_first_rise_is_not_one():
     ages = np.arange(91)
     wave = 0.03 * np.exp(-ages / 5) + 0.006 * np.exp(-(((ages - 65) / 6) ** 2))
@@ -151,18 +180,19 @@ def test_l3_flat_share_beside_chance():
     hazard = np.where(np.arange(31) < 10, 0.03, 0.001)
     counts = counts_from_hazard(hazard, np.random.default_rng(1), n_cohorts=200, size=60)
     span = flat_share(counts, np.repeat(_G(hazard), 400, axis=0), 11, 20, np.random.default_rng(2))
-    assert span.cohorts == 200
+    assert span["cohorts"] == 200
     # About 43 unconverted each, 1% to come: .65 flat by chance and nothing else.
-    assert span.expected == pytest.approx(0.999 ** (10 * span.median_unconverted), abs=0.02)
-    assert span.expected_q05 <= span.share <= span.expected_q95
+    alone = 0.999 ** (10 * span["median_unconverted"])
+    assert span["expected"] == pytest.approx(alone, abs=0.02)
+    assert span["expected_q05"] <= span["share"] <= span["expected_q95"]
     # Cohorts that really stop, half of them: more flat ones than chance makes.
     y = counts.conversions.copy()
     y[::2, 11:] = 0
     stopped = type(counts)(counts.cohorts, y, counts.as_of)
     pooled = np.repeat(_G(np.where(np.arange(31) < 11, hazard, hazard / 2)), 400, axis=0)
     more = flat_share(stopped, pooled, 11, 30, np.random.default_rng(3))
-    assert more.share > more.expected
-    assert more.p < 0.2
+    assert more["share"] > more["expected"]
+    assert more["p"] < 0.2
 
 
 def test_l3_cohorts_without_the_follow_up_are_not_counted():
@@ -170,7 +200,5 @@ def test_l3_cohorts_without_the_follow_up_are_not_counted():
     last = counts.cohorts["signup_date"].max().date()
     cut = counts.until(last)
     span = flat_share(cut, _G(cliff()), 11, 20, np.random.default_rng(5))
-    assert span.cohorts == 30 - 20
-    nobody = flat_share(cut, _G(cliff()), 11, 30, np.random.default_rng(5))
-    assert nobody.cohorts == 0
-    assert np.isnan(nobody.share)
+    assert span["cohorts"] == 30 - 20
+    assert flat_share(cut, _G(cliff()), 11, 30, np.random.default_rng(5)) is None

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.nday import NdayConfig, run_nday, steps, summary
+from churnlab.nday import NdayConfig, run_nday, summary, tables
 from churnlab.nday.data import CohortConfig
 from churnlab.nday.decide import value as nday
 from churnlab.nday.decide.decision import LOST_INTEREST, NEVER_CONVERTS, best_table
@@ -246,7 +246,7 @@ def test_drift_is_found_and_chance_is_not():
 
 @pytest.mark.parametrize(("p", "said"), [(0.0099, True), (0.01, False)])
 def test_drift_warns_below_its_limit(p, said):
-    found = summary.warnings_part(Drift(p, 0.1, 0.2), None, None)
+    found = summary.warnings_part(Drift(p, 0.1, 0.2), None)
     assert bool(found) is said
     assert not said or "2.00 times" in found[0]["en"]
 
@@ -257,7 +257,7 @@ def test_coverage_of_held_out_cohorts_warns_below_eighty_percent(coverage, said)
 
     table = pd.DataFrame({"quantity": ["reach", "conversion"], "coverage": [0.95, coverage]})
     held = HeldOut(pd.DataFrame(), table, pd.DataFrame(), pd.DataFrame(), day(3), "forward", "")
-    found = summary.warnings_part(Drift(1.0, 0.1, 0.1), held, None)
+    found = summary.warnings_part(Drift(1.0, 0.1, 0.1), held)
     assert bool(found) is said
     assert not said or "79% of the held-out cohorts" in found[0]["en"]
 
@@ -282,11 +282,11 @@ def test_slow_curves_have_no_headline_plateau():
     # A tenth of the busiest week for 80 days still brings nearly half of the buyers.
     slow = np.where(np.arange(91) < 10, 0.02, 0.0019)
     assert below_early(_G(slow)).p_none == 1.0
-    after, share = steps.slow_share(_G(slow), NdayConfig(cohort=CohortConfig(window_days=90)))
+    after, share = tables.slow_share(_G(slow), NdayConfig(cohort=CohortConfig(window_days=90)))
     assert after == 9
     assert share == pytest.approx(1 - _G(slow)[0, 9] / _G(slow)[0, -1])
     level = _G(np.full(31, 0.01))
-    assert steps.slow_share(level, NdayConfig())[0] == 20
+    assert tables.slow_share(level, NdayConfig())[0] == 20
     assert below_early(_G(slow), later=0.6).draws[0] == 10
     assert below_early(_G(cliff())).draws[0] == 10
 
@@ -296,8 +296,25 @@ def test_the_sentence_states_the_costs_that_the_value_rests_on():
     fading = {LOST_INTEREST: 0.5 ** (np.arange(31) / 60)[None, :]}
     G = _G(cliff())
     found = by_value(G, AGES, fading, _assumed(0.3), costs)
-    stated = recommendation_part(G, found, NdayConfig(costs=costs))
+    stated = recommendation_part(found, NdayConfig(costs=costs), (20, 0.4))
     assert "The stated costs: margin 11,000, coupon 3,000, message 20." in stated["sentence"]["en"]
     assert "지정한 비용: 마진 11,000, 쿠폰 3,000, 메시지 20." in stated["sentence"]["ko"]
-    silent = recommendation_part(G, found, NdayConfig())
+    silent = recommendation_part(found, NdayConfig(), (20, 0.4))
     assert "stated costs" not in silent["sentence"]["en"]
+
+
+@pytest.mark.parametrize(("expiry", "said"), [(9, True), (8, False), (11, False)])
+def test_a_plateau_that_begins_as_the_coupon_ends_is_said(expiry, said):
+    """`cliff` is flat from day 10 on."""
+    flat = below_early(_G(cliff()), apart=[expiry])
+    found = summary.expiry_part(flat, CohortConfig(expiry_days=[expiry]))
+    assert bool(found) is said
+    assert not said or ("day 9" in found[0]["en"] and "9일" in found[0]["ko"])
+
+
+def test_expiry_days_reach_the_rule_and_its_warnings(frames):
+    cohort = CohortConfig(expiry_days=[9], weekday_effects=False)
+    found = run_nday(frames, _config(cohort=cohort), as_of=day(70), seed=1)
+    assert any("the day after the signup coupon expires (day 9)" in w for w in found.warnings)
+    other = run_nday(frames, _config(cohort=CohortConfig(weekday_effects=False)), as_of=day(70))
+    assert not any("coupon" in w for w in other.warnings)

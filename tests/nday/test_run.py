@@ -204,8 +204,6 @@ def test_errors_name_what_is_wrong(frames):
     [
         {"n": 0},
         {"n": 31},
-        {"model": "cure_weibul"},
-        {"models": ["x"]},
         {"uplifts": [0.0]},
         {"uplifts": []},
         {"attention_half_lives": [0.0]},
@@ -284,11 +282,3 @@ def test_l2_udacity_is_answered_as_plain_counts_say(shared_data):
 
 def test_cohort_config_is_shared():
     assert config().window_days == NdayConfig().cohort.window_days
-
-
-@pytest.mark.parametrize("name", ["piecewise_hazard", "cure_weibull", "cure_gamma"])
-def test_retired_model_names_still_run(frames, result, name):
-    cfg = _config(model=name, models=[name], backtest=False)
-    found = run_nday(frames, cfg, as_of=day(95), seed=1)
-    assert found.rule["fit"]["model"] == "counts"
-    pd.testing.assert_frame_equal(found.tables["organic"], result.tables["organic"])

@@ -72,7 +72,7 @@ def test_one_customer_is_explained(shop, segments):
 
 
 def test_signups_are_studied(shop):
-    light = {"draws": 100, "models": ["piecewise_hazard"], "backtest": False}
+    light = {"draws": 100, "backtest": False}
     found = cl.nday(shop, nday={"holdout_share": 0.2, **light})
     assert {"curve", "audience", "fitted"} <= set(found.tables)
 

@@ -157,7 +157,8 @@ def _members(frame: pd.DataFrame | None, as_of: dt.date) -> pd.DataFrame:
         signed_up_at=pd.to_datetime(frame["signed_up_at"]).dt.tz_localize(None),
     )
     known = known[known["signed_up_at"].dt.normalize() <= pd.Timestamp(as_of)]
-    return known.groupby("customer_id", as_index=False)["signed_up_at"].min()
+    first: pd.DataFrame = known.groupby("customer_id", as_index=False)["signed_up_at"].min()
+    return first
 
 
 def summary_of(

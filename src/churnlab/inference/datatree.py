@@ -1,9 +1,11 @@
 """A fit as an ArviZ DataTree, and draws to and from netCDF.
 
-Groups: ``posterior`` (natural quantities and model parameters, per day and in days),
-``sample_stats``, ``log_likelihood`` (per cell), ``constant_data`` (cells and weights), ``prior``,
-``prior_predictive`` and ``posterior_predictive`` (customers by number of repeat purchases, 0 to
-`PREDICTIVE_MAX` and above), ``observed_data`` (the same counts in the data).
+Groups: ``posterior`` and ``prior`` (natural quantities, spreads and effects: what was sampled, per
+day), ``derived`` and ``prior_derived`` (the model's own parameters, in days), ``sample_stats``,
+``constant_data`` (cells and weights), ``cell_log_likelihood`` (of one customer of each cell: not
+what ArviZ compares by, since a cell may stand for many customers; `churnlab.Fit.posterior` has
+them by customer) and ``repeaters`` (customers by number of repeat purchases, 0 to
+`PREDICTIVE_MAX` and above: observed, before and after the data).
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ PREDICTIVE_DRAWS = 100
 PREDICTIVE_CUSTOMERS = 20_000
 PREDICTIVE_MAX = 7
 #: Largest (draw x cell) table of log-likelihoods kept; draws are thinned above it.
-LOG_LIKELIHOOD_LIMIT = 20_000_000
+LOG_LIKELIHOOD_LIMIT = 5_000_000
 
 
 def build(fit: PopulationFit) -> DataTree:
@@ -45,18 +47,18 @@ def build(fit: PopulationFit) -> DataTree:
 
     rng = np.random.default_rng(0)
     prior = fit.target.prior_draws(500, rng)
-    more = {} if not _has_profiles(fit) else {"/profiles": _profiles(fit)}
+    own = _profiles(fit) if _has_profiles(fit) else _derived(fit, fit.u, fit.chains)
+    more = {} if _has_profiles(fit) else {"/prior_derived": _derived(fit, prior, 1)}
     return DataTree.from_dict(
         {
             "/": _attributes(fit),
             "/posterior": _parameters(fit, fit.u, fit.chains),
+            "/derived": own,
             "/sample_stats": _statistics(fit),
-            "/log_likelihood": _log_likelihood(fit),
+            "/cell_log_likelihood": _log_likelihood(fit),
             "/constant_data": _cells(fit.cells),
-            "/observed_data": _counts_set(observed_counts(fit.cells)[None, None], "repeaters"),
+            "/repeaters": _repeaters(fit, prior, rng),
             "/prior": _parameters(fit, prior, 1),
-            "/prior_predictive": _predictive(fit, prior, rng),
-            "/posterior_predictive": _predictive(fit, fit.u, rng),
             **more,
         }
     )
@@ -102,14 +104,18 @@ def _parameters(fit: PopulationFit, u: Array, chains: int) -> Any:
     variables: dict[str, Any] = {}
     for i, name in enumerate(fit.target.map.names):
         variables[name] = (("chain", "draw"), natural[:, i].reshape(chains, -1))
-    variables |= _effects(fit, u, chains) if _has_profiles(fit) else _theta(fit, u, chains)
     for name, values in fit.target.spreads(u).items():
         variables[name] = (("chain", "draw"), values.reshape(chains, -1))
-    draws = len(u) // chains
-    coords = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    if _has_profiles(fit):
-        return Dataset(variables, coords | {"effect": list(_effect_names(fit))})
-    return Dataset(variables, coords | {"group": list(fit.draws.groups)})
+    coords = _chains(u, chains)
+    if not _has_profiles(fit):
+        return Dataset(variables, coords)
+    return Dataset(
+        variables | _effects(fit, u, chains), coords | {"effect": list(_effect_names(fit))}
+    )
+
+
+def _chains(u: Array, chains: int) -> dict[str, Any]:
+    return {"chain": np.arange(chains), "draw": np.arange(len(u) // chains)}
 
 
 def _effect_names(fit: PopulationFit) -> tuple[str, ...]:
@@ -117,12 +123,15 @@ def _effect_names(fit: PopulationFit) -> tuple[str, ...]:
     return tuple(target.effect_names)
 
 
-def _theta(fit: PopulationFit, u: Array, chains: int) -> dict[str, Any]:
+def _derived(fit: PopulationFit, u: Array, chains: int) -> Any:
+    from xarray import Dataset
+
     theta = fit.target.theta_days(u)
-    return {
+    variables = {
         name: (("chain", "draw", "group"), theta[:, :, i].reshape(chains, -1, theta.shape[1]))
         for i, name in enumerate(fit.target.likelihood.parameters)
     }
+    return Dataset(variables, _chains(u, chains) | {"group": list(fit.draws.groups)})
 
 
 def _effects(fit: PopulationFit, u: Array, chains: int) -> dict[str, Any]:
@@ -135,13 +144,12 @@ def _effects(fit: PopulationFit, u: Array, chains: int) -> dict[str, Any]:
 def _statistics(fit: PopulationFit) -> Any:
     from xarray import Dataset
 
-    draws = len(fit.u) // fit.chains
-    values = fit.target.values(fit.u).reshape(fit.chains, draws)
+    values = fit.target.values(fit.u).reshape(fit.chains, -1)
     stats = {"lp": (("chain", "draw"), values)}
     for name, array in fit.sample_stats.items():
         stats[name] = (("chain", "draw"), np.asarray(array))
     figures = {k: v for k, v in fit.diagnostics.items() if isinstance(v, int | float)}
-    return Dataset(stats, {"chain": np.arange(fit.chains), "draw": np.arange(draws)}, figures)
+    return Dataset(stats, _chains(fit.u, fit.chains), figures)
 
 
 def log_likelihood_matrix(fit: PopulationFit, limit: int = LOG_LIKELIHOOD_LIMIT) -> Array:
@@ -160,7 +168,7 @@ def _log_likelihood(fit: PopulationFit) -> Any:
     chains = fit.chains if len(values) == len(fit.u) else 1
     shaped = values.reshape(chains, -1, values.shape[1])
     return Dataset(
-        {"customer": (("chain", "draw", "cell"), shaped)},
+        {"one_customer": (("chain", "draw", "cell"), shaped)},
         {"chain": np.arange(chains), "draw": np.arange(shaped.shape[1])},
         {"note": "of one customer of the cell; constant_data/weight customers are alike"},
     )
@@ -186,11 +194,12 @@ def predictive_counts(fit: PopulationFit, u: Array, rng: np.random.Generator) ->
     theta = fit.target.theta_days(u[rows])
     total = float(cells.weight.sum())
     size = int(min(total, PREDICTIVE_CUSTOMERS))
-    share = cells.weight / total
+    below = np.cumsum(cells.weight / total)
+    below /= below[-1]
     model = likelihoods.get(fit.draws.model, fit.draws.k)
     out = np.empty((len(rows), PREDICTIVE_MAX + 1))
     for i, one in enumerate(theta):
-        chosen = rng.choice(len(share), size=size, p=share)
+        chosen = np.searchsorted(below, rng.random(size), side="right")
         parameters = one[cells.group[chosen] if one.shape[0] > 1 else 0].T
         x, _, _ = model.simulate(parameters, cells.T[chosen], rng)
         counts = np.bincount(np.minimum(x, PREDICTIVE_MAX).astype(int), minlength=out.shape[1])
@@ -198,19 +207,15 @@ def predictive_counts(fit: PopulationFit, u: Array, rng: np.random.Generator) ->
     return out
 
 
-def _predictive(fit: PopulationFit, u: Array, rng: np.random.Generator) -> Any:
-    return _counts_set(predictive_counts(fit, u, rng)[None], "repeaters")
-
-
-def _counts_set(counts: Array, name: str) -> Any:
+def _repeaters(fit: PopulationFit, prior: Array, rng: np.random.Generator) -> Any:
     from xarray import Dataset
 
-    coords = {
-        "chain": np.arange(counts.shape[0]),
-        "draw": np.arange(counts.shape[1]),
-        "repeat_purchases": np.arange(counts.shape[2]),
+    counts = {
+        "observed": ("count", observed_counts(fit.cells)),
+        "prior": (("prior_draw", "count"), predictive_counts(fit, prior, rng)),
+        "posterior": (("posterior_draw", "count"), predictive_counts(fit, fit.u, rng)),
     }
-    return Dataset({name: (("chain", "draw", "repeat_purchases"), counts)}, coords)
+    return Dataset(counts, {"count": np.arange(PREDICTIVE_MAX + 1)})
 
 
 def save_posterior(fit: PopulationFit, path: str | Path) -> None:
@@ -261,7 +266,7 @@ def _from_file[T](path: str | Path, read: Callable[[Any], T]) -> T:
 
 def _read(tree: Any) -> PopulationDraws:
     attributes = tree.attrs
-    posterior = tree["profiles"] if "profiles" in tree else tree["posterior"]
+    posterior = next(tree[g] for g in ("derived", "profiles", "posterior") if g in tree)
     model, k = str(attributes["model"]), int(attributes["k"])
     names = likelihoods.get(model, k).parameters
     theta = np.stack([np.asarray(posterior[name]) for name in names], axis=-1)
@@ -276,10 +281,5 @@ def _read(tree: Any) -> PopulationDraws:
 
 
 def _read_predictive(tree: Any) -> dict[str, Array]:
-    groups = {
-        "observed": "observed_data",
-        "prior": "prior_predictive",
-        "posterior": "posterior_predictive",
-    }
-    counts = {key: np.asarray(tree[group]["repeaters"]) for key, group in groups.items()}
+    counts = {k: np.asarray(tree["repeaters"][k]) for k in ("observed", "prior", "posterior")}
     return {key: value.reshape(-1, value.shape[-1]) for key, value in counts.items()}

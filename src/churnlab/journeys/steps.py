@@ -19,7 +19,7 @@ from churnlab.journeys.baskets import Baskets
 KEYS: Final = ("customer", "prefix", "start")
 
 
-@ibis.udf.scalar.builtin
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
 def lgamma(x: float) -> float:  # type: ignore[empty-body]
     """Logarithm of the gamma function, the engine's own."""
 

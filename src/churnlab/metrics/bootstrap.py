@@ -65,7 +65,8 @@ class CustomerBootstrap:
         group, n = self.group[customer], len(self.weights)
         totals = [np.bincount(group, c, minlength=n) for c in np.atleast_2d(columns)]
         # not a BLAS product: a few rows only, and the same sums whatever the number of threads
-        return np.einsum("cg,gr->cr", np.stack(totals), self.weights)
+        values: Array = np.einsum("cg,gr->cr", np.stack(totals), self.weights)
+        return values
 
     def counts(self, customer: Ints, level: Ints, n_levels: int) -> Iterator[Array]:
         """Yield how many rows are at each level, (level, replicate), replicates in blocks."""

@@ -92,7 +92,8 @@ class Ranked(NamedTuple):
         none = np.zeros((1, self.size.shape[1]))
         flagged = np.concatenate([none, np.cumsum(self.size, axis=0)])
         hit = np.concatenate([none, np.cumsum(self.events, axis=0)])
-        return (wasted * (flagged - hit) + missed * (hit[-1] - hit)) / flagged[-1]
+        values: Array = (wasted * (flagged - hit) + missed * (hit[-1] - hit)) / flagged[-1]
+        return values
 
     def cut(self, j: int, lowest: float = 0.0, highest: float = 1.0) -> float:
         """Return cut j as a score: half way between the last flagged and the first not."""

@@ -63,7 +63,8 @@ def crps_pmf(pmf: ArrayLike, actual: ArrayLike) -> Array:
     for n, probability in enumerate(table.T):
         below += probability
         score += (below - (y <= n)) ** 2
-    return score
+    values: Array = score
+    return values
 
 
 def crps_samples(samples: ArrayLike, actual: ArrayLike) -> Array:
@@ -82,7 +83,8 @@ def crps_samples(samples: ArrayLike, actual: ArrayLike) -> Array:
     distance = np.abs(drawn - y[:, None]).mean(axis=1)
     coefficient = 2 * np.arange(1, m + 1) - m - 1
     spread = (drawn * coefficient).sum(axis=1) / m**2
-    return distance - spread
+    values: Array = distance - spread
+    return values
 
 
 def pit_histogram(pmf: ArrayLike, actual: ArrayLike, bins: int = 10) -> Array:
@@ -108,4 +110,5 @@ def pit_histogram(pmf: ArrayLike, actual: ArrayLike, bins: int = 10) -> Array:
     edges = np.linspace(0, 1, bins + 1)
     width = np.maximum(upper - lower, 1e-300)
     inside = np.clip((edges[None, :] - lower[:, None]) / width[:, None], 0.0, 1.0)
-    return np.diff(inside.mean(axis=0)) * bins
+    values: Array = np.diff(inside.mean(axis=0)) * bins
+    return values

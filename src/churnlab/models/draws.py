@@ -69,7 +69,8 @@ class PopulationDraws:
     @property
     def n_draws(self) -> int:
         """Number of draws."""
-        return self.theta.shape[0]
+        count: int = self.theta.shape[0]
+        return count
 
     def of_group(self, code: int) -> Array:
         """Parameters of one group, (draw, parameter); code ``len(groups)`` is an unseen one.

@@ -60,7 +60,8 @@ class Process(ABC):
     @property
     def n_draws(self) -> int:
         """Number of draws."""
-        return self.theta.shape[1]
+        count: int = self.theta.shape[1]
+        return count
 
     def thin(self, n: int) -> Process:
         """Return a process with `n` draws spread evenly over all of them."""

@@ -46,7 +46,8 @@ def log_rising(r: Any, n: Any) -> Array:
     big = np.maximum(r, STIRLING_FROM)
     large = (big - 0.5) * np.log1p(n / big) + n * (np.log(big + n) - 1.0)
     large += stirling_tail(big + n) - stirling_tail(big)
-    return np.where(r >= STIRLING_FROM, large, small)
+    values: Array = np.where(r >= STIRLING_FROM, large, small)
+    return values
 
 
 @lru_cache(maxsize=16)

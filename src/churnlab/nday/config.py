@@ -5,19 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError
 from churnlab.nday.data import CohortConfig
 from churnlab.nday.decide.value import NdayCosts
-
-#: `counts` is what is fitted. The others are names of models that were fitted once and gained too
-#: little on held-out cohorts (docs/nday.md); they are still accepted and mean `counts`.
-CONVERSION_MODELS = (
-    "counts",
-    "piecewise_hazard",
-    "cure_weibull",
-    "cure_log_normal",
-    "cure_gamma",
-)
 
 
 @dataclass(kw_only=True)
@@ -32,10 +22,6 @@ class NdayConfig:
         Overrides N for groups of `cohort.by`.
     n_min, n_max : int or None
         Candidates; default: the first possible day, and the last that leaves a week of window.
-    model : str
-        ``counts``; the retired names in `CONVERSION_MODELS` are accepted and mean the same.
-    models : list of str
-        Likewise; kept for older configurations.
     draws : int
         Posterior draws.
     uplifts : list of float
@@ -69,8 +55,6 @@ class NdayConfig:
     n_by_group: dict[str, int] = field(default_factory=dict)
     n_min: int | None = None
     n_max: int | None = None
-    model: str = "counts"
-    models: list[str] = field(default_factory=lambda: ["counts"])
     draws: int = 1000
     uplifts: list[float] = field(default_factory=lambda: [0.01, 0.02, 0.05, 0.1])
     attention_half_lives: list[float] = field(default_factory=lambda: [7.0, 21.0])
@@ -88,20 +72,11 @@ class NdayConfig:
     def __post_init__(self) -> None:
         """Check values."""
         self._check_days()
-        for name in (self.model, *self.models):
-            if name not in CONVERSION_MODELS:
-                raise UsageError(
-                    f"unknown conversion model {name!r}; expected one of "
-                    f"{', '.join(CONVERSION_MODELS)}.{nearest(name, CONVERSION_MODELS)}"
-                )
-        for name, share, low in (
-            ("holdout_share", self.holdout_share, 0.0),
-            ("test_share", self.test_share, 1e-9),
-            ("early_share", self.early_share, 1e-9),
-            ("hazard_threshold", self.hazard_threshold, 1e-9),
-            ("fraction", self.fraction, 1e-9),
-        ):
-            if not low <= share < 1:
+        if not 0 <= self.holdout_share < 1:
+            raise UsageError(f"holdout_share must lie in 0..1; got {self.holdout_share}.")
+        for name in ("test_share", "early_share", "hazard_threshold", "fraction"):
+            share = getattr(self, name)
+            if not 0 < share < 1:
                 raise UsageError(f"{name} must lie between 0 and 1; got {share}.")
         if not self.uplifts or not all(0 < u < 1 for u in self.uplifts):
             raise UsageError(f"uplifts must be shares between 0 and 1; got {self.uplifts}.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,8 @@ from churnlab.nday.posterior import (
 )
 from churnlab.types import Array
 
-_MIN_TEST_COHORTS = 7
+#: Fewer held-out signup days than this say nothing of the coverage of cohorts.
+MIN_TEST_COHORTS = 7
 
 
 @dataclass(frozen=True)
@@ -64,15 +66,24 @@ class HeldOut:
     split: str
     skipped: str
 
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Those that are not empty, by the names of the files."""
+        found = {
+            "backtest": self.cohorts, "coverage": self.coverage, "comparison": self.comparison,
+            "choice": self.choice,
+        }  # fmt: skip
+        return {name: table for name, table in found.items() if not table.empty}
+
 
 def interleave(counts: CohortCounts) -> tuple[CohortCounts, CohortCounts] | str:
     """Hold out every fourth signup day with a whole window."""
     days = np.unique(counts.cohorts["signup_date"].to_numpy()[counts.complete])
     held = days[3::4]
-    if len(held) < _MIN_TEST_COHORTS:
+    if len(held) < MIN_TEST_COHORTS:
         return (
             f"{len(days)} signup days have the whole window; a backtest holds out at least "
-            f"{_MIN_TEST_COHORTS}, every fourth"
+            f"{MIN_TEST_COHORTS}, every fourth"
         )
     out = counts.cohorts["signup_date"].isin(held).to_numpy() & counts.complete
     return counts.select(~out), counts.select(out)
@@ -80,24 +91,23 @@ def interleave(counts: CohortCounts) -> tuple[CohortCounts, CohortCounts] | str:
 
 def split(counts: CohortCounts, test_share: float) -> tuple[CohortCounts, CohortCounts] | str:
     """Split into (training cut at the origin, complete held-out cohorts), or say why not."""
-    complete = counts.select(counts.complete)
-    days = np.unique(complete.cohorts["signup_date"].to_numpy())
+    dates, complete = counts.cohorts["signup_date"], counts.complete
+    days = np.unique(dates[complete].to_numpy())
     n_test = int(np.ceil(test_share * len(days)))
-    if n_test < _MIN_TEST_COHORTS:
+    if n_test < MIN_TEST_COHORTS:
         return (
             f"{len(days)} signup days have the whole window; {n_test} held out, expected at least "
-            f"{_MIN_TEST_COHORTS}"
+            f"{MIN_TEST_COHORTS}"
         )
     first = pd.Timestamp(days[-n_test])
     origin = (first - pd.Timedelta(days=1)).date()
-    followed = (pd.Timestamp(origin) - counts.cohorts["signup_date"].min()).days
+    followed = (pd.Timestamp(origin) - dates.min()).days
     if followed < counts.last_age:
         return (
             f"on {origin}, before the first held-out cohort, the oldest cohort was followed for "
             f"{followed} days; the window needs {counts.last_age}"
         )
-    test = complete.select((complete.cohorts["signup_date"] >= first).to_numpy())
-    return counts.until(origin), test
+    return counts.until(origin), counts.select(complete & (dates >= first).to_numpy())
 
 
 def backtest_nday(
@@ -156,57 +166,34 @@ def quantities(
 def _score(
     fit: ConversionFit, test: CohortCounts, config: NdayConfig, rng: np.random.Generator
 ) -> pd.DataFrame:
-    made = predict_cohorts(fit, test, rng)
-    age = config.n - config.cohort.day_index
-    each = _compare(made, test.conversions, test.signups, age, config.costs)
-    total = np.array([test.signups.sum()])
-    pooled = _compare(
-        made.sum(axis=1, keepdims=True),
-        test.conversions.sum(axis=0, keepdims=True),
-        total,
-        age,
-        config.costs,
-    )
-    times = len(each) // len(test.cohorts)
-    each["signup_date"] = np.tile(test.cohorts["signup_date"].to_numpy(), times)
-    each["group"] = np.tile(test.cohorts["group"].to_numpy(dtype=object), times)
-    pooled["signup_date"] = pd.NaT
-    pooled["group"] = "all"
-    pooled["signup_date"] = pooled["signup_date"].astype(each["signup_date"].dtype)
+    """Compare cohort by cohort, then all together (no signup date, group ``all``)."""
+    made, age = predict_cohorts(fit, test, rng), config.n - config.cohort.day_index
+    each = _compare(made, test.conversions, test.cohorts, age, config.costs)
+    total = pd.DataFrame({"signup_date": [pd.NaT], "group": "all", "signups": test.signups.sum()})
+    total = total.astype(test.cohorts.dtypes.to_dict())
+    sums = made.sum(axis=1, keepdims=True), test.conversions.sum(axis=0, keepdims=True)
+    pooled = _compare(*sums, total, age, config.costs)
     table = pd.concat([each, pooled], ignore_index=True)
     table.insert(0, "model", fit.name)
-    table["uplift"] = np.nan
-    return table
+    return table.assign(uplift=np.nan)
 
 
 def _compare(
     made: NDArray[np.int64],
     real: NDArray[np.int64],
-    signups: NDArray[np.int64],
+    cohorts: pd.DataFrame,
     age: int,
     costs: nday.NdayCosts,
 ) -> pd.DataFrame:
-    predicted, realised = (
-        quantities(made, signups, age, costs),
-        quantities(real, signups, age, costs),
-    )
+    signups = cohorts["signups"].to_numpy(np.int64)
+    realised = quantities(real, signups, age, costs)
     parts = []
-    for name, draws in predicted.items():
+    for name, draws in quantities(made, signups, age, costs).items():
         low, high = np.nanquantile(draws, [0.05, 0.95], axis=0)
         seen = realised[name]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "signups": signups,
-                    "quantity": name,
-                    "predicted": np.nanmean(draws, axis=0),
-                    "q05": low,
-                    "q95": high,
-                    "realised": seen,
-                    "inside": (seen >= low - 1e-12) & (seen <= high + 1e-12),
-                }
-            )
-        )
+        found = {"quantity": name, "predicted": np.nanmean(draws, axis=0), "q05": low, "q95": high}
+        inside = (seen >= low - 1e-12) & (seen <= high + 1e-12)
+        parts.append(cohorts.assign(**found, realised=seen, inside=inside))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -224,30 +211,30 @@ def _choice(
     G: Array, test: CohortCounts, config: NdayConfig, attention: Mapping[str, Array]
 ) -> pd.DataFrame:
     """Choose N on the earlier curve, value it on the later cohorts' own curve."""
-    ages, costs = config.ages(), config.costs
+    ages, index, costs = config.ages(), config.cohort.day_index, config.costs
     if not costs.stated:
         return pd.DataFrame()
-    real = (test.buyers.sum(axis=0) / test.signups.sum())[None, :]
+    real, in_use = test.buyers.sum(axis=0) / test.signups.sum(), ages.index(config.n - index)
     rows = []
-    for reading, a in attention.items():
+    for (reading, a), u0 in product(attention.items(), config.uplifts):
         mean = a.mean(axis=0, keepdims=True)
-        for u0 in config.uplifts:
-            expected = nday.value(G, ages, nday.uplift(G, ages, u0, mean), costs).mean(axis=0)
-            realised = nday.value(real, ages, nday.uplift(real, ages, u0, mean), costs)[0]
-            pick, best = int(expected.argmax()), int(realised.argmax())
-            in_use = ages.index(config.n - config.cohort.day_index)
-            rows.append(
-                {
-                    "reading": reading,
-                    "u0": u0,
-                    "chosen_n": ages[pick] + config.cohort.day_index,
-                    "value_expected": expected[pick],
-                    "value_realised": realised[pick],
-                    "hindsight_n": ages[best] + config.cohort.day_index,
-                    "regret": realised[best] - realised[pick],
-                    "regret_in_use": realised[best] - realised[in_use],
-                }
-            )
+        expected, realised = (
+            nday.value(g, ages, nday.uplift(g, ages, u0, mean), costs).mean(axis=0)
+            for g in (G, real[None, :])
+        )
+        pick, best = int(expected.argmax()), int(realised.argmax())
+        rows.append(
+            {
+                "reading": reading,
+                "u0": u0,
+                "chosen_n": ages[pick] + index,
+                "value_expected": expected[pick],
+                "value_realised": realised[pick],
+                "hindsight_n": ages[best] + index,
+                "regret": realised[best] - realised[pick],
+                "regret_in_use": realised[best] - realised[in_use],
+            }
+        )
     return pd.DataFrame(rows)
 
 

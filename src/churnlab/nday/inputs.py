@@ -86,7 +86,8 @@ def _last_day(frames: Mapping[str, pd.DataFrame], time_zone: str | None) -> dt.d
     known = [t for t in last if not pd.isna(t)]
     if not known:
         raise DataError("members, purchases and visits have no readable time; give as_of.")
-    return max(known).date()
+    latest: dt.date = max(known).date()
+    return latest
 
 
 def _date(value: dt.date | str | None) -> dt.date | None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.errors import DataError, nearest
-from churnlab.nday import steps, summary
+from churnlab.nday import summary, tables
 from churnlab.nday.config import NdayConfig
 from churnlab.nday.data import (
     CohortCounts,
@@ -21,26 +21,21 @@ from churnlab.nday.data import (
     require_enough,
 )
 from churnlab.nday.data.conversions import NOT_CONVERTED, local_times
+from churnlab.nday.decide.attention import AttentionReadings, attention_readings
 from churnlab.nday.decide.audience import Audience, audience
 from churnlab.nday.decide.experiment import Experiment, read_experiment
 from churnlab.nday.decide.plateau import PlateauDay
-from churnlab.nday.decide.recommend import Uplift
+from churnlab.nday.decide.recommend import Recommendation, recommend
+from churnlab.nday.decide.uplift import experiment_value, full_uplift
 from churnlab.nday.holdout import HeldOut, backtest_nday
 from churnlab.nday.inputs import Inputs, read_inputs
-from churnlab.nday.posterior import (
-    ConversionFit,
-    fit_conversion,
-    population_curves,
-)
+from churnlab.nday.posterior import ConversionFit, fit_conversion, population_curves
 from churnlab.nday.posterior.checks import predictive_checks
 from churnlab.nday.posterior.drift import cohort_drift
-from churnlab.nday.report.advice import window_cut, window_longer
 from churnlab.nday.result import NdayResult
-from churnlab.progress import Update
+from churnlab.nday.window import fitting_window, longer_window
+from churnlab.progress import SILENT, Update
 from churnlab.types import Array
-
-#: Signup days that must have the whole window when it is shortened.
-_WHOLE_DAYS = 7
 
 
 def run_nday(
@@ -52,7 +47,7 @@ def run_nday(
     time_zone: str | None = None,
     previous: pd.DataFrame | None = None,
     opted_out: tuple[str, ...] = (),
-    progress: Update | None = None,
+    progress: Update = SILENT.update,
 ) -> NdayResult:
     """Answer the N-day question from an event log or from frames.
 
@@ -72,7 +67,7 @@ def run_nday(
         Earlier audiences: nobody gets a message twice. Treatments are respected too.
     opted_out : tuple of str
         Ids not to be messaged.
-    progress : callable or None
+    progress : callable, optional
         Called with stage and share done.
 
     Raises
@@ -81,51 +76,31 @@ def run_nday(
         No members, too few signups or days, a window longer than the follow-up, a broken
         experiment log.
     """
-    tell = progress or _silent
     rngs = np.random.default_rng(seed).spawn(7)
-    tell("cohorts", 0.0)
+    progress("cohorts", 0.0)
     data = read_inputs(source, as_of, time_zone)
-    by, zone = config.cohort.by, data.time_zone
-    found = convert(data.members, data.purchases, as_of=data.as_of, by=by, time_zone=zone)
+    found = convert(
+        data.members,
+        data.purchases,
+        as_of=data.as_of,
+        by=config.cohort.by,
+        time_zone=data.time_zone,
+    )
     config, cut = fitting_window(config, found)
     counts = count_cohorts(found, config.cohort)
     start = policy_start(config, data)
     before = counts if start is None else counts.until(_day_before(start))
     require_enough(before, config.cohort)
     _require_groups(before, config)
-    tell("fit", 0.1)
+    progress("fit", 0.1)
     fit = fit_conversion(before, config.cohort, draws=config.draws, rng=rngs[0])
     study = _Study(config, data, found, before, start, fit, population_curves(fit), cut)
-    tables, rule = study.tables_and_rule(rngs, tell)
-    tell("audience", 0.95)
+    studied, rule = study.tables_and_rule(rngs, progress)
+    progress("audience", 0.95)
     sent = _audience(data, config, previous, opted_out)
     rule |= {"audience": sent.report, "seed": seed}
-    tell("done", 1.0)
-    return NdayResult(cohort_curve(counts), sent.frame, rule, tables)
-
-
-def fitting_window(
-    config: NdayConfig, found: Conversions
-) -> tuple[NdayConfig, dict[str, str] | None]:
-    """Shorten a window that reaches past the follow-up, so that a week of cohorts has all of it.
-
-    Returns the configuration to use and, when it differs, a sentence that says so. Too short for
-    `min_follow_up_days` or for the N in use it stays as asked, and is refused later.
-    """
-    cohort, index = config.cohort, config.cohort.day_index
-    if found.frame.empty:
-        return config, None
-    longest = (pd.Timestamp(found.as_of) - found.frame["signup_date"].min()).days + index
-    used = longest - _WHOLE_DAYS + 1
-    needed = max(cohort.min_follow_up_days, config.n, *config.n_by_group.values(), index + 2)
-    if cohort.window_days <= longest or used < needed:
-        return config, None
-    expiry = [day for day in cohort.expiry_days if day <= used]
-    shorter = replace(cohort, window_days=used, expiry_days=expiry)
-    n_max = None if config.n_max is None else min(config.n_max, used)
-    n_min = None if config.n_min is None else min(config.n_min, used)
-    said = window_cut(cohort.window_days, used, str(found.as_of))
-    return replace(config, cohort=shorter, n_min=n_min, n_max=n_max), said
+    progress("done", 1.0)
+    return NdayResult(cohort_curve(counts), sent.frame, rule, studied)
 
 
 def policy_start(config: NdayConfig, data: Inputs) -> dt.date | None:
@@ -134,10 +109,6 @@ def policy_start(config: NdayConfig, data: Inputs) -> dt.date | None:
         return config.policy_date()
     first = local_times(data.treatments["event_at"], data.time_zone).min()
     return None if pd.isna(first) else first.date()
-
-
-def _silent(stage: str, done: float) -> None:
-    """Tell nobody."""
 
 
 def _day_before(day: dt.date) -> dt.date:
@@ -164,48 +135,39 @@ class _Study:
     start: dt.date | None
     fit: ConversionFit
     G: Array
-    cut: dict[str, str] | None
+    cut: list[dict[str, str]]
 
     def tables_and_rule(
         self, rngs: list[np.random.Generator], tell: Update
     ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
         """Decide, check, backtest, read the experiment."""
+        config, counts, G = self.config, self.counts, self.G
         seen = self._attention(rngs[1])
         tell("decision", 0.4)
-        days = steps.plateau_days(self.counts, self.G, self.config, rngs[5])
+        days = tables.plateau_days(counts, G, config, rngs[5])
         trial = self._experiment(rngs[6])
-        uplift = steps.full_uplift(seen.readings, trial.draws if trial else {}, self.config)
-        grid = steps.uplift_grid(uplift, self.config)
-        tables = steps.decision_tables(
-            self.fit, self.counts, self.G, seen, days, grid, self.config, rngs[2]
-        )
-        checks = predictive_checks(self.fit, self.counts, rngs[3])
-        tables["checks"] = checks
+        effects = {} if trial is None else trial.draws
+        uplift = full_uplift(seen.readings, effects, config)
+        grid = uplift.grid(config.uplifts)
+        found = tables.decision_tables(self.fit, counts, G, seen, days, grid, config, rngs[2])
+        found["checks"] = predictive_checks(self.fit, counts, rngs[3])
         tell("backtest", 0.5)
-        held_out = self._held_out(seen, rngs[4])
-        tables |= _backtest_tables(held_out)
+        held_out = (
+            backtest_nday(counts, config, seen.readings, rngs[4]) if config.backtest else None
+        )
+        if held_out is not None:
+            found |= held_out.tables
         if trial is not None:
-            tables["experiment"] = trial.table
-        if trial is not None and self.config.costs.stated:
-            tables["experiment_value"] = steps.experiment_value(trial.draws, self.G, self.config)
-        return tables, self._rule(days, checks, held_out, trial, seen, uplift)
+            found["experiment"] = trial.table
+        if trial is not None and config.costs.stated:
+            found["experiment_value"] = experiment_value(effects, G, config)
+        chosen = recommend(G, days[0], seen.readings, uplift, config)
+        return found, self._rule(days, found["checks"], held_out, trial, seen, chosen)
 
-    def _longer_window(self, flat: PlateauDay) -> list[dict[str, str]]:
-        """Suggest a longer window when there is no plateau and people bought after this one."""
-        cohort, found = self.config.cohort, self.found
-        later = found.frame["age"].max() > cohort.last_age
-        first = found.frame["signup_date"].min()
-        longest = (pd.Timestamp(found.as_of) - first).days + cohort.day_index - _WHOLE_DAYS + 1
-        twice = min(2 * cohort.window_days, longest)
-        if flat.p_none <= 0.5 or not later or twice <= cohort.window_days:
-            return []
-        day, share = steps.slow_share(self.G, self.config)
-        return [window_longer(share, day, twice)]
-
-    def _attention(self, rng: np.random.Generator) -> steps.AttentionReadings:
+    def _attention(self, rng: np.random.Generator) -> AttentionReadings:
         """Attention as it was before the policy."""
         found = self.found if self.start is None else _until(self.found, _day_before(self.start))
-        return steps.attention(found, self.data.visits, self.config, rng, self.data.time_zone)
+        return attention_readings(found, self.data.visits, self.config, rng, self.data.time_zone)
 
     def _experiment(self, rng: np.random.Generator) -> Experiment | None:
         if self.data.treatments is None or self.data.treatments.empty:
@@ -220,40 +182,37 @@ class _Study:
             rng=rng,
         )
 
-    def _held_out(self, seen: steps.AttentionReadings, rng: np.random.Generator) -> HeldOut | None:
-        if not self.config.backtest:
-            return None
-        return backtest_nday(self.counts, self.config, seen.readings, rng)
-
     def _rule(
         self,
         days: list[PlateauDay],
         checks: pd.DataFrame,
         held_out: HeldOut | None,
         trial: Experiment | None,
-        seen: steps.AttentionReadings,
-        uplift: Uplift,
+        seen: AttentionReadings,
+        chosen: Recommendation,
     ) -> dict[str, Any]:
-        effect, detail = summary.experiment_part(trial, self.config.n)
+        config, G = self.config, self.G
+        slow = tables.slow_share(G, config)
+        effect, detail = summary.experiment_part(trial, config.n)
         return {
-            **summary.rule_part(self.config, self.data.as_of, self.data.time_zone),
+            **summary.rule_part(config, self.data.as_of, self.data.time_zone),
             "uplift": effect,
-            "at_n": summary.at_n(self.G, self.config),
-            "plateau": summary.plateau_part(self.G, days, self.config),
-            "recommendation": summary.recommendation_part(
-                self.G,
-                steps.recommend(self.G, days, seen.readings, uplift, self.config),
-                self.config,
-            ),
-            "warnings": summary.warnings_part(cohort_drift(self.counts), held_out, self.cut)
-            + self._longer_window(days[0]),
+            "at_n": summary.at_n(G, config),
+            "plateau": summary.plateau_part(G, days, config, slow),
+            "recommendation": summary.recommendation_part(chosen, config, slow),
+            "warnings": [
+                *self.cut,
+                *summary.warnings_part(cohort_drift(self.counts), held_out),
+                *longer_window(config, self.found, days[0], slow),
+                *summary.expiry_part(days[0], config.cohort),
+            ],
             "fit": summary.fit_part(self.fit, checks),
             "backtest": summary.backtest_part(held_out),
             "experiment": detail,
-            "power": summary.power_part(self.G, self.config),
+            "power": summary.power_part(G, config),
             "attention_from_visits": seen.from_visits,
             "data": summary.data_part(self.found.report, self.counts, self.start),
-            "assumptions": summary.trust_part(seen, trial, self.config, self.start),
+            "assumptions": summary.trust_part(seen, trial, config, self.start),
         }
 
 
@@ -263,18 +222,6 @@ def _until(found: Conversions, as_of: dt.date) -> Conversions:
     seen = (pd.Timestamp(as_of) - frame["signup_date"]).dt.days
     age = frame["age"].where(frame["age"] <= seen, NOT_CONVERTED)
     return replace(found, frame=frame.assign(age=age).reset_index(drop=True), as_of=as_of)
-
-
-def _backtest_tables(held_out: HeldOut | None) -> dict[str, pd.DataFrame]:
-    if held_out is None or held_out.origin is None:
-        return {}
-    tables = {
-        "backtest": held_out.cohorts,
-        "coverage": held_out.coverage,
-        "comparison": held_out.comparison,
-        "choice": held_out.choice,
-    }
-    return {name: table for name, table in tables.items() if not table.empty}
 
 
 def _audience(

@@ -12,22 +12,24 @@ import pandas as pd
 
 from churnlab.errors import UsageError
 from churnlab.nday.config import NdayConfig
-from churnlab.nday.data import CohortCounts
+from churnlab.nday.data import CohortConfig, CohortCounts
 from churnlab.nday.decide import value as nday
+from churnlab.nday.decide.attention import AttentionReadings
 from churnlab.nday.decide.experiment import Experiment
 from churnlab.nday.decide.plateau import PlateauDay, forward_hazard, late_bump
 from churnlab.nday.decide.power import signups_needed
-from churnlab.nday.decide.recommend import Recommendation, interval
+from churnlab.nday.decide.recommend import Recommendation
+from churnlab.nday.draws import interval
 from churnlab.nday.holdout import HeldOut
 from churnlab.nday.posterior import ConversionFit
 from churnlab.nday.posterior.drift import Drift
 from churnlab.nday.report import advice
+from churnlab.nday.report.advice import Sentence
 from churnlab.nday.report.words import assumptions, verdict
-from churnlab.nday.steps import AttentionReadings, slow_share
 from churnlab.types import Array
 
 #: A trend of the cohorts with a smaller p is said: one false alarm in a hundred runs.
-_DRIFT_P = 0.01
+DRIFT_P = 0.01
 #: Less of the held-out cohorts inside their 90% intervals is said.
 LEAST_COVERAGE = 0.8
 
@@ -55,35 +57,26 @@ def rule_part(config: NdayConfig, as_of: dt.date, time_zone: str | None) -> dict
 
 def at_n(G: Array, config: NdayConfig) -> dict[str, Any]:
     """Reach, organic share, waste and break-even at the N in use."""
-    age = [config.n - config.cohort.day_index]
+    age, costs = [config.n - config.cohort.day_index], config.costs
     return {
         "reach": interval(nday.reach(G, age)),
         "organic_after": interval(nday.organic_after(G, age)),
         "conversion_in_window": interval(G[:, -1]),
-        **_economic(G, age, config),
+        "waste_per_signup": interval(nday.waste(G, age, costs)) if costs.stated else None,
+        "break_even_uplift": interval(nday.break_even(G, age, costs)) if costs.stated else None,
     }
 
 
-def _economic(G: Array, age: list[int], config: NdayConfig) -> dict[str, Any]:
-    if not config.costs.stated:
-        return {"waste_per_signup": None, "break_even_uplift": None}
-    return {
-        "waste_per_signup": interval(nday.waste(G, age, config.costs)),
-        "break_even_uplift": interval(nday.break_even(G, age, config.costs)),
-    }
+def plateau_part(
+    G: Array, days: list[PlateauDay], config: NdayConfig, slow: tuple[int, float]
+) -> dict[str, Any]:
+    """The headline, the other definitions, a second wave if there is one, and a statement.
 
-
-def plateau_part(G: Array, days: list[PlateauDay], config: NdayConfig) -> dict[str, Any]:
-    """The headline, the other definitions, a second wave if there is one, and a statement."""
-    index = config.cohort.day_index
-    bump = late_bump(G)
-    said = verdict(
-        days[0],
-        bump,
-        window_days=config.cohort.window_days,
-        day_index=index,
-        slow=slow_share(G, config),
-    )
+    `slow` is a day and the share of the window's buyers after it: said where there is no plateau.
+    """
+    index, apart = config.cohort.day_index, config.cohort.expiry_ages
+    bump, window = late_bump(G, apart=apart), config.cohort.window_days
+    said = verdict(days[0], bump, window_days=window, day_index=index, slow=slow)
     return {
         "verdict": said.code,
         "headline": days[0].definition,
@@ -102,14 +95,15 @@ def plateau_part(G: Array, days: list[PlateauDay], config: NdayConfig) -> dict[s
             "trough": _shown(bump.trough, index),
             "peak": _shown(bump.peak, index),
         },
-        "hazard_at_end": float(forward_hazard(G)[:, -1].mean()),
+        "hazard_at_end": float(forward_hazard(G, apart=apart)[:, -1].mean()),
     }
 
 
-def recommendation_part(G: Array, found: Recommendation, config: NdayConfig) -> dict[str, Any]:
+def recommendation_part(
+    found: Recommendation, config: NdayConfig, slow: tuple[int, float]
+) -> dict[str, Any]:
     """N, its value, regret, costs, edge, and a sentence in both languages."""
-    window = config.cohort.window_days
-    said = advice.recommendation(found, window_days=window, slow=slow_share(G, config))
+    said = advice.recommendation(found, window_days=config.cohort.window_days, slow=slow)
     if not config.costs.stated:
         return {**asdict(found), "costs": None, "sentence": said}
     rest = advice.at_costs(config.costs)
@@ -117,19 +111,24 @@ def recommendation_part(G: Array, found: Recommendation, config: NdayConfig) -> 
     return {**asdict(found), "costs": asdict(config.costs), "sentence": said}
 
 
-def warnings_part(
-    drift: Drift, held_out: HeldOut | None, cut: dict[str, str] | None
-) -> list[dict[str, str]]:
-    """What weakens the answer, in both languages."""
-    found = [] if cut is None else [cut]
-    if drift.p < _DRIFT_P:
+def warnings_part(drift: Drift, held_out: HeldOut | None) -> list[Sentence]:
+    """Cohorts that change, and held-out ones outside of their intervals."""
+    found = []
+    if drift.p < DRIFT_P:
         found.append(advice.drifting(drift.early, drift.late))
     if held_out is not None and held_out.origin is not None:
-        low = held_out.coverage[held_out.coverage["coverage"] < LEAST_COVERAGE]
-        if len(low):
-            worst = low.sort_values("coverage").iloc[0]
+        worst = held_out.coverage.sort_values("coverage").iloc[0]
+        if worst["coverage"] < LEAST_COVERAGE:
             found.append(advice.uncovered(str(worst["quantity"]), float(worst["coverage"])))
     return found
+
+
+def expiry_part(flat: PlateauDay, cohort: CohortConfig) -> list[Sentence]:
+    """Say that the plateau begins where the coupon ends, which then may have made it."""
+    before = flat.quantile(0.5) - 1
+    if before not in cohort.expiry_ages:
+        return []
+    return [advice.after_expiry(int(before) + cohort.day_index)]
 
 
 def _shown(age: float, index: int) -> float | None:

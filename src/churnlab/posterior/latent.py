@@ -113,7 +113,8 @@ def spread(population: PopulationDraws, n: int) -> Array:
     rows = np.linspace(0, population.n_draws - 1, n).round().astype(int)
     theta = population.theta[rows]
     if population.unseen is None:
-        return theta
+        values: Array = theta
+        return values
     return np.concatenate([theta, population.unseen[rows, None]], axis=1)
 
 

@@ -168,7 +168,7 @@ def _written(value: Any, spec: str, lang: str) -> str:
     if spec in ("date", "eve"):
         return date(value, lang, before=spec == "eve")
     if spec.startswith("?"):
-        return spec[1:].split("|")[value != 1]
+        return spec[1:].split("|")[int(value != 1)]
     if isinstance(value, Money):
         return value.written(lang)
     if value is None or (isinstance(value, numbers.Real) and math.isnan(value)):

@@ -29,7 +29,7 @@ def page(book: Any, title: str) -> str:
     title : str
         Title of the page.
     """
-    exporter = _Exporter(
+    exporter = _Exporter(  # type: ignore[no-untyped-call]
         config=Config(),  # not what the user's own Jupyter is set to
         extra_loaders=[DictLoader({"page.html.j2": _TEMPLATE})],
         template_file="page.html.j2",

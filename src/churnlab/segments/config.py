@@ -97,8 +97,10 @@ class SegmentsConfig:
     alert_level: float = 0.05
     """Nominal false-alarm rate of the core-leak alert."""
     periods: int = 6
-    """Steps back from ``as_of`` for the shares over time and the core-leak alert (0: neither);
-    each date is scored by a fit on data up to it, and beside it by the latest fit."""
+    """Steps back from ``as_of`` for the shares over time and the core-leak alert (0: neither)."""
+    own_fit: bool = False
+    """Whether each of these dates is also scored by a fit on data up to it, beside the latest fit;
+    by default ``as_of`` and ``compare_to`` alone are, which shows what re-estimation did."""
     every_days: int | None = None
     """Days between these dates; default: as far apart as ``as_of`` and ``compare_to``."""
 

@@ -16,8 +16,10 @@ from churnlab.segments.grid.visits import visit_calibration
 from churnlab.segments.movement.change import change_table, reestimation_table, segment_share_frame
 from churnlab.segments.movement.leaks import leak_table
 from churnlab.segments.movement.repeat import repeat_table
+from churnlab.segments.movement.resampling import Pairing
 from churnlab.segments.movement.shares import breakdown_table, shares_table
 from churnlab.segments.movement.transitions import transition_table
+from churnlab.vocabulary import ALL_CODES
 
 Tables = dict[str, pd.DataFrame]
 
@@ -57,9 +59,10 @@ def compare(
 
 def _with_previous(now: Snapshot, before: Snapshot) -> pd.DataFrame:
     """Add each member's cell on the earlier day; new members have none."""
-    previous = before.membership[["customer_id", "segment_code"]]
-    renamed = previous.rename(columns={"segment_code": "previous_code"})
-    return now.membership.merge(renamed, on="customer_id", how="left")
+    pairing = Pairing.of(before, now)
+    was = pairing.codes()[0][pairing.after_at]
+    names = np.array([*ALL_CODES, None], dtype=object)
+    return now.membership.assign(previous_code=names[was])
 
 
 def with_bands(membership: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import Any
 
 import ibis
 import numpy as np
+import pandas as pd
 
 from churnlab.errors import DataError, UsageError, nearest
 from churnlab.events import FIRST_CATEGORY, EventLog
@@ -77,7 +78,12 @@ def summarise(
         )
     again = partial(summarise, view, events=events, count_purchases=count_purchases)
     made = with_cells(found, view.as_of, columns, wanted)
-    return replace(made, regroup=again, purchase_days=partial(_purchase_days, days))
+    return replace(
+        made,
+        regroup=again,
+        purchase_days=partial(_purchase_days, days),
+        histories=partial(_histories, days),
+    )
 
 
 def _purchase_days(days: Any) -> Ints:
@@ -85,6 +91,13 @@ def _purchase_days(days: Any) -> Ints:
     counted = frame(days.group_by("day").aggregate(n=days.count()).order_by("day"))
     day = counted["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
     return np.repeat(day, counted["n"].to_numpy())
+
+
+def _histories(days: Any, ids: list[str]) -> pd.DataFrame:
+    """Return the counted days of these customers, sorted by customer and day."""
+    wanted = ibis.memtable(pd.DataFrame({"customer_id": pd.Series(ids, dtype="str")}))
+    kept = days.semi_join(wanted, "customer_id").select("customer_id", "day")
+    return frame(kept.order_by("customer_id", "day"))
 
 
 def _per_customer(days: Any, as_of: dt.date) -> Any:

@@ -137,7 +137,8 @@ def _base_codes(kind: str | None, day: Ints) -> Ints:
     # ISO: the week belongs to the year of its Thursday (1970-01-01 was one)
     thursday = (day - (day + 3) % 7) + 3
     year = thursday.astype("datetime64[D]").astype("datetime64[Y]").astype("datetime64[D]")
-    return np.minimum((thursday - year.astype(np.int64)) // 7, 51)
+    values: Ints = np.minimum((thursday - year.astype(np.int64)) // 7, 51)
+    return values
 
 
 def _spans(one: Range, day: Ints) -> Iterator[tuple[int, int]]:

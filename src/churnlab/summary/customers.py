@@ -49,6 +49,8 @@ class Summary:
         With covariates: what the groups of `cells` then are, distinct (group, covariates).
     purchase_days : callable, optional
         Returns the day number of every purchase; see `dated`.
+    histories : callable, optional
+        Returns the purchase-days of some customers (ids): customer_id, day, sorted by them.
     clock : Clock, optional
         With one, the *cells'* t_x and T are clock days; those of `customers` stay days.
     """
@@ -61,6 +63,9 @@ class Summary:
     design: Design | None = field(default=None, repr=False, compare=False)
     regroup: Callable[..., Summary] | None = field(default=None, repr=False, compare=False)
     purchase_days: Callable[[], Ints] | None = field(default=None, repr=False, compare=False)
+    histories: Callable[[list[str]], pd.DataFrame] | None = field(
+        default=None, repr=False, compare=False
+    )
     clock: Clock | None = None
 
     def __repr__(self) -> str:
@@ -110,7 +115,7 @@ class Summary:
         """
         people = self.customers.drop(columns="cell")
         made = with_cells(people, self.as_of, self.group_columns, self.covariates, codings)
-        return replace(made, regroup=self.regroup, purchase_days=self.purchase_days)
+        return self._like(made)
 
     def dated(self) -> Dated:
         """Return the customers by the days of their first and last purchase.
@@ -144,12 +149,16 @@ class Summary:
             assert again is not None
             return again(**columns).on_clock(clock)
 
+        timed_again = regroup if again else None
+        return replace(self._like(made), customers=kept, clock=clock, regroup=timed_again)
+
+    def _like(self, made: Summary) -> Summary:
+        """Return a summary of the same customers that knows the same log."""
         return replace(
             made,
-            customers=kept,
-            clock=clock,
-            regroup=regroup if again else None,
+            regroup=self.regroup,
             purchase_days=self.purchase_days,
+            histories=self.histories,
         )
 
     @staticmethod

@@ -67,7 +67,8 @@ class Coding:
                 f"{', '.join(self.levels)}).{nearest(unknown[0], self.levels)} Fit again on data "
                 "that have it; model.group can predict levels that are new."
             )
-        return (text.to_numpy()[:, None] == np.array(self.levels[1:], object)).astype(np.float64)
+        indicators: Array = text.to_numpy()[:, None] == np.array(self.levels[1:], object)
+        return indicators.astype(np.float64)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,19 @@
-"""The grid on earlier days, by fits of their own and by the latest one: shares and leaks."""
+"""The grid on earlier days, by the latest fit and by fits of their own: shares and leaks."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
+from churnlab.fitting import Fit
+from churnlab.fitting import fit as fit_model
+from churnlab.posterior import customers_table
 from churnlab.progress import Progress
 from churnlab.segments import (
     Past,
@@ -20,68 +25,112 @@ from churnlab.segments import (
     shares_over_time,
     step_of,
 )
+from churnlab.segments.actions.bands import NEEDED
 from churnlab.summary import summarise
-from churnlab.workflows.fit import Fitted
 from churnlab.workflows.placing import Day, GridSettings
 
 
+class Compared(NamedTuple):
+    """The day compared with: as it was said then, and by the latest fit."""
+
+    own: Day
+    latest: Snapshot
+
+
 def look_back(
-    log: EventLog, now: Day, before: Day | None, settings: GridSettings, progress: Progress,
+    log: EventLog, now: Day, before: Compared | None, settings: GridSettings, progress: Progress,
     on: Callable[[dt.date], Day],
 ) -> Past | None:  # fmt: skip
     """Place everybody on earlier days, equally spaced; None where there are no such days.
 
     Parameters
     ----------
-    before : Day, optional
+    before : Compared, optional
         The day compared with, taken as it is where it is among the days.
     on : callable
         Fits the data up to a day and places everybody on it.
     """
-    earlier = None if before is None else before.placed.snapshot.as_of
+    earlier = None if before is None else before.latest.as_of
     first = log.days("purchases")["day"].min().date()
     every = step_of(log.as_of, earlier, settings.segments.every_days)
     days = days_back(log.as_of, first, every, settings.segments.periods)
     if len(days) < 2:
         return None
-    known = {log.as_of: now} | ({} if before is None else {earlier: before})
-    own, oldest, notes = _by_own_fits(days, known, on)
+    by_latest = {log.as_of: now.placed.snapshot}
+    known = {log.as_of: now}
+    if before is not None:
+        by_latest[before.latest.as_of], known[before.latest.as_of] = before.latest, before.own
     with progress.stage("earlier days by the latest fit"):
-        latest = [by_fit_of(now, log, day, settings).slim() for day in days[:-1]]
-        latest.append(now.placed.snapshot.slim())
+        members = log.attributes()
+        latest = [
+            by_latest.get(day) or by_fit_of(now, log, members, day, settings, slim=True)
+            for day in days
+        ]
+    own, notes = _by_own_fits(days, known, on if settings.segments.own_fit else None)
     rng = np.random.default_rng([settings.seed, 2])
     with progress.stage("shares over time"):
         shares = shares_over_time({"own_fit": own, "latest_fit": latest}, settings.segments, rng)
     verdict = leak_verdict(latest, settings.segments.alert_level)
-    then = own[0].as_of
-    bands = calibrate_out_of_time(oldest.customers, log.days(), then, log.as_of, settings.risk)
-    return Past(shares, verdict, every, notes, bands)
+    bands, more = _bands(log, days, known, settings, progress)
+    return Past(shares, verdict, every, (*notes, *more), bands)
 
 
 def _by_own_fits(
-    days: list[dt.date], known: dict[dt.date | None, Day], on: Callable[[dt.date], Day]
-) -> tuple[list[Snapshot], Fitted, tuple[str, ...]]:
-    """Return the days' grids by own fits, the oldest fit, and what days could not be fitted.
+    days: list[dt.date], known: dict[dt.date, Day], on: Callable[[dt.date], Day] | None
+) -> tuple[list[Snapshot], tuple[str, ...]]:
+    """Return the days' grids by own fits, and what days could not be fitted.
 
-    A day's tables are let go before the next day's are made.
+    Without `on` the known days alone; with it, a day's tables are let go before the next day's.
     """
     snapshots: list[Snapshot] = []
     notes: list[str] = []
-    oldest: Fitted | None = None
-    found: Day | None = None
     for day in days:
-        found = None
+        if day in known:
+            snapshots.append(known[day].placed.snapshot)
+        elif on is not None:
+            try:
+                snapshots.append(on(day).placed.snapshot)
+            except (DataError, FitRefusedError) as error:
+                notes.append(f"shares over time leave out {day} by a fit of its own: {error}")
+    return snapshots, tuple(notes)
+
+
+def _bands(
+    log: EventLog, days: list[dt.date], known: dict[dt.date, Day], settings: GridSettings,
+    progress: Progress,
+) -> tuple[pd.DataFrame, tuple[str, ...]]:  # fmt: skip
+    """Return the churn-rate bands of the oldest day that can be fitted, against what came since."""
+    notes: list[str] = []
+    for day in days:
         try:
-            found = known.get(day) or on(day)
+            with progress.stage(f"churn rates as of {day}, by a fit of its own"):
+                then = known[day].fitted.fit if day in known else _fit(log.until(day), settings)
         except (DataError, FitRefusedError) as error:
-            notes.append(f"shares over time leave out {day}: {error}")
+            notes.append(f"churn-rate bands are not those of {day}: {error}")
             continue
-        snapshots.append(found.placed.snapshot.slim())
-        oldest = oldest or found.fitted
-    return snapshots, oldest or known[days[-1]].fitted, tuple(notes)
+        rates = customers_table(
+            then.summary, then.draws, settings.risk, state=None,
+            columns=[*NEEDED, f"risk_{settings.risk.windowed_basis}"],
+        )  # fmt: skip
+        bands = calibrate_out_of_time(rates, log.days(), day, log.as_of, settings.risk)
+        return bands, tuple(notes)
+    raise AssertionError("the last of the days has a fit")
 
 
-def by_fit_of(now: Day, log: EventLog, day: dt.date, settings: GridSettings) -> Snapshot:
+def _fit(log: EventLog, settings: GridSettings) -> Fit:
+    """Fit the purchases of an earlier day."""
+    return fit_model(
+        summarise(log, group=list(settings.model.groups) or None),
+        model=settings.model,
+        inference=settings.inference,
+        seed=settings.seed,
+    )
+
+
+def by_fit_of(
+    now: Day, log: EventLog, members: pd.DataFrame, day: dt.date, settings: GridSettings, *,
+    slim: bool = False,
+) -> Snapshot:  # fmt: skip
     """Return an earlier day's grid by the latest fit: its draws and cut points on older clocks."""
     placed, visits = now.placed, None
     if placed.visits is not None:
@@ -94,4 +143,5 @@ def by_fit_of(now: Day, log: EventLog, day: dt.date, settings: GridSettings) -> 
         )
     purchases = summarise(log, day, group=list(placed.purchases.group_columns) or None)
     axes = placed.purchase_axis, placed.visit_axis
-    return place(log, purchases, axes[0], visits, axes[1], settings.segments).snapshot
+    config = settings.segments
+    return place(members, purchases, axes[0], visits, axes[1], config, slim=slim).snapshot

@@ -74,7 +74,7 @@ def place_fitted(
     visit_axis = None if visits is None else _visit_axis(visits, settings.visits)
     with progress.stage("placing everybody in the grid"):
         placed = place(
-            log,
+            log.attributes(),
             fitted.fit.summary,
             purchase_axis,
             None if visits is None else visits.summary,

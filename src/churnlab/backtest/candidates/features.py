@@ -97,7 +97,8 @@ def _gaps(past: Past, windows: Ints) -> dict[str, Array]:
 
 
 def _per(total: Array, size: Array, where: np.ndarray) -> Array:
-    return np.divide(total, size, out=np.full(len(size), np.nan), where=where)
+    values: Array = np.divide(total, size, out=np.full(len(size), np.nan), where=where)
+    return values
 
 
 def _medians(start: Ints, gap: Array, n: int) -> Array:

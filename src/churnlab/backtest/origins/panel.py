@@ -284,4 +284,5 @@ def _amounts(log: Any, days: pd.DataFrame) -> Array | None:
     day = pd.to_datetime(rows["event_at"]).dt.normalize()
     total = rows.assign(day=day).groupby(["customer_id", "day"])["amount"].sum()
     index = pd.MultiIndex.from_frame(days[["customer_id", "day"]])
-    return total.reindex(index).fillna(0.0).to_numpy(dtype=np.float64)
+    values: Array | None = total.reindex(index).fillna(0.0).to_numpy(dtype=np.float64)
+    return values

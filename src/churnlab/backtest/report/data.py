@@ -34,7 +34,8 @@ def ranked(headline: pd.DataFrame, *, most: int = 14) -> pd.DataFrame:
     best = first.sort_values("brier").head(most)
     variant = best["variant"].where(best["variant"] != "plain", "")
     names = best["candidate"] + variant.map(lambda v: f" ({v})" if v else "")
-    return best.assign(name=names)[["name", "kind", "brier"]].reset_index(drop=True)
+    frame: pd.DataFrame = best.assign(name=names)[["name", "kind", "brier"]].reset_index(drop=True)
+    return frame
 
 
 def reliability_curves(

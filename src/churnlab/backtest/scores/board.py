@@ -93,7 +93,8 @@ class Truth:
     @cached_property
     def outcome(self) -> Array:
         """1 = no purchase in the window, (customer,)."""
-        return (self.counts == 0).astype(np.float64)
+        values: Array = (self.counts == 0).astype(np.float64)
+        return values
 
     @cached_property
     def cells(self) -> Cells:

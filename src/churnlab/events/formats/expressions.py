@@ -114,7 +114,7 @@ def with_numbers(expression: exp.Expression, numbers: Mapping[str, str]) -> str:
             node.this.set("quoted", True)
         return node
 
-    return expression.copy().transform(change).sql(dialect="duckdb")
+    return str(expression.copy().transform(change).sql(dialect="duckdb"))
 
 
 def _is_text(column: exp.Column) -> bool:

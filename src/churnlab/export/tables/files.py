@@ -279,7 +279,8 @@ def _to_pandas(data: pa.Table) -> pd.DataFrame:
     for i, field in enumerate(data.schema):
         if pa.types.is_date(field.type):
             data = data.set_column(i, field.name, data.column(i).cast(pa.timestamp("us")))
-    return data.to_pandas(ignore_metadata=True)
+    frame: pd.DataFrame = data.to_pandas(ignore_metadata=True)
+    return frame
 
 
 def _guarded[T](path: Path, read: Callable[[], T]) -> T:

@@ -143,7 +143,8 @@ class SpendTarget:
 
     def natural(self, u: Array) -> Array:
         """Natural quantities in the currency, (draw, coordinate) -> (draw, quantity)."""
-        return np.exp(np.asarray(u, float)) * np.array([self.scale, 1.0, 1.0])
+        values: Array = np.exp(np.asarray(u, float)) * np.array([self.scale, 1.0, 1.0])
+        return values
 
     def theta_money(self, u: Array) -> Array:
         """(p, q, gamma) in the currency, (draw, coordinate) -> (draw, parameter)."""

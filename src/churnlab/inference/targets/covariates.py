@@ -78,7 +78,8 @@ class CovariateTarget(EtaTarget):
     @property
     def n_effects(self) -> int:
         """Coefficients per row."""
-        return self.design.matrix.shape[1]
+        count: int = self.design.matrix.shape[1]
+        return count
 
     @property
     def dimension(self) -> int:

@@ -214,7 +214,8 @@ class GroupTarget(EtaTarget):
         """Log density of those, (draw,); how groups differ given their spread is the model's."""
         pairs = zip(self.spread_priors, self.spreads(u).values(), strict=True)
         spreads = np.sum([prior.logpdf(value) for prior, value in pairs], axis=0)
-        return super().log_stated_prior(u[:, : len(self.map)]) + spreads
+        values: Array = super().log_stated_prior(u[:, : len(self.map)]) + spreads
+        return values
 
     def natural_days(self, u: Array) -> Array:
         """The population's natural quantities, rates per day."""

@@ -141,7 +141,10 @@ class SeparateTarget(EtaTarget):
     def natural_days(self, u: Array) -> Array:
         """Natural quantities averaged over customers, (draw, quantity), rates per day."""
         customers = np.bincount(self.columns[0], self.columns[4], minlength=len(self.groups))
-        return np.einsum("qgd,g->dq", self.natural_by_group(u), customers / customers.sum())
+        values: Array = np.einsum(
+            "qgd,g->dq", self.natural_by_group(u), customers / customers.sum()
+        )
+        return values
 
     def prior_draws(self, n: int, rng: np.random.Generator) -> Array:
         """Draws of u from the prior, (draw, coordinate)."""

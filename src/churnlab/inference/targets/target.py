@@ -213,4 +213,5 @@ def _data_constant(cells: Cells, k: int, time_scale: float) -> float:
     if k > 1:
         log_gaps = float(np.sum(cells.weight * cells.sum_log_gap)) - total_x * log_scale
         constant += (k - 1) * log_gaps - total_x * float(gammaln(k))
-    return constant
+    value: float = constant
+    return value

@@ -85,7 +85,8 @@ def hessian(target: Density, u: Array, step: float | Array = 1e-4) -> Array:
         low = target.value_and_gradient(u - shift)[1]
         rows.append((high - low) / (2 * h))
     rows_array = np.array(rows)
-    return (rows_array + rows_array.T) / 2
+    values: Array = (rows_array + rows_array.T) / 2
+    return values
 
 
 def _climb(target: Density, start: Array) -> tuple[Array, float]:
@@ -155,7 +156,8 @@ def _newton_step(curvature: Array, gradient: Array) -> Array:
     """Ascent step on |curvature| with its length capped at 2."""
     roots, axes = eigh(-curvature)
     step = axes @ ((axes.T @ gradient) / np.maximum(np.abs(roots), 1e-8))
-    return step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-300))
+    values: Array = step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-300))
+    return values
 
 
 def _decrement(curvature: Array, gradient: Array) -> float:

@@ -72,7 +72,8 @@ class Proposal:
             centre, log_scale = self._conditional(z, j)
             e[:, j] = (z[:, j] - centre) * np.exp(-log_scale)
             log_volume += log_scale
-        return self._log_density(e) - log_volume
+        values: Array = self._log_density(e) - log_volume
+        return values
 
     def _conditional(self, z: Array, j: int) -> tuple[Array, Array]:
         # A map fitted to few draws can blow up far out; what it proposes there has no weight.
@@ -86,7 +87,8 @@ class Proposal:
         standard = np.where(e >= 0, e / self.splits[1], e / self.splits[0])
         norm = gammaln((nu + size) / 2) - gammaln(nu / 2) - size / 2 * np.log(nu * np.pi)
         norm += np.sum(np.log(2 / self.splits.sum(axis=0)))
-        return norm - (nu + size) / 2 * np.log1p(np.sum(standard**2, axis=1) / nu)
+        values: Array = norm - (nu + size) / 2 * np.log1p(np.sum(standard**2, axis=1) / nu)
+        return values
 
 
 def quadratic_features(z: Array) -> Array:
@@ -120,7 +122,8 @@ def whitening_axes(hessian: Array) -> Array:
     roots, vectors = eigh(-hessian)
     largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0)
     signs = np.sign(largest)  # an eigenvector's sign is arbitrary: fix it, or rounding picks one
-    return vectors * signs / np.sqrt(np.maximum(roots, 1e-6))
+    values: Array = vectors * signs / np.sqrt(np.maximum(roots, 1e-6))
+    return values
 
 
 def _probe(target: Density, mode: Mode, axes: Array, i: int) -> tuple[Array, Array]:

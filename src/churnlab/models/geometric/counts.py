@@ -63,7 +63,8 @@ class GeometricCounts:
         self.stays = self.stays * ((self.b + n - 1.0) / (self.a + self.b + n - 1.0))
         mass = self.alive * (self.stays * exact + drops * np.maximum(self.beyond, 0.0))
         self.beyond = self.beyond - exact
-        return mass.mean(axis=1)
+        values: Array = mass.mean(axis=1)
+        return values
 
     def keep(self, rows: Ints) -> None:
         """Go on with some rows only."""

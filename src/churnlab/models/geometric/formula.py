@@ -91,7 +91,8 @@ class GeometricDropout(Likelihood):
         value = -(r + self.k * x) * np.log1p(u / (alpha + t_x))
         if self.k == 1:
             return np.asarray(value)
-        return value + np.log(sum(self._stages(theta, x, t_x, u)))
+        values: Array = value + np.log(sum(self._stages(theta, x, t_x, u)))
+        return values
 
     def _stages(self, theta: Array, x: Array, t_x: Array, u: Array) -> list[Array]:
         """Return the k terms of S(u), relative to the first: weights of the gap's stages passed."""
@@ -106,7 +107,8 @@ class GeometricDropout(Likelihood):
         """Return ln q, the dead-to-alive ratio at u = 0; -inf where dropout is impossible yet."""
         a, b = theta[2], theta[3]
         if self.toss_at_first:
-            return np.log(a) - np.log(b + x)
+            values: Array = np.log(a) - np.log(b + x)
+            return values
         later = np.maximum(x, 1.0)
         return np.where(x > 0, np.log(a) - np.log(b + later - 1.0), -np.inf)
 
@@ -178,7 +180,8 @@ class GeometricDropout(Likelihood):
         k = 1: 1 - ((alpha + T) / (alpha + T + p horizon))^(r + x).
         """
         if self.k == 1:
-            return -np.expm1(-(theta[0] + x) * np.log1p(p * horizon / (theta[1] + T)))
+            values: Array = -np.expm1(-(theta[0] + x) * np.log1p(p * horizon / (theta[1] + T)))
+            return values
         shape, ratio = theta[0] + self.k * x, horizon / (theta[1] + T)
         return erlang_one_minus_pgf(shape, ratio, p, self._stages(theta, x, t_x, T - t_x))
 
@@ -264,7 +267,8 @@ class GeometricDropout(Likelihood):
         if self.k == 1:
             return np.zeros(x.shape)
         total = np.cumsum(self._stages(theta, x, t_x, u), axis=0)
-        return (rng.random(x.shape) * total[-1] >= total[:-1]).sum(axis=0).astype(float)
+        values: Array = (rng.random(x.shape) * total[-1] >= total[:-1]).sum(axis=0).astype(float)
+        return values
 
     # -- production --------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ _ROOT_HALF_BITS = 0x3FE6A09E667F3BCD
 _LIMIT = 700.0
 
 
-def _cast(signature):  # type: ignore[no-untyped-def]
+def _cast(signature: Any) -> Any:
     """Return an intrinsic that takes a number's 64 bits for another type."""
 
     def intrinsic_of(typing_context, value):  # type: ignore[no-untyped-def]

@@ -53,7 +53,8 @@ class ParetoCounts:
 
     def first(self) -> Array:
         """P(X = 0), (row,)."""
-        return (self.dead + (self.share * self.exact.value).sum(axis=0)).mean(axis=1)
+        values: Array = (self.dead + (self.share * self.exact.value).sum(axis=0)).mean(axis=1)
+        return values
 
     def next(self) -> Array:
         """P(X = n) for the next n, (row,)."""

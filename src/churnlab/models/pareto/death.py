@@ -23,7 +23,10 @@ CUT = 45.0
 def decay(theta: Array, x: Array, start: Array, length: Array) -> Array:
     """Return ln P(start) / P(start + length)."""
     r, alpha, s, beta = theta
-    return (r + x) * np.log1p(length / (alpha + start)) + s * np.log1p(length / (beta + start))
+    values: Array = (r + x) * np.log1p(length / (alpha + start)) + s * np.log1p(
+        length / (beta + start)
+    )
+    return values
 
 
 def _width(theta: Array, x: Array, start: Array, length: Array) -> Array:
@@ -34,7 +37,8 @@ def _width(theta: Array, x: Array, start: Array, length: Array) -> Array:
         gap = np.minimum(
             (alpha + start) * np.expm1(CUT / (r + x)), (beta + start) * np.expm1(CUT / s)
         )
-    return np.log1p(np.minimum(length, gap) / low)
+    values: Array = np.log1p(np.minimum(length, gap) / low)
+    return values
 
 
 def log_death_integral(

@@ -277,9 +277,10 @@ class ParetoNbd(Likelihood):
 def log_nbd(n: Array, shape: Array, rate: Array, time: Array) -> Array:
     """Return ln P(N = n), N ~ Poisson(lambda time), lambda ~ Gamma(shape, rate), n >= 1."""
     with np.errstate(divide="ignore"):
-        return (
+        values: Array = (
             log_rising(shape, n)
             - log_rising(1.0, n)
             - shape * np.log1p(time / rate)
             + n * (np.log(time) - np.log(rate + time))
         )
+        return values

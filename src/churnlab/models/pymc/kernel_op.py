@@ -36,34 +36,34 @@ class RowLogLikelihood(Op):
     def __init__(self, model: str, k: int = 1) -> None:
         self.model, self.k = model, k
 
-    def of_rows(self, theta: Any, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Variable:
+    def of_rows(self, theta: Any, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Variable[Any, Any]:
         """Log-likelihood of each row, (row,), symbolic in theta (parameter, row)."""
         a, b, c = (np.ascontiguousarray(v, np.float64) for v in (x, t_x, T))
         cells = Cells(np.arange(a.size), a, b, c, np.ones(a.size))  # each row a group of its own
         arguments = likelihoods.get(self.model, self.k).kernels.arguments(cells)
         return self.make_node(theta, *arguments).outputs[0]
 
-    def make_node(self, *inputs: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """Type the inputs (theta, *arguments) and outputs."""
         theta, *data = inputs
         typed = [pt.as_tensor(theta, dtype="float64", ndim=2), *(pt.as_tensor(v) for v in data)]
         return Apply(self, typed, [pt.dvector(), pt.dmatrix()])
 
-    def perform(self, node: Apply, inputs: Any, output_storage: Any, *_: Any) -> None:
+    def perform(self, node: Apply[Any], inputs: Any, output_storage: Any, *_: Any) -> None:
         """Evaluate from Python (where nutpie's numba path is not in use)."""
         theta, *data = (np.ascontiguousarray(v) for v in inputs)
         loops = likelihoods.get(self.model, self.k).kernels
         output_storage[0][0], output_storage[1][0] = loops.gradient(theta, *data, *loops.constants)
 
-    def infer_shape(self, node: Apply, shapes: Any) -> list[Any]:
+    def infer_shape(self, node: Apply[Any], shapes: Any) -> list[Any]:
         """Shapes without evaluating."""
         return [(shapes[0][1],), shapes[0]]
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
         """Only the value is differentiable, and only by theta."""
         return [[True, False]] + [[False, False]] * (len(node.inputs) - 1)
 
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable]:
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable[Any, Any]]:
         """Reverse derivative: the second output, scaled row by row."""
         slopes = self.make_node(*inputs).outputs[1]
         return [cotangents[0] * slopes, *(DisconnectedType()() for _ in inputs[1:])]

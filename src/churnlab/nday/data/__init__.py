@@ -5,20 +5,19 @@ from churnlab.nday.data.config import CohortConfig
 from churnlab.nday.data.conversions import Conversions, convert
 from churnlab.nday.data.counts import CohortCounts, count_cohorts, require_enough
 from churnlab.nday.data.curve import cohort_curve, pooled_curve
-from churnlab.nday.data.design import Design, build_design, design_names
+from churnlab.nday.data.design import level_columns, level_names
 
 __all__ = [
     "Attention",
     "CohortConfig",
     "CohortCounts",
     "Conversions",
-    "Design",
     "attention_from_visits",
-    "build_design",
     "cohort_curve",
     "convert",
     "count_cohorts",
-    "design_names",
+    "level_columns",
+    "level_names",
     "pooled_curve",
     "require_enough",
 ]

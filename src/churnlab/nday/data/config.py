@@ -26,7 +26,8 @@ class CohortConfig:
     campaigns : dict of str to str
         Signup campaigns as ``name: "2026-03-01..2026-03-07"`` (both days included).
     expiry_days : list of int
-        Days (in the same count) with a hazard of their own: expiry of the signup coupon.
+        Days (in the same count) on which the signup coupon expires: their rush stands apart when
+        the plateau is looked for.
     min_signups, min_follow_up_days : int
         Below these the data are refused.
     """

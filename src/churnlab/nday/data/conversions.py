@@ -142,7 +142,8 @@ def _bought_before(signed_up_at: pd.Series, first: pd.Series) -> pd.Series:
     earlier_day = first.dt.normalize() < signed_up_at.dt.normalize()
     date_only = first == first.dt.normalize()
     same_day = first.dt.normalize() == signed_up_at.dt.normalize()
-    return earlier_day | (same_day & (first < signed_up_at) & ~date_only)
+    before: pd.Series = earlier_day | (same_day & (first < signed_up_at) & ~date_only)
+    return before
 
 
 def _require(frame: pd.DataFrame | None, columns: tuple[str, ...], table: str) -> None:

@@ -55,7 +55,7 @@ class CohortCounts:
     @property
     def last_age(self) -> int:
         """The last age counted."""
-        return self.conversions.shape[1] - 1
+        return int(self.conversions.shape[1]) - 1
 
     @property
     def horizon(self) -> Ints:

@@ -9,17 +9,13 @@ import numpy as np
 import pandas as pd
 
 from churnlab.nday.decide import value as nday
+from churnlab.nday.draws import columns
 from churnlab.types import Array
 
 #: Name of the reading under which non-buyers never would have bought and stay as persuadable.
 NEVER_CONVERTS = "never_converts"
 #: Name of the reading under which they lose interest, with attention as the measure.
 LOST_INTEREST = "lost_interest"
-
-
-def _summary(prefix: str, values: Array) -> dict[str, Array]:
-    low, high = np.quantile(values, [0.05, 0.95], axis=0)
-    return {prefix: values.mean(axis=0), f"{prefix}_q05": low, f"{prefix}_q95": high}
 
 
 def organic_table(
@@ -33,13 +29,13 @@ def organic_table(
         One row per N: `n`, and with mean, `_q05`, `_q95`: `reach`, `organic_after`, and with stated
         costs `waste` (per signup), `break_even_uplift`.
     """
-    columns: dict[str, Array] = {"n": np.asarray(ages) + day_index}
-    columns |= _summary("reach", nday.reach(G, ages))
-    columns |= _summary("organic_after", nday.organic_after(G, ages))
+    shown = {"reach": nday.reach(G, ages), "organic_after": nday.organic_after(G, ages)}
     if costs.stated:
-        columns |= _summary("waste", nday.waste(G, ages, costs))
-        columns |= _summary("break_even_uplift", nday.break_even(G, ages, costs))
-    return pd.DataFrame(columns)
+        shown |= {
+            "waste": nday.waste(G, ages, costs),
+            "break_even_uplift": nday.break_even(G, ages, costs),
+        }
+    return pd.DataFrame({"n": np.asarray(ages) + day_index, **columns(**shown)})
 
 
 def value_table(
@@ -83,7 +79,7 @@ def value_table(
                     "u0": float(u0),
                     "n": np.asarray(ages) + day_index,
                     "uplift": u.mean(axis=0),
-                    **_summary("value", V),
+                    **columns(value=V),
                     "p_best": best,
                     "p_positive": (V > 0).mean(axis=0),
                     "regret": (V.max(axis=1, keepdims=True) - V).mean(axis=0),
@@ -135,28 +131,21 @@ def _best(
     V: Array, everyone: Array, ages: Sequence[int], at: int, day_index: int
 ) -> dict[str, object]:
     top = int(V.mean(axis=0).argmax())
+    edge = top in (0, len(ages) - 1)
     winners = np.asarray(ages)[V.argmax(axis=1)] + day_index
-    regret = V.max(axis=1) - V[:, at]
     low, high = np.quantile(winners, [0.05, 0.95], method="inverted_cdf")
-    r_low, r_high = np.quantile(regret, [0.05, 0.95])
-    a_low, a_high = np.quantile(everyone, [0.05, 0.95])
     means = {"none": 0.0, "everyone": float(everyone.mean()), "rule": float(V[:, top].mean())}
     return {
         "best_n": int(ages[top] + day_index),
-        "edge": top in (0, len(ages) - 1),
-        "p_best": nan if top in (0, len(ages) - 1) else float((V.argmax(axis=1) == top).mean()),
+        "edge": edge,
+        "p_best": nan if edge else float((V.argmax(axis=1) == top).mean()),
         "best_n_q05": int(low),
         "best_n_q95": int(high),
-        "value_best": float(V[:, top].mean()),
+        "value_best": means["rule"],
         "p_worth_it": float((V[:, top] > 0).mean()),
         "n": int(ages[at] + day_index),
         "value_n": float(V[:, at].mean()),
-        "regret_n": float(regret.mean()),
-        "regret_n_q05": float(r_low),
-        "regret_n_q95": float(r_high),
-        "value_all": float(everyone.mean()),
-        "value_all_q05": float(a_low),
-        "value_all_q95": float(a_high),
+        **columns(regret_n=V.max(axis=1) - V[:, at], value_all=everyone),
         "p_rule_beats_all": float((V[:, at] > everyone).mean()),
         "advice": max(means, key=lambda k: means[k]),
     }

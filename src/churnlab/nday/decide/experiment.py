@@ -7,7 +7,9 @@ known before the message. Delayed conversions are right-censored, not lost.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from churnlab.errors import DataError, nearest
 from churnlab.events.arms import ARMS, HOLDOUT, TREAT
 from churnlab.nday.data import Conversions
 from churnlab.nday.data.conversions import local_times
+from churnlab.nday.draws import columns
 from churnlab.types import Array
 
 #: Below this probability arms were not assigned as stated.
@@ -86,33 +89,68 @@ def read_experiment(
     _both_arms(log)
     n_cells = max(log.groupby(["rule_id", "age"]).ngroups, 1)
     rows, effects = [], {}
-    for rule_id, part in log.groupby("rule_id"):
-        ages = sorted(part["age"].unique())
-        cells = [(None, part), *[(int(a), part[part["age"] == a]) for a in ages]]
-        for age, cell in cells:
-            srm = sample_ratio_p(cell["arm"], holdout_share)
-            limit = REFUSE_P if age is None else REFUSE_P / n_cells
-            _refuse_mismatch(cell["arm"], srm, limit, holdout_share, str(rule_id), age, day_index)
-            if cell["arm"].value_counts().reindex(ARMS, fill_value=0).min() < MIN_PER_ARM:
-                continue
-            n = None if age is None else age + day_index
-            row, effect = _effect(cell, last_age, rng, draws)
-            rows.append({"rule_id": rule_id, "n": n, **row, "srm_p": srm})
-            effects[(str(rule_id), n)] = effect
+    for rule_id, age, cell in _cells(log):
+        srm = sample_ratio_p(cell["arm"], holdout_share)
+        where = f"rule {rule_id!r}" + ("" if age is None else f", day {age + day_index}")
+        limit = REFUSE_P if age is None else REFUSE_P / n_cells
+        _refuse_mismatch(cell["arm"], srm, limit, holdout_share, where)
+        if cell["arm"].value_counts().reindex(ARMS, fill_value=0).min() < MIN_PER_ARM:
+            continue
+        n = None if age is None else age + day_index
+        row, effects[rule_id, n] = _effect(cell, last_age, rng, draws)
+        rows.append({"rule_id": rule_id, "n": n, **row, "srm_p": srm})
     if not rows:
         raise DataError(
             f"the treatments leave fewer than {MIN_PER_ARM} members in an arm; expected more in "
             "both. Wait for more signups (see the power calculator)."
         )
-    balance = _check_balance(log)
     table = pd.DataFrame(rows).astype({"n": "Int64"})
-    return Experiment(table=table, draws=effects, report=report, balance_p=balance)
+    return Experiment(table, effects, report, balance_p=_check_balance(log))
+
+
+def _cells(log: pd.DataFrame) -> Iterator[tuple[str, int | None, pd.DataFrame]]:
+    """Yield each rule as a whole (age None), then by the day of assignment."""
+    for rule_id, part in log.groupby("rule_id"):
+        yield str(rule_id), None, part
+        for age, cell in part.groupby("age"):
+            yield str(rule_id), int(str(age)), cell
 
 
 def _assignments(
     treatments: pd.DataFrame, found: Conversions, time_zone: str | None
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """First assignment of each customer and rule, with the member's facts."""
+    _check_arms(treatments)
+    log = pd.DataFrame(
+        {
+            "customer_id": treatments["customer_id"].astype(str),
+            "date": local_times(treatments["event_at"], time_zone).dt.normalize(),
+            "arm": treatments["arm"].astype(str),
+            "rule_id": treatments["rule_id"].astype(str) if "rule_id" in treatments else "nday",
+        }
+    )
+    rows, end = len(log), pd.Timestamp(found.as_of)
+    log = log[~(log["date"] > end)].sort_values(["date", "customer_id", "arm"], kind="stable")
+    own = ["customer_id", "rule_id"]
+    first, arms = log.drop_duplicates(own), log.drop_duplicates([*own, "arm"])
+    members = found.frame.rename(columns={"age": "bought_age"})
+    joined = first.merge(members, on="customer_id", how="inner")
+    joined["age"] = (joined["date"] - joined["signup_date"]).dt.days
+    joined["seen_age"] = (end - joined["signup_date"]).dt.days
+    bought = joined["bought_age"]
+    eligible = (joined["age"] >= 0) & ((bought < 0) | (bought >= joined["age"]))
+    report = {
+        "rows": rows,
+        "after_as_of": rows - len(log),
+        "repeated": len(log) - len(first),
+        "in_both_arms": len(arms) - len(first),
+        "not_members": len(first) - len(joined),
+        "not_eligible": int((~eligible).sum()),
+    }
+    return joined[eligible].reset_index(drop=True), report
+
+
+def _check_arms(treatments: pd.DataFrame) -> None:
     for column in ("customer_id", "event_at", "arm"):
         if column not in treatments.columns:
             raise DataError(
@@ -125,30 +163,6 @@ def _assignments(
         raise DataError(
             f"treatments have the arm {got!r}; expected {' or '.join(ARMS)}.{nearest(got, ARMS)}"
         )
-    log = pd.DataFrame(
-        {
-            "customer_id": treatments["customer_id"].astype(str),
-            "date": local_times(treatments["event_at"], time_zone).dt.normalize(),
-            "arm": treatments["arm"].astype(str),
-            "rule_id": treatments["rule_id"].astype(str) if "rule_id" in treatments else "nday",
-        }
-    )
-    report = {"rows": len(log)}
-    late = log["date"] > pd.Timestamp(found.as_of)
-    log = log[~late].sort_values(["date", "customer_id", "arm"], kind="stable")
-    first = log.drop_duplicates(["customer_id", "rule_id"])
-    report |= {"after_as_of": int(late.sum()), "repeated": len(log) - len(first)}
-    both = log.groupby(["customer_id", "rule_id"])["arm"].nunique()
-    report["in_both_arms"] = int((both > 1).sum())
-    members = found.frame.rename(columns={"age": "bought_age"})
-    joined = first.merge(members, on="customer_id", how="inner")
-    report["not_members"] = len(first) - len(joined)
-    joined["age"] = (joined["date"] - joined["signup_date"]).dt.days
-    joined["seen_age"] = (pd.Timestamp(found.as_of) - joined["signup_date"]).dt.days
-    bought = joined["bought_age"]
-    eligible = (joined["age"] >= 0) & ((bought < 0) | (bought >= joined["age"]))
-    report["not_eligible"] = int((~eligible).sum())
-    return joined[eligible].reset_index(drop=True), report
 
 
 def _both_arms(log: pd.DataFrame) -> None:
@@ -168,32 +182,25 @@ def sample_ratio_p(arm: pd.Series, holdout_share: float) -> float:
     return float(stats.binomtest(int((arm == HOLDOUT).sum()), n, holdout_share).pvalue)
 
 
-def _refuse_mismatch(
-    arm: pd.Series, p: float, limit: float, share: float, rule: str, age: int | None, index: int
-) -> None:
-    if p >= limit:
-        return
-    where = f"rule {rule!r}" + ("" if age is None else f", day {age + index}")
-    raise DataError(
-        f"sample-ratio mismatch in {where}: {int((arm == HOLDOUT).sum())} of {len(arm)} members "
-        f"are in the holdout, stated share {share:g}, p = {p:.2g} (limit {limit:.2g}). The arms "
-        "were not assigned as stated; find out why before reading any effect."
-    )
+def _refuse_mismatch(arm: pd.Series, p: float, limit: float, share: float, where: str) -> None:
+    if p < limit:
+        raise DataError(
+            f"sample-ratio mismatch in {where}: {int((arm == HOLDOUT).sum())} of {len(arm)} "
+            f"members are in the holdout, stated share {share:g}, p = {p:.2g} (limit {limit:.2g}). "
+            "The arms were not assigned as stated; find out why before reading any effect."
+        )
 
 
 def _check_balance(log: pd.DataFrame) -> float:
     """Refuse arms that differ in what was known before the message; return the adjusted p."""
     month = log["signup_date"].dt.to_period("M").astype(str)
     facts = {"group": log["group"], "signup month": month, "day of assignment": log["age"]}
-    found = {}
-    for name, values in facts.items():
-        p = independence_p(values, log["arm"])
-        if p is not None:
-            found[name] = p
-    if not found:
+    found = {name: independence_p(values, log["arm"]) for name, values in facts.items()}
+    known = {name: p for name, p in found.items() if p is not None}
+    if not known:
         return 1.0
-    worst = min(found, key=lambda k: found[k])
-    p = min(1.0, found[worst] * len(found))
+    worst = min(known, key=lambda name: known[name])
+    p = min(1.0, known[worst] * len(known))
     if p < REFUSE_P:
         raise DataError(
             f"the arms were not assigned at random: they differ in {worst} (chi-square, "
@@ -220,21 +227,19 @@ def independence_p(values: pd.Series, arm: pd.Series) -> float | None:
 
 def _effect(
     cell: pd.DataFrame, last_age: int, rng: np.random.Generator, draws: int
-) -> tuple[dict[str, float], Array]:
+) -> tuple[dict[str, Any], Array]:
     made = {a: _conversion_draws(cell[cell["arm"] == a], last_age, rng, draws) for a in ARMS}
-    uplift = made[TREAT][0] - made[HOLDOUT][0]
-    low, high = np.quantile(uplift, [0.05, 0.95])
+    (treat, treated), (holdout, held) = made[TREAT], made[HOLDOUT]
+    uplift = treat - holdout
     row = {
-        "n_treat": made[TREAT][1]["n"],
-        "n_holdout": made[HOLDOUT][1]["n"],
-        "converted_treat": made[TREAT][1]["converted"],
-        "converted_holdout": made[HOLDOUT][1]["converted"],
-        "censored": made[TREAT][1]["censored"] + made[HOLDOUT][1]["censored"],
-        "rate_treat": float(made[TREAT][0].mean()),
-        "rate_holdout": float(made[HOLDOUT][0].mean()),
-        "uplift": float(uplift.mean()),
-        "uplift_q05": float(low),
-        "uplift_q95": float(high),
+        "n_treat": treated["n"],
+        "n_holdout": held["n"],
+        "converted_treat": treated["converted"],
+        "converted_holdout": held["converted"],
+        "censored": treated["censored"] + held["censored"],
+        "rate_treat": float(treat.mean()),
+        "rate_holdout": float(holdout.mean()),
+        **columns(uplift=uplift),
         "p_positive": float((uplift > 0).mean()),
     }
     return row, uplift
@@ -269,15 +274,11 @@ def _kaplan_meier(
     follow: NDArray[np.int64], duration: NDArray[np.int64], event: NDArray[np.bool_]
 ) -> tuple[float, float]:
     """Effective size and share converted by the end, from days since assignment."""
-    survival, variance = 1.0, 0.0
-    for t in range(int(follow.max()) + 1):
-        at_risk = int((duration >= t).sum())
-        hits = int((event & (duration == t)).sum())
-        if at_risk == 0 or hits == 0:
-            continue
-        survival *= 1 - hits / at_risk
-        variance += hits / (at_risk * max(at_risk - hits, 1))
-    p = 1 - survival
-    greenwood = max(survival**2 * variance, 1e-12)
+    size = int(follow.max()) + 1
+    gone, hits = (np.bincount(d, minlength=size)[:size] for d in (duration, duration[event]))
+    at_risk = np.maximum(len(duration) - np.cumsum(gone) + gone, 1)
+    survival = float(np.prod(1 - hits / at_risk))
+    variance = float((hits / (at_risk * np.maximum(at_risk - hits, 1))).sum())
+    p, greenwood = 1 - survival, max(survival**2 * variance, 1e-12)
     n = p * survival / greenwood if p > 0 else float(len(duration))
     return min(max(n, 1.0), float(len(duration))), p

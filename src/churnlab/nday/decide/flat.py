@@ -2,44 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+import pandas as pd
 
 from churnlab.nday.data import CohortCounts
 from churnlab.types import Array
 
-
-@dataclass(frozen=True)
-class FlatShare:
-    """Share of cohorts without any conversion in a span, beside the share expected from chance.
-
-    Parameters
-    ----------
-    first_age, last_age : int
-        The span, both included.
-    cohorts : int
-        Cohorts followed through the span.
-    share : float
-        Of these, without a conversion in it.
-    expected, expected_q05, expected_q95 : float
-        Under the fitted curve: each cohort's unconverted stay so with probability
-        (1 - G(b)) / (1 - G(a - 1)) each, so small cohorts are flat by chance.
-    p : float
-        Probability of a share at least as high under the fitted curve.
-    median_unconverted : float
-        Size that drives chance: with 1% still to come, 50 are flat with probability .61.
-    """
-
-    first_age: int
-    last_age: int
-    cohorts: int
-    share: float
-    expected: float
-    expected_q05: float
-    expected_q95: float
-    p: float
-    median_unconverted: float
+#: Days that a cohort must be flat for, at most: after them it is not followed further.
+SPAN_DAYS = 10
+#: Before this age no cohort is expected to be flat.
+FIRST_AGE = 3
 
 
 def chance_flat(rate: float, unconverted: float) -> float:
@@ -47,10 +19,28 @@ def chance_flat(rate: float, unconverted: float) -> float:
     return float((1.0 - rate) ** unconverted)
 
 
+def flat_table(counts: CohortCounts, G: Array, rng: np.random.Generator) -> pd.DataFrame:
+    """Flat cohorts beside chance, for spans from every age to `SPAN_DAYS` later or the end.
+
+    Returns
+    -------
+    DataFrame
+        `flat_share`'s figures by span, with `after_n` and `through` in the configured day count.
+    """
+    pooled, index, last = counts.pooled(), counts.day_index, counts.last_age
+    rows = []
+    for first in range(FIRST_AGE, last - 2):
+        through = min(first + SPAN_DAYS - 1, last)
+        found = flat_share(pooled, G, first, through, rng)
+        if found is not None:
+            rows.append({**found, "after_n": first + index - 1, "through": through + index})
+    return pd.DataFrame(rows)
+
+
 def flat_share(
     counts: CohortCounts, G: Array, first_age: int, last_age: int, rng: np.random.Generator
-) -> FlatShare:
-    """Count the flat cohorts and simulate how many chance makes.
+) -> dict[str, float] | None:
+    """Count the flat cohorts of a span and simulate how many chance makes.
 
     Parameters
     ----------
@@ -60,13 +50,20 @@ def flat_share(
         Population curve draws.
     first_age, last_age : int
         Span of ages, both included.
+
+    Returns
+    -------
+    dict or None
+        None where no cohort is followed through the span. `cohorts` that are; `share` of these
+        without a conversion in it; `expected`, `expected_q05`, `expected_q95` under the fitted
+        curve, where each unconverted stays so with probability (1 - G(b)) / (1 - G(a - 1)), so that
+        small cohorts are flat by chance; `p`, the probability of a share at least as high;
+        `median_unconverted`, the size that drives chance.
     """
-    followed = counts.horizon >= last_age
-    part = counts.select(followed)
+    part = counts.select(counts.horizon >= last_age)
     left = part.signups - part.conversions[:, :first_age].sum(axis=1)
     if len(left) == 0:
-        nan = float("nan")
-        return FlatShare(first_age, last_age, 0, nan, nan, nan, nan, nan, nan)
+        return None
     flat = part.conversions[:, first_age : last_age + 1].sum(axis=1) == 0
     before = G[:, first_age - 1] if first_age > 0 else np.zeros(len(G))
     stay = (1.0 - G[:, last_age]) / np.maximum(1.0 - before, 1e-12)
@@ -74,14 +71,12 @@ def flat_share(
     made = (rng.random(chance.shape) < chance).mean(axis=1)
     share = float(flat.mean())
     low, high = np.quantile(made, [0.05, 0.95])
-    return FlatShare(
-        first_age=first_age,
-        last_age=last_age,
-        cohorts=len(left),
-        share=share,
-        expected=float(chance.mean()),
-        expected_q05=float(low),
-        expected_q95=float(high),
-        p=float(np.mean(made >= share - 1e-12)),
-        median_unconverted=float(np.median(left)),
-    )
+    return {
+        "cohorts": len(left),
+        "share": share,
+        "expected": float(chance.mean()),
+        "expected_q05": float(low),
+        "expected_q95": float(high),
+        "p": float(np.mean(made >= share - 1e-12)),
+        "median_unconverted": float(np.median(left)),
+    }

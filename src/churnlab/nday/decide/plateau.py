@@ -6,6 +6,7 @@ Days are ages (0 = the signup day) here; callers add the configured day index.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,22 +48,40 @@ class PlateauDay:
         return float(np.sort(self.draws)[max(int(np.ceil(q * len(self.draws))) - 1, 0)])
 
 
-def forward_hazard(G: Array, days: int = 7) -> Array:
+def forward_hazard(G: Array, days: int = 7, apart: Sequence[int] = ()) -> Array:
     """Mean hazard over the next `days` days from each age, (draw, age).
 
     A week, so that neither a quiet Sunday nor one day's chance makes or breaks a plateau; the
     last ages share the last whole week (shorter spans let one bin's noise undo a plateau: seen in
-    1 of 20 simulations).
+    1 of 20 simulations). Ages `apart`, on which the signup coupon expires, are left out of the
+    means: the rush of a last day is no week's pace.
     """
     h = hazard(G)
     n = h.shape[1]
-    total = np.concatenate([np.zeros((len(h), 1)), np.cumsum(h, axis=1)], axis=1)
+    counted = np.ones(n)
+    counted[list(apart)] = 0.0
     days = min(days, n)
     starts = np.minimum(np.arange(n), n - days)
-    return (total[:, starts + days] - total[:, starts]) / days
+    total = np.cumsum(np.pad(h * counted, ((0, 0), (1, 0))), axis=1)
+    size = np.cumsum(np.pad(counted, (1, 0)))
+    spans = np.maximum(size[starts + days] - size[starts], 1.0)
+    return np.asarray((total[:, starts + days] - total[:, starts]) / spans)
 
 
-def hazard_below(G: Array, h: float = 0.001, *, days: int = 7, least: int = 7) -> PlateauDay:
+def _stays(low: NDArray[np.bool_], least: int, apart: Sequence[int]) -> Array:
+    """First age from which `low` (draw, age) holds to the end, with `least` days left; inf: none.
+
+    A day `apart` is not where a flat curve begins: its rush is still to come.
+    """
+    forever = np.flip(np.logical_and.accumulate(np.flip(low, axis=1), axis=1), axis=1)
+    forever[:, list(apart)] = False
+    found = forever[:, : max(low.shape[1] - least + 1, 1)]
+    return np.where(found.any(axis=1), found.argmax(axis=1), NONE).astype(float)
+
+
+def hazard_below(
+    G: Array, h: float = 0.001, *, days: int = 7, least: int = 7, apart: Sequence[int] = ()
+) -> PlateauDay:
     """First age from which the weekly mean hazard stays below `h` to the end of the follow-up.
 
     Parameters
@@ -75,13 +94,11 @@ def hazard_below(G: Array, h: float = 0.001, *, days: int = 7, least: int = 7) -
         Days the hazard is averaged over, looking forward.
     least : int
         Days of flat curve that must be left inside the follow-up: a plateau of two days is none.
+    apart : sequence of int
+        Ages with a hazard of their own (`forward_hazard`).
     """
-    ok = forward_hazard(G, days) < h
-    # From each age on, does it hold everywhere later?
-    forever = np.flip(np.logical_and.accumulate(np.flip(ok, axis=1), axis=1), axis=1)
-    found = forever[:, : G.shape[1] - least + 1]
-    first = np.where(found.any(axis=1), found.argmax(axis=1), NONE)
-    return PlateauDay(f"hazard_below({h:g})", first.astype(float))
+    low = forward_hazard(G, days, apart) < h
+    return PlateauDay(f"hazard_below({h:g})", _stays(low, least, apart))
 
 
 def fraction_of_final(G: Array, q: float = 0.9) -> PlateauDay:
@@ -94,8 +111,9 @@ def fraction_of_final(G: Array, q: float = 0.9) -> PlateauDay:
 
 
 def below_early(
-    G: Array, share: float = 0.1, *, days: int = 7, least: int = 7, later: float = 0.25
-) -> PlateauDay:
+    G: Array, share: float = 0.1, *, days: int = 7, least: int = 7, later: float = 0.25,
+    apart: Sequence[int] = (),
+) -> PlateauDay:  # fmt: skip
     """Headline: first age from which the week ahead brings less than `share` of the best week.
 
     Relative to the curve's own busiest week, so that it means the same at 20% and at 2% conversion.
@@ -106,20 +124,18 @@ def below_early(
         Curve draws.
     share : float
         Of the highest weekly mean hazard (the signup day counts).
-    days, least : int
+    days, least, apart
         As in `hazard_below`.
     later : float
         More than this share of the window's buyers still to come on that day: no plateau, however
         low the hazard.
     """
-    weekly = forward_hazard(G, days)
-    ok = weekly < share * weekly.max(axis=1, keepdims=True)
-    forever = np.flip(np.logical_and.accumulate(np.flip(ok, axis=1), axis=1), axis=1)
-    found = forever[:, : max(G.shape[1] - least + 1, 1)]
-    first = found.argmax(axis=1)
-    before = converted_before(G, np.arange(G.shape[1]))[np.arange(len(G)), first]
-    flat = found.any(axis=1) & (G[:, -1] - before <= later * G[:, -1])
-    return PlateauDay(f"below_early({share:g})", np.where(flat, first, NONE).astype(float))
+    weekly = forward_hazard(G, days, apart)
+    first = _stays(weekly < share * weekly.max(axis=1, keepdims=True), least, apart)
+    at = np.where(np.isinf(first), 0, first).astype(int)
+    before = converted_before(G, np.arange(G.shape[1]))[np.arange(len(G)), at]
+    few = G[:, -1] - before <= later * G[:, -1]
+    return PlateauDay(f"below_early({share:g})", np.where(few, first, NONE))
 
 
 def changepoint(
@@ -129,6 +145,7 @@ def changepoint(
     *,
     draws: int = 1000,
     least: int = 3,
+    apart: Sequence[int] = (),
 ) -> PlateauDay:
     """Age at which a hazard that is level from age 1 on drops to a lower level.
 
@@ -143,8 +160,11 @@ def changepoint(
         Pooled over cohorts.
     least : int
         Fewest days on either side of the drop (one day before suffices).
+    apart : sequence of int
+        Ages that belong to neither level.
     """
-    y, r = conversions[1:].astype(float), at_risk[1:].astype(float)
+    levels = np.setdiff1d(np.arange(1, len(conversions)), list(apart))
+    y, r = conversions[levels].astype(float), at_risk[levels].astype(float)
     splits = np.arange(1, max(len(y) - least + 1, 2))
     before = np.array([_rate(y[:k], r[:k]) for k in splits])
     after = np.array([_rate(y[k:], r[k:]) for k in splits])
@@ -158,7 +178,7 @@ def changepoint(
     scores = np.where(after < before, scores, -np.inf)
     logs = np.append(scores - np.log(len(splits)), _marginal(y, r, phi))
     weights = np.exp(logs - logs.max())
-    ages = np.append(splits + 1.0, NONE)
+    ages = np.append(levels[splits].astype(float), NONE)
     return PlateauDay("changepoint", rng.choice(ages, size=draws, p=weights / weights.sum()))
 
 
@@ -204,12 +224,14 @@ class LateBump:
     share_after: float
 
 
-def late_bump(G: Array, *, days: int = 7, fall: float = 4.0, rise: float = 2.0) -> LateBump:
-    """Look for a second wave in the weekly mean hazard (coupon expiry, a penalty, a reminder).
+def late_bump(
+    G: Array, *, days: int = 7, fall: float = 4.0, rise: float = 2.0, apart: Sequence[int] = ()
+) -> LateBump:
+    """Look for a second wave in the weekly mean hazard (a penalty, a reminder).
 
     The first peak is the highest weekly hazard before the trough; the signup day's atom counts.
     """
-    weekly = forward_hazard(G, days)[:, : max(G.shape[1] - days + 1, 1)]
+    weekly = forward_hazard(G, days, apart)[:, : max(G.shape[1] - days + 1, 1)]
     high_so_far = np.maximum.accumulate(weekly, axis=1)
     later = np.flip(np.maximum.accumulate(np.flip(weekly, axis=1), axis=1), axis=1)
     floor = np.maximum(weekly, 1e-12)

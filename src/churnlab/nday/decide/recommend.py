@@ -7,37 +7,22 @@ plateau with the share of later buyers that it leaves.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from churnlab.nday.config import NdayConfig
 from churnlab.nday.decide import value as nday
 from churnlab.nday.decide.decision import LOST_INTEREST
 from churnlab.nday.decide.plateau import PlateauDay
+from churnlab.nday.decide.uplift import Uplift
+from churnlab.nday.draws import Interval, interval
 from churnlab.types import Array
-
-Interval = dict[str, float]
 
 #: Basis of a recommendation.
 VALUE, PLATEAU_DAY, NOTHING = "value", "plateau", "none"
 #: Reading of the plateau when attention is not measured: the N whose worst regret is least.
 LEAST_WORST = "least_worst_regret"
-
-
-@dataclass(frozen=True)
-class Uplift:
-    """What a message gains at full attention.
-
-    Parameters
-    ----------
-    draws : array (draw, 1) or (1, 1)
-        u0: extra purchases per messaged person.
-    measured : bool
-        From an experiment; otherwise the middle of the assumed grid.
-    """
-
-    draws: Array
-    measured: bool
 
 
 @dataclass(frozen=True)
@@ -81,16 +66,20 @@ class Recommendation:
     leaves: Interval | None = None
 
 
-def interval(draws: Array) -> Interval:
-    """Mean and 90% interval."""
-    low, high = np.quantile(draws, [0.05, 0.95])
-    return {"mean": float(np.mean(draws)), "q05": float(low), "q95": float(high)}
-
-
 def later_share(G: Array, age: int) -> Array:
     """Share of the window's buyers who come on the day of that age or later, (draw,)."""
     before = nday.converted_before(G, [age])[:, 0]
     return 1.0 - before / np.maximum(G[:, -1], 1e-12)
+
+
+def recommend(
+    G: Array, flat: PlateauDay, attention: Mapping[str, Array], uplift: Uplift, config: NdayConfig
+) -> Recommendation:
+    """Take N by value where costs are stated, else the headline plateau."""
+    index = config.cohort.day_index
+    if not config.costs.stated:
+        return by_plateau(G, flat, index)
+    return by_value(G, config.ages(), attention, uplift, config.costs, index)
 
 
 def by_plateau(G: Array, flat: PlateauDay, day_index: int = 0) -> Recommendation:
@@ -144,25 +133,23 @@ def _described(
     day_index: int,
 ) -> Recommendation:  # fmt: skip
     edge = "first" if top == 0 else "last" if top == len(ages) - 1 else None
-    if V[:, top].mean() <= 0:
-        loss = interval(-V[:, top])
-        return Recommendation(None, VALUE, reading, _described_uplift(uplift), interval(V[:, top]),
-                              int(ages[top]) + day_index, loss, edge=edge)  # fmt: skip
-    others = np.delete(np.arange(len(ages)), top)
-    runner = int(others[V.mean(axis=0)[others].argmax()]) if len(others) else None
-    return Recommendation(
+    best, mean = V[:, top], V.mean(axis=0)
+    found = Recommendation(
+        n=None, basis=VALUE, reading=reading, value=interval(best), edge=edge,
+        u0={**interval(uplift.draws), "measured": uplift.measured},
+    )  # fmt: skip
+    if mean[top] <= 0:
+        return replace(found, next_best=int(ages[top]) + day_index, regret=interval(-best))
+    found = replace(
+        found,
         n=int(ages[top]) + day_index,
-        basis=VALUE,
-        reading=reading,
-        u0=_described_uplift(uplift),
-        value=interval(V[:, top]),
-        next_best=None if runner is None else int(ages[runner]) + day_index,
-        regret=None if runner is None else interval(V[:, top] - V[:, runner]),
         p_best=None if edge else float((V.argmax(axis=1) == top).mean()),
-        edge=edge,
         leaves=interval(later_share(G, int(ages[top]))),
     )
-
-
-def _described_uplift(uplift: Uplift) -> dict[str, float | bool]:
-    return {**interval(uplift.draws), "measured": uplift.measured}
+    others = np.delete(np.arange(len(ages)), top)
+    if len(others) == 0:
+        return found
+    runner = int(others[mean[others].argmax()])
+    return replace(
+        found, next_best=int(ages[runner]) + day_index, regret=interval(best - V[:, runner])
+    )

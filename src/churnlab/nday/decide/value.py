@@ -145,16 +145,6 @@ def value(G: Array, ages: Sequence[int] | Ints, u: Array, costs: NdayCosts) -> A
     return reach(G, ages) * (u * costs.unit - paid - costs.message)
 
 
-def stopping_gain(G: Array, age: int, u_now: Array, u_next: Array, costs: NdayCosts) -> Array:
-    """V(a + 1) - V(a) = reach (h (rho c + k - u' (m - c)) - (u - u') (m - c)), (draw,).
-
-    Waiting a day pays while it is positive.
-    """
-    h = hazard(G)[:, age]
-    saved = costs.organic_coupon + costs.message - u_next * costs.unit
-    return reach(G, [age])[:, 0] * (h * saved - (u_now - u_next) * costs.unit)
-
-
 def cost_ratio(
     G: Array, ages: Sequence[int] | Ints, u: Array, costs: NdayCosts
 ) -> tuple[Array, Array]:

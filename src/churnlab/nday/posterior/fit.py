@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.nday.data import CohortConfig, CohortCounts, build_design, design_names
+from churnlab.nday.data import CohortConfig, CohortCounts, level_columns, level_names
 from churnlab.nday.posterior.levels import level_draws, level_variance
 from churnlab.types import Array
 
@@ -78,12 +78,10 @@ class ConversionFit:
     def cohort_levels(self, counts: CohortCounts, rows: NDArray[np.int64]) -> Array:
         """Known level of each cohort, (draw, cohort): its weekday's times its campaigns'."""
         names = tuple(self.effects)
-        level = np.ones((len(rows), len(counts.cohorts)))
-        if names:
-            inside = build_design(counts, self.config, names).matrix
-            logs = np.log(np.stack([self.effects[name][rows] for name in names], axis=1))
-            level = np.exp(logs @ inside.T)
-        return level
+        if not names:
+            return np.ones((len(rows), len(counts.cohorts)))
+        logs = np.log(np.stack([self.effects[name][rows] for name in names], axis=1))
+        return np.asarray(np.exp(logs @ level_columns(counts, self.config, names).T))
 
     def cohort_rates(self, counts: CohortCounts, row: int) -> Array:
         """Rates of each cohort's group in one draw, (cohort, age); unseen: all together."""
@@ -185,13 +183,11 @@ def _effects(
     rng: np.random.Generator,
 ) -> dict[str, Array]:  # fmt: skip
     """Levels of weekdays and campaigns, each kind with a spread of its own."""
-    names = [n for n in design_names(counts, config) if n.startswith(("weekday_", "campaign_"))]
     out: dict[str, Array] = {}
-    for kind in ("weekday_", "campaign_"):
-        own = tuple(n for n in names if n.startswith(kind))
+    for own in level_names(counts, config).values():
         if not own:
             continue
-        inside = build_design(counts, config, own).matrix
+        inside = level_columns(counts, config, own)
         seen, expected = inside.T @ pooled.seen, inside.T @ pooled.expected
         # Cohorts of a weekday differ among themselves as well.
         noise = expected + pooled.variance * (inside.T @ pooled.expected**2)

@@ -126,6 +126,16 @@ def window_longer(share: float, day: int, longer: int) -> Sentence:
     }
 
 
+def after_expiry(day: int) -> Sentence:
+    """Say that the curve goes flat the day after the signup coupon expires."""
+    return {
+        "en": f"The curve goes flat the day after the signup coupon expires (day {day}): the "
+        "coupon may have made the plateau. Cohorts with another expiry would tell.",
+        "ko": f"곡선이 가입 쿠폰 만료일({day}일) 다음 날부터 정체됩니다: 쿠폰이 만든 정체일 수 "
+        "있습니다. 만료일이 다른 코호트와 비교하십시오.",
+    }
+
+
 def drifting(early: float, late: float) -> Sentence:
     """Say that later cohorts convert unlike earlier ones."""
     return {

@@ -87,7 +87,8 @@ class Season:
         then = self.time[self.now - self.first] - (rows.T - rows.t_x)
         # halfway between two ends of days: sums of multipliers carry rounding errors
         middles = (self.time[1:] + self.time[:-1]) / 2
-        return self.first + np.searchsorted(middles, then)
+        values: Ints = self.first + np.searchsorted(middles, then)
+        return values
 
     def keys(self, rows: Rows) -> SeasonKeys:
         """Return the distinct (group, x, t_x, last day) of rows."""

@@ -24,7 +24,8 @@ class Beta(Distribution):
     def logpdf(self, x: Array) -> Array:
         """Log density."""
         norm = -betaln(self.alpha, self.beta)
-        return norm + (self.alpha - 1) * np.log(x) + (self.beta - 1) * np.log1p(-x)
+        values: Array = norm + (self.alpha - 1) * np.log(x) + (self.beta - 1) * np.log1p(-x)
+        return values
 
     def dlogpdf(self, x: Array) -> Array:
         """Derivative of the log density."""
@@ -47,16 +48,19 @@ class LogitNormal(Distribution):
     def logpdf(self, x: Array) -> Array:
         """Log density."""
         z = (logit(x) - self.mu) / self.sigma
-        return -0.5 * z**2 - 0.5 * LOG_2PI - np.log(self.sigma) - np.log(x) - np.log1p(-x)
+        values: Array = -0.5 * z**2 - 0.5 * LOG_2PI - np.log(self.sigma) - np.log(x) - np.log1p(-x)
+        return values
 
     def dlogpdf(self, x: Array) -> Array:
         """Derivative of the log density."""
         slope = -(logit(x) - self.mu) / self.sigma**2
-        return (slope - (1 - 2 * x)) / (x * (1 - x))
+        values: Array = (slope - (1 - 2 * x)) / (x * (1 - x))
+        return values
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         """Draws."""
-        return expit(rng.normal(self.mu, self.sigma, n))
+        values: Array = expit(rng.normal(self.mu, self.sigma, n))
+        return values
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ class TruncatedNormal(Distribution):
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         """Draws."""
         low = ndtr((self.lower - self.mu) / self.sigma)
-        return self.mu + self.sigma * ndtri(rng.uniform(low, 1.0, n))
+        values: Array = self.mu + self.sigma * ndtri(rng.uniform(low, 1.0, n))
+        return values
 
 
 @dataclass(frozen=True)

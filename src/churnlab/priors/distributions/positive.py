@@ -22,7 +22,8 @@ class Gamma(Distribution):
     def logpdf(self, x: Array) -> Array:
         """Log density."""
         norm = self.alpha * np.log(self.beta) - gammaln(self.alpha)
-        return norm + (self.alpha - 1) * np.log(x) - self.beta * x
+        values: Array = norm + (self.alpha - 1) * np.log(x) - self.beta * x
+        return values
 
     def dlogpdf(self, x: Array) -> Array:
         """Derivative of the log density."""
@@ -43,7 +44,8 @@ class InverseGamma(Distribution):
     def logpdf(self, x: Array) -> Array:
         """Log density."""
         norm = self.alpha * np.log(self.beta) - gammaln(self.alpha)
-        return norm - (self.alpha + 1) * np.log(x) - self.beta / x
+        values: Array = norm - (self.alpha + 1) * np.log(x) - self.beta / x
+        return values
 
     def dlogpdf(self, x: Array) -> Array:
         """Derivative of the log density."""
@@ -66,7 +68,8 @@ class LogNormal(Distribution):
         """Log density."""
         log_x = np.log(x)
         z = (log_x - self.mu) / self.sigma
-        return -0.5 * z**2 - 0.5 * LOG_2PI - np.log(self.sigma) - log_x
+        values: Array = -0.5 * z**2 - 0.5 * LOG_2PI - np.log(self.sigma) - log_x
+        return values
 
     def dlogpdf(self, x: Array) -> Array:
         """Derivative of the log density."""
@@ -86,7 +89,8 @@ class HalfNormal(Distribution):
     def logpdf(self, x: Array) -> Array:
         """Log density."""
         norm = np.log(2.0) - 0.5 * LOG_2PI - np.log(self.sigma)
-        return norm - 0.5 * (x / self.sigma) ** 2
+        values: Array = norm - 0.5 * (x / self.sigma) ** 2
+        return values
 
     def dlogpdf(self, x: Array) -> Array:
         """Derivative of the log density."""
@@ -105,7 +109,8 @@ class Exponential(Distribution):
 
     def logpdf(self, x: Array) -> Array:
         """Log density."""
-        return np.log(self.lam) - self.lam * x
+        values: Array = np.log(self.lam) - self.lam * x
+        return values
 
     def dlogpdf(self, x: Array) -> Array:
         """Derivative of the log density."""
@@ -133,7 +138,8 @@ class HalfStudentT(Distribution):
             - 0.5 * np.log(nu * np.pi)
             - np.log(self.sigma)
         )
-        return norm - (nu + 1) / 2 * np.log1p((x / self.sigma) ** 2 / nu)
+        values: Array = norm - (nu + 1) / 2 * np.log1p((x / self.sigma) ** 2 / nu)
+        return values
 
     def dlogpdf(self, x: Array) -> Array:
         """Derivative of the log density."""
@@ -152,7 +158,8 @@ class HalfCauchy(Distribution):
 
     def logpdf(self, x: Array) -> Array:
         """Log density."""
-        return np.log(2 / (np.pi * self.beta)) - np.log1p((x / self.beta) ** 2)
+        values: Array = np.log(2 / (np.pi * self.beta)) - np.log1p((x / self.beta) ** 2)
+        return values
 
     def dlogpdf(self, x: Array) -> Array:
         """Derivative of the log density."""
@@ -173,9 +180,10 @@ class Weibull(Distribution):
     def logpdf(self, x: Array) -> Array:
         """Log density."""
         log_z = np.log(x / self.beta)
-        return (
+        values: Array = (
             np.log(self.alpha / self.beta) + (self.alpha - 1) * log_z - np.exp(self.alpha * log_z)
         )
+        return values
 
     def dlogpdf(self, x: Array) -> Array:
         """Derivative of the log density."""

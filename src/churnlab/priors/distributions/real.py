@@ -23,7 +23,10 @@ class Normal(Distribution):
 
     def logpdf(self, x: Array) -> Array:
         """Log density."""
-        return -0.5 * ((x - self.mu) / self.sigma) ** 2 - 0.5 * LOG_2PI - np.log(self.sigma)
+        values: Array = (
+            -0.5 * ((x - self.mu) / self.sigma) ** 2 - 0.5 * LOG_2PI - np.log(self.sigma)
+        )
+        return values
 
     def dlogpdf(self, x: Array) -> Array:
         """Derivative of the log density."""
@@ -47,7 +50,8 @@ class StudentT(Distribution):
     def logpdf(self, x: Array) -> Array:
         """Log density."""
         half = HalfStudentT(self.nu, self.sigma)
-        return half.logpdf(np.abs(np.asarray(x) - self.mu)) - np.log(2.0)
+        values: Array = half.logpdf(np.abs(np.asarray(x) - self.mu)) - np.log(2.0)
+        return values
 
     def dlogpdf(self, x: Array) -> Array:
         """Derivative of the log density."""

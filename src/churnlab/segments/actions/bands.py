@@ -16,6 +16,8 @@ from churnlab.posterior.risk import personal_window
 from churnlab.posterior.settings import RiskConfig
 
 EDGES = (0.25, 0.5, 0.75)
+#: Columns of the customers table that `calibrate_out_of_time` reads, beside the risk.
+NEEDED = ("customer_id", "x", "rhythm_days")
 #: Risk of not buying within a window can be checked; 1 - P(alive) cannot.
 _WINDOWED = ("personal_cycles", "fixed_days")
 

@@ -18,7 +18,7 @@ from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
 from churnlab.posterior.dates import at_risk_days
 from churnlab.posterior.risk import on_silence, windows
-from churnlab.posterior.settings import Measure
+from churnlab.posterior.settings import Lateness, Measure
 from churnlab.posterior.silence.stream import Rows, chunks, for_each_run, keys_of
 from churnlab.types import Array, Ints
 
@@ -119,8 +119,14 @@ def drawn_levels(axis: Axis, rows: Rows, n_draws: int) -> NDArray[np.int8]:
     window = None if by_key is None else by_key[keys.of]
     matrix = on_silence(axis.risk).matrix
     levels = np.zeros((draws.n_draws, len(rows.x)), dtype=np.int8)
+    open_ = np.arange(len(rows.x))
+    if isinstance(axis.risk, Lateness) and window is not None:
+        silence = rows.T - rows.t_x
+        levels[:, silence >= window] = len(axis.cuts)  # all who come back are back
+        open_ = np.flatnonzero((silence >= axis.risk.shortest(window)) & (silence < window))
 
-    def work(process: Process, at: Ints) -> None:
+    def work(process: Process, where: Ints) -> None:
+        at = open_[where]
         for part in chunks(len(at), process.n_draws):
             i = at[part]
             wide = None if window is None else window[i]
@@ -130,5 +136,5 @@ def drawn_levels(axis: Axis, rows: Rows, n_draws: int) -> NDArray[np.int8]:
             levels[:, i] = (reached.sum(axis=2) * silent).T.astype(np.int8)
 
     oldest = float(rows.T.max(initial=0.0)) + (0.0 if window is None else float(window.max()))
-    for_each_run(draws, rows.group, rows.x, oldest + 1.0, work)
+    for_each_run(draws, rows.group[open_], rows.x[open_], oldest + 1.0, work)
     return levels

@@ -20,8 +20,8 @@ from churnlab.segments.grid.axes import (
     cut_days,
     drawn_levels,
 )
-from churnlab.segments.grid.membership import Side, membership_frame
-from churnlab.segments.grid.snapshot import DrawnStates, Snapshot
+from churnlab.segments.grid.membership import Side, membership_frame, stamps
+from churnlab.segments.grid.snapshot import DrawnStates, Snapshot, positions
 from churnlab.segments.grid.states import (
     Codes,
     Days,
@@ -62,6 +62,7 @@ def take_snapshot(
     *,
     as_of: dt.date | None = None,
     config: SegmentsConfig | None = None,
+    slim: bool = False,
 ) -> Snapshot:
     """Place every member in the grid on one day.
 
@@ -77,6 +78,8 @@ def take_snapshot(
         Fits and cut points; one cut for purchases, two for visits.
     as_of : date, optional
         Must equal the summaries' day.
+    slim : bool
+        Leave the membership at ids and signup days: enough for shares, changes and leaks.
 
     Raises
     ------
@@ -104,7 +107,10 @@ def take_snapshot(
         else drawn_levels(visit_axis, seen.rows, config.draws),
         seen.row,
     )
-    frame = membership_frame(ids, signup, (code, drawn), (bought, seen), day, config)
+    if slim:
+        frame = pd.DataFrame({"customer_id": ids, "signed_up_at": stamps(signup)})
+    else:
+        frame = membership_frame(ids, signup, (code, drawn), (bought, seen), day, config)
     return Snapshot(pd.Timestamp(day).date(), frame, code, drawn, notes)
 
 
@@ -148,7 +154,7 @@ def _everybody(
             continue
         others = summary.customers["customer_id"].to_numpy(dtype=object)
         first = summary.customers["first_purchase_at"].to_numpy().astype("datetime64[D]")
-        at = pd.Index(ids).get_indexer(pd.Index(others))
+        at = positions(others, ids)
         there, missing = at[at >= 0], at < 0
         # whoever has an event on the day is a member, whatever the signup says (NaT: no signup)
         signup[there] = np.fmin(signup[there], first[at >= 0])
@@ -169,7 +175,7 @@ def _match(ids: NDArray[np.object_], summary: HasSummary, axis: Axis) -> tuple[R
     """Return the rows of data, everybody's row (-1 for none) and day of the last event."""
     customers = summary.customers
     rows = rows_of(summary.cells, axis.draws)
-    at = pd.Index(customers["customer_id"]).get_indexer(pd.Index(ids))
+    at = positions(ids, customers["customer_id"])
     row = np.where(at >= 0, customers["cell"].to_numpy(dtype=np.int64)[at], -1)
     last = np.where(
         at >= 0, customers["last_purchase_at"].to_numpy().astype("datetime64[D]")[at], _NAT

@@ -66,13 +66,13 @@ def membership_frame(
             "visit_state": visit_state,
             "polarity": np.array([polarity[c] for c in names], dtype=object),
             **_probabilities(code, drawn),
-            "signed_up_at": _stamps(signup),
-            "last_purchase_at": _stamps(bought.last),
-            "at_risk_date": _stamps(bought.dates[0]),
-            "last_visit_at": _stamps(seen.last),
-            "visit_risk_date": _stamps(seen.dates[0]),
-            "visit_inactive_date": _stamps(seen.dates[1]),
-            "state_since": _stamps(_since(signup, bought, seen, day)),
+            "signed_up_at": stamps(signup),
+            "last_purchase_at": stamps(bought.last),
+            "at_risk_date": stamps(bought.dates[0]),
+            "last_visit_at": stamps(seen.last),
+            "visit_risk_date": stamps(seen.dates[0]),
+            "visit_inactive_date": stamps(seen.dates[1]),
+            "state_since": stamps(_since(signup, bought, seen, day)),
         }
     )
 
@@ -102,6 +102,6 @@ def _since(signup: Days, bought: Side, seen: Side, day: np.datetime64) -> Days:
     return since
 
 
-def _stamps(days: Days) -> NDArray[np.datetime64]:
+def stamps(days: Days) -> NDArray[np.datetime64]:
     """Dates to the second: nanoseconds cannot hold the far date."""
     return days.astype("datetime64[s]")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from churnlab.events import EventLog
+import pandas as pd
+
 from churnlab.segments.config import SegmentsConfig
 from churnlab.segments.grid.axes import Axis
 from churnlab.segments.grid.build import take_snapshot
@@ -34,15 +35,17 @@ class Placed:
 
 
 def place(
-    log: EventLog,
+    members: pd.DataFrame,
     purchases: Summary,
     purchase_axis: Axis,
     visits: Summary | None,
     visit_axis: Axis | None,
     config: SegmentsConfig,
+    *,
+    slim: bool = False,
 ) -> Placed:
-    """Place every member of a log on the day of the summaries."""
+    """Place every member on the day of the summaries (see `take_snapshot`)."""
     snapshot = take_snapshot(
-        log.attributes(), purchases, purchase_axis, visits, visit_axis, config=config
+        members, purchases, purchase_axis, visits, visit_axis, config=config, slim=slim
     )
     return Placed(snapshot, purchases, purchase_axis, visits, visit_axis)

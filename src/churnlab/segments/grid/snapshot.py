@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from churnlab.segments.grid.states import (
@@ -60,7 +63,7 @@ class DrawnStates:
     @property
     def n_draws(self) -> int:
         """Number of draws."""
-        return max(self.purchase.shape[0], self.visit.shape[0])
+        return int(max(self.purchase.shape[0], self.visit.shape[0]))
 
     @cached_property
     def kinds(self) -> tuple[Codes, NDArray[np.int64]]:
@@ -125,10 +128,6 @@ class Snapshot:
     paired: dict[int, Any] = field(default_factory=dict, repr=False, compare=False)
     """Pairings with earlier days, by the earlier snapshot's id (see `movement.resampling`)."""
 
-    def slim(self) -> Snapshot:
-        """Return the snapshot with ids and signup days only of the membership: for long series."""
-        return replace(self, membership=self.membership[["customer_id", "signed_up_at"]], paired={})
-
     @property
     def n_members(self) -> int:
         """Number of members on the day."""
@@ -138,6 +137,12 @@ class Snapshot:
     def ids(self) -> NDArray[np.object_]:
         """Members' ids, sorted."""
         return self.membership["customer_id"].to_numpy(dtype=object)
+
+
+def positions(ids: Iterable[str], among: Iterable[str]) -> NDArray[np.int64]:
+    """Return where each id stands in `among`, -1 where it does not; Arrow hashes text fastest."""
+    found = pc.index_in(pa.array(ids, pa.string()), value_set=pa.array(among, pa.string()))
+    return np.asarray(found.fill_null(-1), dtype=np.int64)
 
 
 def _take(states: Codes, draws: NDArray[np.int64], row: NDArray[np.int64], missing: int) -> Codes:

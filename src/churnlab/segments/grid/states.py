@@ -41,7 +41,8 @@ def purchase_codes(x: ArrayLike, at_risk: ArrayLike) -> Codes:
     # whole tables of draws pass here: bytes, and a list of codes instead of nested choices
     which = (x < 1).astype(np.int8) + np.int8(2) * at_risk
     which = np.where(np.isnan(x), np.int8(len(_BOUGHT)), which)
-    return np.array([*_BOUGHT, NO_PURCHASE], dtype=np.int8)[which]
+    codes: Codes = np.array([*_BOUGHT, NO_PURCHASE], dtype=np.int8)[which]
+    return codes
 
 
 def visit_codes(at_risk: ArrayLike, inactive: ArrayLike, unknown: ArrayLike) -> Codes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from churnlab.metrics import Difference, paired_difference
 from churnlab.segments.grid.snapshot import Snapshot
@@ -97,5 +98,6 @@ def first_purchasers(before: Snapshot, after: Snapshot) -> pd.DataFrame:
     )
 
 
-def _is_repeat(code: np.ndarray) -> np.ndarray:
-    return np.isin(code % N_PURCHASE_STATES, (0, 2)) & (code != ABSENT)
+def _is_repeat(code: NDArray[np.signedinteger]) -> NDArray[np.bool_]:
+    repeat: NDArray[np.bool_] = np.isin(code % N_PURCHASE_STATES, (0, 2)) & (code != ABSENT)
+    return repeat

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.segments.grid.snapshot import N_CODES, Snapshot
+from churnlab.segments.grid.snapshot import N_CODES, Snapshot, positions
 from churnlab.types import Array, Ints
 
 #: Position of "not a member on that day" in the joint tables.
@@ -51,7 +50,7 @@ class Pairing:
 
     def __init__(self, before: Snapshot, after: Snapshot) -> None:
         self.before, self.after = before, after
-        at = pd.Index(before.ids).get_indexer(pd.Index(after.ids))
+        at = positions(after.ids, before.ids)
         new = at < 0
         self.ids = np.concatenate([before.ids, after.ids[new]])
         self.before_at = np.arange(before.n_members)

@@ -130,7 +130,8 @@ def _posterior(
 def _inverse(precision: Array) -> Array:
     """Inverse of |precision|: curvatures of the wrong sign count as their size."""
     roots, axes = np.linalg.eigh(np.where(np.isfinite(precision), precision, 0.0))
-    return np.einsum("gij,gj,gkj->gik", axes, 1 / np.maximum(np.abs(roots), 1e-3), axes)
+    values: Array = np.einsum("gij,gj,gkj->gik", axes, 1 / np.maximum(np.abs(roots), 1e-3), axes)
+    return values
 
 
 def shared_bend(groups: SideBySide, eta: Array, shared: list[int]) -> Array:
