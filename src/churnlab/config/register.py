@@ -32,6 +32,7 @@ COMMAND_SETTINGS: Final[dict[str, str]] = _ON_A_LOG | {
     "demo": "settings:Worded",
     "report": "settings:ReportSettings",
     "board": "board:BoardSettings",
+    "compare": "compare:CompareSettings",
     "sbc": "settings:SbcSettings",
     "export": "export:ExportSettings",
     "verify": "settings:VerifySettings",
