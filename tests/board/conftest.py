@@ -15,7 +15,7 @@ from churnlab.simulate import ShopConfig, simulate_shop
 MARKUP = "<script>alert(1)</script>"
 QUOTES = "\"quoted\" 'id' &amp; \\"
 BACKWARDS = "مرحبا ‮abc"
-ITEM = "<b>tea</b> & \"cake\""
+ITEM = '<b>tea</b> & "cake"'
 #: Small, so that the whole takes seconds.
 LIGHT = [
     "candidates=[mbg_nbd]",

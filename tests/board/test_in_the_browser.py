@@ -23,7 +23,9 @@ def opened(browser, page_file, width="desk", **options):
     page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda e: wrong.append(str(e)))
     page.on("dialog", lambda d: wrong.append(f"dialog {d.message}"))
-    page.on("request", lambda r: wrong.append(r.url) if "://" in r.url.replace("file://", "") else 0)
+    page.on(
+        "request", lambda r: wrong.append(r.url) if "://" in r.url.replace("file://", "") else 0
+    )
     try:
         page.goto(page_file.as_uri())
         page.wait_for_function("window.Plotly !== undefined")

@@ -113,6 +113,7 @@ def _changes(changes: pd.DataFrame | None, lang: str) -> list[Mapping[str, Any]]
     rows = parents if len(parents) else some[some["level"] == "purchase_state"]
     kept = ["n_before", "n", "entries", "moves_in", "moves_out", "change", "change_q05"]
     return [
-        {"name": row[f"name_{lang}"].removesuffix(" 고객")} | {c: row[c] for c in [*kept, "change_q95"]}
+        {"name": row[f"name_{lang}"].removesuffix(" 고객")}
+        | {c: row[c] for c in [*kept, "change_q95"]}
         for row in rows.to_dict("records")
     ]

@@ -12,7 +12,6 @@ from churnlab.segments.grid.polarity import STATE_NAMES, polarity_of, segment_na
 from churnlab.vocabulary import ALL_CODES, PURCHASE_STATES, SEGMENT_CODES, VISIT_STATES
 
 
-
 @dataclass(frozen=True)
 class Cell:
     """One cell of the grid; counts and shares of all members."""

@@ -296,7 +296,12 @@ COMMANDS: dict[str, Command] = {
             name="journey",
             boarded=True,
             does="loyal customers' item journeys, personas, cycles of goods and audiences",
-            writes=("journeys.parquet", "personas.parquet", "journey_audience.parquet", "board.html"),
+            writes=(
+                "journeys.parquet",
+                "personas.parquet",
+                "journey_audience.parquet",
+                "board.html",
+            ),
             examples=(
                 "churnlab journey data=syn_shop",
                 "churnlab journey data=complete_journey journey.level=category",
