@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import pandas as pd
 import pytest
-
 from tests.board.conftest import BACKWARDS, ITEM, MARKUP, QUOTES
 
 WIDTHS = {"desk": (1280, 900), "phone": (390, 844)}
@@ -168,8 +167,8 @@ def test_downloads_hold_the_plan_and_guard_formulas(browser, pages, tables):
         index = page.evaluate("(a) => plan.actions.indexOf(a)", action)
         with page.expect_download() as saved:
             page.locator(f"[data-plan='{index}']").click()
-        with open(saved.value.path(), encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+        text = saved.value.path().read_text(encoding="utf-8-sig")
+        rows = list(csv.DictReader(text.splitlines()))
         days = page.evaluate("plan.days")
         mine = sent[(sent["action_id"] == action) & sent["send_date"].astype(str).isin(days)]
         assert sorted(r["customer_id"] for r in rows) == sorted(mine["customer_id"])

@@ -138,7 +138,7 @@ def _cell(
         share_q05=float(row["share_q05"]),
         share_q95=float(row["share_q95"]),
         change=None if moved is None else float(moved["change"]),
-        trend=[int(n) for n in trend.loc[code]] if code in trend.index else [],
+        trend=trend.loc[code].astype(int).tolist() if code in trend.index else [],
         actions=actions.loc[mine, "action_id"].astype(str).tolist(),
         **{name: None if moved is None else int(moved[name]) for name in counts},
     )
@@ -152,7 +152,7 @@ def _flows(parts: Parts, membership: pd.DataFrame) -> list[tuple[str, str, int]]
     some = moves[(moves["dwell_band"] == "all") & (moves["n"] > 0)]
     found = [
         (str(a), str(b), int(n))
-        for a, b, n in some[["origin", "destination", "n"]].itertuples(index=False)
+        for a, b, n in zip(some["origin"], some["destination"], some["n"], strict=True)
     ]
     new = membership.loc[membership["previous_code"].isna(), "segment_code"].value_counts()
     return found + [("new", str(code), int(n)) for code, n in new.items()]

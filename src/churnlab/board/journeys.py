@@ -71,5 +71,4 @@ def _personas(rows: pd.DataFrame | None) -> list[Mapping[str, Any]]:
         return []
     sure = rows[rows["p_more"] >= SURE].nlargest(_CARDS, "ratio_q05")
     kept = ["comparison", "attribute", "value", "customers", "share_group", "share_others", "ratio"]
-    found: list[Mapping[str, Any]] = sure[kept].to_dict("records")
-    return found
+    return [{name: row[name] for name in kept} for row in sure.to_dict("records")]

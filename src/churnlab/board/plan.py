@@ -73,5 +73,5 @@ def _messages(
         first["send_date"].astype(str).str[:10].map({d: i for i, d in enumerate(days)}),
         first["segment_code"].map({s: i for i, s in enumerate(segments)}),
     ]
-    columns = [first["customer_id"].astype(str), *(p.astype(int) for p in places)]
-    return list(zip(*(c.tolist() for c in columns), strict=True))
+    columns = [[int(i) for i in place] for place in places]
+    return list(zip(first["customer_id"].astype(str), *columns, strict=True))
