@@ -138,7 +138,7 @@ def _cell(
         share_q05=float(row["share_q05"]),
         share_q95=float(row["share_q95"]),
         change=None if moved is None else float(moved["change"]),
-        trend=trend.loc[code].astype(int).tolist() if code in trend.index else [],
+        trend=[int(n) for n in trend.loc[code].to_numpy()] if code in trend.index else [],
         actions=actions.loc[mine, "action_id"].astype(str).tolist(),
         **{name: None if moved is None else int(moved[name]) for name in counts},
     )
