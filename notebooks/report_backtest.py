@@ -13,6 +13,8 @@
 # %% tags=["parameters"]
 run_dir = "outputs/backtest"
 lang = "en"
+title = None
+currency = None
 
 # %%
 from IPython.display import Markdown, display
@@ -32,7 +34,7 @@ headline = run.frame("headline.parquet")
 rules = run.frame("rules.parquet")
 
 # %%
-Markdown(front.front(run, summary["data"]["as_of"], lang))
+Markdown(front.front(run, summary["data"]["as_of"], lang, title))
 
 # %%
 Markdown(text.question(summary, lang))
@@ -108,7 +110,7 @@ if visits is not None:
 Markdown(text.rules_table(rules, lang))
 
 # %%
-Markdown(text.change_our_mind(summary, lang, front.chosen(run, "currency")))
+Markdown(text.change_our_mind(summary, lang, currency))
 
 # %%
 Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run, lang))

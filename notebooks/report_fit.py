@@ -13,6 +13,8 @@
 # %% tags=["parameters"]
 run_dir = "outputs/fit"
 lang = "en"
+title = None
+currency = None
 
 # %%
 from IPython.display import Markdown
@@ -33,13 +35,13 @@ customers = run.frame("customers.parquet")
 horizon_days = run.manifest["config"]["risk"]["horizon_days"]
 
 # %%
-Markdown(front.front(run, fit["as_of"], lang))
+Markdown(front.front(run, fit["as_of"], lang, title))
 
 # %%
 Markdown(text.question(fit, lang))
 
 # %%
-Markdown(text.answer(fit, customers, lang, front.chosen(run, "currency")))
+Markdown(text.answer(fit, customers, lang, currency))
 
 # %%
 Markdown(words.heading("evidence", lang))

@@ -13,6 +13,8 @@
 # %% tags=["parameters"]
 run_dir = "outputs/journey"
 lang = "en"
+title = None
+currency = None
 
 # %%
 from IPython.display import Markdown
@@ -35,7 +37,7 @@ theirs = journeys[journeys["who"] == who]
 name = say(f"who.{who}", lang)
 
 # %%
-Markdown(front.front(run, summary["as_of"], lang))
+Markdown(front.front(run, summary["as_of"], lang, title))
 
 # %%
 Markdown(words.heading("question", lang) + "\n\n" + text.question(summary, lang))

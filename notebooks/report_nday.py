@@ -13,6 +13,8 @@
 # %% tags=["parameters"]
 run_dir = "outputs/nday"
 lang = "en"
+title = None
+currency = None
 
 # %%
 from IPython.display import Markdown
@@ -29,11 +31,10 @@ run = open_run(run_dir)
 rule = run.json("rule.json")
 fitted = run.frame("nday_fitted.parquet")
 best = run.frame("nday_best.parquet") if run.has("nday_best.parquet") else None
-currency = front.chosen(run, "currency")
 curve = data.curve(run.frame("curve.parquet"), fitted)
 
 # %%
-Markdown(front.front(run, rule["as_of"], lang))
+Markdown(front.front(run, rule["as_of"], lang, title))
 
 # %%
 Markdown(words.heading("question", lang) + "\n\n" + text.question(rule, lang))

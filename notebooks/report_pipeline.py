@@ -13,6 +13,8 @@
 # %% tags=["parameters"]
 run_dir = "outputs/pipeline"
 lang = "en"
+title = None
+currency = None
 
 # %%
 from IPython.display import Markdown
@@ -43,13 +45,13 @@ fit = fit_run.json("fit.json")
 customers = fit_run.frame("customers.parquet")
 
 # %%
-Markdown(front.front(run, fit["as_of"], lang))
+Markdown(front.front(run, fit["as_of"], lang, title))
 
 # %%
 Markdown(text.question(run, lang))
 
 # %%
-Markdown(text.answer(run, lang, front.chosen(run, "currency")))
+Markdown(text.answer(run, lang, currency))
 
 # %%
 Markdown(words.heading("evidence", lang))

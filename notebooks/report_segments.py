@@ -13,6 +13,8 @@
 # %% tags=["parameters"]
 run_dir = "outputs/segment"
 lang = "en"
+title = None
+currency = None
 
 # %%
 from IPython.display import Markdown
@@ -33,7 +35,7 @@ changes = run.frame("changes.parquet") if run.has("changes.parquet") else None
 refitted = run.frame("reestimation.parquet") if run.has("reestimation.parquet") else None
 
 # %%
-Markdown(front.front(run, segments["as_of"], lang))
+Markdown(front.front(run, segments["as_of"], lang, title))
 
 # %%
 Markdown(text.question(segments, lang))

@@ -14,6 +14,7 @@ from churnlab.comparison import figures, side_by_side
 from churnlab.errors import ChurnlabError
 from churnlab.runs import open_run
 from churnlab.runs.folder import content_hash, read_json, write_atomic
+from churnlab.secrets import hide
 from churnlab.workflows.compare import Comparison
 
 #: What a job leaves beside its run: launchers in other processes lose what jobs return.
@@ -38,7 +39,9 @@ def record(folder: Path, status: int, overrides: Sequence[str], message: str = "
     """Write a job's status, what it varied, and its error."""
     folder.mkdir(parents=True, exist_ok=True)
     varied = [o for o in overrides if not o.lstrip("+~").startswith(_PLACE)]
-    text = json.dumps({"status": status, "overrides": varied, "message": message})
+    text = json.dumps(
+        {"status": status, "overrides": [hide(v) for v in varied], "message": hide(message)}
+    )
     write_atomic(folder / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
 
 

@@ -17,12 +17,11 @@ def front(run: Run, as_of: Any, lang: str, title: str | None = None) -> str:
     as_of : date or str
         Last known day of the data.
     title : str, optional
-        The shop's name; default: what the run was told (`report.title`), else the data's name.
+        The shop's name; default: the data's name.
     """
     data = data_name(run)
-    named = title or chosen(run, "title")
     what = label(f"report.{run.command}", lang)
-    head = label("front.title", lang, name=named or data, what=what)
+    head = label("front.title", lang, name=title or data, what=what)
     return f"# {head}\n\n" + label("front.of", lang, data=data, as_of=as_of)
 
 

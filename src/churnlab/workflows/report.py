@@ -55,13 +55,15 @@ def report(settings: ReportSettings, progress: Progress = SILENT) -> Report:
             f"expected a folder of one of: {', '.join(NOTEBOOKS)}. "
             "`churnlab pipeline` runs them all."
         )
+    title = settings.report.title or chosen(source, "title")
+    told = {
+        "run_dir": str(source.path.resolve()), "lang": settings.lang, "title": title,
+        "currency": settings.report.currency or chosen(source, "currency"),
+    }  # fmt: skip
+    head = label(
+        "front.title", settings.lang, name=title or data_name(source),
+        what=label(f"report.{source.command}", settings.lang),
+    )  # fmt: skip
     with progress.stage("rendering the report"):
-        rendered = render(
-            notebook,
-            {"run_dir": str(source.path.resolve()), "lang": settings.lang},
-            title=f"{chosen(source, 'title') or data_name(source)}: "
-            + label(f"report.{source.command}", settings.lang),
-            lang=settings.lang,
-            progress=progress.update,
-        )
+        rendered = render(notebook, told, title=head, lang=settings.lang, progress=progress.update)
     return Report(rendered)
