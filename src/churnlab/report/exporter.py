@@ -13,6 +13,9 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from churnlab.report.page import escaped, policy
 
+#: Points: a wider figure is scrolled on a phone instead of shrunk until nobody can read it.
+_WIDE = 600
+_WIDTH = re.compile(r'<svg[^>]* width="([\d.]+)pt"')
 _HEADING = re.compile(r"<h2[^>]*>(.*?)</h2>", re.DOTALL)
 
 
@@ -65,7 +68,9 @@ def _image(mime: str, content: str, alt: str) -> str:
     """Return a picture that stands in the page; a vector graphic in it can neither run nor load."""
     text = base64.b64encode(content.encode()).decode() if mime == "image/svg+xml" else content
     source = f"data:{mime};base64,{text.replace(chr(10), '')}"
-    return f'<img alt="{escaped(alt)}" src="{source}">'
+    width = _WIDTH.search(content[:2000])
+    kind = "wide" if width is not None and float(width[1]) >= _WIDE else "narrow"
+    return f'<div class="scroll"><img class="{kind}" alt="{escaped(alt)}" src="{source}"></div>'
 
 
 def _markdown(source: str) -> str:

@@ -13,7 +13,7 @@ from churnlab.report.catalogue import MISSING, signed
 from churnlab.report.labels import label
 from churnlab.runs.reading import Run
 
-_NUMBER: Final = re.compile(r"[−+-]?[\d.,]+%?( \(.*\))?$")
+_NUMBER: Final = re.compile(r"([−+-]?[\d.,]+%?( \(.*\))?|\d{4}-\d\d-\d\d)$")
 
 
 def heading(key: str, lang: str = "en") -> str:
@@ -41,7 +41,7 @@ def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
 
 
 def _numeric(column: pd.Series[Any]) -> bool:
-    """Say whether a column holds numbers, or texts that begin as numbers do."""
+    """Say whether a column holds numbers, days, or texts that begin as numbers do."""
     if pd.api.types.is_numeric_dtype(column):
         return True
     return len(column) > 0 and all(_NUMBER.match(str(value)) for value in column)
