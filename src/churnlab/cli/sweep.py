@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from churnlab.errors import ChurnlabError
 from churnlab.runs.folder import content_hash, read_json, write_atomic
+from churnlab.secrets import hide
 
 #: What a job leaves beside its run: launchers in other processes lose what jobs return.
 RECORD = "job.json"
@@ -35,7 +36,9 @@ def record(folder: Path, status: int, overrides: Sequence[str], message: str = "
     """Write a job's status, what it varied, and its error."""
     folder.mkdir(parents=True, exist_ok=True)
     varied = [o for o in overrides if not o.lstrip("+~").startswith(_PLACE)]
-    text = json.dumps({"status": status, "overrides": varied, "message": message})
+    text = json.dumps(
+        {"status": status, "overrides": [hide(v) for v in varied], "message": hide(message)}
+    )
     write_atomic(folder / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
 
 
