@@ -208,6 +208,13 @@ class PurchaseThreshold(Section):
     ]
     first_value: Annotated[Probability, Field(description="The same for first purchasers.")]
     window_cycles: WindowCycles | None = None
+    quantile: Annotated[
+        Probability | None,
+        Field(
+            description="Under lateness: the share of those who come back that is back on the "
+            "date; `value` is the level of the model's own share at which that holds."
+        ),
+    ] = None
     q05: Probability | None
     q95: Probability | None
     origin_low: Probability | None

@@ -70,6 +70,7 @@ def threshold_section(threshold: Threshold) -> dict[str, Any]:
         "value": round(threshold.value, DIGITS),
         "first_value": round(threshold.first_value, DIGITS),
         "window_cycles": threshold.window_cycles,
+        "quantile": threshold.quantile,
         "q05": maybe(threshold.low),
         "q95": maybe(threshold.high),
         "origin_low": maybe(threshold.origin_low),

@@ -16,6 +16,7 @@ from churnlab.events import FIRST_CATEGORY, EventLog
 from churnlab.events.engine import frame
 from churnlab.summary.customers import Summary, with_cells
 from churnlab.summary.design import column_of
+from churnlab.summary.gaps import completed_gaps
 from churnlab.summary.taking import as_log
 from churnlab.types import Ints
 
@@ -77,7 +78,8 @@ def summarise(
         )
     again = partial(summarise, view, events=events, count_purchases=count_purchases)
     made = with_cells(found, view.as_of, columns, wanted)
-    return replace(made, regroup=again, purchase_days=partial(_purchase_days, days))
+    gaps = partial(completed_gaps, days, made.customers, made.cells.group, view.as_of)
+    return replace(made, regroup=again, purchase_days=partial(_purchase_days, days), gaps=gaps)
 
 
 def _purchase_days(days: Any) -> Ints:

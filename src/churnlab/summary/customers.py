@@ -17,6 +17,7 @@ from churnlab.summary.cells import POOLED, Cells
 from churnlab.summary.clock import Clock
 from churnlab.summary.dated import Dated
 from churnlab.summary.design import Coding, Design, column_of, learn_codings, profiles
+from churnlab.summary.gaps import Gaps
 from churnlab.types import Array, Ints
 
 #: Group of customers whose attribute is missing.
@@ -49,6 +50,8 @@ class Summary:
         With covariates: what the groups of `cells` then are, distinct (group, covariates).
     purchase_days : callable, optional
         Returns the day number of every purchase; see `dated`.
+    gaps : callable, optional
+        Returns the gaps between the purchases of customers who came back.
     clock : Clock, optional
         With one, the *cells'* t_x and T are clock days; those of `customers` stay days.
     """
@@ -61,6 +64,7 @@ class Summary:
     design: Design | None = field(default=None, repr=False, compare=False)
     regroup: Callable[..., Summary] | None = field(default=None, repr=False, compare=False)
     purchase_days: Callable[[], Ints] | None = field(default=None, repr=False, compare=False)
+    gaps: Callable[[], Gaps] | None = field(default=None, repr=False, compare=False)
     clock: Clock | None = None
 
     def __repr__(self) -> str:
@@ -110,7 +114,7 @@ class Summary:
         """
         people = self.customers.drop(columns="cell")
         made = with_cells(people, self.as_of, self.group_columns, self.covariates, codings)
-        return replace(made, regroup=self.regroup, purchase_days=self.purchase_days)
+        return replace(made, regroup=self.regroup, purchase_days=self.purchase_days, gaps=self.gaps)
 
     def dated(self) -> Dated:
         """Return the customers by the days of their first and last purchase.

@@ -49,7 +49,7 @@ def answer(fit: dict[str, Any], customers: pd.DataFrame, lang: str) -> str:
         n=len(customers),
         share=flagged.mean(),
         basis=RISK_FORMULAS[cut["basis"]],
-        value=cut["value"],
+        value=cut.get("quantile") or cut["value"],
         interval=_interval(cut, lang),
         model=fit["model"],
         expected=customers["expected_purchases"].sum(),
