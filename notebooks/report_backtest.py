@@ -34,12 +34,7 @@ rules = run.frame("rules.parquet")
 Markdown(text.question(summary, lang))
 
 # %%
-Markdown(text.answer(summary, headline, lang))
-
-# %%
-visits = text.visits_section(summary, run.frame("differences.parquet"), lang)
-if visits is not None:
-    display(Markdown(visits))
+Markdown(text.answer(summary, lang))
 
 # %%
 Markdown(words.heading("evidence", lang))
@@ -70,6 +65,22 @@ figure.suptitle(
 plt.show()
 
 # %%
+curve = data.best_cost_curve(run.frame("curves.parquet"), rules)
+if curve is not None:
+    figure, ax = plt.subplots()
+    forecasts.threshold_cost(
+        ax, curve.cuts, curve.cost, chosen=curve.chosen, interval=curve.interval, lang=lang
+    )
+    ax.set_title(text.cost_claim(rules, lang))
+    plt.show()
+
+# %%
+Markdown(text.checks(summary, lang))
+
+# %%
+Markdown(text.candidates_table(headline, lang))
+
+# %%
 ranked = data.ranked(headline)
 figure, ax = plt.subplots(figsize=(7.2, 0.36 * len(ranked) + 1))
 forecasts.score_bars(
@@ -83,20 +94,12 @@ ax.set_title(text.ranking_claim(ranked, lang))
 plt.show()
 
 # %%
-curve = data.best_cost_curve(run.frame("curves.parquet"), rules)
-if curve is not None:
-    figure, ax = plt.subplots()
-    forecasts.threshold_cost(
-        ax, curve.cuts, curve.cost, chosen=curve.chosen, interval=curve.interval, lang=lang
-    )
-    ax.set_title(text.cost_claim(rules, lang))
-    plt.show()
+visits = text.visits_section(summary, run.frame("differences.parquet"), lang)
+if visits is not None:
+    display(Markdown(visits))
 
 # %%
-Markdown(text.rules_table(rules))
-
-# %%
-Markdown(text.checks(summary, lang))
+Markdown(text.rules_table(rules, lang))
 
 # %%
 Markdown(text.change_our_mind(summary, lang))

@@ -93,7 +93,7 @@ ax.set_title(text.predictive_claim(counts, lang))
 plt.show()
 
 # %%
-Markdown(text.change_our_mind(fit, lang))
+Markdown(text.change_our_mind(lang))
 
 # %%
 Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))

@@ -131,7 +131,7 @@ ax.set_title(fit_text.predictive_claim(counts, lang))
 plt.show()
 
 # %%
-Markdown(fit_text.change_our_mind(fit, lang))
+Markdown(fit_text.change_our_mind(lang))
 
 # %%
 Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from churnlab.backtest.estimator import ChurnClassifier, RollingOrigins
     from churnlab.bundle.score import score
     from churnlab.errors import (
         ChurnlabError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 #: Public name -> module below `churnlab` that has it.
 _HOMES = {
+    "ChurnClassifier": "backtest.estimator",
     "ChurnlabError": "errors",
     "DataError": "errors",
     "EventLog": "events",
@@ -46,6 +48,7 @@ _HOMES = {
     "InferenceConfig": "fitting",
     "ModelConfig": "fitting",
     "RiskConfig": "posterior",
+    "RollingOrigins": "backtest.estimator",
     "SpendFit": "inference",
     "SpendSummary": "summary",
     "Summary": "summary",
@@ -70,6 +73,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ChurnClassifier",
     "ChurnlabError",
     "DataError",
     "EventLog",
@@ -78,6 +82,7 @@ __all__ = [
     "InferenceConfig",
     "ModelConfig",
     "RiskConfig",
+    "RollingOrigins",
     "SpendFit",
     "SpendSummary",
     "Summary",

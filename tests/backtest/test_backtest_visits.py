@@ -20,7 +20,7 @@ from churnlab.backtest import (
 )
 from churnlab.backtest.candidates import with_compulsory
 from churnlab.backtest.report import text as backtest_text
-from churnlab.backtest.scores.visit_answers import visit_sentence
+from churnlab.backtest.report.answers import sentence
 from churnlab.errors import DataError
 from churnlab.events import EventLog, read_events
 from churnlab.simulate import simulate_btyd
@@ -236,7 +236,7 @@ def test_the_sentence_follows_the_interval() -> None:
     }  # fmt: skip
     sayings = {(-0.2, -0.1): ": yes,", (0.1, 0.2): ": no,", (-0.1, 0.1): ": not shown,"}
     for (low, high), word in sayings.items():
-        said = visit_sentence({**answer, "q05": low, "q95": high})
+        said = sentence({**answer, "q05": low, "q95": high})
         assert word in said
         assert "1,200 customers, 1 origin)." in said
 

@@ -19,7 +19,8 @@ from churnlab.backtest.origins.panel import Panel
 from churnlab.backtest.origins.splits import plan_origins
 from churnlab.backtest.origins.targets import targets
 from churnlab.backtest.origins.training import training_for
-from churnlab.backtest.scores.answers import _brier_answer, _verdict
+from churnlab.backtest.report.answers import sentence
+from churnlab.backtest.scores.answers import _brier_answer
 from churnlab.errors import DataError
 
 DAY = dt.date(2024, 1, 1)
@@ -177,5 +178,10 @@ def test_the_best_of_many_must_beat_the_rule_by_the_bound_of_the_greatest() -> N
     ],
 )
 def test_verdicts(q05: float, as_good: bool, said: str) -> None:
-    answer = {"q05": q05, "simple_is_as_good": as_good, "difference": -0.01, "simple_value": 0.2}
-    assert said in _verdict(answer, "recency")
+    answer = {
+        "q05": q05, "simple_is_as_good": as_good, "difference": -0.01, "simple_value": 0.2,
+        "metric": "brier", "target": "90d", "best": "m", "variant": "plain", "value": 0.19,
+        "simple": "recency", "simple_variant": "plain", "simple_rules": 4, "contenders": 1,
+        "q95": 0.1, "adjusted_high": 0.1, "origins": ["2024-01-01"],
+    }  # fmt: skip
+    assert said in sentence(answer)

@@ -32,9 +32,18 @@ def report(**value: object) -> dict[str, object]:
 def test_residual_value_is_totalled_with_its_basis():
     customers = CUSTOMERS.assign(residual_value=[100.0, 2000.0])
     said = answer(report(), customers, "en")
-    assert "next 365 days: 2,100 in all, 1,050.00 per customer (margin rate 0.3, 10%" in said
+    assert "next 365 days: 2,100 in all, 1,050 per customer (margin rate 0.3, 10%" in said
     said = answer(report(per_purchase=12.5), customers, "ko")
-    assert "365일의 잔존 가치: 모두 2,100, 고객당 1,050.00 (구매당 12.5" in said
+    assert "365일의 잔존 가치는 모두 2,100, 고객당 1,050입니다(구매당 12" in said
+
+
+@pytest.mark.parametrize(
+    ("lang", "currency", "total"),
+    [("en", "USD", "US$2,100.00"), ("ko", "USD", "US$2,100.00"), ("ko", "KRW", "2,100원")],
+)
+def test_money_is_written_in_its_currency(lang, currency, total):
+    customers = CUSTOMERS.assign(residual_value=[100.0, 2000.0])
+    assert total in answer(report(), customers, lang, currency)
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])

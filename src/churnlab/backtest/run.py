@@ -26,6 +26,7 @@ from churnlab.backtest.origins.limits import degradations, refuse_few_customers,
 from churnlab.backtest.origins.panel import Log, Panel
 from churnlab.backtest.origins.splits import Plan, plan_origins
 from churnlab.backtest.origins.targets import targets
+from churnlab.backtest.report.answers import sentence
 from churnlab.backtest.result import BacktestResult
 from churnlab.backtest.scores import answers, decisions, evaluate
 from churnlab.backtest.scores.board import (
@@ -41,9 +42,10 @@ from churnlab.backtest.scores.differences import differences_frame
 from churnlab.backtest.scores.recalibrated import recalibrated_entry
 from churnlab.backtest.scores.resample import Resample
 from churnlab.backtest.scores.tracking import tracking_frame
-from churnlab.backtest.scores.visit_answers import visit_answers, visit_sentence
+from churnlab.backtest.scores.visit_answers import visit_answers
 from churnlab.errors import FitRefusedError
 from churnlab.progress import Update
+from churnlab.report.labels import label
 from churnlab.rules import CalibratedRule, CostRatioRule, Costs, FixedRule, ThresholdRule
 from churnlab.summary.calendar import SPREAD
 
@@ -299,7 +301,7 @@ def _summary(
 ) -> dict[str, Any]:
     """Return what the tables do not hold: answers, settings, origins, what fell short."""
     return {
-        "answers": [answers.sentence(a) for a in found] + [visit_sentence(a) for a in visits],
+        "answers": [sentence(a) for a in found + visits],
         "comparisons": found + visits,
         "origins": [o.date.isoformat() for o in plan.scored],
         "horizon_days": [float(h) for h in split.horizon_days],
@@ -324,7 +326,7 @@ def _summary(
             "as_of": panel.as_of,
         },
         "fits": {"made": context.cache.fits, "reused": context.cache.hits},
-        "policy": "outcomes arose under the marketing policy then in force; risk is not uplift",
+        "policy": label("note.policy"),
         "seed": context.seed,
     }
 

@@ -10,7 +10,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from churnlab.fitting.report import say
 from churnlab.posterior.bands import FRESH_DAYS, GONE_BELOW, days_since
+from churnlab.report.labels import label
+from churnlab.report.notes import told
 from churnlab.rules import Costs
 from churnlab.vocabulary import RISK_BANDS
 
@@ -85,26 +88,8 @@ def count_late(
 
 def headline(counts: Mapping[str, Any], lang: str = "en") -> str:
     """Return who became late, who is worth a message, who is probably gone, in one sentence."""
-    if counts["worth_message"] is None:
-        more = (
-            "{winnable:,} more are likelier than not to return within a year (costs not stated: "
-            "nobody is called worth a message)",
-            "{winnable:,}명은 1년 안에 돌아올 가능성이 절반 이상입니다"
-            "(비용이 지정되지 않아 메시지 대상은 정하지 않음)",
-        )
-    else:
-        more = (
-            "{worth_message:,} more are worth a message at your costs",
-            "{worth_message:,}명은 지정한 비용에서 메시지를 보낼 만합니다",
-        )
-    text = (
-        "{week:,} became late this week, {month:,} this month; " + more[0] + "; {gone:,} are "
-        "probably gone",
-        "이번 주에 {week:,}명, 이번 달에 {month:,}명이 늦어졌고, "
-        + more[1]
-        + ". {gone:,}명은 아마 떠났습니다",
-    )[lang != "en"]
-    return text.format(**counts)
+    stated = counts["worth_message"] is not None
+    return say("late.costs" if stated else "late.no_costs", lang, **counts)
 
 
 def extreme_states(customers: pd.DataFrame, as_of: dt.date) -> list[dict[str, Any]]:
@@ -143,18 +128,15 @@ def _reason(people: pd.DataFrame) -> str:
     last = people["last_purchase_at"].max()
     cycles = float((people["days_since_last"] / people["rhythm_days"]).median())
     begins = (people["at_risk_date"] - people["last_purchase_at"]).dt.days / people["rhythm_days"]
-    return (
-        f"half of them have been silent for {cycles:.1f} own rhythms or longer, and late begins at "
-        f"{np.median(begins):.1f}; the latest of their purchases was on {str(last)[:10]}"
-    )
+    return label("note.silent_for", cycles=cycles, begins=np.median(begins), day=str(last)[:10])
 
 
-def banner(found: Mapping[str, Any]) -> str:
+def banner(found: Mapping[str, Any], lang: str = "en") -> str:
     """Return an extreme state as a line for the console and the report."""
-    return (
-        f"{found['state']} holds {found['share']:.0%} of {found['of']:,} customers who may be in "
-        f"it: {found['reason']}"
-    )
+    return say(
+        "late.banner", lang, state=say(f"state.{found['state']}", lang), share=found["share"],
+        of=found["of"], reason=told(found["reason"], lang),
+    )  # fmt: skip
 
 
 __all__ = ["FRESH_DAYS", "GONE_BELOW", "LateCounts", "banner", "count_late", "extreme_states",

@@ -16,6 +16,7 @@ from churnlab.report.catalogue import fill
 from churnlab.report.labels import label
 
 _SECTION = "note."
+_AND = "; "
 
 
 def told(text: str | None, lang: str) -> str:
@@ -26,8 +27,9 @@ def told(text: str | None, lang: str) -> str:
     if not text or lang == "en":
         return text or ""
     known = _known(text)
-    if known is None:
-        return text
+    if known is None:  # several reasons in a row
+        parts = text.split(_AND)
+        return text if len(parts) == 1 else _AND.join(told(part, lang) for part in parts)
     key, values = known
     phrase = label.phrases(lang)[key]
     assert isinstance(phrase, str)
@@ -75,4 +77,4 @@ def _pattern(phrase: str) -> str:
 
 def _plain(phrase: str) -> str:
     """Return a phrase whose values are texts: the files have written the numbers already."""
-    return re.sub(r"\{(\w+):[^}]*\}", r"{\1}", phrase)
+    return re.sub(r"(?<!\{)\{(\w+):[^}]*\}", r"{\1}", phrase)

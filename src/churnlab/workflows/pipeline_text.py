@@ -28,7 +28,9 @@ def answer(run: Run, lang: str) -> str:
     parts = [fit_text.answer(fit.json("fit.json"), fit.frame("customers.parquet"), lang)]
     backtest = run.part("backtest")
     if backtest is not None:
-        parts.append(bullets(backtest.json("backtest.json")["answers"], none="–"))
+        parts.append(
+            bullets(backtest_text.answer_lines(backtest.json("backtest.json"), lang), none="–")
+        )
     journey = run.part("journey")
     if journey is not None:
         said = journey_text.answer_lines(read_tables(journey), journey.json("journey.json"), lang)

@@ -1,1 +1,9 @@
-"""Pictures and words of a backtest: numbers of a figure, its drawing, its sentences."""
+"""Numbers, pictures and words of a backtest."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from churnlab.report.catalogue import Catalogue
+
+say: Final = Catalogue(__file__)

@@ -1,4 +1,4 @@
-"""The answer in words with numbers: does anything beat the simple rule?"""
+"""The answer in numbers: does anything beat the simple rule? `report.answers` says it in words."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from churnlab.backtest.scores.board import PLAIN, RECALIBRATED, Entry
-from churnlab.backtest.scores.decisions import OWN_CUTOFF, Decision, cost_series
+from churnlab.backtest.scores.board import PLAIN, Entry
+from churnlab.backtest.scores.decisions import Decision, cost_series
 from churnlab.backtest.scores.differences import Series, series_of
 from churnlab.backtest.scores.resample import Resample, quantiles, simultaneous_high
 from churnlab.types import Array
@@ -163,47 +163,6 @@ def _cost_answer(
         "origins": [o.isoformat() for o in origins],
         "simple_is_as_good": bool(highs[best] >= 0),
     }
-
-
-def sentence(answer: dict[str, Any]) -> str:
-    """Return one answer in words."""
-    what = {"brier": "Brier score", "cost": "cost per customer"}[answer["metric"]]
-    name, simple = _named(answer, "best"), _named(answer, "simple")
-    verdict = _verdict(answer, simple)
-    count = len(answer["origins"])
-    return (
-        f"No purchase in {window_words(answer['target'])}: {verdict} "
-        f"Best of {answer['contenders']}: {name}, {what} {answer['value']:.4f} against "
-        f"{answer['simple_value']:.4f} for {simple}, the best of {answer['simple_rules']} simple "
-        f"rules (difference {answer['difference']:+.4f}, 90% interval {answer['q05']:+.4f} to "
-        f"{answer['q95']:+.4f}; bound adjusted for picking the best {answer['adjusted_high']:+.4f};"
-        f" {count} origin{'s' if count != 1 else ''})."
-        + (f" Caution: {simple} was {answer['caution']}." if answer.get("caution") else "")
-    )
-
-
-def _named(answer: dict[str, Any], side: str) -> str:
-    """Return a candidate with its variant and, of a decision, its rule: side best or simple."""
-    more = "" if side == "best" else "simple_"
-    name = str(answer[side]).replace("recency_logistic", "recency alone")
-    if answer[f"{more}variant"] == RECALIBRATED:
-        name += " (recalibrated)"
-    rule = answer.get(f"{more}rule", OWN_CUTOFF)
-    return name if rule == OWN_CUTOFF else f"{name} with rule {rule} on {answer[f'{more}basis']}"
-
-
-def _verdict(answer: dict[str, Any], simple: str) -> str:
-    if answer["q05"] > 0:
-        return f"the simple rule ({simple}) is better."
-    if answer["simple_is_as_good"]:
-        return f"the simple rule ({simple}) is as good here."
-    share = -answer["difference"] / answer["simple_value"] if answer["simple_value"] else 0.0
-    return f"a model beats the simple rule ({simple}) by {share:.1%}."
-
-
-def window_words(label: str) -> str:
-    """Return a target's label in words: 90 days, 2 cycles of one's own."""
-    return f"{label[:-1]} days" if label.endswith("d") else f"{label} of one's own"
 
 
 def means_table(scores: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Does the visit log better the purchase forecast (P17)? In numbers and in words; it may be no."""
+"""Does the visit log better the purchase forecast (P17)? In numbers; it may be no."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from churnlab.backtest.scores.answers import common_origins, mean_at, window_words
+from churnlab.backtest.scores.answers import common_origins, mean_at
 from churnlab.backtest.scores.board import PLAIN, Entry
 from churnlab.backtest.scores.differences import Series, series_of
 from churnlab.backtest.scores.resample import Resample, quantiles
@@ -53,23 +53,3 @@ def _visit_answer(target: str, series: Series, twin: Series) -> dict[str, Any]:
         "q95": high,
         "customers": int(np.unique(np.concatenate([e.truth.past.customer for e in at])).size),
     }
-
-
-def visit_sentence(answer: dict[str, Any]) -> str:
-    """Return in words whether the visit log betters the purchase forecast; it may be no."""
-    verdict = (
-        "yes, the visit log betters the purchase forecast"
-        if answer["q95"] < 0
-        else "no, with the visit log the purchase forecast is worse"
-        if answer["q05"] > 0
-        else "not shown, the visit log does not clearly better the purchase forecast"
-    )
-    count = len(answer["origins"])
-    return (
-        "Do visits fall before purchases do? No purchase in "
-        f"{window_words(answer['target'])}: {verdict} ({answer['best']} less {answer['simple']}: "
-        f"Brier score {answer['difference']:+.5f}, 90% interval {answer['q05']:+.5f} to "
-        f"{answer['q95']:+.5f}, {answer['value']:.4f} against "
-        f"{answer['simple_value']:.4f}; {answer['customers']:,} customers, "
-        f"{count} origin{'s' if count != 1 else ''})."
-    )

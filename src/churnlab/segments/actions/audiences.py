@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.errors import UsageError
+from churnlab.report.labels import label
 from churnlab.segments.actions.playbook import Action, Playbook
 
 _KEYS = ["customer_id", "action_id", "segment_code"]
@@ -162,8 +163,8 @@ def _goods(base: pd.DataFrame, data: AudienceData, config: AudienceConfig, event
     visits = data.visits
     missing = [] if visits is None else [c for c in ("event", "item") if c not in visits.columns]
     if visits is None or missing:
-        what = "there is no visit log" if visits is None else f"visits lack {' and '.join(missing)}"
-        return base.iloc[:0], f"{what}; carts and viewed goods need the columns event and item"
+        key = "note.no_carts" if visits is None else "note.lack_carts"
+        return base.iloc[:0], label(key, columns=" and ".join(missing))
     rows = _recent(visits, data.as_of, config.look_back_days)
     rows = rows[(rows["event"] == event) & rows["item"].notna()]
     rows = rows.groupby(["customer_id", "item"])["event_at"].max().reset_index()

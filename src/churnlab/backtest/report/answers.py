@@ -1,0 +1,73 @@
+"""A backtest's comparisons in words: one sentence for people, one with the statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from churnlab.backtest.report import say
+from churnlab.backtest.scores.board import RECALIBRATED
+from churnlab.backtest.scores.decisions import OWN_CUTOFF
+from churnlab.report.notes import told
+
+Comparison = Mapping[str, Any]
+
+
+def plain(answer: Comparison, lang: str = "en") -> str:
+    """Return the verdict of a comparison in one sentence without statistics."""
+    return say(f"plain.{answer['metric']}_{_verdict(answer)}", lang, **_values(answer, lang))
+
+
+def sentence(answer: Comparison, lang: str = "en") -> str:
+    """Return a comparison with its scores, interval and adjusted bound."""
+    values = _values(answer, lang)
+    if answer["metric"] == "visits":
+        verdict = say(f"verdict.visits_{_verdict(answer)}", lang)
+        return say("detail.visits", lang, verdict=verdict, **values)
+    verdict = say(f"verdict.{_verdict(answer)}", lang, **values)
+    caution = ""
+    if answer.get("caution"):
+        caution = "; ".join(told(note, lang) for note in answer["caution"].split("; "))
+        caution = say("detail.caution", lang, simple=values["simple"], caution=caution)
+    what = say(f"detail.{answer['metric']}", lang)
+    return say("detail.text", lang, verdict=verdict, what=what, **values | {"caution": caution})
+
+
+def _verdict(answer: Comparison) -> str:
+    """Return `better`, `equal` or `worse`: of the best contender, or of the visit log."""
+    if answer["q05"] > 0:
+        return "worse"
+    as_good = answer["q95"] >= 0 if answer["metric"] == "visits" else answer["simple_is_as_good"]
+    return "equal" if as_good else "better"
+
+
+def _values(answer: Comparison, lang: str) -> dict[str, Any]:
+    bar = answer["simple_value"]
+    return {
+        **answer,
+        "window": window_words(answer["target"], lang),
+        "best": _named(answer, "best", lang),
+        "simple": _named(answer, "simple", lang),
+        "share": -answer["difference"] / bar if bar else 0.0,
+        "n": len(answer["origins"]),
+    }
+
+
+def _named(answer: Comparison, side: str, lang: str) -> str:
+    """Return a candidate with its variant and, of a decision, its rule: side best or simple."""
+    more = "" if side == "best" else "simple_"
+    name = str(answer[side])
+    name = say(f"name.{name}", lang) if say.has(f"name.{name}") else name
+    if answer.get(f"{more}variant") == RECALIBRATED:
+        name = say("name.recalibrated", lang, name=name)
+    rule = answer.get(f"{more}rule", OWN_CUTOFF)
+    if rule == OWN_CUTOFF:
+        return name
+    return say("name.ruled", lang, name=name, rule=rule, basis=answer[f"{more}basis"])
+
+
+def window_words(label: str, lang: str = "en") -> str:
+    """Return a target's label in words: 90 days, 2 cycles of one's own."""
+    if label.endswith("d"):
+        return say("window.days", lang, n=label[:-1])
+    return say("window.cycles", lang, n=label.partition(" ")[0])

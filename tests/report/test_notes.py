@@ -1,0 +1,65 @@
+"""Notes of run files: told in the reader's language, and phrased as the code writes them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import churnlab
+from churnlab.report.labels import label
+from churnlab.report.notes import all_told, told
+
+SOURCE = Path(churnlab.__file__).parent
+NOTES = {k: str(v) for k, v in label.phrases("en").items() if k.startswith("note.")}
+
+
+def written() -> str:
+    """The source's strings, those of several lines joined."""
+    texts = (path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py"))
+    joined = re.sub(r"\"\s*\n\s*f?\"", "", "\n".join(texts))
+    return joined.replace("{{", "{").replace("}}", "}")
+
+
+def test_every_note_is_phrased_as_the_code_writes_it():
+    """Its longest piece between values stands in the source, or the source takes it from here."""
+    source = written()
+    lost = []
+    for key, phrase in NOTES.items():
+        plain = re.sub(r"(?<!\{)\{\w[^}]*\}", "\0", phrase).replace("{{", "{").replace("}}", "}")
+        longest = max(plain.split("\0"), key=len)
+        if longest not in source and f'"{key}"' not in source:
+            lost.append((key, longest))
+    assert lost == []
+
+
+@pytest.mark.parametrize(
+    ("english", "korean"),
+    [
+        ("no customer qualifies today", "오늘 해당하는 고객이 없습니다"),
+        ("learnt on windows of 136 days instead of 273d: only 272 days of history at 1997-09-30",
+         "1997-09-30까지의 기록이 272일뿐이어서 273d 대신 136일 기간으로 학습했습니다"),
+        ("members have no column coupon_expires_at; map it with "
+         "data.members.attributes={coupon_expires_at: COLUMN}",
+         "회원 테이블에 쿠폰 만료일(coupon_expires_at) 열이 없습니다. "
+         "data.members.attributes={coupon_expires_at: 열 이름}으로 지정하세요"),
+        # a note inside a note
+        ("no spend model: all amounts are equal (3): there is no spread to learn. State what a "
+         "purchase is worth in value.per_purchase, the margin of one purchase.",
+         "금액 모형을 만들지 않았습니다. 금액이 모두 같아(3) 배울 변동이 없습니다. 구매 한 건의 "
+         "마진을 value.per_purchase에 지정하세요."),
+    ],
+)  # fmt: skip
+def test_a_stored_note_is_told_in_korean(english, korean):
+    assert told(english, "ko") == korean
+    assert told(english, "en") == english
+
+
+def test_what_has_no_phrase_stays_as_it_is():
+    assert told("the moon is full", "ko") == "the moon is full"
+    assert told(None, "ko") == ""
+
+
+def test_the_same_note_is_told_once():
+    assert all_told(["turned off", "turned off", "x"], "ko") == ["꺼져 있음", "x"]
