@@ -17,7 +17,7 @@ from churnlab.rules.costs import Costs
 from churnlab.rules.threshold import CapacityRule
 from churnlab.rules.types import Evidence, Threshold
 from churnlab.summary import Summary
-from churnlab.types import Array
+from churnlab.types import Array, Ints
 from churnlab.vocabulary import OVERDUE
 
 #: Gaps as the model has them (uniform in lateness) that are counted beside the customers' own:
@@ -145,7 +145,7 @@ class OverdueRule(Costs):
         return _with_uniform(late, row.ravel(), gaps.customer[at]), len(at)
 
 
-def _with_uniform(late: Array, row: Array, customer: Array) -> Evidence:
+def _with_uniform(late: Array, row: Ints, customer: Ints) -> Evidence:
     """Put `PRIOR_GAPS` evenly spaced gaps beside those seen, each a customer of its own."""
     even = (np.arange(PRIOR_GAPS) + 0.5) / PRIOR_GAPS
     more = np.arange(PRIOR_GAPS)

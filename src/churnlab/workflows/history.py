@@ -140,8 +140,10 @@ def by_fit_of(
             events="visits",
             count_purchases=settings.visits.count_purchases,
             group=list(placed.visits.group_columns) or None,
+            log_gaps=False,
         )
-    purchases = summarise(log, day, group=list(placed.purchases.group_columns) or None)
+    group = list(placed.purchases.group_columns) or None
+    purchases = summarise(log, day, group=group, log_gaps=False)
     axes = placed.purchase_axis, placed.visit_axis
     config = settings.segments
     return place(members, purchases, axes[0], visits, axes[1], config, slim=slim).snapshot

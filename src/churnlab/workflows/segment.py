@@ -28,6 +28,7 @@ from churnlab.segments import (
     comparison_day,
     load_playbook,
 )
+from churnlab.segments.actions.effects import action_effects, effect_lines, with_evidence
 from churnlab.segments.actions.plan import campaign_calendar, campaign_plan
 from churnlab.segments.grid.extremes import extreme_visits
 from churnlab.segments.report.lines import lines
@@ -229,18 +230,25 @@ def segment_fitted(
         )
         tables["membership"] = with_bands(tables["membership"], fitted.customers)
         playbook = load_playbook(settings.playbook)
+        chosen = settings.audiences
+        effects = action_effects(
+            log, placed, playbook, costs=settings.rule, window_days=chosen.effect_days,
+            holdout_share=chosen.holdout_share, seed=settings.seed,
+        )  # fmt: skip
+        playbook = with_evidence(playbook, effects, chosen.effect_days)
+        tables |= {"action_effects": effects}
         data = replace(audience_data(log, now, tables["churn_bands"]), journeys=journeys)
-        audiences = all_audiences(playbook, data, settings.audiences)
+        audiences = all_audiences(playbook, data, chosen)
         plan = campaign_plan(
             playbook,
             audiences,
             log.as_of,
             treatments=log.frame("treatments") if "treatments" in log.tables else None,
             bands=fitted.customers.set_index("customer_id")["risk_band"],
-            holdout_share=settings.audiences.holdout_share,
+            holdout_share=chosen.holdout_share,
             seed=settings.seed,
         )
-        calendar = campaign_calendar(plan, log.as_of, settings.audiences.plan_days)
+        calendar = campaign_calendar(plan, log.as_of, chosen.plan_days)
         tables |= {"campaign_plan": plan, "campaign_calendar": calendar}
     found = tables | ({} if past is None else past.tables)
     return Segmentation(now, own, past, found, playbook, audiences)
