@@ -167,6 +167,9 @@ class Model(Section):
     ]
     n_draws_full: Whole
     thinning_error: ThinningError
+    misfit: Annotated[
+        list[Text], Field(max_length=20, description="Where the model does not fit, and the cure.")
+    ] = []
 
 
 class Models(Section):

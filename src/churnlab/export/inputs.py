@@ -92,6 +92,8 @@ class ExportInputs:
         Segment code -> action ids, most important first.
     polarity : mapping
         Segment code -> positive, neutral, negative; empty for the default.
+    misfit : sequence of str
+        Where the purchase model does not fit, in words (`misfit_words` of fit.json).
     config, data_hashes, seed
         Provenance.
 
@@ -124,6 +126,7 @@ class ExportInputs:
     actions: Sequence[Mapping[str, Any]] = ()
     playbook: Mapping[str, Sequence[str]] = field(default_factory=dict)
     polarity: Mapping[str, str] = field(default_factory=dict)
+    misfit: Sequence[str] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     data_hashes: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None

@@ -287,9 +287,10 @@ def all_sections(
         "time_zone": inputs.time_zone,
         "software": {"churnlab": metadata.version("churnlab"), "commit": commit()},
         "models": {
-            "purchases": model_section(
-                chosen.purchases, inputs.draws.n_draws, inputs.group_columns
-            ),
+            "purchases": {
+                **model_section(chosen.purchases, inputs.draws.n_draws, inputs.group_columns),
+                **({"misfit": list(inputs.misfit)} if inputs.misfit else {}),
+            },
             "visits": seen and visits and model_section(seen, visits.draws.n_draws, ()),
         },
         "risk": {"purchases": asdict(inputs.risk), "visits": visits and asdict(visits.risk)},

@@ -19,6 +19,7 @@ import pandas as pd
 from churnlab import posterior as individual
 from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
+from churnlab.fitting.misfit import Fitted, Misfit, check_fit, sentences
 from churnlab.inference import (
     PopulationFit,
     Seasons,
@@ -121,9 +122,21 @@ class Fit:
 
     @property
     def warnings(self) -> list[str]:
-        """What the data cannot support, in words."""
+        """What the data cannot support, and where the model does not fit, in words."""
         seasons = self.seasons.warnings if self.seasons else ()
-        return [*self.notes, *seasons, *self.population.warnings]
+        return [*self.notes, *seasons, *self.population.warnings, *self.say_misfit()]
+
+    @cached_property
+    def misfit(self) -> list[Misfit]:
+        """Posterior predictive checks, most telling first (docs/models.md, "Where it misfits")."""
+        return check_fit(self.summary, self.draws, self.seed)
+
+    def say_misfit(self, lang: str = "en") -> list[str]:
+        """Return a sentence for each check that failed, with the setting that cures it."""
+        first = self.summary.customers["first_purchase_at"].min().date()
+        calendar = None if self.seasons is None else str(self.config.candidate.partition("@")[2])
+        known = Fitted(self.model, self.draws.k, calendar, first, self.summary.as_of)
+        return sentences(self.misfit, known, lang)
 
     @property
     def _first_draws(self) -> PopulationDraws | None:

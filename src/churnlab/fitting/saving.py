@@ -18,6 +18,7 @@ import pandas as pd
 from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.fitted import Fit, fit_as
+from churnlab.fitting.misfit import Misfit
 from churnlab.runs import Run, RunFolder, open_run
 from churnlab.summary.customers import with_cells
 from churnlab.summary.gaps import Gaps
@@ -56,6 +57,7 @@ def save(fit: Fit, folder: str | Path) -> Path:
         "group_columns": summary.group_columns,
         "covariates": summary.covariates,
         "models": {name: _about(population) for name, population in models.items()},
+        "misfit": [dataclasses.asdict(one) for one in fit.misfit],
     }
     run.write_json("fit.json", about)
     run.finish()
@@ -116,7 +118,10 @@ def load(folder: str | Path) -> Fit:
         summary = dataclasses.replace(summary, gaps=lambda: gaps)
     kept = {name: _kept(run, name, said) for name, said in about["models"].items()}
     model, how = ModelConfig(**config["model"]), InferenceConfig(**config["inference"])
-    return fit_as(summary, model, how, run.manifest["seed"], kept=kept, check=False)
+    fit = fit_as(summary, model, how, run.manifest["seed"], kept=kept, check=False)
+    if "misfit" in about:  # the histories behind the checks are not stored
+        vars(fit)["misfit"] = [Misfit(**one) for one in about["misfit"]]
+    return fit
 
 
 def _kept(run: Run, name: str, said: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from churnlab.models import Likelihood
 from churnlab.simulate.processes import Events, dropout_after_event, until_death
 from churnlab.types import Array
 
+#: Standard deviation, in days, of the gaps of customers who come once a year.
+YEARLY_SPREAD = 12.0
+
 
 class BtydLog(NamedTuple):
     """A simulated log with its truth."""
@@ -42,6 +45,8 @@ def simulate_btyd(
     inflow_days: int | None = None,
     first_days: ArrayLike | None = None,
     daily_rate: ArrayLike | None = None,
+    gap_shape: float | None = None,
+    yearly_share: float = 0.0,
     prefix: str = "c",
 ) -> BtydLog:
     """Simulate purchase-days of customers whose rates and dropout follow `model` with `theta`.
@@ -65,8 +70,12 @@ def simulate_btyd(
     first_days : array of int, shape (n_customers,), optional
         Day number of each first purchase instead of the uniform inflow.
     daily_rate : array, shape (days,), optional
-        Multiplier of every customer's purchase rate on each day (a season); rates and dropout of
-        the truth are those of a day with multiplier 1. Default: 1 throughout.
+        Multiplier of every customer's purchase rate on each day (a season, growth); rates and
+        dropout of the truth are those of a day with multiplier 1. Default: 1 throughout.
+    gap_shape : float, optional
+        Gamma shape of the gaps instead of `k`, their mean kept: below 1 purchases come in bursts.
+    yearly_share : float
+        Share of customers who come once a year, give or take twelve days.
 
     Raises
     ------
@@ -76,6 +85,7 @@ def simulate_btyd(
     kind = models.named(model)
     likelihood = kind((k or kind.default_k) if kind.regular else 1)
     _check(likelihood, theta, n_customers, days)
+    _check_gaps(gap_shape, yearly_share)
     inflow = days if inflow_days is None else inflow_days
     births = (
         rng.uniform(0, inflow, n_customers)
@@ -83,11 +93,16 @@ def simulate_btyd(
         else np.asarray(first_days, dtype=float) + rng.uniform(0, 1, n_customers)
     )
     rate, dropout, death = _latent(likelihood, np.asarray(theta, float), n_customers, rng)
+    shape = np.full(n_customers, float(gap_shape or likelihood.k))
+    if yearly_share > 0:
+        yearly = rng.random(n_customers) < yearly_share
+        rate[yearly], shape[yearly] = likelihood.k / 365.0, (365.0 / YEARLY_SPREAD) ** 2
     clock = None if daily_rate is None else _clock(daily_rate, days)
     starts = births if clock is None else np.interp(births, *clock[::-1])
     stop = days if clock is None else clock[0][-1]
     window = np.nextafter(stop - starts, 0.0)  # the last instant still belongs to as_of
-    events = _events(likelihood, rate, dropout, death, window, rng)
+    stages = rate * shape / likelihood.k  # the mean gap is k / rate whatever the shape
+    events = _events(likelihood, stages, shape, dropout, death, window, rng)
     if clock is not None:
         events = _in_days(events, births, starts, clock)
     origin = pd.Timestamp(start).normalize()
@@ -112,6 +127,13 @@ def _check(
     for name, value in (("n_customers", n_customers), ("days", days)):
         if value < 1:
             raise UsageError(f"{name} must be at least 1; got {value}.")
+
+
+def _check_gaps(gap_shape: float | None, yearly_share: float) -> None:
+    if gap_shape is not None and not 0 < gap_shape < np.inf:
+        raise UsageError(f"gap_shape must be a positive number; got {gap_shape}.")
+    if not 0 <= yearly_share <= 1:
+        raise UsageError(f"yearly_share must lie in [0, 1]; got {yearly_share}.")
 
 
 def _clock(daily_rate: ArrayLike, days: int) -> tuple[Array, Array]:
@@ -142,6 +164,7 @@ def _latent(
 def _events(
     likelihood: Likelihood,
     rate: Array,
+    shape: Array,
     dropout: Array,
     death: Array,
     window: Array,
@@ -149,8 +172,8 @@ def _events(
 ) -> Events:
     if likelihood.drops_at_purchases:
         first = likelihood.toss_at_first
-        return dropout_after_event(rate, dropout, window, rng, k=likelihood.k, toss_at_start=first)
-    return until_death(rate, death, window, rng, k=likelihood.k)
+        return dropout_after_event(rate, dropout, window, rng, k=shape, toss_at_start=first)
+    return until_death(rate, death, window, rng, k=shape)
 
 
 def _day_grid(

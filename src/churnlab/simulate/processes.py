@@ -32,10 +32,10 @@ def dropout_after_event(
     window: Array,
     rng: np.random.Generator,
     *,
-    k: int = 1,
+    k: float | Array = 1,
     toss_at_start: bool = True,
 ) -> Events:
-    """Events with Erlang-k gaps and a dropout toss after each of them (MBG, BG and their CNBD-k).
+    """Events with Gamma gaps and a dropout toss after each of them (MBG, BG and their CNBD-k).
 
     Parameters
     ----------
@@ -45,6 +45,8 @@ def dropout_after_event(
         Probability of leaving after an event.
     window : ndarray, shape (customer,)
         Length of the observation in days; later events are not returned.
+    k : float or ndarray, shape (customer,)
+        Shape of the gaps: 1 exponential, above regular, below in bursts.
     toss_at_start : bool
         Whether the start can already be the last event (MBG) or not (BG).
     """
@@ -53,6 +55,7 @@ def dropout_after_event(
     customers, times = [np.arange(n)], [np.zeros(n)]
     active = np.arange(n)
     clock = np.zeros(n)
+    shape = np.broadcast_to(np.asarray(k, float), n)
     toss = toss_at_start
     while active.size:
         if toss:
@@ -60,7 +63,7 @@ def dropout_after_event(
             ended[active[leaves]] = clock[leaves]
             active, clock = active[~leaves], clock[~leaves]
         toss = True
-        clock = clock + rng.gamma(k, 1.0 / rate[active])
+        clock = clock + rng.gamma(shape[active], 1.0 / rate[active])
         inside = clock <= window[active]
         active, clock = active[inside], clock[inside]
         customers.append(active)
@@ -69,9 +72,9 @@ def dropout_after_event(
 
 
 def until_death(
-    rate: Array, death: Array, window: Array, rng: np.random.Generator, *, k: int = 1
+    rate: Array, death: Array, window: Array, rng: np.random.Generator, *, k: float | Array = 1
 ) -> Events:
-    """Events with Erlang-k gaps until death.
+    """Events with Gamma gaps until death.
 
     Parameters
     ----------

@@ -10,13 +10,13 @@ from typing import Any
 
 import ibis
 import numpy as np
+import pandas as pd
 
 from churnlab.errors import DataError, UsageError, nearest
 from churnlab.events import FIRST_CATEGORY, EventLog
 from churnlab.events.engine import frame
-from churnlab.summary.customers import Summary, with_cells
+from churnlab.summary.customers import Summary, gaps_of, with_cells
 from churnlab.summary.design import column_of
-from churnlab.summary.gaps import completed_gaps
 from churnlab.summary.taking import as_log
 from churnlab.types import Ints
 
@@ -82,8 +82,14 @@ def summarise(
         )
     again = partial(summarise, view, events=events, count_purchases=count_purchases)
     made = with_cells(found, view.as_of, columns, wanted)
-    gaps = partial(completed_gaps, days, made.customers, made.cells.group, view.as_of)
-    return replace(made, regroup=again, purchase_days=partial(_purchase_days, days), gaps=gaps)
+    histories = partial(_histories, days)
+    return replace(
+        made,
+        regroup=again,
+        purchase_days=partial(_purchase_days, days),
+        histories=histories,
+        gaps=gaps_of(made, histories),
+    )
 
 
 def _purchase_days(days: Any) -> Ints:
@@ -91,6 +97,13 @@ def _purchase_days(days: Any) -> Ints:
     counted = frame(days.group_by("day").aggregate(n=days.count()).order_by("day"))
     day = counted["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
     return np.repeat(day, counted["n"].to_numpy())
+
+
+def _histories(days: Any, ids: list[str]) -> pd.DataFrame:
+    """Return the counted days of these customers, sorted by customer and day."""
+    wanted = ibis.memtable(pd.DataFrame({"customer_id": pd.Series(ids, dtype="str")}))
+    kept = days.semi_join(wanted, "customer_id").select("customer_id", "day")
+    return frame(kept.order_by("customer_id", "day"))
 
 
 def _with_log_gap(days: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from churnlab.summary.cells import POOLED, Cells
 from churnlab.summary.clock import Clock
 from churnlab.summary.dated import Dated
 from churnlab.summary.design import Coding, Design, column_of, learn_codings, profiles
-from churnlab.summary.gaps import Gaps
+from churnlab.summary.gaps import Gaps, completed_gaps
 from churnlab.types import Array, Ints
 
 #: Group of customers whose attribute is missing.
@@ -50,6 +51,8 @@ class Summary:
         With covariates: what the groups of `cells` then are, distinct (group, covariates).
     purchase_days : callable, optional
         Returns the day number of every purchase; see `dated`.
+    histories : callable, optional
+        Returns the purchase-days of some customers (ids): customer_id, day, sorted by them.
     gaps : callable, optional
         Returns the gaps between the purchases of customers who came back.
     clock : Clock, optional
@@ -64,6 +67,9 @@ class Summary:
     design: Design | None = field(default=None, repr=False, compare=False)
     regroup: Callable[..., Summary] | None = field(default=None, repr=False, compare=False)
     purchase_days: Callable[[], Ints] | None = field(default=None, repr=False, compare=False)
+    histories: Callable[[list[str]], pd.DataFrame] | None = field(
+        default=None, repr=False, compare=False
+    )
     gaps: Callable[[], Gaps] | None = field(default=None, repr=False, compare=False)
     clock: Clock | None = None
 
@@ -114,7 +120,7 @@ class Summary:
         """
         people = self.customers.drop(columns="cell")
         made = with_cells(people, self.as_of, self.group_columns, self.covariates, codings)
-        return replace(made, regroup=self.regroup, purchase_days=self.purchase_days, gaps=self.gaps)
+        return self._like(made)
 
     def dated(self) -> Dated:
         """Return the customers by the days of their first and last purchase.
@@ -148,12 +154,17 @@ class Summary:
             assert again is not None
             return again(**columns).on_clock(clock)
 
+        timed_again = regroup if again else None
+        return replace(self._like(made), customers=kept, clock=clock, regroup=timed_again)
+
+    def _like(self, made: Summary) -> Summary:
+        """Return a summary of the same customers that knows the same log."""
         return replace(
             made,
-            customers=kept,
-            clock=clock,
-            regroup=regroup if again else None,
+            regroup=self.regroup,
             purchase_days=self.purchase_days,
+            histories=self.histories,
+            gaps=None if self.histories is None else gaps_of(made, self.histories),
         )
 
     @staticmethod
@@ -200,6 +211,11 @@ class Summary:
             names = tuple(covariates.columns)
             customers = pd.concat([customers, covariates.reset_index(drop=True)], axis="columns")
         return with_cells(customers, day.date(), () if group is None else ("group",), names)
+
+
+def gaps_of(made: Summary, histories: Callable[[list[str]], pd.DataFrame]) -> Callable[[], Gaps]:
+    """Return what `Summary.gaps` is: the gaps in the codes of its own cells."""
+    return partial(completed_gaps, histories, made.customers, made.cells.group, made.as_of)
 
 
 def with_cells(

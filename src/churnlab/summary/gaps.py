@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
-import ibis
 import numpy as np
 import pandas as pd
 
-from churnlab.events.engine import frame
 from churnlab.types import Array, Ints
 
 #: Customers whose gaps are looked at, evenly spaced in the order of their ids: the level's interval
@@ -34,42 +33,38 @@ class Gaps(NamedTuple):
     """Days from the start to the cutoff: how long the next purchase could have been seen."""
 
 
-def completed_gaps(days: Any, people: pd.DataFrame, group: Ints, as_of: dt.date) -> Gaps:
-    """Return the gaps of customers who came back, in the engine.
+def completed_gaps(
+    histories: Callable[[list[str]], pd.DataFrame],
+    people: pd.DataFrame,
+    group: Ints,
+    as_of: dt.date,
+) -> Gaps:
+    """Return the gaps of customers who came back, of at most `MOST_CUSTOMERS`.
 
     Parameters
     ----------
-    days : Ibis table
-        ``customer_id, day`` of the events up to the cutoff.
+    histories : callable
+        See `Summary.histories`.
     people : DataFrame
         The summary's customers, sorted by id.
-    group : array of int (row,)
+    group : array of int (cell,)
         Group code of each of the summary's cells.
     """
     repeat = people[people["x"] > 0]
-    step = max(1, -(-len(repeat) // MOST_CUSTOMERS))
-    per = days.group_by("customer_id").aggregate(n=days.count(), first_day=days.day.min())
-    per = per.filter(per.n > 1)
-    per = per.mutate(code=ibis.row_number().over(order_by="customer_id"))
-    chosen = per.filter(per.code % step == 0).select("customer_id", "code", "first_day")
-    rows = days.inner_join(chosen, "customer_id")
-    ordered = ibis.window(group_by="code", order_by="day")
-    rows = rows.select(
-        "code", "day", "first_day",
-        x=ibis.row_number().over(ordered), next_day=rows.day.lead().over(ordered),
-    )  # fmt: skip
-    rows = rows.filter(rows.next_day.notnull())  # noqa: PD004 (Ibis)
-    cutoff = ibis.literal(as_of, type="date")
-    found = frame(
-        rows.select(
-            "code",
-            "x",
-            t_x=rows.day.delta(rows.first_day, unit="day"),
-            days=rows.next_day.delta(rows.day, unit="day"),
-            follow=cutoff.delta(rows.day, unit="day"),
-        ).order_by(["code", "x", "t_x", "days"])
+    chosen = repeat.iloc[:: max(1, -(-len(repeat) // MOST_CUSTOMERS))]
+    days = histories(chosen["customer_id"].tolist())
+    who, _ = pd.factorize(days["customer_id"])
+    own = group[chosen["cell"].to_numpy(np.int64)]
+    day = pd.to_datetime(days["day"]).to_numpy().astype("datetime64[D]").astype(np.float64)
+    first = np.flatnonzero(np.diff(who, prepend=-1))  # where each customer begins
+    x = np.arange(len(day)) - first[who]
+    follows = np.flatnonzero(np.diff(who, append=-1) == 0)
+    end = float(np.datetime64(as_of, "D").astype(np.int64))
+    return Gaps(
+        who[follows],
+        own[who[follows]],
+        x[follows].astype(np.float64),
+        (day - day[first[who]])[follows],
+        (day[follows + 1] - day[follows]),
+        end - day[follows],
     )
-    code = found["code"].to_numpy(np.int64)
-    own = group[repeat["cell"].to_numpy(np.int64)][code] if len(code) else code
-    values = (found[c].to_numpy(np.float64) for c in ("x", "t_x", "days", "follow"))
-    return Gaps(code // step, own, *values)

@@ -19,6 +19,7 @@ from churnlab.inference import prior_sensitivity, save_posterior
 from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.posterior import RiskConfig
 from churnlab.progress import SILENT, Progress
+from churnlab.report.labels import LANGUAGES
 from churnlab.rules import Costs, OverdueRule, Threshold
 from churnlab.runs import Result, RunFolder
 from churnlab.summary import summarise
@@ -136,6 +137,9 @@ def fit(
             seed=settings.seed,
             progress=progress.update,
         )
+    if with_worth:
+        with progress.stage("holding the fit against its own simulations"):
+            _ = posterior.misfit
     with progress.stage(f"choosing the threshold ({settings.rule.name})"):
         threshold = (
             posterior.overdue(settings.rule)
@@ -210,6 +214,8 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "log_likelihood_at_mode": mode.value,
         "diagnostics": population.diagnostics,
         "warnings": fitted.fit.warnings,
+        "misfit": [asdict(one) for one in fitted.fit.misfit],
+        "misfit_words": {lang: fitted.fit.say_misfit(lang) for lang in LANGUAGES},
         "calendar": None if fitted.fit.seasons is None else fitted.fit.seasons.to_dict(),
         "prior_sensitivity": prior_sensitivity(population).to_dict("records"),
         "seconds": population.seconds | ({"amounts": spend.seconds} if spend else {}),

@@ -72,6 +72,7 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         journey_audience=None if journey is None else _journey_audience(journey),
         actions=actions if nday is None else [*actions, _offer(nday)],
         playbook=playbook,
+        misfit=fit.get("misfit_words", {}).get("en", ()),
         config=config,
         data_hashes={k.replace(".", "_"): v for k, v in source.manifest["inputs"].items()},
         seed=source.manifest["seed"],

@@ -28,7 +28,7 @@ from churnlab.segments import (
     comparison_day,
     load_playbook,
 )
-from churnlab.segments.actions.effects import action_effects, effect_lines, with_evidence
+from churnlab.segments.actions.effects import action_effects, with_evidence
 from churnlab.segments.actions.plan import campaign_calendar, campaign_plan
 from churnlab.segments.grid.extremes import extreme_visits
 from churnlab.segments.report.lines import lines
@@ -101,6 +101,11 @@ class Segmentation(Result):
         """The tables by the names of docs/files.md."""
         actions = self.playbook.frame().merge(audience_frame(self.audiences), on="action_id")
         return self.found | {"actions": actions}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the fit cannot support; a pipeline has said it with the fit."""
+        return self.now.fitted.warnings if self.with_fit else []
 
     @property
     def lines(self) -> list[str]:

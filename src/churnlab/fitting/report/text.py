@@ -142,7 +142,9 @@ def checks(fit: dict[str, Any], lang: str) -> str:
         "checks.facts", lang, method=method, cells=fit["n_cells"], n=fit["n_customers"],
         best=fit["max_log_likelihood"], mode=fit["log_likelihood_at_mode"],
     )  # fmt: skip
-    notes = all_told((*fit["warnings"], *fit["threshold"]["notes"]), lang)
+    misfit = fit.get("misfit_words", {"en": [], "ko": []})
+    other = [w for w in fit["warnings"] if w not in misfit["en"]]
+    notes = [*misfit[lang], *all_told((*other, *fit["threshold"]["notes"]), lang)]
     warned = bullets(notes, none=say("no_warnings", lang))
     parts = (facts, table(parameters, formats), *sensitivity(fit, lang), warned)
     return "\n\n".join((heading("checks", lang), *parts))
