@@ -429,6 +429,13 @@ class Bundle(Section):
     models: Models
     risk: Risks
     thresholds: Thresholds
+    banners: Annotated[
+        list[Text],
+        Field(
+            max_length=20,
+            description="States that hold under 2% or over 90% of who may be in them, and why.",
+        ),
+    ] = []
     segments: Annotated[list[Segment], Field(min_length=15, max_length=15)]
     nday_rules: Annotated[list[NdayRule], Field(max_length=100)]
     journeys: Annotated[list[Journey], Field(max_length=1000)]

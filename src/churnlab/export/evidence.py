@@ -83,7 +83,7 @@ def playbook_parts(frame: pd.DataFrame) -> tuple[list[dict[str, Any]], dict[str,
     carts) follow.
     """
     columns = ["action_id", "channel", "incentive", "cooldown_days", "message_class", "evidence"]
-    actions = frame[columns].to_dict("records")
+    actions = [{str(k): v for k, v in row.items()} for row in frame[columns].to_dict("records")]
     special = frame["audience"].ne("segment").to_numpy()
     by_cell: dict[str, list[str]] = {}
     for row in pd.concat([frame[~special], frame[special]]).to_dict("records"):

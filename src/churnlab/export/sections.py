@@ -298,6 +298,7 @@ def all_sections(
             "purchases": threshold_section(inputs.threshold),
             "visits": visits and visit_section(visits),
         },
+        "banners": list(inputs.banners),
         "segments": segment_section(inputs.playbook, inputs.polarity),
         "nday_rules": [nday_section(r, inputs.time_zone) for r in inputs.nday_rules],
         "journeys": [journey_section(j) for j in inputs.journeys],

@@ -28,7 +28,7 @@ from churnlab.segments import (
     comparison_day,
     load_playbook,
 )
-from churnlab.segments.actions.effects import action_effects, with_evidence
+from churnlab.segments.actions.effects import action_effects, effect_lines, with_evidence
 from churnlab.segments.actions.plan import campaign_calendar, campaign_plan
 from churnlab.segments.grid.extremes import extreme_visits
 from churnlab.segments.report.lines import lines
@@ -76,6 +76,8 @@ class Segmentation(Result):
         The tables but for the actions.
     playbook, audiences
         The actions and whom each reaches.
+    effect_days : int
+        Window of the actions' outcome.
     with_fit : bool
         Whether the fit's files are written, too; a pipeline has them in a folder of their own.
     """
@@ -86,6 +88,7 @@ class Segmentation(Result):
     found: dict[str, pd.DataFrame]
     playbook: Playbook
     audiences: tuple[Audience, ...]
+    effect_days: int
     with_fit: bool = False
     files: ClassVar[str] = (
         "files: {folder}/membership.parquet, shares.parquet, actions.parquet, ..."
@@ -115,7 +118,7 @@ class Segmentation(Result):
         fitted = self.now.fitted
         first = [headline(fitted.late.to_dict()), *map(banner, self.extremes)]
         grid = lines(self.now.placed.snapshot, before, self.found, self.audiences, past)
-        return [*first, *grid]
+        return [*first, *grid, *effect_lines(self.found["action_effects"], self.effect_days)]
 
     def write(self, folder: RunFolder) -> None:
         """Write the tables, the audiences, the visit-days' posterior and `segments.json`."""
@@ -256,7 +259,7 @@ def segment_fitted(
         calendar = campaign_calendar(plan, log.as_of, chosen.plan_days)
         tables |= {"campaign_plan": plan, "campaign_calendar": calendar}
     found = tables | ({} if past is None else past.tables)
-    return Segmentation(now, own, past, found, playbook, audiences)
+    return Segmentation(now, own, past, found, playbook, audiences, chosen.effect_days)
 
 
 def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> AudienceData:

@@ -6,6 +6,7 @@ outcome is a purchase within a window after it; assignments whose window is not 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -66,7 +67,9 @@ def action_effects(
         return pd.DataFrame(columns=list(COLUMNS))
     sent = sent.assign(bought=_bought(log, sent, window_days))
     signup = log.members().set_index("customer_id")["signed_up_at"]
-    sent["segment_code"] = cells_then(log, placed, sent.assign(day=sent["sent_at"]), signup)
+    sent["segment_code"] = cells_then(
+        log, placed, sent.assign(day=sent["sent_at"].dt.normalize()), signup
+    )
     end = pd.Timestamp(log.as_of) + pd.Timedelta(days=1)
     over = sent["sent_at"] + pd.Timedelta(days=window_days) <= end
     rng, rows = np.random.default_rng([seed, 29]), []
@@ -89,7 +92,7 @@ def _assignments(log: EventLog, playbook: Playbook) -> pd.DataFrame:
         return pd.DataFrame(columns=names)
     rows = log.frame("treatments").rename(columns={"rule_id": "action_id", "event_at": "sent_at"})
     rows = rows[rows["action_id"].isin([a.action_id for a in playbook.actions])]
-    rows = rows.assign(cost=rows["cost"] if "cost" in rows else np.nan)
+    rows = rows.assign(cost=rows.get("cost", np.nan))
     rows = rows.sort_values(["sent_at", "customer_id", "arm"], kind="stable")
     first = rows.drop_duplicates(["customer_id", "action_id"], ignore_index=True)
     return first[names]
@@ -154,7 +157,7 @@ def with_evidence(playbook: Playbook, effects: pd.DataFrame, window_days: int) -
     return playbook.with_evidence(said)
 
 
-def _sentence(row: dict[str, Any], window_days: int) -> str:
+def _sentence(row: Mapping[Any, Any], window_days: int) -> str:
     """Return an effect in words."""
     return (
         f"tested: {100 * row['uplift']:+.1f} points bought within {window_days} days (90% interval "

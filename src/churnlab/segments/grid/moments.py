@@ -50,7 +50,7 @@ def _levels(
 ) -> tuple[Array, NDArray[np.bool_]]:  # fmt: skip
     """Return x (nan without an event, or a clock) and which cut points are reached, (cut, row)."""
     before = _before(log, events, moments)
-    day = moments["day"].to_numpy().astype("datetime64[D]") - 1
+    day = moments["day"].to_numpy().astype("datetime64[D]") - np.timedelta64(1, "D")
     first, last = (before[c].to_numpy().astype("datetime64[D]") for c in ("first", "last"))
     x = before["n"].to_numpy(np.float64) - 1.0
     if start is not None:
