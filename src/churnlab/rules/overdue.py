@@ -21,7 +21,7 @@ from churnlab.types import Array, Ints
 from churnlab.vocabulary import OVERDUE
 
 #: Gaps as the model has them (uniform in lateness) that are counted beside the customers' own:
-#: few gaps leave the level at the quantile (lab book 018: chosen on two origins, held on others).
+#: few gaps leave the level at the quantile (lab book 020: chosen on two origins, held on others).
 PRIOR_GAPS: Final = 200
 #: Draws behind the lateness of past gaps: a mean, and the gaps are many.
 _DRAWS: Final = 100
