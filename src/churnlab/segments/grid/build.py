@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,6 @@ from churnlab.posterior.silence.stream import Rows
 from churnlab.segments.config import SegmentsConfig
 from churnlab.segments.grid.axes import (
     Axis,
-    HasCells,
     cut_days,
     drawn_levels,
 )
@@ -31,33 +29,17 @@ from churnlab.segments.grid.states import (
     reached,
     visit_codes,
 )
-from churnlab.summary import JOINED, UNKNOWN
+from churnlab.summary import JOINED, UNKNOWN, Summary
 from churnlab.types import Ints
 
 _NAT = np.datetime64("NaT", "D")
 
 
-class HasSummary(Protocol):
-    """What is needed of `churnlab.summary.Summary`."""
-
-    @property
-    def customers(self) -> pd.DataFrame:
-        """One row per customer with at least one event."""
-
-    @property
-    def cells(self) -> HasCells:
-        """Distinct rows."""
-
-    @property
-    def as_of(self) -> dt.date:
-        """The last day counted."""
-
-
 def take_snapshot(
     members: pd.DataFrame,
-    purchases: HasSummary,
+    purchases: Summary,
     purchase_axis: Axis,
-    visits: HasSummary | None = None,
+    visits: Summary | None = None,
     visit_axis: Axis | None = None,
     *,
     as_of: dt.date | None = None,
@@ -115,9 +97,9 @@ def take_snapshot(
 
 
 def _check(
-    purchases: HasSummary,
+    purchases: Summary,
     purchase_axis: Axis,
-    visits: HasSummary | None,
+    visits: Summary | None,
     visit_axis: Axis | None,
     as_of: dt.date | None,
 ) -> dt.date:
@@ -142,7 +124,7 @@ def _check(
 
 
 def _everybody(
-    members: pd.DataFrame, purchases: HasSummary, visits: HasSummary | None, day: np.datetime64
+    members: pd.DataFrame, purchases: Summary, visits: Summary | None, day: np.datetime64
 ) -> tuple[NDArray[np.object_], Days, list[Ints], tuple[str, ...]]:
     """Return ids (sorted) and signup days of all who are members on the day, and notes.
 
@@ -177,7 +159,7 @@ def _everybody(
     return ids[order], signup[order], [rank[at] for at in found], tuple(notes)
 
 
-def _match(n: int, summary: HasSummary, axis: Axis, at: Ints) -> tuple[Rows, Ints, Days]:
+def _match(n: int, summary: Summary, axis: Axis, at: Ints) -> tuple[Rows, Ints, Days]:
     """Return the rows of data, everybody's row (-1 for none) and day of the last event."""
     customers = summary.customers
     row, last = np.full(n, -1), np.full(n, _NAT)
@@ -200,7 +182,7 @@ def _visit_side(
     ids: NDArray[np.object_],
     signup: Days,
     members: pd.DataFrame,
-    visits: HasSummary | None,
+    visits: Summary | None,
     axis: Axis | None,
     purchased: NDArray[np.bool_],
     day: np.datetime64,
@@ -226,12 +208,12 @@ def _visit_side(
 
 
 def _member_groups(
-    ids: NDArray[np.object_], signup: Days, members: pd.DataFrame, visits: HasSummary, axis: Axis
+    ids: NDArray[np.object_], signup: Days, members: pd.DataFrame, visits: Summary, axis: Axis
 ) -> Ints:
     """Group codes of members who have no visit rows."""
     if len(axis.draws.groups) == 1 or len(ids) == 0:
         return np.zeros(len(ids), dtype=np.int64)
-    columns = list(getattr(visits, "group_columns", ()))
+    columns = list(visits.group_columns)
     absent = [c for c in columns if c not in (*members.columns, SIGNUP_MONTH)]
     if absent or not columns:
         raise UsageError(

@@ -19,7 +19,7 @@ from churnlab.metrics.binary import calibration_verdicts, jeffreys_interval
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
 from churnlab.posterior.silence.stream import chunks, for_each_run, rows_of
-from churnlab.segments.grid.build import HasSummary
+from churnlab.summary import Summary
 from churnlab.types import Ints
 
 #: Members are also judged by how likely silence was for them.
@@ -45,7 +45,7 @@ def any_event(
 
 
 def forecast_silence(
-    summary: HasSummary, draws: PopulationDraws, horizons: Sequence[int]
+    summary: Summary, draws: PopulationDraws, horizons: Sequence[int]
 ) -> NDArray[np.float64]:
     """Return P(no event within each horizon) per customer, averaged over draws, (horizon, row)."""
     rows = rows_of(summary.cells, draws)
@@ -64,7 +64,7 @@ def forecast_silence(
 
 
 def visit_calibration(
-    summary: HasSummary,
+    summary: Summary,
     draws: PopulationDraws,
     days: pd.DataFrame,
     known_until: dt.date,
