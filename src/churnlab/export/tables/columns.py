@@ -103,7 +103,6 @@ SEGMENT_MEMBERSHIP = Table(
         Column("previous_code", TEXT, "code at the previous look; null when new", True),
         Column("entered_at", DAY, "first day in the present code, as far as known"),
         Column("polarity", TEXT, "positive, neutral, negative"),
-        Column("risk_band", TEXT, "active, or how far at risk: fresh, winnable, gone", True),
     ),
     "append-only history: moved from previous_code to segment_code",
 )

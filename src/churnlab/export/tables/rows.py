@@ -108,7 +108,6 @@ def membership_frame(
             "previous_code": pd.Series([None] * len(table), dtype="object"),
             "entered_at": _entered(table, pd.Timestamp(inputs.as_of).as_unit("us")),
             "polarity": table["segment_code"].map(polarity),
-            "risk_band": _bands(table, inputs),
         }
     )
     given = inputs.membership
@@ -123,14 +122,6 @@ def membership_frame(
         keep = same & ~np.isnat(known)
         out["entered_at"] = np.where(keep, known, out["entered_at"].to_numpy())
     return out
-
-
-def _bands(table: pd.DataFrame, inputs: ExportInputs) -> pd.Series[str]:
-    """Return how far at risk each purchaser is, where the fit's table says it."""
-    if inputs.customers is None or "risk_band" not in inputs.customers.columns:
-        return pd.Series([None] * len(table), dtype="object")
-    bands = inputs.customers.set_index("customer_id")["risk_band"].astype("object")
-    return table["customer_id"].map(bands)
 
 
 def _entered(table: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:
