@@ -20,9 +20,10 @@ from omegaconf.errors import OmegaConfBaseException
 from churnlab.cli import sweep
 from churnlab.cli.console import Console
 from churnlab.cli.registry import Command
-from churnlab.config import configs_folder, explain, mend, plain, register, to_settings
+from churnlab.config import configs_folder, explain, mend, recorded, register, to_settings
 from churnlab.errors import ChurnlabError, UsageError
 from churnlab.runs import Result, RunFolder, timestamped_folder
+from churnlab.secrets import hide
 from churnlab.workflows.check import check
 from churnlab.workflows.opening import open_data
 
@@ -117,12 +118,21 @@ def _job(command: Command, failures: list[BaseException]) -> Any:
             return
         # Kept for the caller: what leaves here is reported by Hydra in its own words.
         try:
-            settings = to_settings(config)
-            run_in_folder(command, settings, _folder(command, settings), plain(config), Console())
+            settings, content = _settled(command, config)
+            run_in_folder(command, settings, _folder(command, settings), content, Console())
         except (Exception, KeyboardInterrupt) as error:
             failures.append(error)
 
     return job
+
+
+def _settled(command: Command, config: DictConfig) -> tuple[Any, dict[str, Any]]:
+    """Return the settings, and the configuration as it is recorded: without secrets."""
+    try:
+        return to_settings(config), recorded(config)
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
+        # OmegaConf's errors (a reference to nothing), and what a wrong shape meets in a check.
+        raise explain(error, command.name) from error
 
 
 def _folder(command: Command, settings: Any) -> Path:
@@ -137,21 +147,20 @@ def _sweep_job(command: Command, config: DictConfig) -> None:
     """Run one job of a sweep unless it was finished before; keep its status in a file."""
     hydra_config = HydraConfig.get()
     folder, varied = Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task)
-    content = plain(config)
-    if sweep.finished(folder, content):
-        print(f"{folder}: finished before with the same configuration, kept", flush=True)
-        return
     try:
-        settings = to_settings(config)
+        settings, content = _settled(command, config)
+        if sweep.finished(folder, content):
+            print(f"{folder}: finished before with the same configuration, kept", flush=True)
+            return
         settings.run_dir = str(folder)
         run_in_folder(command, settings, folder, content, Console())
         sweep.record(folder, 0, varied)
     except ChurnlabError as error:
         sweep.record(folder, error.exit_status, varied, str(error))
-        print(f"churnlab: {folder}: {error}", file=sys.stderr, flush=True)
+        print(hide(f"churnlab: {folder}: {error}"), file=sys.stderr, flush=True)
     except Exception as error:
         sweep.record(folder, 1, varied, f"{type(error).__name__}: {error}")
-        print(f"churnlab: {folder}: internal error: {error}", file=sys.stderr, flush=True)
+        print(hide(f"churnlab: {folder}: internal error: {error}"), file=sys.stderr, flush=True)
 
 
 def run_in_folder(
@@ -205,10 +214,15 @@ def _perform(command: Command, settings: Any, run: RunFolder, console: Console) 
     return result
 
 
+class _Masked(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return hide(super().format(record))
+
+
 @contextmanager
 def _log_file(path: Path) -> Iterator[None]:
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Masked("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("churnlab")
     level = logger.level
     logger.addHandler(handler)
