@@ -196,7 +196,7 @@ def check(log: EventLog, settings: GridSettings) -> None:
 
 
 def _comparison_day(log: EventLog, settings: GridSettings) -> dt.date | None:
-    first = log.days("purchases")["day"].min().date()
+    first = log.first_day()
     return comparison_day(log.as_of, first, settings.compare_to, settings.segments.every_days)
 
 
@@ -264,12 +264,21 @@ def segment_fitted(
 
 def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> AudienceData:
     """Return what the playbook's audiences are found from."""
+    goods = {"event", "item"}
+    visits = _rows(log, "visits", goods) if "visits" in log.tables else None
+    needs = set() if visits is not None and goods <= set(visits.columns) else {"item"}
     return AudienceData(
         as_of=log.as_of,
         membership=now.placed.snapshot.membership,
         customers=now.fitted.customers,
         members=log.members(),
-        visits=log.frame("visits") if "visits" in log.tables else None,
-        purchases=log.frame("purchases"),
+        visits=visits,
+        purchases=_rows(log, "purchases", needs),
         churn_bands=churn_bands,
     )
+
+
+def _rows(log: EventLog, name: str, needs: set[str]) -> pd.DataFrame:
+    """Return a table's rows, or its columns alone where they lack what an audience reads."""
+    columns = log.table(name).columns
+    return log.frame(name) if needs <= set(columns) else pd.DataFrame(columns=list(columns))
