@@ -44,10 +44,11 @@ from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.history import Compared, by_fit_of, look_back
 from churnlab.workflows.keywords import use_case
 from churnlab.workflows.placing import Day, GridSettings, place_fitted
+from churnlab.workflows.settings import Worded
 
 
 @dataclass(kw_only=True)
-class SegmentSettings(GridSettings):
+class SegmentSettings(GridSettings, Worded):
     """Of the grid alone, whose purchase axis judges first purchasers in plain days."""
 
     def __post_init__(self) -> None:

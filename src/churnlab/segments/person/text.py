@@ -36,7 +36,8 @@ def paragraph(told: Mapping[str, Any], lang: str = "en") -> str:
 def risk_words(told: Mapping[str, Any], lang: str) -> str:
     """Return what the risk is the chance of, in plain words."""
     risk, row = told["risk"], told["customer"]
-    days = risk["horizon_days"] if row is None else int(row["horizon_days"])
+    own = None if row is None else row["horizon_days"]
+    days = risk["horizon_days"] if pd.isna(own) else int(own)
     return say(f"what.{risk['basis']}", lang, days=days, cycles=risk["cycles"])
 
 
