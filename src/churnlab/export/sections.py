@@ -43,6 +43,7 @@ def model_section(thinned: Thinned, n_full: int, columns: Sequence[str]) -> dict
         "unit": "day",
         "seen_until": None if draws.seen_until is None else draws.seen_until.isoformat(),
         "draws": draws.theta.tolist(),
+        "unseen": None if draws.unseen is None else draws.unseen.tolist(),
         "n_draws_full": n_full,
         "thinning_error": {
             "p_alive": thinned.p_alive,
@@ -245,6 +246,7 @@ def sql_section(config: ExportConfig, draws: PopulationDraws, risk: RiskConfig) 
         "event_at": config.sql.event_at,
         "reason": reason,
         "checks_zone": True,
+        "fractions": True,
     }
 
 
