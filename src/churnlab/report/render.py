@@ -81,8 +81,9 @@ def _inject(book: Any, parameters: Mapping[str, Any]) -> None:
 
 
 def _execute(book: Any, progress: Update | None) -> None:
-    from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
+
+    from churnlab.report.execution import Client
 
     count = max(len(book.cells), 1)
 
@@ -92,7 +93,7 @@ def _execute(book: Any, progress: Update | None) -> None:
 
     environment = {**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     with _kernel() as manager:
-        client = NotebookClient(book, timeout=600, km=manager, on_cell_executed=cell_done)
+        client = Client(book, timeout=600, km=manager, on_cell_executed=cell_done)
         try:
             client.execute(env=environment)
         except CellExecutionError as error:
