@@ -68,11 +68,11 @@ if run.has("shares_over_time.parquet"):
         len(levels), 1, figsize=(9, 0.5 + 3.5 * len(levels)), sharex=True, squeeze=False
     )
     for ax, level in zip(panels[:, 0], levels, strict=True):
-        own, latest = (
+        latest, own = (
             data.over_time(past, level=level, scored_by=fit, lang=lang)
-            for fit in ("own_fit", "latest_fit")
+            for fit in ("latest_fit", "own_fit")
         )
-        draw.draw_over_time(ax, own, beside=latest, lang=lang)
+        draw.draw_over_time(ax, latest, beside=own, lang=lang)
     for ax in panels[:-1, 0]:
         ax.get_legend().remove()
     claim = text.over_time_claim(past, levels[0], lang)

@@ -30,7 +30,8 @@ def answer(
     text = say(
         "answer.late" if cut["basis"] == OVERDUE else "answer.risk", lang,
         flagged=int(flagged.sum()), n=len(customers), share=flagged.mean(),
-        basis=label(f"formula.{cut['basis']}", lang), value=cut["value"], interval=_interval(cut, lang),
+        basis=label(f"formula.{cut['basis']}", lang), value=cut.get("quantile") or cut["value"],
+        interval=_interval(cut, lang),
         model=fit["model"], expected=customers["expected_purchases"].sum(),
     )  # fmt: skip
     newly = [bullets(late_lines(fit, lang), none="")] if fit.get("late") else []
