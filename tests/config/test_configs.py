@@ -16,6 +16,7 @@ from churnlab.rules import RULES
 
 NEEDS = {
     "report": ["run=x"],
+    "board": ["run=x"],
     "verify": ["bundle=x"],
     "score": ["bundle=x"],
     "monitor": ["bundle=x"],

@@ -103,6 +103,7 @@ def _dispatch(arguments: list[str]) -> int:
         rest = [f"data={init.run([*files, *yes])}", *rest]
     from churnlab.cli.run import run_command
 
+    rest = ["serve=true" if a == "--serve" and name == "board" else a for a in rest]
     return run_command(COMMANDS[name], rest)
 
 

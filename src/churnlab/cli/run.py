@@ -119,7 +119,10 @@ def _job(command: Command, failures: list[BaseException]) -> Any:
         # Kept for the caller: what leaves here is reported by Hydra in its own words.
         try:
             settings, content = _settled(command, config)
-            run_in_folder(command, settings, _folder(command, settings), content, Console())
+            place = _folder(command, settings)
+            done = run_in_folder(command, settings, place, content, Console())
+            if getattr(settings, "serve", False):
+                _serve(done.place, settings.port)
         except (Exception, KeyboardInterrupt) as error:
             failures.append(error)
 
@@ -136,10 +139,10 @@ def _settled(command: Command, config: DictConfig) -> tuple[Any, dict[str, Any]]
 
 
 def _folder(command: Command, settings: Any) -> Path:
-    """A report goes below the run that it reports on; every other run gets a fresh folder."""
+    """A report or a board goes below its run; every other run gets a fresh folder."""
     given = None if settings.run_dir is None else Path(settings.run_dir)
-    if command.name == "report" and given in (None, Path(settings.run)):
-        return Path(settings.run) / "report"
+    if command.name in ("report", "board") and given in (None, Path(settings.run)):
+        return Path(settings.run) / command.name
     return given or timestamped_folder(command.name)
 
 
@@ -190,10 +193,32 @@ def run_in_folder(
             result.write(run)
         console.warn(result.warnings)
         run.finish()
-        console.say(*result.closing(run.place))
+        if command.boarded:
+            from churnlab.workflows.board import add_board
+
+            add_board(run, settings, console)
+            run.finish()
+        console.say(*result.closing(run.place), *_delivered(settings, run.place))
     if result.failure is not None:
         raise result.failure
     return run
+
+
+def _delivered(settings: Any, folder: Path) -> list[str]:
+    """Bundle what is for people where that is wanted, and say where it is."""
+    chosen = getattr(settings, "report", None)
+    if chosen is None or chosen.deliver is None:
+        return []
+    from churnlab.workflows.board import deliver
+
+    return [f"to deliver: {deliver(Path(getattr(settings, 'run', folder)), chosen)}"]
+
+
+def _serve(folder: Path, port: int) -> None:
+    from churnlab.board.serve import serve
+    from churnlab.workflows.board import PAGE
+
+    serve(folder / PAGE, port, Console().say)
 
 
 def _perform(command: Command, settings: Any, run: RunFolder, console: Console) -> Result:
