@@ -36,7 +36,7 @@ class Run:
         UsageError
             It is not what a run writes, or the configuration in it was edited.
         """
-        found = read_json(self.path / "manifest.json")
+        found: dict[str, Any] = read_json(self.path / "manifest.json")
         kinds = {"command": str, "config": dict, "files": dict, "inputs": dict, "versions": dict}
         wrong = not isinstance(found, dict) or [
             name for name, kind in kinds.items() if not isinstance(found.get(name), kind)
