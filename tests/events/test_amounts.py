@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sqlglot import exp
 
 from churnlab.errors import DataError
 from churnlab.events import read_events
@@ -110,6 +111,23 @@ def test_an_amount_may_be_an_expression_over_text_and_numbers():
         "COPY x TO 'y'",
         "ATTACH 'x'",
         "row_number() OVER ()",
+        "a > now()",
+        "current_date > a",
+        "random() < a",
+        "repeat(a, 1000000000)",
+        "lpad(a, 1000000000, 'x')",
+        "a.lower()",
+        "brand_new_function(a)",
+        "date_part2(a)",
+        "current_user = a",
+        "uuid() = a",
+        "COLUMNS(*) > 1",
+        "* > 1",
+        "unnest(a)",
+        "$1 = a",
+        "? = a",
+        "list_transform(a, x -> x)",
+        "a COLLATE nocase = 'x'",
     ],
 )
 def test_more_than_one_expression_over_a_row_is_refused(text):
@@ -121,3 +139,27 @@ def test_more_than_one_expression_over_a_row_is_refused(text):
             read_events(frame, columns={"amount": text})
         with pytest.raises(DataError, match="where"):
             read_events(frame, where={"purchases": text})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = 1 AND NOT (b < 2 OR c IS NULL)",
+        "a IN ('x', 'y') AND b BETWEEN 1 AND 2",
+        "lower(trim(a)) LIKE '%x%' OR a ILIKE 'y' OR a SIMILAR TO 'z'",
+        "regexp_matches(a, 'x') AND regexp_extract(a, '(x)', 1) = 'x' AND replace(a, ',', '') = b",
+        "CASE WHEN a THEN b ELSE -c END + if(a, 1, 2) * coalesce(b, 0) // 2 % 3 ** 2",
+        "round(abs(a), 2) + least(b, c) - greatest(b, 0) / nullif(c, 0)",
+        "CAST(a AS DOUBLE) > 0 AND TRY_CAST(b AS DATE) >= DATE '2020-01-01' AND c::INT = 1",
+        "date_trunc('month', a) = b AND datediff('day', a, b) > 3 AND a > b - INTERVAL 3 DAY",
+        "extract(year FROM a) = 20 AND hour(a) > 3 AND date_part('dow', a) = 1 AND weekday(a) = 1",
+        "strptime(a, '%Y') > b AND try_strptime(a, '%Y') > b AND strftime(b, '%Y') = a",
+        "a ->> '$.x' = 'y' AND json_extract_string(a, '$.y') = 'z' AND b[1] = 2",
+        "left(a, 2) || right(b, 1) = concat(a, b) AND split_part(a, '-', 1) = 'x'",
+        "contains(a, 'x') AND starts_with(a, 'y') AND a IS DISTINCT FROM b",
+        "a AT TIME ZONE 'UTC' > b AND epoch(b) > 3 AND to_timestamp(a) < b",
+    ],
+)
+def test_plain_functions_of_a_row_are_allowed(text):
+    assert parse(text).sql(dialect="duckdb")
+    assert parse(f'"{text}" > 1').find(exp.Column).name == text

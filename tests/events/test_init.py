@@ -202,3 +202,20 @@ def test_settings_may_have_any_name_and_own_tables_win():
     assert name_for("주문.csv") == "shop"
     assert name_for("data/2023.parquet") == "my_2023"
     assert name_for("cdnow.csv") == "my_cdnow"
+
+
+@pytest.mark.parametrize(("alike", "said"), [(99, "order"), (98, None)])
+def test_totals_on_every_line_are_counted_once(alike, said, folder, capsys):
+    """As text with a currency, in 99 of 100 orders or in 98, over lines that differ."""
+    lines = [["order number", "customer id", "order date", "item", "total"]]
+    for k in range(100):
+        for j in range(2):
+            total = f"${20 + k}.50" if k < alike or j else f"${k}.25"
+            lines.append([f"A{k}", f"c{k % 40}", f"2022-01-{1 + k % 28:02d}", f"i{j}", total])
+    write(folder / "totals.csv", lines)
+    assert init("totals.csv", "--yes") == 0
+    assert settings_of("totals", folder).purchases.amount_per == said
+    assert ("the order's total, counted once" in capsys.readouterr().out) == (said == "order")
+    if said:
+        amounts = open_log(settings_of("totals", folder)).frame("purchases")["amount"]
+        assert amounts.count() == 100

@@ -221,6 +221,21 @@ COMMANDS: dict[str, Command] = {
             options=(("run=FOLDER", "a finished run"), ("lang=en", "or ko")),
         ),
         Command(
+            name="compare",
+            does="finished runs side by side: scores, parameters, shares, best first",
+            needs=(),
+            writes=("compare.parquet", "report.html"),
+            examples=(
+                "churnlab compare 'runs=[outputs/monday,outputs/tuesday]'",
+                "churnlab compare 'runs=[outputs/bg,outputs/mbg]' lang=ko run_dir=outputs/both",
+            ),
+            options=(
+                ("runs=[FOLDER,...]", "two or more finished runs of fit, segment, backtest, nday"),
+                ("lang=en", "or ko: the language of the report"),
+                _RUN_DIR,
+            ),
+        ),
+        Command(
             name="simulate",
             does="event logs with known truth: purchases, visits, members, treatments, items",
             needs=(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import encodings.aliases
+import functools
 import zoneinfo
 from dataclasses import dataclass, field
 
@@ -246,12 +247,18 @@ class DataConfig:
 
 def check_time_zone(name: str) -> None:
     """Refuse a time zone that the IANA database does not hold."""
-    known = zoneinfo.available_timezones() | {"UTC"}
+    known = _time_zones()
     if name not in known:
         raise UsageError(
             f"unknown time zone {name!r}.{nearest(name, known)} "
             "Expected an IANA name such as UTC, Asia/Seoul or America/New_York."
         )
+
+
+@functools.cache
+def _time_zones() -> frozenset[str]:
+    """Return the zones of the database, which is read from hundreds of files."""
+    return frozenset(zoneinfo.available_timezones() | {"UTC"})
 
 
 def check_encoding(name: str) -> None:

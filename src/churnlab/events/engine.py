@@ -40,6 +40,7 @@ def connect(memory_limit: str | None = None) -> Backend:
                 f"({plain_message(error)})."
             ) from error
     backend.raw_sql("SET TimeZone = 'UTC'")
+    backend.raw_sql("SET enable_progress_bar = false")  # it would write into standard output
     backend.raw_sql(f"SET temp_directory = {literal(tempfile.gettempdir() + '/churnlab-duckdb')}")
     return backend
 

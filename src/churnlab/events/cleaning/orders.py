@@ -25,7 +25,6 @@ ENOUGH_ORDERS = 20
 EQUAL_SHARE = 0.99
 #: Above this probability that two orders have the same amount, equal lines say nothing.
 ONE_PRICE = 0.5
-_LOOKED_AT = 200_000
 
 STATUS_NAME = re.compile(
     r"status|\bstate\b|상태|ステータス|状態|状态|statut|estado|stato", re.IGNORECASE
@@ -208,33 +207,41 @@ def _per_order(table: Any, staged: Staged, config: PurchasesTable) -> bool:
         return False
     if config.amount_per is not None:
         return config.amount_per == "order"
-    equal, several, same = _equality(table.limit(_LOOKED_AT))
-    if several < ENOUGH_ORDERS or equal < EQUAL_SHARE * several or same > ONE_PRICE:
+    said = repeated_totals(table)
+    if said is None:
         return False
     staged.notes.append(
-        f"in {equal:,} of {several:,} orders of several lines every line carries the same amount: "
-        "it is taken for the order's total and counted once. If it is the line's own, say "
+        f"{said}: it is taken for the order's total and counted once. If it is the line's own, say "
         "data.purchases.amount_per=row; else data.purchases.amount_per=order"
     )
     return True
 
 
-def _equality(table: Any) -> tuple[int, int, float]:
-    """Return orders whose lines agree, orders of several lines, and how often orders agree."""
+def repeated_totals(table: Any) -> str | None:
+    """Return what says that every line repeats the total of its order, or None where nothing does.
+
+    Parameters
+    ----------
+    table
+        Ibis table with `order_id` and `amount`, a number.
+    """
     known = table.filter(table.order_id.notnull() & table.amount.notnull())
     orders = known.group_by("order_id").aggregate(
         lines=known.count(), low=known.amount.min(), high=known.amount.max()
     )
-    several = orders.lines > 1
-    found = orders.aggregate(
-        equal=(several & (orders.low == orders.high)).sum(), several=several.sum()
-    ).to_pyarrow()
-    prices = orders.group_by("low").aggregate(n=orders.count())
-    total, squares = (
-        prices.aggregate(total=prices.n.sum(), squares=(prices.n.cast("float64") ** 2).sum())
-        .to_pyarrow()
-        .to_pylist()[0]
-        .values()
+    # By amount: of two orders drawn at random, how likely do they have the same?
+    amounts = orders.group_by("low").aggregate(
+        n=orders.count().cast("float64"),
+        several=(orders.lines > 1).sum(),
+        equal=((orders.lines > 1) & (orders.low == orders.high)).sum(),
     )
-    same = float(squares) / float(total) ** 2 if total else 1.0
-    return int(found["equal"][0].as_py() or 0), int(found["several"][0].as_py() or 0), same
+    found = amounts.aggregate(
+        total=amounts.n.sum(),
+        squares=(amounts.n**2).sum(),
+        several=amounts.several.sum(),
+        equal=amounts.equal.sum(),
+    ).to_pyarrow()
+    total, squares, several, equal = (found[c][0].as_py() or 0 for c in found.column_names)
+    if several < ENOUGH_ORDERS or equal < EQUAL_SHARE * several or squares > ONE_PRICE * total**2:
+        return None
+    return f"in {equal:,} of {several:,} orders of several lines every line carries the same amount"

@@ -133,7 +133,8 @@ def decide(table: Any, column: str, name: str, declared: str | None) -> Marks:
         Amounts in several currencies.
     """
     text = strip(table[column])
-    odd = text.notnull() & text.try_cast("float64").isnull() & (text.lower() != "nan")
+    is_number = text.try_cast("float64").notnull()
+    odd = ibis.ifelse(is_number, False, text.lower() != "nan")
     three, point = text.like("%.___"), text.contains(".")
     first = table.aggregate(
         odd=odd.sum(), three=three.sum(), others=(point & ~three).sum()

@@ -12,9 +12,10 @@ from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError
 from churnlab.events import engine
-from churnlab.events.formats.amounts import decide, read_number
+from churnlab.events.cleaning.orders import repeated_totals
+from churnlab.events.formats.amounts import PLAIN, decide, read_number
 from churnlab.events.formats.detect import ENOUGH, Candidate, candidates
-from churnlab.events.formats.text import strip
+from churnlab.events.formats.text import read_text, strip
 from churnlab.events.formats.times import OFFSET, read_time
 from churnlab.events.sources.views import Source, reading_error
 
@@ -106,14 +107,21 @@ class Looked:
         if kind.is_boolean() or not (kind.is_numeric() or kind.is_string()):
             return "it holds no numbers"
         try:
-            marks = decide(table, name, name, None) if kind.is_string() else None
+            marks = decide(table, name, name, None) if kind.is_string() else PLAIN
         except DataError as error:
             return str(error)
-        if marks is not None and marks.decimal is None:
+        if marks.decimal is None:
             return "a comma or point before three digits can be either mark"
-        value, _ = read_number(table[name], *([marks] if marks else []))
+        value, _ = read_number(table[name], marks)
         n = int(value.count().to_pyarrow().as_py())
         return None if n and n >= ENOUGH * self.fills[name].said else "it holds no numbers"
+
+    def repeated_totals(self, order_id: str, amount: str) -> str | None:
+        """Return what says that every line repeats its order's total, or None."""
+        table, cell = self.expression, self.expression[amount]
+        marks = decide(table, amount, amount, None) if cell.type().is_string() else PLAIN
+        number, _ = read_number(cell, marks)
+        return repeated_totals(table.select(order_id=read_text(table[order_id]), amount=number))
 
     def values(self, name: str, most: int = 30) -> list[tuple[str, int]]:
         """Return the commonest values of a column that are not blank, with counts."""

@@ -169,6 +169,7 @@ def _worth(found: Proposal, looked: Looked, taken: set[str]) -> None:
         fill = looked.fills[good[0]]
         found.set("purchases", "amount", good[0], f"{fill.said:,} numbers")
         taken.add(good[0])
+        _totals(found, looked, good[0])
     elif price is not None and many is not None:
         found.set("purchases", "amount", f"{_quoted(many)} * {_quoted(price)}", "no total found")
     elif price is not None:
@@ -188,6 +189,13 @@ def _worth(found: Proposal, looked: Looked, taken: set[str]) -> None:
     refunds = [n for n in by_name("refunded_amount", looked.names) if n not in taken]
     if good and refunds and looked.number_problem(refunds[0]) is None:
         found.set("purchases", "refunded_amount", refunds[0], "subtracted from the amount")
+
+
+def _totals(found: Proposal, looked: Looked, amount: str) -> None:
+    order = found.tables["purchases"].get("order_id")
+    said = None if order is None else looked.repeated_totals(order, amount)
+    if said is not None:
+        found.set("purchases", "amount_per", "order", f"{said}: the order's total, counted once")
 
 
 def _quoted(name: str) -> str:
