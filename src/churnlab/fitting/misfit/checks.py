@@ -24,8 +24,8 @@ from churnlab.summary.calendar import number
 
 #: Simulated copies of the customers.
 REPLICATES = 100
-#: Probability that a well-specified model is warned of at all, by all checks together; in
-#: simulated fits 1 of 210, at .05 4 of 140 (lab book 020).
+#: Probability that a well-specified model is warned of at all, by all checks together: of 350
+#: simulated fits 3 were (lab book 020).
 FALSE_ALARMS = 0.02
 
 
