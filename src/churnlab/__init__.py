@@ -93,6 +93,7 @@ __all__ = [
     "ValueConfig",
     "VerificationError",
     "backtest",
+    "board",
     "compare",
     "compare_runs",
     "explain",
@@ -120,6 +121,7 @@ __all__ = [
 #: `churnlab.backtest.SplitConfig` a name in the package.
 _CALLED = {
     "backtest": "workflows.backtest",
+    "board": "workflows.board",
     "export": "workflows.export",
     "monitor": "workflows.monitor",
     "nday": "workflows.nday",
