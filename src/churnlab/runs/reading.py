@@ -36,15 +36,14 @@ class Run:
         UsageError
             It is not what a run writes, or the configuration in it was edited.
         """
-        found: dict[str, Any] = read_json(self.path / "manifest.json")
+        content = read_json(self.path / "manifest.json")
+        found: dict[str, Any] = content if isinstance(content, dict) else {}
         kinds = {"command": str, "config": dict, "files": dict, "inputs": dict, "versions": dict}
-        wrong = not isinstance(found, dict) or [
-            name for name, kind in kinds.items() if not isinstance(found.get(name), kind)
-        ]
+        wrong = [name for name, kind in kinds.items() if not isinstance(found.get(name), kind)]
         if wrong:
-            named = "" if wrong is True else f" ({', '.join(wrong)})"
             raise UsageError(
-                f"{self.path}/manifest.json is not what a run writes{named}; run the command again."
+                f"{self.path}/manifest.json is not what a run writes (it lacks "
+                f"{', '.join(wrong)}); run the command again."
             )
         if content_hash(found.get("config")) != found.get("config_hash"):
             raise UsageError(
