@@ -25,7 +25,7 @@ from churnlab.runs import Result, RunFolder
 from churnlab.summary import summarise
 from churnlab.vocabulary import RISK_FORMULAS
 from churnlab.workflows.settings import FitSettings, ModelSettings
-from churnlab.workflows.worth import Worth, find_worth
+from churnlab.workflows.steps.worth import Worth, find_worth
 
 
 @dataclass(frozen=True)
