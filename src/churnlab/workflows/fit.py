@@ -19,11 +19,10 @@ from churnlab.inference import prior_sensitivity, save_posterior
 from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.posterior import RiskConfig
 from churnlab.progress import SILENT, Progress
-from churnlab.report.labels import LANGUAGES
+from churnlab.report.labels import LANGUAGES, label
 from churnlab.rules import Costs, OverdueRule, Threshold
 from churnlab.runs import Result, RunFolder
 from churnlab.summary import summarise
-from churnlab.vocabulary import RISK_FORMULAS
 from churnlab.workflows.settings import FitSettings, ModelSettings
 from churnlab.workflows.steps.worth import Worth, find_worth
 
@@ -261,7 +260,7 @@ def _state(threshold: Threshold) -> str:
         )
     known = threshold.low is not None and threshold.high is not None
     interval = f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}" if known else ""
-    what = RISK_FORMULAS[threshold.basis]
+    what = label(f"formula.{threshold.basis}")
     return f"at risk from {what} = {threshold.value:.3f} ({threshold.rule}{interval})"
 
 
