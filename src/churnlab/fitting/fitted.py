@@ -19,6 +19,7 @@ import pandas as pd
 from churnlab import posterior as individual
 from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
+from churnlab.fitting.looking import Looking
 from churnlab.fitting.misfit import Fitted, Misfit, check_fit, sentences
 from churnlab.inference import (
     PopulationFit,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Looking):
     """A fitted model: the population's posterior, and through it each customer's.
 
     Attributes

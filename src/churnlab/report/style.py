@@ -84,3 +84,11 @@ def day_format(locator: mdates.AutoDateLocator) -> mdates.ConciseDateFormatter:
     return mdates.ConciseDateFormatter(
         locator, formats=formats, zero_formats=formats, show_offset=False
     )
+
+
+def axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.2)) -> Axes:
+    """Return the axes given, or new ones in the style of the reports."""
+    if ax is not None:
+        return ax
+    with styled():
+        return plt.subplots(figsize=size, layout="constrained")[1]
