@@ -14,9 +14,9 @@ from churnlab.progress import SILENT, Progress
 from churnlab.runs import RunFolder
 from churnlab.runs.folder import file_hash
 from churnlab.runs.reading import believing
-from churnlab.workflows.gather import export_inputs
 from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import Settings
+from churnlab.workflows.steps.gather import export_inputs
 from churnlab.workflows.verify import Verified
 
 

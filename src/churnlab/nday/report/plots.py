@@ -18,7 +18,7 @@ from churnlab.nday.report.data import (
     ValueData,
 )
 from churnlab.nday.report.words import definition
-from churnlab.report.style import COLOURS, log_scale
+from churnlab.report.style import COLOURS, day_format, log_scale
 
 #: Median, q05 and q95 of the plateau day (q95 null: none); None without a plateau.
 type Flat = tuple[float, float, float | None] | None
@@ -130,6 +130,7 @@ def draw_plateau(ax: Axes, data: PlateauData, *, lang: str = "en") -> Axes:
         shift = (i - (len(data.definitions) - 1) / 2) * width
         ax.bar(data.days[i] + shift, data.probability[i], width, color=_LINES[i], label=said)
     ax.set_ylim(0, 1.05)
+    ax.xaxis.set_major_locator(mticker.MaxNLocator(integer=True))
     return finish(ax, "day", "probability", lang, percent=True)
 
 
@@ -174,7 +175,11 @@ def draw_held_out(ax: Axes, data: HeldOutData, *, lang: str = "en") -> Axes:
             label=say("axis.outside", lang),
         )  # fmt: skip
     ax.xaxis_date()
-    ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(mdates.AutoDateLocator()))
+    locator = mdates.AutoDateLocator(maxticks=7)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(day_format(locator))
+    if data.quantity != "waste":
+        ax.yaxis.set_major_formatter(mticker.PercentFormatter(1.0))
     ax.set_ylabel(say(f"quantity.{data.quantity}", lang))
     ax.legend()
     return ax
