@@ -65,7 +65,7 @@ def inputs_of(log, *, origins=5):
     tested = run_backtest(log, candidates=["mbg_nbd"], split=split, draws=200, seed=1)
     risk = RiskConfig(basis="fixed_days", horizon_days=42)
     fitted = fit(summarise(log), seed=1, draws=400)
-    actions, by_cell = playbook_parts(default_playbook())
+    actions, by_cell = playbook_parts(default_playbook().frame())
     return fitted, ExportInputs(
         as_of=log.as_of,
         time_zone=log.time_zone,

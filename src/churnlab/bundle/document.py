@@ -221,6 +221,13 @@ class PurchaseThreshold(Section):
     ]
     first_value: Annotated[Probability, Field(description="The same for first purchasers.")]
     window_cycles: WindowCycles | None = None
+    quantile: Annotated[
+        Probability | None,
+        Field(
+            description="Under lateness: the share of those who come back that is back on the "
+            "date; `value` is the level of the model's own share at which that holds."
+        ),
+    ] = None
     q05: Probability | None
     q95: Probability | None
     origin_low: Probability | None
@@ -434,6 +441,13 @@ class Bundle(Section):
     models: Models
     risk: Risks
     thresholds: Thresholds
+    banners: Annotated[
+        list[Text],
+        Field(
+            max_length=20,
+            description="States that hold under 2% or over 90% of who may be in them, and why.",
+        ),
+    ] = []
     segments: Annotated[list[Segment], Field(min_length=15, max_length=15)]
     nday_rules: Annotated[list[NdayRule], Field(max_length=100)]
     journeys: Annotated[list[Journey], Field(max_length=1000)]
