@@ -12,7 +12,6 @@ import churnlab as cl
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import (
     LATE,
-    Lateness,
     RiskConfig,
     StateCut,
     at_risk_days,
@@ -74,6 +73,6 @@ def test_halves_of_cdnow_bound_what_seeds_move():
     dates = [pd.to_datetime(f.customers()["at_risk_date"]) for f in fits]
     moved = (dates[0] - dates[1]).dt.days.abs()
     assert (moved > 1).mean() <= 0.01
-    told = monte_carlo(fits[0].draws, summary.cells, StateCut(Lateness(), 0.8, 0.8))
+    told = monte_carlo(fits[0].draws, summary.cells, LATE)
     assert (moved > 0).mean() <= told.dates_moved + 0.05
     assert (moved > 1).mean() <= told.dates_beyond_one_day + 0.01
