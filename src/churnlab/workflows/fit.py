@@ -24,7 +24,7 @@ from churnlab.rules import Costs, OverdueRule, Threshold
 from churnlab.runs import Result, RunFolder
 from churnlab.summary import summarise
 from churnlab.workflows.settings import FitSettings, ModelSettings
-from churnlab.workflows.worth import Worth, find_worth
+from churnlab.workflows.steps.worth import Worth, find_worth
 
 
 @dataclass(frozen=True)
