@@ -60,7 +60,7 @@ def measure(path: str) -> None:
 
     config = JourneyConfig()
     wall, cpu = time.perf_counter(), time.process_time()
-    log = read_events(purchases=path, as_of="2024-12-31", columns={"purchases": {"item": "item"}})
+    log = read_events(purchases=path, as_of="2024-12-31", duplicates="keep")
     read = time.perf_counter() - wall, time.process_time() - cpu
     baskets = read_baskets(
         log, level="item", window_days=config.window_days, most_items=config.most_items

@@ -120,7 +120,8 @@ def at_uplift(table: pd.DataFrame, u0: float | None = None) -> pd.DataFrame:
     """Return `nday_best` or `nday_value` at the uplift nearest to `u0` (the grid's middle)."""
     grid = np.sort(table["u0"].unique())
     chosen = grid[len(grid) // 2] if u0 is None else grid[np.abs(grid - u0).argmin()]
-    return table[table["u0"] == chosen].reset_index(drop=True)
+    rows: pd.DataFrame = table[table["u0"] == chosen]
+    return rows.reset_index(drop=True)
 
 
 def flat_after(flat: pd.DataFrame, n: int) -> Mapping[str, Any]:

@@ -149,7 +149,7 @@ def draw_value(
         Rows of `nday_value` at one uplift.
     """
     for i, (reading, rows) in enumerate(table.groupby("reading", sort=False)):
-        colour, best = _LINES[i % len(_LINES)], rows.loc[rows["value"].idxmax()]
+        colour, best = _LINES[i % len(_LINES)], rows.iloc[int(rows["value"].argmax())]
         band = (rows["value_q05"], rows["value_q95"])
         ax.fill_between(rows["n"], *band, color=colour, alpha=0.2)
         said = say("axis.best", lang, reading=text.reading(str(reading), lang), n=int(best["n"]))
