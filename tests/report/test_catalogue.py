@@ -44,6 +44,17 @@ def test_korean_phrases_are_korean(folder):
             assert not re.search(r"는\(은\)|가\(이\)|를\(을\)|과\(와\)|로\(으로\)", text), key
 
 
+#: Values whose last sound is known: a customer group, a clause, a share.
+KNOWN = {"who", "what", "share", "value", "forecast"}
+
+
+@pytest.mark.parametrize("folder", CATALOGUES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_particles_behind_values_fit_whatever_the_value(folder):
+    bare = r"\{(\w+)(?::[^}%]*)?\}[*'\"]*(?:은|는|이|가|을|를|과|와|로|으로)[ ,.]"
+    for key, texts in phrases(folder, "ko").items():
+        assert set(re.findall(bare, " ".join(texts) + " ")) <= KNOWN, key
+
+
 @pytest.mark.parametrize("folder", CATALOGUES, ids=lambda p: str(p.relative_to(SOURCE)))
 def test_ranges_of_signed_numbers_are_not_joined_by_a_dash(folder):
     for lang in LANGUAGES:

@@ -13,9 +13,9 @@ from churnlab.export import verify as verify_bundle
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import RunFolder
 from churnlab.runs.folder import file_hash
-from churnlab.workflows.gather import export_inputs
 from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import Settings
+from churnlab.workflows.steps.gather import export_inputs
 from churnlab.workflows.verify import Verified
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from churnlab.nday.report import say, text
 from churnlab.nday.report.data import CurveData, HeatData
 from churnlab.nday.report.words import definition
-from churnlab.report.style import COLOURS, log_scale
+from churnlab.report.style import COLOURS, day_format, log_scale
 
 #: Median, q05 and q95 of the plateau day (q95 null: none); None without a plateau.
 type Flat = tuple[float, float, float | None] | None
@@ -130,6 +130,7 @@ def draw_plateau(ax: Axes, table: pd.DataFrame, *, lang: str = "en") -> Axes:
         days = known["day"].to_numpy(float) + (i - (len(names) - 1) / 2) * width
         ax.bar(days, known["probability"], width, color=_LINES[i], label=said)
     ax.set_ylim(0, 1.05)
+    ax.xaxis.set_major_locator(mticker.MaxNLocator(integer=True))
     return finish(ax, "day", "probability", lang, percent=True)
 
 
@@ -165,7 +166,7 @@ def draw_value(
 
 def draw_held_out(ax: Axes, rows: pd.DataFrame, *, lang: str = "en") -> Axes:
     """Draw the predicted intervals of held-out cohorts and what came (`data.held_out`)."""
-    rows = rows.assign(x=mdates.date2num(rows["signup_date"]))
+    quantity, rows = rows["quantity"].iloc[0], rows.assign(x=mdates.date2num(rows["signup_date"]))
     said = say("axis.predicted", lang)
     ax.vlines(rows["x"], rows["q05"], rows["q95"], color=COLOURS["model"], alpha=0.5, label=said)
     inside = rows["inside"].astype(bool)
@@ -176,8 +177,12 @@ def draw_held_out(ax: Axes, rows: pd.DataFrame, *, lang: str = "en") -> Axes:
             said = say(f"axis.{key}", lang)
             ax.plot(part["x"], part["realised"], mark, ms=3.5, color=COLOURS[colour], label=said)
     ax.xaxis_date()
-    ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(mdates.AutoDateLocator()))
-    ax.set_ylabel(say(f"quantity.{rows['quantity'].iloc[0]}", lang))
+    locator = mdates.AutoDateLocator(maxticks=7)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(day_format(locator))
+    if quantity != "waste":
+        ax.yaxis.set_major_formatter(mticker.PercentFormatter(1.0))
+    ax.set_ylabel(say(f"quantity.{quantity}", lang))
     ax.legend()
     return ax
 
