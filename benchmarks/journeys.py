@@ -5,8 +5,8 @@
 Simulates customers with rates and tastes of their own (gamma rates: some come daily), baskets of
 one to a dozen goods by a popularity that falls like 1/rank, and writes them to Parquet. A process
 of its own then reads the log and looks for journeys; measured are wall time, CPU time of all
-threads and the peak memory of the whole process. Writes benchmarks/results/journeys.md. Bar: pairs of
-1,000,000 baskets in 60 s and 4 GB; triples come on top here.
+threads and the peak memory of the whole process. Writes benchmarks/results/journeys.md.
+Bar: pairs of 1,000,000 baskets in 60 s and 4 GB; triples come on top here.
 """
 
 from __future__ import annotations
