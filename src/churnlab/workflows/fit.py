@@ -24,7 +24,7 @@ from churnlab.rules import Costs, OverdueRule, Threshold
 from churnlab.runs import Result, RunFolder
 from churnlab.summary import summarise
 from churnlab.workflows.settings import FitSettings, ModelSettings
-from churnlab.workflows.worth import Worth, find_worth
+from churnlab.workflows.steps.worth import Worth, find_worth
 
 
 @dataclass(frozen=True)
@@ -221,6 +221,7 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "diagnostics": population.diagnostics,
         "warnings": fitted.fit.warnings,
         "misfit": [asdict(one) for one in fitted.fit.misfit],
+        "next_purchase": fitted.fit.next_levels(fitted.risk.due_window_days)._asdict(),
         "misfit_words": {lang: fitted.fit.say_misfit(lang) for lang in LANGUAGES},
         "calendar": None if fitted.fit.seasons is None else fitted.fit.seasons.to_dict(),
         "prior_sensitivity": prior_sensitivity(population).to_dict("records"),
