@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from churnlab.inference import SpendFit, fit_spend
     from churnlab.models.pymc import pymc_model
     from churnlab.posterior import RiskConfig, ValueConfig
+    from churnlab.runs.listing import runs
     from churnlab.summary import SpendSummary, Summary, summarise, summarise_spend
     from churnlab.workflows.backtest import backtest
+    from churnlab.workflows.compare import compare_runs
     from churnlab.workflows.explain import explain
     from churnlab.workflows.export import export
     from churnlab.workflows.journey import journey
@@ -56,6 +58,7 @@ _HOMES = {
     "ValueConfig": "posterior",
     "VerificationError": "errors",
     "compare": "fitting",
+    "compare_runs": "workflows.compare",
     "explain": "workflows.explain",
     "fit": "fitting",
     "fit_spend": "inference",
@@ -90,7 +93,9 @@ __all__ = [
     "ValueConfig",
     "VerificationError",
     "backtest",
+    "board",
     "compare",
+    "compare_runs",
     "explain",
     "export",
     "fit",
@@ -103,6 +108,7 @@ __all__ = [
     "nday",
     "pymc_model",
     "read_events",
+    "runs",
     "score",
     "segment",
     "summarise",
@@ -111,33 +117,41 @@ __all__ = [
 ]
 
 
-#: Wings that go by the name of their use case: `cl.backtest(log)`, `churnlab.backtest.SplitConfig`.
-_WINGS = ("backtest", "export", "monitor", "nday")
+#: Packages that go by the name of a function, and where it is: `cl.backtest(log)` is a call,
+#: `churnlab.backtest.SplitConfig` a name in the package.
+_CALLED = {
+    "backtest": "workflows.backtest",
+    "board": "workflows.board",
+    "export": "workflows.export",
+    "monitor": "workflows.monitor",
+    "nday": "workflows.nday",
+    "runs": "runs.listing",
+}
 
 
-class _Wing(ModuleType):
-    """A wing that can be called: its use case."""
+class _Called(ModuleType):
+    """A package that can be called: the function of its name."""
 
     @property
-    def _use_case(self) -> Any:
+    def _function(self) -> Any:
         name = self.__name__.rpartition(".")[2]
-        return getattr(importlib.import_module(f"churnlab.workflows.{name}"), name)
+        return getattr(importlib.import_module(f"churnlab.{_CALLED[name]}"), name)
 
     @property
     def __signature__(self) -> inspect.Signature:
         """What help on the call shows."""
-        return inspect.signature(self._use_case)
+        return inspect.signature(self._function)
 
     def __call__(self, *values: Any, **options: Any) -> Any:
-        return self._use_case(*values, **options)
+        return self._function(*values, **options)
 
 
 class _Package(ModuleType):
-    """Makes wings callable when the import system binds them."""
+    """Makes packages callable when the import system binds them."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _WINGS:
-            value.__class__ = _Wing
+        if name in _CALLED:
+            value.__class__ = _Called
         super().__setattr__(name, value)
 
 
@@ -146,7 +160,7 @@ sys.modules[__name__].__class__ = _Package
 
 def __getattr__(name: str) -> Any:
     """Load a public name on first use (PEP 562)."""
-    if name in _WINGS:
+    if name in _CALLED:
         return importlib.import_module(f"churnlab.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'churnlab' has no attribute {name!r}")

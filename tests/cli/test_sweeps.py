@@ -34,8 +34,12 @@ def test_one_table_across_jobs(swept):
     place, _ = swept
     table = pd.read_parquet(place / "sweep.parquet")
     assert set(table["job"]) == {"0", "1"}
-    assert {"mbg_nbd", "hiatus"} <= set(table["candidate"])
-    assert table["overrides"].str.contains("seed=2").any()
+    assert {"mbg_nbd", "hiatus"} <= set(table["name"])
+    assert set(table["run"]) == {"seed=1", "seed=2"}
+    brier = table[table["figure"] == "brier"]
+    assert brier["value"].is_monotonic_increasing  # best first
+    assert ((brier["q05"] < brier["value"]) & (brier["value"] < brier["q95"])).all()
+    assert "seed=2" in (place / "report.html").read_text()
 
 
 def test_finished_jobs_are_kept_and_others_are_made(swept, capsys):
@@ -67,3 +71,8 @@ def test_a_sweep_that_lost_jobs_is_an_error(tmp_path):
 def test_swept_values_are_counted():
     assert sweep.expected_jobs(["model=bg_nbd,mbg_nbd", "seed=1,2,3", "a=[1,2]"]) == 6
     assert sweep.expected_jobs(["seed=1"]) == 1
+
+
+def test_jobs_are_named_by_what_they_varied():
+    assert sweep._names([["a=1", "seed=1"], ["a=1", "seed=2"]]) == ["seed=1", "seed=2"]
+    assert sweep._names([["a=1"], ["a=1"]]) == ["0: (defaults)", "1: (defaults)"]

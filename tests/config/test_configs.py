@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from churnlab.cli.registry import COMMANDS
-from churnlab.config import compose, configs_folder, explain, plain, to_settings
+from churnlab.config import compose, configs_folder, explain, recorded, to_settings
 from churnlab.config.register import COMMAND_SETTINGS, settings_class
 from churnlab.errors import UsageError
 from churnlab.models import MODELS
@@ -16,6 +16,7 @@ from churnlab.rules import RULES
 
 NEEDS = {
     "report": ["run=x"],
+    "board": ["run=x"],
     "verify": ["bundle=x"],
     "score": ["bundle=x"],
     "monitor": ["bundle=x"],
@@ -157,7 +158,7 @@ def test_a_group_is_a_column_or_a_list_of_them(typed):
 
 
 def test_the_plain_configuration_resolves():
-    content = plain(compose("fit"))
+    content = recorded(compose("fit"))
     assert content["model"]["name"] == "mbg_nbd"
     assert OmegaConf.create(content)
 

@@ -49,11 +49,13 @@ def written(tmp_path_factory) -> Path:
         ["score", bundle, *SHOP],
         ["monitor", bundle, *SHOP, f"monitor.today={ShopConfig().as_of() + dt.timedelta(1)}"],
         ["sbc", "simulations=20", "customers=50"],
+        ["compare", f"runs=[{root / 'pipeline' / 'backtest'},{root / 'pipeline' / 'nday'}]"],
     ]
     with pytest.MonkeyPatch.context() as patch:
         # Rendering takes longer than all else and is tested where it lives.
-        page = Rendered(html="<html></html>", summary="")
-        patch.setattr("churnlab.workflows.report.render", lambda *_, **__: page)
+        page = Rendered(html="<html></html>", summary="", notebook="{}")
+        for command in ("report", "compare"):
+            patch.setattr(f"churnlab.workflows.{command}.render", lambda *_, **__: page)
         for command, *rest in jobs:
             status = main([command, *rest, f"run_dir={root / command}"])
             assert status == 0, f"churnlab {command} ended with {status}"

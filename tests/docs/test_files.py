@@ -28,6 +28,7 @@ FOLDERS = {
     "monitor": ["monitor"],
     "simulate": ["simulate"],
     "sbc": ["sbc"],
+    "compare": ["compare"],
     "pipeline": ["pipeline"],
 }
 

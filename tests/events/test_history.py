@@ -128,7 +128,7 @@ def test_customers_of_before_in_a_population_of_their_own_leave_dropout_unbiased
 
 
 def test_modelling_needs_the_day():
-    with pytest.raises(UsageError, match="model needs data[.]history_from"):
+    with pytest.raises(UsageError, match=r"model needs data\.history_from"):
         DataConfig(unknown_beginning="model")
     with pytest.raises(UsageError, match="unknown_beginning must be one of drop, model"):
         DataConfig(unknown_beginning="keep", history_from="2022-01-01")

@@ -319,20 +319,71 @@ def test_cycles_of_items_are_those_that_were_simulated():
     assert due["remind"].equals(wanted.rename("remind"))
 
 
-def test_rates_are_learnt_from_a_sample_and_everybody_gets_a_due_date(monkeypatch):
-    rng = np.random.default_rng(9)
-    made = simulate_btyd("mbg_nbd", [2.0, 20.0, 1.0, 6.0], 1200, 400, rng)
-    both = pd.concat([made.purchases.assign(item="A"), made.purchases.head(1).assign(item="B")])
-    baskets = read(log_from_frames({"purchases": both}, as_of=made.as_of))
-    found = []
-    for most in (10_000, 600):
-        monkeypatch.setattr(cycles, "MOST_FITTED", most)
-        found.append(find_cycles(baskets, CycleConfig(), made.as_of, seed=1))
-    whole, sampled = found
-    ids = [set(f.due["customer_id"]) for f in found]
-    assert ids[0] == ids[1]
-    ratio = sampled.items["cycle_days"] / whole.items["cycle_days"]
-    assert (ratio - 1).abs().between(1e-6, 0.25).all()
+def goods(cycles_of, rng, customers=500):
+    """MBG/NBD purchases of goods with these cycles (days at the mean rate), and the last day."""
+    parts, as_of = [], None
+    for item, cycle in cycles_of.items():
+        made = simulate_btyd("mbg_nbd", [2.0, 2.0 * cycle, 1.0, 8.0], customers, 400, rng)
+        parts.append(made.purchases.assign(item=item))
+        as_of = made.as_of
+    return pd.concat(parts), as_of
+
+
+def cycles_in(purchases, as_of, seed=1):
+    log = log_from_frames({"purchases": purchases}, as_of=as_of)
+    config = CycleConfig(most_items=10, least_customers=20)
+    return find_cycles(read(log), config, as_of, seed=seed).items.set_index("item")
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.5])
+def test_cycles_cover_the_truth_whether_goods_differ_or_not(spread):
+    rng, inside, error = np.random.default_rng(4), [], []
+    for seed in range(3):
+        truth = {f"i{k}": 25 * np.exp(spread * rng.standard_normal()) for k in range(10)}
+        items = cycles_in(*goods(truth, rng), seed=seed)
+        alpha = 2 * items.index.map(truth).to_numpy(float)
+        true = 1 / (1 - (alpha / (alpha + 1)) ** 2)  # days per purchase-*day*
+        inside += [*((items["cycle_q05"] <= true) & (true <= items["cycle_q95"]))]
+        error += [*np.log(items["cycle_days"] / true)]
+    assert 0.8 <= np.mean(inside) <= 1.0
+    assert abs(np.mean(error)) < 0.04
+    assert np.std(error) < (0.05 if spread == 0 else 0.09)
+
+
+def test_an_item_that_few_buy_again_is_pulled_towards_the_others():
+    rng = np.random.default_rng(5)
+    others, as_of = goods({f"i{k}": 20.0 for k in range(6)}, rng)
+    few = goods({"rare": 60.0}, rng, customers=60)[0]
+    once = few.head(1).assign(item="other")  # a log needs two kinds of goods
+    alone = cycles_in(pd.concat([few, once]), as_of)["cycle_days"]
+    together = cycles_in(pd.concat([few, others]), as_of)["cycle_days"]
+    assert together["i0"] < together["rare"] < alone["rare"]
+
+
+@pytest.mark.parametrize(("gaps", "sigma"), [(0.0999, 0.1), (0.1001, 0.1001)])
+def test_the_items_rates_are_taken_to_differ_by_a_tenth_at_least(monkeypatch, gaps, sigma):
+    seen = []
+    monkeypatch.setattr(cycles, "fit", lambda *_, priors, **__: seen.append(priors))
+    monkeypatch.setattr(cycles, "item_priors", lambda _, spread, **__: {"spread": spread})
+    gap = 10 * np.exp(np.array([-1.0, 1.0]) * gaps / np.sqrt(2))  # sd of the logs: `gaps`
+    rows = pd.DataFrame({"name": ["a", "b"], "gap": gap, "x": 1.0, "t_x": gap, "T": 50.0})
+    cycles._fit(rows.assign(sum_log_gap=np.log(gap)), CycleConfig(), START.date(), 1)
+    assert seen[0] == {}
+    assert seen[1]["spread"] == pytest.approx(sigma)
+
+
+def test_an_item_s_priors_lie_around_all_items_together():
+    rng = np.random.default_rng(6)
+    made = simulate_btyd("mbg_nbd", [2.0, 40.0, 1.0, 6.0], 2000, 400, rng)
+    whole = fit(summarise(log_from_frames({"purchases": made.purchases}, as_of=made.as_of)))
+    texts = cycles.item_priors(whole, 0.3, time_scale=100.0)
+    median = np.exp(float(texts["rate_mean"].split("mu=")[1].split(",")[0]))
+    assert median / 100 == pytest.approx(1 / 20, rel=0.1)
+    assert "sigma=0.3" in texts["rate_mean"]
+    assert "sigma=0.5" in texts["rate_shape"]
+    a, b = (float(part.split("=")[1].rstrip(")")) for part in texts["dropout_mean"].split(","))
+    assert a + b == pytest.approx(2 + cycles.WORTH)
+    assert (a - 1) / cycles.WORTH == pytest.approx(1 / 7, rel=0.2)
 
 
 def test_a_customers_history_of_an_item_is_counted_in_days(make_log):

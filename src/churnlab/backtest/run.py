@@ -313,7 +313,8 @@ def _summary(
         "n_origins": len(plan.scored),
         "dropped": list(plan.dropped),
         "degradations": degradations(board.truths, panel.first_day, split.limits)
-        + _shortfalls(board.entries),
+        + _shortfalls(board.entries)
+        + [{"target": "", "what": "cache", "reason": note} for note in context.cache.notes],
         "refused_fits": board.refused,
         "learnt": _learnt(board.entries),
         "split": asdict(split),

@@ -35,6 +35,8 @@ def load(path: Path) -> Any:
         Whatever is wrong with the file.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise VerificationError(f"{path} is no file; expected a bundle written by an export.")
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise VerificationError(

@@ -5,17 +5,17 @@ Kept light: help and spelling mistakes are answered before Hydra or a model is i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 
-from churnlab.cli import helptext
+from churnlab.cli import helptext, process
 from churnlab.cli.registry import COMMANDS, INIT
 from churnlab.cli.wrapping import fitted
 from churnlab.errors import ChurnlabError, UsageError, nearest
-
-INTERRUPTED = 130
+from churnlab.secrets import hide
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,27 +26,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str, optional
         Arguments after the program's name; those of the process by default.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    if argv is not None:
+        return _ending(list(argv))
+    with process.own_process():
+        status = _ending(sys.argv[1:])
+        unsaid = process.flush(1)
+        if unsaid is not None and not isinstance(unsaid, BrokenPipeError):
+            status = status or _complain(unsaid)
+    if status in (process.INTERRUPTED, process.TERMINATED):
+        process.leave(status)
+    return status
+
+
+def _ending(arguments: list[str]) -> int:
     try:
         return _dispatch(arguments)
-    except KeyboardInterrupt:
-        _complain("interrupted; every file in the run folder is whole, the rest was not written.")
-        if argv is None:  # the process is ours
-            _leave(INTERRUPTED)
-        return INTERRUPTED
+    except KeyboardInterrupt as error:
+        terminated = isinstance(error, process.Terminated)
+        _say(
+            f"{'terminated' if terminated else 'interrupted'}; every file in the run folder is "
+            "whole, the rest was not written."
+        )
+        return process.TERMINATED if terminated else process.INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe (head, less) went away; that is no error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        process.flush(1)
         return 0
-    except ChurnlabError as error:
-        _complain(str(error))
-        return error.exit_status
     except Exception as error:
-        _complain(
+        return _complain(error)
+
+
+def _complain(error: Exception) -> int:
+    """Say what went wrong in one message; return the status."""
+    if isinstance(error, ChurnlabError):
+        _say(str(error))
+        return error.exit_status
+    refused = process.refusal(error)
+    if refused is not None:
+        _say(
+            f"{refused}. Nothing that was finished before has changed; give it what it needs, or "
+            "another place with run_dir=FOLDER, and run the command again."
+        )
+    else:
+        _say(
             f"internal error: {type(error).__name__}: {error}\n"
             "This is a fault in churnlab. Set CHURNLAB_DEBUG=1 for the traceback and report it."
         )
-        return ChurnlabError.exit_status
+    return ChurnlabError.exit_status
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -77,6 +103,7 @@ def _dispatch(arguments: list[str]) -> int:
         rest = [f"data={init.run([*files, *yes])}", *rest]
     from churnlab.cli.run import run_command
 
+    rest = ["serve=true" if a == "--serve" and name == "board" else a for a in rest]
     return run_command(COMMANDS[name], rest)
 
 
@@ -95,18 +122,8 @@ def _sources(arguments: list[str]) -> list[str]:
     return [a for a in arguments if "=" not in a and not a.startswith(("-", "~"))]
 
 
-def _leave(status: int) -> None:
-    """End the process with a status, whatever Python thinks of the interrupt.
-
-    A SIGINT that arrives within `exec` (dataclasses and namedtuples are made so, on import) is
-    remembered by CPython as unhandled, and sys.exit would end in death by signal, status -2.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
-
-
-def _complain(message: str) -> None:
+def _say(message: str) -> None:
     if os.environ.get("CHURNLAB_DEBUG") == "1":
-        traceback.print_exc()
-    print(fitted(f"churnlab: {message}", sys.stderr), file=sys.stderr)
+        print(hide(traceback.format_exc()), file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody can be told that nobody can be told
+        print(fitted(hide(f"churnlab: {message}"), sys.stderr), file=sys.stderr)

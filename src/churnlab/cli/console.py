@@ -24,6 +24,7 @@ from rich.progress import (
 from rich.text import Text
 
 from churnlab.cli.wrapping import fitted
+from churnlab.secrets import hide
 
 _log = logging.getLogger("churnlab.cli")
 
@@ -135,11 +136,11 @@ class Console:
         """Print lines to standard output, above a progress line when there is one."""
         if self._progress is not None and sys.stdout.isatty():
             for line in lines:
-                self._progress.console.print(Text(fitted(line)), soft_wrap=True)
+                self._progress.console.print(Text(fitted(hide(line))), soft_wrap=True)
             return
         try:
             for line in lines:
-                print(fitted(line))
+                print(fitted(hide(line)))
             sys.stdout.flush()
         except BrokenPipeError:
             # The reader (head, less) went away; the run's files are wanted all the same.
@@ -154,7 +155,7 @@ class Console:
             _log.warning("%s", line)
             if self._quiet:
                 continue
-            text = fitted(f"warning: {line}", sys.stderr)
+            text = fitted(hide(f"warning: {line}"), sys.stderr)
             self._rich.print(Text(text, style="yellow"), soft_wrap=True)
 
     def _plain(self, text: str) -> None:

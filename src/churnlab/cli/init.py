@@ -6,6 +6,7 @@ from the same folder as `data=NAME`.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
@@ -22,8 +23,10 @@ from churnlab.errors import DataError, UsageError
 from churnlab.events import DATA_NAMES, DataConfig, EventLog, open_log
 from churnlab.events.init import Proposal, Question, propose
 from churnlab.events.init.opening import open_sources
+from churnlab.secrets import hide, in_url
 
 FOLDER = Path("conf")
+_PASSWORD = "CHURNLAB_PASSWORD"
 _ROWS = 3
 
 
@@ -46,7 +49,7 @@ def run(arguments: Sequence[str]) -> str:
     sources, name, yes = _parsed(arguments)
     with tempfile.TemporaryDirectory(prefix="churnlab-") as scratch:
         proposal = propose(open_sources(sources, Path(scratch)))
-    _say(f"{', '.join(sources)}:", *proposal.lines())
+    _say(hide(f"{', '.join(sources)}:"), *map(hide, proposal.lines()))
     for question in list(proposal.questions):
         choice = _safer(question) if yes else _ask(question)
         proposal.answer(question, choice)
@@ -58,7 +61,11 @@ def run(arguments: Sequence[str]) -> str:
         raise UsageError("nothing was written.")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text_of(proposal, name, sources), encoding="utf-8")
-    _say("", f"wrote {target}", f"next: churnlab pipeline data={name}")
+    _say("", f"wrote {target}")
+    if _PASSWORD in target.read_text(encoding="utf-8"):
+        os.environ.setdefault(_PASSWORD, in_url(proposal.data["connection"])[0])
+        _say(f"the password is not in it: set the environment variable {_PASSWORD}")
+    _say(f"next: churnlab pipeline data={name}")
     return name
 
 
@@ -129,8 +136,12 @@ def text_of(proposal: Proposal, name: str, sources: Sequence[str]) -> str:
     """Return the configuration file: reasons as comments, then the settings."""
     head = [f"# churnlab init {' '.join(sources)}", *(f"# {s.strip()}" for s in proposal.lines())]
     content = {"defaults": ["base_data"], "name": name, **_literal(proposal.settings())}
+    for secret in in_url(str(content.get("connection", "")))[:1]:
+        reference = "${oc.env:" + _PASSWORD + "}"
+        content["connection"] = content["connection"].replace(secret, reference)
     body = OmegaConf.to_yaml(OmegaConf.create(content))
-    return "\n".join(line.replace("\n", " ") for line in head) + "\n" + body
+    # No name of a column ends a comment: YAML knows more ends of lines than one.
+    return "\n".join(hide(" ".join(line.splitlines())) for line in head) + "\n" + body
 
 
 def _literal(value: Any) -> Any:

@@ -20,6 +20,8 @@ class Command:
 
     needs: tuple[str, ...] = ("log",)
     staged: bool = True
+    #: Whether the board is put into the run's folder; a pipeline writes its own.
+    boarded: bool = False
 
     def use_case(self) -> Callable[..., Any]:
         """Return the function that does the work: `NAME` in `churnlab.workflows.NAME`.
@@ -63,6 +65,11 @@ _VALUE = (
     "of amounts; value.horizon_days, .discount_rate; value.per_purchase=MARGIN without amounts",
 )
 _SEED = ("seed=1", "one seed, spawned to the parts")
+_PAGES = (
+    ("report.title=NAME", "the shop's name on pages; report.currency=KRW, report.lang=ko"),
+    ("report.ids=false", "no customer's id in the board"),
+    ("report.deliver=F.zip", "board, reports and audiences in one file, to be sent on"),
+)
 _RUN_DIR = ("run_dir=FOLDER", "where the files go (default: outputs/COMMAND_TIME)")
 
 #: Takes files instead of keys and makes settings instead of a run folder.
@@ -92,14 +99,14 @@ COMMANDS: dict[str, Command] = {
             needs=("folder",),
             writes=("cdnow/...", "syn_shop/..."),
             examples=("churnlab demo", "churnlab demo run_dir=outputs/demo lang=ko"),
-            options=(("lang=en", "or ko: the language of the reports"), _SEED, _RUN_DIR),
+            options=(("lang=en", "or ko: the language of the reports"), *_PAGES, _SEED, _RUN_DIR),
         ),
         Command(
             name="pipeline",
             does="the main job on your data: check, fit, segment, backtest, nday, journey, export, "
             "report",
             needs=("log", "folder"),
-            writes=("one folder per step", "report.html"),
+            writes=("one folder per step", "report.html", "board.html"),
             examples=(
                 "churnlab pipeline data=files data.purchases.path=orders.csv as_of=2011-09-30",
                 "churnlab pipeline data=syn_shop",
@@ -113,6 +120,7 @@ COMMANDS: dict[str, Command] = {
                 _RISK,
                 _RULE,
                 _VALUE,
+                *_PAGES,
                 _SEED,
                 _RUN_DIR,
             ),
@@ -163,12 +171,14 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="segment",
+            boarded=True,
             does="visit x purchase grid at as_of, and changes since compare_to",
             writes=(
                 "membership.parquet",
                 "shares.parquet",
                 "transitions.parquet",
                 "shares_over_time.parquet",
+                "board.html",
             ),
             examples=(
                 "churnlab segment data=syn_shop",
@@ -216,9 +226,40 @@ COMMANDS: dict[str, Command] = {
             name="report",
             does="renders the notebook report of a run folder",
             needs=(),
-            writes=("report.html", "summary.md"),
+            writes=("report.html", "report.ipynb", "summary.md"),
             examples=("churnlab report run=outputs/demo/cdnow", "churnlab report run=F lang=ko"),
             options=(("run=FOLDER", "a finished run"), ("lang=en", "or ko")),
+        ),
+        Command(
+            name="board",
+            does="a run as one page that answers clicks: who, what to do, at which costs",
+            needs=(),
+            writes=("board.html",),
+            examples=(
+                "churnlab board run=outputs/demo/syn_shop report.title='My shop'",
+                "churnlab board run=F lang=ko report.currency=KRW --serve",
+            ),
+            options=(
+                ("run=FOLDER", "a finished run"),
+                ("lang=en", "or ko"),
+                *_PAGES,
+                ("--serve", "shows it on this machine, at http://127.0.0.1:8321 (port=N)"),
+            ),
+        ),
+        Command(
+            name="compare",
+            does="finished runs side by side: scores, parameters, shares, best first",
+            needs=(),
+            writes=("compare.parquet", "report.html"),
+            examples=(
+                "churnlab compare 'runs=[outputs/monday,outputs/tuesday]'",
+                "churnlab compare 'runs=[outputs/bg,outputs/mbg]' lang=ko run_dir=outputs/both",
+            ),
+            options=(
+                ("runs=[FOLDER,...]", "two or more finished runs of fit, segment, backtest, nday"),
+                ("lang=en", "or ko: the language of the report"),
+                _RUN_DIR,
+            ),
         ),
         Command(
             name="simulate",
@@ -230,8 +271,9 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="nday",
+            boarded=True,
             does="conversion curve of signup cohorts, plateau, rule(N), its backtest",
-            writes=("curve.parquet", "rule.json", "nday_audience.parquet"),
+            writes=("curve.parquet", "rule.json", "nday_audience.parquet", "board.html"),
             examples=(
                 "churnlab nday data=syn_shop nday.n=10",
                 "churnlab nday data=files data.members.path=members.csv "
@@ -252,8 +294,14 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="journey",
+            boarded=True,
             does="loyal customers' item journeys, personas, cycles of goods and audiences",
-            writes=("journeys.parquet", "personas.parquet", "journey_audience.parquet"),
+            writes=(
+                "journeys.parquet",
+                "personas.parquet",
+                "journey_audience.parquet",
+                "board.html",
+            ),
             examples=(
                 "churnlab journey data=syn_shop",
                 "churnlab journey data=complete_journey journey.level=category",

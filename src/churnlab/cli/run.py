@@ -20,9 +20,10 @@ from omegaconf.errors import OmegaConfBaseException
 from churnlab.cli import sweep
 from churnlab.cli.console import Console
 from churnlab.cli.registry import Command
-from churnlab.config import configs_folder, explain, mend, plain, register, to_settings
+from churnlab.config import configs_folder, explain, mend, recorded, register, to_settings
 from churnlab.errors import ChurnlabError, UsageError
 from churnlab.runs import Result, RunFolder, timestamped_folder
+from churnlab.secrets import hide
 from churnlab.workflows.check import check
 from churnlab.workflows.opening import open_data
 
@@ -117,19 +118,31 @@ def _job(command: Command, failures: list[BaseException]) -> Any:
             return
         # Kept for the caller: what leaves here is reported by Hydra in its own words.
         try:
-            settings = to_settings(config)
-            run_in_folder(command, settings, _folder(command, settings), plain(config), Console())
+            settings, content = _settled(command, config)
+            place = _folder(command, settings)
+            done = run_in_folder(command, settings, place, content, Console())
+            if getattr(settings, "serve", False):
+                _serve(done.place, settings.port)
         except (Exception, KeyboardInterrupt) as error:
             failures.append(error)
 
     return job
 
 
+def _settled(command: Command, config: DictConfig) -> tuple[Any, dict[str, Any]]:
+    """Return the settings, and the configuration as it is recorded: without secrets."""
+    try:
+        return to_settings(config), recorded(config)
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
+        # OmegaConf's errors (a reference to nothing), and what a wrong shape meets in a check.
+        raise explain(error, command.name) from error
+
+
 def _folder(command: Command, settings: Any) -> Path:
-    """A report goes below the run that it reports on; every other run gets a fresh folder."""
+    """A report or a board goes below its run; every other run gets a fresh folder."""
     given = None if settings.run_dir is None else Path(settings.run_dir)
-    if command.name == "report" and given in (None, Path(settings.run)):
-        return Path(settings.run) / "report"
+    if command.name in ("report", "board") and given in (None, Path(settings.run)):
+        return Path(settings.run) / command.name
     return given or timestamped_folder(command.name)
 
 
@@ -137,21 +150,20 @@ def _sweep_job(command: Command, config: DictConfig) -> None:
     """Run one job of a sweep unless it was finished before; keep its status in a file."""
     hydra_config = HydraConfig.get()
     folder, varied = Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task)
-    content = plain(config)
-    if sweep.finished(folder, content):
-        print(f"{folder}: finished before with the same configuration, kept", flush=True)
-        return
     try:
-        settings = to_settings(config)
+        settings, content = _settled(command, config)
+        if sweep.finished(folder, content):
+            print(f"{folder}: finished before with the same configuration, kept", flush=True)
+            return
         settings.run_dir = str(folder)
         run_in_folder(command, settings, folder, content, Console())
         sweep.record(folder, 0, varied)
     except ChurnlabError as error:
         sweep.record(folder, error.exit_status, varied, str(error))
-        print(f"churnlab: {folder}: {error}", file=sys.stderr, flush=True)
+        print(hide(f"churnlab: {folder}: {error}"), file=sys.stderr, flush=True)
     except Exception as error:
         sweep.record(folder, 1, varied, f"{type(error).__name__}: {error}")
-        print(f"churnlab: {folder}: internal error: {error}", file=sys.stderr, flush=True)
+        print(hide(f"churnlab: {folder}: internal error: {error}"), file=sys.stderr, flush=True)
 
 
 def run_in_folder(
@@ -181,10 +193,32 @@ def run_in_folder(
             result.write(run)
         console.warn(result.warnings)
         run.finish()
-        console.say(*result.closing(run.place))
+        if command.boarded:
+            from churnlab.workflows.board import add_board
+
+            add_board(run, settings, console)
+            run.finish()
+        console.say(*result.closing(run.place), *_delivered(settings, run.place))
     if result.failure is not None:
         raise result.failure
     return run
+
+
+def _delivered(settings: Any, folder: Path) -> list[str]:
+    """Bundle what is for people where that is wanted, and say where it is."""
+    chosen = getattr(settings, "report", None)
+    if chosen is None or chosen.deliver is None:
+        return []
+    from churnlab.workflows.board import deliver
+
+    return [f"to deliver: {deliver(Path(getattr(settings, 'run', folder)), chosen)}"]
+
+
+def _serve(folder: Path, port: int) -> None:
+    from churnlab.board.serve import serve
+    from churnlab.workflows.board import PAGE
+
+    serve(folder / PAGE, port, Console().say)
 
 
 def _perform(command: Command, settings: Any, run: RunFolder, console: Console) -> Result:
@@ -205,10 +239,15 @@ def _perform(command: Command, settings: Any, run: RunFolder, console: Console) 
     return result
 
 
+class _Masked(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return hide(super().format(record))
+
+
 @contextmanager
 def _log_file(path: Path) -> Iterator[None]:
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Masked("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("churnlab")
     level = logger.level
     logger.addHandler(handler)

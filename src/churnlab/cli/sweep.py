@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from churnlab.errors import ChurnlabError
 from churnlab.runs.folder import content_hash, read_json, write_atomic
+from churnlab.secrets import hide
 
 #: What a job leaves beside its run: launchers in other processes lose what jobs return.
 RECORD = "job.json"
 _PLACE = ("run_dir", "hydra.")
-_SHOWN = ("brier", "log_score", "auc", "bias", "mae", "count_bias")
 
 
 def without_place(content: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +36,9 @@ def record(folder: Path, status: int, overrides: Sequence[str], message: str = "
     """Write a job's status, what it varied, and its error."""
     folder.mkdir(parents=True, exist_ok=True)
     varied = [o for o in overrides if not o.lstrip("+~").startswith(_PLACE)]
-    text = json.dumps({"status": status, "overrides": varied, "message": message})
+    text = json.dumps(
+        {"status": status, "overrides": [hide(v) for v in varied], "message": hide(message)}
+    )
     write_atomic(folder / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
 
 
@@ -66,8 +67,7 @@ def close(place: Path, command: str, expected: int) -> int:
     for folder, job in records.items():
         state = "done" if job["status"] == 0 else f"status {job['status']}: {job['message']}"
         print(f"  {folder.name}: {' '.join(job['overrides']) or '(defaults)'}: {state}")
-    if command == "backtest":
-        _print_scores(records, place)
+    _side_by_side(records, place)
     return max((int(job["status"]) for job in records.values()), default=0)
 
 
@@ -76,21 +76,30 @@ def _number(path: Path) -> tuple[int, str]:
     return (int(name), "") if name.isdigit() else (1 << 30, name)
 
 
-def _print_scores(records: dict[Path, Any], place: Path) -> None:
-    """Write and print the candidates of all jobs together, by target and Brier score."""
-    parts = [
-        pd.read_parquet(folder / "headline.parquet").assign(
-            job=folder.name, overrides=" ".join(job["overrides"])
-        )
-        for folder, job in records.items()
-        if job["status"] == 0
-    ]
-    if not parts:
+def _side_by_side(records: dict[Path, Any], place: Path) -> None:
+    """Print and write the figures of all finished jobs in one table, and its report."""
+    # what draws is heavy, and every command imports this module
+    from churnlab.comparison import figures, side_by_side
+    from churnlab.runs import open_run
+    from churnlab.workflows.compare import Comparison
+
+    done = [folder for folder, job in records.items() if job["status"] == 0]
+    names = _names([records[folder]["overrides"] for folder in done])
+    opened = {name: open_run(folder) for name, folder in zip(names, done, strict=True)}
+    if sum(len(figures(run)) > 0 for run in opened.values()) < 2:
         return
-    table = pd.concat(parts, ignore_index=True).sort_values(["target", "brier"])
-    path = place / "sweep.parquet"
-    write_atomic(path, lambda p: table.to_parquet(p, index=False))
-    shown = ["target", "job", "candidate", "variant", *[c for c in _SHOWN if c in table]]
-    best = table[table["variant"] != "p_alive"].groupby("target", sort=False).head(15)
-    print(best[shown].to_string(index=False, float_format=lambda v: f"{v:.4f}"))
-    print(f"all of it: {path}")
+    table = side_by_side(opened)
+    compared = Comparison(table, [str(folder.resolve()) for folder in done], names)
+    job = dict(zip(names, (folder.name for folder in done), strict=True))
+    whole = table.assign(job=table["run"].map(job))
+    write_atomic(place / "sweep.parquet", lambda path: whole.to_parquet(path, index=False))
+    page = compared.page()
+    write_atomic(place / "report.html", lambda path: path.write_text(page, encoding="utf-8"))
+    print(*compared.lines, f"all of it: {place}/sweep.parquet, report.html", sep="\n")
+
+
+def _names(overrides: list[list[str]]) -> list[str]:
+    """Name each job by what it varied: the overrides that not all jobs have."""
+    shared = set.intersection(*map(set, overrides)) if overrides else set()
+    own = [" ".join(o for o in job if o not in shared) or "(defaults)" for job in overrides]
+    return [o if own.count(o) == 1 else f"{i}: {o}" for i, o in enumerate(own)]

@@ -3,9 +3,10 @@
 Hydra and OmegaConf stay here and in `churnlab.cli`; below, everything is a plain dataclass.
 """
 
-from churnlab.config.compose import compose, configs_folder, plain, to_settings
+from churnlab.config.compose import compose, configs_folder, to_settings
 from churnlab.config.explain import explain
 from churnlab.config.overrides import mend
+from churnlab.config.recorded import recorded
 from churnlab.config.register import register
 
-__all__ = ["compose", "configs_folder", "explain", "mend", "plain", "register", "to_settings"]
+__all__ = ["compose", "configs_folder", "explain", "mend", "recorded", "register", "to_settings"]

@@ -52,9 +52,3 @@ def to_settings(config: DictConfig) -> Any:
             f"{', '.join(missing)} must be given, e.g. {missing[0]}=VALUE; see --help."
         )
     return OmegaConf.to_object(config)
-
-
-def plain(config: DictConfig) -> dict[str, Any]:
-    """Return a configuration as plain mappings and lists, interpolations resolved."""
-    found = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
-    return {str(k): v for k, v in found.items()} if isinstance(found, dict) else {}

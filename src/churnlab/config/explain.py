@@ -19,6 +19,9 @@ _WRONG_KIND = re.compile(
     r".*?full_key: (?P<key>\S+)",
     re.DOTALL,
 )
+_UNSET = re.compile(
+    r"Environment variable '(?P<name>[^']*)' not found.*?full_key: (?P<key>\S+)", re.DOTALL
+)
 _MERGING = re.compile(r"Error merging override \+*(?P<key>[\w.]+)=(?P<value>.*)")
 _NULL_GROUP = "Config group override must be a string or a list"
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Bool": "true or false"}
@@ -35,7 +38,8 @@ def explain(error: BaseException, command: str) -> ChurnlabError:
         return cause
     text = "\n".join(str(e) for e in _chain(error))
     return (
-        _wrong_kind(text)
+        _unset(text)
+        or _wrong_kind(text)
         or _wrong_shape(text, command)
         or _unknown_option(text)
         or _unknown_key(text, command)
@@ -53,6 +57,17 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 def _churnlab_cause(error: BaseException) -> ChurnlabError | None:
     return next((e for e in _chain(error) if isinstance(e, ChurnlabError)), None)
+
+
+def _unset(text: str) -> UsageError | None:
+    match = _UNSET.search(text)
+    if match is None:
+        return None
+    name, key = match["name"], match["key"]
+    return UsageError(
+        f"{key} refers to the environment variable {name}, which is not set; set it, or write "
+        f"{key} without it."
+    )
 
 
 def _wrong_kind(text: str) -> UsageError | None:

@@ -31,6 +31,8 @@ COMMAND_SETTINGS: Final[dict[str, str]] = _ON_A_LOG | {
     "simulate": "settings:SimulateSettings",
     "demo": "settings:Worded",
     "report": "settings:ReportSettings",
+    "board": "board:BoardSettings",
+    "compare": "compare:CompareSettings",
     "sbc": "settings:SbcSettings",
     "export": "export:ExportSettings",
     "verify": "settings:VerifySettings",

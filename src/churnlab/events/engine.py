@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -18,7 +20,8 @@ from churnlab.errors import UsageError
 def connect(memory_limit: str | None = None) -> Backend:
     """Open an empty in-memory database whose session zone is UTC.
 
-    DuckDB spills into the working directory by default; a temporary folder is used instead.
+    DuckDB spills into the working directory by default; a temporary folder is used instead, one of
+    its own: DuckDB clears the folder at its end, whoever else spills there.
 
     Parameters
     ----------
@@ -41,7 +44,8 @@ def connect(memory_limit: str | None = None) -> Backend:
             ) from error
     backend.raw_sql("SET TimeZone = 'UTC'")
     backend.raw_sql("SET enable_progress_bar = false")  # it would write into standard output
-    backend.raw_sql(f"SET temp_directory = {literal(tempfile.gettempdir() + '/churnlab-duckdb')}")
+    spill = Path(tempfile.gettempdir()) / f"churnlab-duckdb-{secrets.token_hex(8)}"
+    backend.raw_sql(f"SET temp_directory = {literal(str(spill))}")
     return backend
 
 

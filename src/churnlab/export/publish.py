@@ -12,6 +12,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from churnlab.bundle import strict_json
 from churnlab.bundle.reading import VERSIONS
 from churnlab.errors import UsageError
 from churnlab.runs.folder import file_hash, write_atomic
+from churnlab.runs.locks import lock
 
 Writer = Callable[[Path], object]
+_PREFIX = ".staging-"
 
 
 class Staging:
@@ -37,8 +40,15 @@ class Staging:
         self.folder = Path(folder)
         self.files: list[dict[str, Any]] = []
         with _plain_errors(self.folder):
-            (self.folder / VERSIONS).mkdir(parents=True, exist_ok=True)
-            self.path = Path(tempfile.mkdtemp(prefix=".staging-", dir=self.folder / VERSIONS))
+            versions = self.folder / VERSIONS
+            versions.mkdir(parents=True, exist_ok=True)
+            held = lock(versions, wait=True)
+            try:
+                _sweep(versions)
+                self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=versions))
+                self._held = weakref.finalize(self, os.close, lock(self.path))
+            finally:
+                os.close(held)
             self.path.chmod(0o755)
 
     def add(self, name: str, write: Writer, rows: int | None = None) -> None:
@@ -77,6 +87,16 @@ class Staging:
     def discard(self) -> None:
         """Remove what was not published."""
         shutil.rmtree(self.path, ignore_errors=True)
+        self._held()
+
+
+def _sweep(versions: Path) -> None:
+    """Remove what killed exports left: staging that nobody holds any more."""
+    for left in versions.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            descriptor = lock(left)
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -19,8 +19,10 @@ from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.fitted import Fit, fit_as
 from churnlab.fitting.misfit import Misfit
+from churnlab.inference.datatree import netcdf
 from churnlab.runs import Run, RunFolder, open_run
 from churnlab.summary.customers import with_cells
+from churnlab.summary.gaps import Gaps
 
 if TYPE_CHECKING:
     from churnlab.inference import PopulationFit
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 COMMAND: Final = "fit.save"
 #: Raised when a file is written that older versions cannot read.
 FORMAT: Final = 1
-_ENGINE: Final = "h5netcdf"
 
 
 def save(fit: Fit, folder: str | Path) -> Path:
@@ -45,10 +46,12 @@ def save(fit: Fit, folder: str | Path) -> Path:
     run = RunFolder(Path(folder), COMMAND, config=how, seed=fit.seed)
     models = {one.model: one.population for one in (fit, fit.first) if one is not None}
     for name, population in models.items():
-        run.write(f"{name}.nc", partial(_arrays(population).to_netcdf, engine=_ENGINE))
+        run.write(f"{name}.nc", partial(Path.write_bytes, data=netcdf(_arrays(population))))
     run.write_parquet("customers.parquet", summary.customers.drop(columns="cell"))
     if config.buckets is not None and summary.purchase_days is not None:
         run.write_parquet("purchases.parquet", pd.DataFrame({"day": summary.purchase_days()}))
+    if summary.gaps is not None:
+        run.write_parquet("gaps.parquet", pd.DataFrame(summary.gaps()._asdict()))
     about = {
         "as_of": summary.as_of,
         "group_columns": summary.group_columns,
@@ -109,6 +112,10 @@ def load(folder: str | Path) -> Fit:
     if run.has("purchases.parquet"):
         days = run.frame("purchases.parquet")["day"].to_numpy()
         summary = dataclasses.replace(summary, purchase_days=lambda: days)
+    if run.has("gaps.parquet"):
+        columns = run.frame("gaps.parquet")
+        gaps = Gaps(*(columns[name].to_numpy() for name in Gaps._fields))
+        summary = dataclasses.replace(summary, gaps=lambda: gaps)
     kept = {name: _kept(run, name, said) for name, said in about["models"].items()}
     model, how = ModelConfig(**config["model"]), InferenceConfig(**config["inference"])
     fit = fit_as(summary, model, how, run.manifest["seed"], kept=kept, check=False)
@@ -121,7 +128,7 @@ def _kept(run: Run, name: str, said: dict[str, Any]) -> dict[str, Any]:
     """Return what `inference.fit_population` takes as sampled before."""
     import xarray as xr
 
-    with xr.open_dataset(run.file(f"{name}.nc"), engine=_ENGINE) as file:
+    with xr.open_dataset(run.file(f"{name}.nc"), engine="h5netcdf") as file:
         arrays = {str(key): np.asarray(file[key]) for key in file.data_vars}
     table = pd.DataFrame(said["table"]).set_index("parameter").astype("float64")
     u = arrays.pop("u")

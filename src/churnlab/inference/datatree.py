@@ -220,8 +220,16 @@ def _repeaters(fit: PopulationFit, prior: Array, rng: np.random.Generator) -> An
 
 def save_posterior(fit: PopulationFit, path: str | Path) -> None:
     """Write the fit's DataTree as netCDF; the file appears whole or not at all."""
-    tree = fit.to_datatree()
-    write_atomic(Path(path), lambda temporary: tree.to_netcdf(temporary, engine="h5netcdf"))
+    image = netcdf(fit.to_datatree())
+    write_atomic(Path(path), lambda temporary: temporary.write_bytes(image))
+
+
+def netcdf(data: Any) -> bytes:
+    """Return a DataTree or Dataset as the bytes of a netCDF file.
+
+    Made in memory: HDF5 ends the process by a segmentation fault where a disk is full.
+    """
+    return bytes(data.to_netcdf(engine="h5netcdf"))
 
 
 def load_draws(path: str | Path) -> PopulationDraws:
@@ -260,7 +268,7 @@ def _from_file[T](path: str | Path, read: Callable[[Any], T]) -> T:
     try:
         with xr.open_datatree(path, engine="h5netcdf") as tree:
             return read(tree)
-    except (KeyError, OSError, ValueError) as error:
+    except Exception as error:  # HDF5, xarray and JSON each have their own
         raise DataError(f"{path} is not a posterior written by churnlab ({error}).") from error
 
 

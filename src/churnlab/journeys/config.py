@@ -115,7 +115,7 @@ class CycleConfig:
     least_customers : int
         Customers who bought an item again, at least.
     model : str
-        Model of a customer's purchases of an item; its rates are pooled partially over items.
+        Model of a customer's purchases of an item; items are pooled partially.
     remind_days : int
         Reminders go to those whose due date lies in the next so many days.
     """

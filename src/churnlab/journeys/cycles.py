@@ -1,8 +1,11 @@
 """Repurchase cycles of goods: per item, and the day on which a customer is due to buy it again.
 
 A customer's purchases of one item are to that item what purchases are to a shop: x, t_x, T and a
-buy-till-you-die model, with rates pooled partially over the items. Who tried an item once and left
-it does not lengthen the cycle of those who go on.
+buy-till-you-die model. Who tried an item once and left it does not lengthen the cycle of those who
+go on. Items are pooled partially by empirical Bayes: all together give the centre of every item's
+priors (each by the clock of its own median gap), the spread of these gaps says how far the rates
+lie apart, and with these priors each item is fitted alone. Costs are in cells (different x,
+t_x, T), whatever the customers; no spread is sampled, so goods that do not differ are no harder.
 """
 
 from __future__ import annotations
@@ -26,9 +29,12 @@ from churnlab.summary import Summary
 _DUE: Final = ["customer_id", "item", "x", "last_purchase_at", "rhythm_days", "p_alive", "due_date",
                "due_q10", "due_q90"]  # fmt: skip
 
-#: Customers of an item, drawn at random, that its rates are learnt from: with so many a mean rate
-#: is known to a few percent, and many more take minutes where the fit needs NUTS. All get dates.
-MOST_FITTED: Final = 2500
+#: Items' rates are taken to differ by a tenth at least: the median gaps of few items say little.
+LEAST_SPREAD: Final = 0.1
+#: Of the log of an item's other quantities around those of all items together.
+SPREAD: Final = 0.5
+#: Purchases that the drop-out of all items together is worth for each.
+WORTH: Final = 10.0
 #: A dozen items need no more draws for a cycle's interval; their number is most of the time.
 _INFERENCE: Final = InferenceConfig(draws=200)
 
@@ -72,15 +78,55 @@ def find_cycles(
         return None
     rows = seen[seen["item"].isin(codes)].sort_values(["item", "customer"], ignore_index=True)
     rows["name"] = baskets.names(rows["item"])
-    order = pd.Series(np.random.default_rng(seed).random(len(rows)), index=rows.index)
-    learnt = rows[order.groupby(rows["item"]).rank() <= MOST_FITTED].reset_index(drop=True)
-    fitted = fit(
-        _summary(learnt, as_of),
-        model=ModelConfig(name=config.model),
-        inference=_INFERENCE,
-        seed=seed,
-    )
+    fitted = _fit(rows, config, as_of, seed)
     return Cycles(_item_table(rows, fitted), _due_table(baskets, rows, fitted, config, as_of))
+
+
+def _fit(rows: pd.DataFrame, config: CycleConfig, as_of: dt.date, seed: int) -> Fit:
+    """Fit all items together, each by the clock of its own median gap, then each with its priors.
+
+    By one clock, items that differ would look like customers that do.
+    """
+
+    def fitted(rows: pd.DataFrame, pooling: str, priors: dict[str, str]) -> Fit:
+        model = ModelConfig(name=config.model, pooling=pooling)
+        summary = _summary(rows, as_of)
+        return fit(summary, model=model, inference=_INFERENCE, priors=priors, seed=seed)
+
+    gaps = np.log(rows.groupby("name")["gap"].median())
+    if len(gaps) == 1:
+        return fitted(rows, "complete", {})
+    pace = rows["name"].map(gaps - gaps.mean())
+    times = rows[["t_x", "T"]].div(np.exp(pace), axis="index")
+    by_own = rows.assign(**times, sum_log_gap=rows["sum_log_gap"] - rows["x"] * pace)
+    whole = fitted(by_own, "complete", {})
+    spread = max(float(gaps.std()), LEAST_SPREAD)
+    return fitted(rows, "none", item_priors(whole, spread, time_scale=float(rows["T"].mean())))
+
+
+def item_priors(whole: Fit, spread: float, *, time_scale: float) -> dict[str, str]:
+    """Return priors of an item's quantities around those of all items together.
+
+    Parameters
+    ----------
+    whole : Fit
+        Of all items together.
+    spread : float
+        Standard deviation of the items' log rates.
+    time_scale : float
+        Days per unit of time of the priors: the mean age.
+    """
+    found, means = {}, whole.population.table["mean"]
+    for quantity in whole.population.target.map.quantities:
+        mean = float(means[quantity.name])
+        if quantity.support == "unit":
+            a, b = 1 + WORTH * mean, 1 + WORTH * (1 - mean)
+            found[quantity.name] = f"Beta(alpha={a}, beta={b})"
+            continue
+        centre = mean * time_scale if quantity.per_time else mean
+        sigma = spread if quantity.name == "rate_mean" else SPREAD
+        found[quantity.name] = f"LogNormal(mu={np.log(centre)}, sigma={sigma})"
+    return found
 
 
 def _summary(rows: pd.DataFrame, as_of: dt.date) -> Summary:

@@ -6,12 +6,12 @@ Files are written beside their place and renamed, so a reader sees the old file 
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
 import hashlib
 import json
 import math
 import os
 import platform
+import re
 import secrets
 import shutil
 import subprocess
@@ -27,10 +27,13 @@ import numpy as np
 import pandas as pd
 
 from churnlab.errors import UsageError
+from churnlab.runs.locks import lock
 
 MANIFEST = "manifest.json"
 #: Where a rerun is written until it has come to its end.
 STAGING = ".writing"
+#: Names that `write_atomic` writes under.
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}(\.\w+)?")
 #: Rows of a Parquet file that are converted at a time.
 _ROW_GROUP = 131_072
 _PACKAGES = ("churnlab", "numpy", "pandas", "scipy", "numba", "pymc", "arviz", "nutpie", "duckdb")
@@ -95,7 +98,15 @@ def content_hash(value: Any) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
+    """Return the SHA-256 of a file's bytes.
+
+    Raises
+    ------
+    UsageError
+        A pipe or a device, from which reading may never end.
+    """
+    if Path(path).exists() and not Path(path).is_file():
+        raise UsageError(f"{path} is no file; take it away, or run the command again.")
     digest = hashlib.sha256()
     with Path(path).open("rb") as file:
         while block := file.read(1 << 20):
@@ -203,6 +214,9 @@ class RunFolder:
         if self.locked:
             self._lock()
         shutil.rmtree(self.place / STAGING, ignore_errors=True)
+        for path in self.place.iterdir():  # what a killed run was writing
+            if _TEMPORARY.fullmatch(path.name) and path.is_file():
+                path.unlink()
         if self.staged and (self.place / MANIFEST).exists():
             self.path = self.place / STAGING
             self.path.mkdir()
@@ -211,18 +225,13 @@ class RunFolder:
 
     def _lock(self) -> None:
         """Hold the folder until `finish`, `release`, or the end of the process."""
-        descriptor = os.open(self.place, os.O_RDONLY)
-        self.release = weakref.finalize(self, os.close, descriptor)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.release = weakref.finalize(self, os.close, lock(self.place))
         except BlockingIOError as error:
-            self.release()
             raise UsageError(
                 f"run_dir {str(self.place)!r} is being written by another run; wait until that has "
                 "ended, or give another folder with run_dir=FOLDER."
             ) from error
-        except OSError:
-            self.release()  # a file system without locks: as before there were any
 
     def __fspath__(self) -> str:
         """Return where files are written now."""
@@ -287,18 +296,25 @@ class RunFolder:
 
     def _swap(self) -> None:
         """Put the new run where the old one was; while that lasts, no run is finished there."""
-        old = read_json(self.place / MANIFEST)
-        (self.place / MANIFEST).unlink()
-        if old["command"] == self.command:
-            for name in set(old["files"]) - set(self.written):
-                (self.place / name).unlink(missing_ok=True)
+        for name in self._files_before() - set(self.written):
+            (self.place / name).unlink(missing_ok=True)
         for entry in sorted(self.path.iterdir(), key=lambda path: path.name == MANIFEST):
             target = self.place / entry.name
-            if target.is_dir():
+            if target.is_dir() and not target.is_symlink():
                 shutil.rmtree(target)
             entry.replace(target)
         self.path.rmdir()
         self.path = self.place
+
+    def _files_before(self) -> set[str]:
+        """Unfinish the run that stood here; return its own files, inside the folder only."""
+        try:
+            old = read_json(self.place / MANIFEST)
+            names = set(old["files"]) if old["command"] == self.command else set()
+        except (UsageError, KeyError, TypeError):  # it was altered: what it says is not believed
+            names = set()
+        (self.place / MANIFEST).unlink()
+        return {n for n in names if not Path(n).is_absolute() and ".." not in Path(n).parts}
 
 
 def _write_rows(frame: pd.DataFrame, path: Path) -> None:
@@ -321,11 +337,11 @@ def _write_rows(frame: pd.DataFrame, path: Path) -> None:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file of a run folder; a missing or broken one is a plain error."""
+    if not Path(path).is_file():
+        raise UsageError(f"{path} is missing; is {Path(path).parent} a finished run?")
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UsageError(f"{path} is missing; is {Path(path).parent} a finished run?") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
             f"{path} is not readable JSON ({error}); run the command again."
         ) from error

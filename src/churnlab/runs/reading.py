@@ -61,7 +61,7 @@ class Run:
             The file is missing, is none of the run's, or was changed since.
         """
         path, stated = self.path / name, self.manifest["files"].get(name)
-        if not path.exists():
+        if not path.is_file():
             raise UsageError(f"{path} is missing; is {self.path} a finished run?")
         if stated is None:
             raise UsageError(

@@ -30,6 +30,7 @@ def cdnow_settings(chosen: Worded) -> PipelineSettings:
     return PipelineSettings(
         seed=chosen.seed,
         lang=chosen.lang,
+        report=chosen.report,
         split=SplitConfig(origins=["1997-09-30"], horizon_days=[273]),
         candidates=["bg_nbd", "bg_nbd_ml", "mbg_nbd", "mbg_nbd_ml", "pareto_nbd", "pareto_nbd_ml"],
         segments=SegmentsConfig(periods=4),
@@ -43,6 +44,7 @@ def shop_settings(chosen: Worded) -> PipelineSettings:
     return PipelineSettings(
         seed=chosen.seed,
         lang=chosen.lang,
+        report=chosen.report,
         split=SplitConfig(origins=3, horizon_days=[60]),
         candidates=["mbg_nbd", "hiatus", "recency_logistic", "majority"],
         segments=SegmentsConfig(periods=4),

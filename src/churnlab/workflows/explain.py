@@ -17,11 +17,10 @@ from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.keywords import use_case
 from churnlab.workflows.placing import place_fitted
 from churnlab.workflows.segment import SegmentSettings
-from churnlab.workflows.settings import Worded
 
 
 @dataclass(kw_only=True)
-class ExplainSettings(SegmentSettings, Worded):
+class ExplainSettings(SegmentSettings):
     """Of one customer's explanation.
 
     Parameters

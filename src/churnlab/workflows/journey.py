@@ -8,11 +8,11 @@ from churnlab.events import EventLog
 from churnlab.journeys import JourneyConfig, JourneyResult, run_journeys
 from churnlab.progress import SILENT, Progress
 from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import Settings
+from churnlab.workflows.settings import Worded
 
 
 @dataclass(kw_only=True)
-class JourneySettings(Settings):
+class JourneySettings(Worded):
     """Of a study of journeys."""
 
     journey: JourneyConfig = field(default_factory=JourneyConfig)

@@ -12,11 +12,11 @@ from churnlab.events import EventLog
 from churnlab.nday import NdayConfig, NdayResult, run_nday
 from churnlab.progress import SILENT, Progress
 from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import Settings
+from churnlab.workflows.settings import Worded
 
 
 @dataclass(kw_only=True)
-class NdaySettings(Settings):
+class NdaySettings(Worded):
     """Of an N-day study.
 
     Parameters

@@ -24,6 +24,7 @@ from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.workflows import segment as grid
 from churnlab.workflows.backtest import BacktestSettings, backtest
+from churnlab.workflows.board import add_board
 from churnlab.workflows.check import check
 from churnlab.workflows.export import ExportSettings, export
 from churnlab.workflows.fit import Fitted
@@ -32,11 +33,11 @@ from churnlab.workflows.journey import JourneySettings, journey
 from churnlab.workflows.nday import NdaySettings, nday
 from churnlab.workflows.placing import GridSettings
 from churnlab.workflows.report import report
-from churnlab.workflows.settings import ReportSettings, Worded
+from churnlab.workflows.settings import ReportSettings
 
 
 @dataclass(kw_only=True)
-class PipelineSettings(GridSettings, BacktestSettings, NdaySettings, JourneySettings, Worded):
+class PipelineSettings(GridSettings, BacktestSettings, NdaySettings, JourneySettings):
     """Of the main job: those of its steps."""
 
     export: ExportConfig = field(default_factory=ExportConfig)
@@ -182,6 +183,8 @@ def pipeline(
     steps.attempt("export", partial(export, place, settings=chosen, progress=progress))
     folder.write_json("steps.json", steps.outcomes)
     folder.finish()
-    report(ReportSettings(run=str(folder.place), lang=settings.lang), progress).write(folder)
+    told = ReportSettings(run=str(folder.place), lang=settings.lang, report=settings.report)
+    report(told, progress).write(folder)
+    add_board(folder, settings, progress)
     page = folder.place / "report.html"
     return Piped(log, fits, segments, tested, studied, walked, steps.outcomes, page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import duckdb
 import pandas as pd
@@ -28,6 +28,7 @@ from churnlab.segments import (
     comparison_day,
     load_playbook,
 )
+from churnlab.segments.actions.effects import action_effects, effect_lines, with_evidence
 from churnlab.segments.actions.plan import campaign_calendar, campaign_plan
 from churnlab.segments.grid.extremes import extreme_visits
 from churnlab.segments.report.lines import lines
@@ -43,10 +44,14 @@ from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.history import Compared, by_fit_of, look_back
 from churnlab.workflows.keywords import use_case
 from churnlab.workflows.placing import Day, GridSettings, place_fitted
+from churnlab.workflows.settings import Worded
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(kw_only=True)
-class SegmentSettings(GridSettings):
+class SegmentSettings(GridSettings, Worded):
     """Of the grid alone, whose purchase axis judges first purchasers in plain days."""
 
     def __post_init__(self) -> None:
@@ -75,6 +80,8 @@ class Segmentation(Result):
         The tables but for the actions.
     playbook, audiences
         The actions and whom each reaches.
+    effect_days : int
+        Window of the actions' outcome.
     with_fit : bool
         Whether the fit's files are written, too; a pipeline has them in a folder of their own.
     """
@@ -85,6 +92,7 @@ class Segmentation(Result):
     found: dict[str, pd.DataFrame]
     playbook: Playbook
     audiences: tuple[Audience, ...]
+    effect_days: int
     with_fit: bool = False
     files: ClassVar[str] = (
         "files: {folder}/membership.parquet, shares.parquet, actions.parquet, ..."
@@ -114,7 +122,46 @@ class Segmentation(Result):
         fitted = self.now.fitted
         first = [headline(fitted.late.to_dict()), *map(banner, self.extremes)]
         grid = lines(self.now.placed.snapshot, before, self.found, self.audiences, past)
-        return [*first, *grid]
+        return [*first, *grid, *effect_lines(self.found["action_effects"], self.effect_days)]
+
+    def plot_grid(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
+        """Draw the grid with shares and changes; the purchase states alone without visits."""
+        from churnlab.backtest.report.plots import purchase_axis
+        from churnlab.report.style import axes
+        from churnlab.segments.report import data, plots
+
+        shown = data.grid(self.found["shares"], self.found.get("changes"), lang=lang)
+        if shown.unknown_share < 1:
+            return plots.draw_grid(axes(ax, (9, 6)), shown, lang=lang)
+        return purchase_axis(axes(ax, (7.2, 3)), self.found["shares"], lang=lang)
+
+    def plot_flow(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
+        """Draw the largest moves between cells since the earlier day."""
+        from churnlab.report.style import axes
+        from churnlab.segments.report import data, plots
+
+        shown = data.flows(self._table("transitions", "compare_to"), lang=lang)
+        return plots.draw_flows(axes(ax, (9, 6)), shown, lang=lang)
+
+    def plot_shares(
+        self, ax: Axes | None = None, *, level: str | None = None, lang: str = "en"
+    ) -> Axes:
+        """Draw shares by day: of `polarity`, of the purchase states where there are no visits."""
+        from churnlab.report.style import axes
+        from churnlab.segments.report import data, plots
+
+        past = self._table("shares_over_time", "segments.periods")
+        known = self.now.visits is not None
+        shown = data.over_time(
+            past, level=level or ("polarity" if known else "purchase_state"),
+            scored_by="latest_fit", lang=lang,
+        )  # fmt: skip
+        return plots.draw_over_time(axes(ax, (9, 4)), shown, lang=lang)
+
+    def _table(self, name: str, key: str) -> pd.DataFrame:
+        if name not in self.found:
+            raise UsageError(f"this grid has no {name}: there is no earlier day (see {key}).")
+        return self.found[name]
 
     def write(self, folder: RunFolder) -> None:
         """Write the tables, the audiences, the visit-days' posterior and `segments.json`."""
@@ -192,7 +239,7 @@ def check(log: EventLog, settings: GridSettings) -> None:
 
 
 def _comparison_day(log: EventLog, settings: GridSettings) -> dt.date | None:
-    first = log.days("purchases")["day"].min().date()
+    first = log.first_day()
     return comparison_day(log.as_of, first, settings.compare_to, settings.segments.every_days)
 
 
@@ -234,31 +281,47 @@ def segment_fitted(
         )
         tables["membership"] = with_bands(tables["membership"], fitted.customers)
         playbook = load_playbook(settings.playbook)
+        chosen = settings.audiences
+        effects = action_effects(
+            log, placed, playbook, costs=settings.rule, window_days=chosen.effect_days,
+            holdout_share=chosen.holdout_share, seed=settings.seed,
+        )  # fmt: skip
+        playbook = with_evidence(playbook, effects, chosen.effect_days)
+        tables |= {"action_effects": effects}
         data = replace(audience_data(log, now, tables["churn_bands"]), journeys=journeys)
-        audiences = all_audiences(playbook, data, settings.audiences)
+        audiences = all_audiences(playbook, data, chosen)
         plan = campaign_plan(
             playbook,
             audiences,
             log.as_of,
             treatments=log.frame("treatments") if "treatments" in log.tables else None,
             bands=fitted.customers.set_index("customer_id")["risk_band"],
-            holdout_share=settings.audiences.holdout_share,
+            holdout_share=chosen.holdout_share,
             seed=settings.seed,
         )
-        calendar = campaign_calendar(plan, log.as_of, settings.audiences.plan_days)
+        calendar = campaign_calendar(plan, log.as_of, chosen.plan_days)
         tables |= {"campaign_plan": plan, "campaign_calendar": calendar}
     found = tables | ({} if past is None else past.tables)
-    return Segmentation(now, own, past, found, playbook, audiences)
+    return Segmentation(now, own, past, found, playbook, audiences, chosen.effect_days)
 
 
 def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> AudienceData:
     """Return what the playbook's audiences are found from."""
+    goods = {"event", "item"}
+    visits = _rows(log, "visits", goods) if "visits" in log.tables else None
+    needs = set() if visits is not None and goods <= set(visits.columns) else {"item"}
     return AudienceData(
         as_of=log.as_of,
         membership=now.placed.snapshot.membership,
         customers=now.fitted.customers,
         members=log.members(),
-        visits=log.frame("visits") if "visits" in log.tables else None,
-        purchases=log.frame("purchases"),
+        visits=visits,
+        purchases=_rows(log, "purchases", needs),
         churn_bands=churn_bands,
     )
+
+
+def _rows(log: EventLog, name: str, needs: set[str]) -> pd.DataFrame:
+    """Return a table's rows, or its columns alone where they lack what an audience reads."""
+    columns = log.table(name).columns
+    return log.frame(name) if needs <= set(columns) else pd.DataFrame(columns=list(columns))

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from churnlab.errors import UsageError
 from churnlab.fitting import InferenceConfig, ModelConfig
 from churnlab.posterior import RiskConfig, ValueConfig
+from churnlab.report.config import ReportConfig
 from churnlab.report.labels import LANGUAGES
 from churnlab.rules import OverdueRule
 from churnlab.simulate import ShopConfig
@@ -80,13 +81,17 @@ class Worded(Settings):
     ----------
     lang : str
         `en` or `ko`.
+    report : ReportConfig
+        How pages look; its `lang`, where given, goes before.
     """
 
     lang: str = "en"
+    report: ReportConfig = field(default_factory=ReportConfig)
 
     def __post_init__(self) -> None:
         """Refuse languages without words of their own."""
         super().__post_init__()
+        self.lang = self.report.lang or self.lang
         if self.lang not in LANGUAGES:
             raise UsageError(f"lang must be one of {', '.join(LANGUAGES)}; got {self.lang!r}.")
 

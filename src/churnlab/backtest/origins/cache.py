@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from churnlab.errors import FitRefusedError
 from churnlab.runs import folder as runs
 
 #: Raise when what is stored changes its meaning: old entries are then simply not found.
-FORMAT = 2
+FORMAT = 3
 
 
 class FitCache:
@@ -29,7 +30,8 @@ class FitCache:
     -----
     The key is the SHA-256 of everything that the fit depends on, data included, so a changed data
     file or setting is refitted and nothing has to be invalidated. Entries are NumPy ``.npz``
-    archives read without pickle; a broken one is fitted anew. A refused fit is refused again
+    archives read without pickle; a broken one is fitted anew, and where the folder cannot be
+    written nothing is kept: `notes` says either. A refused fit is refused again
     without fitting, as long as the object lasts: every target of an origin asks for the same one.
     """
 
@@ -37,6 +39,7 @@ class FitCache:
         self.folder = None if folder is None else Path(folder)
         self.memory: dict[str, tuple[dict[str, NDArray[Any]], dict[str, Any]]] = {}
         self.refused: dict[str, FitRefusedError] = {}
+        self.notes: list[str] = []
         self.hits = 0
         self.fits = 0
 
@@ -83,12 +86,15 @@ class FitCache:
         if path is None or not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {k: stored[k] for k in stored.files if k != "note"}
-                note: dict[str, Any] = json.loads(str(stored["note"]))
-        except (OSError, ValueError, KeyError, EOFError):
+                about: dict[str, Any] = json.loads(str(stored["note"]))
+            if about["hash"] != _hash(arrays):
+                raise ValueError("it is not what was stored")
+        except Exception as error:  # zip, zlib, NumPy and JSON each have their own
+            self.notes.append(f"the stored fit {path} is broken ({error}) and was made again")
             return None
-        return arrays, note
+        return arrays, about["note"]
 
     def _write(
         self, name: str, arrays: Mapping[str, NDArray[Any]], note: Mapping[str, Any]
@@ -96,11 +102,26 @@ class FitCache:
         path = self._path(name)
         if path is None:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = np.array(runs.canonical_json(note))
+        text = np.array(runs.canonical_json({"hash": _hash(arrays), "note": note}))
 
         def write(temporary: Path) -> None:
             with temporary.open("wb") as file:
                 np.savez(file, note=text, **arrays)  # type: ignore[arg-type]
 
-        runs.write_atomic(path, write)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            runs.write_atomic(path, write)
+        except OSError as error:
+            self.folder = None
+            self.notes.append(
+                f"fits cannot be stored in {path.parent} ({error.strerror}): an interrupted run "
+                "starts anew; name another place with cache_dir=FOLDER"
+            )
+
+
+def _hash(arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

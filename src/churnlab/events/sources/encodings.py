@@ -11,7 +11,9 @@ import codecs
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -35,10 +37,30 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """Open a file, unpacked where it is gzipped."""
+    """Open a file, unpacked where it is gzipped; whoever reads to its end has its checksum held."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     return io.BufferedReader(gzip.open(path)) if packed else path.open("rb")
+
+
+@contextmanager
+def whole(table: str, path: Path) -> Iterator[None]:
+    """Turn what reading a file to its end meets into one message.
+
+    Raises
+    ------
+    DataError
+        A file that ends early, whose checksum does not hold, or that the disk cannot read.
+    """
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(
+            f"{table}: {path} is not whole ({error}); nothing of it is used. Fetch it again: "
+            "`gzip -t FILE` says whether a file is whole."
+        ) from error
+    except OSError as error:
+        raise DataError(f"{table}: {path} cannot be read ({error.strerror or error}).") from error
 
 
 def detect(table: str, path: Path) -> str:
@@ -49,13 +71,20 @@ def detect(table: str, path: Path) -> str:
     DataError
         A binary file, or text that could be several encodings.
     """
+    with whole(table, path):
+        return _detected(table, path)
+
+
+def _detected(table: str, path: Path) -> str:
     with open_bytes(path) as file:
         head = file.read(_BLOCK)
     bom = next((name for mark, name in _BOMS.items() if head.startswith(mark)), None)
     if bom == "utf-16" and "\n" not in (_decoded(head, bom) or ""):
         raise _unknown(table, path, b"\x00")  # no lines: the mark is chance
-    if bom is not None or _decodes(path, "utf-8"):
-        return bom or "utf-8"
+    if bom not in (None, "utf-8"):
+        return str(bom)
+    if _decodes(path, "utf-8"):
+        return "utf-8"
     wide = _wide(head)
     if wide is not None:
         return wide
@@ -142,8 +171,9 @@ def _decodes(path: Path, encoding: str) -> bool:
 
 def require(table: str, path: Path, encoding: str) -> None:
     """Refuse a declared encoding that the file does not have."""
-    if not _decodes(path, encoding):
-        raise _not_this(table, path, encoding)
+    with whole(table, path):
+        if not _decodes(path, encoding):
+            raise _not_this(table, path, encoding)
 
 
 def _not_this(table: str, path: Path, encoding: str) -> DataError:
@@ -163,7 +193,7 @@ def as_utf8(table: str, path: Path, encoding: str, scratch: Path) -> Path:
     """
     target = scratch / f"{len(list(scratch.iterdir()))}.csv"
     try:
-        with target.open("w", encoding="utf-8", newline="") as file:
+        with whole(table, path), target.open("w", encoding="utf-8", newline="") as file:
             for number, text in enumerate(_blocks(path, encoding)):
                 file.write(text.removeprefix("\ufeff") if number == 0 else text)
     except UnicodeDecodeError as error:

@@ -9,15 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyarrow import ArrowException
+from pyarrow.parquet import ParquetFile
+
 from churnlab.errors import DataError, nearest
 from churnlab.events.engine import literal
-from churnlab.events.sources.encodings import open_bytes
+from churnlab.events.sources.encodings import open_bytes, whole
 from churnlab.events.sources.workbooks import MAGIC as WORKBOOKS
 from churnlab.runs.folder import content_hash, file_hash
 
 _HEAD = 1 << 16
 READABLE = (".csv", ".parquet", ".gz", ".tsv", ".txt", ".xlsx", ".xls")
-_MAGIC = {b"SQLite format 3": "an SQLite database", b"%PDF": "a PDF", b"<!DOCTYPE": "a web page"}
+_MAGIC = {
+    b"SQLite format 3": "an SQLite database",
+    b"%PDF": "a PDF",
+    b"<!DOCTYPE": "a web page",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd (unpack it, or compress it with gzip)",
+    b"\xfd7zXZ": "compressed with xz (unpack it, or compress it with gzip)",
+    b"BZh91AY&SY": "compressed with bzip2 (unpack it, or compress it with gzip)",
+}
 _JSON = re.compile(rb'^(\xef\xbb\xbf)?\s*(\[\s*)?\{\s*["}]')
 
 
@@ -43,6 +53,26 @@ class Files:
         """Return a SELECT that reads Parquet files, joined by column name."""
         listed = ", ".join(literal(glob.escape(str(p))) for p in self.paths)
         return f"SELECT * FROM read_parquet([{listed}], union_by_name = true)"
+
+    def check_pages(self) -> None:
+        """Hold the checksums of Parquet pages, where the writer wrote some; DuckDB does not.
+
+        Raises
+        ------
+        DataError
+            A page is not what was written.
+        """
+        for path in self.paths:
+            try:
+                file = ParquetFile(path, page_checksum_verification=True)
+                for _ in file.iter_batches():
+                    pass
+            except (OSError, ArrowException) as error:
+                if "checksum" in str(error):  # what else it has, DuckDB judges
+                    raise DataError(
+                        f"{self.table}: {path} is not what was written ({error}); nothing of it is "
+                        "used. Fetch it again."
+                    ) from error
 
     def hash(self) -> str:
         """Return a SHA-256 of the contents, whatever the names and places of the files."""
@@ -75,8 +105,13 @@ def _existing(table: str, path: str) -> list[Path]:
             f"{table}: {path} is a folder; expected a file or a glob such as {path.rstrip('/')}"
             "/*.parquet."
         )
-    if plain.exists():
+    if plain.is_file():
         return [plain]
+    if plain.exists():
+        raise DataError(
+            f"{table}: {path} is a pipe or a device, which may never end; expected a file. Write "
+            "what comes out of it into one."
+        )
     if glob.has_magic(path):
         names = glob.glob(str(plain), recursive=True)  # noqa: PTH207 (also absolute patterns)
         found = sorted(p for p in map(Path, names) if p.is_file())
@@ -93,12 +128,8 @@ def _existing(table: str, path: str) -> list[Path]:
 
 
 def _head(table: str, path: Path) -> bytes:
-    try:
-        with open_bytes(path) as file:
-            return file.read(_HEAD)
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{table}: {path} cannot be read ({reason}).") from error
+    with whole(table, path), open_bytes(path) as file:
+        return file.read(_HEAD)
 
 
 def _kind(table: str, path: Path) -> str:

@@ -93,6 +93,7 @@ def from_files(
         sheets = [read_sheet(table, p, config.sheet) for p in files.paths]
         backend.create_table(f"raw_{table}", pa.concat_tables(sheets, promote_options="permissive"))
     elif files.kind == "parquet":
+        files.check_pages()
         _create(backend, files, f"CREATE VIEW raw_{table} AS {files.parquet_sql()}")
     else:
         parts = [_csv(table, p, config, scratch, notes) for p in files.paths]
@@ -223,7 +224,7 @@ def where_error(table: str, where: str | None, columns: list[str], error: Except
 
 def reading_error(table: str, path: Path, error: Exception) -> DataError:
     """Turn an error met while reading a file into a plain one."""
-    text = str(error)
+    text = str(error).split("\nLINE ")[0]
     first = " ".join(line.strip() for line in text.splitlines()[:3] if line.strip())
     first = first.split("Error: ", 1)[-1]
     return DataError(

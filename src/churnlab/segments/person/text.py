@@ -36,7 +36,8 @@ def paragraph(told: Mapping[str, Any], lang: str = "en") -> str:
 def risk_words(told: Mapping[str, Any], lang: str) -> str:
     """Return what the risk is the chance of, in plain words."""
     risk, row = told["risk"], told["customer"]
-    days = risk["horizon_days"] if row is None else int(row["horizon_days"])
+    own = None if row is None else row["horizon_days"]
+    days = risk["horizon_days"] if pd.isna(own) else int(own)
     return say(f"what.{risk['basis']}", lang, days=days, cycles=risk["cycles"])
 
 
@@ -71,9 +72,11 @@ def _late(told: Mapping[str, Any], lang: str) -> str:
         if pd.isna(row["at_risk_q05"])
         else say("late_interval", lang, low=row["at_risk_q05"], high=row["at_risk_q95"])
     )
+    cut = told["threshold"]
+    learnt = say("late_learnt", lang, q=cut["quantile"]) if cut.get("learnt_until") else ""
     return say(
         "late", lang, w=told["risk"]["window_cycles"], rhythm=row["rhythm_days"], now=now,
-        cut=_cut(told), state=_state(told, lang), interval=between, alive=row["p_alive"],
+        cut=_cut(told), learnt=learnt, state=_state(told, lang), interval=between, alive=row["p_alive"],
         then=row["p_alive_at_risk"],
     )  # fmt: skip
 

@@ -1,0 +1,119 @@
+"""The board as one document: what every part of a run says, and why a part is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from churnlab.board.front import Front, read_front
+from churnlab.board.grid import Grid, read_grid
+from churnlab.board.journeys import Journeys, read_journeys
+from churnlab.board.nday import Nday, read_nday
+from churnlab.board.parts import Parts
+from churnlab.board.people import People, read_people
+from churnlab.board.plan import Plan, read_plan
+from churnlab.board.trust import Trust, read_trust
+from churnlab.report.config import ReportConfig
+from churnlab.runs import open_run
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a board shows; a part is null where the run does not have it.
+
+    Attributes
+    ----------
+    about : mapping
+        `title`, `lang`, `currency`, `ids`, `as_of`, `made` (when), `run`.
+    absent : mapping of str to str
+        Part -> key of the words that say why it is absent.
+    """
+
+    about: Mapping[str, Any]
+    front: Front | None
+    grid: Grid | None
+    people: People | None
+    nday: Nday | None
+    journeys: Journeys | None
+    plan: Plan | None
+    trust: Trust | None
+    absent: Mapping[str, str]
+
+
+def read_document(run: str | Path, config: ReportConfig, lang: str = "en") -> Document:
+    """Read a finished run folder.
+
+    Parameters
+    ----------
+    run : str or Path
+        Folder of a pipeline, fit, segment, backtest, nday or journey.
+    config : ReportConfig
+        Title, money, and whether ids are in the page.
+    lang : str
+        Language where the configuration has none.
+
+    Raises
+    ------
+    UsageError
+        No finished run, one that has no board, or one that was changed since.
+    """
+    parts = Parts(open_run(run))
+    lang = config.lang or lang
+    grid = read_grid(parts, lang)
+    found: dict[str, Any] = {
+        "front": read_front(parts, lang),
+        "grid": grid,
+        "people": read_people(parts, lang, ids=config.ids),
+        "nday": read_nday(parts, lang),
+        "journeys": read_journeys(parts),
+        "plan": read_plan(parts, ids=config.ids),
+        "trust": read_trust(parts),
+    }
+    absent = {name: _why(parts, name) for name, part in found.items() if part is None}
+    if grid is not None and not grid.columns:
+        absent["visits"] = "absent_visits"
+    if grid is not None and grid.compared_to is None:
+        absent["moves"] = "absent_moves"
+    return Document(about=_about(parts, config, lang), absent=absent, **found)
+
+
+#: Part of the page -> part of the run, and the table without which it is not possible.
+_NEEDS: Mapping[str, tuple[str, str]] = {
+    "front": ("fit", "purchases"),
+    "grid": ("segment", "purchases"),
+    "people": ("fit", "purchases"),
+    "nday": ("nday", "members"),
+    "journeys": ("journey", "items"),
+    "plan": ("segment", "purchases"),
+    "trust": ("backtest", "purchases"),
+}
+
+
+def _why(parts: Parts, name: str) -> str:
+    """Return the key of the words: not asked for, the data lack a table, or they do not suffice."""
+    step, table = _NEEDS[name]
+    if not parts.skipped(step):
+        return f"absent_{name}_not_run"
+    lacking = table == "members" and parts.data_report["members"]["derived"]
+    if table == "items":
+        mapped = parts.config["data"].get("purchases") or {}
+        lacking = not (mapped.get("item") or mapped.get("category"))
+    return f"absent_{name}_data" if lacking else f"absent_{name}_few"
+
+
+def _about(parts: Parts, config: ReportConfig, lang: str) -> dict[str, Any]:
+    report, manifest = parts.data_report, parts.run.manifest
+    name = str(report["name"])
+    return {
+        "title": config.title or (name if name != "files" else parts.run.path.name),
+        "lang": lang,
+        "currency": config.currency,
+        "ids": config.ids,
+        "as_of": report["as_of"],
+        "made": str(manifest["finished_at"])[:19],
+        "run": parts.run.path.name,
+        "command": parts.run.command,
+        "version": manifest["versions"].get("churnlab"),
+    }

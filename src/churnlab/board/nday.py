@@ -1,0 +1,101 @@
+"""From signup to purchase: the map of cohorts, the curve, and what N is worth at which costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from churnlab.board.parts import Parts
+from churnlab.nday.report.data import curve, heat
+
+
+@dataclass(frozen=True)
+class Nday:
+    """What the page's pictures and sliders of N need; days in the configured count.
+
+    Attributes
+    ----------
+    heat : mapping
+        `dates`, `days`, `ratio` (signup day x age; null: not observed), `weekly`.
+    curve : mapping
+        `days`, `data`, `model`, `low`, `high`: share converted through the end of the day.
+    n, reach : list
+        Candidates, and the share of signups still without a purchase on each.
+    converted : float
+        Through the end of the window.
+    attention : mapping of str to list
+        Reading -> share of the unconverted still reachable on each candidate.
+    uplift : float
+        Extra purchases per message at full attention: measured, or the middle of those assumed.
+    costs : mapping
+        As stated (null: not).
+    rule : mapping
+        `n` in use, the recommendation with its sentence, the warnings.
+    """
+
+    heat: Mapping[str, Any]
+    curve: Mapping[str, Any]
+    n: list[int]
+    reach: list[float]
+    converted: float
+    attention: Mapping[str, list[float]]
+    uplift: float
+    measured: bool
+    costs: Mapping[str, Any]
+    rule: Mapping[str, Any]
+
+
+def read_nday(parts: Parts, lang: str) -> Nday | None:
+    """Read the study of N, the whole cohort's."""
+    run = parts.part("nday")
+    if run is None:
+        return None
+    rule = run.json("rule.json")
+    cohorts, fitted = run.frame("curve.parquet"), run.frame("nday_fitted.parquet")
+    organic = run.frame("nday_organic.parquet")
+    drawn = curve(cohorts, fitted)
+    advice = rule["recommendation"]
+    uplifts = sorted(parts.config["nday"]["uplifts"])
+    u0 = advice["u0"]
+    return Nday(
+        heat=_heat(cohorts),
+        curve={
+            "days": drawn.days, "data": drawn.data, "model": drawn.model,
+            "low": drawn.model_q05, "high": drawn.model_q95,
+        },
+        n=organic["n"].astype(int).tolist(),
+        reach=organic["reach"].tolist(),
+        converted=float(drawn.model[drawn.days == drawn.days.max()][0]),
+        attention=_attention(run.frame("nday_attention.parquet"), organic["n"]),
+        uplift=float(u0["mean"]) if u0 else float(uplifts[len(uplifts) // 2]),
+        measured=bool(u0 and u0["measured"]),
+        costs=rule["costs"],
+        rule={
+            "n": rule["n"],
+            "window_days": rule["window_days"],
+            "recommended": advice["n"],
+            "basis": advice["basis"],
+            "sentence": advice["sentence"][lang],
+            "plateau": rule["plateau"]["statement"][lang],
+            "warnings": [w[lang] for w in rule["warnings"]],
+        },
+    )  # fmt: skip
+
+
+def _heat(cohorts: pd.DataFrame) -> dict[str, Any]:
+    found = heat(cohorts)
+    return {
+        "dates": [str(day) for day in found.dates],
+        "days": found.days,
+        "ratio": found.ratio.round(3),
+        "weekly": found.weekly,
+    }
+
+
+def _attention(table: pd.DataFrame, n: pd.Series[int]) -> dict[str, list[float]]:
+    """Return the attention of every reading on the candidate days."""
+    wide = table.pivot_table(index="n", columns="reading", values="attention")
+    return {str(name): wide.loc[n, name].tolist() for name in wide.columns}

@@ -1,0 +1,149 @@
+"""The customers in the page: the most urgent ones of every cell, the rest stays in Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from churnlab.board.parts import Parts
+from churnlab.posterior.bands import days_since
+from churnlab.vocabulary import FAR_DATE
+
+#: Customers in a page; with some 300 bytes each they keep it small at any size of the shop.
+MOST: Final = 4000
+#: Of every cell at least so many, that a click on it always shows somebody.
+LEAST_OF_CELL: Final = 50
+#: Days ahead in which an active customer is about to become late.
+_SOON: Final = 14
+_WEEK: Final = 7
+#: Column in the page -> of which table, and what it is there.
+_COLUMNS: Final[dict[str, str]] = {
+    "id": "customer_id",
+    "code": "segment_code",
+    "band": "risk_band",
+    "first": "first_purchase_at",
+    "last": "last_purchase_at",
+    "purchases": "purchases",
+    "silence": "days_since_last",
+    "alive": "p_alive",
+    "returns": "p_return_year",
+    "cycle": "cycle_days",
+    "late": "at_risk_date",
+    "late05": "at_risk_q05",
+    "late95": "at_risk_q95",
+    "due": "due_date",
+    "due10": "due_q10",
+    "due90": "due_q90",
+    "expected": "expected_purchases",
+    "value": "residual_value",
+    "visit": "last_visit_at",
+    "signup": "signed_up_at",
+    "previous": "previous_code",
+}
+_DATES: Final = ("first", "last", "late", "late05", "late95", "due", "due10", "due90", "visit",
+                 "signup")  # fmt: skip
+#: Significant digits of numbers in a page.
+_DIGITS: Final = 7
+
+
+@dataclass(frozen=True)
+class People:
+    """Customers by column, most urgent first.
+
+    Attributes
+    ----------
+    total : int
+        Of all customers (members with a grid, purchasers without).
+    columns : mapping of str to list
+        Equal lengths; dates as ISO days, null: never or unknown.
+    stories : mapping of str to object
+        By id: what `explain` tells of the most urgent ones.
+    """
+
+    total: int
+    columns: Mapping[str, list[Any]]
+    stories: Mapping[str, Any]
+
+
+def read_people(parts: Parts, lang: str, *, ids: bool) -> People | None:
+    """Read the most urgent customers of a run, with or without their ids."""
+    customers = parts.frame("fit", "customers")
+    if customers is None:
+        return None
+    membership = parts.frame("segment", "membership")
+    everybody = customers if membership is None else _joined(membership, customers)
+    as_of = pd.Timestamp(parts.data_report["as_of"])
+    chosen = most_urgent(everybody, as_of)
+    chosen = chosen.assign(purchases=chosen["x"] + 1)
+    columns = {name: _plain(chosen, name, column) for name, column in _COLUMNS.items()}
+    if not ids:
+        columns["id"] = [None] * len(chosen)
+    stories = _stories(parts, set(columns["id"]), lang) if ids else {}
+    return People(len(everybody), columns, stories)
+
+
+def _joined(membership: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
+    again = [c for c in membership.columns if c in customers.columns and c != "customer_id"]
+    return membership.drop(columns=again).merge(customers, on="customer_id", how="left")
+
+
+def most_urgent(everybody: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return up to `MOST` customers: late this week, this month, soon, winnable, then the rest.
+
+    Within each of these the most valuable go first; of every cell `LEAST_OF_CELL` are kept.
+    """
+    ordered = everybody.loc[_order(everybody, as_of)]
+    if "segment_code" not in ordered:
+        return ordered.head(MOST)
+    place = np.arange(len(ordered))
+    within = ordered.groupby("segment_code").cumcount().to_numpy()
+    first = np.argsort(np.where(within < LEAST_OF_CELL, place - len(ordered), place))
+    return ordered.iloc[np.sort(first[:MOST])]
+
+
+def _order(everybody: pd.DataFrame, as_of: pd.Timestamp) -> pd.Index[Any]:
+    since = days_since(everybody["at_risk_date"].to_numpy(), as_of.date())
+    band = everybody["risk_band"].fillna("none").astype(str).to_numpy()
+    tiers = [
+        (since >= 0) & (since < _WEEK),
+        band == "fresh",
+        (since < 0) & (since >= -_SOON),
+        band == "winnable",
+        band == "active",
+        band == "gone",
+    ]
+    tier = np.select(tiers, list(range(len(tiers))), default=len(tiers))
+    worth = "residual_value" if "residual_value" in everybody else "expected_purchases"
+    value = everybody[worth].fillna(0.0).to_numpy()
+    newest = everybody["signed_up_at"] if "signed_up_at" in everybody else everybody["T"]
+    return everybody.index[np.lexsort((-newest.rank().to_numpy(), -value, tier))]
+
+
+def _plain(chosen: pd.DataFrame, name: str, column: str) -> list[Any]:
+    """Return a column as JSON values; one that the run does not have is null throughout."""
+    if column not in chosen:
+        return [None] * len(chosen)
+    values = chosen[column]
+    if name in _DATES:
+        text = values.dt.strftime("%Y-%m-%d")
+        return list(text.where(values.notna() & (text != FAR_DATE), None))
+    if values.dtype.kind == "f":
+        return [None if np.isnan(v) else float(f"{v:.{_DIGITS}g}") for v in values]
+    return [None if pd.isna(v) else v for v in values.tolist()]
+
+
+def _stories(parts: Parts, shown: set[str], lang: str) -> dict[str, Any]:
+    """Return what the run tells of single customers, in the language of the page."""
+    segment = parts.part("segment")
+    if segment is None or not segment.has("stories.json"):
+        return {}
+    told = segment.json("stories.json")
+    return {
+        story["customer_id"]: story | {"paragraph": story["paragraph"][lang]}
+        for story in told
+        if story["customer_id"] in shown
+    }

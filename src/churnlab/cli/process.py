@@ -1,0 +1,122 @@
+"""The process around a command: its streams, its signals, and what the machine refuses."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+INTERRUPTED, TERMINATED = 130, 143
+_REFUSALS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "a file would grow beyond the limit on file sizes (ulimit -f)",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "access is not permitted",
+    errno.EPERM: "the operation is not permitted",
+    errno.EIO: "the disk reports an error",
+    errno.EMFILE: "too many files are open (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.ENOMEM: "there is not enough memory",
+    errno.EAGAIN: "no more processes or threads can be started (ulimit -u)",
+}
+#: How libraries that keep no errno say it; DuckDB, Arrow, HDF5.
+_SAID = {
+    "No space left on device": errno.ENOSPC,
+    "File too large": errno.EFBIG,
+    "Out of Memory": errno.ENOMEM,
+    "Cannot allocate memory": errno.ENOMEM,
+    "failed to map segment": errno.ENOMEM,
+    "can't start new thread": errno.EAGAIN,
+    "Resource temporarily unavailable": errno.EAGAIN,
+}
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: ends what SIGINT ends, with a status of its own."""
+
+
+@contextmanager
+def own_process() -> Iterator[None]:
+    """Let SIGTERM unwind like SIGINT; give closed standard streams somewhere to go.
+
+    The process is to end after the block.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+    def terminate(*_: object) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: what is held is being put away
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:  # the status is known; a signal while Python takes itself apart would replace it
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def leave(status: int) -> NoReturn:
+    """End the process with a status, whatever Python thinks of the interrupt.
+
+    A SIGINT that arrives within `exec` (dataclasses and namedtuples are made so, on import) is
+    remembered by CPython as unhandled, and sys.exit would end in death by signal, status -2.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        flush(stream.fileno())
+    os._exit(status)
+
+
+def flush(descriptor: int) -> OSError | None:
+    """Flush a standard stream; where it takes nothing, say why and turn it away for good."""
+    stream = sys.stdout if descriptor == 1 else sys.stderr
+    try:
+        stream.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+        return error
+    return None
+
+
+def refusal(error: BaseException | None) -> str | None:
+    """Return in words what the machine refused (disk, memory, rights), or None for a fault.
+
+    Libraries wrap such errors in their own, so causes are looked at as well.
+    """
+    while error is not None:
+        found = _refused(error)
+        if found is not None:
+            return found
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _refused(error: BaseException) -> str | None:
+    if isinstance(error, MemoryError):
+        return _memory()
+    text = str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    if number not in _REFUSALS:
+        number = next((n for words, n in _SAID.items() if words in text), None)
+    if number is None:
+        limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+        loading = isinstance(error, (ImportError, OSError)) and "shared object" in text
+        return _memory() if limited and loading else None
+    if number == errno.ENOMEM:
+        return _memory()
+    name = getattr(error, "filename", None)
+    return _REFUSALS[number] + (f" ({name})" if name else "")
+
+
+def _memory() -> str:
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    within = "" if limit == resource.RLIM_INFINITY else f" within ulimit -v {limit // 1024}"
+    return _REFUSALS[errno.ENOMEM] + within

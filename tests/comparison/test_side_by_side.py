@@ -1,0 +1,106 @@
+"""Finished runs side by side: what is said is what the runs' files hold."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import churnlab as cl
+from churnlab.cli import main
+from churnlab.comparison import report, side_by_side
+from churnlab.comparison.figures import named
+from churnlab.errors import UsageError
+from churnlab.runs import open_run
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    place = tmp_path_factory.mktemp("runs")
+    shop = ["data=syn_shop", "shop.n_members=2500"]
+    for name, arguments in {
+        "one": ["fit", *shop],
+        "two": ["fit", *shop, "model=pareto_nbd"],
+        "scores": [
+            "backtest", *shop, "split.horizon_days=[28]", "split.origins=1", "split.counts=false",
+            "candidates=[mbg_nbd]", "split.replicates=20",
+        ],
+        "nday": ["nday", *shop],
+        "check": ["check", *shop],
+    }.items():  # fmt: skip
+        assert main([*arguments, f"run_dir={place / name}"]) == 0
+    return place
+
+
+def test_parameters_stand_beside_each_other(folders):
+    table = side_by_side(named([str(folders / "one"), str(folders / "two")]))
+    shape = table[table["figure"] == "rate_shape"].set_index("run")
+    for name in ("one", "two"):
+        parameters = open_run(folders / name).json("fit.json")["parameters"]
+        stated = next(p for p in parameters if p["parameter"] == "rate_shape")
+        found = shape.loc[name, ["value", "q05", "q95"]].tolist()
+        assert found == [stated["mean"], stated["q05"], stated["q95"]]
+
+
+def test_scores_are_those_of_the_backtest_best_first(folders):
+    table = side_by_side(named([str(folders / "scores"), str(folders / "one")]))
+    scores = table[table["figure"] == "brier"]
+    assert scores["value"].is_monotonic_increasing
+    head = open_run(folders / "scores").frame("headline.parquet")
+    own = head[(head["candidate"] == "mbg_nbd") & (head["variant"] == "plain")].iloc[0]
+    row = scores[scores["name"] == "mbg_nbd"].iloc[0]
+    assert row["value"] == own["brier"]
+    assert row["q05"] < row["value"] < row["q95"]
+
+
+def test_the_command_writes_a_table_and_a_report_in_either_language(folders, tmp_path, capsys):
+    runs = f"runs=[{folders / 'scores'},{folders / 'nday'}]"
+    assert main(["compare", runs, "lang=ko", f"run_dir={tmp_path}"]) == 0
+    shown = capsys.readouterr().out
+    assert "28d, best first:" in shown
+    assert pd.read_parquet(tmp_path / "compare.parquet")["command"].unique().tolist() == [
+        "backtest", "nday",
+    ]  # fmt: skip
+    page = (tmp_path / "report.html").read_text()
+    assert "예측은 어느 쪽이" in page
+
+
+def scored(*rows):
+    columns = ["run", "name", "value", "q05", "q95"]
+    return pd.DataFrame(rows, columns=columns).assign(target="28d", figure="brier")
+
+
+def test_whether_runs_differ_is_said_by_their_intervals():
+    best = ("a", "mbg_nbd", 0.10, 0.09, 0.11)
+    (apart,) = report.answer(scored(best, ("b", "rfm", 0.13, 0.1101, 0.14)))
+    assert "does not overlap" in apart
+    (alike,) = report.answer(scored(best, ("b", "rfm", 0.13, 0.11, 0.14)))
+    assert "no difference shown" in alike
+    (alone,) = report.answer(scored(best, ("a", "rfm", 0.13, 0.12, 0.14)))
+    assert "other runs" not in alone
+
+
+def test_what_cannot_be_compared_is_refused_in_words(folders):
+    with pytest.raises(UsageError, match="at least two"):
+        cl.compare_runs([str(folders / "one")])
+    with pytest.raises(UsageError, match="given twice"):
+        cl.compare_runs([str(folders / "one"), str(folders / "two" / ".." / "one")])
+    with pytest.raises(UsageError, match="check have no figures"):
+        side_by_side({"a": open_run(folders / "check"), "b": open_run(folders / "check")})
+
+
+def test_names_are_the_shortest_ends_of_paths_that_differ(folders, tmp_path):
+    assert [*named([str(folders / "one"), str(folders / "two")])] == ["one", "two"]
+    cl.fit(cl.summarise(cl.load_shop(600)), draws=200).save(tmp_path / "x" / "one")
+    names = [*named([str(folders / "one"), str(tmp_path / "x" / "one")])]
+    assert names == [f"{folders.name}/one", "x/one"]
+
+
+def test_every_run_s_provenance_is_one_row(folders):
+    table = cl.runs(folders)
+    assert set(table["run"]) == {"one", "two", "scores", "nday", "check"}
+    assert table["finished"].is_monotonic_decreasing
+    row = table.set_index("run").loc["two"]
+    assert (row["command"], row["model"], row["data"]) == ("fit", "pareto_nbd", "syn_shop")
+    assert row["seconds"] > 0
+    with pytest.raises(UsageError, match="is no folder"):
+        cl.runs(folders / "nowhere")

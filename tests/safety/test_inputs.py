@@ -1,0 +1,128 @@
+"""What is read is whole, and is a file."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import lzma
+import os
+import zlib
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from churnlab.cli import main
+from churnlab.errors import DataError, UsageError, VerificationError
+from churnlab.events import read_events
+from churnlab.runs import open_run
+from churnlab.runs.folder import RunFolder, file_hash, read_json
+
+ROWS = b"".join(
+    b"c%04d,2024-%02d-%02d,%d\n" % (i % 997, 1 + i % 12, 1 + i % 28, zlib.crc32(b"%d" % i))
+    for i in range(20_000)
+)
+TEXT = b"customer_id,event_at,amount\n" + ROWS
+WHOLE = gzip.compress(TEXT)
+
+
+def flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 0x40]) + content[at + 1 :]
+
+
+BROKEN = {
+    "cut in the middle": WHOLE[: len(WHOLE) // 2],
+    "cut before the checksum": WHOLE[:-8],
+    "one byte short": WHOLE[:-1],
+    "a checksum of zeros": WHOLE[:-8] + bytes(4) + WHOLE[-4:],
+    "a length of zeros": WHOLE[:-4] + bytes(4),
+    "a changed byte": flipped(WHOLE, len(WHOLE) // 3),
+    "a second member that is cut": WHOLE + gzip.compress(ROWS)[:-5],
+    "something behind it": WHOLE + b"more",
+    "with a mark of UTF-8": gzip.compress(codecs.BOM_UTF8 + TEXT)[:-9],
+    "of UTF-16": gzip.compress(TEXT.decode().encode("utf-16"))[:-9],
+}
+
+
+@pytest.mark.parametrize("encoding", [None, "utf-8", "cp949"])
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_gzip_that_is_not_whole_is_refused(what, encoding, tmp_path):
+    path = tmp_path / "orders.csv.gz"
+    path.write_bytes(BROKEN[what])
+    with pytest.raises(DataError, match=r"not whole|is not utf-8 text|is not cp949 text"):
+        read_events(purchases=str(path), encoding=encoding)
+
+
+def test_a_whole_gzip_is_read_whole(tmp_path):
+    path = tmp_path / "orders.csv.gz"
+    for content, rows in ((WHOLE, 20_000), (WHOLE + gzip.compress(ROWS[:22]), 20_001)):
+        path.write_bytes(content)
+        assert read_events(purchases=str(path)).report.tables["purchases"].rows == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"\x28\xb5\x2f\xfd" + TEXT, "zstd"),
+        (lzma.compress(TEXT), "xz"),
+        (bz2.compress(TEXT), "bzip2"),
+    ],
+)
+def test_other_compressions_are_named(content, word, tmp_path):
+    path = tmp_path / "orders.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"compressed with {word}"):
+        read_events(purchases=str(path))
+
+
+def test_parquet_is_held_against_its_checksums(tmp_path):
+    path = tmp_path / "orders.parquet"
+    frame = pd.read_csv(pa.BufferReader(TEXT), dtype={"customer_id": str})
+    table = pa.Table.from_pandas(frame)
+    pq.write_table(table, path, write_page_checksum=True, compression="none", use_dictionary=False)
+    assert read_events(purchases=str(path)).report.tables["purchases"].rows == 20_000
+    content = path.read_bytes()
+    path.write_bytes(flipped(content, content.index(b"c0500") + 4))
+    with pytest.raises(DataError, match="is not what was written"):
+        read_events(purchases=str(path))
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match="cannot be read"):
+        read_events(purchases=str(path))
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """A pipe that nobody writes to: opening it would wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    return tmp_path / "pipe"
+
+
+def test_a_pipe_is_no_input(pipe, tmp_path, capsys):
+    data = ["data=files", f"data.purchases.path={pipe}"]
+    assert main(["check", *data, f"run_dir={tmp_path / 'run'}"]) == 3
+    assert main(["init", str(pipe), "--yes"]) == 3
+    assert main(["verify", f"bundle={pipe}", f"run_dir={tmp_path / 'run'}"]) == 5
+    assert main(["report", f"run={pipe}"]) == 2
+    assert main(["check", *data, f"run_dir={pipe}"]) == 2
+    assert "may never end" in capsys.readouterr().err
+
+
+def test_a_pipe_among_the_files_of_a_run_or_bundle_is_refused(tmp_path):
+    run = RunFolder(tmp_path / "run", "fit")
+    run.write_json("fit.json", {})
+    run.finish()
+    (run.path / "fit.json").unlink()
+    os.mkfifo(run.path / "fit.json")
+    with pytest.raises(UsageError, match="missing"):
+        open_run(run.path).json("fit.json")
+    with pytest.raises(UsageError, match="is no file"):
+        file_hash(run.path / "fit.json")
+    with pytest.raises(UsageError, match="missing"):
+        read_json(run.path / "fit.json")
+    from churnlab.export import verify
+
+    os.mkfifo(tmp_path / "bundle.json")
+    with pytest.raises(VerificationError, match="is no file"):
+        verify(tmp_path)
