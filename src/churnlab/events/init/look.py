@@ -172,7 +172,7 @@ def look(backend: Backend, source: Source, settings: dict[str, Any]) -> Looked:
     Raises
     ------
     DataError
-        It has no rows.
+        It cannot be read.
     """
     table = f"looked_{source.table}"
     try:
@@ -188,8 +188,6 @@ def look(backend: Backend, source: Source, settings: dict[str, Any]) -> Looked:
         k: int(v[0] or 0)
         for k, v in expression.aggregate(**counted).to_pyarrow().to_pydict().items()
     }
-    if not found["rows"]:
-        raise DataError(f"{source.label} has no rows; expected some.")
     fills = {n: Fill(found[f"n{i}"], found[f"d{i}"]) for i, n in enumerate(source.columns)}
     return Looked(backend, source, settings, table, found["rows"], fills)
 

@@ -54,7 +54,7 @@ PATTERNS: Final[dict[str, tuple[str, ...]]] = {
     "status": (
         r"financial status|payment status|결제 ?상태",
         r"(order |주문 ?|bestell|zahlungs)?(status|상태)|(주문 ?)?처리 ?상태|(클레임|취소) ?(상태|여부|구분)|ステータス",
-        r"statut|estado|stato",
+        r"statut|estado|stato|(order )?state",
     ),
     "refunded_amount": (
         r"(order )?(amount )?refund(ed)?( amount| total)?|(환불|취소) ?(금액|액)|erstattet(er betrag)?|rückerstattung|返金額",

@@ -19,6 +19,7 @@ from churnlab.events.sources.connections import (
     attach,
     database_file,
     fetch,
+    opened,
     qualified,
     remote_table,
 )
@@ -150,10 +151,10 @@ def from_connection(backend: Backend, table: str, config: SourceTable, url: str)
             sql = f"SELECT bit_xor(hash(w)), count(*) FROM raw_{table} AS w"
             digest = content_hash([list(map(str, r)) for r in engine.rows(backend, sql)])
             return _finish(backend, table, config, f"{config.table} of {path}", digest)
-        remote, whole = remote_table(url, str(config.table))
-        where = _where(table, config, list(whole.columns), remote.dialect)
-        query = f"SELECT * FROM {config.table}{where}"
-        data = fetch(remote.sql(query) if where else whole)
+        with opened(url) as remote:
+            whole = remote_table(remote, str(config.table))
+            where = _where(table, config, list(whole.columns), remote.dialect)
+            data = fetch(remote.sql(f"SELECT * FROM {config.table}{where}") if where else whole)
     except DataError:
         raise
     except Exception as error:
