@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -44,6 +44,7 @@ from churnlab.workflows.history import Compared, by_fit_of, look_back
 from churnlab.workflows.keywords import use_case
 from churnlab.workflows.placing import Day, GridSettings, place_fitted
 from churnlab.workflows.settings import Worded
+from churnlab.workflows.stories import stories
 
 
 @dataclass(kw_only=True)
@@ -76,6 +77,8 @@ class Segmentation(Result):
         The tables but for the actions.
     playbook, audiences
         The actions and whom each reaches.
+    stories : list
+        What is told of the most urgent customers one by one (`stories.json`).
     with_fit : bool
         Whether the fit's files are written, too; a pipeline has them in a folder of their own.
     """
@@ -86,6 +89,7 @@ class Segmentation(Result):
     found: dict[str, pd.DataFrame]
     playbook: Playbook
     audiences: tuple[Audience, ...]
+    stories: list[dict[str, Any]] = field(default_factory=list)
     with_fit: bool = False
     files: ClassVar[str] = (
         "files: {folder}/membership.parquet, shares.parquet, actions.parquet, ..."
@@ -130,6 +134,7 @@ class Segmentation(Result):
         for audience in self.audiences:
             if len(audience.frame):
                 folder.write_parquet(f"audiences/{audience.action_id}.parquet", audience.frame)
+        folder.write_json("stories.json", self.stories)
         placed = self.now.placed
         folder.write_json(
             "segments.json",
@@ -249,7 +254,9 @@ def segment_fitted(
         calendar = campaign_calendar(plan, log.as_of, settings.audiences.plan_days)
         tables |= {"campaign_plan": plan, "campaign_calendar": calendar}
     found = tables | ({} if past is None else past.tables)
-    return Segmentation(now, own, past, found, playbook, audiences)
+    with progress.stage("the most urgent customers' stories"):
+        told = stories(log, now, playbook)
+    return Segmentation(now, own, past, found, playbook, audiences, told)
 
 
 def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> AudienceData:

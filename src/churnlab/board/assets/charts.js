@@ -4,7 +4,7 @@ const drawn = new Map();
 const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 /** Names from data in a picture: Plotly reads tags in text, so these must not look like any. */
 const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-const short = (text, most = 26) => plain(text.length > most ? `${text.slice(0, most - 1)}…` : text);
+const short = (text, most = innerWidth < 720 ? 16 : 44) => plain(text.length > most ? `${text.slice(0, most - 1)}…` : text);
 const alpha = (colour, share) =>
   colour + Math.round(share * 255).toString(16).padStart(2, "0");
 
@@ -80,6 +80,7 @@ function drawPerson(node, row, story) {
 
 /** A Sankey of links [from, to, n], each end with a name and a colour. */
 function sankey(node, ends, links) {
+  node.style.height = `${Math.min(420, 80 + 44 * links.length)}px`;
   chart(node, () => ({
     traces: [{
       type: "sankey", arrangement: "snap", valueformat: ",d", textfont: { color: ink("text"), size: 12, shadow: "none" },
