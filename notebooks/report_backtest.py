@@ -13,14 +13,17 @@
 # %% tags=["parameters"]
 run_dir = "outputs/backtest"
 lang = "en"
+title = None
+currency = None
 
 # %%
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
-from churnlab.backtest.report import data, text
+from churnlab.backtest.report import data, say, text
 from churnlab.backtest.report import plots as forecasts
-from churnlab.report import style, words
+from churnlab.report import front, style, words
+from churnlab.report.figures import show
 from churnlab.report.labels import label
 from churnlab.runs import open_run
 
@@ -29,6 +32,9 @@ run = open_run(run_dir)
 summary = run.json("backtest.json")
 headline = run.frame("headline.parquet")
 rules = run.frame("rules.parquet")
+
+# %%
+Markdown(front.front(run, summary["data"]["as_of"], lang, title))
 
 # %%
 Markdown(text.question(summary, lang))
@@ -44,8 +50,9 @@ if run.has("tracking.parquet"):
     weeks = data.followed(run.frame("tracking.parquet"))
     figure, ax = plt.subplots()
     forecasts.tracking(ax, weeks, lang=lang)
-    ax.set_title(text.tracking_claim(weeks, lang))
-    plt.show()
+    claim = text.tracking_claim(weeks, lang)
+    ax.set_title(claim)
+    show(figure, say("alt.tracking", lang, claim=claim))
 
 # %%
 curves = data.reliability_curves(run.frame("calibration.parquet"), headline)
@@ -59,10 +66,9 @@ for ax, (name, curve) in zip(axes[0], curves.items(), strict=True):
         name=name,
         lang=lang,
     )
-figure.suptitle(
-    text.reliability_claim(headline, list(curves), lang), x=0.02, ha="left", fontweight="bold"
-)
-plt.show()
+claim = text.reliability_claim(headline, list(curves), lang)
+figure.suptitle(claim, x=0.02, ha="left", fontweight="bold")
+show(figure, say("alt.reliability", lang, claim=claim))
 
 # %%
 curve = data.best_cost_curve(run.frame("curves.parquet"), rules)
@@ -71,8 +77,9 @@ if curve is not None:
     forecasts.threshold_cost(
         ax, curve.cuts, curve.cost, chosen=curve.chosen, interval=curve.interval, lang=lang
     )
-    ax.set_title(text.cost_claim(rules, lang))
-    plt.show()
+    claim = text.cost_claim(rules, lang)
+    ax.set_title(claim)
+    show(figure, say("alt.cost", lang, claim=claim))
 
 # %%
 Markdown(text.checks(summary, lang))
@@ -90,8 +97,9 @@ forecasts.score_bars(
     baselines=ranked.loc[ranked["kind"] == "baseline", "name"].tolist(),
     axis_label=label("brier", lang),
 )
-ax.set_title(text.ranking_claim(ranked, lang))
-plt.show()
+claim = text.ranking_claim(ranked, lang)
+ax.set_title(claim)
+show(figure, say("alt.ranking", lang, claim=claim))
 
 # %%
 visits = text.visits_section(summary, run.frame("differences.parquet"), lang)
@@ -102,7 +110,7 @@ if visits is not None:
 Markdown(text.rules_table(rules, lang))
 
 # %%
-Markdown(text.change_our_mind(summary, lang))
+Markdown(text.change_our_mind(summary, lang, currency))
 
 # %%
-Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))
+Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run, lang))

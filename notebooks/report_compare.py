@@ -21,11 +21,15 @@ from matplotlib import pyplot as plt
 
 from churnlab.comparison import report, side_by_side
 from churnlab.report import style, words
+from churnlab.report.figures import show
 from churnlab.runs import open_run, overview
 
 style.use()
 opened = {name: open_run(folder) for name, folder in zip(names, runs, strict=True)}
 table = side_by_side(opened)
+
+# %%
+Markdown("# " + report.say("title", lang))
 
 # %%
 Markdown(words.heading("question", lang) + "\n\n" + report.say("question", lang, n=len(opened)))
@@ -43,7 +47,7 @@ for target in table.loc[table["figure"] == "brier", "target"].unique():
     figure, ax = plt.subplots(figsize=(8, 4.5))
     report.draw_scores(ax, table, target, lang=lang)
     ax.set_title(target)
-    plt.show()
+    show(figure, report.say("alt", lang, target=target))
 
 # %%
 Markdown("### " + report.say("all", lang) + "\n\n" + report.markdown(table, lang))

@@ -13,16 +13,19 @@
 # %% tags=["parameters"]
 run_dir = "outputs/fit"
 lang = "en"
+title = None
+currency = None
 
 # %%
 from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
 from churnlab.backtest.report import plots as forecasts
-from churnlab.fitting.report import data, text
+from churnlab.fitting.report import data, say, text
 from churnlab.fitting.report import plots as draw
 from churnlab.inference import load_draws, load_predictive
-from churnlab.report import style, words
+from churnlab.report import front, style, words
+from churnlab.report.figures import show
 from churnlab.runs import open_run
 
 style.use()
@@ -32,10 +35,13 @@ customers = run.frame("customers.parquet")
 horizon_days = run.manifest["config"]["risk"]["horizon_days"]
 
 # %%
+Markdown(front.front(run, fit["as_of"], lang, title))
+
+# %%
 Markdown(text.question(fit, lang))
 
 # %%
-Markdown(text.answer(fit, customers, lang))
+Markdown(text.answer(fit, customers, lang, currency))
 
 # %%
 Markdown(words.heading("evidence", lang))
@@ -53,16 +59,18 @@ draw.silence(
     threshold=fit["threshold"]["value"] if on_p_alive else None,
     lang=lang,
 )
-figure.suptitle(text.silence_claim(people, lang), x=0.02, ha="left", fontweight="bold")
-plt.show()
+claim = text.silence_claim(people, lang)
+figure.suptitle(claim, x=0.02, ha="left", fontweight="bold")
+show(figure, say("alt.silence", lang, n=len(people), claim=claim))
 
 # %%
 pairs = data.shrinkage(customers)
 if len(pairs):
     figure, ax = plt.subplots(figsize=(6.5, 4.5))
     draw.shrinkage(ax, pairs, lang=lang)
-    ax.set_title(text.shrinkage_claim(pairs, lang))
-    plt.show()
+    claim = text.shrinkage_claim(pairs, lang)
+    ax.set_title(claim)
+    show(figure, say("alt.shrinkage", lang, claim=claim))
 
 # %%
 curve = data.cost_curve(fit["threshold"])
@@ -76,8 +84,9 @@ if curve is not None:
         interval=data.interval(fit["threshold"]),
         lang=lang,
     )
-    ax.set_title(text.threshold_claim(fit["threshold"], lang))
-    plt.show()
+    claim = text.threshold_claim(fit["threshold"], lang)
+    ax.set_title(claim)
+    show(figure, say("alt.threshold", lang, claim=claim))
 
 # %%
 Markdown(text.recent_risks(fit, customers, lang))
@@ -89,11 +98,12 @@ Markdown(text.checks(fit, lang))
 counts = data.predictive(load_predictive(run.file("posterior.nc")))
 figure, ax = plt.subplots()
 draw.predictive(ax, counts, lang=lang)
-ax.set_title(text.predictive_claim(counts, lang))
-plt.show()
+claim = text.predictive_claim(counts, lang)
+ax.set_title(claim)
+show(figure, say("alt.predictive", lang, claim=claim))
 
 # %%
 Markdown(text.change_our_mind(lang))
 
 # %%
-Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))
+Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run, lang))

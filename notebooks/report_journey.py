@@ -13,16 +13,18 @@
 # %% tags=["parameters"]
 run_dir = "outputs/journey"
 lang = "en"
+title = None
+currency = None
 
 # %%
 from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
 from churnlab.journeys.report import plots as draw
-from churnlab.journeys.report import text
-from churnlab.journeys.report.words import say
+from churnlab.journeys.report import say, text
 from churnlab.journeys.result import read_tables
-from churnlab.report import style, words
+from churnlab.report import front, style, words
+from churnlab.report.figures import show
 from churnlab.runs import open_run
 
 style.use()
@@ -32,7 +34,10 @@ tables = read_tables(run)
 journeys = tables["journeys"]
 who = text.who_of(journeys)
 theirs = journeys[journeys["who"] == who]
-name = say(f"who_{who}", lang)
+name = say(f"who.{who}", lang)
+
+# %%
+Markdown(front.front(run, summary["as_of"], lang, title))
 
 # %%
 Markdown(words.heading("question", lang) + "\n\n" + text.question(summary, lang))
@@ -55,37 +60,42 @@ Markdown(words.heading("evidence", lang))
 if len(theirs):
     figure, ax = plt.subplots(figsize=(9, 5))
     draw.draw_sankey(ax, theirs)
-    ax.set_title(say("sankey_claim", lang, who=name, days=summary["window_days"]))
-    plt.show()
+    claim = say("claim.sankey", lang, who=name, days=summary["window_days"])
+    ax.set_title(claim)
+    show(figure, say("alt.sankey", lang, claim=claim))
 
 # %%
 if len(theirs):
     figure, ax = plt.subplots(figsize=(9, 4.5))
     draw.draw_lifts(ax, theirs, lang=lang)
-    ax.set_title(say("lift_claim", lang))
-    plt.show()
+    claim = say("claim.lift", lang)
+    ax.set_title(claim)
+    show(figure, say("alt.lifts", lang, claim=claim))
 
 # %%
 if "personas" in tables:
     for group, rows in tables["personas"].groupby("comparison", sort=False):
         figure, ax = plt.subplots(figsize=(9, 4.5))
         draw.draw_persona(ax, rows, lang=lang)
-        ax.set_title(say("persona_claim", lang, group=say(f"group_{group}", lang)))
-        plt.show()
+        claim = say("claim.persona", lang, group=say(f"group.{group}", lang))
+        ax.set_title(claim)
+        show(figure, say("alt.persona", lang, claim=claim))
 
 # %%
 if "predicts" in tables:
     figure, ax = plt.subplots(figsize=(9, 3))
     draw.draw_predicts(ax, tables["predicts"], lang=lang)
-    ax.set_title(say("predict_claim", lang))
-    plt.show()
+    claim = say("claim.predict", lang)
+    ax.set_title(claim)
+    show(figure, say("alt.predicts", lang, claim=claim))
 
 # %%
 if "cycles" in tables:
     figure, ax = plt.subplots(figsize=(9, 4))
     draw.draw_cycles(ax, tables["cycles"], lang=lang)
-    ax.set_title(say("cycles_claim", lang))
-    plt.show()
+    claim = say("claim.cycles", lang)
+    ax.set_title(claim)
+    show(figure, say("alt.cycles", lang, claim=claim))
 
 # %%
 Markdown(text.stop_table(tables["stops"], lang))
@@ -96,7 +106,7 @@ Markdown(text.companion_table(tables["companions"], lang))
 # %%
 Markdown(
     words.heading("checks", lang)
-    + f"\n\n{text.checks(journeys, lang)}\n\n**{say('notes_head', lang)}**\n\n"
+    + f"\n\n{text.checks(journeys, lang)}\n\n**{say('head.notes', lang)}**\n\n"
     + text.notes(summary, lang)
 )
 
@@ -104,4 +114,4 @@ Markdown(
 Markdown(words.heading("change_our_mind", lang) + "\n\n" + text.change_our_mind(lang))
 
 # %%
-Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))
+Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run, lang))

@@ -13,14 +13,17 @@
 # %% tags=["parameters"]
 run_dir = "outputs/nday"
 lang = "en"
+title = None
+currency = None
 
 # %%
 from IPython.display import Markdown
 from matplotlib import pyplot as plt
 
-from churnlab.nday.report import data, text
+from churnlab.nday.report import data, say, text
 from churnlab.nday.report import plots as draw
-from churnlab.report import style, words
+from churnlab.report import front, style, words
+from churnlab.report.figures import show
 from churnlab.runs import open_run
 
 style.use()
@@ -31,10 +34,13 @@ best = run.frame("nday_best.parquet") if run.has("nday_best.parquet") else None
 curve = data.curve(run.frame("curve.parquet"), fitted)
 
 # %%
+Markdown(front.front(run, rule["as_of"], lang, title))
+
+# %%
 Markdown(words.heading("question", lang) + "\n\n" + text.question(rule, lang))
 
 # %%
-Markdown(words.heading("answer", lang) + "\n\n" + text.answer(rule, best, lang))
+Markdown(words.heading("answer", lang) + "\n\n" + text.answer(rule, lang, currency))
 
 # %%
 Markdown(words.heading("evidence", lang))
@@ -43,21 +49,24 @@ Markdown(words.heading("evidence", lang))
 flat = data.headline(rule)
 figure, ax = plt.subplots(figsize=(8, 5))
 draw.draw_heat(ax, data.heat(run.frame("curve.parquet")), plateau=flat, n=rule["n"], lang=lang)
-ax.set_title(text.heat_claim(rule, lang))
-plt.show()
+claim = text.heat_claim(rule, lang)
+ax.set_title(claim)
+show(figure, say("alt.heat", lang, claim=claim))
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
 draw.draw_curve(left, curve, plateau=flat, n=rule["n"], lang=lang)
 draw.draw_hazard(right, curve, n=rule["n"], threshold=rule.get("hazard_threshold"), lang=lang)
-figure.suptitle(rule["plateau"]["statement"][lang], fontsize=10, wrap=True)
-plt.show()
+claim = rule["plateau"]["statement"][lang]
+figure.suptitle(claim, fontsize=10, wrap=True)
+show(figure, say("alt.curve", lang, claim=claim))
 
 # %%
 figure, ax = plt.subplots()
 draw.draw_plateau(ax, data.plateau(run.frame("nday_plateau.parquet")), lang=lang)
-ax.set_title(text.plateau_claim(rule, lang))
-plt.show()
+claim = text.plateau_claim(rule, lang)
+ax.set_title(claim, wrap=True)
+show(figure, say("alt.plateau", lang, claim=claim))
 
 # %%
 Markdown(text.flat_sentence(rule, run.frame("nday_flat.parquet"), lang))
@@ -68,34 +77,31 @@ if best is not None:
     values = data.value(run.frame("nday_value.parquet"), text.assumed_uplift(rule))
     chosen = rule["recommendation"]["n"]
     draw.draw_value(ax, values, recommended=chosen, n=rule["n"], lang=lang)
-    ax.set_title(text.value_claim(rule, best, lang) + f" (u0 = {values.u0:.3g})")
-    plt.show()
+    claim = text.value_claim(rule, best, lang)
+    ax.set_title(claim)
+    show(figure, say("alt.value", lang, claim=claim))
+    display(Markdown(text.best_table(rule, best, lang, currency)))  # noqa: F821
 
 # %%
 if run.has("nday_groups.parquet"):
     figure, ax = plt.subplots()
     draw.draw_groups(ax, data.group_curves(fitted), n=rule["n"], lang=lang)
-    ax.set_title(
-        words.pick(lang, "Conversion by group, pooled partially", "집단별 전환 (부분 통합)")
-    )
-    plt.show()
+    claim = say("claim.groups", lang)
+    ax.set_title(claim)
+    show(figure, say("alt.groups", lang, claim=claim))
 
 # %%
 if run.has("nday_backtest.parquet"):
     figure, ax = plt.subplots()
     held = data.held_out(run.frame("nday_backtest.parquet"), rule["fit"]["model"])
     draw.draw_held_out(ax, held, lang=lang)
-    claim = words.pick(
-        lang,
-        f"Held-out cohorts: {held.coverage:.0%} inside their 90% interval",
-        f"검증 코호트의 {held.coverage:.0%}가 90% 구간 안에 있음",
-    )
+    claim = say("claim.held_out", lang, share=held.coverage)
     ax.set_title(claim)
-    plt.show()
+    show(figure, say("alt.held_out", lang, claim=claim))
 
 # %%
 if run.has("nday_experiment.parquet"):
-    display(Markdown(text.experiment_markdown(run.frame("nday_experiment.parquet"), lang)))  # noqa: F821
+    display(Markdown(text.experiment_table(run.frame("nday_experiment.parquet"), lang)))  # noqa: F821
 
 # %%
 Markdown(text.cannot_tell(rule, lang))
@@ -105,7 +111,7 @@ checks = text.checks(rule, run.frame("nday_checks.parquet"), lang)
 Markdown(words.heading("checks", lang) + "\n\n" + checks)
 
 # %%
-Markdown(words.heading("change_our_mind", lang) + "\n\n" + text.change_our_mind(rule, lang))
+Markdown(words.heading("change_our_mind", lang) + "\n\n" + say("mind", lang))
 
 # %%
-Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))
+Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run, lang))

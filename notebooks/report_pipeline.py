@@ -13,6 +13,8 @@
 # %% tags=["parameters"]
 run_dir = "outputs/pipeline"
 lang = "en"
+title = None
+currency = None
 
 # %%
 from IPython.display import Markdown
@@ -20,15 +22,19 @@ from matplotlib import pyplot as plt
 
 from churnlab.backtest.report import data as backtests
 from churnlab.backtest.report import plots as forecasts
+from churnlab.backtest.report import say as of_backtests
 from churnlab.backtest.report import text as backtest_text
 from churnlab.fitting.report import data as fits
 from churnlab.fitting.report import plots as draw_fits
+from churnlab.fitting.report import say as of_fits
 from churnlab.fitting.report import text as fit_text
 from churnlab.inference import load_draws, load_predictive
-from churnlab.report import style, words
+from churnlab.report import front, style, words
+from churnlab.report.figures import show
 from churnlab.runs import open_run
 from churnlab.segments.report import data as cells
 from churnlab.segments.report import plots as draw_cells
+from churnlab.segments.report import say as of_cells
 from churnlab.segments.report import text as segments_text
 from churnlab.workflows import pipeline_text as text
 
@@ -39,10 +45,13 @@ fit = fit_run.json("fit.json")
 customers = fit_run.frame("customers.parquet")
 
 # %%
+Markdown(front.front(run, fit["as_of"], lang, title))
+
+# %%
 Markdown(text.question(run, lang))
 
 # %%
-Markdown(text.answer(run, lang))
+Markdown(text.answer(run, lang, currency))
 
 # %%
 Markdown(words.heading("evidence", lang))
@@ -52,8 +61,9 @@ if backtest_run is not None and backtest_run.has("tracking.parquet"):
     weeks = backtests.followed(backtest_run.frame("tracking.parquet"))
     figure, ax = plt.subplots()
     forecasts.tracking(ax, weeks, lang=lang)
-    ax.set_title(backtest_text.tracking_claim(weeks, lang))
-    plt.show()
+    claim = backtest_text.tracking_claim(weeks, lang)
+    ax.set_title(claim)
+    show(figure, of_backtests("alt.tracking", lang, claim=claim))
 
 # %%
 people = fits.three_customers(customers)
@@ -66,8 +76,9 @@ draw_fits.silence(
     threshold=fit["threshold"]["value"] if fit["threshold"]["basis"] == "p_alive" else None,
     lang=lang,
 )
-figure.suptitle(fit_text.silence_claim(people, lang), x=0.02, ha="left", fontweight="bold")
-plt.show()
+claim = fit_text.silence_claim(people, lang)
+figure.suptitle(claim, x=0.02, ha="left", fontweight="bold")
+show(figure, of_fits("alt.silence", lang, n=len(people), claim=claim))
 
 # %%
 if backtest_run is not None:
@@ -79,13 +90,9 @@ if backtest_run is not None:
         forecasts.reliability(
             ax, curve["forecast"], curve["observed"], band=band, name=name, lang=lang
         )
-    figure.suptitle(
-        backtest_text.reliability_claim(headline, list(curves), lang),
-        x=0.02,
-        ha="left",
-        fontweight="bold",
-    )
-    plt.show()
+    claim = backtest_text.reliability_claim(headline, list(curves), lang)
+    figure.suptitle(claim, x=0.02, ha="left", fontweight="bold")
+    show(figure, of_backtests("alt.reliability", lang, claim=claim))
 
 # %%
 curve = fits.cost_curve(fit["threshold"])
@@ -99,8 +106,9 @@ if curve is not None:
         interval=fits.interval(fit["threshold"]),
         lang=lang,
     )
-    ax.set_title(fit_text.threshold_claim(fit["threshold"], lang))
-    plt.show()
+    claim = fit_text.threshold_claim(fit["threshold"], lang)
+    ax.set_title(claim)
+    show(figure, of_fits("alt.threshold", lang, claim=claim))
 
 # %%
 if segment_run is not None:
@@ -114,8 +122,10 @@ if segment_run is not None:
     else:
         figure, ax = plt.subplots(figsize=(7.2, 3))
         forecasts.purchase_axis(ax, shares, lang=lang)
-    ax.set_title(segments_text.grid_claim(shares, lang))
-    plt.show()
+    claim = segments_text.grid_claim(shares, lang)
+    ax.set_title(claim)
+    kind = "grid" if grid.unknown_share < 1 else "states"
+    show(figure, of_cells(f"alt.{kind}", lang, claim=claim))
 
 # %%
 Markdown(fit_text.recent_risks(fit, customers, lang))
@@ -127,11 +137,12 @@ Markdown(text.checks(run, lang))
 counts = fits.predictive(load_predictive(fit_run.file("posterior.nc")))
 figure, ax = plt.subplots()
 draw_fits.predictive(ax, counts, lang=lang)
-ax.set_title(fit_text.predictive_claim(counts, lang))
-plt.show()
+claim = fit_text.predictive_claim(counts, lang)
+ax.set_title(claim)
+show(figure, of_fits("alt.predictive", lang, claim=claim))
 
 # %%
 Markdown(fit_text.change_our_mind(lang))
 
 # %%
-Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run))
+Markdown(words.heading("provenance", lang) + "\n\n" + words.provenance(run, lang))

@@ -10,13 +10,6 @@ from typing import Final, NamedTuple
 RISK_BASES: Final = ("p_alive", "personal_cycles", "fixed_days")
 #: What a state is cut on instead of a risk: late by the own rhythm.
 OVERDUE: Final = "overdue"
-#: What is cut, as a formula: the chance that a basis' risk is, or lateness.
-RISK_FORMULAS: Final = {
-    OVERDUE: "share back by now, of those who come back",
-    "p_alive": "1 - P(alive)",
-    "personal_cycles": "P(no purchase within own rhythms)",
-    "fixed_days": "P(no purchase within the window)",
-}
 GROUP_EFFECTS: Final = ("locations", "all")
 INFERENCE_METHODS: Final = ("laplace", "nuts")
 

@@ -24,7 +24,7 @@ from churnlab.backtest.origins.cache import FitCache
 from churnlab.backtest.report.data import best_cost_curve
 from churnlab.backtest.report.text import cost_claim
 from churnlab.backtest.run import _shortfalls
-from churnlab.backtest.threshold import _target
+from churnlab.backtest.threshold import _judged, _target
 from churnlab.config import compose, to_settings
 from churnlab.errors import DataError
 from churnlab.posterior import RiskConfig, customers_table
@@ -318,3 +318,18 @@ def test_predictions_are_kept_from_the_command_line(small_log, monkeypatch):
         with pytest.raises(StopIteration):
             command.backtest(small_log, settings)
         assert asked["keep_predictions"] is kept
+
+
+def test_one_time_buyers_of_bg_are_judged_by_its_kin_where_a_cut_is_learnt(small_log):
+    """As in the customers' table: BG's own P(alive) is 1 for all of them."""
+    panel, origin = Panel.from_log(small_log, []), dt.date(2020, 10, 1)
+    past, target, context = panel.until(origin), Target("fixed_days", 60.0), Context(counts=False)
+    bg, mbg = (candidate_named(f"{name}_nbd_ml") for name in ("bg", "mbg"))
+    own, kin = (one.forecast(past, target, context) for one in (bg, mbg))
+    judged, once = _judged(bg, past, target, context), past.x == 0
+    assert (own.p_alive[once] == 1).all()
+    for name in ("p_alive", "risk"):
+        found = getattr(judged, name)
+        assert (found[once] == getattr(kin, name)[once]).all()
+        assert (found[~once] == getattr(own, name)[~once]).all()
+    assert _judged(mbg, past, target, context).p_alive is not None

@@ -172,8 +172,8 @@ def test_downloads_hold_the_plan_and_guard_formulas(browser, pages, tables):
         days = page.evaluate("plan.days")
         mine = sent[(sent["action_id"] == action) & sent["send_date"].astype(str).isin(days)]
         assert sorted(r["customer_id"] for r in rows) == sorted(mine["customer_id"])
-        guarded = page.evaluate("['=1+1', '@x', '+7', '-3', 'a,b', 'plain'].map(guarded)")
-        assert guarded == ["'=1+1", "'@x", "+7", "-3", '"a,b"', "plain"]
+        guarded = page.evaluate("['=1+1', '@x', '+7', -3, "'t", 'a,b', 'plain'].map(guarded)")
+        assert guarded == ["'=1+1", "'@x", "'+7", "-3", "''t", '"a,b"', "plain"]
 
 
 def test_keyboard_alone(browser, pages):

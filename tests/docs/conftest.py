@@ -53,7 +53,7 @@ def written(tmp_path_factory) -> Path:
     ]
     with pytest.MonkeyPatch.context() as patch:
         # Rendering takes longer than all else and is tested where it lives.
-        page = Rendered(html="<html></html>", summary="")
+        page = Rendered(html="<html></html>", summary="", notebook="{}")
         for command in ("report", "compare"):
             patch.setattr(f"churnlab.workflows.{command}.render", lambda *_, **__: page)
         for command, *rest in jobs:

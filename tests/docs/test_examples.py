@@ -35,6 +35,10 @@ def test_a_candidate_is_scored_beside_the_others(monkeypatch: pytest.MonkeyPatch
     assert mean["silence_classes"] < mean["majority"]
 
 
+def test_a_phrase_is_said_as_the_page_of_translators_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("words.md", monkeypatch)["said"] == "긍정 세그먼트: **11.2%** (10.3%–12.1%)"
+
+
 def test_an_action_joins_the_playbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     playbook = run("add_an_action.md", monkeypatch)["playbook"]

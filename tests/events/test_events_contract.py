@@ -441,3 +441,13 @@ def test_nothing_given_and_simulated_data_by_name_are_refused():
         read_events("x.csv", as_of="last week")
     with pytest.raises(UsageError, match="Did you mean 'event_at'"):
         read_events("x.csv", columns={"event_a": "x"})
+
+
+def test_first_day_and_days_after_a_day_are_those_of_all_days():
+    log = open_log(DataConfig(name="cdnow")).until("1997-06-30")
+    days, day = log.days(), dt.date(1997, 6, 1)
+    assert log.first_day() == days["day"].min().date()
+    later = days[days["day"] > pd.Timestamp(day)].reset_index(drop=True)
+    assert 0 < len(later) < len(days)
+    pd.testing.assert_frame_equal(log.days(after=day), later)
+    assert log.until("1996-01-01").first_day() == dt.date(1996, 1, 1)

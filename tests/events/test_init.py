@@ -59,7 +59,7 @@ def test_from_an_export_to_the_end_with_no_further_key(folder, capsys, monkeypat
     EXPORTS["cp949"].write(folder)
     assert init("orders_cp949.csv", "--yes") == 0
     # The page takes as long as all else and is tested where it lives.
-    page = Rendered(html="<html></html>", summary="")
+    page = Rendered(html="<html></html>", summary="", notebook="{}")
     monkeypatch.setattr("churnlab.workflows.report.render", lambda *_, **__: page)
     status = main(["pipeline", "data=orders_cp949", "run_dir=run"])
     said = capsys.readouterr()

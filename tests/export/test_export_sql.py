@@ -71,6 +71,75 @@ def test_groups_come_from_members_or_the_summary(sql_events):
     assert unknown["p_alive"].isna().all()
 
 
+def test_a_group_that_the_fit_has_not_seen_is_scored_by_the_population(sql_events):
+    """The bundle carries its draws; SQL, `score` and the fit's own posterior say the same."""
+    rules = grouped_rules()
+    draws = rules.purchases.draws
+    unseen = draws.theta[:, 0] * np.array([1.0, 2.0, 1.0, 1.0])
+    draws = dataclasses.replace(draws, unseen=unseen)
+    rules = dataclasses.replace(rules, purchases=dataclasses.replace(rules.purchases, draws=draws))
+    ids = sorted(sql_events["customer_id"].unique())
+    channel = ['we"b', "unheard of", "앱; --"]
+    members = pd.DataFrame({
+        "customer_id": ids, 'cha"nnel': [channel[i % 3] for i in range(len(ids))],
+        "signed_up_at": "2020-01-01",
+    })  # fmt: skip
+    python = score(rules, purchases=sql_events, members=members, details=False)
+    python = python[python["purchase_state"] != "none"]
+    assert python["p_alive"].notna().all()
+    found = in_duckdb(score_sql(rules, "duckdb"), purchases=sql_events, members=members)
+    assert_same(found, python)
+    alone = dataclasses.replace(draws, theta=unseen[:, None], groups=("all",), unseen=None)
+    own = dataclasses.replace(rules.purchases, draws=alone)
+    as_one = score(dataclasses.replace(rules, purchases=own), purchases=sql_events, details=False)
+    strange = python["customer_id"].isin(ids[1::3])
+    both = python[strange].merge(as_one, on="customer_id", suffixes=("", "_alone"))
+    assert len(both) > 3
+    np.testing.assert_allclose(both["p_alive"], both["p_alive_alone"], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("ratio", [0.002, 0.05, 1.0, 1.1, 30.0, 900.0])
+@pytest.mark.parametrize("basis", ["p_alive", "fixed_days", "late"])
+def test_pareto_fractions_hold_where_alpha_and_beta_lie_far_apart(sql_summary, ratio, basis):
+    rules = rules_of(("pareto_nbd", 1, basis), draws=3)
+    theta = rules.purchases.draws.theta.copy()
+    theta[..., 3] = theta[..., 1] * ratio
+    draws = dataclasses.replace(rules.purchases.draws, theta=theta)
+    rules = dataclasses.replace(rules, purchases=dataclasses.replace(rules.purchases, draws=draws))
+    found = in_duckdb(score_sql(rules, "duckdb", SummarySource()), customer_summary=sql_summary)
+    assert_same(found, score(rules, summary=sql_summary, details=False))
+
+
+def test_pareto_fractions_have_as_many_terms_as_they_need():
+    """Against 2F1 in 40 digits, at u = 0 with one purchase, where convergence is slowest."""
+    import mpmath
+
+    from churnlab.models.pareto.sql import TERMS, TOLERANCE, fraction, terms
+
+    mpmath.mp.dps = 40
+    needed = []
+    for ratio in (1.05, 3.0, 0.1, 50.0, 500.0):
+        theta = np.array([[[0.5, 60.0, 0.6, 60.0 * ratio]]])
+        r, alpha, s, beta = theta[0, 0]
+        n = terms(theta)
+        z = alpha / (alpha - beta)
+        exact = float(mpmath.hyp2f1(1, r, r + s + 1, 1 / mpmath.mpf(z)))
+        assert abs(fraction(np.array([r]), s, np.array([z]), n)[0] - exact) < 10 * TOLERANCE
+        needed.append(n)
+    assert needed == sorted(needed)
+    assert needed[0] == TERMS[0] < needed[-1]
+
+
+def test_pareto_draws_too_far_apart_have_no_sql():
+    rules = rules_of(("pareto_nbd", 1, "p_alive"), draws=2)
+    theta = rules.purchases.draws.theta.copy()
+    theta[..., 3] = theta[..., 1] * 1e5
+    draws = dataclasses.replace(rules.purchases.draws, theta=theta)
+    rules = dataclasses.replace(rules, purchases=dataclasses.replace(rules.purchases, draws=draws))
+    with pytest.raises(UsageError, match="more than 256 terms"):
+        score_sql(rules, "duckdb")
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(names=st.lists(st.sampled_from(NASTY), min_size=3, max_size=3, unique=True))
 def test_names_of_any_kind_are_quoted(names, sql_events):

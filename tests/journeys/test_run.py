@@ -1,9 +1,6 @@
 """The whole study: what is written, what is said, and what the data cannot support."""
 
-import json
 import re
-import string
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +12,7 @@ from churnlab.events import log_from_frames
 from churnlab.journeys import CycleConfig, JourneyConfig, LoyalConfig, PersonaConfig, run_journeys
 from churnlab.journeys.baskets import read_baskets
 from churnlab.journeys.experiment import experiment_table
-from churnlab.journeys.report import plots, text, words
+from churnlab.journeys.report import plots, text
 from churnlab.journeys.result import FILES, read_tables
 from churnlab.report import style
 from churnlab.runs import RunFolder, open_run
@@ -194,22 +191,6 @@ def test_only_an_experiment_gives_an_effect():
 
 
 # -- words and pictures --------------------------------------------------------------------------
-
-
-def fields(template):
-    return {(name, spec) for _, name, spec, _ in string.Formatter().parse(template) if name}
-
-
-def test_both_languages_have_the_same_templates_with_the_same_values():
-    folder = Path(words.__file__).parent
-    en, ko = (
-        json.loads((folder / f"words.{lang}.json").read_text("utf-8")) for lang in ("en", "ko")
-    )
-    assert set(en) == set(ko)
-    for key in en:
-        names = [{name for name, _ in fields(t[key])} for t in (en, ko)]
-        assert names[0] == names[1], key
-        assert any("가" <= c <= "힣" for c in ko[key]) or not re.search("[a-z]{4}", ko[key]), key
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])

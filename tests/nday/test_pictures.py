@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from churnlab.errors import UsageError
 from churnlab.nday import NdayConfig, run_nday
 from churnlab.nday.decide.value import NdayCosts
-from churnlab.nday.report import data, text
+from churnlab.nday.report import data, say, text
 from churnlab.nday.report import plots as draw
 from churnlab.report import style
 from churnlab.runs.folder import to_jsonable
@@ -74,13 +74,14 @@ def test_pictures_draw_in_both_languages(result, rule, lang):
     assert str(values.best_n[0]) in axes[3].get_legend().get_texts()[0].get_text()
     for words in (
         text.question(rule, lang),
-        text.answer(rule, best, lang),
+        text.answer(rule, lang),
+        text.best_table(rule, best, lang),
         text.plateau_claim(rule, lang),
         text.flat_sentence(rule, result.tables["flat"], lang),
         text.value_claim(rule, best, lang),
         text.cannot_tell(rule, lang),
         text.checks(rule, result.tables["checks"], lang),
-        text.change_our_mind(rule, lang),
+        say("mind", lang),
     ):
         assert words
         assert "nan" not in words
@@ -89,12 +90,12 @@ def test_pictures_draw_in_both_languages(result, rule, lang):
 
 
 def test_answer_claims_no_uplift_without_an_experiment(result, rule):
-    said = text.answer(rule, result.tables["best"])
+    said = text.answer(rule)
     assert "No uplift is claimed" in said
     measured = {**rule, "uplift": {"mean": 0.05, "q05": 0.03, "q95": 0.07}}
-    assert "5.0% (3.0%..7.0%)" in text.answer(measured, result.tables["best"])
-    with pytest.raises(UsageError, match="lang must be en or ko"):
-        draw.words("day", "fr")
+    assert "5.0% (3.0%–7.0%)" in text.answer(measured)
+    with pytest.raises(UsageError, match="lang must be one of en, ko"):
+        text.question(rule, "fr")
 
 
 def test_heat_map_is_the_curve_by_signup_day(result):
@@ -121,8 +122,8 @@ def test_heat_map_curve_and_value_mark_plateau_and_recommendation(result, rule, 
         said = [[t.get_text() for t in ax.get_legend().get_texts()] for ax in axes]
         plt.close(figure)
     day_of = f"{flat[0]:.0f}"
-    assert any(day_of in t and ("plateau" in t or "정체" in t) for t in said[0])
-    assert any("no plateau" in t or "정체 구간 없음" in t for t in said[1])
+    assert any(day_of in t and ("plateau" in t or "멈추는" in t) for t in said[0])
+    assert any("no plateau" in t or "멈추는 날 없음" in t for t in said[1])
     assert any("12" in t and ("recommended" in t or "권장" in t) for t in said[2])
 
 

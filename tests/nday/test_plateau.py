@@ -158,11 +158,11 @@ def test_words_follow_the_figures():
 
     flat = say(cliff())
     assert flat.code == PLATEAU
-    assert "day 11" in flat.english
-    assert "11일" in flat.korean
+    assert "day 11" in flat.said["en"]
+    assert "11일" in flat.said["ko"]
     none = say(np.full(31, 0.004))
     assert none.code == NO_PLATEAU
-    assert "40% of the buyers" in none.english
+    assert "40% of the buyers" in none.said["en"]
     ages = np.arange(91)
     wave = 0.03 * np.exp(-ages / 5) + 0.006 * np.exp(-(((ages - 65) / 6) ** 2))
     assert say(wave).code == LATE_BUMP

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.monitor.monitor import _counts
+from churnlab.monitor.drift import counts
 from churnlab.workflows.gather import _same_day
 
 
@@ -48,4 +48,4 @@ def test_purchasers_can_only_grow_and_not_by_much(found: int, status: str) -> No
     """A complete history loses nobody; ln(found / 100) warns above .2 and fails above .7."""
     now = pd.DataFrame({"purchase_state": np.where(np.arange(300) < found, "repeat", "none")})
     limits = pd.Series({"count_warn": 0.2, "count_fail": 0.7})
-    assert _counts(now, 100, limits).status == status
+    assert counts(now, 100, limits).status == status

@@ -41,6 +41,7 @@ def test_korean_phrases_are_korean(folder):
             bare = re.sub(r"`[^`]*`|\{[^}]*\}|\$[^$]*\$", "", text)
             english = re.findall(r"(?:\b[a-z]{2,}\b[ ,]+){3,}", bare)
             assert not english, f"{key} says {english}"
+            assert not re.search(r"는\(은\)|가\(이\)|를\(을\)|과\(와\)|로\(으로\)", text), key
 
 
 @pytest.mark.parametrize("folder", CATALOGUES, ids=lambda p: str(p.relative_to(SOURCE)))
@@ -113,6 +114,8 @@ def test_values_are_written_for_english_readers(phrase, values, said):
         ("{v}와(과)", "2", "2와"),
         ("{v}(으)로", "8", "8로"),
         ("{v:.0%}(으)로", 0.61, "61%로"),
+        ("{v}은(는)", "1.2%(0.7%–1.8%)", "1.2%(0.7%–1.8%)는"),
+        ("{v}은(는)", "책(2권)", "책(2권)은"),
         ("{v}은(는)", "email", "email은"),
         ("{v}은(는)", "mbg_nbd", "mbg_nbd는"),
         ("{v}은(는)", "shop", "shop은(는)"),

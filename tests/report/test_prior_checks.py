@@ -20,7 +20,7 @@ ROWS = [
 def test_fit_names_the_parameters_that_the_prior_shapes() -> None:
     said, shown = fit_text.sensitivity({"prior_sensitivity": ROWS}, "en")
     assert "The priors shape dropout_mean; largest shift −0.70 sd (dropout_mean)." in said
-    line = "| dropout_mean | Beta(alpha=1, beta=1) | 0.200 | 0.010 | -0.70 | rests on the prior |"
+    line = "| dropout_mean | Beta(alpha=1, beta=1) | 0.200 | 0.010 | −0.70 | rests on the prior |"
     assert line in shown
     said, shown = fit_text.sensitivity({"prior_sensitivity": ROWS[:1]}, "ko")
     assert "사전분포에 좌우되는 모수가 없습니다." in said

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from churnlab.report.labels import label
 from churnlab.runs import Run, RunFolder, open_run
 from churnlab.segments.person import text as explain_text
 from churnlab.segments.report import text
-from churnlab.vocabulary import OVERDUE, RISK_BASES, RISK_FORMULAS
+from churnlab.vocabulary import OVERDUE, RISK_BASES
 
 LEAK = {
     "alert": True, "p_value": 0.012, "level": 0.05, "share": 0.4, "usual_share": 0.25,
@@ -46,7 +47,7 @@ def test_the_checks_say_which_risk_the_threshold_cuts(basis):
     cut = {"value": 0.287, "basis": basis, "rule": "cost_ratio", "notes": []}
     run = SimpleNamespace(has=lambda _: False)
     said = text.checks(run, {"threshold": cut, "notes": [], "visit_cuts": None}, "en")
-    assert f"purchase threshold: {RISK_FORMULAS[basis]} = 0.287 (cost_ratio)" in said
+    assert f"purchase threshold: {label(f'formula.{basis}')} = 0.287 (cost_ratio)" in said
 
 
 def test_the_claim_over_time_is_of_one_fit():

@@ -76,3 +76,33 @@ def test_states_of_a_shop_with_known_truth(shop):
     once = table["x"] == 0
     assert late[once].sum() > 20
     assert (~late[once]).sum() > 20
+
+
+def with_pair(purchases: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Add A, who bought every two months, and B, every two weeks, both silent for 40 days."""
+    last = as_of - pd.Timedelta(40, "D")
+    days = {"A": 60 * np.arange(8), "B": 14 * np.arange(31)}
+    pair = [
+        pd.DataFrame({"customer_id": who, "event_at": last - pd.to_timedelta(ago, unit="D")})
+        for who, ago in days.items()
+    ]
+    bought = purchases[["customer_id", "event_at"]].drop_duplicates()  # lines of one order
+    return pd.concat([bought, *pair], ignore_index=True)
+
+
+def test_p1_grid_and_explanation_say_the_same_of_the_two(cdnow, shop):
+    """40 days of silence are late for the fortnightly buyer and early for the other."""
+    for purchases, as_of in (
+        (cdnow[0].frame("purchases"), cdnow[0].as_of), (shop[0].purchases, shop[0].as_of)
+    ):  # fmt: skip
+        frame = with_pair(purchases, pd.Timestamp(as_of))
+        log = log_from_frames({"purchases": frame}, time_zone="UTC", as_of=as_of)
+        settings = {"inference": {"draws": 200}, "segments": {"periods": 0, "draws": 20}}
+        grid = cl.segment(log, **settings).tables["membership"].set_index("customer_id")
+        states = {"A": "repeat_active", "B": "repeat_risk"}
+        assert grid.loc[["A", "B"], "purchase_state"].to_dict() == states
+        for who, state in states.items():
+            told = cl.explain(log, who, **settings).told
+            assert told["member"]["purchase_state"] == state
+            dates = (told[of]["at_risk_date"] for of in ("member", "customer"))
+            assert {pd.Timestamp(d) for d in dates} == {grid.loc[who, "at_risk_date"]}

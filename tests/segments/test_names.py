@@ -46,7 +46,7 @@ def test_p6_names_equal_the_table() -> None:
         assert segment_name(code, "en") == english
     assert segment_name("core_active", "ko") == "핵심 활성 고객"
     assert segment_name("purchase_risk_visit_active", "ko") == "구매위험-방문활성 고객"
-    assert segment_name("first_risk.visit_unknown", "ko") == "첫구매위험-방문알수없음 고객"
+    assert segment_name("first_risk.visit_unknown", "ko") == "첫구매위험-방문 정보 없음 고객"
 
 
 def test_p9_default_polarity_is_the_one_stated() -> None:

@@ -99,13 +99,13 @@ def test_shares_over_time_keep_their_days_and_bands(tables: dict[str, pd.DataFra
     plt.close("all")
 
 
-def test_shares_by_one_fit_are_dashed_beside_those_by_own_fits(
+def test_shares_as_said_then_are_dashed_beside_those_by_the_latest_fit(
     tables: dict[str, pd.DataFrame],
 ) -> None:
     own = pd.concat([tables["shares"], tables["before"]]).assign(scored_by="own_fit")
-    latest = own.assign(scored_by="latest_fit", share=own["share"] / 2)
+    latest = own.assign(scored_by="latest_fit", share=own["share"] * 2)
     both = pd.concat([own, latest])
-    one, two = (numbers.over_time(both, scored_by=s) for s in ("own_fit", "latest_fit"))
+    one, two = (numbers.over_time(both, scored_by=s) for s in ("latest_fit", "own_fit"))
     assert two.share == pytest.approx(one.share / 2)
     _, ax = plt.subplots()
     pictures.draw_over_time(ax, one, beside=two)

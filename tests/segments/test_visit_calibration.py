@@ -58,6 +58,6 @@ def test_visit_calibration_at_1_3_and_7_days(shop: Shop) -> None:
     assert (table["forecast"] - table["observed"]).abs().max() < 0.05
     silent = ~any_event(summary.customers["customer_id"], days, dt.date(2024, 11, 30), 3)
     assert table["observed"].iloc[1] == silent.mean()
-    assert table["forecast"].iloc[1] == forecast_silence(summary, draws, 3).mean()
+    assert table["forecast"].iloc[1] == forecast_silence(summary, draws, [3])[0].mean()
     with pytest.raises(UsageError, match=r"Windows of \[7\] days after 2024-11-30 end after"):
         visit_calibration(summary, draws, days, dt.date(2024, 12, 5))

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from churnlab import models
 from churnlab.backtest.candidates import Candidate, Context, candidate_named, forecasts
 from churnlab.backtest.candidates.base import Forecast
 from churnlab.backtest.candidates.models import ModelCandidate
@@ -19,7 +20,7 @@ from churnlab.backtest.scores.board import Truth
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.posterior import Rows, personal_window, rhythm_days
 from churnlab.rules import Evidence, Threshold, ThresholdRule
-from churnlab.types import Ints
+from churnlab.types import Array, Ints
 
 #: Earlier origins that a first threshold learns from, one window apart.
 _MOST_ORIGINS = 3
@@ -164,10 +165,35 @@ def _earlier(
             truth = Truth.at(panel, past, target, scored=True)
             if min(truth.outcome.sum(), past.n - truth.outcome.sum()) < _LEAST_OUTCOMES:
                 break
-            found.append((truth, candidate.forecast(past, target, context)))
+            found.append((truth, _judged(candidate, past, target, context)))
         except FitRefusedError:
             break
     return found[::-1]
+
+
+def _judged(candidate: Candidate, past: Past, target: Target, context: Context) -> Forecast:
+    """Return a candidate's forecast, one-time buyers by its kin where the model cannot judge them.
+
+    As in the customers' table: BG/NBD holds everybody with one purchase alive for ever, and a cut
+    learnt on that would lie below every risk there is.
+    """
+    forecast = candidate.forecast(past, target, context)
+    if not isinstance(candidate, ModelCandidate):
+        return forecast
+    kin = models.get(candidate.model).kin_for_first_purchasers
+    if kin is None:
+        return forecast
+    other = candidate_named(candidate.name.replace(candidate.model, kin, 1), candidate.k)
+    judge, once = other.forecast(past, target, context), past.x == 0
+
+    def both(own: Array | None, of_kin: Array | None) -> Array | None:
+        return None if own is None or of_kin is None else np.where(once, of_kin, own)
+
+    return replace(
+        forecast,
+        risk=both(forecast.risk, judge.risk),
+        p_alive=both(forecast.p_alive, judge.p_alive),
+    )
 
 
 def _fallback(rule: ThresholdRule, risk: Risk, log: Log, target: Target) -> Threshold:

@@ -103,6 +103,11 @@ def _models(bundle: Bundle) -> Iterator[Problem]:
             for j, theta in enumerate(draw):
                 if len(theta) != n_parameters:
                     yield f"{where}.draws[{i}][{j}]", f"{len(theta)} values; not {n_parameters}."
+        if model.unseen is not None:
+            if len(model.unseen) != len(model.draws):
+                yield f"{where}.unseen", f"{len(model.unseen)} draws; not {len(model.draws)}."
+            if any(len(theta) != n_parameters for theta in model.unseen):
+                yield f"{where}.unseen", f"expected {n_parameters} values in each draw."
         if len(model.draws) > model.n_draws_full:
             yield f"{where}.n_draws_full", "fewer than the thinned draws."
 

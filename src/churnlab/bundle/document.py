@@ -15,7 +15,7 @@ from churnlab.models import REGISTRY
 from churnlab.vocabulary import RISK_BASES, SEGMENT_CODES
 
 #: Semantic version of the layout; readers refuse an unknown major version.
-SCHEMA_VERSION = "1.1.0"
+SCHEMA_VERSION = "1.2.0"
 #: What the scoring SQL is written in.
 DIALECTS = ("duckdb", "postgres", "spark", "bigquery", "snowflake")
 #: Tables of every bundle; the others are there when there is something to say.
@@ -167,6 +167,14 @@ class Model(Section):
     ]
     n_draws_full: Whole
     thinning_error: ThinningError
+    unseen: Annotated[
+        list[Annotated[list[Parameter], Field(min_length=1, max_length=8)]] | None,
+        Field(
+            max_length=MAX_DRAWS,
+            description="Since 1.2: the same draws of a group that the fit has not seen, draw x "
+            "parameter.",
+        ),
+    ] = None
     misfit: Annotated[
         list[Text], Field(max_length=20, description="Where the model does not fit, and the cure.")
     ] = []
@@ -211,6 +219,13 @@ class PurchaseThreshold(Section):
     ]
     first_value: Annotated[Probability, Field(description="The same for first purchasers.")]
     window_cycles: WindowCycles | None = None
+    quantile: Annotated[
+        Probability | None,
+        Field(
+            description="Under lateness: the share of those who come back that is back on the "
+            "date; `value` is the level of the model's own share at which that holds."
+        ),
+    ] = None
     q05: Probability | None
     q95: Probability | None
     origin_low: Probability | None
@@ -365,7 +380,8 @@ class Monitoring(Section):
 class Sql(Section):
     """The scoring SQL, or why there is none.
 
-    Since 1.1 the SQL on events checks the session's time zone (`checks_zone`).
+    Since 1.1 the SQL on events checks the session's time zone (`checks_zone`); since 1.2 it writes
+    Pareto/NBD as continued fractions (`fractions`).
     """
 
     dialects: Annotated[list[Dialect], _SET, Field(json_schema_extra=_UNIQUE)]
@@ -375,6 +391,7 @@ class Sql(Section):
     event_at: Identifier
     reason: Annotated[Text | None, Field(description="Why there is no SQL, when there is none.")]
     checks_zone: bool = False
+    fractions: bool = False
 
 
 class File(Section):
@@ -422,6 +439,13 @@ class Bundle(Section):
     models: Models
     risk: Risks
     thresholds: Thresholds
+    banners: Annotated[
+        list[Text],
+        Field(
+            max_length=20,
+            description="States that hold under 2% or over 90% of who may be in them, and why.",
+        ),
+    ] = []
     segments: Annotated[list[Segment], Field(min_length=15, max_length=15)]
     nday_rules: Annotated[list[NdayRule], Field(max_length=100)]
     journeys: Annotated[list[Journey], Field(max_length=1000)]

@@ -90,8 +90,9 @@ class ScoringBundle:
 
     @property
     def grouping(self) -> tuple[str, ...]:
-        """Columns that name a purchaser's group; none where the draws are one group's."""
-        if len(self.purchases.draws.groups) == 1:
+        """Columns that name a purchaser's group; none where the draws are everybody's."""
+        draws = self.purchases.draws
+        if len(draws.groups) == 1 and draws.unseen is None:
             return ()
         return self.group_columns or ("group",)
 
@@ -159,4 +160,5 @@ def draws_of(model: Model) -> PopulationDraws:
         np.array(model.draws, dtype=np.float64),
         tuple(model.groups),
         None if model.seen_until is None else dt.date.fromisoformat(model.seen_until),
+        None if model.unseen is None else np.array(model.unseen, dtype=np.float64),
     )

@@ -226,7 +226,7 @@ COMMANDS: dict[str, Command] = {
             name="report",
             does="renders the notebook report of a run folder",
             needs=(),
-            writes=("report.html", "summary.md"),
+            writes=("report.html", "report.ipynb", "summary.md"),
             examples=("churnlab report run=outputs/demo/cdnow", "churnlab report run=F lang=ko"),
             options=(("run=FOLDER", "a finished run"), ("lang=en", "or ko")),
         ),

@@ -10,12 +10,9 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from churnlab.comparison import figures, side_by_side
 from churnlab.errors import ChurnlabError
-from churnlab.runs import open_run
 from churnlab.runs.folder import content_hash, read_json, write_atomic
 from churnlab.secrets import hide
-from churnlab.workflows.compare import Comparison
 
 #: What a job leaves beside its run: launchers in other processes lose what jobs return.
 RECORD = "job.json"
@@ -81,6 +78,11 @@ def _number(path: Path) -> tuple[int, str]:
 
 def _side_by_side(records: dict[Path, Any], place: Path) -> None:
     """Print and write the figures of all finished jobs in one table, and its report."""
+    # what draws is heavy, and every command imports this module
+    from churnlab.comparison import figures, side_by_side
+    from churnlab.runs import open_run
+    from churnlab.workflows.compare import Comparison
+
     done = [folder for folder, job in records.items() if job["status"] == 0]
     names = _names([records[folder]["overrides"] for folder in done])
     opened = {name: open_run(folder) for name, folder in zip(names, done, strict=True)}

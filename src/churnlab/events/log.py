@@ -106,16 +106,25 @@ class EventLog:
             table = table.mutate(**{DATE: table[DATE].cast("timestamp")})
         return engine.frame(table.order_by([*first, *rest]))
 
-    def days(self, events: str = "purchases") -> pd.DataFrame:
-        """Return distinct `customer_id`, `day` (midnight), sorted.
+    def first_day(self, events: str = "purchases") -> dt.date:
+        """Return the day of the first event; `as_of` where there is none."""
+        days = self.day_table(events)
+        found = days.day.min().to_pyarrow().as_py()
+        return self.as_of if found is None else found
+
+    def days(self, events: str = "purchases", *, after: dt.date | None = None) -> pd.DataFrame:
+        """Return distinct `customer_id`, `day` (midnight), sorted; those after a day alone.
 
         Under `purchase_unit=order` purchases have one row per order instead: an order is one
         order_id of a customer, on the day of its first row; rows without order_id are one each.
         """
+        days = self.day_table(events)
+        if after is not None:
+            days = days.filter(days.day > literal_date(after))
         return engine.frame(
-            self.day_table(events)
-            .select("customer_id", day=lambda t: t.day.cast("timestamp"))
-            .order_by(["customer_id", "day"])
+            days.select("customer_id", day=lambda t: t.day.cast("timestamp")).order_by(
+                ["customer_id", "day"]
+            )
         )
 
     def day_table(self, events: str = "purchases") -> Any:

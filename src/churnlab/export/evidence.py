@@ -76,15 +76,14 @@ def _sentence(degradation: Any) -> str:
     return str(degradation)
 
 
-def playbook_parts(playbook: Any) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
-    """Return `actions` and `playbook` of `ExportInputs` from a `churnlab.segments` Playbook.
+def playbook_parts(frame: pd.DataFrame) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
+    """Return `actions` and `playbook` of `ExportInputs` from the table of a playbook's actions.
 
     Actions that everybody of a cell gets come first; those with a special audience (reminders,
     carts) follow.
     """
-    frame = playbook.frame()
     columns = ["action_id", "channel", "incentive", "cooldown_days", "message_class", "evidence"]
-    actions = frame[columns].to_dict("records")
+    actions = [{str(k): v for k, v in row.items()} for row in frame[columns].to_dict("records")]
     special = frame["audience"].ne("segment").to_numpy()
     by_cell: dict[str, list[str]] = {}
     for row in pd.concat([frame[~special], frame[special]]).to_dict("records"):

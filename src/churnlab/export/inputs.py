@@ -92,6 +92,8 @@ class ExportInputs:
         Segment code -> action ids, most important first.
     polarity : mapping
         Segment code -> positive, neutral, negative; empty for the default.
+    banners : sequence of str
+        States that hold hardly anybody or nearly everybody, in words.
     misfit : sequence of str
         Where the purchase model does not fit, in words (`misfit_words` of fit.json).
     config, data_hashes, seed
@@ -121,6 +123,7 @@ class ExportInputs:
     nday_rules: Sequence[Mapping[str, Any]] = ()
     nday_audience: pd.DataFrame | None = None
     campaign_plan: pd.DataFrame | None = None
+    banners: tuple[str, ...] = ()
     journeys: Sequence[Mapping[str, Any]] = ()
     journey_audience: pd.DataFrame | None = None
     actions: Sequence[Mapping[str, Any]] = ()

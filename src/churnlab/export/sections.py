@@ -43,6 +43,7 @@ def model_section(thinned: Thinned, n_full: int, columns: Sequence[str]) -> dict
         "unit": "day",
         "seen_until": None if draws.seen_until is None else draws.seen_until.isoformat(),
         "draws": draws.theta.tolist(),
+        "unseen": None if draws.unseen is None else draws.unseen.tolist(),
         "n_draws_full": n_full,
         "thinning_error": {
             "p_alive": thinned.p_alive,
@@ -70,6 +71,7 @@ def threshold_section(threshold: Threshold) -> dict[str, Any]:
         "value": round(threshold.value, DIGITS),
         "first_value": round(threshold.first_value, DIGITS),
         "window_cycles": threshold.window_cycles,
+        "quantile": threshold.quantile,
         "q05": maybe(threshold.low),
         "q95": maybe(threshold.high),
         "origin_low": maybe(threshold.origin_low),
@@ -244,6 +246,7 @@ def sql_section(config: ExportConfig, draws: PopulationDraws, risk: RiskConfig) 
         "event_at": config.sql.event_at,
         "reason": reason,
         "checks_zone": True,
+        "fractions": True,
     }
 
 
@@ -297,6 +300,7 @@ def all_sections(
             "purchases": threshold_section(inputs.threshold),
             "visits": visits and visit_section(visits),
         },
+        "banners": list(inputs.banners),
         "segments": segment_section(inputs.playbook, inputs.polarity),
         "nday_rules": [nday_section(r, inputs.time_zone) for r in inputs.nday_rules],
         "journeys": [journey_section(j) for j in inputs.journeys],

@@ -156,6 +156,8 @@ def _check_sql_text(folder: Path, bundle: Bundle, rules: ScoringBundle) -> str:
     """The scoring SQL is what this bundle generates, to the letter up to SQLGlot's version."""
     from churnlab.export.export import sql_files
 
+    if rules.purchases.draws.model == "pareto_nbd" and not bundle.sql.fractions:
+        return "not compared: Pareto/NBD was written otherwise then; export anew before it is run"
     try:
         expected = sql_files(rules, bundle.sql.model_dump(by_alias=True))
     except UsageError as error:

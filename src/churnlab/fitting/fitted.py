@@ -29,8 +29,9 @@ from churnlab.inference import (
     gate,
 )
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior import LATE, RiskConfig, StateCut, ValueConfig
+from churnlab.posterior import RiskConfig, StateCut, ValueConfig
 from churnlab.progress import Update
+from churnlab.rules import OverdueRule, Threshold
 from churnlab.summary import Summary, check_groups, summarise
 from churnlab.summary.taking import is_summary_frame
 
@@ -141,6 +142,20 @@ class Fit:
     def _first_draws(self) -> PopulationDraws | None:
         return None if self.first is None else self.first.draws
 
+    @cached_property
+    def late(self) -> Threshold:
+        """The default state, late by the own rhythm, its level learnt from completed gaps."""
+        return self.overdue(OverdueRule())
+
+    def overdue(self, rule: OverdueRule) -> Threshold:
+        """Return the state by a rule, its level learnt from the customers' completed gaps."""
+        return rule.learnt(self.draws, self.summary, seed=self.seed)
+
+    def _cut(self, risk: RiskConfig, threshold: float | None, first: float | None) -> StateCut:
+        if threshold is None:
+            return self.late.state(risk)
+        return StateCut(risk, threshold, threshold if first is None else first)
+
     def diagnostics(self) -> pd.DataFrame:
         """Return one row per parameter: mean, sd, interval, convergence and sample size."""
         return self.population.table
@@ -152,7 +167,7 @@ class Fit:
         risk: RiskConfig | None = None,
         threshold: float | None = None,
         first_threshold: float | None = None,
-        state: StateCut = LATE,
+        state: StateCut | None = None,
         spend: SpendFit | None = None,
         value: ValueConfig | None = None,
         progress: Update | None = None,
@@ -169,8 +184,8 @@ class Fit:
         threshold, first_threshold : float, optional
             Risk from which a customer counts as at risk; a separate one for first purchasers.
             Without a threshold, `state` decides.
-        state : StateCut
-            From where on a customer is at risk; default: late by the own rhythm (docs/risk.md).
+        state : StateCut, optional
+            From where on a customer is at risk; default: `late`, by the own rhythm (docs/risk.md).
         spend : SpendFit, optional
             From `fit_spend`; adds the amount per purchase and the residual value.
         value : ValueConfig, optional
@@ -184,7 +199,7 @@ class Fit:
             self.summary,
             self.draws,
             settings,
-            state=state if threshold is None else _on_risk(settings, threshold, first_threshold),
+            state=state or self._cut(settings, threshold, first_threshold),
             first_draws=self._first_draws,
             progress=progress,
         )
@@ -275,10 +290,6 @@ class Fit:
             for name, values in self.first.sample_latent(draws=draws, seed=seed).items():
                 found[name][:, once] = values[:, once]
         return found
-
-
-def _on_risk(risk: RiskConfig, threshold: float, first: float | None) -> StateCut:
-    return StateCut(risk, threshold, threshold if first is None else first)
 
 
 def _summarised(data: Any) -> Summary:

@@ -22,6 +22,7 @@ from churnlab.fitting.misfit import Misfit
 from churnlab.inference.datatree import netcdf
 from churnlab.runs import Run, RunFolder, open_run
 from churnlab.summary.customers import with_cells
+from churnlab.summary.gaps import Gaps
 
 if TYPE_CHECKING:
     from churnlab.inference import PopulationFit
@@ -49,6 +50,8 @@ def save(fit: Fit, folder: str | Path) -> Path:
     run.write_parquet("customers.parquet", summary.customers.drop(columns="cell"))
     if config.buckets is not None and summary.purchase_days is not None:
         run.write_parquet("purchases.parquet", pd.DataFrame({"day": summary.purchase_days()}))
+    if summary.gaps is not None:
+        run.write_parquet("gaps.parquet", pd.DataFrame(summary.gaps()._asdict()))
     about = {
         "as_of": summary.as_of,
         "group_columns": summary.group_columns,
@@ -109,6 +112,10 @@ def load(folder: str | Path) -> Fit:
     if run.has("purchases.parquet"):
         days = run.frame("purchases.parquet")["day"].to_numpy()
         summary = dataclasses.replace(summary, purchase_days=lambda: days)
+    if run.has("gaps.parquet"):
+        columns = run.frame("gaps.parquet")
+        gaps = Gaps(*(columns[name].to_numpy() for name in Gaps._fields))
+        summary = dataclasses.replace(summary, gaps=lambda: gaps)
     kept = {name: _kept(run, name, said) for name, said in about["models"].items()}
     model, how = ModelConfig(**config["model"]), InferenceConfig(**config["inference"])
     fit = fit_as(summary, model, how, run.manifest["seed"], kept=kept, check=False)

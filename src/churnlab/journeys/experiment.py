@@ -16,6 +16,7 @@ from ibis import _
 from churnlab.events import EventLog
 from churnlab.events.engine import frame
 from churnlab.journeys.baskets import Baskets
+from churnlab.metrics.arms import Arm, uplift
 
 DRAWS: Final = 4000
 
@@ -62,16 +63,6 @@ def _arms(log: EventLog, baskets: Baskets, rule: str, item: int) -> pd.DataFrame
 
 def _uplift(arms: pd.DataFrame, rng: np.random.Generator) -> dict[str, float]:
     met = {arm: arms.loc[arms["arm"] == arm, "met"] for arm in ("treat", "holdout")}
-    share = {arm: rng.beta(m.sum() + 0.5, len(m) - m.sum() + 0.5, DRAWS) for arm, m in met.items()}
-    uplift = share["treat"] - share["holdout"]
-    low, high = np.quantile(uplift, [0.05, 0.95])
-    return {
-        "n_treat": len(met["treat"]),
-        "n_holdout": len(met["holdout"]),
-        "share_treat": float(share["treat"].mean()),
-        "share_holdout": float(share["holdout"].mean()),
-        "uplift": float(uplift.mean()),
-        "uplift_q05": float(low),
-        "uplift_q95": float(high),
-        "p_positive": float((uplift > 0).mean()),
-    }
+    treat, holdout = (Arm(int(m.sum()), len(m)) for m in met.values())
+    sizes = {"n_treat": treat.n, "n_holdout": holdout.n}
+    return sizes | uplift(treat, holdout, rng, DRAWS)

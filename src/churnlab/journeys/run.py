@@ -22,11 +22,11 @@ from churnlab.journeys.loyal import Loyal, find_loyal
 from churnlab.journeys.mine import mine
 from churnlab.journeys.personas import attributes_of, converted, persona_table, telltales
 from churnlab.journeys.predict import predict_table
-from churnlab.journeys.report import text
-from churnlab.journeys.report.words import both
+from churnlab.journeys.report import say, text
 from churnlab.journeys.result import JourneyResult
 from churnlab.journeys.stops import stop_table
 from churnlab.progress import SILENT, Update
+from churnlab.report.notes import in_each
 
 
 def run_journeys(
@@ -88,17 +88,17 @@ class _Study:
 
     def note(self, key: str, **values: Any) -> None:
         """Remember what must be said, in both languages."""
-        self.notes.append(both(key, **values))
+        self.notes.append(say.both(key, **values))
 
     def miss(self, key: str, **values: Any) -> None:
         """Remember what the data do not support."""
-        self.missing.append(both(key, **values))
+        self.missing.append(say.both(key, **values))
 
     def _find_loyal(self) -> None:
         try:
             self.loyal = find_loyal(self.log, self.config.loyal, seed=self.seeds[0])
         except (DataError, FitRefusedError) as error:
-            self.miss("no_loyal", reason=error)
+            self.miss("no_loyal", reason=in_each(str(error)))
             return
         self.tables["loyal"] = self.loyal.customers
         if self.config.loyal.rule == "tier":
@@ -165,7 +165,7 @@ class _Study:
         try:
             found = find_cycles(self.baskets, config, self.log.as_of, seed=self.seeds[2])
         except (DataError, FitRefusedError) as error:
-            self.miss("no_cycles", reason=error)
+            self.miss("no_cycles", reason=in_each(str(error)))
             return
         if found is None:
             self.miss("nothing_again", least=config.least_customers)

@@ -330,31 +330,37 @@ class Likelihood(ABC):
 
     # -- production --------------------------------------------------------------------------------
 
-    def no_sql(self, *, windowed: bool) -> str | None:
-        """Return why no SQL scores this model, None if it does; `windowed`: P(no purchase in H)."""
-        del windowed
+    def no_sql(self, theta: Array, *, windowed: bool) -> str | None:
+        """Return why no SQL scores these draws (draw, group, parameter), None if it does.
+
+        `windowed`: the risk is P(no purchase in H), not 1 - P(alive).
+        """
+        del theta, windowed
         if self.in_sql:
             return None
         return "its formula is not written in SQL; use at_risk_date or `churnlab score`."
 
-    def constants_sql(self) -> list[str]:
-        """Return CTEs of constants that the others read."""
+    def terms_sql(self, theta: Array) -> list[str]:
+        """Return CTEs of what depends on draws and purchases alone; they read `draws`, `cells`."""
+        del theta
         return []
 
-    def score_sql(self, *, windowed: bool) -> Fragment:
+    def score_sql(self, theta: Array, *, windowed: bool) -> Fragment:
         """Return P(alive) and the risk of the CTE `windowed`, where `no_sql` has no objection."""
-        raise UsageError(f"{self.name} has no SQL: {self.no_sql(windowed=windowed)}")
+        raise UsageError(f"{self.name} has no SQL: {self.no_sql(theta, windowed=windowed)}")
 
-    def returned_sql(self, cells: str) -> Fragment:
+    def returned_sql(self, theta: Array, cells: str) -> Fragment:
         """Return P(next purchase by now), P(next purchase within the horizon), from the last on.
 
         Parameters
         ----------
+        theta
+            Draws that it will be run with, (draw, group, parameter).
         cells
             CTE to read; its horizon counts from the last purchase.
         """
         del cells
-        raise UsageError(f"{self.name} has no SQL: {self.no_sql(windowed=False)}")
+        raise UsageError(f"{self.name} has no SQL: {self.no_sql(theta, windowed=False)}")
 
     # -- given what is hidden ----------------------------------------------------------------------
 

@@ -72,6 +72,13 @@ class PopulationDraws:
         count: int = self.theta.shape[0]
         return count
 
+    @property
+    def theta_by_code(self) -> Array:
+        """Parameters by group code, (draw, code, parameter): the last may be an unseen group."""
+        if self.unseen is None:
+            return self.theta
+        return np.concatenate([self.theta, self.unseen[:, None]], axis=1)
+
     def of_group(self, code: int) -> Array:
         """Parameters of one group, (draw, parameter); code ``len(groups)`` is an unseen one.
 
@@ -122,14 +129,12 @@ class PopulationDraws:
         UsageError
             Several groups and no codes, or a code that no group has.
         """
-        by_parameter = np.moveaxis(self.theta, 2, 0)
+        by_parameter = np.moveaxis(self.theta_by_code, 2, 0)
         if len(self.groups) == 1:
-            return by_parameter
+            return by_parameter[:, :, :1]
         if group_codes is None:
             raise UsageError(f"The draws have {len(self.groups)} groups; pass each row's code.")
         codes = np.asarray(group_codes)
-        if self.unseen is not None:
-            by_parameter = np.concatenate([by_parameter, self.unseen.T[:, :, None]], axis=2)
         if codes.size and (codes.min() < 0 or codes.max() >= by_parameter.shape[2]):
             raise UsageError(f"Group codes must lie in 0..{len(self.groups) - 1}.")
         return by_parameter[:, :, codes]

@@ -1,11 +1,13 @@
-"""Sequential evidence that customers buy at another rate than the bundle forecasts.
+"""Sequential evidence that customers behave otherwise than the bundle forecasts.
 
-Week by week since the export, who buys is forecast one step ahead from all that is known at the
-start of the week. Under a factor c on the rate, a customer who stays silent with probability q does
-so with q^c. The evidence is a ratio of probabilities of all that was seen,
+Step by step since the export (`steps`), who buys is forecast one step ahead from all that is known
+at its start. A change alters that forecast: under a factor c on the rate, who stays silent with
+probability q does so with q^c; under a factor d on dropout, the odds that somebody who has bought
+since the export is gone are d times as large. The evidence is a ratio of probabilities of all that
+was seen,
 
-    E = mean over first weeks s, alternatives c, draws of P(weeks | draw, 1 before s, c from s on)
-        / max over tolerated c of (mean over draws of P(weeks | draw, c)).
+    E = mean over changes, first steps s, draws of P(steps | draw, as before s, changed from s on)
+        / max over tolerated c of (mean over draws of P(steps | draw, c)).
 
 If some tolerated c is the truth, E is at most a non-negative martingale of mean one, so the
 probability that it *ever* exceeds 1/a is at most a, however often one looks (Ville's inequality;
@@ -14,135 +16,186 @@ the maximum is that of universal inference, Wasserman, Ramdas and Balakrishnan, 
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from churnlab.bundle import ScoringBundle
-from churnlab.events import EventLog
+from churnlab.models.draws import PopulationDraws
+from churnlab.monitor.steps import Step
 from churnlab.posterior import RiskConfig, risk_by_draw
-from churnlab.summary import summarise
 from churnlab.types import Array
 
-WEEK = 7
-#: Factors on the rate that count as no change, and those that are looked for.
+#: Factors on the rate that count as no change, and how much of a change's weight each has.
 TOLERANCE = 0.1
 TOLERATED = np.exp(np.linspace(-1, 1, 5) * np.log1p(TOLERANCE))
+_WEIGHT = np.array([1, 4, 6, 4, 1]) / 16
 _UNCHANGED = 2
-ALTERNATIVES = np.array([0.25, 0.4, 0.55, 0.7, 0.8, 1.25, 1.5, 2.0, 3.0])
+#: Factors on rate and dropout that are looked for.
+RATES = np.array([0.25, 0.4, 0.55, 0.7, 0.8, 1.25, 1.5, 2.0, 3.0])
+DROPOUTS = np.array([0.5, 1.5, 2.0, 4.0])
 #: Draws that stand for the bundle's: the parameters' uncertainty, at a quarter of the work.
-_DRAWS = 16
+DRAWS = 16
 
-#: Who is looked at, and what moves them.
-STRATA = {
-    "all purchasers": "the rate of buying, or rows that are lost",
-    "silent since the export": "the rate of those the dates were made for",
-    "bought since the export": "dropout after a purchase, or who the new customers are",
-}
+RATE, DROPOUT, NEWCOMERS = "rate", "dropout", "newcomers"
+#: How much each kind of change weighs; dropout is the hardest to see.
+KINDS = {RATE: 0.25, DROPOUT: 0.5, NEWCOMERS: 0.25}
+
+#: (rate, dropout) factors that are scored: rates alone, then dropout beside a tolerated rate.
+_PAIRS = [(float(c), 1.0) for c in (*TOLERATED, *RATES)]
+_PAIRS += [(float(c), float(d)) for c in TOLERATED for d in DROPOUTS]
+
+
+class Change(NamedTuple):
+    """A change that is looked for; pairs are places in `_PAIRS`."""
+
+    kind: str
+    factor: float
+    weight: float
+    before: int
+    """Pair of everybody before the change: a tolerated rate."""
+    known: int
+    """Pair of the customers of the export from the change on."""
+    new: int
+    """Pair of the customers who came after it."""
+
+
+def _changes() -> list[Change]:
+    place = {pair: i for i, pair in enumerate(_PAIRS)}
+    rates = {float(c): place[float(c), 1.0] for c in RATES}
+    each = KINDS[RATE] / len(RATES)
+    found = [Change(RATE, c, each, _UNCHANGED, i, i) for c, i in rates.items()]
+    for before, (base, share) in enumerate(zip(TOLERATED, _WEIGHT, strict=True)):
+        each = share * KINDS[NEWCOMERS] / len(RATES)
+        found += [Change(NEWCOMERS, c, each, before, before, i) for c, i in rates.items()]
+        each = share * KINDS[DROPOUT] / len(DROPOUTS)
+        for d in map(float, DROPOUTS):
+            i = place[float(base), d]
+            found.append(Change(DROPOUT, d, each, before, i, i))
+    return found
+
+
+CHANGES = _changes()
 
 
 class Evidence(NamedTuple):
-    """What the weeks since the export say of one group of customers."""
+    """What the steps since the export say."""
 
-    who: str
-    weeks: int
-    expected: float
-    """Buyers forecast, summed over the weeks."""
-    observed: float
     log_evidence: float
-    """ln E of a change beyond the tolerated."""
+    """ln E of any change."""
+    kind: str
+    """The most probable kind of change, if there is one."""
+    factor: float
+    """Its factor: the geometric mean over what is probable."""
+    since: int
+    """Days after the export at which it most probably began."""
+    days: int
+    """Days looked at."""
+    expected: float
+    """Buyers forecast among those whom such a change moves, summed over the steps."""
+    observed: float
 
 
-class _Week(NamedTuple):
-    """One week: per cell and group the customers, the buyers, and the probability of silence."""
+class Scores(NamedTuple):
+    """Of one step: ln P(who bought) of customers known at the export and of new ones."""
 
-    customers: Array
-    """(stratum, cell)"""
-    buyers: Array
-    """(stratum, cell)"""
-    quiet: Array
-    """(cell, draw)"""
+    log_probability: Array
+    """(known or new, pair, draw)"""
+    counts: dict[str, Array]
+    """Kind of change -> buyers expected and observed among those whom it moves."""
+    begin: int
+    end: int
 
 
-def evidence(rules: ScoringBundle, log: EventLog) -> list[Evidence]:
-    """Return the evidence of each of `STRATA` over the whole weeks since the export.
+def evidence(draws: PopulationDraws, steps: Iterable[Step]) -> Evidence | None:
+    """Return the evidence of all steps together; None where there is no complete step.
 
     Parameters
     ----------
-    rules : ScoringBundle
-        The bundle; its draws stay as they are, the customers' histories grow.
-    log : EventLog
-        All history up to now.
+    draws : PopulationDraws
+        The bundle's; they stay as they are, the customers' histories grow.
+    steps : iterable of Step
+        Since the export.
     """
-    factors = np.concatenate([TOLERATED, ALTERNATIVES])
-    scores, counts = [], np.zeros((len(STRATA), 2))
-    for week in _weeks(rules, log):
-        scores.append(_log_probability(week, factors))
-        forecast = week.customers @ (1 - week.quiet.mean(axis=1))
-        counts += np.column_stack([forecast, week.buyers.sum(axis=1)])
-    if not scores:
-        return []
-    found = _log_evidence(np.stack(scores))
-    return [
-        Evidence(who, len(scores), float(expected), float(observed), float(found[i]))
-        for i, (who, (expected, observed)) in enumerate(zip(STRATA, counts, strict=True))
-    ]
+    few = draws.thin(DRAWS)
+    scored = [score_step(few, step) for step in steps]
+    return weigh(scored) if scored else None
 
 
-def _weeks(rules: ScoringBundle, log: EventLog) -> Iterator[_Week]:
-    days = log.days("purchases")
-    draws = rules.purchases.draws.thin(_DRAWS)
-    window = RiskConfig(basis="fixed_days", horizon_days=WEEK)
-    exported = pd.Timestamp(rules.as_of)
-    start = rules.as_of
-    while start + dt.timedelta(WEEK) <= log.as_of:
-        summary = summarise(log, start, group=rules.grouping or None)
-        people, cell = summary.customers, summary.customers["cell"].to_numpy()
-        begin, end = pd.Timestamp(start), pd.Timestamp(start) + pd.Timedelta(days=WEEK)
-        bought = days.loc[(days["day"] > begin) & (days["day"] <= end), "customer_id"].unique()
-        buys = people["customer_id"].isin(bought).to_numpy()
-        fresh = (people["last_purchase_at"] > exported).to_numpy()
-        n = len(summary.cells)
-        strata = (np.ones(len(people), bool), ~fresh, fresh)
-        yield _Week(
-            np.stack([_count(cell[s], n) for s in strata]),
-            np.stack([_count(cell[s & buys], n) for s in strata]),
-            risk_by_draw(draws, summary.cells, window),
-        )
-        start += dt.timedelta(WEEK)
+def score_step(draws: PopulationDraws, step: Step) -> Scores:
+    """Return the probabilities of one step under all pairs of factors."""
+    alive = 1 - risk_by_draw(draws, step.rows, RiskConfig(basis="p_alive"))
+    window = RiskConfig(basis="fixed_days", horizon_days=step.days)
+    quiet = risk_by_draw(draws, step.rows, window)
+    silence = step.rows.T - step.rows.t_x
+    new, since = step.elapsed > step.rows.T, step.elapsed > silence  # bought since the export
+    silent = _Part(step, ~since, quiet)
+    alone = {c: silent.log_probability(c) for c in (*TOLERATED, *RATES)}
+    out = np.empty((2, len(_PAIRS), draws.n_draws))
+    for dropout in (1.0, *DROPOUTS):
+        moved = quiet.copy()
+        moved[since] = _more_gone(quiet[since], alive[since], dropout)
+        known, others = _Part(step, since & ~new, moved), _Part(step, new, moved)
+        for i, (rate, other) in enumerate(_PAIRS):
+            if other == dropout:  # dropout after a purchase does not move the silent
+                out[0, i] = alone[rate] + known.log_probability(rate)
+                out[1, i] = others.log_probability(rate)
+    forecast = np.stack([step.customers * (1 - quiet.mean(axis=1)), step.buyers])
+    who = {RATE: new | ~new, DROPOUT: since, NEWCOMERS: new}
+    counts = {kind: forecast[:, rows].sum(axis=1) for kind, rows in who.items()}
+    return Scores(out, counts, step.elapsed, step.elapsed + step.days)
 
 
-def _count(cell: NDArray[np.int64], n: int) -> Array:
-    return np.bincount(cell, minlength=n).astype(float)
+class _Part:
+    """Some of the histories of a step, with ln P(silent), (cell, draw)."""
+
+    def __init__(self, step: Step, rows: NDArray[np.bool_], quiet: Array) -> None:
+        self.buyers = step.buyers[rows]
+        self.silent = step.customers[rows] - self.buyers
+        self.log_quiet = np.log(np.clip(quiet[rows], 1e-300, 1 - 1e-12))
+
+    def log_probability(self, rate: float) -> Array:
+        """Return ln P(who of them bought | draw) under a factor on the rate, (draw,)."""
+        log_quiet = rate * self.log_quiet
+        bought = np.log(-np.expm1(log_quiet))
+        return np.asarray(self.buyers @ bought + self.silent @ log_quiet)
 
 
-def _log_probability(week: _Week, factors: Array) -> Array:
-    """Return ln P(week | draw, factor) per group, (stratum, factor, draw)."""
-    log_quiet = np.log(np.clip(week.quiet, 1e-300, 1 - 1e-12))
-    silent = week.customers - week.buyers
-    out = np.empty((len(week.customers), len(factors), week.quiet.shape[1]))
-    for i, factor in enumerate(factors):
-        scaled = factor * log_quiet
-        out[:, i] = week.buyers @ np.log(-np.expm1(scaled)) + silent @ scaled
-    return out
+def _more_gone(quiet: Array, alive: Array, dropout: float) -> Array:
+    """Return P(silent) where the odds that a customer is gone are `dropout` times as large."""
+    return np.asarray(1 - (1 - quiet) / (alive + dropout * (1 - alive)))
 
 
-def _log_evidence(scores: Array) -> Array:
-    """Return ln E per group from ln P of each week, (week, stratum, factor, draw).
+def weigh(scored: Sequence[Scores]) -> Evidence:
+    """Return the evidence from the probabilities of each step.
 
-    A change may begin with any week s = 0, 1, ...; it weighs 1 / ((s + 1) (s + 2)), which sums to
-    one over all weeks to come, so that a change after a quiet year is not held against that year.
+    A change may begin with any step s = 0, 1, ...; it weighs 1 / ((s + 1) (s + 2)), which sums to
+    one over all steps to come, so that a change after a quiet year is not held against that year.
     """
-    tolerated, others = np.split(scores, [len(TOLERATED)], axis=2)
-    before = np.cumsum(tolerated[:, :, [_UNCHANGED]], axis=0) - tolerated[:, :, [_UNCHANGED]]
-    since = np.cumsum(others[::-1], axis=0)[::-1]
-    first = np.arange(len(scores))[:, None, None, None]
-    begun = before + since - np.log((first + 1) * (first + 2))
-    changed = logsumexp(begun, axis=(0, 2, 3)) - np.log(len(ALTERNATIVES) * scores.shape[3])
-    same = logsumexp(tolerated.sum(axis=0), axis=2) - np.log(scores.shape[3])
-    return np.asarray(changed - same.max(axis=1))
+    known, new = np.moveaxis(np.stack([s.log_probability for s in scored]), 1, 0)
+    unchanged = known + new
+    before = unchanged[:, [c.before for c in CHANGES]]
+    since = known[:, [c.known for c in CHANGES]] + new[:, [c.new for c in CHANGES]]
+    begun = np.cumsum(before, axis=0) - before + np.cumsum(since[::-1], axis=0)[::-1]
+    first = np.arange(len(scored))[:, None]
+    begun = logsumexp(begun, axis=2) - np.log((first + 1) * (first + 2))
+    begun += np.log([c.weight for c in CHANGES])
+    same = logsumexp(unchanged[:, : len(TOLERATED)].sum(axis=0), axis=1).max()
+    return _told(scored, begun, float(logsumexp(begun) - same))
+
+
+def _told(scored: Sequence[Scores], begun: Array, log_evidence: float) -> Evidence:
+    """Say which change is the most probable, from ln weights (first step, change)."""
+    weight = np.exp(begun - begun.max())
+    kinds = np.array([c.kind for c in CHANGES])
+    kind = RATE  # of everybody, where nothing speaks of a change
+    if log_evidence > 0:
+        kind = max(KINDS, key=lambda k: float(weight[:, kinds == k].sum()))
+    weight = weight[:, kinds == kind]
+    factors = np.log([c.factor for c in CHANGES if c.kind == kind])
+    factor = float(np.exp(np.average(factors, weights=weight.sum(axis=0))))
+    start = scored[int(weight.sum(axis=1).argmax())].begin
+    expected, observed = np.sum([s.counts[kind] for s in scored], axis=0)
+    return Evidence(log_evidence, kind, factor, start, scored[-1].end, expected, observed)

@@ -35,7 +35,7 @@ class Vintage(NamedTuple):
     """Sum of the forecasts."""
     observed: float
     bias: float | None
-    """expected / observed - 1."""
+    """(expected - observed) over the rarer of the two outcomes: purchases, or none."""
     z: float
     """(expected - observed) over its standard error: chance and parameter uncertainty."""
     brier: float | None
@@ -83,8 +83,8 @@ def _measured(
 ) -> Vintage:
     expected, observed = float(risk.sum()), float(outcome.sum())
     spread = float(np.sqrt((risk * (1 - risk)).sum() + parameter))
-    usable = 0 < observed < len(outcome)
-    split = corp_split(risk, outcome) if usable else None
+    rarer = min(observed, len(outcome) - observed)
+    split = corp_split(risk, outcome) if rarer else None
     return Vintage(
         start.isoformat(),
         seen,
@@ -93,7 +93,7 @@ def _measured(
         len(outcome),
         expected,
         observed,
-        expected / observed - 1 if observed else None,
+        (expected - observed) / rarer if rarer else None,
         (expected - observed) / spread if spread else 0.0,
         split.brier if split else None,
         split.mcb if split else None,

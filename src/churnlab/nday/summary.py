@@ -80,7 +80,7 @@ def plateau_part(
     return {
         "verdict": said.code,
         "headline": days[0].definition,
-        "statement": {"en": said.english, "ko": said.korean},
+        "statement": said.said,
         "definitions": {
             d.definition: {
                 "median": _shown(d.quantile(0.5), index),

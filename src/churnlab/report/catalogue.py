@@ -47,6 +47,7 @@ _PARTICLE: Final = re.compile(
 #: Read aloud in Korean, these digits and letters end in a consonant, and these may or may not.
 _CLOSED: Final = "013678lmn"
 _DOUBTFUL: Final = "bcgkpt"
+_ASIDE: Final = re.compile(r"(?<=[%\d가-힣])\s*\([^()]*\)$")
 #: Behind these the particle (으)로 is 로: ㄹ.
 _LIQUID: Final = "178l"
 
@@ -55,21 +56,21 @@ _LIQUID: Final = "178l"
 class Money:
     """An amount; without a currency it is a plain number."""
 
-    amount: float
+    amount: float | None
     currency: str | None = None
 
     def written(self, lang: str) -> str:
         """Return the amount as the language writes its currency."""
         from babel.numbers import format_currency
 
-        if pd.isna(self.amount):
+        if self.amount is None or math.isnan(self.amount):
             return MISSING
         small = 0 < abs(self.amount) < 10
         if self.currency is None:
-            return _signed(f"{self.amount:,.{2 if small else 0}f}")
+            return signed(f"{self.amount:,.{2 if small else 0}f}")
         if (lang, self.currency) == ("ko", "KRW"):  # in prose nobody writes the sign
-            return _signed(f"{self.amount:,.{1 if small else 0}f}원")
-        return _signed(format_currency(self.amount, self.currency, locale=_LOCALES[lang]))
+            return signed(f"{self.amount:,.{1 if small else 0}f}원")
+        return signed(format_currency(self.amount, self.currency, locale=_LOCALES[lang]))
 
 
 class Catalogue:
@@ -174,10 +175,10 @@ def _written(value: Any, spec: str, lang: str) -> str:
     if value is None or (isinstance(value, numbers.Real) and math.isnan(value)):
         return MISSING
     text = format(value, spec)
-    return _signed(text) if isinstance(value, numbers.Number) else text
+    return signed(text) if isinstance(value, numbers.Number) else text
 
 
-def _signed(text: str) -> str:
+def signed(text: str) -> str:
     """Return a number with a minus sign instead of a hyphen: a dash beside it joins a range."""
     return text.replace("-", "−", 1) if text.startswith("-") else text
 
@@ -200,6 +201,8 @@ def _agree(value: str, text: str) -> str:
 
 
 def _sound(value: str) -> str:
+    """Return the last sound of a value: what stands in brackets behind it is not read."""
+    value = _ASIDE.sub("", value)
     spoken = [c for c in value if c.isalnum()]
     return spoken[-1].lower() if spoken and not value.endswith("%") else ""
 

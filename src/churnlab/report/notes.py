@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from string import Formatter
 
-from churnlab.report.catalogue import fill
+from churnlab.report.catalogue import LANGUAGES, fill
 from churnlab.report.labels import label
 
 _SECTION = "note."
@@ -35,6 +35,11 @@ def told(text: str | None, lang: str) -> str:
     assert isinstance(phrase, str)
     plain = _plain(phrase)
     return fill(plain, lang, {name: told(value, lang) for name, value in values.items()})
+
+
+def in_each(text: str) -> dict[str, str]:
+    """Return a note in every language, as results store it."""
+    return {lang: told(text, lang) for lang in LANGUAGES}
 
 
 def all_told(texts: Iterable[str], lang: str) -> list[str]:

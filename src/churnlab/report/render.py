@@ -21,10 +21,11 @@ from churnlab.report.page import inert
 
 @dataclass(frozen=True)
 class Rendered:
-    """A report's page and its summary."""
+    """A report: its page, its summary, and the executed notebook to go on from."""
 
     html: str
     summary: str
+    notebook: str
 
 
 def notebooks_folder() -> Path:
@@ -37,9 +38,14 @@ def notebooks_folder() -> Path:
 
 
 def render(
-    notebook: str, parameters: Mapping[str, Any], *, title: str, progress: Update | None = None
+    notebook: str,
+    parameters: Mapping[str, Any],
+    *,
+    title: str,
+    lang: str = "en",
+    progress: Update | None = None,
 ) -> Rendered:
-    """Run a percent notebook with parameters and return its page and summary.
+    """Run a percent notebook with parameters and return its page, summary and notebook.
 
     Parameters
     ----------
@@ -49,6 +55,8 @@ def render(
         Replaces the values of the cell tagged `parameters`.
     title : str
         Title of the page.
+    lang : str
+        Language of the page.
 
     Raises
     ------
@@ -69,7 +77,9 @@ def render(
     _inject(book, parameters)
     _execute(book, progress)
     nbformat.validate(book)
-    return Rendered(html=page(book, title), summary=summary_text(book))
+    return Rendered(
+        page(book, title, lang), summary_text(book), str(jupytext.writes(book, "ipynb"))
+    )
 
 
 def _inject(book: Any, parameters: Mapping[str, Any]) -> None:

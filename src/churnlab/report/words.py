@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import numbers
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
-from churnlab.report.catalogue import LANGUAGES, MISSING
+from churnlab.report.catalogue import MISSING, signed
 from churnlab.report.labels import label
 from churnlab.runs.reading import Run
+
+_NUMBER: Final = re.compile(r"([−+-]?[\d.,]+%?( \(.*\))?|\d{4}-\d\d-\d\d)$")
 
 
 def heading(key: str, lang: str = "en") -> str:
     """Return a report's section heading."""
     return f"## {label(f'heading.{key}', lang)}"
-
-
-def pick[T](lang: str, english: T, korean: T) -> T:
-    """Return the words of the language asked for."""
-    return (english, korean)[LANGUAGES.index(lang)]
 
 
 def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
@@ -42,13 +41,17 @@ def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
 
 
 def _numeric(column: pd.Series[Any]) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column))
+    """Say whether a column holds numbers, days, or texts that begin as numbers do."""
+    if pd.api.types.is_numeric_dtype(column):
+        return True
+    return len(column) > 0 and all(_NUMBER.match(str(value)) for value in column)
 
 
 def _cell(value: Any, spec: str) -> str:
     if value is None or (not isinstance(value, (list, tuple)) and pd.isna(value)):
         return MISSING
     text = format(value, spec) if spec else str(value)
+    text = signed(text) if isinstance(value, numbers.Number) else text
     return text.replace("|", "\\|").replace("\n", " ")
 
 
@@ -57,15 +60,16 @@ def bullets(items: list[str], *, none: str) -> str:
     return "\n".join(f"- {item}" for item in items) if items else none
 
 
-def provenance(run: Run) -> str:
+def provenance(run: Run, lang: str = "en") -> str:
     """Return where a run came from: command, commit, seed, versions, hashes."""
     m = run.manifest
-    versions = ", ".join(f"{k} {v}" for k, v in m["versions"].items())
-    commit, finished = (m["commit"] or "outside of git")[:12], str(m["finished_at"])[:19]
-    lines = [
-        f"- `churnlab {m['command']}`, seed {m['seed']}, finished {finished} UTC",
-        f"- commit `{commit}`, configuration `{m['config_hash'][:16]}`",
-        f"- {versions}",
-        *(f"- input `{k}`: `{str(v)[:16]}`" for k, v in m["inputs"].items()),
+    commit = (m["commit"] or label("made.no_git", lang))[:12]
+    made = label("made.by", lang, command=m["command"], seed=m["seed"],
+                 finished=str(m["finished_at"])[:19])  # fmt: skip
+    items = [
+        made,
+        label("made.commit", lang, commit=commit, config=m["config_hash"][:16]),
+        ", ".join(f"`{k} {v}`" for k, v in m["versions"].items()),
+        *(label("made.input", lang, name=k, hash=str(v)[:16]) for k, v in m["inputs"].items()),
     ]
-    return "\n".join(lines)
+    return bullets(items, none="")

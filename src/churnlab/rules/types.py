@@ -124,6 +124,9 @@ class Threshold:
         What was assumed or fell short, in plain words.
     window_cycles : float, optional
         Under overdue: the window in own rhythms within which customers come back.
+    quantile : float, optional
+        Under overdue: the share of those who come back that is back on the date. `value` is the
+        level of the model's own share at which that holds (equal where nothing was learnt).
     """
 
     value: float
@@ -141,6 +144,7 @@ class Threshold:
     curve: pd.DataFrame | None = field(default=None, compare=False, repr=False)
     notes: tuple[str, ...] = ()
     window_cycles: float | None = None
+    quantile: float | None = None
 
     def state(self, risk: RiskConfig) -> StateCut:
         """Return the state that it defines; `risk` is what a cut on risk is on."""

@@ -112,7 +112,7 @@ def visit_checks(log: EventLog, before: Placed | None, config: VisitsConfig) -> 
     table = visit_calibration(
         before.visits,
         before.visit_axis.draws,
-        log.days("visits"),
+        log.days("visits", after=before.visits.as_of),
         log.as_of,
         config.calibration_days,
     )

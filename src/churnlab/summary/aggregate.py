@@ -15,7 +15,7 @@ import pandas as pd
 from churnlab.errors import DataError, UsageError, nearest
 from churnlab.events import FIRST_CATEGORY, EventLog
 from churnlab.events.engine import frame
-from churnlab.summary.customers import Summary, with_cells
+from churnlab.summary.customers import Summary, gaps_of, with_cells
 from churnlab.summary.design import column_of
 from churnlab.summary.taking import as_log
 from churnlab.types import Ints
@@ -29,6 +29,7 @@ def summarise(
     group: str | Sequence[str] | None = None,
     covariates: str | Sequence[str] = (),
     count_purchases: bool = False,
+    log_gaps: bool = True,
 ) -> Summary:
     """Return x, t_x, T of every customer with an event up to `as_of`.
 
@@ -50,6 +51,9 @@ def summarise(
         of numbers.
     count_purchases : bool
         With ``events="visits"``: a purchase-day counts as a visit-day too.
+    log_gaps : bool
+        Whether the sum of log gaps is computed, which asks for every customer's days in order and
+        takes most of the time. Only fits of Erlang-k models need it; without it the sum is NaN.
 
     Raises
     ------
@@ -67,7 +71,7 @@ def summarise(
     days = view.day_table(events)
     if count_purchases and events == "visits" and "purchases" in view.tables:
         days = days.union(view.day_table("purchases"), distinct=True)
-    customers = _per_customer(days, view.as_of)
+    customers = _per_customer(days, view.as_of, log_gaps=log_gaps)
     if columns or plain:
         members = _attributes(view, columns, plain)
         customers = customers.left_join(members, "customer_id").drop("customer_id_right")
@@ -78,11 +82,13 @@ def summarise(
         )
     again = partial(summarise, view, events=events, count_purchases=count_purchases)
     made = with_cells(found, view.as_of, columns, wanted)
+    histories = partial(_histories, days)
     return replace(
         made,
         regroup=again,
         purchase_days=partial(_purchase_days, days),
-        histories=partial(_histories, days),
+        histories=histories,
+        gaps=gaps_of(made, histories),
     )
 
 
@@ -100,15 +106,20 @@ def _histories(days: Any, ids: list[str]) -> pd.DataFrame:
     return frame(kept.order_by("customer_id", "day"))
 
 
-def _per_customer(days: Any, as_of: dt.date) -> Any:
-    """Return the aggregation; gaps come from a window over each customer's days."""
+def _with_log_gap(days: Any) -> Any:
+    """Return the days with the log of the gap before each, 0 at a customer's first."""
     ordered = ibis.window(group_by="customer_id", order_by="day")
     before = days.day.lag().over(ordered)
     gap = days.day.delta(before, unit="day").cast("float64")
     nothing = ibis.literal(float("-inf"))
     # DuckDB raises on ln(0): two orders on a day, under purchase_unit=order
     log_gap = ibis.cases((gap > 0, ibis.ifelse(gap > 0, gap, 1.0).ln()), (gap == 0, nothing))
-    days = days.mutate(log_gap=log_gap.fill_null(0.0))  # the first event has no gap
+    return days.mutate(log_gap=log_gap.fill_null(0.0))  # the first event has no gap
+
+
+def _per_customer(days: Any, as_of: dt.date, *, log_gaps: bool) -> Any:
+    """Return the aggregation; log gaps come from a window over each customer's days."""
+    days = _with_log_gap(days) if log_gaps else days.mutate(log_gap=ibis.literal(float("nan")))
     found = days.group_by("customer_id").aggregate(
         n=days.count(), first=days.day.min(), last=days.day.max(), gaps=days.log_gap.sum()
     )

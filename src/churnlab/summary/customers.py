@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from churnlab.summary.cells import POOLED, Cells
 from churnlab.summary.clock import Clock
 from churnlab.summary.dated import Dated
 from churnlab.summary.design import Coding, Design, column_of, learn_codings, profiles
+from churnlab.summary.gaps import Gaps, completed_gaps
 from churnlab.types import Array, Ints
 
 #: Group of customers whose attribute is missing.
@@ -51,6 +53,8 @@ class Summary:
         Returns the day number of every purchase; see `dated`.
     histories : callable, optional
         Returns the purchase-days of some customers (ids): customer_id, day, sorted by them.
+    gaps : callable, optional
+        Returns the gaps between the purchases of customers who came back.
     clock : Clock, optional
         With one, the *cells'* t_x and T are clock days; those of `customers` stay days.
     """
@@ -66,6 +70,7 @@ class Summary:
     histories: Callable[[list[str]], pd.DataFrame] | None = field(
         default=None, repr=False, compare=False
     )
+    gaps: Callable[[], Gaps] | None = field(default=None, repr=False, compare=False)
     clock: Clock | None = None
 
     def __repr__(self) -> str:
@@ -159,6 +164,7 @@ class Summary:
             regroup=self.regroup,
             purchase_days=self.purchase_days,
             histories=self.histories,
+            gaps=None if self.histories is None else gaps_of(made, self.histories),
         )
 
     @staticmethod
@@ -205,6 +211,11 @@ class Summary:
             names = tuple(covariates.columns)
             customers = pd.concat([customers, covariates.reset_index(drop=True)], axis="columns")
         return with_cells(customers, day.date(), () if group is None else ("group",), names)
+
+
+def gaps_of(made: Summary, histories: Callable[[list[str]], pd.DataFrame]) -> Callable[[], Gaps]:
+    """Return what `Summary.gaps` is: the gaps in the codes of its own cells."""
+    return partial(completed_gaps, histories, made.customers, made.cells.group, made.as_of)
 
 
 def with_cells(

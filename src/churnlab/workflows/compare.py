@@ -11,7 +11,7 @@ import pandas as pd
 
 from churnlab.comparison import side_by_side
 from churnlab.comparison.figures import named
-from churnlab.comparison.report import answer, console
+from churnlab.comparison.report import answer, console, say
 from churnlab.progress import SILENT, Progress
 from churnlab.report import render
 from churnlab.runs import Result, RunFolder
@@ -72,7 +72,8 @@ class Comparison(Result):
     def page(self) -> str:
         """Return the report as a page."""
         told: dict[str, Any] = {"runs": self.folders, "names": self.names, "lang": self.lang}
-        return render("report_compare", told, title="churnlab compare").html
+        title = say("title", self.lang)
+        return render("report_compare", told, title=title, lang=self.lang).html
 
 
 @use_case(CompareSettings, "runs")

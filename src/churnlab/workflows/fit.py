@@ -20,11 +20,10 @@ from churnlab.inference import prior_sensitivity, save_posterior
 from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.posterior import RiskConfig
 from churnlab.progress import SILENT, Progress
-from churnlab.report.labels import LANGUAGES
+from churnlab.report.labels import LANGUAGES, label
 from churnlab.rules import Costs, OverdueRule, Threshold
 from churnlab.runs import Result, RunFolder
 from churnlab.summary import summarise
-from churnlab.vocabulary import RISK_FORMULAS
 from churnlab.workflows.settings import FitSettings, ModelSettings
 from churnlab.workflows.worth import Worth, find_worth
 
@@ -142,7 +141,11 @@ def fit(
         with progress.stage("holding the fit against its own simulations"):
             _ = posterior.misfit
     with progress.stage(f"choosing the threshold ({settings.rule.name})"):
-        threshold = choose_threshold(log, settings)
+        threshold = (
+            posterior.overdue(settings.rule)
+            if isinstance(settings.rule, OverdueRule)
+            else choose_threshold(log, settings)
+        )
     worth = find_worth(log, settings, progress) if with_worth else None
 
     def customers() -> pd.DataFrame:
@@ -162,9 +165,7 @@ def fit(
 
 
 def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:
-    """Choose the threshold by the rule, on earlier origins of the same log where it learns."""
-    if isinstance(settings.rule, OverdueRule):
-        return settings.rule.threshold()
+    """Choose a cut on the risk by the rule, on earlier origins of the same log where it learns."""
     model = settings.model
     priors, _ = split_effect_priors(model.priors)
     chosen = calibrate_threshold(
@@ -255,11 +256,13 @@ def _state(threshold: Threshold) -> str:
     if threshold.window_cycles is not None:
         return (
             f"late by the own rhythm (of those who come back within {threshold.window_cycles:g} "
-            f"own rhythms, {threshold.value:.0%} have come back by now)"
+            f"own rhythms, {threshold.quantile:.0%} have come back by now"
+            + (f": level {threshold.value:.3f}" if threshold.learnt_until else "")
+            + ")"
         )
     known = threshold.low is not None and threshold.high is not None
     interval = f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}" if known else ""
-    what = RISK_FORMULAS[threshold.basis]
+    what = label(f"formula.{threshold.basis}")
     return f"at risk from {what} = {threshold.value:.3f} ({threshold.rule}{interval})"
 
 

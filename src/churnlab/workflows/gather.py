@@ -17,6 +17,7 @@ from churnlab.export import (
     nday_rule,
     playbook_parts,
 )
+from churnlab.fitting.late import banner
 from churnlab.inference import load_draws
 from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold
@@ -50,7 +51,8 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
     journey = runs.get("journey")
     membership = None if segment is None else segment.frame("membership.parquet")
     audience = None if nday is None else nday.frame("nday_audience.parquet")
-    actions, playbook = playbook_parts(default_playbook())
+    book = default_playbook().frame() if segment is None else segment.frame("actions.parquet")
+    actions, playbook = playbook_parts(book)
     return ExportInputs(
         as_of=_same_day(fit, segment, nday, journey),
         time_zone=config["data"]["time_zone"],
@@ -68,6 +70,7 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         nday_rules=() if nday is None else (nday_rule(nday.json("rule.json")),),
         nday_audience=audience,
         campaign_plan=_plan(segment),
+        banners=_banners(fit if segment is None else segment.json("segments.json")),
         journeys=() if journey is None else _journeys(journey),
         journey_audience=None if journey is None else _journey_audience(journey),
         actions=actions if nday is None else [*actions, _offer(nday)],
@@ -143,6 +146,11 @@ def _with_signups(visits: pd.DataFrame, membership: pd.DataFrame) -> pd.DataFram
     age = (quiet["as_of"] - quiet["signed_up_at"]).dt.days.astype("float64")
     clock = pd.DataFrame({"customer_id": quiet["customer_id"], "x": 0.0, "t_x": 0.0, "T": age})
     return pd.concat([visits[["customer_id", "x", "t_x", "T"]], clock], ignore_index=True)
+
+
+def _banners(report: dict[str, Any]) -> tuple[str, ...]:
+    """Return the states that hold hardly anybody or nearly everybody, in words."""
+    return tuple(banner(found) for found in report.get("extreme_states") or ())
 
 
 def _shares(segment: Run | None) -> pd.DataFrame | None:

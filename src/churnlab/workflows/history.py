@@ -51,7 +51,7 @@ def look_back(
         Fits the data up to a day and places everybody on it.
     """
     earlier = None if before is None else before.latest.as_of
-    first = log.days("purchases")["day"].min().date()
+    first = log.first_day()
     every = step_of(log.as_of, earlier, settings.segments.every_days)
     days = days_back(log.as_of, first, every, settings.segments.periods)
     if len(days) < 2:
@@ -62,6 +62,8 @@ def look_back(
         by_latest[before.latest.as_of], known[before.latest.as_of] = before.latest, before.own
     with progress.stage("earlier days by the latest fit"):
         members = log.attributes()
+        # objects once, not anew on each day
+        members["customer_id"] = members["customer_id"].astype(object)
         latest = [
             by_latest.get(day) or by_fit_of(now, log, members, day, settings, slim=True)
             for day in days
@@ -112,7 +114,7 @@ def _bands(
             then.summary, then.draws, settings.risk, state=None,
             columns=[*NEEDED, f"risk_{settings.risk.windowed_basis}"],
         )  # fmt: skip
-        bands = calibrate_out_of_time(rates, log.days(), day, log.as_of, settings.risk)
+        bands = calibrate_out_of_time(rates, log.days(after=day), day, log.as_of, settings.risk)
         return bands, tuple(notes)
     raise AssertionError("the last of the days has a fit")
 
@@ -140,8 +142,10 @@ def by_fit_of(
             events="visits",
             count_purchases=settings.visits.count_purchases,
             group=list(placed.visits.group_columns) or None,
+            log_gaps=False,
         )
-    purchases = summarise(log, day, group=list(placed.purchases.group_columns) or None)
+    group = list(placed.purchases.group_columns) or None
+    purchases = summarise(log, day, group=group, log_gaps=False)
     axes = placed.purchase_axis, placed.visit_axis
     config = settings.segments
     return place(members, purchases, axes[0], visits, axes[1], config, slim=slim).snapshot

@@ -17,6 +17,7 @@ from churnlab.models.draws import PopulationDraws
 from churnlab.runs import open_run
 from churnlab.segments.report import data as cells
 from churnlab.segments.report import plots as draw_cells
+from churnlab.workflows.pipeline_text import say
 
 
 def overview(real: Path, simulated: Path, *, lang: str = "en") -> Figure:
@@ -62,13 +63,13 @@ def draw_overview(
     grid = figure.add_gridspec(2, 3, width_ratios=[1, 1, 1.5])
     track = figure.add_subplot(grid[0, :2])
     forecasts.tracking(track, backtests.followed(tracking), lang=lang)
-    track.set_title("Held-out weeks: purchases that came, and the forecasts")
+    track.set_title(say("overview.tracking", lang))
     left = figure.add_subplot(grid[1, 0])
     right = figure.add_subplot(grid[1, 1], sharey=left)
     people = fits.three_customers(customers)
     draw_fits.silence((left, right), draws, people, horizon_days=horizon_days, lang=lang)
-    left.set_title("The same silence means more for a fast buyer")
+    left.set_title(say("overview.silence", lang))
     place = figure.add_subplot(grid[:, 2])
     draw_cells.draw_grid(place, cells.grid(shares, changes, lang=lang), lang=lang)
-    place.set_title("Everybody's place: visits to the right, purchases up")
+    place.set_title(say("overview.grid", lang))
     return figure

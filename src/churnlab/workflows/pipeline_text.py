@@ -8,6 +8,7 @@ from churnlab.backtest.report import text as backtest_text
 from churnlab.fitting.report import text as fit_text
 from churnlab.journeys.report import text as journey_text
 from churnlab.journeys.result import read_tables
+from churnlab.nday.report import text as nday_text
 from churnlab.report.catalogue import Catalogue
 from churnlab.report.notes import told
 from churnlab.report.words import bullets, heading
@@ -21,21 +22,31 @@ def question(run: Run, lang: str) -> str:
     return heading("question", lang) + "\n\n" + say("question", lang)
 
 
-def answer(run: Run, lang: str) -> str:
-    """Return the answers of the fit, the backtest, and the first ones of the journeys."""
+def answer(run: Run, lang: str, currency: str | None = None) -> str:
+    """Return the answers of the fit, the backtest, the N-day rule and the journeys' first ones."""
     fit = run.part("fit")
     assert fit is not None  # a pipeline without a fit does not finish
-    parts = [fit_text.answer(fit.json("fit.json"), fit.frame("customers.parquet"), lang)]
-    backtest = run.part("backtest")
-    if backtest is not None:
-        parts.append(
-            bullets(backtest_text.answer_lines(backtest.json("backtest.json"), lang), none="–")
-        )
-    journey = run.part("journey")
-    if journey is not None:
-        said = journey_text.answer_lines(read_tables(journey), journey.json("journey.json"), lang)
-        parts.append(bullets(said[:3], none="–"))
-    return "\n\n".join(parts)
+    customers = fit.frame("customers.parquet")
+    parts = [fit_text.answer(fit.json("fit.json"), customers, lang, currency)]
+    said = (_backtest(run, lang), _nday(run, lang, currency), _journeys(run, lang))
+    return "\n\n".join([*parts, *(bullets(lines, none="") for lines in said if lines)])
+
+
+def _backtest(run: Run, lang: str) -> list[str]:
+    part = run.part("backtest")
+    return [] if part is None else backtest_text.answer_lines(part.json("backtest.json"), lang)
+
+
+def _nday(run: Run, lang: str, currency: str | None) -> list[str]:
+    part = run.part("nday")
+    return [] if part is None else nday_text.answer_lines(part.json("rule.json"), lang, currency)
+
+
+def _journeys(run: Run, lang: str) -> list[str]:
+    part = run.part("journey")
+    if part is None:
+        return []
+    return journey_text.answer_lines(read_tables(part), part.json("journey.json"), lang)[:3]
 
 
 def steps(run: Run, lang: str) -> str:
@@ -46,7 +57,9 @@ def steps(run: Run, lang: str) -> str:
 
 def _step(name: str, outcome: str, lang: str) -> str:
     skipped, _, reason = outcome.partition(": ")
-    what = say(f"step.{name.partition('_')[0]}", lang)
+    step, _, model = name.partition("_")
+    what = say(f"step.{step}", lang)
+    what = say("of_model", lang, name=what, model=model) if model else what
     return say(f"outcome.{skipped}", lang, name=what, reason=told(reason, lang))
 
 

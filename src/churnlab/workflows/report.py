@@ -8,6 +8,8 @@ from typing import ClassVar
 from churnlab.errors import UsageError
 from churnlab.progress import SILENT, Progress
 from churnlab.report import render
+from churnlab.report.front import chosen, data_name
+from churnlab.report.labels import label
 from churnlab.report.render import Rendered
 from churnlab.runs import Result, RunFolder, open_run
 from churnlab.workflows.settings import ReportSettings
@@ -25,14 +27,15 @@ NOTEBOOKS = {
 
 @dataclass(frozen=True)
 class Report(Result):
-    """A rendered report: the page and its summary."""
+    """A rendered report: the page, its notebook and its summary."""
 
     rendered: Rendered
     files: ClassVar[str] = "report: {folder}/report.html"
 
     def write(self, folder: RunFolder) -> None:
-        """Write `report.html` and `summary.md`."""
+        """Write `summary.md`, `report.ipynb` and `report.html`."""
         folder.write_text("summary.md", self.rendered.summary)
+        folder.write_text("report.ipynb", self.rendered.notebook)
         folder.write_text("report.html", self.rendered.html)
 
 
@@ -52,11 +55,15 @@ def report(settings: ReportSettings, progress: Progress = SILENT) -> Report:
             f"expected a folder of one of: {', '.join(NOTEBOOKS)}. "
             "`churnlab pipeline` runs them all."
         )
+    title = settings.report.title or chosen(source, "title")
+    told = {
+        "run_dir": str(source.path.resolve()), "lang": settings.lang, "title": title,
+        "currency": settings.report.currency or chosen(source, "currency"),
+    }  # fmt: skip
+    head = label(
+        "front.title", settings.lang, name=title or data_name(source),
+        what=label(f"report.{source.command}", settings.lang),
+    )  # fmt: skip
     with progress.stage("rendering the report"):
-        rendered = render(
-            notebook,
-            {"run_dir": str(source.path.resolve()), "lang": settings.lang},
-            title=f"churnlab {source.command}: {source.path.name}",
-            progress=progress.update,
-        )
+        rendered = render(notebook, told, title=head, lang=settings.lang, progress=progress.update)
     return Report(rendered)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ import pandas as pd
 from churnlab import models
 from churnlab.errors import UsageError
 from churnlab.events import EventLog
-from churnlab.fitting.late import banner, headline
+from churnlab.fitting.late import banner, headline, three_numbers
 from churnlab.inference import save_posterior
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
@@ -28,6 +29,7 @@ from churnlab.segments import (
     comparison_day,
     load_playbook,
 )
+from churnlab.segments.actions.effects import action_effects, effect_lines, with_evidence
 from churnlab.segments.actions.plan import campaign_calendar, campaign_plan
 from churnlab.segments.grid.extremes import extreme_visits
 from churnlab.segments.report.lines import lines
@@ -38,6 +40,7 @@ from churnlab.segments.tables import (
     visit_checks,
     with_bands,
 )
+from churnlab.workflows.board import PAGE
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.history import Compared, by_fit_of, look_back
@@ -77,6 +80,8 @@ class Segmentation(Result):
         The tables but for the actions.
     playbook, audiences
         The actions and whom each reaches.
+    effect_days : int
+        Window of the actions' outcome.
     stories : list
         What is told of the most urgent customers one by one (`stories.json`).
     with_fit : bool
@@ -89,7 +94,8 @@ class Segmentation(Result):
     found: dict[str, pd.DataFrame]
     playbook: Playbook
     audiences: tuple[Audience, ...]
-    stories: list[dict[str, Any]] = field(default_factory=list)
+    effect_days: int
+    stories: list[dict[str, Any]]
     with_fit: bool = False
     files: ClassVar[str] = (
         "files: {folder}/membership.parquet, shares.parquet, actions.parquet, ..."
@@ -119,7 +125,16 @@ class Segmentation(Result):
         fitted = self.now.fitted
         first = [headline(fitted.late.to_dict()), *map(banner, self.extremes)]
         grid = lines(self.now.placed.snapshot, before, self.found, self.audiences, past)
-        return [*first, *grid]
+        return [*first, *grid, *effect_lines(self.found["action_effects"], self.effect_days)]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The headline's."""
+        return three_numbers(self.now.fitted.late.to_dict())
+
+    def matter(self, folder: Path) -> dict[str, Path]:
+        """Return the page, and whom to write to."""
+        return {"to look at": folder / PAGE, "to send": folder / "campaign_plan.csv"}
 
     def write(self, folder: RunFolder) -> None:
         """Write the tables, the audiences, the visit-days' posterior and `segments.json`."""
@@ -198,7 +213,7 @@ def check(log: EventLog, settings: GridSettings) -> None:
 
 
 def _comparison_day(log: EventLog, settings: GridSettings) -> dt.date | None:
-    first = log.days("purchases")["day"].min().date()
+    first = log.first_day()
     return comparison_day(log.as_of, first, settings.compare_to, settings.segments.every_days)
 
 
@@ -240,33 +255,51 @@ def segment_fitted(
         )
         tables["membership"] = with_bands(tables["membership"], fitted.customers)
         playbook = load_playbook(settings.playbook)
+        chosen = settings.audiences
+        effects = action_effects(
+            log, placed, playbook, costs=settings.rule, window_days=chosen.effect_days,
+            holdout_share=chosen.holdout_share, seed=settings.seed,
+        )  # fmt: skip
+        playbook = with_evidence(playbook, effects, chosen.effect_days)
+        tables |= {"action_effects": effects}
         data = replace(audience_data(log, now, tables["churn_bands"]), journeys=journeys)
-        audiences = all_audiences(playbook, data, settings.audiences)
+        audiences = all_audiences(playbook, data, chosen)
         plan = campaign_plan(
             playbook,
             audiences,
             log.as_of,
             treatments=log.frame("treatments") if "treatments" in log.tables else None,
             bands=fitted.customers.set_index("customer_id")["risk_band"],
-            holdout_share=settings.audiences.holdout_share,
+            holdout_share=chosen.holdout_share,
             seed=settings.seed,
         )
-        calendar = campaign_calendar(plan, log.as_of, settings.audiences.plan_days)
+        calendar = campaign_calendar(plan, log.as_of, chosen.plan_days)
         tables |= {"campaign_plan": plan, "campaign_calendar": calendar}
     found = tables | ({} if past is None else past.tables)
     with progress.stage("the most urgent customers' stories"):
         told = stories(log, now, playbook)
-    return Segmentation(now, own, past, found, playbook, audiences, told)
+    return Segmentation(
+        now, own, past, found, playbook, audiences, chosen.effect_days, stories=told
+    )
 
 
 def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> AudienceData:
     """Return what the playbook's audiences are found from."""
+    goods = {"event", "item"}
+    visits = _rows(log, "visits", goods) if "visits" in log.tables else None
+    needs = set() if visits is not None and goods <= set(visits.columns) else {"item"}
     return AudienceData(
         as_of=log.as_of,
         membership=now.placed.snapshot.membership,
         customers=now.fitted.customers,
         members=log.members(),
-        visits=log.frame("visits") if "visits" in log.tables else None,
-        purchases=log.frame("purchases"),
+        visits=visits,
+        purchases=_rows(log, "purchases", needs),
         churn_bands=churn_bands,
     )
+
+
+def _rows(log: EventLog, name: str, needs: set[str]) -> pd.DataFrame:
+    """Return a table's rows, or its columns alone where they lack what an audience reads."""
+    columns = log.table(name).columns
+    return log.frame(name) if needs <= set(columns) else pd.DataFrame(columns=list(columns))

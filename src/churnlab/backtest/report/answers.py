@@ -23,7 +23,9 @@ def sentence(answer: Comparison, lang: str = "en") -> str:
     values = _values(answer, lang)
     if answer["metric"] == "visits":
         verdict = say(f"verdict.visits_{_verdict(answer)}", lang)
-        return say("detail.visits", lang, verdict=verdict, **values)
+        pairs = len(answer["pairs"])
+        more = say("detail.visits_pairs", lang, pairs=pairs) if pairs > 1 else ""
+        return say("detail.visits", lang, **values | {"verdict": verdict, "pairs": more})
     verdict = say(f"verdict.{_verdict(answer)}", lang, **values)
     caution = ""
     if answer.get("caution"):
@@ -35,10 +37,11 @@ def sentence(answer: Comparison, lang: str = "en") -> str:
 
 def _verdict(answer: Comparison) -> str:
     """Return `better`, `equal` or `worse`: of the best contender, or of the visit log."""
+    if "verdict" in answer:
+        return str(answer["verdict"])
     if answer["q05"] > 0:
         return "worse"
-    as_good = answer["q95"] >= 0 if answer["metric"] == "visits" else answer["simple_is_as_good"]
-    return "equal" if as_good else "better"
+    return "equal" if answer["simple_is_as_good"] else "better"
 
 
 def _values(answer: Comparison, lang: str) -> dict[str, Any]:

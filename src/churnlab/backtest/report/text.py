@@ -71,7 +71,8 @@ def visits_section(summary: dict[str, Any], differences: pd.DataFrame, lang: str
     differences : DataFrame
         The run's paired differences: each visit candidate less its twin without visits.
     """
-    pairs = {(a["best"], a["simple"]) for a in summary["comparisons"] if a["metric"] == "visits"}
+    asked = [a for a in summary["comparisons"] if a["metric"] == "visits"]
+    pairs = {(a["best"], a["simple"]) for answer in asked for a in answer["pairs"]}
     if not pairs:
         return None
     plain = differences[

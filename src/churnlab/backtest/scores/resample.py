@@ -110,3 +110,15 @@ def simultaneous_high(values: Sequence[float], replicated: Sequence[Array]) -> A
     critical = float(np.quantile(worst, _LEVELS[1]))
     bound: Array = point + critical * spread
     return bound
+
+
+def simultaneous_band(values: Sequence[float], replicated: Sequence[Array]) -> tuple[Array, Array]:
+    """Return 90% intervals that hold for all differences together: max-t, on both sides.
+
+    Parameters: see `simultaneous_high`.
+    """
+    point, draws = np.asarray(values), np.stack(replicated)
+    spread = np.maximum(draws.std(axis=1), 1e-12)
+    worst = np.abs((draws - point[:, None]) / spread[:, None]).max(axis=0)
+    critical = float(np.quantile(worst, _LEVELS[1] - _LEVELS[0]))
+    return point - critical * spread, point + critical * spread

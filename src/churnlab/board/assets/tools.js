@@ -76,10 +76,10 @@ function sparkline(values, label) {
     el("svg:circle", { cx: x, cy: y, r: 2.2 }));
 }
 
-/** Text that a spreadsheet cannot take for a formula. */
+/** Text that a spreadsheet cannot take for a formula: as in exports, an apostrophe goes before it. */
 const guarded = (value) => {
   const text = known(value) ? String(value) : "";
-  const safe = /^[=+\-@\t\r]/.test(text) && isNaN(text) ? `'${text}` : text;
+  const safe = typeof value === "string" && /^['=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
 function download(name, header, rows) {

@@ -24,10 +24,11 @@ _GROUP = ", ".join(f"a.{key}" for key in KEYS.split(", "))
 
 def draws_ctes(draws: PopulationDraws) -> list[str]:
     """Return the CTE of the bundle's draws: one row per draw and group."""
+    theta = draws.theta_by_code
     rows = [
-        (str(g), str(d), *(f"{v:.17e}" for v in draws.theta[d, g]))
-        for d in range(draws.theta.shape[0])
-        for g in range(draws.theta.shape[1])
+        (str(g), str(d), *(f"{v:.17e}" for v in theta[d, g]))
+        for d in range(theta.shape[0])
+        for g in range(theta.shape[1])
     ]
     return doubles("draws", ("grp", "draw"), draws.likelihood.parameters, rows)
 
@@ -68,7 +69,7 @@ def late_ctes(draws: PopulationDraws, window_cycles: float) -> list[str]:
         "JOIN late_spans AS s ON s.grp = c.grp AND s.x = c.x AND s.t_x = c.t_x)",
     ]
     shortest = f"GREATEST({number(LEAST_CYCLES)} * (a.horizon / {cycles}), {EARLIEST_LATE_DAY})"
-    back = draws.likelihood.returned_sql("late_cells")
+    back = draws.likelihood.returned_sql(draws.theta_by_code, "late_cells")
     now, whole = back.wanted
     return [
         *begin,
@@ -90,7 +91,7 @@ def score_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
     reason = unsupported(draws, risk)
     if reason:
         raise UsageError(reason)
-    found = draws.likelihood.score_sql(windowed=risk.basis != "p_alive")
+    found = draws.likelihood.score_sql(draws.theta_by_code, windowed=risk.basis != "p_alive")
     alive, missing = found.wanted
     return [
         *found.ctes,
@@ -101,5 +102,5 @@ def score_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
 
 def unsupported(draws: PopulationDraws, risk: RiskConfig) -> str | None:
     """Return why there is no SQL for this model and basis, or None."""
-    reason = draws.likelihood.no_sql(windowed=risk.basis != "p_alive")
+    reason = draws.likelihood.no_sql(draws.theta_by_code, windowed=risk.basis != "p_alive")
     return reason and f"{draws.model} with k = {draws.k} has no SQL under {risk.basis}: {reason}"

@@ -66,6 +66,9 @@ class SummarySource:
 
 Source = EventSource | SummarySource
 
+#: CTEs that PostgreSQL shall compute as they stand.
+_KEPT = {"windowed", "late_cells"}
+
 
 def score_sql(
     bundle: ScoringBundle,
@@ -122,6 +125,12 @@ def _written(tree: exp.Expression, dialect: str, *, pretty: bool) -> str:
         tree = tree.copy()
         for node in tree.find_all(exp.Greatest, exp.Least):
             node.set("ignore_nulls", False)
+    if dialect == "postgres":
+        # inlined, their rows are taken for one, and joins with every draw become nested loops
+        tree = tree.copy()
+        for cte in tree.find_all(exp.CTE):
+            if cte.alias in _KEPT:
+                cte.set("materialized", True)
     return tree.sql(dialect, pretty=pretty)
 
 
@@ -148,9 +157,9 @@ def check_id(bundle_id: str) -> str:
 def _canonical(bundle: ScoringBundle, source: Source, as_of: dt.date) -> str:
     draws, risk = bundle.purchases.draws, bundle.purchases.risk
     ctes = formulas.draws_ctes(draws)
-    ctes += draws.likelihood.constants_sql()
     ctes += _summary_ctes(bundle, source, as_of)
     ctes.append("cells AS (SELECT DISTINCT s.grp, s.x, s.t_x, s.age FROM summary AS s)")
+    ctes += draws.likelihood.terms_sql(draws.theta_by_code)
     late = bundle.purchases.window_cycles
     ctes += formulas.window_ctes(draws, risk) + formulas.score_ctes(draws, risk)
     if late is not None:
@@ -184,7 +193,7 @@ def _counted_rows(bundle: ScoringBundle, source: SummarySource) -> str:
     names = {"x": source.x, "t_x": source.t_x, "age": source.T}
     fields = ", ".join(f"c.{column(name)} AS {key}" for key, name in names.items())
     label = ""
-    if len(bundle.purchases.draws.groups) > 1:
+    if bundle.grouping:
         label = f", {_label(bundle, 'c')} AS label"
     return (
         f"SELECT CAST(c.{column(source.customer_id)} AS TEXT) AS customer_id, {fields}{label} "
@@ -201,17 +210,21 @@ def _label(bundle: ScoringBundle, row: str) -> str:
 
 
 def _grouped(bundle: ScoringBundle, source: Source, counted: str) -> list[str]:
-    """Attach the group code; a label without draws keeps a null code and gets no score."""
+    """Attach the group code; a label without draws is a group that the fit has not seen.
+
+    Where the bundle knows no population of groups it keeps a null code and gets no score.
+    """
     doubles = ", ".join(f"CAST(k.{c} AS DOUBLE) AS {c}" for c in ("x", "t_x", "age"))
-    groups = bundle.purchases.draws.groups
-    if len(groups) == 1:
+    draws = bundle.purchases.draws
+    if not bundle.grouping:
         return [
             f"counted AS ({counted})",
             f"summary AS (SELECT k.customer_id, {doubles}, 0 AS grp FROM counted AS k)",
         ]
-    rows = [(str(i), text(name)) for i, name in enumerate(groups)]
+    rows = [(str(i), text(name)) for i, name in enumerate(draws.groups)]
     ctes = [values("group_names", ("grp", "label"), rows), f"counted AS ({counted})"]
     label, joined = "k.label", ""
+    code = "g.grp" if draws.unseen is None else f"COALESCE(g.grp, {len(draws.groups)}) AS grp"
     if isinstance(source, EventSource):
         ctes.append(
             f"labels AS (SELECT DISTINCT CAST(m.{column(source.member_id)} AS TEXT) AS customer_id,"
@@ -219,7 +232,7 @@ def _grouped(bundle: ScoringBundle, source: Source, counted: str) -> list[str]:
         )
         label, joined = "l.label", "LEFT JOIN labels AS l ON l.customer_id = k.customer_id "
     ctes.append(
-        f"summary AS (SELECT k.customer_id, {doubles}, g.grp FROM counted AS k {joined}"
+        f"summary AS (SELECT k.customer_id, {doubles}, {code} FROM counted AS k {joined}"
         f"LEFT JOIN group_names AS g ON g.label = {label})"
     )
     return ctes

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtr
 
 from churnlab.fitting.misfit import measures
 from churnlab.fitting.misfit.measures import Figures, Histories
@@ -117,7 +117,7 @@ def judge(name: str, figures: Figures) -> Misfit | None:
     off = data - model.mean(axis=0)
     z = off / (model.std(axis=0, ddof=1) * np.sqrt(1 + 1 / n))
     worst = int(np.abs(z).argmax())
-    p_value = min(1.0, float(2 * student.sf(abs(z[worst]), n - 1)) * len(places))
+    p_value = min(1.0, float(2 * stdtr(n - 1, -abs(z[worst]))) * len(places))
     sure = p_value * len(CHECKS) <= FALSE_ALARMS
     return Misfit(
         check=name,

@@ -9,9 +9,10 @@ import pandas as pd
 from churnlab.fitting.late import banner, headline
 from churnlab.fitting.report import say
 from churnlab.report.catalogue import Money
+from churnlab.report.labels import label
 from churnlab.report.notes import all_told, told
 from churnlab.report.words import bullets, heading, table
-from churnlab.vocabulary import OVERDUE, RISK_FORMULAS
+from churnlab.vocabulary import OVERDUE
 
 
 def question(fit: dict[str, Any], lang: str) -> str:
@@ -29,7 +30,8 @@ def answer(
     text = say(
         "answer.late" if cut["basis"] == OVERDUE else "answer.risk", lang,
         flagged=int(flagged.sum()), n=len(customers), share=flagged.mean(),
-        basis=RISK_FORMULAS[cut["basis"]], value=cut["value"], interval=_interval(cut, lang),
+        basis=label(f"formula.{cut['basis']}", lang), value=cut.get("quantile") or cut["value"],
+        interval=_interval(cut, lang),
         model=fit["model"], expected=customers["expected_purchases"].sum(),
     )  # fmt: skip
     newly = [bullets(late_lines(fit, lang), none="")] if fit.get("late") else []

@@ -1,1 +1,9 @@
-"""The words and pictures of journeys: numbers come from the tables of a finished run."""
+"""Numbers, pictures and words of the journeys."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from churnlab.report.catalogue import Catalogue
+
+say: Final = Catalogue(__file__)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
-from churnlab.journeys.report.words import say
+from churnlab.journeys.report import say
 from churnlab.report.style import COLOURS, log_scale
 
 _FLOWS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00")
@@ -110,7 +110,7 @@ def draw_lifts(ax: Axes, journeys: pd.DataFrame, *, lang: str = "en", most: int 
     rows = pd.concat([rows, farthest])[::-1]
     labels = [f"{_short(p, 46)}  ({n:,})" for p, n in rows[["path", "support"]].to_numpy()]
     _intervals(ax, labels, rows, "lift", centre=1.0)
-    ax.set_xlabel(say("axis_lift", lang))
+    ax.set_xlabel(say("axis.lift", lang))
     return ax
 
 
@@ -128,7 +128,7 @@ def draw_persona(ax: Axes, personas: pd.DataFrame, *, lang: str = "en", most: in
     ticks = [t for t in (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6) if low <= t <= high]
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
-    ax.set_xlabel(say("axis_ratio", lang))
+    ax.set_xlabel(say("axis.ratio", lang))
     return ax
 
 
@@ -138,10 +138,10 @@ def draw_predicts(ax: Axes, predicts: pd.DataFrame, *, lang: str = "en") -> Axes
     points = ["difference", "difference_q05", "difference_q95", "raw_difference"]
     rows = rows.assign(**{c: 100 * rows[c] for c in points})
     _intervals(ax, [_short(p, 46) for p in rows["path"]], rows, "difference", centre=0.0,
-               label=say("legend_matched", lang))  # fmt: skip
+               label=say("legend.matched", lang))  # fmt: skip
     ax.plot(rows["raw_difference"], np.arange(len(rows)), "x", color=COLOURS["muted"],
-            label=say("legend_raw", lang))  # fmt: skip
-    ax.set_xlabel(say("axis_points", lang))
+            label=say("legend.raw", lang))  # fmt: skip
+    ax.set_xlabel(say("axis.points", lang))
     ax.legend()
     return ax
 
@@ -150,11 +150,11 @@ def draw_cycles(ax: Axes, cycles: pd.DataFrame, *, lang: str = "en") -> Axes:
     """Draw the cycle of every item with its interval, and the median gap seen."""
     rows = cycles[::-1]
     labels = [f"{_short(i)}  ({n:,})" for i, n in rows[["item", "repeaters"]].to_numpy()]
-    _intervals(ax, labels, rows, "cycle", middle="cycle_days", label=say("legend_cycle", lang))
+    _intervals(ax, labels, rows, "cycle", middle="cycle_days", label=say("legend.cycle", lang))
     ax.plot(rows["gap_days"], np.arange(len(rows)), "x", color=COLOURS["muted"],
-            label=say("legend_gap", lang))  # fmt: skip
+            label=say("legend.gap", lang))  # fmt: skip
     ax.set_xlim(left=0)
-    ax.set_xlabel(say("axis_days", lang))
+    ax.set_xlabel(say("axis.days", lang))
     ax.legend()
     return ax
 

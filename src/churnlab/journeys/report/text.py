@@ -9,7 +9,7 @@ import pandas as pd
 
 from churnlab.journeys.config import LoyalConfig
 from churnlab.journeys.loyal import Loyal
-from churnlab.journeys.report.words import both, say
+from churnlab.journeys.report import say
 from churnlab.report import words
 
 Tables = Mapping[str, pd.DataFrame]
@@ -24,9 +24,9 @@ ROWS: Final = 10
 def loyal_rule(config: LoyalConfig, loyal: Loyal) -> dict[str, str]:
     """Return the rule of loyalty as a clause, in both languages."""
     if loyal.least_rate is None:
-        return both("rule_tier", column=config.tier_column, tiers=", ".join(config.tiers))
-    return both(
-        "rule_posterior", p=config.least_p_alive, n=config.least_repeats + 1,
+        return say.both("rule.tier", column=config.tier_column, tiers=", ".join(config.tiers))
+    return say.both(
+        "rule.posterior", p=config.least_p_alive, n=config.least_repeats + 1,
         share=config.top_share, days=1.0 / loyal.least_rate,
     )  # fmt: skip
 
@@ -65,12 +65,12 @@ def checks(journeys: pd.DataFrame, lang: str) -> str:
     if journeys.empty:
         return "–"
     a, design = journeys["prior_shape"].iloc[0], journeys["design_effect"].max()
-    return say("checks", lang, a=a, design=design)
+    return words.bullets(say.several("checks", lang, a=a, design=design), none="–")
 
 
 def change_our_mind(lang: str) -> str:
     """Return what evidence would turn the answer."""
-    return words.bullets([say(f"mind_{i}", lang) for i in (1, 2, 3)], none="–")
+    return words.bullets(say.several("mind", lang), none="–")
 
 
 def journey_table(journeys: pd.DataFrame, lang: str) -> str:
@@ -79,7 +79,7 @@ def journey_table(journeys: pd.DataFrame, lang: str) -> str:
     rows = journeys[journeys["who"] == who].groupby("length").head(ROWS // 2)
     columns = {"path": rows["path"], "support": rows["support"], "rate": rows["rate"],
                "gap": rows["gap_days"], "lift": _intervals(rows, "lift", ".2f")}  # fmt: skip
-    head = say("journeys_head", lang, who=say(f"who_{who}", lang))
+    head = say("head.journeys", lang, who=say(f"who.{who}", lang))
     return _table(head, columns, {"support": ",", "rate": ".0%", "gap": ".1f"}, lang)
 
 
@@ -88,7 +88,7 @@ def stop_table(stops: pd.DataFrame, lang: str) -> str:
     rows = stops.groupby("length").head(ROWS // 2).rename(columns={"stop_rate": "stop"})
     columns = {"prefix": rows["path"], "reached": rows["customers"],
                "stop": _intervals(rows, "stop", ".0%")}  # fmt: skip
-    return _table(say("stops_head", lang), columns, {"reached": ","}, lang)
+    return _table(say("head.stops", lang), columns, {"reached": ","}, lang)
 
 
 def companion_table(companions: pd.DataFrame, lang: str) -> str:
@@ -99,12 +99,12 @@ def companion_table(companions: pd.DataFrame, lang: str) -> str:
         return ""
     columns = {"item": rows["item"], "companion": rows["companion"], "support": rows["customers"],
                "share": rows["share"], "lift": _intervals(rows, "lift", ".2f")}  # fmt: skip
-    return _table(say("companions_head", lang), columns, {"support": ",", "share": ".0%"}, lang)
+    return _table(say("head.companions", lang), columns, {"support": ",", "share": ".0%"}, lang)
 
 
 def _table(head: str, columns: Mapping[str, Any], formats: Mapping[str, str], lang: str) -> str:
-    shown = pd.DataFrame({say(f"col_{name}", lang): values for name, values in columns.items()})
-    wanted = {say(f"col_{name}", lang): spec for name, spec in formats.items()}
+    shown = pd.DataFrame({say(f"col.{name}", lang): values for name, values in columns.items()})
+    wanted = {say(f"col.{name}", lang): spec for name, spec in formats.items()}
     return f"**{head}**\n\n" + words.table(shown, wanted)
 
 
@@ -132,7 +132,7 @@ def _journeys(journeys: pd.DataFrame, summary: Summary, lang: str) -> list[str]:
     if journeys.empty:
         return [say("no_journey", lang, least=summary["least_customers"], days=days)]
     who = who_of(journeys)
-    name, rows = say(f"who_{who}", lang), journeys[journeys["who"] == who]
+    name, rows = say(f"who.{who}", lang), journeys[journeys["who"] == who]
     top, farthest = rows.iloc[0], rows.nlargest(1, "lift_q05").iloc[0]
     first = say("top", lang, who=name, days=days, gap=top["gap_days"], q10=top["gap_q10"],
                 q90=top["gap_q90"], **_lift(top))  # fmt: skip

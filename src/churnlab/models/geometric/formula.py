@@ -272,21 +272,23 @@ class GeometricDropout(Likelihood):
 
     # -- production --------------------------------------------------------------------------------
 
-    def no_sql(self, *, windowed: bool) -> str | None:
+    def no_sql(self, theta: Array, *, windowed: bool) -> str | None:
         """Erlang gaps under a window: the state is not a matter of today's risk."""
         if self.k > 1 and windowed:
             return (
                 "its risk falls before it rises, so the state needs the date; use at_risk_date or "
                 "`churnlab score`."
             )
-        return super().no_sql(windowed=windowed)
+        return super().no_sql(theta, windowed=windowed)
 
-    def score_sql(self, *, windowed: bool) -> Fragment:
+    def score_sql(self, theta: Array, *, windowed: bool) -> Fragment:
         """Closed forms; see `sql`."""
+        del theta
         return sql.score_sql(self.toss_at_first, self.k, windowed=windowed)
 
-    def returned_sql(self, cells: str) -> Fragment:
+    def returned_sql(self, theta: Array, cells: str) -> Fragment:
         """Closed forms; see `sql`."""
+        del theta
         return sql.returned_sql(self.toss_at_first, self.k, cells)
 
     # -- given what is hidden, and the story -----------------------------------------------------

@@ -62,7 +62,7 @@ class GGomNbd(ParetoNbd):
 
     cell_log_likelihoods = Likelihood.cell_log_likelihoods
     score_sql, returned_sql = Likelihood.score_sql, Likelihood.returned_sql
-    constants_sql = Likelihood.constants_sql
+    no_sql, terms_sql = Likelihood.no_sql, Likelihood.terms_sql
 
     def _lived(self, theta: Array, t: Array) -> Array:
         return lifetime.log_growth(theta[3], theta[4], t)

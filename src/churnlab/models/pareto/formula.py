@@ -248,17 +248,31 @@ class ParetoNbd(Likelihood):
 
     # -- production --------------------------------------------------------------------------------
 
-    def score_sql(self, *, windowed: bool) -> Fragment:
-        """A sum over nodes; see `sql`."""
-        return sql.score_sql(windowed=windowed)
+    def no_sql(self, theta: Array, *, windowed: bool) -> str | None:
+        """A continued fraction that would be too long."""
+        if self._terms(theta) is None:
+            return (
+                f"its fraction needs more than {sql.TERMS[-1]} terms where beta and alpha are "
+                f"further apart than by a factor of some 1,000; use at_risk_date or "
+                "`churnlab score`."
+            )
+        return super().no_sql(theta, windowed=windowed)
 
-    def returned_sql(self, cells: str) -> Fragment:
-        """Sums over nodes; see `sql`."""
-        return sql.returned_sql(cells)
+    @staticmethod
+    def _terms(theta: Array) -> int | None:
+        return sql.terms(np.ascontiguousarray(theta, np.float64))
 
-    def constants_sql(self) -> list[str]:
-        """The nodes."""
-        return sql.nodes_sql()
+    def terms_sql(self, theta: Array) -> list[str]:
+        """The terms of the fraction; see `sql`."""
+        return [sql.terms_cte(self._terms(theta) or sql.TERMS[-1])]
+
+    def score_sql(self, theta: Array, *, windowed: bool) -> Fragment:
+        """Differences of continued fractions; see `sql`."""
+        return sql.score_sql(self._terms(theta) or sql.TERMS[-1], windowed=windowed)
+
+    def returned_sql(self, theta: Array, cells: str) -> Fragment:
+        """Differences of continued fractions; see `sql`."""
+        return sql.returned_sql(cells, self._terms(theta) or sql.TERMS[-1])
 
     # -- given what is hidden, and the story -----------------------------------------------------
 

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from churnlab.errors import DataError, nearest
 from churnlab.events.arms import ARMS, HOLDOUT, TREAT
+from churnlab.metrics import arms as two_arms
+from churnlab.metrics.arms import REFUSE_P
 from churnlab.nday.data import Conversions
 from churnlab.nday.data.conversions import local_times
 from churnlab.nday.draws import columns
 from churnlab.types import Array
 
-#: Below this probability arms were not assigned as stated.
-REFUSE_P = 0.001
 #: Fewest members per arm of a cell that is reported.
 MIN_PER_ARM = 20
 
@@ -176,10 +176,7 @@ def _both_arms(log: pd.DataFrame) -> None:
 
 def sample_ratio_p(arm: pd.Series, holdout_share: float) -> float:
     """Exact binomial p-value of the number in the holdout given the stated share."""
-    n = len(arm)
-    from scipy import stats  # slow to import
-
-    return float(stats.binomtest(int((arm == HOLDOUT).sum()), n, holdout_share).pvalue)
+    return two_arms.sample_ratio_p(int((arm == HOLDOUT).sum()), len(arm), holdout_share)
 
 
 def _refuse_mismatch(arm: pd.Series, p: float, limit: float, share: float, where: str) -> None:

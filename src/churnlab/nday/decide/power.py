@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from churnlab.errors import UsageError
+from churnlab.metrics.arms import members_needed
 
 
 @dataclass(frozen=True)
@@ -51,27 +52,10 @@ def signups_needed(
 
     Notes
     -----
-    Unpooled normal approximation: n = (z_(1-alpha/2) sqrt(p q (1/s + 1/(1-s))) +
-    z_power sqrt(p1 q1 / (1-s) + p0 q0 / s))^2 / uplift^2, s the holdout's share
-    (Fleiss, Levin & Paik 2003, section 4).
+    The test: `metrics.arms.members_needed`.
     """
-    if not 0 < uplift < 1 - organic:
-        raise UsageError(
-            f"uplift must lie in 0..{1 - organic:.3g} (nobody buys with more than probability 1); "
-            f"got {uplift}."
-        )
-    for name, share in (("holdout_share", holdout_share), ("power", power), ("reach", reach)):
-        if not 0 < share <= 1 or (share == 1 and name != "reach"):
-            raise UsageError(f"{name} must lie between 0 and 1; got {share}.")
-    p0, p1, s = organic, organic + uplift, holdout_share
-    pooled = s * p0 + (1 - s) * p1
-    null = np.sqrt(pooled * (1 - pooled) * (1 / s + 1 / (1 - s)))
-    other = np.sqrt(p1 * (1 - p1) / (1 - s) + p0 * (1 - p0) / s)
-    from scipy import stats  # slow to import
-
-    z_alpha, z_power = stats.norm.ppf(1 - alpha / 2), stats.norm.ppf(power)
-    n = float((z_alpha * null + z_power * other) ** 2 / uplift**2)
-    holdout = int(np.ceil(n * s))
-    treat = int(np.ceil(n * (1 - s)))
+    if not 0 < reach <= 1:
+        raise UsageError(f"reach must lie between 0 and 1; got {reach}.")
+    treat, holdout = members_needed(uplift, organic, holdout_share, power=power, alpha=alpha)
     total = holdout + treat
     return Power(total, treat, holdout, int(np.ceil(total / reach)))

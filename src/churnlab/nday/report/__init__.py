@@ -1,1 +1,9 @@
-"""Pictures and words of the N-day study."""
+"""Numbers, pictures and words of the N-day rule."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from churnlab.report.catalogue import Catalogue
+
+say: Final = Catalogue(__file__)

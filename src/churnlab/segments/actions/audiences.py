@@ -36,11 +36,13 @@ class AudienceConfig:
     """Share of each action's people in the campaign plan that gets no message."""
     plan_days: int = 14
     """Days of the campaign calendar."""
+    effect_days: int = 30
+    """A purchase within so many days of an action's message counts as its outcome."""
 
     def __post_init__(self) -> None:
         """Check the values."""
         for name in ("due_within_days", "coupon_within_days", "look_back_days", "max_items",
-                     "plan_days"):  # fmt: skip
+                     "plan_days", "effect_days"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise UsageError(f"audiences.{name} must be at least 1; got {getattr(self, name)}.")
         if not 0 <= self.holdout_share < 1:

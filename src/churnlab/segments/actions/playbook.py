@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -93,6 +94,12 @@ class Playbook:
                 f"The playbook has no action {action_id!r}." + nearest(action_id, by_id)
             )
         return by_id[action_id]
+
+    def with_evidence(self, measured: Mapping[str, str]) -> Playbook:
+        """Return the playbook with the evidence of some actions replaced, by their id."""
+        return Playbook(
+            tuple(replace(a, evidence=measured.get(a.action_id, a.evidence)) for a in self.actions)
+        )
 
     def frame(self) -> pd.DataFrame:
         """Return the exported ``actions`` table, with both texts and the cells beside it."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,30 +57,6 @@ class Axis:
         if self.first_cut is not None:
             table[0] = np.where(x == 0, self.first_cut, table[0])
         return table
-
-
-class HasCells(Protocol):
-    """What is needed of `churnlab.summary.Cells`."""
-
-    @property
-    def x(self) -> Array:
-        """Repeat events, (row,)."""
-
-    @property
-    def t_x(self) -> Array:
-        """First to last event, (row,)."""
-
-    @property
-    def T(self) -> Array:  # noqa: N802
-        """First event to the day, (row,)."""
-
-    @property
-    def group(self) -> Ints:
-        """Codes into `groups`, (row,)."""
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the groups."""
 
 
 def cut_days(axis: Axis, rows: Rows) -> Ints:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,6 @@ from churnlab.posterior.silence.stream import Rows
 from churnlab.segments.config import SegmentsConfig
 from churnlab.segments.grid.axes import (
     Axis,
-    HasCells,
     cut_days,
     drawn_levels,
 )
@@ -31,33 +29,17 @@ from churnlab.segments.grid.states import (
     reached,
     visit_codes,
 )
-from churnlab.summary import JOINED, UNKNOWN
+from churnlab.summary import JOINED, UNKNOWN, Summary
 from churnlab.types import Ints
 
 _NAT = np.datetime64("NaT", "D")
 
 
-class HasSummary(Protocol):
-    """What is needed of `churnlab.summary.Summary`."""
-
-    @property
-    def customers(self) -> pd.DataFrame:
-        """One row per customer with at least one event."""
-
-    @property
-    def cells(self) -> HasCells:
-        """Distinct rows."""
-
-    @property
-    def as_of(self) -> dt.date:
-        """The last day counted."""
-
-
 def take_snapshot(
     members: pd.DataFrame,
-    purchases: HasSummary,
+    purchases: Summary,
     purchase_axis: Axis,
-    visits: HasSummary | None = None,
+    visits: Summary | None = None,
     visit_axis: Axis | None = None,
     *,
     as_of: dt.date | None = None,
@@ -88,14 +70,14 @@ def take_snapshot(
     """
     config = config or SegmentsConfig()
     day = np.datetime64(_check(purchases, purchase_axis, visits, visit_axis, as_of), "D")
-    ids, signup, notes = _everybody(members, purchases, visits, day)
-    found = _match(ids, purchases, purchase_axis)
+    ids, signup, (bought_at, *seen_at), notes = _everybody(members, purchases, visits, day)
+    found = _match(len(ids), purchases, purchase_axis, bought_at)
     bought = Side(*found, _dates(purchase_axis, *found))
     x = np.full(len(ids), np.nan)
     has = bought.row >= 0
     x[has] = bought.rows.x[bought.row[has]]
     purchase = purchase_codes(x, reached(day, bought.dates[0]))
-    seen = _visit_side(ids, signup, members, visits, visit_axis, has, day)
+    seen = _visit_side(ids, signup, members, visits, visit_axis, has, day, seen_at)
     thin, gone = (reached(day, date) for date in seen.dates)
     visit = visit_codes(thin, gone, seen.row < 0)
     code = cells(purchase, visit)
@@ -115,9 +97,9 @@ def take_snapshot(
 
 
 def _check(
-    purchases: HasSummary,
+    purchases: Summary,
     purchase_axis: Axis,
-    visits: HasSummary | None,
+    visits: Summary | None,
     visit_axis: Axis | None,
     as_of: dt.date | None,
 ) -> dt.date:
@@ -142,13 +124,16 @@ def _check(
 
 
 def _everybody(
-    members: pd.DataFrame, purchases: HasSummary, visits: HasSummary | None, day: np.datetime64
-) -> tuple[NDArray[np.object_], Days, tuple[str, ...]]:
-    """Return ids (sorted), signup days and notes of all who are members on the day."""
+    members: pd.DataFrame, purchases: Summary, visits: Summary | None, day: np.datetime64
+) -> tuple[NDArray[np.object_], Days, list[Ints], tuple[str, ...]]:
+    """Return ids (sorted) and signup days of all who are members on the day, and notes.
+
+    With them where the customers of the summaries stand among the ids.
+    """
     known = members.drop_duplicates("customer_id")
     ids = known["customer_id"].to_numpy(dtype=object)
     signup = known["signed_up_at"].to_numpy().astype("datetime64[D]")
-    notes = []
+    notes, found = [], []
     for name, summary in (("purchasers", purchases), ("visitors", visits)):
         if summary is None:
             continue
@@ -158,6 +143,8 @@ def _everybody(
         there, missing = at[at >= 0], at < 0
         # whoever has an event on the day is a member, whatever the signup says (NaT: no signup)
         signup[there] = np.fmin(signup[there], first[at >= 0])
+        at[missing] = len(ids) + np.arange(missing.sum())
+        found.append(at)
         if missing.any():
             notes.append(
                 f"{missing.sum()} {name} are missing from the members table; they were added with "
@@ -165,22 +152,20 @@ def _everybody(
             )
             ids = np.concatenate([ids, others[missing]])
             signup = np.concatenate([signup, first[missing]])
-    member = signup <= day
-    ids, signup = ids[member], signup[member]
-    order = np.argsort(ids, kind="stable")  # fast where the table is sorted already
-    return ids[order], signup[order], tuple(notes)
+    member = np.flatnonzero(signup <= day)
+    order = member[np.argsort(ids[member], kind="stable")]  # fast where they are sorted already
+    rank = np.full(len(ids), -1)
+    rank[order] = np.arange(len(order))
+    return ids[order], signup[order], [rank[at] for at in found], tuple(notes)
 
 
-def _match(ids: NDArray[np.object_], summary: HasSummary, axis: Axis) -> tuple[Rows, Ints, Days]:
+def _match(n: int, summary: Summary, axis: Axis, at: Ints) -> tuple[Rows, Ints, Days]:
     """Return the rows of data, everybody's row (-1 for none) and day of the last event."""
     customers = summary.customers
-    rows = rows_of(summary.cells, axis.draws)
-    at = positions(ids, customers["customer_id"])
-    row = np.where(at >= 0, customers["cell"].to_numpy(dtype=np.int64)[at], -1)
-    last = np.where(
-        at >= 0, customers["last_purchase_at"].to_numpy().astype("datetime64[D]")[at], _NAT
-    )
-    return rows, row, last
+    row, last = np.full(n, -1), np.full(n, _NAT)
+    row[at] = customers["cell"].to_numpy(dtype=np.int64)
+    last[at] = customers["last_purchase_at"].to_numpy().astype("datetime64[D]")
+    return rows_of(summary.cells, axis.draws), row, last
 
 
 def _dates(axis: Axis, rows: Rows, row: Ints, start: Days) -> list[Days]:
@@ -197,17 +182,18 @@ def _visit_side(
     ids: NDArray[np.object_],
     signup: Days,
     members: pd.DataFrame,
-    visits: HasSummary | None,
+    visits: Summary | None,
     axis: Axis | None,
     purchased: NDArray[np.bool_],
     day: np.datetime64,
+    at: list[Ints],
 ) -> Side:
     """Visit clocks: the last visit; for members without a purchase or a visit, the signup."""
     nobody = np.full(len(ids), _NAT)
     if visits is None or axis is None:
         empty = Rows(np.zeros(0, np.int64), *(np.zeros(0) for _ in range(3)))
         return Side(empty, np.full(len(ids), -1), nobody, [nobody, nobody])
-    seen, row, last = _match(ids, visits, axis)
+    seen, row, last = _match(len(ids), visits, axis, at[0])
     start = last.copy()
     new = np.flatnonzero((row < 0) & ~purchased)
     group = _member_groups(ids[new], signup[new], members, visits, axis)
@@ -222,12 +208,12 @@ def _visit_side(
 
 
 def _member_groups(
-    ids: NDArray[np.object_], signup: Days, members: pd.DataFrame, visits: HasSummary, axis: Axis
+    ids: NDArray[np.object_], signup: Days, members: pd.DataFrame, visits: Summary, axis: Axis
 ) -> Ints:
     """Group codes of members who have no visit rows."""
     if len(axis.draws.groups) == 1 or len(ids) == 0:
         return np.zeros(len(ids), dtype=np.int64)
-    columns = list(getattr(visits, "group_columns", ()))
+    columns = list(visits.group_columns)
     absent = [c for c in columns if c not in (*members.columns, SIGNUP_MONTH)]
     if absent or not columns:
         raise UsageError(

@@ -139,4 +139,4 @@ def groups_of_cells(mapping: Mapping[str, str] | None = None) -> dict[tuple[str,
 
 def _unknown_name(code: str) -> tuple[str, str]:
     ko, en = STATE_NAMES[code.split(".")[0]]
-    return f"{ko.replace(' ', '')}-방문알수없음 고객", f"{en}, visits unknown"
+    return f"{ko.replace(' ', '')}-방문 정보 없음 고객", f"{en}, visits unknown"

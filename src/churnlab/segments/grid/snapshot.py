@@ -134,9 +134,9 @@ class Snapshot:
         return len(self.code)
 
     @property
-    def ids(self) -> NDArray[np.object_]:
+    def ids(self) -> pd.Series[str]:
         """Members' ids, sorted."""
-        return self.membership["customer_id"].to_numpy(dtype=object)
+        return self.membership["customer_id"]
 
 
 def positions(ids: Iterable[str], among: Iterable[str]) -> NDArray[np.int64]:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from churnlab.errors import UsageError
 from churnlab.metrics.binary import calibration_verdicts, jeffreys_interval
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior.risk import risk_summary
-from churnlab.posterior.settings import RiskConfig
-from churnlab.segments.grid.build import HasSummary
+from churnlab.models.silence import Process
+from churnlab.posterior.silence.stream import chunks, for_each_run, rows_of
+from churnlab.summary import Summary
+from churnlab.types import Ints
 
 #: Members are also judged by how likely silence was for them.
 FORECAST_EDGES = (0.25, 0.5, 0.75)
@@ -44,16 +45,26 @@ def any_event(
 
 
 def forecast_silence(
-    summary: HasSummary, draws: PopulationDraws, horizon_days: int
+    summary: Summary, draws: PopulationDraws, horizons: Sequence[int]
 ) -> NDArray[np.float64]:
-    """Return P(no event within the horizon) per customer of a summary, averaged over draws."""
-    risk = RiskConfig(basis="fixed_days", horizon_days=horizon_days)
-    by_cell = risk_summary(draws, summary.cells, risk).mean
-    return np.asarray(by_cell[summary.customers["cell"].to_numpy(dtype=np.int64)])
+    """Return P(no event within each horizon) per customer, averaged over draws, (horizon, row)."""
+    rows = rows_of(summary.cells, draws)
+    mean = np.empty((len(horizons), len(rows.x)))
+
+    def work(process: Process, at: Ints) -> None:
+        for part in chunks(len(at), process.n_draws):
+            i = at[part]
+            ahead = [np.full(len(i), float(h)) for h in horizons]
+            for place, risk in enumerate(process.risks(rows.t_x[i], rows.T[i], *ahead)[1:]):
+                mean[place, i] = risk.mean(axis=1)
+
+    oldest = float(rows.T.max(initial=0.0)) + max(horizons, default=0) + 1.0
+    for_each_run(draws, rows.group, rows.x, oldest, work)
+    return mean[:, summary.customers["cell"].to_numpy(dtype=np.int64)]
 
 
 def visit_calibration(
-    summary: HasSummary,
+    summary: Summary,
     draws: PopulationDraws,
     days: pd.DataFrame,
     known_until: dt.date,
@@ -89,8 +100,7 @@ def visit_calibration(
         )
     ids = summary.customers["customer_id"]
     rows = []
-    for h in horizons:
-        p = forecast_silence(summary, draws, h)
+    for h, p in zip(horizons, forecast_silence(summary, draws, horizons), strict=True):
         silent = ~any_event(ids, days, summary.as_of, h)
         band = np.searchsorted(FORECAST_EDGES, p, side="right")
         names = ["all", *(f"{100 * a:g}-{100 * b:g}%" for a, b in _pairs())]

@@ -115,7 +115,7 @@ def reestimation_table(
         customers whom the latest fit puts into or out of the cell or group on the earlier day.
     """
     own = before_by_own_fit
-    if own.as_of != before.as_of or not np.array_equal(own.ids, before.ids):
+    if own.as_of != before.as_of or not own.ids.equals(before.ids):
         raise UsageError(
             "before_by_own_fit must hold the members of `before` on the same day; got "
             f"{own.as_of} with {own.n_members} members, expected {before.as_of} with "

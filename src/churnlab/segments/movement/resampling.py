@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.segments.grid.snapshot import N_CODES, Snapshot, positions
@@ -42,19 +43,26 @@ class Pairing:
 
     Attributes
     ----------
-    ids : array of str, shape (customer,)
-        Everybody of either day.
+    n : int
+        Customers of either day: those of the earlier, then the new ones.
     before_at, after_at : array of int
-        Where each day's members stand in `ids`.
+        Where each day's members stand among them.
     """
 
     def __init__(self, before: Snapshot, after: Snapshot) -> None:
         self.before, self.after = before, after
         at = positions(after.ids, before.ids)
         new = at < 0
-        self.ids = np.concatenate([before.ids, after.ids[new]])
+        self.n = before.n_members + int(new.sum())
+        self._new = new
         self.before_at = np.arange(before.n_members)
         self.after_at = np.where(new, before.n_members + np.cumsum(new) - 1, at)
+
+    @property
+    def ids(self) -> NDArray[np.object_]:
+        """Everybody's id, (customer,)."""
+        ids = pd.concat([self.before.ids, self.after.ids[self._new]])
+        return ids.to_numpy(dtype=object)
 
     @classmethod
     def of(cls, before: Snapshot, after: Snapshot) -> Pairing:
@@ -92,7 +100,7 @@ class Pairing:
         return np.stack([_sums(k, members, WIDTH**2).reshape(WIDTH, WIDTH) for k in keys])
 
     def _spread(self, values: NDArray[np.integer], at: Ints, absent: int) -> Ints:
-        out = np.full(len(self.ids), absent, dtype=np.int64)
+        out = np.full(self.n, absent, dtype=np.int64)
         out[at] = values
         return out
 

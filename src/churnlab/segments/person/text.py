@@ -72,9 +72,11 @@ def _late(told: Mapping[str, Any], lang: str) -> str:
         if pd.isna(row["at_risk_q05"])
         else say("late_interval", lang, low=row["at_risk_q05"], high=row["at_risk_q95"])
     )
+    cut = told["threshold"]
+    learnt = say("late_learnt", lang, q=cut["quantile"]) if cut.get("learnt_until") else ""
     return say(
         "late", lang, w=told["risk"]["window_cycles"], rhythm=row["rhythm_days"], now=now,
-        cut=_cut(told), state=_state(told, lang), interval=between, alive=row["p_alive"],
+        cut=_cut(told), learnt=learnt, state=_state(told, lang), interval=between, alive=row["p_alive"],
         then=row["p_alive_at_risk"],
     )  # fmt: skip
 

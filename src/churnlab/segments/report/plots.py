@@ -75,7 +75,7 @@ def draw_over_time(
     Parameters
     ----------
     beside : TimeData, optional
-        The same groups scored otherwise (by one fit on all days): dashed, without bands.
+        The same groups as they were said then (by fits of their own): dashed, without bands.
     """
     ends = _apart(data.share[-1], 0.035 * max(float(data.share_q95.max()), 1e-9) * 1.4)
     for i, (code, name) in enumerate(zip(data.codes, data.names, strict=True)):
@@ -95,7 +95,7 @@ def draw_over_time(
     ax.xaxis.set_major_formatter(_day_format(locator))
     ax.set_ylabel(say("axis.share", lang))
     if beside is not None:
-        for style, word in (("-", "own_fit"), ("--", "latest_fit")):
+        for style, word in (("-", "latest_fit"), ("--", "own_fit")):
             ax.plot([], [], color="#555555", linestyle=style, linewidth=1.4,
                     label=say(f"axis.{word}", lang))  # fmt: skip
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=1)

@@ -8,11 +8,11 @@ import pandas as pd
 
 from churnlab.fitting.report.text import late_lines
 from churnlab.metrics.binary import FITS
+from churnlab.report.labels import label
 from churnlab.report.notes import told
 from churnlab.report.words import bullets, heading, table
 from churnlab.runs.reading import Run
 from churnlab.segments.report import say
-from churnlab.vocabulary import RISK_FORMULAS
 
 
 def name_column(lang: str) -> str:
@@ -167,6 +167,10 @@ def _calibration(rows: pd.DataFrame, kind: str, line: str, lang: str) -> str:
     what = say(f"calibration.{kind}", lang)
     head = say("calibration.head", lang, what=what, fits=fits, n=len(rows))
     keep = [line, *(c for c in ("forecast_band",) if c in rows), "n", "forecast", "observed"]
+    rows = rows.assign(**{line: rows[line].astype(str).str.replace("-", "–")})
+    if "forecast_band" in rows:
+        bands = rows["forecast_band"].str.replace("-", "–")
+        rows = rows.assign(forecast_band=bands.replace("all", say("calibration.all", lang)))
     shown = rows[keep].assign(
         interval=[f"{r.observed_q05:.1%}–{r.observed_q95:.1%}" for r in rows.itertuples()],
         verdict=[say(f"calibration.{verdict}", lang) for verdict in rows["verdict"]],
@@ -203,7 +207,7 @@ def actions(frame: pd.DataFrame, lang: str) -> str:
     shown = pd.DataFrame(
         {
             "action_id": frame["action_id"], "channel": frame["channel"], "reached": frame["n"],
-            "reason": [told(reason, lang) for reason in frame["reason"]],
+            "reason": [told(reason, lang) for reason in frame["reason"].fillna("")],
             "text": frame[f"text_{lang}"],
         }
     )  # fmt: skip
@@ -213,7 +217,7 @@ def actions(frame: pd.DataFrame, lang: str) -> str:
 def checks(run: Run, segments: dict[str, Any], lang: str) -> str:
     """Return thresholds, cut points and what had to be decided on the way."""
     cut = segments["threshold"]
-    risk = RISK_FORMULAS[cut["basis"]]
+    risk = label(f"formula.{cut['basis']}", lang)
     items = [say("checks.threshold", lang, risk=risk, value=cut["value"], rule=cut["rule"])]
     if segments["visit_cuts"]:
         low, high = segments["visit_cuts"]

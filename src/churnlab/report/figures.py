@@ -1,0 +1,42 @@
+"""Figures of the reports: vector graphics with a text for those who cannot see them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Final
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+#: Larger vector graphics (scatters of thousands) become pictures of pixels.
+LARGEST_SVG: Final = 400_000
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Show a figure as the output of a notebook's cell, and close it.
+
+    Parameters
+    ----------
+    alt : str
+        What is seen, in words.
+    """
+    from IPython.display import publish_display_data
+
+    mime, data = drawn(figure)
+    plt.close(figure)
+    shown, told = {mime: data, "text/plain": alt}, {mime: {"alt": alt}}
+    publish_display_data(shown, metadata=told)  # type: ignore[no-untyped-call]
+
+
+def drawn(figure: Figure) -> tuple[str, str]:
+    """Return a figure's MIME type and data: SVG (text) unless that is large, else PNG (base64)."""
+    buffer = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "churnlab"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    if buffer.tell() <= LARGEST_SVG:
+        return "image/svg+xml", buffer.getvalue().decode()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return "image/png", base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,136 @@
+"""No English sentence in a Korean report, and none of a figure's words: every report is read."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import pytest
+from matplotlib import pyplot as plt
+
+from churnlab.cli import main
+from churnlab.report import figures
+from churnlab.report.render import notebooks_folder
+from churnlab.workflows.report import NOTEBOOKS
+
+#: Four words of English in a row; keys, models and code are no such words.
+SENTENCE = re.compile(r"(?:\b[A-Za-z][a-z']+[ ,;:]+){3,}[A-Za-z][a-z']+")
+CODE = re.compile(r"`[^`]*`|\S*[._=/]\S*")
+#: Names of the field and of columns that stand for themselves.
+HEADS = re.compile(
+    r"N|AUC|CRPS|Brier|P\(.*|r_hat|k_hat|ess(_\w+)?|\d+%|channel|lead_type|tier|.*\(sd\)"
+)
+LIGHT = ["inference.draws=200", "seed=3"]
+
+
+def english(text: str) -> list[str]:
+    """The English sentences of a text."""
+    return [found[0] for found in SENTENCE.finditer(CODE.sub(" ", text))]
+
+
+def heads(text: str) -> Iterator[str]:
+    """The heads of a text's tables."""
+    lines = text.split("\n")
+    for head, rule in itertools.pairwise(lines):
+        if head.startswith("|") and set(rule) <= set("|-: ") and "---" in rule:
+            yield from (cell.strip() for cell in head.strip("|").split(" | "))
+
+
+def read(command: str, run: Path, lang: str = "ko") -> list[str]:
+    """What a report says: its Markdown, its figures' words, and the texts that stand for them."""
+    said: list[str] = []
+
+    def show(figure: Any, alt: str) -> None:
+        said.append(alt)
+        for text in figure.findobj(plt.Text):
+            said.append(text.get_text().replace("\n", " "))
+        plt.close(figure)
+
+    names: dict[str, Any] = {"display": lambda shown: said.append(shown.data)}
+    book = jupytext.read(notebooks_folder() / f"{NOTEBOOKS[command]}.py")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "show", show)
+        for cell in (c for c in book.cells if c.cell_type == "code"):
+            source = cell.source.replace("import Markdown, display", "import Markdown")
+            if "parameters" in cell.metadata.get("tags", []):
+                source += f"\nrun_dir, lang = {str(run)!r}, {lang!r}"
+            *before, last = ast.parse(source).body
+            value = isinstance(last, ast.Expr)
+            body = ast.Module([*before, *([] if value else [last])], [])
+            exec(compile(body, command, "exec"), names)
+            shown = (
+                eval(compile(ast.Expression(last.value), command, "eval"), names) if value else 0
+            )
+            said += [shown.data] if hasattr(shown, "data") and isinstance(shown.data, str) else []
+    return said
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Path:
+    """A pipeline on a small shop, whose steps are all there or say why they are not."""
+    folder = tmp_path_factory.mktemp("korean") / "shop"
+    command = [
+        "pipeline", "data=syn_shop", "shop.n_members=900", "lang=ko", f"run_dir={folder}", *LIGHT,
+        "split.limits.least_purchasers=100", "split.limits.least_events=20", "split.origins=1",
+        "split.horizon_days=[60]", "segments.periods=2", "candidates=[mbg_nbd, hiatus]",
+        f"cache_dir={folder}/cache",
+    ]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("churnlab.workflows.pipeline.report", _no_report)
+        assert main(command) == 0
+    return folder
+
+
+class _NoReport:
+    def write(self, folder: object) -> None:
+        """The pages are read below, without a kernel."""
+
+
+def _no_report(*_: object, **__: object) -> _NoReport:
+    return _NoReport()
+
+
+PARTS = ["fit", "segment", "backtest", "nday", "journey", "pipeline"]
+
+
+@pytest.mark.parametrize("command", PARTS)
+def test_a_korean_report_has_no_english_sentence(shop, command):
+    said = read(command, shop if command == "pipeline" else shop / command)
+    assert len("".join(said)) > 500
+    assert [s for text in said for s in english(text)] == []
+    assert [h for text in said for h in heads(text) if not _korean(h)] == []
+    assert not any("{" in text and "}" in text for text in said if "data." not in text)
+
+
+def _korean(head: str) -> bool:
+    return bool(re.search("[가-힣]", head)) or HEADS.fullmatch(head) is not None
+
+
+@pytest.mark.parametrize("command", PARTS)
+def test_an_english_report_has_no_korean(shop, command):
+    said = read(command, shop if command == "pipeline" else shop / command, "en")
+    assert [text for text in said if re.search("[가-힣]", text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("there is no visit log; carts need items", True),
+        ("고객 mbg_nbd 모형과 `run the whole command again`", False),
+        ("data.members.path=FILE customer_id signed_up_at", False),
+        ("Brier 점수", False),
+    ],
+)
+def test_the_reader_knows_english(text, found):
+    assert bool(english(text)) is found
+
+
+def test_the_reader_finds_heads():
+    table = "| 셀 | members |\n|---|---:|\n| a | 1 |"
+    assert list(heads(table)) == ["셀", "members"]
+    assert not _korean("members")
