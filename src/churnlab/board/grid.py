@@ -106,7 +106,11 @@ def _shown(code: str, now: pd.DataFrame, visits: bool) -> bool:
 
 def _name(code: str, visits: bool, lang: str) -> str:
     """Return a cell's name; where no visits are known nothing is said of them."""
-    return segment_name(code, lang).removesuffix(" 고객") if visits else _state(code.split(".")[0], lang)
+    return (
+        segment_name(code, lang).removesuffix(" 고객")
+        if visits
+        else _state(code.split(".")[0], lang)
+    )
 
 
 def _state(code: str, lang: str) -> str:

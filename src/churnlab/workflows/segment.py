@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 from pathlib import Path
-from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb

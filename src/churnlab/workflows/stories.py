@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
@@ -27,7 +27,7 @@ class _Few:
     """The event-days of a few customers, as `explanation` asks a log for them."""
 
     as_of: dt.date
-    tables: Mapping[str, Any]
+    tables: Set[str]
     kept: Mapping[str, pd.DataFrame]
 
     def days(self, events: str) -> pd.DataFrame:
@@ -40,7 +40,9 @@ def stories(log: EventLog, day: Day, playbook: Playbook) -> list[dict[str, Any]]
     snapshot, customers = day.placed.snapshot, day.fitted.customers
     everybody = joined(snapshot.membership, customers)
     ids = set(most_urgent(everybody, pd.Timestamp(log.as_of)).head(MOST)["customer_id"])
-    placed = replace(day.placed, snapshot=replace(snapshot, membership=_of(snapshot.membership, ids)))
+    placed = replace(
+        day.placed, snapshot=replace(snapshot, membership=_of(snapshot.membership, ids))
+    )
     few = _Few(
         log.as_of,
         log.tables,
