@@ -13,12 +13,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from tests.board.conftest import MARKUP
 
 from churnlab.board.serve import server
 from churnlab.errors import UsageError
 from churnlab.report.config import ReportConfig
 from churnlab.workflows.board import deliver
-from tests.board.conftest import MARKUP
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from tests.board.conftest import MARKUP
 
 import churnlab as cl
 from churnlab.board import people, read_document, render
@@ -16,7 +17,6 @@ from churnlab.board.page import words
 from churnlab.errors import UsageError
 from churnlab.report.config import ReportConfig
 from churnlab.runs.folder import to_jsonable
-from tests.board.conftest import MARKUP
 
 
 def crowd(n):
