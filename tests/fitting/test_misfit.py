@@ -18,6 +18,7 @@ from churnlab.fitting.misfit.checks import FALSE_ALARMS, judge
 from churnlab.fitting.misfit.measures import Figures, Histories
 from churnlab.fitting.misfit.replicates import Purchases, replicate
 from churnlab.fitting.misfit.words import FOLLOWS, sentence
+from churnlab.fitting.sample import Sample
 from churnlab.models.draws import PopulationDraws
 from churnlab.simulate import simulate_btyd
 from churnlab.summary import Calendar, Clock, Summary, summarise
@@ -116,7 +117,7 @@ def test_two_purchases_on_a_day_leave_nothing_to_check():
                           duplicates="keep")  # fmt: skip
     made = summarise(log)
     draws = PopulationDraws("mbg_nbd", 1, np.array([[MBG]]))
-    assert checks.check_fit(made, draws) == []
+    assert checks.check_fit(made, Sample.of(made, 1), draws) == []
 
 
 def test_replicates_have_the_rate_and_dropout_of_the_draws():

@@ -3,6 +3,7 @@ import pytest
 
 from churnlab.errors import DataError, UsageError
 from churnlab.inference import choose_k, compare_models, elpd, fit_population, maximum_likelihood
+from churnlab.inference.studies.compare import MOST_K
 
 from .conftest import Rows, collapsed, rows, simulated
 
@@ -18,6 +19,7 @@ def test_elpd_of_cells_equals_arviz_on_customers(shop: Rows) -> None:
 
     fit = fit_population(shop, model="mbg_nbd", seed=2)
     tree = fit.to_datatree()
+    tree["log_likelihood"] = tree["cell_log_likelihood"]  # a row a customer here: cells are they
     loo = az.loo(tree)
     found = elpd(fit)
     assert found.total == pytest.approx(float(loo.elpd), abs=0.02)
@@ -68,6 +70,16 @@ def test_evidence_finds_the_shape_of_the_gaps(k: int) -> None:
         "sd"
     ]
     assert distance.abs().max() < 3.5
+
+
+@pytest.mark.parametrize(("k", "said"), [(MOST_K - 1, 0), (MOST_K, 1), (MOST_K + 8, 1)])
+def test_regular_gaps_are_followed_to_the_cap_which_is_said(k: int, said: int) -> None:
+    cells = simulated("mbg_cnbd_k", [2.0, 60.0 / k, 0.8, 6.0], 400, seed=4, k=k)
+    fit = fit_population(cells, model="mbg_cnbd_k", draws=200)
+    assert fit.draws.k == min(k, MOST_K)
+    assert sum(f"k = {MOST_K}" in w for w in fit.warnings) == said
+    stated = fit_population(cells, model="mbg_cnbd_k", k=MOST_K, draws=200)
+    assert not any("the most that is tried" in w for w in stated.warnings)
 
 
 def test_erlang_with_k_1_is_the_plain_model(shop: Rows) -> None:

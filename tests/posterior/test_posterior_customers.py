@@ -33,6 +33,7 @@ CONTRACT = [
     "purchase_risk_q95", "horizon_days", "risk_p_alive", "risk_personal_cycles",
     "risk_fixed_days", "at_risk_date", "at_risk_q05", "at_risk_q95", "p_alive_at_risk",
     "risk_band", "p_return_year", "due_date", "due_q10", "due_q90",
+    "next_purchase_q10", "next_purchase_q50", "next_purchase_q90",
 ]  # fmt: skip
 
 
@@ -53,7 +54,7 @@ def test_table_is_complete_and_consistent(model, basis, some, make_draws):
     table = customers_table(some, draws, risk, state=StateCut(risk, 0.5, 0.5))
     assert list(table.columns) == CONTRACT
     assert table["customer_id"].tolist() == some.customers["customer_id"].tolist()
-    filled = table.drop(columns=["horizon_days", *CONTRACT[-8:-5]])
+    filled = table.drop(columns=["horizon_days", *CONTRACT[-11:-8]])
     falls = model == "mbg_cnbd_k" and basis != "p_alive"
     assert table["at_risk_q05"].isna().all() == table["at_risk_q95"].isna().all() == falls
     never = table["at_risk_date"].dt.year == 9999

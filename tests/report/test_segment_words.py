@@ -145,6 +145,8 @@ CASES = {
     "once, own cut": ({"customer": {"x": 0}}, "against a threshold of 30%"),
     "overdue": ({"customer": {"due_q90": dt.datetime(2024, 6, 29)}}, "29 June 2024: long overdue"),
     "due": ({"customer": {"due_q90": dt.datetime(2024, 6, 30)}}, "80% interval 23 June 2024 to"),
+    "left": ({"customer": {f"next_purchase_q{q}": dt.datetime(2024, 7, q // 10 + 1)
+                           for q in (10, 50, 90)}}, "by 6 July 2024 (80% interval 2 July 2024 to"),
     "personal": ({"risk": {"basis": "personal_cycles"}}, "no purchase within 42 days (2 of their"),
     "no purchase": ({"customer": None}, "signed up on 1 January 2024, 181 days ago, and have not"),
     "visits": ({}, "visited on 1 day, last on 28 June 2024; their visits are active (thinning from "

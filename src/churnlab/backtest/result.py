@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
 from churnlab.backtest.report.lines import table_lines
 from churnlab.runs import Result, RunFolder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,32 @@ class BacktestResult(Result):
     def warnings(self) -> list[str]:
         """What was left out of the backtest, and why."""
         return [str(d["reason"]) for d in self.summary["degradations"]]
+
+    def plot_scores(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
+        """Draw the Brier score of each candidate for the first window, best on top."""
+        from churnlab.backtest.report import data, plots
+        from churnlab.report.labels import label
+        from churnlab.report.style import axes
+
+        shown = data.ranked(self.headline())
+        ax = axes(ax, (7.2, 0.36 * len(shown) + 1))
+        simple = shown.loc[shown["kind"] == "baseline", "name"].tolist()
+        names = shown["name"].tolist()
+        return plots.score_bars(
+            ax, names, shown["brier"], baselines=simple, axis_label=label("brier", lang)
+        )
+
+    def plot_reliability(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
+        """Draw forecast against outcome of the best model for the first window, last origin."""
+        from churnlab.backtest.report import data, plots
+        from churnlab.report.style import axes
+
+        name, curve = next(iter(data.reliability_curves(self.calibration, self.headline()).items()))
+        band = (curve["forecast"], curve["low"], curve["high"])
+        return plots.reliability(
+            axes(ax, (4.6, 4.4)), curve["forecast"], curve["observed"],
+            band=band, name=name, lang=lang,
+        )  # fmt: skip
 
     def write(self, folder: RunFolder) -> None:
         """Write the tables, the means over origins, and `backtest.json`."""

@@ -19,7 +19,10 @@ import pandas as pd
 from churnlab import posterior as individual
 from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
+from churnlab.fitting.looking import Looking
 from churnlab.fitting.misfit import Fitted, Misfit, check_fit, sentences
+from churnlab.fitting.next_purchase import NextLevels, learn_levels
+from churnlab.fitting.sample import Sample
 from churnlab.inference import (
     PopulationFit,
     Seasons,
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Looking):
     """A fitted model: the population's posterior, and through it each customer's.
 
     Attributes
@@ -129,7 +132,16 @@ class Fit:
     @cached_property
     def misfit(self) -> list[Misfit]:
         """Posterior predictive checks, most telling first (docs/models.md, "Where it misfits")."""
-        return check_fit(self.summary, self.draws, self.seed)
+        return check_fit(self.summary, self.sample, self.draws, self.seed)
+
+    @cached_property
+    def sample(self) -> Sample:
+        """Some customers with the day of every purchase."""
+        return Sample.of(self.summary, self.seed)
+
+    def next_levels(self, within: int = RiskConfig.due_window_days) -> NextLevels:
+        """Return where in the model's law the quantiles of the next purchase lie."""
+        return learn_levels(self.summary, self.sample, self.draws, within)
 
     def say_misfit(self, lang: str = "en") -> list[str]:
         """Return a sentence for each check that failed, with the setting that cures it."""
@@ -201,6 +213,7 @@ class Fit:
             settings,
             state=state or self._cut(settings, threshold, first_threshold),
             first_draws=self._first_draws,
+            next_levels=self.next_levels(settings.due_window_days).levels,
             progress=progress,
         )
         if spend is None and (value is None or value.per_purchase is None):

@@ -18,7 +18,6 @@ import pandas as pd
 from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.fitted import Fit, fit_as
-from churnlab.fitting.misfit import Misfit
 from churnlab.inference.datatree import netcdf
 from churnlab.runs import Run, RunFolder, open_run
 from churnlab.summary.customers import with_cells
@@ -50,6 +49,8 @@ def save(fit: Fit, folder: str | Path) -> Path:
     run.write_parquet("customers.parquet", summary.customers.drop(columns="cell"))
     if config.buckets is not None and summary.purchase_days is not None:
         run.write_parquet("purchases.parquet", pd.DataFrame({"day": summary.purchase_days()}))
+    if (histories := fit.sample.frame()) is not None:
+        run.write_parquet("histories.parquet", histories)
     if summary.gaps is not None:
         run.write_parquet("gaps.parquet", pd.DataFrame(summary.gaps()._asdict()))
     about = {
@@ -57,7 +58,6 @@ def save(fit: Fit, folder: str | Path) -> Path:
         "group_columns": summary.group_columns,
         "covariates": summary.covariates,
         "models": {name: _about(population) for name, population in models.items()},
-        "misfit": [dataclasses.asdict(one) for one in fit.misfit],
     }
     run.write_json("fit.json", about)
     run.finish()
@@ -112,16 +112,16 @@ def load(folder: str | Path) -> Fit:
     if run.has("purchases.parquet"):
         days = run.frame("purchases.parquet")["day"].to_numpy()
         summary = dataclasses.replace(summary, purchase_days=lambda: days)
+    if run.has("histories.parquet"):  # of the fit's sample, which is all that is asked for
+        histories = run.frame("histories.parquet")
+        summary = dataclasses.replace(summary, histories=lambda ids: histories)
     if run.has("gaps.parquet"):
         columns = run.frame("gaps.parquet")
         gaps = Gaps(*(columns[name].to_numpy() for name in Gaps._fields))
         summary = dataclasses.replace(summary, gaps=lambda: gaps)
     kept = {name: _kept(run, name, said) for name, said in about["models"].items()}
     model, how = ModelConfig(**config["model"]), InferenceConfig(**config["inference"])
-    fit = fit_as(summary, model, how, run.manifest["seed"], kept=kept, check=False)
-    if "misfit" in about:  # the histories behind the checks are not stored
-        vars(fit)["misfit"] = [Misfit(**one) for one in about["misfit"]]
-    return fit
+    return fit_as(summary, model, how, run.manifest["seed"], kept=kept, check=False)
 
 
 def _kept(run: Run, name: str, said: dict[str, Any]) -> dict[str, Any]:

@@ -145,7 +145,10 @@ def fit_population(
             bare.theta_days(highest.u[None, : len(pooled.map)])[0, 0], highest.value
         ),
         mode=_point(target.population, mode),
-        warnings=_warnings(cells, target.population, parts["u"], mode, most_likely),
+        warnings=[
+            *_warnings(cells, target.population, parts["u"], mode, most_likely),
+            *_capped(erlang if k is None else 1),
+        ],
         seconds=stage.seconds,
         target=target,
         cells=cells,
@@ -185,6 +188,18 @@ def _warnings(
     if mode.n_modes > 1:
         found.append("Two starts ended in different maxima; run inference=nuts to compare.")
     return found
+
+
+def _capped(chosen: int) -> list[str]:
+    from churnlab.inference.studies.compare import MOST_K
+
+    if chosen < MOST_K:
+        return []
+    return [
+        f"The evidence still rises at k = {MOST_K}, the most that is tried: gaps are more regular "
+        "than that. Risks rise too late after the due date; set model.k higher and compare by "
+        "`churnlab backtest`."
+    ]
 
 
 def maximum_likelihood(cells: Cells, model: str, k: int | None = None) -> Point:

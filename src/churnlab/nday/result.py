@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from churnlab.errors import UsageError
 from churnlab.runs import Result, RunFolder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,30 @@ class NdayResult(Result):
     rule: dict[str, Any]
     studied: dict[str, pd.DataFrame]
     files: ClassVar[str] = "files: {folder}/curve.parquet, nday_audience.parquet, rule.json"
+
+    def plot_curve(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
+        """Draw conversion by day since signup: cohorts, the model's band, the plateau, day N."""
+        from churnlab.nday.report import data, plots
+        from churnlab.report.style import axes
+
+        flat, shown = data.headline(self.rule), data.curve(self.curve, self.studied["fitted"])
+        return plots.draw_curve(axes(ax), shown, plateau=flat, n=self.rule["n"], lang=lang)
+
+    def plot_value(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
+        """Draw the value per signup of sending on day N, a line per reading.
+
+        Raises
+        ------
+        UsageError
+            No costs are stated, so that no day has a value.
+        """
+        from churnlab.nday.report import data, plots
+        from churnlab.report.style import axes
+
+        if "value" not in self.studied:
+            raise UsageError("no costs are stated; give nday={'costs': {'margin': ..., ...}}.")
+        shown = data.value(self.studied["value"])
+        return plots.draw_value(axes(ax), shown, n=self.rule["n"], lang=lang)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:

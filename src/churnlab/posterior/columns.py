@@ -14,7 +14,7 @@ from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
 from churnlab.posterior.counts import expected_purchases
 from churnlab.posterior.cycles import rate_quantiles
-from churnlab.posterior.dates import at_risk_days, due_days, whole_due_days
+from churnlab.posterior.dates import at_risk_days, due_days, next_days, whole_due_days
 from churnlab.posterior.risk import key_rhythm, mean_and_interval, personal_window
 from churnlab.posterior.settings import DAYS_PER_YEAR, RiskConfig, StateCut
 from churnlab.posterior.silence.season import Season
@@ -30,6 +30,8 @@ Values = NDArray[np.float64] | NDArray[np.int64]
 STATE_DATES: Final = ("at_risk_date", "at_risk_q05", "at_risk_q95")
 DUE_DATES: Final = ("due_date", "due_q10", "due_q90")
 DATES: Final = (*STATE_DATES, *DUE_DATES)
+#: Columns that hold days after the cutoff here and dates in the table.
+NEXT_DATES: Final = ("next_purchase_q50", "next_purchase_q10", "next_purchase_q90")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Request:
     wanted: tuple[str, ...]
     threads: int | None = None
     season: Season | None = None
+    next_levels: tuple[float, ...] = (0.5, 0.1, 0.9)
 
     def ahead(self, days: Array | float) -> Array:
         """Return so many days after the cutoff in the time of the rows."""
@@ -143,6 +146,20 @@ def _due_columns(request: Request) -> dict[str, Values]:
     return dict(zip(DUE_DATES, whole_due_days(days)[:, keys.of], strict=True))
 
 
+def _next_columns(request: Request) -> dict[str, Values]:
+    within = float(request.ahead(request.risk.due_window_days))
+    days = next_days(
+        request.draws,
+        request.rows,
+        within=within,
+        levels=request.next_levels,
+        threads=request.threads,
+    )
+    if request.season is not None:
+        days = request.season.days_ahead(days)
+    return dict(zip(NEXT_DATES, whole_due_days(days), strict=True))
+
+
 def _cycle_columns(request: Request) -> dict[str, Values]:
     rate = rate_quantiles(request.draws, request.rows, threads=request.threads)
     cycles = (1.0 / rate.median, 1.0 / rate.q95, 1.0 / rate.q05)
@@ -178,6 +195,7 @@ _BLOCKS: Final[tuple[tuple[str, tuple[str, ...], _Block], ...]] = (
     ("risk", ("horizon_days",), _horizon_column),
     ("at-risk dates", STATE_COLUMNS, _state_columns),
     ("due dates", DUE_DATES, _due_columns),
+    ("next purchases", NEXT_DATES, _next_columns),
     ("cycles", CYCLE_COLUMNS, _cycle_columns),
     ("purchases to come", COUNT_COLUMNS, _count_columns),
 )

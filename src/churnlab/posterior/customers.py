@@ -12,7 +12,15 @@ import pandas as pd
 from churnlab.errors import UsageError, nearest
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.bands import BAND, days_since, risk_band
-from churnlab.posterior.columns import DATES, STATE_COLUMNS, Request, Values, cell_columns, overrule
+from churnlab.posterior.columns import (
+    DATES,
+    NEXT_DATES,
+    STATE_COLUMNS,
+    Request,
+    Values,
+    cell_columns,
+    overrule,
+)
 from churnlab.posterior.dates import to_dates
 from churnlab.posterior.risk import risk_summary
 from churnlab.posterior.settings import LATE, RiskConfig, StateCut
@@ -32,6 +40,7 @@ COLUMNS: Final = (
     "purchase_risk_q95", "horizon_days", "risk_p_alive", "risk_personal_cycles",
     "risk_fixed_days", "at_risk_date", "at_risk_q05", "at_risk_q95", "p_alive_at_risk",
     "risk_band", "p_return_year", "due_date", "due_q10", "due_q90",
+    "next_purchase_q10", "next_purchase_q50", "next_purchase_q90",
 )  # fmt: skip
 
 
@@ -54,6 +63,7 @@ def customers_table(
     state: StateCut | None = LATE,
     first_draws: PopulationDraws | None = None,
     columns: Sequence[str] | None = None,
+    next_levels: tuple[float, ...] = (0.5, 0.1, 0.9),
     seed: int = 0,
     threads: int | None = None,
     progress: Update | None = None,
@@ -77,6 +87,8 @@ def customers_table(
         purchase; for BG models, which cannot. See `first_purchase_warning`.
     columns
         Only these columns are returned, and only what they need is computed; default: all.
+    next_levels
+        Levels of the model's law behind `next_purchase_q50`, `_q10`, `_q90`.
     seed
         Unused: nothing here is random. Kept so that callers may pass the run's seed.
     threads
@@ -101,6 +113,7 @@ def customers_table(
         tuple(wanted) + (("at_risk_date", "p_return_year") if BAND in wanted else ()),
         threads,
         Season.of(summary, risk),
+        next_levels,
     )
     cells = cell_columns(request, progress)
     first = np.flatnonzero(request.rows.x == 0)
@@ -157,8 +170,9 @@ def _join(summary: Summary, cells: dict[str, Values], wanted: list[str]) -> pd.D
             out[name] = people["T"].to_numpy() - people["t_x"].to_numpy()
         elif name in ("first_purchase_at", "last_purchase_at"):
             out[name] = people[name].to_numpy().astype("datetime64[s]")
-        elif name in DATES and name in cells:
-            out[name] = to_dates(last, cells[name][cell])
+        elif name in (*DATES, *NEXT_DATES) and name in cells:
+            since = last if name in DATES else np.array([summary.as_of], "datetime64[D]")
+            out[name] = to_dates(since, cells[name][cell])
         elif name in DATES:  # a windowed risk that may fall has no interval of its date
             out[name] = np.full(len(cell), np.datetime64("NaT", "s"))
         elif name in STATE_COLUMNS and name not in cells:

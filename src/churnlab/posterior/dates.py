@@ -12,21 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab.models.draws import PopulationDraws
-from churnlab.models.silence import Process
+from churnlab.models.silence import Process, Returning
 from churnlab.posterior.risk import OnSilence, on_silence, windows
 from churnlab.posterior.settings import LAST_DAY, NEVER, Lateness, Measure, check_threshold
 from churnlab.posterior.silence.roots import solve
-from churnlab.posterior.silence.stream import Keys, chunks, for_each_run
+from churnlab.posterior.silence.stream import Keys, Rows, chunks, for_each_run
 from churnlab.types import Array, Ints
 from churnlab.vocabulary import FAR_DATE
 
 #: Draws of the first, coarse search.
 COARSE_DRAWS = 32
+#: Draws behind the time that is left until the next purchase: a mean over them, nearly that of all.
+NEXT_DRAWS = 100
 #: Days at which a risk that may fall first (Erlang gaps) is looked at.
 _GRID = np.unique(np.concatenate([np.arange(1, 31), np.geomspace(30, LAST_DAY, 80).round()]))
 
 #: Due dates are sought from here to the end of the window, days.
 _SHORTEST_DAYS = 1e-3
+#: Least probability of coming back at all: below, the date is the end of the window.
+_TINY = 1e-300
 #: (days after the last purchase, positions) -> mean risk
 _Risk = Callable[[Array, Ints], Array]
 
@@ -226,6 +230,85 @@ def due_days(
     return out
 
 
+def next_days(
+    draws: PopulationDraws,
+    rows: Rows,
+    *,
+    within: float = 365.0,
+    levels: tuple[float, ...] = (0.5, 0.1, 0.9),
+    threads: int | None = None,
+) -> Array:
+    """Return days from the cutoff to the next purchase, given that it comes within `within` days.
+
+    The silence so far counts: two customers with the same due date differ, once it has passed.
+
+    Parameters
+    ----------
+    draws
+        Posterior draws of the population's parameters; `NEXT_DRAWS` of them are taken, because
+        every row, not only every key, is a search of its own.
+    rows
+        Distinct (group, x, t_x, T), days.
+    within, levels
+        As in `due_days`, counted from the cutoff.
+
+    Returns
+    -------
+    array (level, row)
+        Days.
+
+    Notes
+    -----
+    F(h) = (1 - mean p_no_purchase(T, T+h)) / (1 - mean p_no_purchase(T, T+W)).
+    """
+    out = np.empty((len(levels), len(rows.x)))
+    few = draws.thin(NEXT_DRAWS)
+    oldest = float(rows.T.max(initial=0.0)) + within + 1.0
+
+    def work(process: Process, at: Ints) -> None:
+        for part in chunks(len(at), process.n_draws):
+            i = at[part]
+            back = _back(process, rows.t_x[i], rows.T[i])
+            out[:, i] = _quantiles(back, np.full(len(i), within), levels)
+
+    for_each_run(few, rows.group, rows.x, oldest, work, threads=threads)
+    return out
+
+
+def share_by(
+    draws: PopulationDraws,
+    rows: Rows,
+    days: Array,
+    within: float,
+    *,
+    threads: int | None = None,
+) -> Array:
+    """Return F(days) of `next_days` for each row: P(back by then | back within `within`)."""
+    out = np.empty(len(rows.x))
+    few = draws.thin(NEXT_DRAWS)
+
+    def work(process: Process, at: Ints) -> None:
+        for part in chunks(len(at), process.n_draws):
+            i = at[part]
+            back, every = _back(process, rows.t_x[i], rows.T[i]), np.arange(len(i))
+            by, whole = (back(h, every).mean(axis=1) for h in (days[i], np.full(len(i), within)))
+            out[i] = by / np.maximum(whole, _TINY)
+
+    oldest = float(rows.T.max(initial=0.0)) + within + 1.0
+    for_each_run(few, rows.group, rows.x, oldest, work, threads=threads)
+    return out
+
+
+def _back(process: Process, t_x: Array, now: Array) -> Returning:
+    """Return a function (horizon, positions) -> P(next purchase within it of now), (row, draw)."""
+
+    def back(horizon: Array, i: Ints) -> Array:
+        alive, quiet = process.states(t_x[i], now[i], horizon)
+        return np.asarray(alive * (1.0 - quiet))
+
+    return back
+
+
 def _due(
     process: Process,
     t_x: Array,
@@ -233,15 +316,22 @@ def _due(
     levels: tuple[float, ...],
     guess: Array | None = None,
 ) -> Array:
-    """Solve F(h) = q for each level, in ln h."""
-    n, within_days = len(t_x), process.returning(t_x)
-    whole = within_days(within, np.arange(n)).mean(axis=1)
+    """Solve F(h) = q for each level from the last purchase on."""
+    return _quantiles(process.returning(t_x), within, levels, guess)
+
+
+def _quantiles(
+    returning: Returning, within: Array, levels: tuple[float, ...], guess: Array | None = None
+) -> Array:
+    """Solve mean returning(h) = q mean returning(within) for each level, in ln h."""
+    n = len(within)
+    whole = np.maximum(returning(within, np.arange(n)).mean(axis=1), _TINY)
     low, high = np.full(n, np.log(_SHORTEST_DAYS)), np.log(within)
     out = np.empty((len(levels), n))
     for row, level in enumerate(levels):
 
         def excess(y: Array, i: Ints, level: float = level) -> Array:
-            return np.asarray(within_days(np.exp(y), i).mean(axis=1) / whole[i] - level)
+            return np.asarray(returning(np.exp(y), i).mean(axis=1) / whole[i] - level)
 
         start = np.log(within * level / 4) if guess is None else np.log(guess[row])
         step = 0.5 if guess is None else 0.02
@@ -255,7 +345,7 @@ def whole_due_days(days: Array) -> Array:
     Parameters
     ----------
     days
-        (3, row): h.5, h.1 and h.9, as `due_days` gives them.
+        (3, row): h.5, h.1 and h.9, as `due_days` and `next_days` give them.
 
     Returns
     -------

@@ -75,3 +75,11 @@ def styled() -> Iterator[None]:
     with mpl.rc_context():
         use()
         yield
+
+
+def axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.2)) -> Axes:
+    """Return the axes given, or new ones in the style of the reports."""
+    if ax is not None:
+        return ax
+    with styled():
+        return plt.subplots(figsize=size, layout="constrained")[1]

@@ -109,7 +109,8 @@ def _part(name: str, wanted: Any, value: Any) -> Any:
             raise UsageError(
                 f"{name} has no {key!r}.{nearest(key, known)} Known: {', '.join(known)}."
             )
-    return wanted(**chosen)  # type: ignore[operator]
+    hints = get_type_hints(wanted)
+    return wanted(**{key: _part(key, hints[key], v) for key, v in chosen.items()})  # type: ignore[operator]
 
 
 def _rule(value: Any) -> Any:

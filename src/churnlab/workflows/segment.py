@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import duckdb
 import pandas as pd
@@ -47,6 +47,9 @@ from churnlab.workflows.keywords import use_case
 from churnlab.workflows.placing import Day, GridSettings, place_fitted
 from churnlab.workflows.settings import Worded
 from churnlab.workflows.stories import stories
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(kw_only=True)
@@ -134,6 +137,45 @@ class Segmentation(Result):
     def matter(self, folder: Path) -> dict[str, Path]:
         """Return the page, and whom to write to."""
         return {"to look at": folder / PAGE, "to send": folder / "campaign_plan.csv"}
+
+    def plot_grid(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
+        """Draw the grid with shares and changes; the purchase states alone without visits."""
+        from churnlab.backtest.report.plots import purchase_axis
+        from churnlab.report.style import axes
+        from churnlab.segments.report import data, plots
+
+        shown = data.grid(self.found["shares"], self.found.get("changes"), lang=lang)
+        if shown.unknown_share < 1:
+            return plots.draw_grid(axes(ax, (9, 6)), shown, lang=lang)
+        return purchase_axis(axes(ax, (7.2, 3)), self.found["shares"], lang=lang)
+
+    def plot_flow(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
+        """Draw the largest moves between cells since the earlier day."""
+        from churnlab.report.style import axes
+        from churnlab.segments.report import data, plots
+
+        shown = data.flows(self._table("transitions", "compare_to"), lang=lang)
+        return plots.draw_flows(axes(ax, (9, 6)), shown, lang=lang)
+
+    def plot_shares(
+        self, ax: Axes | None = None, *, level: str | None = None, lang: str = "en"
+    ) -> Axes:
+        """Draw shares by day: of `polarity`, of the purchase states where there are no visits."""
+        from churnlab.report.style import axes
+        from churnlab.segments.report import data, plots
+
+        past = self._table("shares_over_time", "segments.periods")
+        known = self.now.visits is not None
+        shown = data.over_time(
+            past, level=level or ("polarity" if known else "purchase_state"),
+            scored_by="latest_fit", lang=lang,
+        )  # fmt: skip
+        return plots.draw_over_time(axes(ax, (9, 4)), shown, lang=lang)
+
+    def _table(self, name: str, key: str) -> pd.DataFrame:
+        if name not in self.found:
+            raise UsageError(f"this grid has no {name}: there is no earlier day (see {key}).")
+        return self.found[name]
 
     def write(self, folder: RunFolder) -> None:
         """Write the tables, the audiences, the visit-days' posterior and `segments.json`."""

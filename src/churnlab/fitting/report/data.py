@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
+from churnlab.summary import Summary
 from churnlab.types import Array
 
 
@@ -105,3 +107,73 @@ def interval(threshold: Mapping[str, Any]) -> tuple[float, float] | None:
     """Return the threshold's 90% interval, or None where it has none."""
     low, high = threshold.get("low"), threshold.get("high")
     return None if low is None or high is None else (float(low), float(high))
+
+
+def repeats_by_week(draws: PopulationDraws, summary: Summary) -> pd.DataFrame:
+    """Return cumulative repeat purchases since the first customer's first week.
+
+    Returns
+    -------
+    DataFrame
+        ``week``, ``actual``, and what the model expects of customers who began when these did,
+        ``expected`` with its 90% interval over the posterior, ``q05``, ``q95``.
+
+    Raises
+    ------
+    UsageError
+        The summary was made from arrays, or is on a clock.
+    """
+    if summary.purchase_days is None or summary.clock is not None:
+        raise UsageError(
+            "tracking needs the day of every purchase in plain days; fit summarise(log) without "
+            "a calendar."
+        )
+    people = summary.customers
+    end = np.datetime64(summary.as_of, "D").astype(np.int64)
+    first = end - people["T"].to_numpy().round().astype(np.int64)
+    start = int(first.min())
+    weeks = np.arange(1, (end - start) // 7 + 1)
+    until = start + 7 * weeks
+    days = summary.purchase_days()
+    actual = np.searchsorted(days, until) - np.searchsorted(np.sort(first), until)
+    group = summary.cells.group[people["cell"].to_numpy()]
+    expected = np.zeros((draws.n_draws, len(weeks)))
+    for code in np.unique(group):
+        own = first[group == code]
+        began, n = np.unique(own, return_counts=True)
+        theta = draws.theta[:, code if len(draws.groups) > 1 else 0].T[:, :, None]
+        age = np.arange(end - start + 1, dtype=np.float64)
+        mean = draws.likelihood.expected_new(theta, age)  # (draw, age)
+        ages = until[:, None] - began[None, :]
+        seen = np.where(ages > 0, ages, 0)
+        expected += np.einsum("dwc,c->dw", mean[:, seen], n)
+    low, high = np.quantile(expected, [0.05, 0.95], axis=0)
+    return pd.DataFrame(
+        {
+            "week": weeks,
+            "actual": actual,
+            "expected": expected.mean(axis=0),
+            "q05": low,
+            "q95": high,
+        }
+    )
+
+
+def alive_matrix(
+    draws: PopulationDraws, summary: Summary, side: int
+) -> tuple[NDArray[np.int64], Array, Array]:
+    """Return repeat purchases (row,), days of silence (column,) and P(alive) (row, column).
+
+    Of a customer as old as the oldest; as many purchases as 99% of the customers have at most.
+    """
+    people = summary.customers
+    age = float(summary.cells.T.max())
+    most = int(np.quantile(people["x"], 0.99))
+    x = np.unique(np.linspace(0, max(most, 1), min(side, most + 1)).round().astype(np.int64))
+    silence = np.linspace(0.0, age, side)
+    t_x = np.where(x[:, None] > 0, age - silence[None, :], 0.0)
+    theta = draws.theta_rows(_first(draws))
+    T = np.where(x[:, None] > 0, age, silence[None, :])
+    shape = (len(x), side)
+    rows = [np.broadcast_to(v, shape).ravel() for v in (x[:, None].astype(float), t_x, T)]
+    return x, silence, draws.likelihood.p_alive(theta, *rows).mean(axis=0).reshape(shape)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogFormatter
 from numpy.typing import ArrayLike
 
 from churnlab.fitting.report import data
@@ -123,6 +124,7 @@ def predictive(ax: Axes, counts: pd.DataFrame, *, lang: str = "en") -> Axes:
         )
     ax.plot(position, counts["observed"], "o", color=COLOURS["actual"], label=label("actual", lang))
     ax.set_yscale("symlog", linthresh=10)
+    ax.yaxis.set_major_formatter(LogFormatter())  # matplotlib's own are mathematics
     ax.set_ylim(bottom=0)
     last = int(position[-1])
     ax.set_xticks(position, [*map(str, range(last)), f"{last}+"])
@@ -159,4 +161,50 @@ def risk_over_silence(
     if today is not None:
         ax.plot([today], [np.interp(today, days, centre)], "o", color=colour, ms=6)
     ax.set(xlabel=label("days_since_last", lang), ylim=(0, 1))
+    return ax
+
+
+def tracking(ax: Axes, weeks: pd.DataFrame, *, lang: str = "en") -> Axes:
+    """Draw cumulative repeat purchases by week: as they came, and as the model expects them.
+
+    Parameters
+    ----------
+    weeks : DataFrame
+        See `data.repeats_by_week`.
+    """
+    ax.fill_between(weeks["week"], weeks["q05"], weeks["q95"], color=COLOURS["model"], alpha=0.25)
+    ax.plot(weeks["week"], weeks["expected"], color=COLOURS["model"], label=label("model", lang))
+    ax.plot(weeks["week"], weeks["actual"], color=COLOURS["actual"], label=label("actual", lang))
+    ax.set(xlabel=label("week", lang), ylabel=label("cumulative_purchases", lang))
+    ax.legend(loc="upper left", title=label("band_90", lang))
+    return ax
+
+
+def matrix(
+    ax: Axes, x: ArrayLike, silence: ArrayLike, p_alive: ArrayLike, *, lang: str = "en"
+) -> Axes:
+    """Draw P(alive) by repeat purchases, up, and days of silence, across."""
+    mesh = ax.pcolormesh(silence, x, p_alive, cmap="viridis", vmin=0, vmax=1, shading="nearest")
+    ax.figure.colorbar(mesh, ax=ax, pad=0.02, label=label("p_alive", lang))
+    ax.set(xlabel=label("days_since_last", lang), ylabel=label("repeat_purchases", lang))
+    return ax
+
+
+def lateness(ax: Axes, draws: PopulationDraws, people: pd.DataFrame, *, lang: str = "en") -> Axes:
+    """Draw customers' P(alive) against silence, the day from which each is at risk marked.
+
+    Parameters
+    ----------
+    people : DataFrame
+        Rows of the customers table.
+    """
+    late = (people["at_risk_date"] - people["last_purchase_at"]).dt.days.to_numpy(float)
+    days = np.linspace(0.0, max(1.3 * np.nanmax(late), float(people["rhythm_days"].max())), 121)
+    person: Any
+    for person, colour, day in zip(people.itertuples(), _COLOURS, late, strict=False):
+        curve = data.p_alive_curve(draws, person.x, person.t_x, days)
+        name = f"{person.customer_id} ({person.rhythm_days:.0f} d)"
+        risk_over_silence(ax, *curve, name=name, colour=colour, today=float(day), lang=lang)
+    ax.set_ylabel(label("p_alive", lang))
+    ax.legend(title=label("rhythm", lang))
     return ax

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 STEADY = 0.05
 
 
+#: Largest Erlang shape that is tried; a bundle holds no larger one.
+MOST_K = 12
+
+
 class Elpd(NamedTuple):
     """Leave-one-customer-out expected log predictive density, time in days."""
 
@@ -149,7 +153,7 @@ def choose_k(
     cells: Cells,
     model: str = "bg_cnbd_k",
     *,
-    max_k: int = 6,
+    max_k: int = MOST_K,
     priors: dict[str, str] | None = None,
     time_scale: float | None = None,
     draws: int = 400,

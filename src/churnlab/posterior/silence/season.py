@@ -82,6 +82,12 @@ class Season:
         begin = np.asarray(self.now if start is None else start) - self.first
         return np.asarray(self.time[begin + np.asarray(days, np.int64)] - self.time[begin])
 
+    def days_ahead(self, clock_days: Array) -> Array:
+        """Return the days of the calendar after the cutoff that clock days after it take."""
+        now = self.now - self.first
+        ends = np.arange(len(self.time), dtype=np.float64)
+        return np.asarray(np.interp(self.time[now] + clock_days, self.time, ends) - now)
+
     def last_day(self, rows: Rows) -> Ints:
         """Return the day of each row's last purchase, from its silence in clock days."""
         then = self.time[self.now - self.first] - (rows.T - rows.t_x)

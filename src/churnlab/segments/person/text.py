@@ -109,8 +109,12 @@ def _state(told: Mapping[str, Any], lang: str) -> str:
 def _due(told: Mapping[str, Any], lang: str) -> str:
     row = told["customer"]
     late = _days_between(row["due_q90"], told["as_of"]) > 0
-    return say("overdue" if late else "due", lang, due=row["due_date"], low=row["due_q10"],
-               high=row["due_q90"])  # fmt: skip
+    due = say("overdue" if late else "due", lang, due=row["due_date"], low=row["due_q10"],
+              high=row["due_q90"])  # fmt: skip
+    low, middle, high = (row.get(f"next_purchase_{q}") for q in ("q10", "q50", "q90"))
+    if middle is None:  # a folder of before there were such columns
+        return due
+    return f"{due} {say('left', lang, low=low, middle=middle, high=high)}"
 
 
 def _visits(told: Mapping[str, Any], lang: str) -> str:

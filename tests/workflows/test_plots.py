@@ -1,0 +1,144 @@
+"""Pictures in one line: each takes `ax`, returns it, and shows the result's own numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+import churnlab as cl
+from churnlab.errors import UsageError
+
+SHOP = cl.load_shop(900)
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return cl.fit(cl.summarise(SHOP))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    split = {"origins": 1, "horizon_days": [28], "replicates": 20, "counts": False,
+             "limits": {"least_purchasers": 100, "least_events": 20}}  # fmt: skip
+    costs = {"margin": 20, "coupon": 5, "revenue": 60}
+    study = {"costs": costs, "draws": 100, "backtest": False, "holdout_share": 0.2}
+    return {
+        "segment": cl.segment(SHOP, segments={"periods": 2}),
+        "backtest": cl.backtest(SHOP, candidates=["mbg_nbd"], split=split),
+        "nday": cl.nday(SHOP, nday=study),
+    }
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+FIT_PLOTS = ("tracking", "alive_matrix", "calibration", "threshold")
+RESULT_PLOTS = (
+    ("segment", "grid"), ("segment", "flow"), ("segment", "shares"), ("backtest", "scores"),
+    ("backtest", "reliability"), ("nday", "curve"), ("nday", "value"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIT_PLOTS)
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_a_fit_draws_itself(fit, name, lang):
+    ax = plt.subplots()[1]
+    assert getattr(fit, f"plot_{name}")(ax, lang=lang) is ax
+    assert ax.get_xlabel()
+    assert getattr(fit, f"plot_{name}")() is not ax
+
+
+@pytest.mark.parametrize(("result", "name"), RESULT_PLOTS)
+def test_results_draw_themselves(results, result, name):
+    ax = plt.subplots()[1]
+    draw = getattr(results[result], f"plot_{name}")
+    assert draw(ax=ax, lang="ko") is ax
+    assert len(ax.get_children()) > 10
+    assert draw() is not ax
+
+
+def test_tracking_is_the_log_s_own_count(fit):
+    ax = fit.plot_tracking()
+    drawn = next(line for line in ax.lines if line.get_label() == "what came")
+    repeats = fit.summary.customers["x"].sum()
+    last = drawn.get_ydata()[-1]
+    days_left = (fit.summary.customers["T"].max()) % 7  # of the week that is not over
+    assert last <= repeats
+    assert last >= 0.95 * repeats or days_left > 0
+    model = next(line for line in ax.lines if line.get_label() == "model")
+    assert abs(model.get_ydata()[-1] / last - 1) < 0.15
+
+
+def test_a_history_begins_at_its_customer_s_last_purchase(fit):
+    row = fit.summary.customers.iloc[0]
+    ax = fit.plot_history(row["customer_id"])
+    (dot,) = [line for line in ax.lines if line.get_marker() == "o"]
+    assert dot.get_xdata()[0] == row["T"] - row["t_x"]
+    p_alive = fit.p_alive().set_index("customer_id").loc[row["customer_id"], "p_alive"]
+    assert dot.get_ydata()[0] == pytest.approx(p_alive, abs=0.01)
+    with pytest.raises(UsageError, match="no customer 'nobody'"):
+        fit.plot_history("nobody")
+
+
+def test_each_parameter_has_its_panel(fit):
+    axes = fit.plot_parameters()
+    assert [ax.get_xlabel() for ax in axes] == list(fit.population.target.map.names)
+
+
+def test_forecasts_add_up_to_the_customers_own(fit):
+    weeks = fit.forecast(13)
+    assert weeks["week"].tolist() == list(range(1, 14))
+    own = fit.customers(horizon_days=91)["expected_purchases"].sum()
+    assert weeks["cumulative"].iloc[-1] == pytest.approx(own, rel=0.02)
+    assert weeks["expected"].cumsum().iloc[-1] == pytest.approx(weeks["cumulative"].iloc[-1])
+    assert (weeks["q05"] <= weeks["expected"]).all()
+    assert (weeks["expected"] <= weeks["q95"]).all()
+
+
+def test_states_are_those_of_the_customers_table(fit):
+    states = fit.states()
+    table = fit.customers(state=fit.overdue(cl_rule("overdue")).state(cl.RiskConfig()))
+    late = table["at_risk_date"].dt.date <= fit.summary.as_of
+    assert (states["state"].str.endswith("_risk") == late).all()
+    assert (states["state"].str.startswith("first_") == (table["x"] < 1)).all()
+    fixed = fit.states(cl_rule("fixed", value=0.9))
+    risky = fit.customers()["risk_p_alive"] > 0.9
+    assert (fixed["state"].str.endswith("_risk") == risky).mean() > 0.98  # dates are whole days
+    with pytest.raises(UsageError, match="learns from earlier days"):
+        fit.states("calibrated")
+
+
+def cl_rule(name, **values):
+    from churnlab.rules import rule_named
+
+    return rule_named(name, **values)
+
+
+def test_next_purchases_are_the_due_dates(fit):
+    found, table = fit.next_purchase(), fit.customers()
+    assert (found["due_date"] == table["due_date"]).all()
+
+
+def test_an_update_is_the_same_fit_on_newer_events(fit):
+    earlier = cl.fit(cl.summarise(SHOP, "2025-03-31"), model="pareto_nbd", draws=200, seed=5)
+    newer = earlier.update(SHOP)
+    assert (newer.model, newer.seed, newer.draws.n_draws) == ("pareto_nbd", 5, 200)
+    assert newer.summary.as_of == SHOP.as_of
+    direct = cl.fit(cl.summarise(SHOP), model="pareto_nbd", draws=200, seed=5)
+    np.testing.assert_array_equal(newer.draws.theta, direct.draws.theta)
+
+
+def test_what_has_no_picture_says_why(fit):
+    segments = cl.segment(SHOP, segments={"periods": 0})
+    with pytest.raises(UsageError, match=r"segments\.periods"):
+        segments.plot_shares()
+    arrays = cl.Summary.from_arrays([2, 0, 1], [30, 0, 9], [60, 40, 50], as_of="2025-01-01")
+    unknown = replace(fit, summary=arrays)
+    with pytest.raises(UsageError, match="day of every purchase"):
+        unknown.plot_tracking()
