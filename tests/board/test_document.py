@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.board.conftest import MARKUP
+from tests.board.crowd import crowded
 
 import churnlab as cl
-from churnlab.board import people, read_document, render
+from churnlab.board import people, plan, read_document, render
 from churnlab.board.page import words
 from churnlab.errors import UsageError
 from churnlab.report.config import ReportConfig
@@ -104,3 +105,13 @@ def test_both_languages_say_the_same_things():
     for key in english:
         gaps = [set(re.findall(r"\{\w+\}", p[key])) for p in (english, korean)]
         assert gaps[0] == gaps[1], key
+
+
+def test_a_hundred_thousand_members_fit_into_fifteen_megabytes(shop, tmp_path):
+    many = crowded(shop, tmp_path / "many", 170)
+    document = read_document(many, ReportConfig())
+    assert document.people.total == len(pd.read_parquet(many / "segment" / "membership.parquet"))
+    assert document.people.total > 100_000
+    assert len(document.people.columns["id"]) == people.MOST
+    assert len(document.plan.messages) == plan.MOST < document.plan.total
+    assert len(render(document).encode()) < 15e6
