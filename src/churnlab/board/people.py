@@ -142,7 +142,7 @@ def _stories(parts: Parts, shown: set[str], lang: str) -> dict[str, Any]:
     segment = parts.part("segment")
     if segment is None or not segment.has("stories.json"):
         return {}
-    told = segment.json("stories.json")
+    told = segment.json("stories.json")["stories"]
     return {
         story["customer_id"]: story | {"paragraph": story["paragraph"][lang]}
         for story in told

@@ -190,7 +190,7 @@ class Segmentation(Result):
         for audience in self.audiences:
             if len(audience.frame):
                 folder.write_parquet(f"audiences/{audience.action_id}.parquet", audience.frame)
-        folder.write_json("stories.json", self.stories)
+        folder.write_json("stories.json", {"stories": self.stories})
         placed = self.now.placed
         folder.write_json(
             "segments.json",
