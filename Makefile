@@ -10,7 +10,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
 STAMP := $(VENV)/.installed
 export MPLBACKEND ?= Agg
 
-.PHONY: help setup lock demo test test-slow lint format bench lab clean
+.PHONY: help setup lock demo docs test test-slow lint format bench lab clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -66,6 +66,10 @@ bench: benchmarks/.venv/.installed ## speed and memory beside the peers (about t
 	$(BIN)/python benchmarks/hierarchies.py
 	$(BIN)/python benchmarks/segments.py
 	$(BIN)/python benchmarks/pipeline.py --write
+
+docs: $(STAMP) ## the documentation site, into build/site (no network)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "open build/site/index.html"
 
 lab: $(STAMP) ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks

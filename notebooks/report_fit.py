@@ -41,7 +41,7 @@ Markdown(front.front(run, fit["as_of"], lang, title))
 Markdown(text.question(fit, lang))
 
 # %%
-Markdown(text.answer(fit, customers, lang, currency))
+Markdown(text.answer(fit, customers, horizon_days, lang, currency))
 
 # %%
 Markdown(words.heading("evidence", lang))

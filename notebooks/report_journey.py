@@ -66,7 +66,7 @@ if len(theirs):
 
 # %%
 if len(theirs):
-    figure, ax = plt.subplots(figsize=(9, 4.5))
+    figure, ax = plt.subplots(figsize=(9, 1.2 + 0.3 * min(len(theirs), 12)))
     draw.draw_lifts(ax, theirs, lang=lang)
     claim = say("claim.lift", lang)
     ax.set_title(claim)
@@ -83,7 +83,7 @@ if "personas" in tables:
 
 # %%
 if "predicts" in tables:
-    figure, ax = plt.subplots(figsize=(9, 3))
+    figure, ax = plt.subplots(figsize=(9, 1.8 + 0.3 * len(tables["predicts"])))
     draw.draw_predicts(ax, tables["predicts"], lang=lang)
     claim = say("claim.predict", lang)
     ax.set_title(claim)
@@ -91,7 +91,7 @@ if "predicts" in tables:
 
 # %%
 if "cycles" in tables:
-    figure, ax = plt.subplots(figsize=(9, 4))
+    figure, ax = plt.subplots(figsize=(9, 1.8 + 0.3 * min(len(tables["cycles"]), 12)))
     draw.draw_cycles(ax, tables["cycles"], lang=lang)
     claim = say("claim.cycles", lang)
     ax.set_title(claim)

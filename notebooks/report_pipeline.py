@@ -36,7 +36,7 @@ from churnlab.segments.report import data as cells
 from churnlab.segments.report import plots as draw_cells
 from churnlab.segments.report import say as of_cells
 from churnlab.segments.report import text as segments_text
-from churnlab.workflows import pipeline_text as text
+from churnlab.workflows.pages import front as text
 
 style.use()
 run = open_run(run_dir)

@@ -75,7 +75,7 @@ def test_without_costs_nobody_is_called_worth_a_message():
     counts = count_late(people([40, 40, 3], 0.8), DAY, Costs())
     assert counts.worth_message is None
     assert "costs not stated" in headline(counts.to_dict())
-    assert "비용이 지정되지 않아" in headline(counts.to_dict(), "ko")
+    assert "비용이 지정되지 않았습니다" in headline(counts.to_dict(), "ko")
 
 
 def test_value_at_stake_is_summed_by_band():

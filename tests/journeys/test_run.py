@@ -17,7 +17,7 @@ from churnlab.journeys.result import FILES, read_tables
 from churnlab.report import style
 from churnlab.runs import RunFolder, open_run
 from churnlab.simulate import ShopConfig, simulate_shop
-from churnlab.workflows import gather
+from churnlab.workflows.steps import gather
 
 from .conftest import START, purchases
 

@@ -11,7 +11,7 @@ import pytest
 
 from churnlab.errors import UsageError
 from churnlab.monitor.drift import counts
-from churnlab.workflows.gather import _same_day
+from churnlab.workflows.steps.gather import _same_day
 
 
 def run(day: str) -> SimpleNamespace:

@@ -31,9 +31,9 @@ def report(**value: object) -> dict[str, object]:
 
 def test_residual_value_is_totalled_with_its_basis():
     customers = CUSTOMERS.assign(residual_value=[100.0, 2000.0])
-    said = answer(report(), customers, "en")
+    said = answer(report(), customers, 90, "en")
     assert "next 365 days: 2,100 in all, 1,050 per customer (margin rate 0.3, 10%" in said
-    said = answer(report(per_purchase=12.5), customers, "ko")
+    said = answer(report(per_purchase=12.5), customers, 90, "ko")
     assert "365일의 잔존 가치는 모두 2,100, 고객당 1,050입니다(구매당 12" in said
 
 
@@ -43,12 +43,12 @@ def test_residual_value_is_totalled_with_its_basis():
 )
 def test_money_is_written_in_its_currency(lang, currency, total):
     customers = CUSTOMERS.assign(residual_value=[100.0, 2000.0])
-    assert total in answer(report(), customers, lang, currency)
+    assert total in answer(report(), customers, 90, lang, currency)
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_nothing_is_said_of_money_that_nobody_knows(lang):
-    said = answer(report(), CUSTOMERS, lang)
+    said = answer(report(), CUSTOMERS, 90, lang)
     assert "esidual" not in said
     assert "잔존" not in said
 
@@ -56,6 +56,6 @@ def test_nothing_is_said_of_money_that_nobody_knows(lang):
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_a_threshold_is_of_a_risk_and_says_of_which(lang):
     """.5 on 1 - P(alive), not "on p_alive": high is bad."""
-    said = answer(report(), CUSTOMERS, lang)
+    said = answer(report(), CUSTOMERS, 90, lang)
     assert "(1 - P(alive))" in said
     assert "p_alive" not in said

@@ -105,6 +105,14 @@ def test_twenty_in_an_arm_are_read(size, read):
     assert ("uplift" in row) == read
 
 
+@pytest.mark.parametrize(("p", "read"), [(0.001, True), (np.nextafter(0.001, 0), False)])
+def test_the_sample_ratio_is_refused_below_one_in_a_thousand(p, read, monkeypatch):
+    monkeypatch.setattr(module, "sample_ratio_p", lambda *_: p)
+    part = pd.DataFrame({"arm": ["treat", "holdout"] * 30, "bought": False})
+    row = module._row(part, 0.5, float("nan"), np.random.default_rng(1))
+    assert ("uplift" in row) == read
+
+
 def test_first_assignment_counts_and_only_purchases_inside_the_window():
     log = log_with(n=60, gain=0.0)
     sent = log.frame("treatments")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 import tempfile
@@ -43,7 +44,8 @@ def connect(memory_limit: str | None = None) -> Backend:
                 f"({plain_message(error)})."
             ) from error
     backend.raw_sql("SET TimeZone = 'UTC'")
-    backend.raw_sql("SET enable_progress_bar = false")  # it would write into standard output
+    with contextlib.suppress(duckdb.InvalidInputException):  # in a notebook without ipywidgets
+        backend.raw_sql("SET enable_progress_bar = false")  # it would write into standard output
     spill = Path(tempfile.gettempdir()) / f"churnlab-duckdb-{secrets.token_hex(8)}"
     backend.raw_sql(f"SET temp_directory = {literal(str(spill))}")
     return backend

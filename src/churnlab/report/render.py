@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from churnlab import errors
 from churnlab.errors import ChurnlabError, UsageError
 from churnlab.progress import Update
 from churnlab.report.page import inert
@@ -107,6 +108,9 @@ def _execute(book: Any, progress: Update | None) -> None:
         try:
             client.execute(env=environment)
         except CellExecutionError as error:
+            known = getattr(errors, error.ename, None)  # the folder was changed, say
+            if isinstance(known, type) and issubclass(known, ChurnlabError):
+                raise known(error.evalue) from error
             raise ChurnlabError(
                 f"the report's notebook failed: {error.ename}: {error.evalue}"
             ) from error

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib as mpl
+import matplotlib.dates as mdates
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -75,6 +76,14 @@ def styled() -> Iterator[None]:
     with mpl.rc_context():
         use()
         yield
+
+
+def day_format(locator: mdates.AutoDateLocator) -> mdates.ConciseDateFormatter:
+    """Dates on an axis as numbers: the same in every language."""
+    formats = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S"]
+    return mdates.ConciseDateFormatter(
+        locator, formats=formats, zero_formats=formats, show_offset=False
+    )
 
 
 def axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.2)) -> Axes:

@@ -213,6 +213,7 @@ class RunFolder:
             ) from error
         if self.locked:
             self._lock()
+        settle(self.place)
         shutil.rmtree(self.place / STAGING, ignore_errors=True)
         for path in self.place.iterdir():  # what a killed run was writing
             if _TEMPORARY.fullmatch(path.name) and path.is_file():
@@ -298,12 +299,7 @@ class RunFolder:
         """Put the new run where the old one was; while that lasts, no run is finished there."""
         for name in self._files_before() - set(self.written):
             (self.place / name).unlink(missing_ok=True)
-        for entry in sorted(self.path.iterdir(), key=lambda path: path.name == MANIFEST):
-            target = self.place / entry.name
-            if target.is_dir() and not target.is_symlink():
-                shutil.rmtree(target)
-            entry.replace(target)
-        self.path.rmdir()
+        settle(self.place)
         self.path = self.place
 
     def _files_before(self) -> set[str]:
@@ -315,6 +311,22 @@ class RunFolder:
             names = set()
         (self.place / MANIFEST).unlink()
         return {n for n in names if not Path(n).is_absolute() and ".." not in Path(n).parts}
+
+
+def settle(place: Path) -> None:
+    """Put a run that was finished beside into its place; one that was killed at it goes on here.
+
+    The manifest moves last, so as long as it stands in `.writing`, what is to be moved is there.
+    """
+    staging = place / STAGING
+    if (place / MANIFEST).exists() or not (staging / MANIFEST).exists():
+        return
+    for entry in sorted(staging.iterdir(), key=lambda path: path.name == MANIFEST):
+        target = place / entry.name
+        if target.is_dir() and not target.is_symlink():
+            shutil.rmtree(target)
+        entry.replace(target)
+    staging.rmdir()
 
 
 def _write_rows(frame: pd.DataFrame, path: Path) -> None:

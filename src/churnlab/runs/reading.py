@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from churnlab.errors import UsageError
-from churnlab.runs.folder import content_hash, file_hash, read_json
+from churnlab.errors import ChurnlabError, UsageError
+from churnlab.runs.folder import content_hash, file_hash, read_json, settle
+from churnlab.runs.locks import lock
 
 
 @dataclass(frozen=True)
@@ -29,9 +34,17 @@ class Run:
         Raises
         ------
         UsageError
-            The configuration in it was edited.
+            It is not what a run writes, or the configuration in it was edited.
         """
-        found = dict(read_json(self.path / "manifest.json"))
+        content = read_json(self.path / "manifest.json")
+        found: dict[str, Any] = content if isinstance(content, dict) else {}
+        kinds = {"command": str, "config": dict, "files": dict, "inputs": dict, "versions": dict}
+        wrong = [name for name, kind in kinds.items() if not isinstance(found.get(name), kind)]
+        if wrong:
+            raise UsageError(
+                f"{self.path}/manifest.json is not what a run writes (it lacks "
+                f"{', '.join(wrong)}); run the command again."
+            )
         if content_hash(found.get("config")) != found.get("config_hash"):
             raise UsageError(
                 f"{self.path}/manifest.json was edited: its configuration is not the one that ran "
@@ -61,6 +74,7 @@ class Run:
             The file is missing, is none of the run's, or was changed since.
         """
         path, stated = self.path / name, self.manifest["files"].get(name)
+        stated = None if stated is None else str(stated)
         if not path.is_file():
             raise UsageError(f"{path} is missing; is {self.path} a finished run?")
         if stated is None:
@@ -91,6 +105,42 @@ class Run:
         return open_run(folder) if (folder / "manifest.json").exists() else None
 
 
+@contextmanager
+def believing(*folders: object) -> Iterator[None]:
+    """Turn what a reader meets in folders that no run of this churnlab wrote into one message.
+
+    Hashes hold a file against its manifest; whoever rewrites both is met here.
+
+    Raises
+    ------
+    UsageError
+        A name, a column or a type is not as a run writes it.
+    """
+    try:
+        yield
+    except ChurnlabError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        listed = ", ".join(map(str, folders))
+        raise UsageError(
+            f"{listed}: not what this churnlab writes into a run folder ({type(error).__name__}: "
+            f"{error}). Run the command again; CHURNLAB_DEBUG=1 shows where it stopped."
+        ) from error
+
+
+def _settle(path: Path) -> None:
+    """Let a run that was killed while it was put into its place stand there now."""
+    try:
+        held = lock(path)
+    except OSError:  # it is being written, or cannot be
+        return
+    try:
+        with contextlib.suppress(OSError):
+            settle(path)
+    finally:
+        os.close(held)
+
+
 def open_run(folder: str | Path) -> Run:
     """Open a finished run folder.
 
@@ -102,6 +152,8 @@ def open_run(folder: str | Path) -> Run:
     path = Path(folder)
     if not path.is_dir():
         raise UsageError(f"run={str(folder)!r} is no folder; give one that a command has written.")
+    if not (path / "manifest.json").exists():
+        _settle(path)
     if not (path / "manifest.json").exists():
         raise UsageError(
             f"{path} has no manifest.json: no run finished there. Run the command again."

@@ -15,6 +15,7 @@ from churnlab.comparison.report import answer, console, say
 from churnlab.progress import SILENT, Progress
 from churnlab.report import render
 from churnlab.runs import Result, RunFolder
+from churnlab.runs.reading import believing
 from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import Worded
 
@@ -90,7 +91,7 @@ def compare(settings: CompareSettings, progress: Progress = SILENT) -> Compariso
     UsageError
         Fewer than two runs, a folder without one, or none of a command that has figures.
     """
-    with progress.stage("reading the runs"):
+    with progress.stage("reading the runs"), believing(*settings.runs):
         opened = named(settings.runs)
         table = side_by_side(opened)
     return Comparison(

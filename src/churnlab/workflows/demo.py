@@ -86,7 +86,7 @@ class Demonstration(Result):
         from matplotlib import pyplot as plt
 
         from churnlab.report.style import styled
-        from churnlab.workflows.overview import overview
+        from churnlab.workflows.pages.overview import overview
 
         with styled():
             figure = overview(self.place / "cdnow", self.place / "syn_shop", lang=self.lang)

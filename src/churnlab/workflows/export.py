@@ -13,9 +13,10 @@ from churnlab.export import verify as verify_bundle
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import RunFolder
 from churnlab.runs.folder import file_hash
-from churnlab.workflows.gather import export_inputs
+from churnlab.runs.reading import believing
 from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import Settings
+from churnlab.workflows.steps.gather import export_inputs
 from churnlab.workflows.verify import Verified
 
 
@@ -69,7 +70,7 @@ def export(
     """
     if not settings.runs:
         raise UsageError("runs must name finished run folders, e.g. runs=[outputs/mine].")
-    with progress.stage("gathering runs"):
+    with progress.stage("gathering runs"), believing(*settings.runs):
         inputs = export_inputs(settings.runs)
     with progress.stage("writing the bundle"):
         path = export_bundle(Path(folder), inputs, settings.export, progress=progress.update)

@@ -32,9 +32,9 @@ from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.journey import JourneySettings, journey
 from churnlab.workflows.nday import NdaySettings, nday
-from churnlab.workflows.placing import GridSettings
 from churnlab.workflows.report import report
 from churnlab.workflows.settings import ReportSettings
+from churnlab.workflows.steps.placing import GridSettings
 
 
 @dataclass(kw_only=True)

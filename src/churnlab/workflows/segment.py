@@ -42,11 +42,11 @@ from churnlab.segments.tables import (
 from churnlab.workflows.board import PAGE
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
-from churnlab.workflows.history import Compared, by_fit_of, look_back
 from churnlab.workflows.keywords import use_case
-from churnlab.workflows.placing import Day, GridSettings, place_fitted
 from churnlab.workflows.settings import Worded
-from churnlab.workflows.stories import stories
+from churnlab.workflows.steps.history import Compared, by_fit_of, look_back
+from churnlab.workflows.steps.placing import Day, GridSettings, place_fitted
+from churnlab.workflows.steps.stories import stories
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -67,7 +67,7 @@ def sentence(one: Misfit, fitted: Fitted, lang: str = "en") -> str:
 def _silence(one: Misfit) -> Seen:
     purchases, low, *high = one.cell.split(" ")
     days = f"{low}–{high[0]}" if high and high[0] else f"{low}+"
-    return "seen", {"x": purchases, "days": days}
+    return "seen", {"x": int(purchases) if purchases.isdigit() else purchases, "days": days}
 
 
 def _trend(one: Misfit) -> Seen:

@@ -21,9 +21,19 @@ def question(fit: dict[str, Any], lang: str) -> str:
 
 
 def answer(
-    fit: dict[str, Any], customers: pd.DataFrame, lang: str, currency: str | None = None
+    fit: dict[str, Any],
+    customers: pd.DataFrame,
+    horizon_days: float,
+    lang: str,
+    currency: str | None = None,
 ) -> str:
-    """Return the answer: one sentence with numbers, one table by number of purchases."""
+    """Return the answer: one sentence with numbers, one table by number of purchases.
+
+    Parameters
+    ----------
+    horizon_days : float
+        How far the expected purchases look ahead (`risk.horizon_days`).
+    """
     as_of = pd.Timestamp(fit["as_of"])
     flagged = customers["at_risk_date"] <= as_of
     cut = fit["threshold"]
@@ -33,6 +43,7 @@ def answer(
         basis=label(f"formula.{cut['basis']}", lang), value=cut.get("quantile") or cut["value"],
         interval=_interval(cut, lang),
         model=fit["model"], expected=customers["expected_purchases"].sum(),
+        days=horizon_days,
     )  # fmt: skip
     newly = [bullets(late_lines(fit, lang), none="")] if fit.get("late") else []
     groups = table(say.heads(by_purchases(customers, as_of), lang))

@@ -142,7 +142,7 @@ def draw_predicts(ax: Axes, predicts: pd.DataFrame, *, lang: str = "en") -> Axes
     ax.plot(rows["raw_difference"], np.arange(len(rows)), "x", color=COLOURS["muted"],
             label=say("legend.raw", lang))  # fmt: skip
     ax.set_xlabel(say("axis.points", lang))
-    ax.legend()
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)
     return ax
 
 
@@ -155,7 +155,7 @@ def draw_cycles(ax: Axes, cycles: pd.DataFrame, *, lang: str = "en") -> Axes:
             label=say("legend.gap", lang))  # fmt: skip
     ax.set_xlim(left=0)
     ax.set_xlabel(say("axis.days", lang))
-    ax.legend()
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)
     return ax
 
 

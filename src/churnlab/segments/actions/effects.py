@@ -177,6 +177,3 @@ def effect_lines(effects: pd.DataFrame, window_days: int) -> list[str]:
     return [
         f"effect of {r['action_id']}: {r['reason'] or _sentence(r, window_days)}" for r in whole
     ]
-
-
-__all__ = ["ALL", "COLUMNS", "LEAST_PER_ARM", "action_effects", "effect_lines", "with_evidence"]

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from churnlab.report.style import day_format
 from churnlab.segments.report import say
 from churnlab.segments.report.data import COLUMNS, ROWS, FlowData, GridData, TimeData
 
@@ -92,7 +93,7 @@ def draw_over_time(
     ax.yaxis.set_major_formatter(mticker.PercentFormatter(1.0, decimals=0))
     locator = mdates.AutoDateLocator(maxticks=7)
     ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(_day_format(locator))
+    ax.xaxis.set_major_formatter(day_format(locator))
     ax.set_ylabel(say("axis.share", lang))
     if beside is not None:
         for style, word in (("-", "latest_fit"), ("--", "own_fit")):
@@ -100,14 +101,6 @@ def draw_over_time(
                     label=say(f"axis.{word}", lang))  # fmt: skip
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=1)
     return ax
-
-
-def _day_format(locator: mdates.AutoDateLocator) -> mdates.ConciseDateFormatter:
-    """Dates as numbers: the same in every language."""
-    formats = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S"]
-    return mdates.ConciseDateFormatter(
-        locator, formats=formats, zero_formats=formats, show_offset=False
-    )
 
 
 def _frame(ax: Axes, lang: str) -> None:

@@ -27,7 +27,8 @@ def answer(run: Run, lang: str, currency: str | None = None) -> str:
     fit = run.part("fit")
     assert fit is not None  # a pipeline without a fit does not finish
     customers = fit.frame("customers.parquet")
-    parts = [fit_text.answer(fit.json("fit.json"), customers, lang, currency)]
+    days = run.manifest["config"]["risk"]["horizon_days"]
+    parts = [fit_text.answer(fit.json("fit.json"), customers, days, lang, currency)]
     said = (_backtest(run, lang), _nday(run, lang, currency), _journeys(run, lang))
     return "\n\n".join([*parts, *(bullets(lines, none="") for lines in said if lines)])
 

@@ -17,7 +17,7 @@ from churnlab.models.draws import PopulationDraws
 from churnlab.runs import open_run
 from churnlab.segments.report import data as cells
 from churnlab.segments.report import plots as draw_cells
-from churnlab.workflows.pipeline_text import say
+from churnlab.workflows.pages.front import say
 
 
 def overview(real: Path, simulated: Path, *, lang: str = "en") -> Figure:

@@ -13,7 +13,7 @@ from churnlab.board.people import joined, most_urgent
 from churnlab.events import EventLog
 from churnlab.segments import Playbook
 from churnlab.segments.person.explanation import explanation
-from churnlab.workflows.placing import Day
+from churnlab.workflows.steps.placing import Day
 
 #: Customers with a story.
 MOST: Final = 100

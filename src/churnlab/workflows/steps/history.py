@@ -27,7 +27,7 @@ from churnlab.segments import (
 )
 from churnlab.segments.actions.bands import NEEDED
 from churnlab.summary import summarise
-from churnlab.workflows.placing import Day, GridSettings
+from churnlab.workflows.steps.placing import Day, GridSettings
 
 
 class Compared(NamedTuple):

@@ -1,0 +1,74 @@
+"""What the site adds to the pages: the README as its start, the reference, the lab book."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).resolve().parents[1]
+_HEADS = {"class": "Classes", "function": "Functions"}
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that are written elsewhere."""
+    for name in ("README.md",):
+        files.remove(files.src_uris[name])
+    pages = {"index.md": _start(), "reference.md": reference(), "lab.md": _lab()}
+    for entry in _entries():
+        pages[f"lab/{entry.parent.name}.md"] = _outside(entry.read_text(encoding="utf-8"))
+    for name, text in pages.items():
+        files.append(File.generated(config, name, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Lead links to the lab book to its pages on the site."""
+    return re.sub(r"\]\(\.\./experiments/([\w-]+)/README\.md\)", r"](lab/\1.md)", markdown)
+
+
+def _start() -> str:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = (ROOT / "docs" / "README.md").read_text(encoding="utf-8").split("\n", 1)[1]
+    return _outside(text.replace("](docs/", "](").replace("](README.md)", "](index.md)")) + pages
+
+
+def _outside(text: str) -> str:
+    """Take away links and pictures that lead to files of the repository: the site has none."""
+    text = re.sub(r"!\[([^\]]*)\]\((?!https?:)[^)]*\)", r"*\1*", text)
+    return re.sub(r"\[([^\]]+)\]\((?!https?:|#|[\w-]+\.md)[^)]*\)", r"\1", text)
+
+
+def _entries() -> list[Path]:
+    return sorted((ROOT / "experiments").glob("*/README.md"))
+
+
+def _lab() -> str:
+    lines = ["# Lab book", "", "Questions, what was expected, what came, and what was decided.", ""]
+    for entry in _entries():
+        title = entry.read_text(encoding="utf-8").split("\n", 1)[0].lstrip("# ")
+        lines.append(f"- [{title}](lab/{entry.parent.name}.md)")
+    return "\n".join(lines)
+
+
+def reference() -> str:
+    """Return the reference: every public name where it is defined."""
+    import churnlab
+
+    found: dict[str, list[str]] = {head: [] for head in _HEADS.values()}
+    for name in churnlab.__all__:
+        value = getattr(churnlab, name)
+        if inspect.ismodule(value):  # a package that is called: its function
+            value = value._function
+        kind = "class" if inspect.isclass(value) else "function"
+        module = importlib.import_module(value.__module__)
+        alias = "" if value.__qualname__ == name else f"`cl.{name}`:\n\n"
+        found[_HEADS[kind]].append(f"{alias}::: {module.__name__}.{value.__qualname__}")
+    parts = ["# Reference", "", "`import churnlab as cl`; every name below is `cl.NAME`."]
+    for head, names in found.items():
+        parts += ["", f"## {head}", "", "\n\n".join(names)]
+    return "\n".join(parts) + "\n"

@@ -1,0 +1,1 @@
+"""Pages of a whole pipeline: its front page and its picture."""

@@ -1,0 +1,1 @@
+"""What several use cases share: fitting values, placing people, looking back, gathering runs."""
