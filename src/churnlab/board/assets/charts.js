@@ -73,7 +73,7 @@ function drawPerson(node, row, story) {
     return { traces, layout: {
       shapes, annotations: marks, xaxis: { type: "date", range: [plusDays(from, -4), plusDays(to, 20)], tickformat: "%Y-%m" },
       yaxis: { range: [0, 1.02], tickformat: ".0%", domain: [0, curve ? 0.68 : 0.01], visible: Boolean(curve), title: { text: curve ? t("back_by_then") : "", font: { size: 12 } }, fixedrange: true },
-      yaxis2: { domain: [curve ? 0.74 : 0.1, 1], range: visited.length ? [-0.6, 1.6] : [0.2, 1.8], tickvals: visited.length ? [0, 1] : [1], ticktext: visited.length ? [t("visits"), t("purchases")] : [t("purchases")], automargin: true, fixedrange: true, showgrid: false } } };
+      yaxis2: { domain: [curve ? 0.74 : 0.1, 1], range: visited.length ? [-0.6, 1.6] : [0.2, 1.8], tickvals: visited.length ? [0, 1] : [1], ticktext: visited.length ? [t("visits"), t("purchases")] : [t("purchases")], automargin: true, fixedrange: true, showgrid: false, zeroline: false } } };
   });
   paint(node);
 }
