@@ -107,3 +107,15 @@ def test_a_status_may_be_a_phrase(status, lost):
 )
 def test_names_are_known_with_their_units(role, names):
     assert set(by_name(role, [*names, "Total (tax included?)"])) == set(names)
+
+
+def test_counts_of_a_column_are_exact(folder, capsys):  # noqa: F811
+    """An estimate 5% off calls a table of members one of purchases."""
+    rows = [[f"c{k}", f"2022-01-{1 + k % 28:02d}"] for k in range(3000)]
+    write(folder / "people.csv", [["customer_id", "signed_up_at"], *rows])
+    write(
+        folder / "orders.csv",
+        [["customer_id", "order_date", "total"], *[[*r, "2.5"] for r in rows]],
+    )
+    assert init("people.csv", "orders.csv", "--yes", "name=both") == 0
+    assert capsys.readouterr().out.count("(3,000 customers)") == 2

@@ -14,6 +14,7 @@ from churnlab.backtest import Context, calibrate_threshold
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
+from churnlab.fitting.coming import purchases_to_come
 from churnlab.fitting.late import LateCounts, banner, count_late, extreme_states, headline
 from churnlab.inference import prior_sensitivity, save_posterior
 from churnlab.inference.targets.covariates import split_effect_priors
@@ -228,6 +229,7 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "seconds": population.seconds | ({"amounts": spend.seconds} if spend else {}),
         "threshold": fitted.threshold.to_dict(),
         "late": fitted.late.to_dict(),
+        "coming": purchases_to_come(fitted.fit, fitted.customers, fitted.risk.horizon_days),
         "extreme_states": fitted.extremes,
         "monte_carlo": fitted.monte_carlo.to_dict(),
         "spend": None if fitted.worth is None else fitted.worth.to_dict(),

@@ -183,7 +183,7 @@ def look(backend: Backend, source: Source, settings: dict[str, Any]) -> Looked:
     counted: dict[str, Any] = {"rows": expression.count()}
     for i, name in enumerate(source.columns):
         text = strip(expression[name].cast("string"))
-        counted |= {f"n{i}": text.count(), f"d{i}": text.approx_nunique()}
+        counted |= {f"n{i}": text.count(), f"d{i}": text.nunique()}
     found = {
         k: int(v[0] or 0)
         for k, v in expression.aggregate(**counted).to_pyarrow().to_pydict().items()

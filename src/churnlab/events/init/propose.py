@@ -127,7 +127,7 @@ def _customers(found: Proposal, looked: Looked, table: str, at: str) -> None:
     name = next(n for n in named if looked.share(n) >= min(FULL, fullest))
     fill = looked.fills[name]
     blank = looked.rows - fill.said
-    why = f"about {fill.distinct:,} customers" + (f", {blank:,} rows without" if blank else "")
+    why = f"{fill.distinct:,} customers" + (f", {blank:,} rows without" if blank else "")
     found.set(table, "customer_id", name, why)
 
 
@@ -138,7 +138,7 @@ def _orders(found: Proposal, looked: Looked, taken: set[str]) -> None:
             named = [n for n in named if _is_order(looked, n)]
         if named:
             fill = looked.fills[named[0]]
-            found.set("purchases", role, named[0], f"about {fill.distinct:,} different")
+            found.set("purchases", role, named[0], f"{fill.distinct:,} different")
             taken.add(named[0])
 
 
