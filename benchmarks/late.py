@@ -1,4 +1,4 @@
-"""Late by the own rhythm, tried on logs and on simulated truth: the tables of lab book 017.
+"""Late by the own rhythm, on logs and on simulated truth: the tables of lab books 017 and 020.
 
     python benchmarks/late.py cdnow grocery=grocery_elog.parquet:date ... shop populations
 

@@ -63,7 +63,7 @@ show(figure, say("alt.curve", lang, claim=claim))
 
 # %%
 figure, ax = plt.subplots()
-draw.draw_plateau(ax, data.plateau(run.frame("nday_plateau.parquet")), lang=lang)
+draw.draw_plateau(ax, run.frame("nday_plateau.parquet"), lang=lang)
 claim = text.plateau_claim(rule, lang)
 ax.set_title(claim, wrap=True)
 show(figure, say("alt.plateau", lang, claim=claim))
@@ -74,7 +74,7 @@ Markdown(text.flat_sentence(rule, run.frame("nday_flat.parquet"), lang))
 # %%
 if best is not None:
     figure, ax = plt.subplots()
-    values = data.value(run.frame("nday_value.parquet"), text.assumed_uplift(rule))
+    values = data.at_uplift(run.frame("nday_value.parquet"), text.assumed_uplift(rule))
     chosen = rule["recommendation"]["n"]
     draw.draw_value(ax, values, recommended=chosen, n=rule["n"], lang=lang)
     claim = text.value_claim(rule, best, lang)
@@ -85,7 +85,7 @@ if best is not None:
 # %%
 if run.has("nday_groups.parquet"):
     figure, ax = plt.subplots()
-    draw.draw_groups(ax, data.group_curves(fitted), n=rule["n"], lang=lang)
+    draw.draw_groups(ax, fitted, n=rule["n"], lang=lang)
     claim = say("claim.groups", lang)
     ax.set_title(claim)
     show(figure, say("alt.groups", lang, claim=claim))
@@ -95,7 +95,7 @@ if run.has("nday_backtest.parquet"):
     figure, ax = plt.subplots()
     held = data.held_out(run.frame("nday_backtest.parquet"), rule["fit"]["model"])
     draw.draw_held_out(ax, held, lang=lang)
-    claim = say("claim.held_out", lang, share=held.coverage)
+    claim = say("claim.held_out", lang, share=float(held["inside"].mean()))
     ax.set_title(claim)
     show(figure, say("alt.held_out", lang, claim=claim))
 

@@ -55,7 +55,7 @@ def shop(tmp_path_factory) -> Path:
         keys.append(f"data.{table}.path={root / table}.parquet")
     keys += ["data.purchases.item=item", "data.members.attributes={channel: channel}"]
     with pytest.MonkeyPatch.context() as patch:
-        page = Rendered(html="<html></html>", summary="")
+        page = Rendered(html="<html></html>", summary="", notebook="{}")
         patch.setattr("churnlab.workflows.report.render", lambda *_, **__: page)
         status = main(["pipeline", "data=files", *keys, *LIGHT, f"run_dir={root / 'run'}"])
     assert status == 0

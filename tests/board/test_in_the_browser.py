@@ -172,8 +172,8 @@ def test_downloads_hold_the_plan_and_guard_formulas(browser, pages, tables):
         days = page.evaluate("plan.days")
         mine = sent[(sent["action_id"] == action) & sent["send_date"].astype(str).isin(days)]
         assert sorted(r["customer_id"] for r in rows) == sorted(mine["customer_id"])
-        guarded = page.evaluate("['=1+1', '@x', '+7', '-3', 'a,b', 'plain'].map(guarded)")
-        assert guarded == ["'=1+1", "'@x", "+7", "-3", '"a,b"', "plain"]
+        guarded = page.evaluate("['=1+1', '@x', '+7', -3, 'a,b', 'plain'].map(guarded)")
+        assert guarded == ["'=1+1", "'@x", "'+7", "-3", '"a,b"', "plain"]
 
 
 def test_keyboard_alone(browser, pages):
@@ -202,3 +202,20 @@ def test_dark_and_print(browser, pages):
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
     assert pdf.startswith(b"%PDF")
     assert 2 <= pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") <= 14
+
+
+def test_a_customers_story_is_what_explain_tells(browser, pages, shop):
+    told = json.loads((shop / "segment" / "stories.json").read_text())["stories"]
+    story = next(s for s in told if s["customer_id"] == MARKUP)
+    for lang, page_file in pages.items():
+        with opened(browser, page_file) as page:
+            page.fill("#search", MARKUP)
+            page.locator("[data-person]").first.click()
+            assert page.inner_text("#person .lead") == story["paragraph"][lang]
+            page.locator("#person-chart .main-svg").first.wait_for()
+
+
+def test_purchases_to_come_are_the_tables_sum(browser, pages, tables):
+    with opened(browser, pages["en"]) as page:
+        shown = number(page, ".tile.coming strong")
+    assert shown == round(tables("fit/customers")["expected_purchases"].sum())

@@ -77,6 +77,63 @@ def test_few_early_members_are_no_sign(early, said):
         assert "history_from" not in notes(read_events(bought, members=members))
 
 
+def left_truncated(seed=16, n=6000):
+    """Dropout Beta(1.5, 8), rates of mean 1/40 a day; the log is what comes after 900 days."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for i in range(n):
+        t, gap, quits = float(rng.integers(0, 1300)), 40 / rng.gamma(1), rng.beta(1.5, 8)
+        while t <= 1440:
+            rows.append((f"c{i:05d}", START + pd.Timedelta(days=int(t))))
+            if rng.random() < quits:
+                break
+            t += max(1, rng.exponential(gap))
+    bought = pd.DataFrame(rows, columns=["customer_id", "event_at"]).drop_duplicates()
+    first = bought.groupby("customer_id", as_index=False)["event_at"].min()
+    cut = START + pd.Timedelta(days=900)
+    return (
+        bought[bought["event_at"] >= cut],
+        first.rename(columns={"event_at": "signed_up_at"}),
+        cut,
+    )
+
+
+def dropout(fit):
+    """Return the mean dropout of each group, and its standard deviation."""
+    shape = fit.posterior["derived"]
+    share = (shape["a"] / (shape["a"] + shape["b"])).to_series().groupby("group")
+    return share.mean(), share.std()
+
+
+def test_customers_of_before_in_a_population_of_their_own_leave_dropout_unbiased():
+    """Newcomers' dropout is that of leaving the others out; together it is far too low."""
+    bought, members, cut = left_truncated()
+    since = {"members": members, "history_from": str(cut.date())}
+    log = read_events(bought, unknown_beginning="model", **since)
+    early = bought["customer_id"].isin(members["customer_id"][members["signed_up_at"] < cut])
+    n = bought["customer_id"][early].nunique()
+    assert f"{n:,} of {bought['customer_id'].nunique():,} purchasers began before" in notes(log)
+    assert len(log.frame("purchases")) == len(bought)
+    said = log.attributes().set_index("customer_id")["beginning"]
+    assert said.reindex(bought["customer_id"][early].unique()).eq("before").all()
+    assert said.reindex(bought["customer_id"][~early].unique()).eq("within").all()
+    whole, narrow = dropout(cl.fit(read_events(bought, members=members), seed=1))
+    apart, _ = dropout(cl.fit(log, group="beginning", seed=1))
+    alone, width = dropout(cl.fit(read_events(bought, **since), seed=1))
+    truth = 1.5 / 9.5
+    assert abs(alone["all"] - truth) < 2.5 * width["all"]
+    assert abs(apart["within"] - alone["all"]) < 1.5 * width["all"]
+    assert whole["all"] < truth - 3 * narrow["all"]
+    assert abs(apart["within"] - truth) < 0.5 * (truth - whole["all"])
+
+
+def test_modelling_needs_the_day():
+    with pytest.raises(UsageError, match=r"model needs data\.history_from"):
+        DataConfig(unknown_beginning="model")
+    with pytest.raises(UsageError, match="unknown_beginning must be one of drop, model"):
+        DataConfig(unknown_beginning="keep", history_from="2022-01-01")
+
+
 def test_a_day_that_cannot_be():
     with pytest.raises(UsageError, match="history_from must be a day"):
         read_events(LATER, history_from="spring")

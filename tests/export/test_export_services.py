@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 from export_sql_cases import CASES, assert_same, grouped_rules, rules_of
@@ -120,3 +122,66 @@ def test_spark_scores_events_with_names_of_any_kind(spark, sql_events, tmp_path)
     ).astype({source.event_at: "datetime64[us]"})
     found = in_spark(spark, score_sql(rules, "spark", source), events, "orders", tmp_path)
     assert_same(found, score(rules, purchases=sql_events, details=False))
+
+
+PARITY = [
+    ("bg_nbd", 1, "personal_cycles"), ("mbg_nbd", 1, "late"), ("mbg_cnbd_k", 3, "late"),
+    ("pareto_nbd", 1, "fixed_days"), ("pareto_nbd", 1, "late"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def many_events():
+    """Instants of 20,000 customers, many within an hour of midnight in Seoul."""
+    rng = np.random.default_rng(6)
+    n = 20_000
+    bought = 1 + rng.poisson(rng.gamma(1.0, 3.0, n))
+    day = rng.integers(0, 700, bought.sum())
+    hour = rng.choice([0.2, 9.5, 23.8], len(day)) + rng.uniform(-0.1, 0.1, len(day))
+    local = pd.Timestamp("2022-08-01") + pd.to_timedelta(day * 24 + hour, unit="h")
+    ids = np.array([f"c{i:05d}" for i in range(n)], object)
+    return pd.DataFrame({
+        "customer_id": np.repeat(ids, bought),
+        "event_at": local.floor("s").tz_localize("Asia/Seoul").tz_convert("UTC"),
+    })  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", PARITY, ids=str)
+@pytest.mark.parametrize("database", ["UTC", "America/New_York"])
+def test_three_engines_score_twenty_thousand_customers_as_python_does(
+    case, database, many_events, postgres, spark, tmp_path
+):
+    """Instants, whatever the zone of the database, in a session of the bundle's zone."""
+    import psycopg
+
+    rules = dataclasses.replace(rules_of(case, draws=4), time_zone="Asia/Seoul")
+    local = many_events.assign(event_at=many_events["event_at"].dt.tz_convert("Asia/Seoul"))
+    python = score(rules, purchases=local, details=False)
+    assert len(python) > 19_000
+    with duckdb.connect() as connection:
+        connection.execute(f"SET GLOBAL TimeZone = '{database}'")
+        connection.execute("CREATE TABLE purchases AS SELECT * FROM many_events")
+        with pytest.raises(duckdb.Error, match="in the zone Asia/Seoul"):
+            connection.execute(score_sql(rules, "duckdb")).df()
+        connection.execute("SET TimeZone = 'Asia/Seoul'")
+        assert_same(connection.execute(score_sql(rules, "duckdb")).df(), python)
+    with psycopg.connect(postgres, autocommit=True) as link, link.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE postgres SET timezone = '{database}'")
+    with psycopg.connect(postgres, autocommit=True) as link, link.cursor() as cursor:
+        load(cursor, "purchases", many_events, {"customer_id": "text", "event_at": "timestamptz"})
+        with pytest.raises(psycopg.Error, match="in the zone Asia/Seoul"):
+            query(cursor, score_sql(rules, "postgres"))
+        cursor.execute("SET TIME ZONE 'Asia/Seoul'")
+        assert_same(query(cursor, score_sql(rules, "postgres")), python)
+        cursor.execute("ALTER DATABASE postgres RESET timezone")
+    frame = many_events.astype({"event_at": "datetime64[us, UTC]"})
+    spark.conf.set("spark.sql.session.timeZone", database)
+    try:
+        with pytest.raises(Exception, match="in the zone Asia/Seoul"):
+            in_spark(spark, score_sql(rules, "spark"), frame, "purchases", tmp_path)
+        spark.conf.set("spark.sql.session.timeZone", "Asia/Seoul")
+        found = in_spark(spark, score_sql(rules, "spark"), frame, "purchases", tmp_path)
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+    assert_same(found, python)

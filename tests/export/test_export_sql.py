@@ -253,3 +253,21 @@ def test_utc_by_another_name_is_utc(sql_events):
         connection.execute("SET TimeZone = 'Etc/UTC'")
         connection.register("purchases", instants(sql_events))
         assert len(connection.execute(score_sql(rules, "duckdb")).df()) > 3
+
+
+@pytest.mark.parametrize(
+    ("dialect", "kind", "zone", "failure"),
+    [
+        ("bigquery", "STARTS_WITH(FORMAT('%T', ", "@@time_zone IN ('Asia/Seoul')", "ERROR("),
+        ("snowflake", "SYSTEM$TYPEOF(", "CONVERT_TIMEZONE('Asia/Seoul', ", "TO_DATE("),
+    ],
+)
+def test_bigquery_and_snowflake_have_a_guard_of_zones_too(dialect, kind, zone, failure):
+    """Parsed, not run: there is no engine for them here."""
+    rules = dataclasses.replace(rules_of(("mbg_nbd", 1, "p_alive")), time_zone="Asia/Seoul")
+    text = score_sql(rules, dialect)
+    assert sqlglot.parse_one(text, read=dialect)
+    for part in (kind, zone, failure, "event_at holds instants"):
+        assert part in " ".join(text.split()), part
+    plain = score_sql(rules, dialect, EventSource(checks_zone=False))
+    assert kind not in plain

@@ -69,6 +69,8 @@ def at(node, path):
     return node
 
 
+#: Keys that earlier bundles lack.
+DEFAULTS = {"checks_zone", "csv_guarded", "edition", "misfit", "unseen"}
 #: Mappings whose keys are not fixed.
 OPEN = {"segment_shares", "data_hashes", "curve"}
 
@@ -80,7 +82,7 @@ def broken(content, path, how):
         return None
     parent, key = at(changed, path[:-1]), path[-1]
     if how == "removed":
-        optional = "scores" in path and key in ("q05", "q95")
+        optional = key in DEFAULTS or ("scores" in path and key in ("q05", "q95"))
         if isinstance(parent, list) or optional or OPEN & set(map(str, path[:-1])):
             return None
         del parent[key]

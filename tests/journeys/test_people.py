@@ -350,6 +350,19 @@ def test_cycles_cover_the_truth_whether_goods_differ_or_not(spread):
     assert np.std(error) < (0.05 if spread == 0 else 0.09)
 
 
+def test_goods_without_any_structure_have_cycles():
+    """A uniform choice at uniform times: nobody leaves, nothing differs, fits were refused."""
+    rng = np.random.default_rng(1)
+    n = rng.poisson(5, 400) + 1
+    who = np.repeat(np.arange(400), n)
+    at = START + pd.to_timedelta(rng.uniform(0, 170, n.sum()), unit="D")
+    rows = pd.DataFrame({"customer_id": who.astype(str), "event_at": at.floor("s")})
+    rows["item"] = rng.choice(list("ABCDEF"), len(rows))
+    found = cycles_in(rows, dt.date(2024, 7, 1))
+    assert len(found) == 6
+    assert found["cycle_days"].max() / found["cycle_days"].min() < 1.25
+
+
 def test_an_item_that_few_buy_again_is_pulled_towards_the_others():
     rng = np.random.default_rng(5)
     others, as_of = goods({f"i{k}": 20.0 for k in range(6)}, rng)
@@ -368,7 +381,7 @@ def test_the_items_rates_are_taken_to_differ_by_a_tenth_at_least(monkeypatch, ga
     gap = 10 * np.exp(np.array([-1.0, 1.0]) * gaps / np.sqrt(2))  # sd of the logs: `gaps`
     rows = pd.DataFrame({"name": ["a", "b"], "gap": gap, "x": 1.0, "t_x": gap, "T": 50.0})
     cycles._fit(rows.assign(sum_log_gap=np.log(gap)), CycleConfig(), START.date(), 1)
-    assert seen[0] == {}
+    assert seen[0] == cycles.LEAVING
     assert seen[1]["spread"] == pytest.approx(sigma)
 
 

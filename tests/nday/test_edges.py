@@ -201,14 +201,14 @@ def test_a_second_wave_brings_half_a_percent_of_the_unconverted_in_a_week(later,
 @pytest.mark.parametrize(("p", "code"), [(0.95, LATE_BUMP), (0.949, PLATEAU)])
 def test_a_second_wave_is_said_from_95_percent(p, code):
     bump = LateBump(p, 20, 30, 3.0, 2.0, 4.0, 0.3)
-    flat = PlateauDay("x", np.full(10, 9.0))
+    flat = PlateauDay("below_early(0.1)", np.full(10, 9.0))
     said = verdict(flat, bump, window_days=60, day_index=0, slow=(20, 0.4))
     assert said.code == code
 
 
 @pytest.mark.parametrize(("none", "code"), [(50, PLATEAU), (51, NO_PLATEAU)])
 def test_no_plateau_is_said_when_it_is_likelier_than_one(none, code):
-    flat = PlateauDay("x", np.where(np.arange(100) < none, np.inf, 9.0))
+    flat = PlateauDay("below_early(0.1)", np.where(np.arange(100) < none, np.inf, 9.0))
     nothing = LateBump(0.0, *[float("nan")] * 6)
     assert verdict(flat, nothing, window_days=60, day_index=0, slow=(20, 0.4)).code == code
 

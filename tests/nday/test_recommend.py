@@ -299,6 +299,10 @@ def test_the_sentence_states_the_costs_that_the_value_rests_on():
     stated = recommendation_part(found, NdayConfig(costs=costs), (20, 0.4))
     assert "The stated costs: margin 11,000, coupon 3,000, message 20." in stated["sentence"]["en"]
     assert "지정한 비용: 마진 11,000, 쿠폰 3,000, 메시지 20." in stated["sentence"]["ko"]
+    rule = {"recommendation": stated, "window_days": 30}
+    assert advice.in_currency(rule, "ko", None) == stated["sentence"]["ko"]
+    assert "마진 11,000원, 쿠폰 3,000원, 메시지 20원." in advice.in_currency(rule, "ko", "KRW")
+    assert "margin US$11,000.00, coupon" in advice.in_currency(rule, "en", "USD")
     silent = recommendation_part(found, NdayConfig(), (20, 0.4))
     assert "stated costs" not in silent["sentence"]["en"]
 

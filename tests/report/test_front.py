@@ -119,3 +119,15 @@ def test_numbers_and_days_stand_to_the_right_and_a_minus_is_one():
 def test_a_title_in_a_language_without_words_is_refused(tmp_path):
     with pytest.raises(UsageError, match="lang must be one of en, ko"):
         front(finished(tmp_path / "a"), "2024-01-01", "fr")
+
+
+def test_page_notebook_and_summary_stand_side_by_side(tmp_path):
+    from churnlab.report.render import Rendered
+    from churnlab.workflows.report import Report
+
+    folder = RunFolder(tmp_path / "a", "report", config={}, seed=1)
+    Report(Rendered("<html>", "# T\n", '{"cells": []}')).write(folder)
+    folder.finish()
+    for name, text in (("html", "<html>"), ("ipynb", '{"cells": []}')):
+        assert (tmp_path / "a" / f"report.{name}").read_text() == text
+    assert (tmp_path / "a" / "summary.md").read_text() == "# T\n"

@@ -8,8 +8,8 @@ import logging
 from importlib.util import find_spec
 from pathlib import Path
 
-#: Letters that values of any run need: Latin, digits, signs.
-_ALWAYS = "".join(map(chr, range(0x20, 0x7F))) + "·–—−×₩€£¥°…▲▼→←≥≤％’“”✓"
+#: Letters that values of any run need: Latin, digits, signs, and of Korean dates and amounts.
+_ALWAYS = "".join(map(chr, range(0x20, 0x7F))) + "·–—−×₩€£¥°…▲▼→≤≥’“”년월화수목금토일요만억조천원"
 
 
 def base64_woff(text: str, weight: str = "") -> str:

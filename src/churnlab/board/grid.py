@@ -11,6 +11,10 @@ from churnlab.board.parts import Parts
 from churnlab.segments.grid.polarity import STATE_NAMES, polarity_of, segment_name
 from churnlab.vocabulary import ALL_CODES, PURCHASE_STATES, SEGMENT_CODES, VISIT_STATES
 
+#: Colours of the purchase states where no visits are known.
+_LEANING = {"repeat_active": "positive", "first_active": "positive", "repeat_risk": "negative",
+            "first_risk": "negative", "none": "neutral"}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -85,7 +89,7 @@ def read_grid(parts: Parts, lang: str) -> Grid | None:
         n_members=run.json("segments.json")["n_members"],
         rows=[(s, _state(s, lang)) for s in PURCHASE_STATES],
         columns=[(s, _state(s, lang)) for s in reversed(VISIT_STATES)] if visits else [],
-        cells=[_cell(c, now, then, trend, actions, polarity, lang) for c in shown],
+        cells=[_cell(c, now, then, trend, actions, polarity, visits, lang) for c in shown],
         actions=[
             Action(str(a["action_id"]), str(a["channel"]), str(a[f"text_{lang}"]), int(a["n"]))
             for a in actions.to_dict("records")
@@ -98,6 +102,15 @@ def read_grid(parts: Parts, lang: str) -> Grid | None:
 
 def _shown(code: str, now: pd.DataFrame, visits: bool) -> bool:
     return (visits and code in SEGMENT_CODES) or int(now["n"].get(code, 0)) > 0
+
+
+def _name(code: str, visits: bool, lang: str) -> str:
+    """Return a cell's name; where no visits are known nothing is said of them."""
+    return (
+        segment_name(code, lang).removesuffix(" 고객")
+        if visits
+        else _state(code.split(".")[0], lang)
+    )
 
 
 def _state(code: str, lang: str) -> str:
@@ -123,6 +136,7 @@ def _cell(
     trend: pd.DataFrame,
     actions: pd.DataFrame,
     polarity: dict[str, str],
+    visits: bool,
     lang: str,
 ) -> Cell:
     row: Any = now.loc[code]
@@ -131,8 +145,8 @@ def _cell(
     mine = actions["cells"].str.split(",").map(lambda codes: code in codes)
     return Cell(
         code=code,
-        name=segment_name(code, lang).removesuffix(" 고객"),
-        polarity=polarity[code],
+        name=_name(code, visits, lang),
+        polarity=polarity[code] if visits else _LEANING[code.split(".")[0]],
         n=int(row["n"]),
         share=float(row["share"]),
         share_q05=float(row["share_q05"]),

@@ -11,6 +11,9 @@ import pandas as pd
 from churnlab.board.parts import Parts
 from churnlab.nday.report.data import curve, heat
 
+#: From this probability on there is no plateau.
+_NO_PLATEAU = 0.5
+
 
 @dataclass(frozen=True)
 class Nday:
@@ -33,7 +36,8 @@ class Nday:
     costs : mapping
         As stated (null: not).
     rule : mapping
-        `n` in use, the recommendation with its sentence, the warnings.
+        `n` in use, the recommended one and its basis (`never`: no day pays), where the curve goes
+        `flat` (null: more likely nowhere), the warnings.
     """
 
     heat: Mapping[str, Any]
@@ -60,6 +64,7 @@ def read_nday(parts: Parts, lang: str) -> Nday | None:
     advice = rule["recommendation"]
     uplifts = sorted(parts.config["nday"]["uplifts"])
     u0 = advice["u0"]
+    flat = rule["plateau"]["definitions"][rule["plateau"]["headline"]]
     return Nday(
         heat=_heat(cohorts),
         curve={
@@ -77,9 +82,8 @@ def read_nday(parts: Parts, lang: str) -> Nday | None:
             "n": rule["n"],
             "window_days": rule["window_days"],
             "recommended": advice["n"],
-            "basis": advice["basis"],
-            "sentence": advice["sentence"][lang],
-            "plateau": rule["plateau"]["statement"][lang],
+            "basis": "never" if advice["basis"] == "value" and not advice["n"] else advice["basis"],
+            "flat": None if flat["p_none"] > _NO_PLATEAU else flat,
             "warnings": [w[lang] for w in rule["warnings"]],
         },
     )  # fmt: skip

@@ -75,7 +75,7 @@ def read_people(parts: Parts, lang: str, *, ids: bool) -> People | None:
     if customers is None:
         return None
     membership = parts.frame("segment", "membership")
-    everybody = customers if membership is None else _joined(membership, customers)
+    everybody = customers if membership is None else joined(membership, customers)
     as_of = pd.Timestamp(parts.data_report["as_of"])
     chosen = most_urgent(everybody, as_of)
     chosen = chosen.assign(purchases=chosen["x"] + 1)
@@ -86,7 +86,8 @@ def read_people(parts: Parts, lang: str, *, ids: bool) -> People | None:
     return People(len(everybody), columns, stories)
 
 
-def _joined(membership: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
+def joined(membership: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
+    """Return the members with what is known of those who bought."""
     again = [c for c in membership.columns if c in customers.columns and c != "customer_id"]
     return membership.drop(columns=again).merge(customers, on="customer_id", how="left")
 
@@ -141,7 +142,7 @@ def _stories(parts: Parts, shown: set[str], lang: str) -> dict[str, Any]:
     segment = parts.part("segment")
     if segment is None or not segment.has("stories.json"):
         return {}
-    told = segment.json("stories.json")
+    told = segment.json("stories.json")["stories"]
     return {
         story["customer_id"]: story | {"paragraph": story["paragraph"][lang]}
         for story in told

@@ -46,7 +46,7 @@ def read_plan(parts: Parts, *, ids: bool) -> Plan | None:
     if calendar is None or plan is None:
         return None
     kept = plan[(plan["arm"] == TREAT) & plan["suppressed_reason"].isna()]
-    days = sorted({str(d)[:10] for d in calendar["send_date"]})
+    days = _days(parts)
     kept = kept[kept["send_date"].astype(str).str[:10].isin(days)]
     actions = sorted(set(calendar["action_id"].astype(str)))
     segments = sorted(set(kept["segment_code"].astype(str)))
@@ -62,6 +62,13 @@ def read_plan(parts: Parts, *, ids: bool) -> Plan | None:
         messages=_messages(kept, actions, days, segments) if ids else [],
         total=len(kept),
     )
+
+
+def _days(parts: Parts) -> list[str]:
+    """Return the days of the calendar, those without a message included."""
+    ahead = int(parts.config["audiences"]["plan_days"])
+    first = pd.Timestamp(parts.data_report["as_of"]) + pd.Timedelta(days=1)
+    return [str(day)[:10] for day in pd.date_range(first, periods=ahead)]
 
 
 def _messages(

@@ -16,6 +16,8 @@ from churnlab.vocabulary import RISK_BASES, SEGMENT_CODES
 
 #: Semantic version of the layout; readers refuse an unknown major version.
 SCHEMA_VERSION = "1.2.0"
+#: How the scoring SQL is written; texts of earlier editions cannot be written any more.
+SQL_EDITION = 2
 #: What the scoring SQL is written in.
 DIALECTS = ("duckdb", "postgres", "spark", "bigquery", "snowflake")
 #: Tables of every bundle; the others are there when there is something to say.
@@ -380,8 +382,8 @@ class Monitoring(Section):
 class Sql(Section):
     """The scoring SQL, or why there is none.
 
-    Since 1.1 the SQL on events checks the session's time zone (`checks_zone`); since 1.2 it writes
-    Pareto/NBD as continued fractions (`fractions`).
+    Since 1.1 the SQL on events checks the session's time zone (`checks_zone`); since 1.2 (`edition`
+    2) Pareto/NBD is written as continued fractions, and BigQuery and Snowflake check zones too.
     """
 
     dialects: Annotated[list[Dialect], _SET, Field(json_schema_extra=_UNIQUE)]
@@ -391,7 +393,7 @@ class Sql(Section):
     event_at: Identifier
     reason: Annotated[Text | None, Field(description="Why there is no SQL, when there is none.")]
     checks_zone: bool = False
-    fractions: bool = False
+    edition: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
 class File(Section):

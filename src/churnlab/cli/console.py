@@ -6,8 +6,9 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
 from churnlab.cli.wrapping import fitted
@@ -134,10 +136,8 @@ class Console:
 
     def show(self, *lines: str) -> None:
         """Print lines to standard output, above a progress line when there is one."""
-        if self._progress is not None and sys.stdout.isatty():
-            for line in lines:
-                self._progress.console.print(Text(fitted(hide(line))), soft_wrap=True)
-            return
+        if self._progress is not None:
+            self._progress.stop()  # it would take them to its own place, standard error
         try:
             for line in lines:
                 print(fitted(hide(line)))
@@ -145,6 +145,27 @@ class Console:
         except BrokenPipeError:
             # The reader (head, less) went away; the run's files are wanted all the same.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if self._progress is not None:
+            self._progress.start()
+
+    def end(self, numbers: Mapping[str, int], files: Mapping[str, Path]) -> None:
+        """Print the numbers and files that matter, in colour on a terminal."""
+        width = max((len(name) for name in (*numbers, *files)), default=0) + 2
+        plain = [f"{name:<{width}}{n:,}" for name, n in numbers.items()]
+        plain += [f"{name:<{width}}{path}" for name, path in files.items()]
+        for line in plain:
+            _log.info("%s", hide(line))
+        if self._quiet or not plain:
+            return
+        if not sys.stdout.isatty():
+            self.show("", *plain)
+            return
+        table = Table.grid(padding=(0, 2))
+        for name, n in numbers.items():
+            table.add_row(Text(name), Text(f"{n:,}", style="bold yellow"))
+        for name, path in files.items():
+            table.add_row(Text(name), Text(hide(str(path)), style="bold cyan", overflow="fold"))
+        RichConsole(file=sys.stdout).print("", table, sep="\n")
 
     def warn(self, lines: Sequence[str]) -> None:
         """Print warnings, each on its own line and once a run, to standard error and to the log."""

@@ -199,6 +199,7 @@ def run_in_folder(
             add_board(run, settings, console)
             run.finish()
         console.say(*result.closing(run.place), *_delivered(settings, run.place))
+    console.end(result.numbers, result.matter(run.place))
     if result.failure is not None:
         raise result.failure
     return run

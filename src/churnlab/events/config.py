@@ -16,12 +16,29 @@ BAD_ROWS = ("drop", "error")
 DUPLICATES = ("drop", "keep", "error")
 AMOUNT_PER = ("row", "order")
 DECIMALS = (".", ",")
+UNKNOWN_BEGINNINGS = ("drop", "model")
 PURCHASE_UNITS = ("customer_day", "order")
 #: Fields of a table that say how it is read; the others name columns.
 SETTINGS = (
     *("path", "table", "where", "time_format", "encoding", "sheet", "decimal"),
     *("cancelled_values", "kept_values", "amount_per"),
 )
+_ABBREVIATED = {
+    "KST": "Asia/Seoul",
+    "JST": "Asia/Tokyo",
+    "SGT": "Asia/Singapore",
+    "HKT": "Asia/Hong_Kong",
+    "IST": "Asia/Kolkata",
+    "AEST": "Australia/Sydney",
+    "BST": "Europe/London",
+    "CEST": "Europe/Berlin",
+    "EDT": "America/New_York",
+    "CST": "America/Chicago",
+    "CDT": "America/Chicago",
+    "MDT": "America/Denver",
+    "PST": "America/Los_Angeles",
+    "PDT": "America/Los_Angeles",
+}
 #: Data that come with packages; `syn_shop` is simulated by the commands, `files` are the user's.
 EMBEDDED = ("cdnow", "cdnow_full", "complete_journey")
 DATA_NAMES = ("files", *EMBEDDED, "syn_shop")
@@ -184,8 +201,11 @@ class DataConfig:
     purchase_unit : str
         `customer_day` (several purchases on a day are one) or `order`.
     history_from : str, optional
-        A day (ISO); whoever bought, visited or signed up before it is left out: the first purchase
-        in the log need not be their first.
+        A day (ISO); of whoever bought, visited or signed up before it the first purchase in the log
+        need not be their first.
+    unknown_beginning : str
+        What becomes of them: `drop` leaves them out; `model` keeps them and gives members the
+        attribute `beginning` (`before` or `within`), for `model.group=beginning`.
     memory_limit : str, optional
         Memory from which the embedded engine spills to the temporary folder, for example `2GB`.
     """
@@ -199,6 +219,7 @@ class DataConfig:
     duplicates: str | None = None
     purchase_unit: str = "customer_day"
     history_from: str | None = None
+    unknown_beginning: str = "drop"
     memory_limit: str | None = None
     purchases: PurchasesTable = field(default_factory=PurchasesTable)
     visits: VisitsTable = field(default_factory=VisitsTable)
@@ -212,6 +233,7 @@ class DataConfig:
             self.name = "files" if self.name in (*EMBEDDED, "syn_shop") else self.name
         else:
             _one_of("data", self.name, DATA_NAMES)
+        _one_of("data.unknown_beginning", self.unknown_beginning, UNKNOWN_BEGINNINGS)
         _one_of("data.purchase_unit", self.purchase_unit, PURCHASE_UNITS)
         for key, known in (
             ("returns", RETURNS),
@@ -227,6 +249,11 @@ class DataConfig:
         check_time_zone(self.time_zone)
         if self.history_from is not None:
             self.history_from = str(parse_day(self.history_from, "data.history_from"))
+        elif self.unknown_beginning == "model":
+            raise UsageError(
+                "data.unknown_beginning=model needs data.history_from, the day from which the log "
+                "is complete."
+            )
         for name, table in self.tables.items():
             if table.table is not None and self.connection is None:
                 raise UsageError(
@@ -249,8 +276,14 @@ def check_time_zone(name: str) -> None:
     """Refuse a time zone that the IANA database does not hold."""
     known = _time_zones()
     if name not in known:
+        # By its abbreviation, its city, or its letters; three letters are near to any other three.
+        cities = {z.rsplit("/", 1)[-1].lower(): z for z in sorted(known)}
+        meant = _ABBREVIATED.get(name.upper()) or cities.get(name.lower().replace(" ", "_"))
+        hint = (
+            f" Did you mean {meant!r}?" if meant else nearest(name, [z for z in known if "/" in z])
+        )
         raise UsageError(
-            f"unknown time zone {name!r}.{nearest(name, known)} "
+            f"unknown time zone {name!r}.{hint} "
             "Expected an IANA name such as UTC, Asia/Seoul or America/New_York."
         )
 

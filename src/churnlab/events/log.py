@@ -12,6 +12,7 @@ from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError, UsageError, nearest
 from churnlab.events import engine
+from churnlab.events.cleaning import history
 from churnlab.events.cleaning.staging import DATE, literal_date
 from churnlab.events.formats.times import parse_day
 from churnlab.events.members import members_expression, with_derived
@@ -151,10 +152,11 @@ class EventLog:
     def attribute_table(self) -> Any:
         """Return members and derived attributes as an Ibis expression.
 
-        `signup_month` (YYYY-MM), and `first_category` where purchases have categories.
+        `signup_month` (YYYY-MM), `first_category` where purchases have categories, and
+        `beginning` under `data.unknown_beginning=model`.
         """
         purchases = self._raw("purchases") if "purchases" in self.tables else None
-        return with_derived(self.table("members"), purchases)
+        return with_derived(self.table("members"), purchases, history.unknown(self._backend))
 
     def until(self, as_of: dt.date | str) -> EventLog:
         """Return a view of the log as it was known at the end of an earlier day.

@@ -12,11 +12,14 @@ from churnlab.events.formats.times import read_time
 from churnlab.events.report import MembersReport
 
 #: Attributes that follow from the log itself, for whatever groups customers.
-SIGNUP_MONTH, FIRST_CATEGORY = "signup_month", "first_category"
+SIGNUP_MONTH, FIRST_CATEGORY, BEGINNING = "signup_month", "first_category", "beginning"
 
 
-def with_derived(members: Any, purchases: Any | None) -> Any:
-    """Return members with `signup_month` and, where purchases have categories, `first_category`.
+def with_derived(members: Any, purchases: Any | None, unknown: Any | None = None) -> Any:
+    """Return members with `signup_month`, and `first_category` and `beginning` where there are.
+
+    The first category needs categories of purchases, the beginning (`before` or `within`) the
+    table `unknown` of those who began before `data.history_from`.
 
     A column of that name in the members table stands. The first category is that of the earliest
     purchase row; of several at that moment the first in the alphabet. Nothing that happens later
@@ -24,6 +27,9 @@ def with_derived(members: Any, purchases: Any | None) -> Any:
     """
     if SIGNUP_MONTH not in members.columns:
         members = members.mutate(**{SIGNUP_MONTH: members.signed_up_at.strftime("%Y-%m")})
+    if unknown is not None and BEGINNING not in members.columns:
+        early = members.customer_id.isin(unknown.customer_id)
+        members = members.mutate(**{BEGINNING: ibis.ifelse(early, "before", "within")})
     if (
         purchases is None
         or "category" not in purchases.columns

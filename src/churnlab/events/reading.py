@@ -87,6 +87,8 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
                 backend, staged, dt.date.fromisoformat(config.history_from), cutoff
             )
         reports = {s.table: clean(backend, s, config, cutoff) for s in staged}
+        if config.unknown_beginning == "drop":
+            backend.drop_table(history.TABLE, force=True)
         for s in staged:
             backend.drop_view(s.source.view)
         _drop_raw(backend, staged)
@@ -149,6 +151,8 @@ def _report(
     notes = _notes(config, tables, as_of, given)
     if "purchases" in events and config.history_from is None:
         notes += history.notes(events["purchases"], members)
+    elif "purchases" in events and config.unknown_beginning == "model":
+        notes += history.kept(backend, events["purchases"], str(config.history_from))
     return DataReport(
         name=config.name,
         as_of=as_of,

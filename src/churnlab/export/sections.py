@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.bundle.consistency import HIATUS, MIN_ORIGINS
-from churnlab.bundle.document import SCHEMA_VERSION
+from churnlab.bundle.document import SCHEMA_VERSION, SQL_EDITION
 from churnlab.errors import DataError
 from churnlab.export.config import ExportConfig
 from churnlab.export.draws import Chosen, Thinned
@@ -246,7 +246,7 @@ def sql_section(config: ExportConfig, draws: PopulationDraws, risk: RiskConfig) 
         "event_at": config.sql.event_at,
         "reason": reason,
         "checks_zone": True,
-        "fractions": True,
+        "edition": SQL_EDITION,
     }
 
 

@@ -86,6 +86,14 @@ def count_late(
     )
 
 
+def three_numbers(counts: Mapping[str, Any]) -> dict[str, int]:
+    """Return the headline's numbers by what they count."""
+    stated = counts["worth_message"] is not None
+    worth = ("worth a message", "worth_message") if stated else ("may come back", "winnable")
+    keys = dict((("newly late this week", "week"), worth, ("probably gone", "gone")))
+    return {name: int(counts[key]) for name, key in keys.items()}
+
+
 def headline(counts: Mapping[str, Any], lang: str = "en") -> str:
     """Return who became late, who is worth a message, who is probably gone, in one sentence."""
     stated = counts["worth_message"] is not None

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from ibis import _
 
+from churnlab import models
 from churnlab.events.engine import frame
 from churnlab.fitting import Fit, InferenceConfig, ModelConfig, fit
 from churnlab.journeys.baskets import DAY, Baskets
@@ -33,6 +34,9 @@ _DUE: Final = ["customer_id", "item", "x", "last_purchase_at", "rhythm_days", "p
 LEAST_SPREAD: Final = 0.1
 #: Of the log of an item's other quantities around those of all items together.
 SPREAD: Final = 0.5
+#: Of the probability to leave an item after a purchase: off 0, where goods that nobody leaves have
+#: no mode to sample from.
+LEAVING: Final = {"dropout_mean": "Beta(alpha=2, beta=8)"}
 #: Purchases that the drop-out of all items together is worth for each.
 WORTH: Final = 10.0
 #: A dozen items need no more draws for a cycle's interval; their number is most of the time.
@@ -93,13 +97,14 @@ def _fit(rows: pd.DataFrame, config: CycleConfig, as_of: dt.date, seed: int) -> 
         summary = _summary(rows, as_of)
         return fit(summary, model=model, inference=_INFERENCE, priors=priors, seed=seed)
 
+    beta = LEAVING if "a" in models.get(config.model).parameters else {}
     gaps = np.log(rows.groupby("name")["gap"].median())
     if len(gaps) == 1:
-        return fitted(rows, "complete", {})
+        return fitted(rows, "complete", beta)
     pace = rows["name"].map(gaps - gaps.mean())
     times = rows[["t_x", "T"]].div(np.exp(pace), axis="index")
     by_own = rows.assign(**times, sum_log_gap=rows["sum_log_gap"] - rows["x"] * pace)
-    whole = fitted(by_own, "complete", {})
+    whole = fitted(by_own, "complete", beta)
     spread = max(float(gaps.std()), LEAST_SPREAD)
     return fitted(rows, "none", item_priors(whole, spread, time_scale=float(rows["T"].mean())))
 

@@ -59,7 +59,7 @@ class NdayResult(Result):
 
         if "value" not in self.studied:
             raise UsageError("no costs are stated; give nday={'costs': {'margin': ..., ...}}.")
-        shown = data.value(self.studied["value"])
+        shown = data.at_uplift(self.studied["value"])
         return plots.draw_value(axes(ax), shown, n=self.rule["n"], lang=lang)
 
     @property

@@ -16,6 +16,7 @@ from churnlab.posterior.cycles import RateQuantiles, rate_quantiles
 from churnlab.posterior.dates import at_risk_days, due_days, to_dates, whole_due_days
 from churnlab.posterior.forecast import WeeklyForecast, weekly_forecast
 from churnlab.posterior.latent import sample_latent, sample_next_purchase
+from churnlab.posterior.precision import MonteCarlo, monte_carlo
 from churnlab.posterior.risk import (
     RiskSummary,
     personal_window,
@@ -58,6 +59,7 @@ __all__ = [
     "Keys",
     "Lateness",
     "Measure",
+    "MonteCarlo",
     "Purchases",
     "RateQuantiles",
     "RiskConfig",
@@ -75,6 +77,7 @@ __all__ = [
     "expected_purchases",
     "first_purchase_warning",
     "keys_of",
+    "monte_carlo",
     "p_alive_table",
     "personal_window",
     "rate_quantiles",

@@ -25,6 +25,8 @@ from churnlab.vocabulary import OVERDUE
 PRIOR_GAPS: Final = 200
 #: Draws behind the lateness of past gaps: a mean, and the gaps are many.
 _DRAWS: Final = 100
+#: Gaps x draws that are cheap: of few gaps more draws, or the level hangs on the seed.
+_BUDGET: Final = 20_000_000
 
 
 @dataclass(kw_only=True)
@@ -129,7 +131,8 @@ class OverdueRule(Costs):
     def _evidence(self, draws: PopulationDraws, summary: Summary) -> tuple[Evidence, int]:
         """Return the lateness of completed gaps beside uniform ones, and how many are completed."""
         assert summary.gaps is not None
-        gaps, draws = summary.gaps(), draws.thin(_DRAWS)
+        gaps = summary.gaps()
+        draws = draws.thin(max(_DRAWS, _BUDGET // max(len(gaps.x), 1)))
         group = draws.codes_of(summary.cells.groups)[gaps.group]
         measure = Lateness(window_cycles=self.window_cycles)
         keys = keys_of(Rows(group, gaps.x, gaps.t_x, gaps.t_x))

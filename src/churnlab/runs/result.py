@@ -56,6 +56,15 @@ class Result:
         place = [self.files.format(folder=folder)] if self.files else []
         return [*self.lines, *place]
 
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """The few numbers that matter, by what they count: a command's last words."""
+        return {}
+
+    def matter(self, folder: Path) -> Mapping[str, Path]:
+        """Return the few files that matter, by what they are for."""
+        return {}
+
     def write(self, folder: RunFolder) -> None:
         """Write each table as `NAME.parquet`."""
         for name, table in self.tables.items():

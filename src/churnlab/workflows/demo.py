@@ -13,6 +13,7 @@ from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.segments import SegmentsConfig
 from churnlab.simulate import ShopConfig
+from churnlab.workflows.board import PAGE
 from churnlab.workflows.opening import open_data
 from churnlab.workflows.pipeline import Piped, PipelineSettings, pipeline
 from churnlab.workflows.settings import Worded
@@ -70,6 +71,15 @@ class Demonstration(Result):
     def closing(self, folder: Path) -> list[str]:
         """Return the numbers, and where the picture is."""
         return [*self.lines, f"in one picture: {folder / 'demo.png'}"]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The simulated shop's."""
+        return self.shop.numbers
+
+    def matter(self, folder: Path) -> dict[str, Path]:
+        """Return the pages of both."""
+        return {"CDNOW": folder / "cdnow" / PAGE, "the shop": folder / "syn_shop" / PAGE}
 
     def write(self, folder: RunFolder) -> None:
         """Draw the overview from the run folders, as a report would."""

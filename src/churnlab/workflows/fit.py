@@ -14,10 +14,11 @@ from churnlab.backtest import Context, calibrate_threshold
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
+from churnlab.fitting.coming import purchases_to_come
 from churnlab.fitting.late import LateCounts, banner, count_late, extreme_states, headline
 from churnlab.inference import prior_sensitivity, save_posterior
 from churnlab.inference.targets.covariates import split_effect_priors
-from churnlab.posterior import RiskConfig
+from churnlab.posterior import MonteCarlo, RiskConfig, monte_carlo
 from churnlab.progress import SILENT, Progress
 from churnlab.report.labels import LANGUAGES, label
 from churnlab.rules import Costs, OverdueRule, Threshold
@@ -71,6 +72,12 @@ class Fitted(Result):
         """Purchase states that hold hardly anybody or nearly everybody."""
         return extreme_states(self.customers, self.fit.summary.as_of)
 
+    @cached_property
+    def monte_carlo(self) -> MonteCarlo:
+        """What another seed would move."""
+        state = self.threshold.state(self.risk)
+        return monte_carlo(self.fit.draws, self.fit.summary.cells, state)
+
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The per-customer table."""
@@ -95,6 +102,7 @@ class Fitted(Result):
             f"{_state(threshold)}: {flagged:,} at risk ({share:.1%})",
             headline(self.late.to_dict()),
             *map(banner, self.extremes),
+            self.monte_carlo.line(),
             *(self.worth.lines(customers) if self.worth else []),
             *(f"note: {n}" for n in threshold.notes),
         ]
@@ -221,7 +229,9 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "seconds": population.seconds | ({"amounts": spend.seconds} if spend else {}),
         "threshold": fitted.threshold.to_dict(),
         "late": fitted.late.to_dict(),
+        "coming": purchases_to_come(fitted.fit, fitted.customers, fitted.risk.horizon_days),
         "extreme_states": fitted.extremes,
+        "monte_carlo": fitted.monte_carlo.to_dict(),
         "spend": None if fitted.worth is None else fitted.worth.to_dict(),
     }
 

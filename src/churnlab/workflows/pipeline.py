@@ -18,13 +18,14 @@ from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
 from churnlab.export import ExportConfig
 from churnlab.fitting import ModelConfig
+from churnlab.fitting.late import three_numbers
 from churnlab.journeys import JourneyResult
 from churnlab.nday import NdayResult
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.workflows import segment as grid
 from churnlab.workflows.backtest import BacktestSettings, backtest
-from churnlab.workflows.board import add_board
+from churnlab.workflows.board import PAGE, add_board
 from churnlab.workflows.check import check
 from churnlab.workflows.export import ExportSettings, export
 from churnlab.workflows.fit import Fitted
@@ -101,6 +102,18 @@ class Piped(Result):
     def closing(self, folder: Path) -> list[str]:
         """Return where the report is; what the steps found was said when they were done."""
         return [f"report: {self.page}"]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The headline's."""
+        return three_numbers(next(iter(self.fits.values())).late.to_dict())
+
+    def matter(self, folder: Path) -> dict[str, Path]:
+        """Return the page, and whom to write to or else what it rests on."""
+        plan = folder / "segment" / "campaign_plan.csv"
+        return {"to look at": folder / PAGE} | (
+            {"to send": plan} if self.segments is not None else {"to read": self.page}
+        )
 
     def write(self, folder: RunFolder) -> None:
         """Write nothing: each step has written its own."""

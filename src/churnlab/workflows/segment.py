@@ -13,7 +13,7 @@ import pandas as pd
 from churnlab import models
 from churnlab.errors import UsageError
 from churnlab.events import EventLog
-from churnlab.fitting.late import banner, headline
+from churnlab.fitting.late import banner, headline, three_numbers
 from churnlab.inference import save_posterior
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
@@ -39,12 +39,14 @@ from churnlab.segments.tables import (
     visit_checks,
     with_bands,
 )
+from churnlab.workflows.board import PAGE
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.keywords import use_case
 from churnlab.workflows.settings import Worded
 from churnlab.workflows.steps.history import Compared, by_fit_of, look_back
 from churnlab.workflows.steps.placing import Day, GridSettings, place_fitted
+from churnlab.workflows.steps.stories import stories
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,6 +84,8 @@ class Segmentation(Result):
         The actions and whom each reaches.
     effect_days : int
         Window of the actions' outcome.
+    stories : list
+        What is told of the most urgent customers one by one (`stories.json`).
     with_fit : bool
         Whether the fit's files are written, too; a pipeline has them in a folder of their own.
     """
@@ -93,6 +97,7 @@ class Segmentation(Result):
     playbook: Playbook
     audiences: tuple[Audience, ...]
     effect_days: int
+    stories: list[dict[str, Any]]
     with_fit: bool = False
     files: ClassVar[str] = (
         "files: {folder}/membership.parquet, shares.parquet, actions.parquet, ..."
@@ -123,6 +128,15 @@ class Segmentation(Result):
         first = [headline(fitted.late.to_dict()), *map(banner, self.extremes)]
         grid = lines(self.now.placed.snapshot, before, self.found, self.audiences, past)
         return [*first, *grid, *effect_lines(self.found["action_effects"], self.effect_days)]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The headline's."""
+        return three_numbers(self.now.fitted.late.to_dict())
+
+    def matter(self, folder: Path) -> dict[str, Path]:
+        """Return the page, and whom to write to."""
+        return {"to look at": folder / PAGE, "to send": folder / "campaign_plan.csv"}
 
     def plot_grid(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw the grid with shares and changes; the purchase states alone without visits."""
@@ -176,6 +190,7 @@ class Segmentation(Result):
         for audience in self.audiences:
             if len(audience.frame):
                 folder.write_parquet(f"audiences/{audience.action_id}.parquet", audience.frame)
+        folder.write_json("stories.json", {"stories": self.stories})
         placed = self.now.placed
         folder.write_json(
             "segments.json",
@@ -302,7 +317,11 @@ def segment_fitted(
         calendar = campaign_calendar(plan, log.as_of, chosen.plan_days)
         tables |= {"campaign_plan": plan, "campaign_calendar": calendar}
     found = tables | ({} if past is None else past.tables)
-    return Segmentation(now, own, past, found, playbook, audiences, chosen.effect_days)
+    with progress.stage("the most urgent customers' stories"):
+        told = stories(log, now, playbook)
+    return Segmentation(
+        now, own, past, found, playbook, audiences, chosen.effect_days, stories=told
+    )
 
 
 def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> AudienceData:

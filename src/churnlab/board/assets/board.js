@@ -50,7 +50,7 @@ function changed() {
 
 function showGrid() {
   const place = body("segments");
-  if (grid) place.append(absent("visits") ?? "", el("p", { class: "hint" }, t("grid_hint")), gridTable(), el("div", { id: "cell" }));
+  if (grid) place.append(absent("visits") ?? "", el("p", { class: "hint" }, t(grid.columns.length ? "grid_hint" : "grid_hint_rows")), gridTable(), el("div", { id: "cell" }));
   else place.append(absent("grid"));
   if (!data.people) return place.append(absent("people") ?? "");
   place.append(el("div", { id: "people", class: "card" }));
@@ -88,7 +88,7 @@ function openCell(code) {
   document.getElementById("cell").replaceChildren(el("div", { class: "card" },
     el("h3", {}, cell.name),
     el("p", {}, t("cell_text", { n: count(cell.n), share: percent(cell.share, 1), low: percent(cell.share_q05, 1), high: percent(cell.share_q95, 1) })),
-    actions.length ? el("ul", { class: "actions" }, actions.map((a) => el("li", {}, el("b", {}, a.channel), ` ${a.text}`))) : null,
+    actions.length ? el("ul", { class: "actions" }, actions.map((a) => el("li", {}, el("b", {}, channel(a)), ` ${a.text}`))) : null,
     cell.trend.length > 1 ? el("p", { class: "trend" }, t("trend"), " ", sparkline(cell.trend, t("trend")), ` ${grid.days.map((d, i) => `${shortDay(d)}: ${count(cell.trend[i])}`).join(" · ")}`) : null,
     links.length ? el("p", {}, t("flow_text", { day: day(grid.compared_to), into: sum(inward), out: sum(outward) })) : absent("moves"),
     links.length ? flow : null));
@@ -197,19 +197,21 @@ function showNday() {
     state = bestOf(valuesOf(Object.fromEntries(Object.entries(s).map(([k, v]) => [k, v.get()]))));
     const worth = state.shown[state.best];
     state.n = worth > 0 ? nday.n[state.best] : null;
-    answer.textContent = worth > 0 ? t("nday_answer", { n: state.n, value: money(worth) }) : t("nday_never");
+    const edge = state.best === 0 || state.best === nday.n.length - 1 ? ` ${t("nday_edge")}` : "";
+    answer.textContent = worth > 0 ? t("nday_answer", { n: state.n, value: money(worth) }) + edge : t("nday_never");
   }
   decide();
   place.append(
-    el("p", { class: "lead" }, rule.sentence), el("p", { class: "hint" }, rule.plateau),
-    rule.warnings.map((w) => el("p", { class: "note warn" }, w)),
+    el("p", { class: "lead" }, t(`recommended_${rule.basis}`, { n: rule.recommended, window: rule.window_days })),
+    el("p", { class: "hint" }, rule.flat ? t("curve_flat", { n: count(rule.flat.median), low: count(rule.flat.q05), high: known(rule.flat.q95) ? count(rule.flat.q95) : t("never_flat") }) : t("curve_not_flat", { window: rule.window_days })),
+    ...rule.warnings.map((w) => el("p", { class: "note warn" }, w)),
     el("div", { class: "pair" }, el("figure", { class: "card" }, el("figcaption", {}, t(nday.heat.weekly ? "heat_title_weeks" : "heat_title")), heat),
       el("figure", { class: "card" }, el("figcaption", {}, t("curve_title")), curve)),
     el("p", { class: "hint" }, t(stated ? "nday_hint_stated" : "nday_hint_example")),
     el("div", { class: "card split" }, el("div", { class: "sliders" }, Object.values(s).map((x) => x.node)), el("div", {}, answer, value)));
   drawHeat(heat, nday.heat);
-  drawDays(curve, () => ({ x: nday.curve.days, y: nday.curve.model, low: nday.curve.low, high: nday.curve.high, dots: nday.curve.data, n: rule.recommended ?? rule.n, format: ".0%", title: t("axis_converted") }));
-  drawDays(value, () => ({ x: nday.n, y: state.shown, n: state.n, format: ",.3~s", title: t("axis_value") }));
+  drawDays(curve, () => ({ x: nday.curve.days, y: nday.curve.model, low: nday.curve.low, high: nday.curve.high, dots: nday.curve.data, n: rule.recommended, format: ".0%", title: t("axis_converted") }));
+  drawDays(value, () => ({ x: nday.n, y: state.shown, n: state.n, format: Math.max(...state.shown) < 1e4 ? "," : ",.3~s", title: t("axis_value") }));
 }
 
 function showJourneys() {
@@ -239,6 +241,8 @@ function showJourneys() {
   sankey(picture, ends, [...links].map(([key, n]) => [...key.split(" ").map(Number), n]));
 }
 
+const channel = (action) => (`channel_${action.channel}` in words ? t(`channel_${action.channel}`) : action.channel);
+
 function showPlan() {
   const place = body("plan");
   if (!plan) return place.append(absent("plan"));
@@ -246,16 +250,17 @@ function showPlan() {
   const at = new Map(plan.calendar.map((c) => [`${c.action} ${c.date}`, c]));
   const most = Math.max(...plan.calendar.map((c) => c.treat), 1);
   const texts = new Map((grid?.actions ?? []).map((a) => [a.action_id, a]));
-  const head = el("tr", {}, el("th", { scope: "col" }, t("col_action")), plan.days.map((d) => el("th", { scope: "col" }, el("small", {}, weekday(d)), " ", shortDay(d))), el("th"));
+  const head = el("tr", {}, el("th", { scope: "col" }, t("col_action")), plan.days.map((d) => el("th", { scope: "col", title: longDay(d) }, el("small", {}, weekday(d)), dayOfMonth(d))));
+  const totals = plan.actions.map((action) => plan.calendar.filter((c) => c.action === action).reduce((n, c) => n + c.treat, 0));
   const rows = plan.actions.map((action, i) => {
-    const total = plan.calendar.filter((c) => c.action === action).reduce((n, c) => n + c.treat, 0);
+    if (!totals[i]) return null;
     const cells = plan.days.map((d) => {
       const c = at.get(`${action} ${d}`);
       return el("td", { class: "number", style: c?.treat ? `--heat:${Math.round(15 + 60 * Math.sqrt(c.treat / most))}%` : null }, c?.treat ? count(c.treat) : "");
     });
     const text = texts.get(action);
-    return el("tr", {}, el("th", { scope: "row", title: text?.text }, el("bdi", {}, action), el("small", {}, text ? ` ${text.channel}` : "")), cells,
-      el("td", {}, about.ids && total ? el("button", { "data-plan": i, "aria-label": t("csv_of", { action }) }, t("csv")) : null));
+    const save = about.ids ? el("button", { "data-plan": i, "aria-label": t("csv_of", { action }) }, t("csv")) : null;
+    return el("tr", {}, el("th", { scope: "row" }, el("div", {}, el("span", {}, text?.text ?? action), save), el("small", {}, el("bdi", {}, action), text ? ` · ${channel(text)}` : "")), cells);
   });
   const held = plan.calendar.reduce((n, c) => n + c.holdout, 0);
   place.append(

@@ -4,7 +4,7 @@ const drawn = new Map();
 const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 /** Names from data in a picture: Plotly reads tags in text, so these must not look like any. */
 const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-const short = (text, most = 26) => plain(text.length > most ? `${text.slice(0, most - 1)}…` : text);
+const short = (text, most = innerWidth < 720 ? 16 : 44) => plain(text.length > most ? `${text.slice(0, most - 1)}…` : text);
 const alpha = (colour, share) =>
   colour + Math.round(share * 255).toString(16).padStart(2, "0");
 
@@ -73,13 +73,14 @@ function drawPerson(node, row, story) {
     return { traces, layout: {
       shapes, annotations: marks, xaxis: { type: "date", range: [plusDays(from, -4), plusDays(to, 20)], tickformat: "%Y-%m" },
       yaxis: { range: [0, 1.02], tickformat: ".0%", domain: [0, curve ? 0.68 : 0.01], visible: Boolean(curve), title: { text: curve ? t("back_by_then") : "", font: { size: 12 } }, fixedrange: true },
-      yaxis2: { domain: [curve ? 0.74 : 0.1, 1], range: visited.length ? [-0.6, 1.6] : [0.2, 1.8], tickvals: visited.length ? [0, 1] : [1], ticktext: visited.length ? [t("visits"), t("purchases")] : [t("purchases")], automargin: true, fixedrange: true, showgrid: false } } };
+      yaxis2: { domain: [curve ? 0.74 : 0.1, 1], range: visited.length ? [-0.6, 1.6] : [0.2, 1.8], tickvals: visited.length ? [0, 1] : [1], ticktext: visited.length ? [t("visits"), t("purchases")] : [t("purchases")], automargin: true, fixedrange: true, showgrid: false, zeroline: false } } };
   });
   paint(node);
 }
 
 /** A Sankey of links [from, to, n], each end with a name and a colour. */
 function sankey(node, ends, links) {
+  node.style.height = `${Math.min(420, 80 + 44 * links.length)}px`;
   chart(node, () => ({
     traces: [{
       type: "sankey", arrangement: "snap", valueformat: ",d", textfont: { color: ink("text"), size: 12, shadow: "none" },

@@ -32,6 +32,8 @@ const COLUMNS = [
   { key: "value", number: true, show: (r) => money(r.value), when: () => people.some((r) => known(r.value)) },
   { key: "visit", optional: true, show: (r) => day(r.visit), when: () => people.some((r) => r.visit) },
 ].filter((column) => !column.when || column.when());
+/** A cell's list says its segment in the heading. */
+const columns = () => COLUMNS.filter((c) => c.key !== "code" || new Set(list.rows.map((r) => r.code)).size > 1);
 
 function chance(p) {
   if (!known(p)) return none;
@@ -68,13 +70,13 @@ function found() {
 
 function fillList() {
   const rows = found();
-  const head = COLUMNS.map((c) => {
+  const head = columns().map((c) => {
     const order = list.sort === c.key ? (list.down ? "descending" : "ascending") : "none";
     return el("th", { scope: "col", class: kind(c), "aria-sort": order },
       el("button", { "data-sort": c.key }, t(`col_${c.key}`)));
   });
   const lines = rows.slice(0, list.shown).map((r) =>
-    el("tr", {}, COLUMNS.map((c) => el("td", { class: kind(c) }, c.show(r)))));
+    el("tr", {}, columns().map((c) => el("td", { class: kind(c) }, c.show(r)))));
   document.querySelector("#people thead").replaceChildren(el("tr", {}, head));
   document.querySelector("#people tbody").replaceChildren(...lines);
   document.getElementById("people-n").textContent = list.note && rows.length === list.rows.length

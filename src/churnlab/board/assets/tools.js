@@ -45,6 +45,7 @@ const longDay = (iso) =>
   format("DateTimeFormat", { dateStyle: "full", ...utc }).format(parsed(iso));
 const shortDay = (iso) =>
   format("DateTimeFormat", { day: "numeric", month: "short", ...utc }).format(parsed(iso));
+const dayOfMonth = (iso) => String(parsed(iso).getUTCDate());
 const weekday = (iso) => format("DateTimeFormat", { weekday: "short", ...utc }).format(parsed(iso));
 const daysBetween = (from, to) => Math.round((parsed(to) - parsed(from)) / 864e5);
 const plusDays = (iso, n) => new Date(parsed(iso).getTime() + n * 864e5).toISOString().slice(0, 10);
@@ -75,10 +76,10 @@ function sparkline(values, label) {
     el("svg:circle", { cx: x, cy: y, r: 2.2 }));
 }
 
-/** Text that a spreadsheet cannot take for a formula. */
+/** Text that a spreadsheet cannot take for a formula: as in exports, an apostrophe goes before it. */
 const guarded = (value) => {
   const text = known(value) ? String(value) : "";
-  const safe = /^[=+\-@\t\r]/.test(text) && isNaN(text) ? `'${text}` : text;
+  const safe = typeof value === "string" && /^['=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
 function download(name, header, rows) {
@@ -97,7 +98,7 @@ function slider(key, { label, value, min, max, step, show }, change) {
     output.textContent = show(Number(input.value));
     change();
   });
-  return { node: el("div", { class: "slider" }, el("label", { for: key }, label), input, output), get: () => Number(input.value) };
+  return { node: el("div", { class: "slider" }, el("label", { for: key }, label), output, input), get: () => Number(input.value) };
 }
 /** A round upper end and step for a slider around a value. */
 function around(value) {

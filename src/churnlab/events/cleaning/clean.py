@@ -10,7 +10,12 @@ from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError
 from churnlab.events.cleaning import history
-from churnlab.events.cleaning.complaints import all_in_1970, describe_bad, format_hint, reads_more
+from churnlab.events.cleaning.complaints import (
+    describe_bad,
+    format_hint,
+    in_another_unit,
+    reads_more,
+)
 from churnlab.events.cleaning.orders import RETURNED
 from churnlab.events.cleaning.staging import (
     DATE,
@@ -20,6 +25,8 @@ from churnlab.events.cleaning.staging import (
     literal_date,
 )
 from churnlab.events.config import DataConfig
+from churnlab.events.formats.detect import FIRST_YEAR
+from churnlab.events.formats.times import NUMERIC
 from churnlab.events.report import TableReport
 from churnlab.events.schema import BAD_REASONS, COLUMNS, REASONS, time_column
 
@@ -49,7 +56,7 @@ def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) 
     _in_its_unit(backend, staged)
     backend.create_table(staged.table, _judged(backend, staged, config, as_of))
     dropped = _counts(backend.table(staged.table))
-    if config.history_from is None:
+    if not _drops_unknown(config):
         del dropped["unknown_beginning"]
     _enforce(backend, staged, config, dropped, as_of)
     # In place: writing the rows that are left anew would take a tenth of the whole reading.
@@ -63,8 +70,13 @@ def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) 
 
 
 def _in_its_unit(backend: Backend, staged: Staged) -> None:
-    if staged.days is not None and staged.days[0].year == staged.days[1].year == 1970:
-        raise all_in_1970(backend, staged, *staged.days)
+    """Refuse numbers that end up near their zero, as those of another unit do."""
+    if staged.days is None:
+        return
+    first, last = staged.days
+    number = staged.time_format in NUMERIC and last.year < FIRST_YEAR
+    if number or first.year == last.year == 1970:
+        raise in_another_unit(backend, staged)
 
 
 def _judged(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) -> Any:
@@ -79,8 +91,9 @@ def _judged(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date
         "missing_time": table[TIME_TEXT].isnull(),
         "unreadable_time": table[at].isnull(),
     }
-    if config.history_from is not None:
-        tests["unknown_beginning"] = history.is_unknown(backend, table)
+    if _drops_unknown(config):
+        early = backend.table(history.TABLE).customer_id
+        tests["unknown_beginning"] = table.customer_id.isin(early)
     if staged.table == "purchases" and config.returns != "keep":
         tests["returned"] = _returned(table)
     reason = ibis.cases(*((tests[r].fill_null(False), r) for r in REASONS if r in tests))
@@ -92,6 +105,10 @@ def _judged(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date
     judged = judged.left_join(backend.table("repeated"), _ROW)
     again = ibis.ifelse(judged.repeated, "duplicate", ibis.null("string"))
     return judged.select(*own, **{_REASON: ibis.coalesce(judged[_REASON], again)})
+
+
+def _drops_unknown(config: DataConfig) -> bool:
+    return config.history_from is not None and config.unknown_beginning == "drop"
 
 
 def _repeated(table: Any, staged: Staged, at: str) -> Any:

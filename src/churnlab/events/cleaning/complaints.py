@@ -68,10 +68,13 @@ def no_readable_time(backend: Backend, staged: Staged) -> DataError:
     )
 
 
-def all_in_1970(backend: Backend, staged: Staged, first: object, last: object) -> DataError:
-    """Return the error for numbers read in the wrong unit: every time lies in 1970."""
+def in_another_unit(backend: Backend, staged: Staged) -> DataError:
+    """Return the error for numbers read in the wrong unit: every time lies near its zero."""
+    assert staged.days is not None
+    first, last = staged.days
+    when = f"in {first.year}" if first.year == last.year else f"from {first.year} to {last.year}"
     return DataError(
-        f"{staged.table}: every time in {staged.columns[time_column(staged.table)]!r} lies in 1970 "
+        f"{staged.table}: every time in {staged.columns[time_column(staged.table)]!r} lies {when} "
         f"({first} to {last}), where numbers end up that are read in the wrong unit. "
         + format_hint(backend, staged)
     )
@@ -94,4 +97,4 @@ def _place(backend: Backend, staged: Staged, column: str, value: str) -> str:
     row = engine.rows(backend, sql)[0][0]
     if row is None:
         return "row unknown"
-    return f"line {row + 1:,}" if source.text_lines else f"row {row:,}"
+    return f"line {row + source.text_lines:,}" if source.text_lines else f"row {row:,}"

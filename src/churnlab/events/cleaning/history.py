@@ -51,9 +51,19 @@ def find_unknown(backend: Backend, staged: list[Staged], since: dt.date, until: 
     backend.create_table(TABLE, ids.distinct())
 
 
-def is_unknown(backend: Backend, table: Any) -> Any:
-    """Return whether a row belongs to somebody whose beginning is not known."""
-    return table.customer_id.isin(backend.table(TABLE).customer_id)
+def unknown(backend: Backend) -> Any | None:
+    """Return the ids whose beginning is not known, or None where nobody asked for them."""
+    return backend.table(TABLE) if TABLE in backend.list_tables() else None
+
+
+def kept(backend: Backend, purchases: Any, since: str) -> list[str]:
+    """Return what is to be known where customers of unknown beginning are kept."""
+    early = backend.table(TABLE).semi_join(purchases, "customer_id").count().to_pyarrow().as_py()
+    buyers = purchases.customer_id.nunique().to_pyarrow().as_py()
+    return [
+        f"{early:,} of {buyers:,} purchasers began before {since} and are kept; give them a "
+        "population of their own with model.group=beginning, or dropout comes out too low"
+    ]
 
 
 def notes(purchases: Any, members: Any | None) -> list[str]:
@@ -82,7 +92,7 @@ def _early_members(first: Any, members: Any, start: dt.date) -> list[str]:
     return [
         f"{early:,} of {n:,} purchasers signed up before the purchases begin ({start}): their "
         "first purchase here need not be their first. Leave them out with "
-        f"data.history_from={start}"
+        f"data.history_from={start}, or model them with data.unknown_beginning=model beside it"
     ]
 
 

@@ -29,8 +29,8 @@ ONE_PRICE = 0.5
 STATUS_NAME = re.compile(
     r"status|\bstate\b|상태|ステータス|状態|状态|statut|estado|stato", re.IGNORECASE
 )
-#: What shops call an order that is no purchase, in small letters.
-CANCELLED_WORDS: Final = frozenset(
+#: Words in small letters by which shops call an order that is no purchase,
+_CANCELLED: Final = frozenset(
     (  # noqa: SIM905 (a word list reads better so)
         "cancelled canceled cancel refunded refund voided void returned return chargeback declined "
         "failed storniert storno erstattet retourniert annulé annulée remboursé remboursée "
@@ -38,6 +38,20 @@ CANCELLED_WORDS: Final = frozenset(
         "주문취소 결제취소 환불 환불완료 반품 반품완료 결제실패 キャンセル 返品 返金 已取消 已退款"
     ).split()
 )
+#: and those beside which they do not mean that.
+_NOT_YET: Final = frozenset(
+    (  # noqa: SIM905
+        "not no non never partial partially partly teilweise request requested pending"
+    ).split()
+)
+#: So many different values of a status are a state; more are text of another kind.
+MOST_STATES: Final = 30
+
+
+def is_cancelled(status: str) -> bool:
+    """Whether a status says that an order is no purchase: `wc-cancelled`, `취소완료`."""
+    words = set(re.findall(r"[^\W_]+", status.lower()))
+    return bool(words & _CANCELLED) and not words & _NOT_YET
 
 
 def unsaid_status(backend: Backend, staged: Staged) -> list[str]:
@@ -51,10 +65,10 @@ def unsaid_status(backend: Backend, staged: Staged) -> list[str]:
         if not source.columns[name].is_string():
             continue
         view = backend.table(source.view)
-        lost = view.filter(strip(view[name]).lower().isin(sorted(CANCELLED_WORDS)))
-        found = lost.group_by(name).aggregate(n=lost.count())
-        rows = found.order_by(ibis.desc("n")).to_pyarrow().to_pylist()
-        if rows:
+        counted = view.group_by(name).aggregate(n=view.count()).order_by(ibis.desc("n"))
+        states = counted.limit(MOST_STATES + 2).to_pyarrow().to_pylist()  # one more may be blank
+        rows = [r for r in states if is_cancelled(r[name] or "")]
+        if rows and len(states) < MOST_STATES + 2:
             listed = ", ".join(f"{r[name].strip()} ({r['n']:,})" for r in rows)
             notes.append(
                 f"column {name!r} says {listed}, and these rows count as purchases: map it with "

@@ -34,11 +34,12 @@ _SAME = {
 }
 #: Currencies without decimals: whatever mark stands in them parts thousands.
 _WHOLE = "₩|원|KRW|¥|円|￥|JPY|VND|₫"
-_CODES = (
+#: Of currencies.
+CODES = (
     "USD|EUR|GBP|KRW|JPY|CNY|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|BGN|TRY|RUB|UAH|INR|IDR|"
     "MYR|SGD|THB|VND|PHP|HKD|TWD|BRL|MXN|ARS|CLP|COP|PEN|ZAR|ILS|AED|SAR|EGP|NGN|KES"
 )
-_CURRENCY = rf"(?:[A-Z]{{1,2}}\$|\p{{Sc}}|￥|원|円|元|{_CODES}|kr\.?|zł|Kč|Ft|lei)"
+_CURRENCY = rf"(?:[A-Z]{{1,2}}\$|\p{{Sc}}|￥|원|円|元|{CODES}|kr\.?|zł|Kč|Ft|lei)"
 _LEAD = rf"^[-+(]*\s*({_CURRENCY})"
 _TAIL = rf"({_CURRENCY})\s*[-)]*$"
 _SIGNS = r"^[-+(\s]+|[-)\s]+$"

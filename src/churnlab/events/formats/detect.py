@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from churnlab.events import engine
 from churnlab.events.formats.text import read_text, strip
-from churnlab.events.formats.times import NUMERIC, read_time
+from churnlab.events.formats.times import NUMERIC, read_time, written_as
 
 #: Tried in this order; the ISO forms that need no format are not among them.
 COMMON_FORMATS = (
@@ -51,11 +51,13 @@ COMMON_FORMATS = (
 )
 _NUMBERS_LIKE_TEXT = ("%Y%m%d", "%Y%m%d%H%M%S", "%Y%m%d%H%M")
 #: Formats are first tried on so many rows, drawn at random; the same ones every time.
-_SAMPLE = "reservoir(1000 ROWS) REPEATABLE (1)"
+_SAMPLE = "USING SAMPLE reservoir(1000 ROWS) REPEATABLE (1)"
 #: A format counts as reading a column if it reads so much of it; the rest are bad rows.
 ENOUGH = 0.99
 #: No shop's log ends before; numbers that say so are of another unit.
 FIRST_YEAR = 1990
+#: Nor does one reach further ahead.
+_AHEAD = dt.timedelta(days=366)
 
 
 class Candidate(NamedTuple):
@@ -106,7 +108,7 @@ def candidates(table: Any, column: str, zone: str) -> list[Candidate]:
 
 
 def _of_a_sample(table: Any, cell: Any, patterns: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the formats that read half of a random sample of rows.
+    """Return the formats that read half of a random sample of rows, and no unit of another age.
 
     Nothing is decided by it: what reads `ENOUGH` of a column reads more than half of so many rows,
     and all formats over all rows would cost more than everything else together.
@@ -114,20 +116,29 @@ def _of_a_sample(table: Any, cell: Any, patterns: tuple[str, ...]) -> tuple[str,
     text = strip(cell).re_replace(r"^(\d+)\.0+$", r"\1")
     rows = table.select(v=text).filter(lambda t: t.v.notnull())
     backend = table.get_backend()
+    number = "try_cast(replace(v, ',', '.') AS DOUBLE)"
     tests = ", ".join(
-        "count(try_cast(v AS DOUBLE))"
-        if p in NUMERIC
-        else f"count(try_strptime(v, {engine.literal(p)}))"
+        f"count({number})" if p in NUMERIC else f"count(try_strptime(v, {engine.literal(p)}))"
         for p in patterns
     )
-    sql = f"SELECT count(*), {tests} FROM (FROM ({backend.compile(rows)}) USING SAMPLE {_SAMPLE})"
-    total, *counts = engine.rows(backend, sql)[0]
-    return tuple(p for p, n in zip(patterns, counts, strict=True) if n and 2 * n >= total)
+    sql = f"SELECT count(*), max({number}), {tests} FROM (FROM ({backend.compile(rows)}) {_SAMPLE})"
+    total, most, *counts = engine.rows(backend, sql)[0]
+    return tuple(
+        p
+        for p, n in zip(patterns, counts, strict=True)
+        if n and 2 * n >= total and (p not in NUMERIC or _of_its_age(most, p))
+    )
+
+
+def _of_its_age(value: float, unit: str) -> bool:
+    """Whether a number lies between `FIRST_YEAR` and today in a unit; units are far apart."""
+    first, last = dt.datetime(FIRST_YEAR, 1, 1), dt.datetime.now() + _AHEAD
+    low, high = (written_as(t, unit) for t in (first, last))
+    return low <= value <= high
 
 
 def _plausible(candidate: Candidate) -> bool:
-    latest = dt.datetime.now() + dt.timedelta(days=366)
-    return candidate.last.year >= FIRST_YEAR and candidate.last <= latest
+    return candidate.last.year >= FIRST_YEAR and candidate.last <= dt.datetime.now() + _AHEAD
 
 
 def said(found: list[Candidate], key: str) -> str:

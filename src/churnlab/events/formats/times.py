@@ -111,6 +111,7 @@ def read_time(column: Any, zone: str, time_format: str | None, name: str) -> Tim
         )
     text = strip(column)
     if time_format in NUMERIC:
+        text = text.replace(",", ".")
         digits = ibis.ifelse(text.contains("."), ibis.null("string"), text)  # a cast would round
         whole = _number(digits.try_cast("int64"), zone, str(time_format))
         broken = _number(text.try_cast("float64"), zone, str(time_format))
@@ -146,6 +147,12 @@ def _number(column: Any, zone: str, unit: str) -> Time:
         local = _local(zone, _instant("UTC", _from_micros(_micros(value, EPOCHS[unit]))))
     kind = ibis.ifelse(column.notnull(), NAIVE if excel else OFFSET, ibis.null("int64"))
     return Time(_plausible(local), kind, column.cast("string"))
+
+
+def written_as(time: dt.datetime, unit: str) -> float:
+    """Return the number that a time is in a unit of `NUMERIC`, zones aside."""
+    days = (time - dt.datetime(1970, 1, 1)) / dt.timedelta(days=1)
+    return days + _EXCEL_1970 if unit == EXCEL_DAYS else days * 86_400 * EPOCHS[unit]
 
 
 def _micros(value: Any, per_second: int) -> Any:

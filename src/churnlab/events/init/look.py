@@ -81,9 +81,10 @@ class Looked:
     def times(self, name: str, zone: str = "UTC") -> Times | None:
         """Return how a column reads as times, or None where it does not."""
         table, kind = self.expression, self.source.columns[name]
-        if not (kind.is_timestamp() or kind.is_date() or kind.is_string() or kind.is_numeric()):
+        number = kind.is_numeric() and not kind.is_boolean()
+        if not (kind.is_timestamp() or kind.is_date() or kind.is_string() or number):
             return None
-        if not (kind.is_numeric() or kind.is_boolean()):
+        if not number and (not kind.is_string() or self._has_years(name)):
             read = read_time(table[name], zone, None, name)
             found = table.aggregate(
                 n=read.local.count(),
@@ -100,6 +101,11 @@ class Looked:
         rivals = tuple(c for c in best if c.n == best[0].n)
         zoned = "%z" in best[0].time_format or best[0].time_format.startswith("epoch")
         return Times(best[0].time_format, best[0].first, best[0].last, rivals, zoned)
+
+    def _has_years(self, name: str) -> bool:
+        """Whether any text begins as ISO times do; reading all of it as times costs far more."""
+        sql = f"SELECT bool_or(regexp_matches({engine.identifier(name)}, '^\\s*\\d{{4}}[-/]')) "
+        return bool(engine.rows(self.backend, f"{sql} FROM {self.table}")[0][0])
 
     def number_problem(self, name: str) -> str | None:
         """Return what stands against reading a column as amounts, or None."""
@@ -166,7 +172,7 @@ def look(backend: Backend, source: Source, settings: dict[str, Any]) -> Looked:
     Raises
     ------
     DataError
-        It has no rows.
+        It cannot be read.
     """
     table = f"looked_{source.table}"
     try:
@@ -177,13 +183,11 @@ def look(backend: Backend, source: Source, settings: dict[str, Any]) -> Looked:
     counted: dict[str, Any] = {"rows": expression.count()}
     for i, name in enumerate(source.columns):
         text = strip(expression[name].cast("string"))
-        counted |= {f"n{i}": text.count(), f"d{i}": text.approx_nunique()}
+        counted |= {f"n{i}": text.count(), f"d{i}": text.nunique()}
     found = {
         k: int(v[0] or 0)
         for k, v in expression.aggregate(**counted).to_pyarrow().to_pydict().items()
     }
-    if not found["rows"]:
-        raise DataError(f"{source.label} has no rows; expected some.")
     fills = {n: Fill(found[f"n{i}"], found[f"d{i}"]) for i, n in enumerate(source.columns)}
     return Looked(backend, source, settings, table, found["rows"], fills)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from churnlab.events.formats.amounts import CODES
+
 #: Role -> patterns over the whole of a name in small letters, blanks for `_`, `-`, `.` and `/`.
 PATTERNS: Final[dict[str, tuple[str, ...]]] = {
     "customer_id": (
         r"(customer|client|member|user|buyer|account|shopper|visitor)( pseudo)? ?(id|no|nr|number|code|key)",
         r"user pseudo id|household (id|key)|loyalty (card|id).*|card (no|number|id)",
         r"(회원|고객|구매자|주문자|사용자|유저) ?(번호|id|아이디|코드)",
-        r"kunden?(nummer|nr|id)|kunde|(id|numéro|n°)( du)? client|(id|número|nº)( de)? cliente",
+        r"(kunden?|karten|kundenkarten|mitglieds?)[ -]?(nummer|nr|id)|kunde|(id|numéro|n°)( du)? client|(id|número|nº)( de)? cliente",
         r"(会員|顧客|ユーザー?)(番号|id|コード)",
         r"customer|client|member|buyer|user|회원|고객|cliente|kunde",
         r"(customer |contact |billing |buyer |kunden ?|e ?mail )?(e ?mail)( address)?|이메일|메일|メールアドレス",
@@ -23,10 +25,10 @@ PATTERNS: Final[dict[str, tuple[str, ...]]] = {
         r"(주문|결제|구매|거래|판매|방문|접속) ?(일시|일자|일|날짜|시간|시각)",
         r"(bestell|rechnungs|kauf|auftrags)(datum|zeit|tag)|datum|date (de )?(la )?commande|fecha( de(l)? pedido| de compra)?",
         r"(注文|購入|決済)(日時|日)|日付",
-        r"timestamp|date ?time|date|day|time|event date|일시|일자|날짜|시각|data",
+        r"timestamp|date ?time|date|day|time|event date|일시|일자|날짜|시각|data|(date )?created( utc)?|ts",
     ),
     "amount": (
-        r"(order |grand |invoice |total )?(total|amount)( paid| usd| eur| krw| price)?|net (sales|revenue|amount)",
+        r"(order |grand |invoice |total )?(total|amount)( paid| usd| eur| krw| price| amount)?|net (sales|revenue|amount)",
         r"(실 ?|총 ?|최종 ?)?(결제|주문|구매|판매|상품) ?(금액|총액|가격)|매출(액)?|합계|총액",
         r"(gesamt|rechnungs|bestell)?(betrag|summe|wert)|umsatz|montant( total)?|importe( total)?|total ttc",
         r"(合計|注文|決済)?金額|売上|合計",
@@ -34,7 +36,7 @@ PATTERNS: Final[dict[str, tuple[str, ...]]] = {
         r"price|preis|prix|precio|가격|価格",
     ),
     "order_id": (
-        r"(order|transaction|invoice|receipt|basket|checkout|sale|ecommerce transaction) ?(id|no|nr|number|name|code|key)",
+        r"(\w+ )?(order|transaction|invoice|receipt|basket|checkout|sale) ?(id|no|nr|number|name|code|key|#)",
         r"(주문|거래|결제|영수증) ?(번호|id|코드)",
         r"(bestell|rechnungs|auftrags|beleg)(nummer|nr|id)|(n°|numéro)( de)? commande|(n.?º|número)( de)? pedido",
         r"注文(番号|id)|order|invoice|bestellung|주문",
@@ -52,13 +54,13 @@ PATTERNS: Final[dict[str, tuple[str, ...]]] = {
     "status": (
         r"financial status|payment status|결제 ?상태",
         r"(order |주문 ?|bestell|zahlungs)?(status|상태)|(주문 ?)?처리 ?상태|(클레임|취소) ?(상태|여부|구분)|ステータス",
-        r"statut|estado|stato",
+        r"statut|estado|stato|(order )?state",
     ),
     "refunded_amount": (
-        r"(amount )?refund(ed)?( amount| total)?|(환불|취소) ?(금액|액)|erstattet(er betrag)?|rückerstattung|返金額",
+        r"(order )?(amount )?refund(ed)?( amount| total)?|(환불|취소) ?(금액|액)|erstattet(er betrag)?|rückerstattung|返金額",
     ),
     "quantity": (
-        r"(line ?item |item |order )?(quantity|qty|units)|수량|(주문|구매)수량|menge|anzahl|quantité|cantidad|数量",
+        r"(line ?item |item |order )?(quantity|qty|units)( ordered| purchased| sold)?|수량|(주문|구매)수량|menge|anzahl|quantité|cantidad|数量",
     ),
     "unit_price": (
         r"(unit|item|line ?item|single|each|product|판매 ?) ?(price|cost)|단가|(개당|상품|판매) ?(가격|가)|einzelpreis|stückpreis|prix unitaire|precio unitario|単価",
@@ -89,8 +91,13 @@ _COMPILED = {
 }
 
 
+#: What a name says in brackets of the values alone: `Unit Price (USD)`, `상품명(한국어 쇼핑몰)`.
+_UNIT = re.compile(rf"\s*[(\[](?:{CODES}|[$€£₩¥원円]|한국어.*)[)\]]$", re.IGNORECASE)
+
+
 def plain(name: str) -> str:
     """Return a name in small letters, with single blanks for what parts its words."""
+    name = _UNIT.sub("", name)
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", name)
     return re.sub(r"[\s_\-./:()\[\]]+", " ", spaced).strip().lower()
 

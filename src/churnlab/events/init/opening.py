@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import ibis
-
 from churnlab.errors import DataError
 from churnlab.events import engine
 from churnlab.events.config import SourceTable
 from churnlab.events.init.look import Looked, look, shown
-from churnlab.events.sources.connections import attach, database_file
+from churnlab.events.sources.connections import attach, database_file, opened
 from churnlab.events.sources.files import READABLE, resolve
 from churnlab.events.sources.views import from_connection, from_files
 from churnlab.events.sources.workbooks import sheets_of
@@ -26,9 +24,14 @@ def open_sources(typed: list[str], scratch: Path) -> list[Looked]:
     Raises
     ------
     DataError
-        Nothing there, or files that cannot be read.
+        Nothing there, files that cannot be read, or no rows in any of them.
     """
-    return [looked for source in typed for looked in _opened(source, scratch)]
+    found = [looked for source in typed for looked in _opened(source, scratch)]
+    filled = [looked for looked in found if looked.rows]
+    if not filled:
+        labels = ", ".join(looked.source.label for looked in found)
+        raise DataError(f"{labels}: no rows; expected some.")
+    return filled
 
 
 def _opened(typed: str, scratch: Path) -> Iterator[Looked]:
@@ -89,7 +92,8 @@ def _tables(url: str) -> list[str]:
         found = [t if s == "main" else f"{s}.{t}" for s, t in engine.rows(backend, sql)]
     else:
         try:
-            found = sorted(ibis.connect(url).list_tables())
+            with opened(url) as remote:
+                found = sorted(remote.list_tables())
         except Exception as error:
             raise DataError(f"{url} cannot be opened ({engine.plain_message(error)}).") from error
     if not 0 < len(found) <= MOST_TABLES:

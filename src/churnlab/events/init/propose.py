@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from churnlab.errors import DataError
 from churnlab.events.cleaning.clean import CEILINGS
-from churnlab.events.cleaning.orders import CANCELLED_WORDS
+from churnlab.events.cleaning.orders import MOST_STATES, is_cancelled
 from churnlab.events.config import DataConfig
 from churnlab.events.init.look import Looked, Times
 from churnlab.events.init.names import PURCHASE_EVENTS, by_name, last, rank
 from churnlab.events.init.proposal import Proposal, Question
 from churnlab.events.init.zones import zone_of
 
-#: So many different values of a status are a state; more are text of another kind.
-MOST_STATES = 30
 #: A column that says less than this of its rows is no id where a fuller one fits as well.
 FULL = 0.5
 #: Neighbouring rows in order of time under one reading of slash dates, and not under the other.
@@ -129,7 +127,7 @@ def _customers(found: Proposal, looked: Looked, table: str, at: str) -> None:
     name = next(n for n in named if looked.share(n) >= min(FULL, fullest))
     fill = looked.fills[name]
     blank = looked.rows - fill.said
-    why = f"about {fill.distinct:,} customers" + (f", {blank:,} rows without" if blank else "")
+    why = f"{fill.distinct:,} customers" + (f", {blank:,} rows without" if blank else "")
     found.set(table, "customer_id", name, why)
 
 
@@ -140,7 +138,7 @@ def _orders(found: Proposal, looked: Looked, taken: set[str]) -> None:
             named = [n for n in named if _is_order(looked, n)]
         if named:
             fill = looked.fills[named[0]]
-            found.set("purchases", role, named[0], f"about {fill.distinct:,} different")
+            found.set("purchases", role, named[0], f"{fill.distinct:,} different")
             taken.add(named[0])
 
 
@@ -205,7 +203,7 @@ def _quoted(name: str) -> str:
 def _states(found: Proposal, looked: Looked, taken: set[str]) -> None:
     for name in by_name("status", looked.names):
         values = looked.values(name, MOST_STATES + 1)
-        lost = [v for v, _ in values if v.lower() in CANCELLED_WORDS]
+        lost = [v for v, _ in values if is_cancelled(v)]
         if name in taken or len(values) > MOST_STATES or not lost:
             continue
         kept = ", ".join(v for v, _ in values if v not in lost)

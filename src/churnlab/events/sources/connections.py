@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -59,11 +61,20 @@ def qualified(name: str) -> tuple[str, ...]:
     return tuple(str(name).split("."))
 
 
-def remote_table(url: str, name: str) -> tuple[ibis.BaseBackend, Any]:
-    """Return the connection and the table of a URL that is no DuckDB file."""
+@contextmanager
+def opened(url: str) -> Iterator[ibis.BaseBackend]:
+    """Open a database that is no DuckDB file, and let go of it."""
     remote = ibis.connect(url)
+    try:
+        yield remote
+    finally:
+        remote.disconnect()
+
+
+def remote_table(remote: ibis.BaseBackend, name: str) -> Any:
+    """Return the table `table` or `schema.table` of a connection."""
     *place, last = qualified(name)
-    return remote, remote.table(last, database=tuple(place) or None)
+    return remote.table(last, database=tuple(place) or None)
 
 
 def fetch(table: Any) -> pa.Table:
@@ -72,7 +83,7 @@ def fetch(table: Any) -> pa.Table:
     for column, kind in table.schema().items():
         if kind.is_binary() or kind.is_unknown():
             continue
-        odd = kind.is_interval() or kind.is_nested()
+        odd = kind.is_interval() or kind.is_nested() or kind.is_uuid() or kind.is_json()
         kept[column] = table[column].cast("string") if odd else table[column]
     found: pa.Table = table.select(**kept).to_pyarrow()
     return found

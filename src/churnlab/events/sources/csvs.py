@@ -46,7 +46,7 @@ def form(table: str, path: Path, label: str) -> Form:
     hint = _HINT.match(text)
     text = text[hint.end() :] if hint else text
     choices = [hint[1]] if hint else _DELIMITERS
-    header, delimiter, quote = _best(text, choices)
+    header, delimiter, quote, above = _best(text, choices)
     names = [n.strip() or f"column{i + 1}" for i, n in enumerate(header)]
     lowered = [n.lower() for n in names]
     twice = sorted({n for n in names if lowered.count(n.lower()) > 1})
@@ -55,30 +55,35 @@ def form(table: str, path: Path, label: str) -> Form:
             f"{table}: {label} has columns of the same name (upper and lower case count as "
             f"the same): {', '.join(twice)}. Rename them."
         )
-    return Form(names, delimiter, quote, 1 if hint else 0)
+    return Form(names, delimiter, quote, above + (1 if hint else 0))
 
 
-def _best(text: str, delimiters: Sequence[str]) -> tuple[list[str], str, str]:
-    """Return header, delimiter and quote: the most columns, of which the lines below have as many.
+def _best(text: str, delimiters: Sequence[str]) -> tuple[list[str], str, str, int]:
+    """Return header, delimiter, quote and lines above the header.
 
-    A header that contains another delimiter inside its names would win by its number alone.
+    The delimiter gives the most columns of which the lines below have as many; a header that
+    contains another delimiter inside its names would win by its number alone. The header is the
+    first line that says something in two cells: titles stand above.
     """
     quote = "'" if text.lstrip().startswith("'") else '"'
-    found: tuple[tuple[float, int], list[str], str] = ((0.0, 0), [], ",")
+    found: tuple[tuple[float, ...], list[str], str, int] = ((0.0, 0, 0), [], ",", 0)
     for delimiter in delimiters:
-        lines = list(
-            csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote)
-        )
-        header, below = (lines[0] if lines else []), [r for r in lines[1:-1] if r]
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote)
+        lines = [(reader.line_num, line) for line in reader]
+        start = next((i for i, (_, r) in enumerate(lines) if sum(map(bool, r)) > 1), 0)
+        header = lines[start][1] if lines else []
+        below = [r for _, r in lines[start + 1 : -1] if r]
         equal = sum(len(r) == len(header) for r in below) / len(below) if below else 1.0
-        score = (equal if len(header) > 1 else 0.0, len(header))
+        # A wrong delimiter finds titles, too: times are parted by colons below any header.
+        good = 0.0 if len(header) < 2 else 0.9 * equal if start else equal
+        score = (good, -start, len(header))
         if score > found[0] or not found[1]:
-            found = (score, header, delimiter)
-    return found[1], found[2], quote
+            found = (score, header, delimiter, lines[start - 1][0] if start else 0)
+    return found[1], found[2], quote, found[3]
 
 
-def select(table: str, path: Path, label: str) -> str:
-    """Return SQL that reads a UTF-8 CSV; every column is text.
+def select(table: str, path: Path, label: str) -> tuple[str, int]:
+    """Return SQL that reads a UTF-8 CSV, with every column text, and how many lines it leaves out.
 
     Raises
     ------
@@ -88,8 +93,9 @@ def select(table: str, path: Path, label: str) -> str:
     found = form(table, path, label)
     columns = ", ".join(f"{literal(n)}: 'VARCHAR'" for n in found.names)
     quote = literal(found.quote)
-    return (
+    sql = (
         f"SELECT * FROM read_csv([{literal(glob.escape(str(path)))}], auto_detect = false, "
         f"columns = {{{columns}}}, header = true, skip = {found.skip}, "
         f"delim = {literal(found.delimiter)}, quote = {quote}, escape = {quote})"
     )
+    return sql, found.skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,10 +23,12 @@ READABLE = (".csv", ".parquet", ".gz", ".tsv", ".txt", ".xlsx", ".xls")
 _MAGIC = {
     b"SQLite format 3": "an SQLite database",
     b"%PDF": "a PDF",
+    b"<!DOCTYPE": "a web page",
     b"\x28\xb5\x2f\xfd": "compressed with zstd (unpack it, or compress it with gzip)",
     b"\xfd7zXZ": "compressed with xz (unpack it, or compress it with gzip)",
     b"BZh91AY&SY": "compressed with bzip2 (unpack it, or compress it with gzip)",
 }
+_JSON = re.compile(rb'^(\xef\xbb\xbf)?\s*(\[\s*)?\{\s*["}]')
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,11 @@ def _kind(table: str, path: Path) -> str:
     what = next((w for magic, w in _MAGIC.items() if head.startswith(magic)), None)
     if what is None and path.suffix in (".parquet", ".pq"):
         what = "not Parquet, in spite of its name"
+    if _JSON.match(head):
+        raise DataError(
+            f"{table}: {path} is JSON; expected CSV, Parquet or xlsx. Write it anew as a table, "
+            "for instance with pandas: read_json(FILE, lines=True).to_parquet(FILE)."
+        )
     if what is not None:
         raise DataError(f"{table}: {path} is {what}; expected CSV, Parquet or xlsx.")
     return "csv"

@@ -19,6 +19,7 @@ from churnlab.events.sources.connections import (
     attach,
     database_file,
     fetch,
+    opened,
     qualified,
     remote_table,
 )
@@ -49,8 +50,8 @@ class Source:
         What to call it in messages.
     hash : str
         SHA-256 of the input.
-    text_lines : bool
-        Whether a row number can be told as a line of one CSV file.
+    text_lines : int
+        Lines up to the header, where a row number can be told as a line of one CSV file; else 0.
     where : str, optional
         The condition that its rows were kept by.
     notes : tuple of str
@@ -63,7 +64,7 @@ class Source:
     columns: dict[str, ibis.expr.datatypes.DataType]
     label: str
     hash: str
-    text_lines: bool
+    text_lines: int
     where: str | None
     notes: tuple[str, ...] = ()
 
@@ -88,6 +89,7 @@ def from_files(
     """
     files = resolve(table, paths)
     notes: list[str] = []
+    lines = 0
     if files.kind == "workbook":
         sheets = [read_sheet(table, p, config.sheet) for p in files.paths]
         backend.create_table(f"raw_{table}", pa.concat_tables(sheets, promote_options="permissive"))
@@ -96,12 +98,15 @@ def from_files(
         _create(backend, files, f"CREATE VIEW raw_{table} AS {files.parquet_sql()}")
     else:
         parts = [_csv(table, p, config, scratch, notes) for p in files.paths]
-        _create(backend, files, f"CREATE VIEW raw_{table} AS {' UNION ALL BY NAME '.join(parts)}")
-    lines = files.kind == "csv" and len(files.paths) == 1
+        union = " UNION ALL BY NAME ".join(sql for sql, _ in parts)
+        _create(backend, files, f"CREATE VIEW raw_{table} AS {union}")
+        lines = parts[0][1] + 1 if len(parts) == 1 else 0
     return _finish(backend, table, config, ", ".join(paths), files.hash(), lines, notes)
 
 
-def _csv(table: str, path: Path, config: SourceTable, scratch: Path, notes: list[str]) -> str:
+def _csv(
+    table: str, path: Path, config: SourceTable, scratch: Path, notes: list[str]
+) -> tuple[str, int]:
     encoding = config.encoding or detect(table, path)
     plain = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii")
     if config.encoding is None and not plain:
@@ -109,7 +114,12 @@ def _csv(table: str, path: Path, config: SourceTable, scratch: Path, notes: list
     if config.encoding is not None and plain:
         require(table, path, encoding)
     readable = path if plain else as_utf8(table, path, encoding, scratch)
-    return select(table, readable, path.name)
+    sql, above = select(table, readable, path.name)
+    if above:
+        notes.append(
+            f"the header of {path.name} is on line {above + 1}; what stands above is left out"
+        )
+    return sql, above
 
 
 def from_frame(backend: Backend, table: str, config: SourceTable, frame: Arrowed) -> Source:
@@ -122,7 +132,7 @@ def from_frame(backend: Backend, table: str, config: SourceTable, frame: Arrowed
             f"{table}: the frame cannot be taken over ({engine.plain_message(error)}). Expected "
             "columns of text, numbers, dates and times."
         ) from error
-    return _finish(backend, table, config, "a frame", engine.arrow_hash(data), False)
+    return _finish(backend, table, config, "a frame", engine.arrow_hash(data))
 
 
 def from_connection(backend: Backend, table: str, config: SourceTable, url: str) -> Source:
@@ -140,11 +150,11 @@ def from_connection(backend: Backend, table: str, config: SourceTable, url: str)
             backend.raw_sql(f"CREATE VIEW raw_{table} AS SELECT * FROM {name}")
             sql = f"SELECT bit_xor(hash(w)), count(*) FROM raw_{table} AS w"
             digest = content_hash([list(map(str, r)) for r in engine.rows(backend, sql)])
-            return _finish(backend, table, config, f"{config.table} of {path}", digest, False)
-        remote, whole = remote_table(url, str(config.table))
-        where = _where(table, config, list(whole.columns), remote.dialect)
-        query = f"SELECT * FROM {config.table}{where}"
-        data = fetch(remote.sql(query) if where else whole)
+            return _finish(backend, table, config, f"{config.table} of {path}", digest)
+        with opened(url) as remote:
+            whole = remote_table(remote, str(config.table))
+            where = _where(table, config, list(whole.columns), remote.dialect)
+            data = fetch(remote.sql(f"SELECT * FROM {config.table}{where}") if where else whole)
     except DataError:
         raise
     except Exception as error:
@@ -155,7 +165,7 @@ def from_connection(backend: Backend, table: str, config: SourceTable, url: str)
         ) from error
     here = SourceTable(path="-", customer_id=config.customer_id)
     backend.create_table(f"raw_{table}", data)
-    return _finish(backend, table, here, str(config.table), engine.arrow_hash(data), False)
+    return _finish(backend, table, here, str(config.table), engine.arrow_hash(data))
 
 
 def _place(config: SourceTable) -> tuple[str, ...]:
@@ -186,7 +196,7 @@ def _finish(
     config: SourceTable,
     label: str,
     digest: str,
-    lines: bool,
+    lines: int = 0,
     notes: Sequence[str] = (),
 ) -> Source:
     view = f"source_{table}"

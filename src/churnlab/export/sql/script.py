@@ -38,7 +38,7 @@ class EventSource:
         Columns.
     checks_zone
         Whether the script fails where `event_at` holds instants and the session's zone is not the
-        bundle's (DuckDB, PostgreSQL, Spark; elsewhere days are those of the session).
+        bundle's (Snowflake: where a day would be another).
     members, member_id
         With a model pooled by group: the table that has the group columns, and its id.
     """

@@ -14,26 +14,43 @@ _UTC = ("UTC", "Etc/UTC", "GMT")
 
 
 class _Check(NamedTuple):
-    """How a dialect tells instants from local times, and fails."""
+    """How a dialect tells instants that the session would shift, and fails.
 
-    kind: str
-    instants: str
-    zone: str
+    `{at}` is the column, `{zone}` the bundle's zone, `{known}` its names, `{message}` what to say.
+    """
+
+    shifted: str
+    session: str
+    """The session's zone, for the message; empty where it cannot be asked."""
     failure: str
 
 
 # A failing cast, where there is no function for it; it must not be constant, or planners raise it.
 _CHECKS = {
     "duckdb": _Check(
-        "TYPEOF({at})", "TIMESTAMP WITH TIME ZONE", "CURRENT_SETTING('TimeZone')",
-        "CAST(ERROR({message}) AS DATE)",
+        "TYPEOF({at}) = 'TIMESTAMP WITH TIME ZONE' "
+        "AND NOT CURRENT_SETTING('TimeZone') IN ({known})",
+        "CURRENT_SETTING('TimeZone')", "CAST(ERROR({message}) AS DATE)",
     ),
     "postgres": _Check(
-        "CAST(PG_TYPEOF({at}) AS TEXT)", "timestamp with time zone",
+        "CAST(PG_TYPEOF({at}) AS TEXT) = 'timestamp with time zone' "
+        "AND NOT CURRENT_SETTING('TimeZone') IN ({known})",
         "CURRENT_SETTING('TimeZone')", "CAST({message} AS DATE)",
     ),
     "spark": _Check(
-        "TYPEOF({at})", "timestamp", "CURRENT_TIMEZONE()", "CAST(RAISE_ERROR({message}) AS DATE)",
+        "TYPEOF({at}) = 'timestamp' AND NOT CURRENT_TIMEZONE() IN ({known})",
+        "CURRENT_TIMEZONE()", "CAST(RAISE_ERROR({message}) AS DATE)",
+    ),
+    "bigquery": _Check(
+        "STARTS_WITH(FORMAT('%T', {at}), 'TIMESTAMP') AND NOT @@time_zone IN ({known})",
+        "@@time_zone", "ERROR({message})",
+    ),
+    # the session's zone cannot be asked: the day itself is held against that of the bundle's zone
+    "snowflake": _Check(
+        "(STARTSWITH(SYSTEM$TYPEOF({at}), 'TIMESTAMP_LTZ') "
+        "OR STARTSWITH(SYSTEM$TYPEOF({at}), 'TIMESTAMP_TZ')) "
+        "AND CAST({at} AS DATE) <> CAST(CONVERT_TIMEZONE({zone}, {at}) AS DATE)",
+        "", "TO_DATE({message} || CAST({at} AS TEXT))",
     ),
 }  # fmt: skip
 
@@ -43,7 +60,7 @@ def with_local_days(tree: exp.Expression, dialect: str, zone: str) -> exp.Expres
 
     A column of local times (or days) has no zone, and its day is what is written. A column of
     instants is turned into days by the session's zone: where that is not `zone`, the statement
-    fails and says so. BigQuery and Snowflake turn instants into days without a check.
+    fails and says so (Snowflake: where a day would be another).
     """
     tree = tree.copy()
     for node in list(tree.find_all(exp.Anonymous)):
@@ -53,23 +70,21 @@ def with_local_days(tree: exp.Expression, dialect: str, zone: str) -> exp.Expres
 
 
 def _local_day(at: exp.Expression, dialect: str, zone: str) -> exp.Expression:
-    day = exp.cast(at.copy(), "DATE")
-    check = _CHECKS.get(dialect)
-    if check is None:
-        return day
-    same = _UTC if zone in _UTC else (zone,)
-    known = ", ".join(_text(name, dialect) for name in same)
+    day = exp.cast(at.copy(), "DATE").sql(dialect)
+    check = _CHECKS[dialect]
     told = _text("churnlab: event_at holds instants, and they must be read in the zone ", dialect)
-    advice = _text(f"{zone}; set the time zone of the session, which is ", dialect)
-    message = f"{told} || {advice} || {check.zone}"
-    column = at.sql(dialect)
-    condition = (
-        f"{check.kind.format(at=column)} = {_text(check.instants, dialect)} "
-        f"AND NOT {check.zone} IN ({known})"
-    )
-    failure = check.failure.format(message=message)
-    text = f"CASE WHEN {condition} THEN {failure} ELSE {day.sql(dialect)} END"
-    return sqlglot.parse_one(text, read=dialect)
+    seen = "which is " if check.session else "which shifts "
+    advice = _text(f"{zone}; set the time zone of the session, {seen}", dialect)
+    message = f"{told} || {advice}" + (f" || {check.session}" if check.session else "")
+    same = _UTC if zone in _UTC else (zone,)
+    values = {
+        "at": at.sql(dialect),
+        "zone": _text(zone, dialect),
+        "known": ", ".join(_text(name, dialect) for name in same),
+        "message": message,
+    }
+    shifted, failure = (text.format_map(values) for text in (check.shifted, check.failure))
+    return sqlglot.parse_one(f"CASE WHEN {shifted} THEN {failure} ELSE {day} END", read=dialect)
 
 
 def _text(value: str, dialect: str) -> str:

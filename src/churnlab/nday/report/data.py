@@ -101,32 +101,6 @@ def heat(cohort_curve: pd.DataFrame) -> HeatData:
     )
 
 
-@dataclass(frozen=True)
-class GroupCurves:
-    """Model curve of each group with its band, and how many signed up."""
-
-    groups: tuple[str, ...]
-    days: Array
-    model: Array
-    """(group, day)"""
-    q05: Array
-    q95: Array
-    signups: tuple[int, ...]
-
-
-def group_curves(fitted: pd.DataFrame) -> GroupCurves:
-    """Arrange `nday_fitted.parquet`: the groups, highest conversion first."""
-    parts = {str(g): p for g, p in fitted.groupby("group") if g != "all"}
-    names = sorted(parts, key=lambda g: -float(parts[g]["model"].iloc[-1]))
-    model, low, high = (
-        np.stack([parts[g][c].to_numpy(float) for g in names])
-        for c in ("model", "model_q05", "model_q95")
-    )
-    days = parts[names[0]]["day"].to_numpy(float)
-    signups = tuple(int(parts[g]["at_risk"].iloc[0]) for g in names)
-    return GroupCurves(tuple(names), days, model, low, high, signups)
-
-
 def headline(rule: Mapping[str, Any]) -> tuple[float, float, float | None] | None:
     """Return median, q05 and q95 of the headline plateau (q95 null: none); None without one."""
     found = rule["plateau"]["definitions"][rule["plateau"]["headline"]]
@@ -135,102 +109,19 @@ def headline(rule: Mapping[str, Any]) -> tuple[float, float, float | None] | Non
     return float(found["median"]), float(found["q05"]), found["q95"]
 
 
-@dataclass(frozen=True)
-class PlateauData:
-    """Posterior of the plateau day by definition."""
-
-    definitions: tuple[str, ...]
-    days: tuple[Array, ...]
-    probability: tuple[Array, ...]
-    p_none: tuple[float, ...]
-
-
-def plateau(table: pd.DataFrame) -> PlateauData:
-    """Arrange `nday_plateau.parquet`."""
-    names = tuple(table["definition"].drop_duplicates())
-    known = [table[(table["definition"] == n) & table["day"].notna()] for n in names]
-    none = [table[(table["definition"] == n) & table["day"].isna()] for n in names]
-    return PlateauData(
-        definitions=names,
-        days=tuple(k["day"].to_numpy(float) for k in known),
-        probability=tuple(k["probability"].to_numpy(float) for k in known),
-        p_none=tuple(float(x["probability"].sum()) for x in none),
-    )
-
-
-@dataclass(frozen=True)
-class ValueData:
-    """Value per signup over N for one uplift, a line per reading."""
-
-    u0: float
-    readings: tuple[str, ...]
-    n: Array
-    value: Array
-    """(reading, n)"""
-    value_q05: Array
-    value_q95: Array
-    best_n: tuple[int, ...]
-
-
-def value(table: pd.DataFrame, u0: float | None = None) -> ValueData:
-    """Arrange `nday_value.parquet` for one uplift; default: the middle one of the grid."""
-    chosen = _nearest(table, u0)
-    part = table[table["u0"] == chosen]
-    readings = tuple(part["reading"].drop_duplicates())
-    wide = {
-        c: np.stack([part.loc[part["reading"] == r, c].to_numpy(float) for r in readings])
-        for c in ("value", "value_q05", "value_q95")
-    }
-    n = part.loc[part["reading"] == readings[0], "n"].to_numpy(float)
-    best = tuple(int(n[row.argmax()]) for row in wide["value"])
-    return ValueData(chosen, readings, n, wide["value"], wide["value_q05"], wide["value_q95"], best)
-
-
-@dataclass(frozen=True)
-class HeldOutData:
-    """Predicted intervals of held-out cohorts against what came."""
-
-    quantity: str
-    model: str
-    dates: NDArray[np.datetime64]
-    predicted: Array
-    q05: Array
-    q95: Array
-    realised: Array
-    inside: NDArray[np.bool_]
-
-    @property
-    def coverage(self) -> float:
-        """Share of cohorts inside their 90% interval."""
-        return float(self.inside.mean())
-
-
-def held_out(table: pd.DataFrame, model: str, quantity: str = "organic_after") -> HeldOutData:
-    """Arrange `nday_backtest.parquet` for one model and quantity."""
+def held_out(table: pd.DataFrame, model: str, quantity: str = "organic_after") -> pd.DataFrame:
+    """Return the cohorts of `nday_backtest.parquet` for one model and quantity, by signup day."""
     keep = (table["model"] == model) & (table["quantity"] == quantity)
-    part = table[keep & table["signup_date"].notna() & table["realised"].notna()]
-    part = part.sort_values("signup_date")
-    return HeldOutData(
-        quantity=quantity,
-        model=model,
-        dates=part["signup_date"].to_numpy("datetime64[D]"),
-        predicted=part["predicted"].to_numpy(float),
-        q05=part["q05"].to_numpy(float),
-        q95=part["q95"].to_numpy(float),
-        realised=part["realised"].to_numpy(float),
-        inside=part["inside"].to_numpy(bool),
-    )
+    known = table["signup_date"].notna() & table["realised"].notna()
+    return table[keep & known].sort_values("signup_date", ignore_index=True)
 
 
-def best_at(best: pd.DataFrame, u0: float | None = None) -> pd.DataFrame:
-    """Return `nday_best.parquet` at the uplift nearest to `u0` (the grid's middle), by reading."""
-    chosen = _nearest(best, u0)
-    return best[best["u0"] == chosen].reset_index(drop=True)
-
-
-def _nearest(table: pd.DataFrame, u0: float | None) -> float:
+def at_uplift(table: pd.DataFrame, u0: float | None = None) -> pd.DataFrame:
+    """Return `nday_best` or `nday_value` at the uplift nearest to `u0` (the grid's middle)."""
     grid = np.sort(table["u0"].unique())
-    return float(grid[len(grid) // 2] if u0 is None else grid[np.abs(grid - u0).argmin()])
+    chosen = grid[len(grid) // 2] if u0 is None else grid[np.abs(grid - u0).argmin()]
+    rows: pd.DataFrame = table[table["u0"] == chosen]
+    return rows.reset_index(drop=True)
 
 
 def flat_after(flat: pd.DataFrame, n: int) -> Mapping[str, Any]:

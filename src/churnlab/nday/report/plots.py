@@ -6,17 +6,11 @@ import matplotlib as mpl
 import matplotlib.dates as mdates
 import matplotlib.ticker as mticker
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from churnlab.nday.report import say, text
-from churnlab.nday.report.data import (
-    CurveData,
-    GroupCurves,
-    HeatData,
-    HeldOutData,
-    PlateauData,
-    ValueData,
-)
+from churnlab.nday.report.data import CurveData, HeatData
 from churnlab.nday.report.words import definition
 from churnlab.report.style import COLOURS, day_format, log_scale
 
@@ -57,13 +51,16 @@ def draw_heat(
     return ax
 
 
-def draw_groups(ax: Axes, data: GroupCurves, *, n: int | None = None, lang: str = "en") -> Axes:
-    """Draw the curve of each group (lead type, channel) with its 90% band."""
-    for i, group in enumerate(data.groups):
-        colour = _LINES[i % len(_LINES)]
-        said = say("axis.signups", lang, group=group, n=data.signups[i])
-        ax.fill_between(data.days, data.q05[i], data.q95[i], color=colour, alpha=0.18, lw=0)
-        ax.plot(data.days, data.model[i], color=colour, label=said)
+def draw_groups(ax: Axes, fitted: pd.DataFrame, *, n: int | None = None, lang: str = "en") -> Axes:
+    """Draw each group's curve of `nday_fitted` with its 90% band, highest conversion first."""
+    parts = {str(g): part for g, part in fitted.groupby("group") if g != "all"}
+    by_end = sorted(parts, key=lambda g: -float(parts[g]["model"].iloc[-1]))
+    for i, group in enumerate(by_end):
+        rows, colour = parts[group], _LINES[i % len(_LINES)]
+        said = say("axis.signups", lang, group=group, n=int(rows["at_risk"].iloc[0]))
+        band = (rows["model_q05"], rows["model_q95"])
+        ax.fill_between(rows["day"], *band, color=colour, alpha=0.18, lw=0)
+        ax.plot(rows["day"], rows["model"], color=colour, label=said)
     _mark(ax, n, lang)
     ax.set_ylim(bottom=0)
     return finish(ax, "day", "converted", lang, percent=True)
@@ -120,15 +117,18 @@ def draw_hazard(
     return finish(ax, "day", "hazard", lang, percent=False)
 
 
-def draw_plateau(ax: Axes, data: PlateauData, *, lang: str = "en") -> Axes:
-    """Draw the posterior of the plateau day, a colour per definition."""
-    width = 0.8 / max(len(data.definitions), 1)
-    for i, name in enumerate(data.definitions):
+def draw_plateau(ax: Axes, table: pd.DataFrame, *, lang: str = "en") -> Axes:
+    """Draw the posterior of the plateau day (`nday_plateau`), a colour per definition."""
+    names = table["definition"].drop_duplicates()
+    width = 0.8 / max(len(names), 1)
+    for i, name in enumerate(names):
+        rows = table[table["definition"] == name]
+        known, none = rows.dropna(subset="day"), rows["day"].isna()
         said = definition(name, lang, short=True)
-        if data.p_none[i] > 0:
-            said += "\n" + say("axis.none", lang, p=data.p_none[i])
-        shift = (i - (len(data.definitions) - 1) / 2) * width
-        ax.bar(data.days[i] + shift, data.probability[i], width, color=_LINES[i], label=said)
+        if none.any():
+            said += "\n" + say("axis.none", lang, p=float(rows.loc[none, "probability"].sum()))
+        days = known["day"].to_numpy(float) + (i - (len(names) - 1) / 2) * width
+        ax.bar(days, known["probability"], width, color=_LINES[i], label=said)
     ax.set_ylim(0, 1.05)
     ax.xaxis.set_major_locator(mticker.MaxNLocator(integer=True))
     return finish(ax, "day", "probability", lang, percent=True)
@@ -136,20 +136,26 @@ def draw_plateau(ax: Axes, data: PlateauData, *, lang: str = "en") -> Axes:
 
 def draw_value(
     ax: Axes,
-    data: ValueData,
+    table: pd.DataFrame,
     *,
     recommended: int | None = None,
     n: int | None = None,
     lang: str = "en",
 ) -> Axes:
-    """Draw value over N under every reading, with its best N and the recommended one."""
-    for i, reading in enumerate(data.readings):
-        colour = _LINES[i % len(_LINES)]
-        ax.fill_between(data.n, data.value_q05[i], data.value_q95[i], color=colour, alpha=0.2)
-        said = say("axis.best", lang, reading=text.reading(reading, lang), n=data.best_n[i])
-        ax.plot(data.n, data.value[i], color=colour, label=said)
-        at = int(data.value[i].argmax())
-        ax.plot(data.n[at], data.value[i, at], "o", color=colour)
+    """Draw value over N under every reading, with its best N and the recommended one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `nday_value` at one uplift.
+    """
+    for i, (reading, rows) in enumerate(table.groupby("reading", sort=False)):
+        colour, best = _LINES[i % len(_LINES)], rows.iloc[int(rows["value"].argmax())]
+        band = (rows["value_q05"], rows["value_q95"])
+        ax.fill_between(rows["n"], *band, color=colour, alpha=0.2)
+        said = say("axis.best", lang, reading=text.reading(str(reading), lang), n=int(best["n"]))
+        ax.plot(rows["n"], rows["value"], color=colour, label=said)
+        ax.plot(best["n"], best["value"], "o", color=colour)
     ax.axhline(0.0, color=COLOURS["muted"], lw=0.8)
     if recommended is not None:
         ax.axvline(recommended, color=COLOURS["actual"], lw=1.6,
@@ -158,29 +164,25 @@ def draw_value(
     return finish(ax, "n", "value", lang, percent=False)
 
 
-def draw_held_out(ax: Axes, data: HeldOutData, *, lang: str = "en") -> Axes:
-    """Draw the predicted intervals of held-out cohorts and what came."""
-    x = mdates.date2num(data.dates)
-    ax.vlines(
-        x, data.q05, data.q95, color=COLOURS["model"], alpha=0.5, label=say("axis.predicted", lang)
-    )
-    inside = data.inside
-    ax.plot(
-        x[inside], data.realised[inside], "o", ms=3.5, color=COLOURS["actual"],
-        label=say("axis.realised", lang),
-    )  # fmt: skip
-    if (~inside).any():
-        ax.plot(
-            x[~inside], data.realised[~inside], "x", color=COLOURS["bad"],
-            label=say("axis.outside", lang),
-        )  # fmt: skip
+def draw_held_out(ax: Axes, rows: pd.DataFrame, *, lang: str = "en") -> Axes:
+    """Draw the predicted intervals of held-out cohorts and what came (`data.held_out`)."""
+    quantity, rows = rows["quantity"].iloc[0], rows.assign(x=mdates.date2num(rows["signup_date"]))
+    said = say("axis.predicted", lang)
+    ax.vlines(rows["x"], rows["q05"], rows["q95"], color=COLOURS["model"], alpha=0.5, label=said)
+    inside = rows["inside"].astype(bool)
+    for part, mark, colour, key in (
+        (rows[inside], "o", "actual", "realised"), (rows[~inside], "x", "bad", "outside")
+    ):  # fmt: skip
+        if len(part):
+            said = say(f"axis.{key}", lang)
+            ax.plot(part["x"], part["realised"], mark, ms=3.5, color=COLOURS[colour], label=said)
     ax.xaxis_date()
     locator = mdates.AutoDateLocator(maxticks=7)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(day_format(locator))
-    if data.quantity != "waste":
+    if quantity != "waste":
         ax.yaxis.set_major_formatter(mticker.PercentFormatter(1.0))
-    ax.set_ylabel(say(f"quantity.{data.quantity}", lang))
+    ax.set_ylabel(say(f"quantity.{quantity}", lang))
     ax.legend()
     return ax
 

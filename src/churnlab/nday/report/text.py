@@ -10,7 +10,7 @@ import pandas as pd
 
 from churnlab.nday.report import say
 from churnlab.nday.report.advice import in_currency
-from churnlab.nday.report.data import best_at, flat_after
+from churnlab.nday.report.data import at_uplift, flat_after
 from churnlab.nday.report.words import definition
 from churnlab.report.catalogue import Money
 from churnlab.report.notes import told
@@ -71,7 +71,7 @@ def best_table(
     rule: Rule, best: pd.DataFrame, lang: str = "en", currency: str | None = None
 ) -> str:
     """Return the readings side by side, rows of `nday_best.parquet` at the uplift that holds."""
-    rows = best_at(best, assumed_uplift(rule))
+    rows = at_uplift(best, assumed_uplift(rule))
     shown = pd.DataFrame(
         {
             "reading": [reading(name, lang) for name in rows["reading"]],
@@ -122,7 +122,7 @@ def flat_sentence(rule: Rule, flat: pd.DataFrame, lang: str = "en") -> str:
 
 def value_claim(rule: Rule, best: pd.DataFrame, lang: str = "en") -> str:
     """Title of the value's figure."""
-    part = best_at(best, assumed_uplift(rule))
+    part = at_uplift(best, assumed_uplift(rule))
     days = sorted({int(n) for n in part["best_n"]})
     key = "claim.agree" if len(days) == 1 else "claim.disagree"
     claim = say(key, lang, n=days[0], low=days[0], high=days[-1])

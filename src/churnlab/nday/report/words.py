@@ -70,7 +70,7 @@ def definition(name: str, lang: str, *, short: bool = False) -> str:
     """Return what a definition of the plateau means, from its name with its setting."""
     kind, _, setting = name.rstrip(")").partition("(")
     value = f"{100 * float(setting):g}%" if setting else ""
-    return say(f"{'short' if short else 'definition'}.{kind}", lang, value=value)
+    return say(f"short.{kind}" if short else f"definition.{kind}", lang, value=value)
 
 
 def assumptions(
