@@ -9,10 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from churnlab.errors import DataError
+from churnlab.events import log_from_frames
 from churnlab.journeys import JourneyConfig
 from churnlab.journeys.baskets import read_baskets
 from churnlab.journeys.mine import mine
 
+from .conftest import purchases
 from .slow import count
 
 SECOND = 1 / 86_400
@@ -80,13 +82,23 @@ def test_rows_of_one_order_are_one_basket_at_its_first_row(make_log):
             "item": ["A", "B", "B"],
         }
     )
-    from churnlab.events import log_from_frames
-
     found = journeys(log_from_frames({"purchases": log_frame}, as_of="2024-03-01"), config())
     assert found.loc["A > B", "gap_days"] == 1.0
 
 
-def test_j3_categories_are_journeys_too(make_log):
+def test_j3_support_is_in_customers_by_item_or_by_category(make_log):
+    """Two customers go from drinks to snacks, by different goods; one of them twice."""
+    rows = purchases([("c", 1, "A"), ("c", 2, "X"), ("c", 20, "A"), ("c", 21, "X"), ("d", 1, "B"),
+                      ("d", 2, "Y")])  # fmt: skip
+    kinds = {"A": "drinks", "B": "drinks", "X": "snacks", "Y": "snacks"}
+    rows["category"] = rows["item"].map(kinds)
+    log = log_from_frames({"purchases": rows}, as_of="2024-04-01")
+    assert journeys(log, config()).loc["A > X", ["support", "completed"]].tolist() == [1, 2]
+    by_kind = journeys(log, config(level="category"))
+    assert by_kind.loc["drinks > snacks", ["support", "completed"]].tolist() == [2, 3]
+
+
+def test_j3_without_a_column_of_categories_it_is_said_how_to_map_one(make_log):
     log = make_log([("c", 1, "A"), ("c", 2, "B")])
     with pytest.raises(DataError, match=r"data\.purchases\.category"):
         journeys(log, config(level="category"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from churnlab.errors import DataError, UsageError
+from churnlab.errors import UsageError
 from churnlab.events import EventLog
 from churnlab.nday import NdayConfig, NdayResult, run_nday
 from churnlab.progress import SILENT, Progress
@@ -55,11 +55,6 @@ def nday(log: EventLog, settings: NdaySettings, progress: Progress = SILENT) -> 
     DataError
         There is no members table: a first event is no signup.
     """
-    if log.members_derived:
-        raise DataError(
-            "the N-day rule needs signups: there is no members table, and a first event is no "
-            "signup. Give data.members.path (customer_id, signed_up_at)."
-        )
     previous = None if settings.previous is None else pd.read_parquet(settings.previous)
     with progress.stage("signup cohorts"):
         return run_nday(
