@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -30,15 +31,28 @@ class ExportSettings(Settings):
 
 @dataclass(frozen=True)
 class Exported(Verified):
-    """A bundle that was written and verified, at `path`."""
+    """A bundle that was written and verified, at `path`, from data that end on `as_of`."""
 
     path: Path
+    as_of: dt.date
+    valid_days: int
     files: ClassVar[str] = "folder: {folder}"
 
     @property
     def lines(self) -> list[str]:
         """The bundle's state, then the checks."""
         return [self.state, *self.checks]
+
+    @property
+    def warnings(self) -> list[str]:
+        """Said of data that ended longer ago than the thresholds are meant to be used."""
+        age = (dt.datetime.now(dt.UTC).date() - self.as_of).days
+        if age <= self.valid_days:
+            return []
+        return [
+            f"the data end on {self.as_of}, {age:,} days ago: the thresholds are of that day. If the "
+            "shop still sells, its feed has stopped: export again from newer data (`monitor` fails)."
+        ]
 
     def write(self, folder: RunFolder) -> None:
         """Remember the bundle's hash: it is written already, and nothing is put over it."""
@@ -75,4 +89,5 @@ def export(
     with progress.stage("writing the bundle"):
         path = export_bundle(Path(folder), inputs, settings.export, progress=progress.update)
     with progress.stage("verifying the bundle"):
-        return Exported(verify_bundle(path, max_table_gb=None), path)
+        found = verify_bundle(path, max_table_gb=None)
+    return Exported(found, path, inputs.as_of, settings.export.valid_days)
