@@ -50,8 +50,9 @@ class Exported(Verified):
         if age <= self.valid_days:
             return []
         return [
-            f"the data end on {self.as_of}, {age:,} days ago: the thresholds are of that day. If the "
-            "shop still sells, its feed has stopped: export again from newer data (`monitor` fails)."
+            f"the data end on {self.as_of}, {age:,} days ago: the thresholds are of that day. If "
+            "the shop still sells, its feed has stopped: export again from newer data (`monitor` "
+            "fails on it)."
         ]
 
     def write(self, folder: RunFolder) -> None:
