@@ -32,7 +32,9 @@ def test_without_signal_beyond_recency_the_simple_rule_is_as_good():
 
 def test_with_personal_cycles_the_personal_threshold_wins():
     log = simulate_log(5000, 500, 4, gap_days=(3.0, 120.0), dropout=0.06, entry=0.4)
-    split = SplitConfig(origins=3, horizon_days=[30], limits=LIMITS, counts=False)
+    split = SplitConfig(
+        origins=3, horizon_days=[30], limits=LIMITS, counts=False, recalibration="isotonic"
+    )
     result = run_backtest(log, candidates=["mbg_nbd_ml"], split=split, rules=RULES)
     brier, cost = result.summary["comparisons"]
     assert brier["adjusted_high"] < 0

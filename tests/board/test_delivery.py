@@ -50,7 +50,7 @@ def test_the_zip_holds_board_report_and_audiences(zipped, shop):
 
 def test_without_ids_nobody_is_in_the_zip(shop, tmp_path):
     made = deliver(shop, ReportConfig(deliver=str(tmp_path / "x.zip"), ids=False))
-    assert {Path(n).suffix for n in zipfile.ZipFile(made).namelist()} <= {".html", ".md"}
+    assert {Path(n).suffix for n in zipfile.ZipFile(made).namelist()} <= {".html", ".md", ".ipynb"}
 
 
 def test_nothing_is_made_unless_it_is_asked_for(shop):

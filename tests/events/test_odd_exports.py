@@ -99,7 +99,7 @@ def test_a_status_may_be_a_phrase(status, lost):
     [
         ("unit_price", ["Unit Price (USD)", "item price", "단가(원)"]),
         ("quantity", ["Qty Ordered", "수량"]),
-        ("order_id", ["amazon-order-id", "Invoice #", "주문번호"]),
+        ("order_id", ["amazon-order-id", "Invoice #", "주문번호", "Bon-Nr"]),
         ("item", ["상품명(한국어 쇼핑몰)"]),
         ("amount", ["Order Total Amount", "Total"]),
         ("refunded_amount", ["Order Refund Amount", "amount_refunded"]),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab.errors import DataError
+from churnlab.errors import DataError, UsageError
 from churnlab.events import read_events
 from churnlab.events.formats.detect import ENOUGH, candidates
 
@@ -156,3 +156,19 @@ def test_missing_times_are_neither_local_nor_offset():
     zoned = [f"2022-01-{1 + i % 28:02d}T10:00:00+09:00" for i in range(300)]
     report = read_events(orders([*zoned, None, ""], n=range(302))).report.tables["purchases"]
     assert (report.times, report.dropped["missing_time"]) == ("offset", 2)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("KST", "Asia/Seoul"),
+        ("kst", "Asia/Seoul"),
+        ("Seoul", "Asia/Seoul"),
+        ("new york", "America/New_York"),
+        ("Asia/Soul", "Asia/Seoul"),
+        ("PDT", "America/Los_Angeles"),
+    ],
+)
+def test_a_zone_is_known_by_its_abbreviation_and_its_city(typed, meant):
+    with pytest.raises(UsageError, match=f"Did you mean '{meant}'"):
+        read_events(orders(["2022-01-01"]), time_zone=typed)

@@ -269,7 +269,8 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 def changed(content: Any, changes: Any) -> Any:
     content = copy.deepcopy(content)
-    for how, where, value in changes:
+    for how, where, drawn in changes:
+        value = copy.deepcopy(drawn)
         known = list(places(content))
         if not known:
             break

@@ -92,6 +92,16 @@ def test_parquet_is_held_against_its_checksums(tmp_path):
         read_events(purchases=str(path))
 
 
+def test_a_workbook_whose_archive_is_broken_is_refused(tmp_path):
+    path = tmp_path / "orders.xlsx"
+    pd.DataFrame({"customer_id": ["a"] * 9, "event_at": "2024-01-01"}).to_excel(path, index=False)
+    content = path.read_bytes()
+    at = int(0.9375 * len(content))  # inside of the central directory
+    path.write_bytes(content[:at] + b"\x00" + content[at:])
+    with pytest.raises(DataError, match="no Excel workbook that can be read"):
+        read_events(purchases=str(path))
+
+
 @pytest.fixture
 def pipe(tmp_path):
     """A pipe that nobody writes to: opening it would wait for ever."""

@@ -160,3 +160,14 @@ def test_a_folder_without_any_finished_run_is_refused(tmp_path):
     put_aside(tmp_path / "run", 1).release()
     with pytest.raises(UsageError, match="no run finished there"):
         open_run(tmp_path / "run")
+
+
+def test_a_run_that_is_finished_twice_names_every_file_as_it_stands(tmp_path):
+    run = put_aside(tmp_path / "run", 1)
+    run.finish()
+    run.write_json("more.json", {})
+    run.finish()
+    found = open_run(tmp_path / "run")
+    assert set(found.manifest["files"]) == {"fit.json", "audiences/a.json", "more.json"}
+    for name in found.manifest["files"]:
+        found.file(name)

@@ -81,7 +81,7 @@ class SplitConfig:
     step_days: int | None = None
     warmup: int = 1
     min_history_days: int | None = None
-    recalibration: str = "isotonic"
+    recalibration: str = "auto"
     replicates: int = 200
     counts: bool = True
     group: Any = None

@@ -112,7 +112,7 @@ def _about(parts: Parts, config: ReportConfig, lang: str) -> dict[str, Any]:
         "currency": config.currency,
         "ids": config.ids,
         "as_of": report["as_of"],
-        "made": str(manifest["finished_at"])[:19],
+        "made": str(manifest["started_at"])[:19],
         "run": parts.run.path.name,
         "command": parts.run.command,
         "version": manifest["versions"].get("churnlab"),

@@ -23,6 +23,22 @@ SETTINGS = (
     *("path", "table", "where", "time_format", "encoding", "sheet", "decimal"),
     *("cancelled_values", "kept_values", "amount_per"),
 )
+_ABBREVIATED = {
+    "KST": "Asia/Seoul",
+    "JST": "Asia/Tokyo",
+    "SGT": "Asia/Singapore",
+    "HKT": "Asia/Hong_Kong",
+    "IST": "Asia/Kolkata",
+    "AEST": "Australia/Sydney",
+    "BST": "Europe/London",
+    "CEST": "Europe/Berlin",
+    "EDT": "America/New_York",
+    "CST": "America/Chicago",
+    "CDT": "America/Chicago",
+    "MDT": "America/Denver",
+    "PST": "America/Los_Angeles",
+    "PDT": "America/Los_Angeles",
+}
 #: Data that come with packages; `syn_shop` is simulated by the commands, `files` are the user's.
 EMBEDDED = ("cdnow", "cdnow_full", "complete_journey")
 DATA_NAMES = ("files", *EMBEDDED, "syn_shop")
@@ -260,8 +276,14 @@ def check_time_zone(name: str) -> None:
     """Refuse a time zone that the IANA database does not hold."""
     known = _time_zones()
     if name not in known:
+        # By its abbreviation, its city, or its letters; three letters are near to any other three.
+        cities = {z.rsplit("/", 1)[-1].lower(): z for z in sorted(known)}
+        meant = _ABBREVIATED.get(name.upper()) or cities.get(name.lower().replace(" ", "_"))
+        hint = (
+            f" Did you mean {meant!r}?" if meant else nearest(name, [z for z in known if "/" in z])
+        )
         raise UsageError(
-            f"unknown time zone {name!r}.{nearest(name, known)} "
+            f"unknown time zone {name!r}.{hint} "
             "Expected an IANA name such as UTC, Asia/Seoul or America/New_York."
         )
 

@@ -286,7 +286,7 @@ class RunFolder:
             "config": self.config,
             "config_hash": content_hash(self.config),
             "inputs": self.inputs,
-            "files": dict(self.written),
+            "files": {name: found for name, found in self.written.items() if name != MANIFEST},
             **extra,
         }
         self.write_json(MANIFEST, manifest)

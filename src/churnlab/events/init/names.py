@@ -38,7 +38,7 @@ PATTERNS: Final[dict[str, tuple[str, ...]]] = {
     "order_id": (
         r"(\w+ )?(order|transaction|invoice|receipt|basket|checkout|sale) ?(id|no|nr|number|name|code|key|#)",
         r"(주문|거래|결제|영수증) ?(번호|id|코드)",
-        r"(bestell|rechnungs|auftrags|beleg)(nummer|nr|id)|(n°|numéro)( de)? commande|(n.?º|número)( de)? pedido",
+        r"(bestell|rechnungs|auftrags|beleg|bon) ?(nummer|nr|id)|(n°|numéro)( de)? commande|(n.?º|número)( de)? pedido",
         r"注文(番号|id)|order|invoice|bestellung|주문",
         r"name",
     ),

@@ -25,7 +25,7 @@ from churnlab.summary.calendar import number
 #: Simulated copies of the customers.
 REPLICATES = 100
 #: Probability that a well-specified model is warned of at all, by all checks together: of 350
-#: simulated fits 3 were (lab book 020).
+#: simulated fits 3 were (lab book 022).
 FALSE_ALARMS = 0.02
 
 
