@@ -102,7 +102,7 @@ function openCell(code) {
 function drawFlow(node, cell, inward, outward) {
   const colourOf = (code) => STATE[grid.cells.find((c) => c.code === code)?.polarity ?? code] ?? "soft";
   const nameFor = (code) => (code === "new" || code === "left" ? t(`flow_${code}`) : names.get(code) ?? code);
-  const ends = [{ name: cell.name, colour: STATE[cell.polarity] }], links = [];
+  const ends = [{ name: cell.name, colour: STATE[cell.polarity], silent: true }], links = [];
   const side = (rows, at, link) => rows.sort((a, b) => b[2] - a[2]).slice(0, 8).forEach((row) => {
     ends.push({ name: nameFor(row[at]), colour: colourOf(row[at]) });
     links.push(link(ends.length - 1, row[2]));

@@ -84,7 +84,7 @@ function sankey(node, ends, links) {
   chart(node, () => ({
     traces: [{
       type: "sankey", arrangement: "snap", valueformat: ",d", textfont: { color: ink("text"), size: 12, shadow: "none" },
-      node: { label: ends.map((e) => short(e.name)), customdata: ends.map((e) => plain(e.name)), color: ends.map((e) => ink(e.colour)), pad: 14, thickness: 12, line: { width: 0 },
+      node: { label: ends.map((e) => (e.silent ? "" : short(e.name))), customdata: ends.map((e) => plain(e.name)), color: ends.map((e) => ink(e.colour)), pad: 14, thickness: 12, line: { width: 0 },
         hovertemplate: "%{customdata}: %{value}<extra></extra>" },
       link: { source: links.map((l) => l[0]), target: links.map((l) => l[1]), value: links.map((l) => l[2]), color: links.map((l) => alpha(ink(ends[l[0]].colour), 0.28)),
         hovertemplate: "%{source.customdata} → %{target.customdata}: %{value}<extra></extra>" } }],
