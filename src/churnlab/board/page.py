@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from churnlab.board.document import Document
-from churnlab.board.font import base64_woff
 from churnlab.report.catalogue import Catalogue
+from churnlab.report.font import base64_woff
 from churnlab.report.page import embedded, policy
 from churnlab.runs.folder import to_jsonable
 

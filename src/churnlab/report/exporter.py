@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Template
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from churnlab.report.font import base64_woff
 from churnlab.report.page import escaped, policy
 
 #: Points: a wider figure is scrolled on a phone instead of shrunk until nobody can read it.
@@ -34,7 +35,12 @@ def page(book: Any, title: str, lang: str = "en") -> str:
         Language of its words.
     """
     parts = [part for cell in book.cells for part in _cell(cell)]
-    return _template().render(title=title, lang=lang, policy=policy(), parts=_contents(parts))
+    shown = "".join([title, *parts])
+    hangul = any("\uac00" <= letter <= "\ud7a3" for letter in shown)
+    fonts = {weight: base64_woff(shown, weight) for weight in ("", "Bold") if hangul}
+    return _template().render(
+        title=title, lang=lang, policy=policy(), parts=_contents(parts), fonts=fonts
+    )
 
 
 @cache
