@@ -238,3 +238,16 @@ def test_the_engine_spills_from_a_stated_memory_on(tmp_path):
         UsageError, match=r"data\.memory_limit must be a size such as 2GB; got 'big'"
     ):
         open_log(DataConfig(purchases=table, memory_limit="big"))
+
+
+def test_a_machine_without_memory_is_no_fault_of_the_file():
+    from pathlib import Path
+
+    import duckdb
+
+    from churnlab.events.sources.views import reading_error
+
+    lack = duckdb.OutOfMemoryException("Failed to allocate block of 262144 bytes (bad allocation)")
+    with pytest.raises(MemoryError):
+        reading_error("purchases", Path("orders.csv"), lack)
+    assert "cannot be read" in str(reading_error("purchases", Path("orders.csv"), OSError("torn")))

@@ -72,7 +72,7 @@ def test_no_pooling_is_each_group_on_its_own() -> None:
     assert isinstance(found.target, SeparateTarget)
     values = found.target.log_likelihoods(found.u[:3])
     assert values.shape == (3,)
-    assert found.to_datatree()["posterior"]["alpha"].shape == (1, 1000, 2)
+    assert found.to_datatree()["derived"]["alpha"].shape == (1, 1000, 2)
 
 
 @pytest.mark.parametrize("effects", ["locations", "all"])
@@ -89,7 +89,7 @@ def test_partial_pooling_shrinks_small_groups_and_keeps_large_ones(effects: str)
     spread = np.log(table["q95"] / table["q05"])
     assert spread["rate_mean[c]"] > 1.5 * spread["rate_mean[a]"]
     tree = found.to_datatree()
-    assert tree["posterior"]["alpha"].shape == (1, 500, 3)
+    assert tree["derived"]["alpha"].shape == (1, 500, 3)
     assert tree["posterior"]["rate_spread"].shape == (1, 500)
 
 

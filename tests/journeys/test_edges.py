@@ -107,8 +107,9 @@ def test_the_classes_are_those_documented():
 def test_a_cycle_needs_so_many_customers_who_bought_again(make_log, again, found):
     rng = np.random.default_rng(1)
     rows = [(f"c{i}", 1.0, "A") for i in range(60)] + [("c0", 1.0, "B")]
-    rows += [(f"c{i}", 2.0 + 40 * rng.random(), "A") for i in range(again)]
-    log = make_log(rows)
+    for gap in range(1, 4):  # enough purchases for a fit that its diagnostics support
+        rows += [(f"c{i}", 1.0 + 60 * gap + 50 * rng.random(), "A") for i in range(again)]
+    log = make_log(rows, days=260)
     baskets = read_baskets(log, level="item", window_days=10, most_items=5)
     config = CycleConfig(least_customers=30)
     assert (find_cycles(baskets, config, log.as_of, seed=1) is not None) is found

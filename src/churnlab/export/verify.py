@@ -165,7 +165,7 @@ def _check_sql_text(folder: Path, bundle: Bundle, rules: ScoringBundle) -> str:
     except UsageError as error:
         raise VerificationError(f"sql: {error}") from error
     old = bundle.sql.edition < SQL_EDITION
-    if old and rules.purchases.draws.model == "pareto_nbd":
+    if bundle.sql.edition < rules.purchases.draws.likelihood.sql_edition:
         return "not compared: of an earlier churnlab; export anew before it is run"
     for name, text in expected.items():
         if old and name in _WITHOUT_ZONES:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import ibis
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
@@ -224,7 +225,15 @@ def where_error(table: str, where: str | None, columns: list[str], error: Except
 
 
 def reading_error(table: str, path: Path, error: Exception) -> DataError:
-    """Turn an error met while reading a file into a plain one."""
+    """Turn an error met while reading a file into a plain one.
+
+    Raises
+    ------
+    MemoryError
+        It was the machine that refused, not the file.
+    """
+    if isinstance(error, duckdb.OutOfMemoryException):
+        raise MemoryError(str(error)) from error
     text = str(error).split("\nLINE ")[0]
     first = " ".join(line.strip() for line in text.splitlines()[:3] if line.strip())
     first = first.split("Error: ", 1)[-1]

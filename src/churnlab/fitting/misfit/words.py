@@ -81,7 +81,7 @@ def _cure(one: Misfit, fitted: Fitted) -> str:
 
 
 def _ageing_cure(one: Misfit, fitted: Fitted) -> str:
-    return "cure_age" if one.z > 0 and fitted.model != "ggom_nbd" else "cure"
+    return "cure_age" if one.z > 0 and not models.named(fitted.model).lifetimes_age else "cure"
 
 
 def _cohorts_cure(one: Misfit, fitted: Fitted) -> str:

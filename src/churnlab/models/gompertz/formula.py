@@ -33,6 +33,7 @@ class GGomNbd(ParetoNbd):
     """GGom/NBD; parameters r, alpha (purchases) and s, beta, b (death, ageing)."""
 
     name: ClassVar[str] = "ggom_nbd"
+    lifetimes_age: ClassVar[bool] = True
     parameters: ClassVar[tuple[str, ...]] = ("r", "alpha", "s", "beta", "b")
     time_powers: ClassVar[tuple[int, ...]] = (0, 1, 0, 1, -1)
     dropout: ClassVar[Dropout] = AgeingDropout()
