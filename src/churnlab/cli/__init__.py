@@ -42,18 +42,24 @@ def _ending(arguments: list[str]) -> int:
     try:
         return _dispatch(arguments)
     except KeyboardInterrupt as error:
-        terminated = isinstance(error, process.Terminated)
-        _say(
-            f"{'terminated' if terminated else 'interrupted'}; every file in the run folder is "
-            "whole, the rest was not written."
-        )
-        return process.TERMINATED if terminated else process.INTERRUPTED
+        return _interrupted(error)
     except BrokenPipeError:
         # The reader of a pipe (head, less) went away; that is no error of ours.
         process.flush(1)
         return 0
     except Exception as error:
-        return _complain(error)
+        # compiled code wraps a signal that met it in an error of its own
+        signal = process.interrupt_behind(error)
+        return _complain(error) if signal is None else _interrupted(signal)
+
+
+def _interrupted(error: KeyboardInterrupt) -> int:
+    terminated = isinstance(error, process.Terminated)
+    _say(
+        f"{'terminated' if terminated else 'interrupted'}; every file in the run folder is "
+        "whole, the rest was not written."
+    )
+    return process.TERMINATED if terminated else process.INTERRUPTED
 
 
 def _complain(error: Exception) -> int:

@@ -86,6 +86,14 @@ def flush(descriptor: int) -> OSError | None:
     return None
 
 
+def interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Return the signal that an error was made of, or None: `SystemError` of compiled code."""
+    if not isinstance(error, SystemError):
+        return None
+    behind = error.__cause__ or error.__context__
+    return behind if isinstance(behind, KeyboardInterrupt) else None
+
+
 def refusal(error: BaseException | None) -> str | None:
     """Return in words what the machine refused (disk, memory, rights), or None for a fault.
 
