@@ -126,3 +126,27 @@ def test_holdout_shares_outside_0_and_1_are_refused():
             AudienceConfig(holdout_share=bad)
     with pytest.raises(UsageError, match="plan_days"):
         AudienceConfig(plan_days=0)
+
+
+def test_a_message_under_a_journey_s_id_cools_the_action_that_carries_journeys_on():
+    action = next(a for a in BOOK.actions if a.audience == "journey")
+    sent = pd.DataFrame(
+        {
+            "customer_id": ["a", "b", "c"],
+            "event_at": pd.Timestamp("2024-06-30"),
+            "rule_id": ["journey_0123456789", "journey_other", action.action_id],
+            "arm": "treat",
+        }
+    )
+    plan = campaign_plan(
+        BOOK,
+        [audience(action.action_id, ["a", "b", "c", "d"])],
+        DAY,
+        treatments=sent,
+        journeys=["journey_0123456789"],
+        holdout_share=0.0,
+    ).set_index("customer_id")
+    assert action.cooldown_days > 1
+    assert plan["suppressed_reason"].eq(COOLDOWN).to_dict() == {
+        "a": True, "b": False, "c": True, "d": False,
+    }  # fmt: skip

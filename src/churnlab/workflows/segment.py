@@ -310,6 +310,7 @@ def segment_fitted(
             audiences,
             log.as_of,
             treatments=log.frame("treatments") if "treatments" in log.tables else None,
+            journeys=() if journeys is None else set(journeys["journey_id"]),
             bands=fitted.customers.set_index("customer_id")["risk_band"],
             holdout_share=chosen.holdout_share,
             seed=settings.seed,

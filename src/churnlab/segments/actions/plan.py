@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -27,6 +27,7 @@ def campaign_plan(
     *,
     treatments: pd.DataFrame | None = None,
     bands: pd.Series[str] | None = None,
+    journeys: Collection[str] = (),
     holdout_share: float = 0.1,
     seed: int = 1,
 ) -> pd.DataFrame:
@@ -47,6 +48,8 @@ def campaign_plan(
     treatments
         Messages so far: ``customer_id, event_at``, with ``rule_id`` the action's name and ``arm``
         where known. Without a name a message counts for every action.
+    journeys
+        Ids of journeys: a message under one of them is one of the action that carries journeys on.
     bands
         `risk_band` by customer, shown beside.
     holdout_share
@@ -69,7 +72,7 @@ def campaign_plan(
         return pd.DataFrame(columns=list(COLUMNS))
     plan = pd.concat(parts, ignore_index=True)
     plan["risk_band"] = None if bands is None else plan["customer_id"].map(bands)
-    plan["suppressed_reason"] = _cooling(plan, playbook, treatments)
+    plan["suppressed_reason"] = _cooling(plan, playbook, _named(treatments, playbook, journeys))
     plan = plan.sort_values(["customer_id", "send_date", "priority"], ignore_index=True)
     free = plan[plan["suppressed_reason"].isna()]
     second = free.index[free.duplicated(["customer_id", "send_date"])]
@@ -104,6 +107,17 @@ def _rows(
             "items": frame["items"] if "items" in frame else pd.Series(None, frame.index, "str"),
         }
     )
+
+
+def _named(
+    sent: pd.DataFrame | None, playbook: Playbook, journeys: Collection[str]
+) -> pd.DataFrame | None:
+    """Return the messages with the journeys' ids led back to the action that sends them."""
+    if sent is None or "rule_id" not in sent or not len(journeys):
+        return sent
+    action = next((a.action_id for a in playbook.actions if a.audience == "journey"), None)
+    ours = sent["rule_id"].isin(list(journeys))
+    return sent.assign(rule_id=sent["rule_id"].astype(object).mask(ours, action))
 
 
 def _cooling(plan: pd.DataFrame, playbook: Playbook, sent: pd.DataFrame | None) -> pd.Series:
