@@ -201,3 +201,11 @@ def test_ctrl_c_ends_with_130_and_no_half_written_file(tmp_path):
     assert not (run / "manifest.json").exists()
     assert {p.suffix for p in run.iterdir()} <= {".log", ".yaml", ".json"}
     assert not [p for p in run.iterdir() if p.name.startswith(".")]
+
+
+@pytest.mark.parametrize("command", ["report", "board"])
+def test_a_page_of_a_run_that_is_not_there_leaves_nothing_behind(command, tmp_path, capsys):
+    place = tmp_path / "nowhere"
+    assert main([command, f"run={place}"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert not place.exists()

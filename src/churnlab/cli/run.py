@@ -22,7 +22,7 @@ from churnlab.cli.console import Console
 from churnlab.cli.registry import Command
 from churnlab.config import configs_folder, explain, mend, recorded, register, to_settings
 from churnlab.errors import ChurnlabError, UsageError
-from churnlab.runs import Result, RunFolder, timestamped_folder
+from churnlab.runs import Result, RunFolder, open_run, timestamped_folder
 from churnlab.secrets import hide
 from churnlab.workflows.check import check
 from churnlab.workflows.opening import open_data
@@ -142,6 +142,7 @@ def _folder(command: Command, settings: Any) -> Path:
     """A report or a board goes below its run; every other run gets a fresh folder."""
     given = None if settings.run_dir is None else Path(settings.run_dir)
     if command.name in ("report", "board") and given in (None, Path(settings.run)):
+        open_run(settings.run)  # a folder of its own inside one that is no run would be litter
         return Path(settings.run) / command.name
     return given or timestamped_folder(command.name)
 

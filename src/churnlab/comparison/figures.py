@@ -38,7 +38,10 @@ def side_by_side(runs: Mapping[str, Run]) -> pd.DataFrame:
         Fewer than two runs, or none of a command that has figures.
     """
     if len(runs) < 2:
-        raise UsageError(f"comparing needs at least two runs; got {len(runs)}.")
+        raise UsageError(
+            f"comparing needs at least two runs; got {len(runs)}. Give folders of finished runs: "
+            "'runs=[outputs/one,outputs/other]'."
+        )
     parts = [figures(run).assign(run=name) for name, run in runs.items()]
     table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
     if table.empty:
