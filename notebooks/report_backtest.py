@@ -22,6 +22,7 @@ from matplotlib import pyplot as plt
 
 from churnlab.backtest.report import data, say, text
 from churnlab.backtest.report import plots as forecasts
+from churnlab.fitting.report import plots as draw_fits
 from churnlab.report import front, style, words
 from churnlab.report.figures import show
 from churnlab.report.labels import label
@@ -49,7 +50,7 @@ Markdown(words.heading("evidence", lang))
 if run.has("tracking.parquet"):
     weeks = data.followed(run.frame("tracking.parquet"))
     figure, ax = plt.subplots()
-    forecasts.tracking(ax, weeks, lang=lang)
+    draw_fits.tracking(ax, weeks, lang=lang)
     claim = text.tracking_claim(weeks, lang)
     ax.set_title(claim)
     show(figure, say("alt.tracking", lang, claim=claim))

@@ -60,7 +60,7 @@ Markdown(words.heading("evidence", lang))
 if backtest_run is not None and backtest_run.has("tracking.parquet"):
     weeks = backtests.followed(backtest_run.frame("tracking.parquet"))
     figure, ax = plt.subplots()
-    forecasts.tracking(ax, weeks, lang=lang)
+    draw_fits.tracking(ax, weeks, lang=lang)
     claim = backtest_text.tracking_claim(weeks, lang)
     ax.set_title(claim)
     show(figure, of_backtests("alt.tracking", lang, claim=claim))

@@ -42,7 +42,8 @@ def with_customers(fit: Fit, *, limit: int = LIMIT) -> DataTree:
         tree.attrs["by_customer"] = "too many customers: churnlab.compare works on their cells"
         return tree
     people = fit.summary.customers
-    chains = fit.population.chains if len(rows) == fit.draws.n_draws else 1
+    whole = len(rows) == len(fit.population.u)  # else draws were thinned across chains
+    chains = fit.population.chains if whole else 1
     shape = (chains, -1, len(people))
     coords = {
         "chain": np.arange(chains),

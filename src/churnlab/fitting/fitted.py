@@ -19,10 +19,10 @@ import pandas as pd
 from churnlab import posterior as individual
 from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
-from churnlab.fitting.looking import Looking
 from churnlab.fitting.misfit import Fitted, Misfit, check_fit, sentences
 from churnlab.fitting.next_purchase import NextLevels, learn_levels
 from churnlab.fitting.sample import Sample
+from churnlab.fitting.views import Views
 from churnlab.inference import (
     PopulationFit,
     Seasons,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Fit(Looking):
+class Fit(Views):
     """A fitted model: the population's posterior, and through it each customer's.
 
     Attributes

@@ -20,7 +20,7 @@ _DRAWS: Final = 200
 _SIDE: Final = 40
 
 
-class Looking:
+class Views:
     """Pictures and forecasts of a fit; every picture takes `ax` and returns it."""
 
     @property

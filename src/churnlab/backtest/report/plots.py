@@ -1,4 +1,4 @@
-"""Figures of forecasts: tracking of purchases, reliability, threshold cost.
+"""Figures of forecasts: reliability, threshold cost, scores.
 
 Each function draws numbers that were computed elsewhere on an `Axes` and returns it.
 """
@@ -14,40 +14,6 @@ from numpy.typing import ArrayLike
 
 from churnlab.report.labels import label
 from churnlab.report.style import COLOURS
-
-
-def tracking(ax: Axes, weeks: pd.DataFrame, *, lang: str = "en") -> Axes:
-    """Draw cumulative purchases through the held-out weeks: what came, and each model's forecast.
-
-    Parameters
-    ----------
-    weeks : DataFrame
-        `candidate`, `week`, `cumulative_actual`, `cumulative_expected`, `cumulative_q05`,
-        `cumulative_q95` (a backtest's `tracking.parquet`).
-    """
-    for position, (name, rows) in enumerate(weeks.groupby("candidate", sort=False)):
-        colour = f"C{position}"
-        ax.fill_between(
-            rows["week"],
-            rows["cumulative_q05"],
-            rows["cumulative_q95"],
-            color=colour,
-            alpha=0.15,
-            lw=0,
-        )
-        ax.plot(rows["week"], rows["cumulative_expected"], color=colour, label=str(name))
-    first = weeks.drop_duplicates("week")
-    ax.plot(
-        first["week"],
-        first["cumulative_actual"],
-        color=COLOURS["actual"],
-        lw=2.4,
-        label=label("actual", lang),
-    )
-    ax.set(xlabel=label("week", lang), ylabel=label("cumulative_purchases", lang))
-    ax.set_ylim(bottom=0)
-    ax.legend(loc="upper left", title=label("band_90", lang))
-    return ax
 
 
 def reliability(

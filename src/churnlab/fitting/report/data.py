@@ -115,8 +115,9 @@ def repeats_by_week(draws: PopulationDraws, summary: Summary) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``week``, ``actual``, and what the model expects of customers who began when these did,
-        ``expected`` with its 90% interval over the posterior, ``q05``, ``q95``.
+        ``candidate`` (the model), ``week``, ``cumulative_actual``, and what the model expects of
+        customers who began when these did, ``cumulative_expected`` with its 90% interval over the
+        posterior, ``cumulative_q05``, ``cumulative_q95``.
 
     Raises
     ------
@@ -138,23 +139,25 @@ def repeats_by_week(draws: PopulationDraws, summary: Summary) -> pd.DataFrame:
     actual = np.searchsorted(days, until) - np.searchsorted(np.sort(first), until)
     group = summary.cells.group[people["cell"].to_numpy()]
     expected = np.zeros((draws.n_draws, len(weeks)))
+    days_old = np.arange(end - start + 1)
     for code in np.unique(group):
-        own = first[group == code]
-        began, n = np.unique(own, return_counts=True)
+        began, n = np.unique(first[group == code], return_counts=True)
         theta = draws.theta[:, code if len(draws.groups) > 1 else 0].T[:, :, None]
-        age = np.arange(end - start + 1, dtype=np.float64)
-        mean = draws.likelihood.expected_new(theta, age)  # (draw, age)
-        ages = until[:, None] - began[None, :]
-        seen = np.where(ages > 0, ages, 0)
-        expected += np.einsum("dwc,c->dw", mean[:, seen], n)
+        bought = draws.likelihood.expected_new(theta, days_old.astype(np.float64))  # (draw, age)
+        # how many customers are how old at each week's end; who comes later has bought nothing
+        ages = np.stack(
+            [np.bincount(np.maximum(day - began, 0), n, len(days_old)) for day in until], axis=1
+        )
+        expected += bought @ ages
     low, high = np.quantile(expected, [0.05, 0.95], axis=0)
     return pd.DataFrame(
         {
+            "candidate": draws.model,
             "week": weeks,
-            "actual": actual,
-            "expected": expected.mean(axis=0),
-            "q05": low,
-            "q95": high,
+            "cumulative_actual": actual,
+            "cumulative_expected": expected.mean(axis=0),
+            "cumulative_q05": low,
+            "cumulative_q95": high,
         }
     )
 

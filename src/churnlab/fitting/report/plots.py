@@ -165,17 +165,35 @@ def risk_over_silence(
 
 
 def tracking(ax: Axes, weeks: pd.DataFrame, *, lang: str = "en") -> Axes:
-    """Draw cumulative repeat purchases by week: as they came, and as the model expects them.
+    """Draw cumulative repeat purchases by week: what came, and what each model expects.
 
     Parameters
     ----------
     weeks : DataFrame
-        See `data.repeats_by_week`.
+        `candidate`, `week`, `cumulative_actual`, `cumulative_expected`, `cumulative_q05`,
+        `cumulative_q95`: of a fit `data.repeats_by_week`, held out a backtest's `tracking.parquet`.
     """
-    ax.fill_between(weeks["week"], weeks["q05"], weeks["q95"], color=COLOURS["model"], alpha=0.25)
-    ax.plot(weeks["week"], weeks["expected"], color=COLOURS["model"], label=label("model", lang))
-    ax.plot(weeks["week"], weeks["actual"], color=COLOURS["actual"], label=label("actual", lang))
+    for position, (name, rows) in enumerate(weeks.groupby("candidate", sort=False)):
+        colour = f"C{position}"
+        ax.fill_between(
+            rows["week"],
+            rows["cumulative_q05"],
+            rows["cumulative_q95"],
+            color=colour,
+            alpha=0.15,
+            lw=0,
+        )
+        ax.plot(rows["week"], rows["cumulative_expected"], color=colour, label=str(name))
+    first = weeks.drop_duplicates("week")
+    ax.plot(
+        first["week"],
+        first["cumulative_actual"],
+        color=COLOURS["actual"],
+        lw=2.4,
+        label=label("actual", lang),
+    )
     ax.set(xlabel=label("week", lang), ylabel=label("cumulative_purchases", lang))
+    ax.set_ylim(bottom=0)
     ax.legend(loc="upper left", title=label("band_90", lang))
     return ax
 

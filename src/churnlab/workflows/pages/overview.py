@@ -9,7 +9,6 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from churnlab.backtest.report import data as backtests
-from churnlab.backtest.report import plots as forecasts
 from churnlab.fitting.report import data as fits
 from churnlab.fitting.report import plots as draw_fits
 from churnlab.inference import load_draws
@@ -62,7 +61,7 @@ def draw_overview(
     figure = plt.figure(figsize=(15, 8.5))
     grid = figure.add_gridspec(2, 3, width_ratios=[1, 1, 1.5])
     track = figure.add_subplot(grid[0, :2])
-    forecasts.tracking(track, backtests.followed(tracking), lang=lang)
+    draw_fits.tracking(track, backtests.followed(tracking), lang=lang)
     track.set_title(say("overview.tracking", lang))
     left = figure.add_subplot(grid[1, 0])
     right = figure.add_subplot(grid[1, 1], sharey=left)
