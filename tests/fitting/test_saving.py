@@ -9,7 +9,7 @@ import pytest
 
 import churnlab as cl
 from churnlab.errors import UsageError
-from churnlab.fitting import ModelConfig, comparing, fitted
+from churnlab.fitting import ModelConfig, comparing, run
 from churnlab.inference import compare_models
 
 SHOP = cl.load_shop(600)
@@ -117,6 +117,6 @@ def test_fits_that_do_not_compare_are_refused():
         cl.compare({"days": fit, "clock": clocked})
 
 
-@pytest.mark.parametrize("module", [fitted, comparing])
+@pytest.mark.parametrize("module", [run, comparing])
 def test_the_examples_run(module):
     assert doctest.testmod(module).failed == 0

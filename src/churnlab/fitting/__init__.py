@@ -2,7 +2,8 @@
 
 from churnlab.fitting.comparing import compare
 from churnlab.fitting.config import InferenceConfig, ModelConfig
-from churnlab.fitting.fitted import Fit, fit
+from churnlab.fitting.fitted import Fit
+from churnlab.fitting.run import fit
 from churnlab.fitting.saving import load
 
 __all__ = ["Fit", "InferenceConfig", "ModelConfig", "compare", "fit", "load"]

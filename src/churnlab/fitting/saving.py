@@ -17,7 +17,8 @@ import pandas as pd
 
 from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
-from churnlab.fitting.fitted import Fit, fit_as
+from churnlab.fitting.fitted import Fit
+from churnlab.fitting.run import fit_as
 from churnlab.inference.datatree import netcdf
 from churnlab.runs import Run, RunFolder, open_run
 from churnlab.summary.customers import with_cells

@@ -126,7 +126,7 @@ class Views:
         log : EventLog
             The whole log, with the new events in it.
         """
-        from churnlab.fitting.fitted import fit
+        from churnlab.fitting.run import fit
         from churnlab.summary import summarise
 
         return fit(
