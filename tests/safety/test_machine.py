@@ -109,6 +109,24 @@ def test_signals_end_every_command_with_their_status(command, sent, status, word
 
 
 @pytest.mark.parametrize(
+    ("sent", "status", "word"), [("SIGTERM", 143, "terminated"), ("SIGINT", 130, "interrupted")]
+)
+def test_a_signal_that_compiled_code_made_into_another_error_is_still_a_signal(sent, status, word):
+    code = f"""
+import contextlib, os, signal, sys
+import churnlab.cli as cli
+def work(arguments):
+    with contextlib.suppress(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.{sent})
+    raise SystemError("returned a result with an exception set") from None
+cli._dispatch = work
+sys.exit(cli.main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, word in done.stderr) == (status, True), done.stderr
+
+
+@pytest.mark.parametrize(
     ("error", "said"),
     [
         (OSError(errno.ENOSPC, "No space left on device", "/a/b"), "the disk is full (/a/b)"),

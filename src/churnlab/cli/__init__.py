@@ -48,8 +48,7 @@ def _ending(arguments: list[str]) -> int:
         process.flush(1)
         return 0
     except Exception as error:
-        # compiled code wraps a signal that met it in an error of its own
-        signal = process.interrupt_behind(error)
+        signal = process.received()
         return _complain(error) if signal is None else _interrupted(signal)
 
 

@@ -41,6 +41,9 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM: ends what SIGINT ends, with a status of its own."""
 
 
+_received: list[KeyboardInterrupt] = []
+
+
 @contextmanager
 def own_process() -> Iterator[None]:
     """Let SIGTERM unwind like SIGINT; give closed standard streams somewhere to go.
@@ -52,11 +55,14 @@ def own_process() -> Iterator[None]:
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
-    def terminate(*_: object) -> NoReturn:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: what is held is being put away
-        raise Terminated
+    def end(number: int, _: object) -> NoReturn:
+        signal.signal(number, signal.SIG_IGN)  # once: what is held is being put away
+        _received.append(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
+        raise _received[-1]
 
-    signal.signal(signal.SIGTERM, terminate)
+    _received.clear()
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
     try:
         yield
     finally:  # the status is known; a signal while Python takes itself apart would replace it
@@ -86,12 +92,13 @@ def flush(descriptor: int) -> OSError | None:
     return None
 
 
-def interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    """Return the signal that an error was made of, or None: `SystemError` of compiled code."""
-    if not isinstance(error, SystemError):
-        return None
-    behind = error.__cause__ or error.__context__
-    return behind if isinstance(behind, KeyboardInterrupt) else None
+def received() -> KeyboardInterrupt | None:
+    """Return the signal that this process was sent, or None.
+
+    A signal that meets compiled code or a callback comes out as whatever that made of it (a
+    `SystemError` of numba, an error without a context), so errors are not asked.
+    """
+    return _received[-1] if _received else None
 
 
 def refusal(error: BaseException | None) -> str | None:
