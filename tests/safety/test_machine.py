@@ -246,17 +246,6 @@ def test_a_run_folder_that_is_held_is_refused(tmp_path):
     RunFolder(tmp_path, "fit")
 
 
-@pytest.mark.parametrize(
-    ("behind", "status"), [(KeyboardInterrupt(), 130), (process.Terminated(), 143)]
-)
-def test_a_signal_that_met_compiled_code_is_a_signal(behind, status, monkeypatch):
-    def met(_: object) -> int:
-        raise SystemError("CPUDispatcher returned a result with an exception set") from behind
-
-    monkeypatch.setattr("churnlab.cli._dispatch", met)
-    assert main(["fit"]) == status
-
-
 def test_a_fault_of_compiled_code_is_a_fault(monkeypatch):
     def broken(_: object) -> int:
         raise SystemError("broken") from ValueError("other")
