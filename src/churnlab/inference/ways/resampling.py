@@ -8,6 +8,8 @@ convergence of resampling methods", Annals of Statistics 2019).
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from churnlab.types import Array, Ints
@@ -58,7 +60,7 @@ def curve_order(points: Array) -> Ints:
             swap = np.where(row >> bit & 1, 0, (x[0] ^ row) & below)
             x[0] ^= np.where(row >> bit & 1, below, swap)
             row ^= swap
-    for one, other in zip(x, x[1:], strict=False):  # Gray code
+    for one, other in itertools.pairwise(x):  # Gray code
         other ^= one
     flip = np.zeros_like(x[-1])
     for bit in range(1, bits):
