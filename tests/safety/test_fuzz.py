@@ -1,7 +1,7 @@
 """Whatever comes in, a command ends with 0, 2, 3, 4 or 5, in time and within memory.
 
 `CHURNLAB_FUZZ=1` (a share of the full form) sets how many inputs the slow tests try: 10,000 in all.
-Ten runs of a tenth with `CHURNLAB_FUZZ_SEED` from 1 to 10 try as many. The fast tests are their
+Ten runs of a tenth with `CHURNLAB_SEED` from 1 to 10 try as many. The fast tests are their
 floor. Hypothesis shrinks what fails; the seeds are fixed.
 """
 
@@ -42,7 +42,7 @@ from churnlab.workflows.opening import load_shop
 ALLOWED = {0, 2, 3, 4, 5}
 SECONDS, GIGABYTES = 60, 2
 SHARE = float(os.environ.get("CHURNLAB_FUZZ", "1"))
-SEED = int(os.environ.get("CHURNLAB_FUZZ_SEED", "18"))
+SEED = int(os.environ.get("CHURNLAB_SEED", "18"))
 FULL = {"configurations": 500, "files": 4500, "bundles": 4000, "runs": 1000}
 FLOOR = {"configurations": 8, "files": 25, "bundles": 15, "runs": 10}
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from churnlab import models
 from churnlab.errors import UsageError
 from churnlab.events import EventLog
+from churnlab.export.tables.files import write_csv
 from churnlab.fitting.late import banner, headline, three_numbers
 from churnlab.inference import save_posterior
 from churnlab.progress import SILENT, Progress
