@@ -1,9 +1,10 @@
 """False alarms of whole `monitor` calls: every check, on shops where nothing changes.
 
 Run with ``python benchmarks/monitor_calls.py [shop-years [first]]``. A shop is simulated from
-MBG/NBD, exported four times a year, as often as a bundle is valid, and monitored on days 1, 7, 28,
-56 and 84 after each export. What a check says of age (`staleness`) is no alarm. Then, on the first
-morning after: all dates shifted by a day, and a feed that has ended.
+MBG/NBD, exported four times a year, as often as a bundle is valid, and monitored four and twelve
+weeks after each export: volumes, empty days, evidence and vintages look back on every day since.
+What a check says of age (`staleness`) is no alarm. Then, on the first morning after: all dates
+shifted by a day, and a feed that has ended.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from churnlab.vocabulary import SEGMENT_CODES
 
 START = pd.Timestamp("2023-01-01")
 EXPORTS, APART = 4, 84
-LOOKS = (1, 7, 28, 56, 84)
+LOOKS = (28, 84)
 BACKTEST: dict[str, Any] = {
     "origins": ["2023-10-01", "2023-12-01", "2024-02-01"],
     "horizon_days": [28],
@@ -64,7 +65,7 @@ def exported(log: EventLog, folder: Path, seed: int) -> None:
         risk=RiskConfig(), threshold=made.late, backtest=BACKTEST,
         actions=[ACTION], playbook={code: ["keep"] for code in SEGMENT_CODES},
     )  # fmt: skip
-    export_bundle(folder, inputs, ExportConfig(csv=False, sql=SqlConfig(dialects=[])))
+    export_bundle(folder, inputs, ExportConfig(draws=16, csv=False, sql=SqlConfig(dialects=[])))
 
 
 def alarms(folder: Path, log: EventLog, days: int) -> list[str]:
