@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from churnlab import posterior as individual
-from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.misfit import Fitted, Misfit, check_fit, sentences
 from churnlab.fitting.next_purchase import NextLevels, learn_levels
@@ -267,10 +266,10 @@ class Fit(Views):
             A covariate that is missing, or a category that the fit has not seen.
         """
         own = self.summary
-        if self.seasons is not None:
-            raise UsageError("A fit on a clock cannot be applied to other data; fit them.")
         first = None if self.first is None else self.first.on(summary, seed=seed)
         summary = summary.grouped(own.group_columns, own.covariates)
+        if self.seasons is not None:
+            summary = summary.on_clock(self.seasons.clock)
         if own.design is None:
             self.draws.codes_of(summary.cells.groups)  # unknown groups are said here
             return replace(self, summary=summary, first=first)
