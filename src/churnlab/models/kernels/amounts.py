@@ -1,4 +1,4 @@
-"""Compiled pass over the cells of the Gamma-Gamma model: every sum that needs a logarithm a cell."""
+"""Compiled pass over the cells of the Gamma-Gamma model: all sums that need logarithms of them."""
 
 from __future__ import annotations
 
