@@ -141,7 +141,9 @@ class Fit(Views):
         """Return a sentence for each check that failed, with the setting that cures it."""
         first = self.summary.customers["first_purchase_at"].min().date()
         calendar = None if self.seasons is None else str(self.config.candidate.partition("@")[2])
-        known = Fitted(self.model, self.draws.k, calendar, first, self.summary.as_of)
+        known = Fitted(
+            self.model, self.draws.k, calendar, first, self.summary.as_of, self.summary.beginning
+        )
         return sentences(self.misfit, known, lang)
 
     @property
