@@ -15,10 +15,10 @@ from churnlab.events.reading import open_log
 from churnlab.events.report import Beginning, DataReport, MembersReport, TableReport
 
 __all__ = [
-    "Beginning",
     "DATA_NAMES",
     "FIRST_CATEGORY",
     "SIGNUP_MONTH",
+    "Beginning",
     "DataConfig",
     "DataReport",
     "EventLog",
