@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -30,6 +31,24 @@ class Result:
     made: ClassVar[Made | None] = None
     #: The last closing line: where the files are.
     files: ClassVar[str] = "folder: {folder}"
+
+    def __init_subclass__(cls) -> None:
+        """Keep the short line: a dataclass would print every table whole."""
+        cls.__repr__ = Result.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        """One line: the tables with their rows, else what was found first."""
+        tables = ", ".join(f"{name} {len(table):,}" for name, table in self.tables.items())
+        return f"{type(self).__name__}({tables or ''.join(self.lines[:1])})"
+
+    def _repr_html_(self) -> str:
+        """Return what was found, in words, and the names of the tables, for a notebook."""
+        said = "\n".join([*self.lines, *(f"warning: {one}" for one in self.warnings)])
+        tables = ", ".join(self.tables)
+        return (
+            f"<p><b>{type(self).__name__}</b></p><pre>{escape(said)}</pre>"
+            + (f"<p>.tables: {escape(tables)}</p>" if tables else "")
+        )
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:

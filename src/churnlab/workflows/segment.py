@@ -184,7 +184,7 @@ class Segmentation(Result):
         super().write(folder)
         if (visits := self.now.visits) is not None:
             folder.write("visits_posterior.nc", lambda p: save_posterior(visits.population, p))
-            folder.write_parquet("visits.parquet", visits.summary.customers)
+            folder.write_parquet("visits.parquet", visits.data.customers)
         plan = folder.path / "campaign_plan.parquet"
         folder.write("campaign_plan.csv", lambda path: _to_csv(plan, path))
         for audience in self.audiences:

@@ -33,7 +33,7 @@ class SpendFit:
 
     Attributes
     ----------
-    summary
+    data
         What it was fitted to.
     draws
         Equal-weight draws of p, q, gamma and of the share of purchases above 0.
@@ -49,7 +49,7 @@ class SpendFit:
         What the amounts cannot support, and what became of zero amounts, in words.
     """
 
-    summary: SpendSummary
+    data: SpendSummary
     draws: SpendDraws
     table: pd.DataFrame
     max_likelihood: Array
@@ -64,12 +64,12 @@ class SpendFit:
         """Return what `fit.json` says of the spend model."""
         return {
             "parameters": self.table.reset_index().to_dict("records"),
-            "n_customers": int((self.summary.customers["n_amounts"] > 0).sum()),
+            "n_customers": int((self.data.customers["n_amounts"] > 0).sum()),
             "n_cells": self.target.n_cells,
-            "n_amounts": self.summary.count("n_amounts"),
-            "n_zero": self.summary.count("n_zero"),
-            "n_negative": self.summary.count("n_negative"),
-            "n_missing": self.summary.count("n_missing"),
+            "n_amounts": self.data.count("n_amounts"),
+            "n_zero": self.data.count("n_zero"),
+            "n_negative": self.data.count("n_negative"),
+            "n_missing": self.data.count("n_missing"),
             "max_likelihood": self.max_likelihood,
             "dependence": None if self.dependence is None else self.dependence._asdict(),
             "diagnostics": self.diagnostics,
@@ -133,7 +133,7 @@ def fit_spend(
     share = rng.beta(1 + summary.count("n_amounts"), 1 + summary.count("n_zero"), draws)
     dependence = independence(summary)
     return SpendFit(
-        summary=summary,
+        data=summary,
         # without a zero amount on record there is nothing to thin
         draws=SpendDraws(
             target.theta_money(sample.u), share if summary.count("n_zero") else np.ones(draws)
