@@ -299,9 +299,7 @@ class Fit(Views):
 
     def p_alive(self, *, at: dt.date | str | None = None) -> pd.DataFrame:
         """Return P(alive) with interval per customer, now or on a later day without purchase."""
-        return individual.p_alive_table(
-            self.data, self.draws, at=at, first_draws=self._first_draws
-        )
+        return individual.p_alive_table(self.data, self.draws, at=at, first_draws=self._first_draws)
 
     def sample_latent(self, *, draws: int = 200, seed: int = 1) -> dict[str, Any]:
         """Return exact draws of each customer's rate, dropout and being alive, (draw, customer)."""

@@ -45,9 +45,8 @@ class Result:
         """Return what was found, in words, and the names of the tables, for a notebook."""
         said = "\n".join([*self.lines, *(f"warning: {one}" for one in self.warnings)])
         tables = ", ".join(self.tables)
-        return (
-            f"<p><b>{type(self).__name__}</b></p><pre>{escape(said)}</pre>"
-            + (f"<p>.tables: {escape(tables)}</p>" if tables else "")
+        return f"<p><b>{type(self).__name__}</b></p><pre>{escape(said)}</pre>" + (
+            f"<p>.tables: {escape(tables)}</p>" if tables else ""
         )
 
     @property
