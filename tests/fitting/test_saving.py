@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
-
 import pandas as pd
 import pytest
 
 import churnlab as cl
 from churnlab.errors import UsageError
-from churnlab.fitting import ModelConfig, comparing, run
+from churnlab.fitting import ModelConfig
 from churnlab.inference import compare_models
 
 SHOP = cl.load_shop(600)
@@ -115,8 +113,3 @@ def test_fits_that_do_not_compare_are_refused():
     clocked = cl.fit(summary(), model=ModelConfig(calendar="month"), draws=200)
     with pytest.raises(UsageError, match="clock"):
         cl.compare({"days": fit, "clock": clocked})
-
-
-@pytest.mark.parametrize("module", [run, comparing])
-def test_the_examples_run(module):
-    assert doctest.testmod(module).failed == 0

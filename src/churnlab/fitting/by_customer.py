@@ -2,8 +2,9 @@
 
 The observation is the customer's history of repeat purchases; its predictive draws are their
 number. Who bought for the first time on the last day has no history yet (likelihood 1 under every
-draw, on which importance sampling fails) and is left out. Below `LIMIT` values every posterior draw is there; above it draws are thinned, and from
-`LEAST_DRAWS` draws on the groups are left out (`churnlab.compare` works on cells of any size).
+draw, on which importance sampling fails) and is left out. Below `LIMIT` values every posterior draw
+is there; above it draws are thinned, and from `LEAST_DRAWS` draws on the groups are left out
+(`churnlab.compare` works on cells of any size).
 """
 
 from __future__ import annotations

@@ -135,7 +135,13 @@ class Fit(Views):
         return Sample.of(self.data, self.seed)
 
     def next_levels(self, within: int = RiskConfig.due_window_days) -> NextLevels:
-        """Return where in the model's law the quantiles of the next purchase lie."""
+        """Return where in the model's law the quantiles of the next purchase lie.
+
+        Parameters
+        ----------
+        within : int
+            Days: of purchases that come within so many days.
+        """
         return learn_levels(self.data, self.sample, self.draws, within)
 
     def say_misfit(self, lang: str = "en") -> list[str]:
@@ -169,10 +175,10 @@ class Fit(Views):
         Returns
         -------
         DataFrame
-            One row per parameter, natural quantities first (rates per day, times in days): ``mean``,
-            ``sd``, 90% interval ``q05``, ``q95``, ``ess_bulk``, ``ess_tail``, and what judges the
-            draws: ``k_hat`` of Pareto-smoothed importance sampling under laplace (good below 0.7),
-            ``r_hat`` between chains under nuts.
+            One row per parameter, natural quantities first (rates per day, times in days):
+            ``mean``, ``sd``, 90% interval ``q05``, ``q95``, ``ess_bulk``, ``ess_tail``, and what
+            judges the draws: ``k_hat`` of Pareto-smoothed importance sampling under laplace (good
+            below 0.7), ``r_hat`` between chains under nuts.
 
         References
         ----------
@@ -298,7 +304,23 @@ class Fit(Views):
         return replace(self, data=summary, population=population, first=first)
 
     def p_alive(self, *, at: dt.date | str | None = None) -> pd.DataFrame:
-        """Return P(alive) with interval per customer, now or on a later day without purchase."""
+        """Return P(alive) with interval per customer, now or on a later day without purchase.
+
+        Parameters
+        ----------
+        at : date or ISO text, optional
+            The day; default: the fit's last.
+
+        Returns
+        -------
+        DataFrame
+            ``customer_id``, ``p_alive`` (0-1), ``p_alive_q05``, ``p_alive_q95``.
+
+        Raises
+        ------
+        UsageError
+            A day before the fit's last: summarise the log as of that day instead.
+        """
         return individual.p_alive_table(self.data, self.draws, at=at, first_draws=self._first_draws)
 
     def sample_latent(self, *, draws: int = 200, seed: int = 1) -> dict[str, Any]:

@@ -96,10 +96,28 @@ def _about(population: PopulationFit) -> dict[str, Any]:
 def load(folder: str | Path) -> Fit:
     """Read a fit that `Fit.save` wrote: the same draws, diagnostics and customers.
 
+    Parameters
+    ----------
+    folder : path
+        Where `Fit.save` wrote.
+
+    Returns
+    -------
+    Fit
+        As it was saved, without sampling anything again.
+
     Raises
     ------
     UsageError
         No saved fit, or one of a newer churnlab.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> fit = cl.fit(cl.summarise(cl.load_cdnow(as_of="1997-09-30")))
+    >>> folder = fit.save("outputs/fit")
+    >>> cl.load(folder)
+    Fit(mbg_nbd, 2,357 customers up to 1997-09-30, laplace, 1,000 draws)
     """
     run = open_run(folder)
     _check_format(run)

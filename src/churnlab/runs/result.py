@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -21,7 +21,8 @@ class Made:
     command: str
     config: dict[str, Any]
     seed: int | None
-    inputs: dict[str, str] = field(default_factory=dict)
+    #: What the reading of the log has found, where there was one.
+    checked: Result | None = None
 
 
 class Result:
@@ -110,7 +111,8 @@ class Result:
             )
         made = self.made
         run = RunFolder(Path(folder), made.command, config=made.config, seed=made.seed)
-        run.inputs.update(made.inputs)
+        if made.checked is not None:
+            made.checked.write(run)
         self.write(run)
         run.finish()
         return run.place

@@ -60,6 +60,10 @@ class SpendFit:
     u: Array = field(repr=False)
     target: SpendTarget = field(repr=False)
 
+    def summary(self) -> pd.DataFrame:
+        """Return one row per parameter, as `Fit.summary`; amounts in the log's currency."""
+        return self.table.dropna(axis="columns", how="all")
+
     def to_dict(self) -> dict[str, Any]:
         """Return what `fit.json` says of the spend model."""
         return {
@@ -108,12 +112,28 @@ def fit_spend(
     check : bool
         Refuse a fit that its diagnostics do not support.
 
+    Returns
+    -------
+    SpendFit
+        Draws with their diagnostics; `Fit.customers(spend=...)` takes it.
+
     Raises
     ------
     DataError
         Fewer than two customers with a positive amount, or amounts that never differ.
     FitRefusedError
         Importance sampling failed (Pareto k-hat, effective sample size).
+
+    References
+    ----------
+    Fader, Hardie and Lee (2005), Journal of Marketing Research 42, 415-430; docs/spend.md.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> spend = cl.fit_spend(cl.summarise_spend(cl.load_cdnow()))
+    >>> bool(30 < spend.summary().loc["amount_mean", "mean"] < 40)  # dollars a purchase
+    True
     """
     if draws < 1:
         raise UsageError(f"draws must be at least 1; got {draws}.")
