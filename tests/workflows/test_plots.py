@@ -139,6 +139,6 @@ def test_what_has_no_picture_says_why(fit):
     with pytest.raises(UsageError, match=r"segments\.periods"):
         segments.plot_shares()
     arrays = cl.Summary.from_arrays([2, 0, 1], [30, 0, 9], [60, 40, 50], as_of="2025-01-01")
-    unknown = replace(fit, summary=arrays)
+    unknown = replace(fit, data=arrays)
     with pytest.raises(UsageError, match="day of every purchase"):
         unknown.plot_tracking()
