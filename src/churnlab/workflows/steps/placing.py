@@ -71,7 +71,7 @@ def place_fitted(
     visits = _fit_visits(log, settings, progress)
     measure, value, first = fitted.threshold.state(settings.risk)
     fit = fitted.fit
-    purchase_axis = Axis(fit.draws, measure, (value,), first, fit.summary.clock)
+    purchase_axis = Axis(fit.draws, measure, (value,), first, fit.data.clock)
     visit_axis = None if visits is None else _visit_axis(visits, settings.visits)
     with progress.stage("placing everybody in the grid"):
         placed = place(
