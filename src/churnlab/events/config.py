@@ -23,7 +23,7 @@ SETTINGS = (
     *("path", "table", "where", "time_format", "encoding", "sheet", "decimal"),
     *("cancelled_values", "kept_values", "amount_per"),
 )
-_ABBREVIATED = {
+ABBREVIATED = {
     "KST": "Asia/Seoul",
     "JST": "Asia/Tokyo",
     "SGT": "Asia/Singapore",
@@ -98,6 +98,9 @@ class PurchasesTable(SourceTable):
 
     Parameters
     ----------
+    event_at : str
+        A column, or an SQL expression such as ``"Date" || ' ' || "Time"`` where a day and its time
+        of day stand apart (so for every table's times).
     amount : str, optional
         A column, or an SQL expression over columns such as ``quantity * price``.
     refunded_amount : str, optional
@@ -274,11 +277,11 @@ class DataConfig:
 
 def check_time_zone(name: str) -> None:
     """Refuse a time zone that the IANA database does not hold."""
-    known = _time_zones()
+    known = time_zones()
     if name not in known:
         # By its abbreviation, its city, or its letters; three letters are near to any other three.
         cities = {z.rsplit("/", 1)[-1].lower(): z for z in sorted(known)}
-        meant = _ABBREVIATED.get(name.upper()) or cities.get(name.lower().replace(" ", "_"))
+        meant = ABBREVIATED.get(name.upper()) or cities.get(name.lower().replace(" ", "_"))
         hint = (
             f" Did you mean {meant!r}?" if meant else nearest(name, [z for z in known if "/" in z])
         )
@@ -289,7 +292,7 @@ def check_time_zone(name: str) -> None:
 
 
 @functools.cache
-def _time_zones() -> frozenset[str]:
+def time_zones() -> frozenset[str]:
     """Return the zones of the database, which is read from hundreds of files."""
     return frozenset(zoneinfo.available_timezones() | {"UTC"})
 

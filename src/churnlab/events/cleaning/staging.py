@@ -153,13 +153,12 @@ def _selection(
         picked = _compute(backend, picked, staged, config, computed)
     for column, name, _ in mapped:
         label = f"{staged.table}: column {name!r}"
-        if column.name in computed:
-            value = picked[_number_of(column.name)]
-            chosen[column.name], _ = read_number(value)
-            chosen[unreadable_column(column.name)] = _uncomputed(picked, computed[column.name])
-            continue
+        name = _result_of(column.name) if column.name in computed else name
         cell = picked[name]
-        if column.kind == "time":
+        if column.kind == "number" and column.name in computed:
+            chosen[column.name], _ = read_number(cell)
+            chosen[unreadable_column(column.name)] = _uncomputed(picked, computed[column.name])
+        elif column.kind == "time":
             _numbers_want_a_format(picked, staged, config, name)
             time = read_time(cell, staged.zone, config.time_format, label)
             chosen |= {column.name: time.local, DATE: time.local.date(), KIND: time.kind}
@@ -192,24 +191,21 @@ def _marks(picked: Any, staged: Staged, config: SourceTable, name: str, column: 
     return marks
 
 
-def _number_of(column: str) -> str:
-    return f"churnlab number {column}"
+def _result_of(column: str) -> str:
+    return f"churnlab result {column}"
 
 
 def _compute(
     backend: Backend, picked: Any, staged: Staged, config: SourceTable, computed: dict[str, Mapped]
 ) -> Any:
     """Add the columns that are SQL expressions; text that is counted with is read as numbers."""
-    text = {c for m in computed.values() for c in m.inputs if picked[c].type().is_string()}
+    counted = [m for m in computed.values() if m.column.kind == "number"]
+    text = {c for m in counted for c in m.inputs if picked[c].type().is_string()}
     numbers = {c: read_number(picked[c], _marks(picked, staged, config, c, c))[0] for c in text}
-    named = {c: _number_of(c) for c in text}
+    named = {c: f"churnlab number {c}" for c in text}
     view = f"numbers_{staged.table}"
     backend.create_view(view, picked.mutate(**{named[c]: n for c, n in numbers.items()}))
-    added = ", ".join(
-        f"TRY_CAST(({expressions.with_numbers(expressions.parse(m.source), named)}) AS DOUBLE) "
-        f"AS {engine.identifier(_number_of(column))}"
-        for column, m in computed.items()
-    )
+    added = ", ".join(_result(m, named) for m in computed.values())
     name = f"computed_{staged.table}"
     try:
         backend.raw_sql(f"CREATE TABLE {name} AS SELECT *, {added} FROM {view}")
@@ -222,9 +218,17 @@ def _compute(
     return backend.table(name)
 
 
+def _result(mapped: Mapped, numbers: dict[str, str]) -> str:
+    """Return the SQL of one expression: a number, or the text of a time."""
+    column, number = mapped.column, mapped.column.kind == "number"
+    sql = expressions.with_numbers(expressions.parse(mapped.source), numbers if number else {})
+    kind = "DOUBLE" if number else "VARCHAR"
+    return f"TRY_CAST(({sql}) AS {kind}) AS {engine.identifier(_result_of(column.name))}"
+
+
 def _uncomputed(picked: Any, mapped: Mapped) -> Any:
     """Return what the inputs say where no number comes of them, although none is missing."""
-    value = picked[_number_of(mapped.column.name)]
+    value = picked[_result_of(mapped.column.name)]
     inputs = [strip(picked[c].cast("string")) for c in mapped.inputs]
     said_all = ibis.and_(*(i.notnull() for i in inputs))
     text = ibis.literal(" | ").join(inputs)
