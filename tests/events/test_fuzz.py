@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from churnlab.cli.init import config_of
 from churnlab.errors import DataError, UsageError
 from churnlab.events import DataConfig, PurchasesTable, open_log
-from churnlab.events.init import propose
-from churnlab.events.init.opening import open_sources
+from churnlab.intake import propose
+from churnlab.intake.opening import open_sources
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp949", "cp932", "latin-1")
 DELIMITERS = (",", ";", "\t", "|")

@@ -9,8 +9,8 @@ import pytest
 
 from churnlab.events import DataConfig, PurchasesTable, open_log, read_events
 from churnlab.events.cleaning.unsaid import GUEST_SHARE, GUEST_TIMES
-from churnlab.events.init.propose import GUEST_TIMES as MORE
-from churnlab.events.init.propose import NEVER_AGAIN
+from churnlab.intake.propose import GUEST_TIMES as MORE
+from churnlab.intake.propose import NEVER_AGAIN
 
 from .exports import purchases, write
 from .test_init import folder, init, settings_of  # noqa: F401 (the fixture)

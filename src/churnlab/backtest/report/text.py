@@ -113,9 +113,7 @@ def tracking_claim(weeks: pd.DataFrame, lang: str) -> str:
     return say("claim.tracking", lang, n=int(last["week"].iloc[0]), gaps=gaps)
 
 
-def cost_claim(
-    rules: pd.DataFrame, answers: Iterable[Mapping[str, Any]], lang: str
-) -> str:
+def cost_claim(rules: pd.DataFrame, answers: Iterable[Mapping[str, Any]], lang: str) -> str:
     """Return the claim of the cost figure: the decision whose curve it shows."""
     best = cheapest(rules, answers)
     if best is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from churnlab.events import engine
-from churnlab.events.config import ABBREVIATED, time_zones
-from churnlab.events.init.look import Looked, Times
-from churnlab.events.init.names import by_name
+from churnlab.events.checks import ABBREVIATED, time_zones
+from churnlab.intake.look import Looked, Times
+from churnlab.intake.names import by_name
 
 #: Offsets that a zone alternates between -> the zone; one offset is looked up in the same pairs.
 _PAIRS = {
