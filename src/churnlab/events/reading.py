@@ -176,8 +176,19 @@ def _purchase_days(purchases: Any | None) -> tuple[int, int, list[str]]:
     if purchases is None:
         return 0, 0, []
     per_day = purchases.group_by(["customer_id", DATE]).aggregate(n=purchases.count())
-    found = per_day.aggregate(days=per_day.count(), several=(per_day.n > 1).sum()).to_pyarrow()
-    return int(found["days"][0].as_py()), int(found["several"][0].as_py() or 0), guests(per_day)
+    own = per_day.group_by("customer_id").aggregate(
+        days=per_day.count(), several=(per_day.n > 1).sum(), rows=per_day.n.sum()
+    )
+    found = own.aggregate(
+        days=own.days.sum(),
+        several=own.several.sum(),
+        most=own.rows.max(),
+        who=own.customer_id.argmax(own.rows),
+        of=own.rows.sum(),
+        n=own.count(),
+    ).to_pyarrow()
+    days, several, most, who, of, n = (found[c][0].as_py() or 0 for c in found.column_names)
+    return int(days), int(several), guests(str(who), int(most), int(of), n)
 
 
 def _notes(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import ibis
 from ibis.backends.duckdb import Backend
@@ -58,22 +57,22 @@ def _values(
             yield name, {r[name].strip(): r["n"] for r in found if (r[name] or "").strip()}
 
 
-def guests(per_day: Any) -> list[str]:
+def guests(who: str, most: int, of: int, customers: int) -> list[str]:
     """Return a note where one id has so many rows that it stands for whoever has none.
 
     Parameters
     ----------
-    per_day
-        Ibis table of `customer_id` and rows `n`.
+    who : str
+        The customer with the most rows.
+    most, of : int
+        Theirs, and all.
+    customers : int
+        How many there are.
     """
-    own = per_day.group_by("customer_id").aggregate(rows=per_day.n.sum())
-    found = own.aggregate(
-        most=own.rows.max(), who=own.customer_id.argmax(own.rows), of=own.rows.sum(), n=own.count()
-    ).to_pyarrow()
-    most, who, of, n = (found[c][0].as_py() or 0 for c in found.column_names)
-    if not n or most < GUEST_SHARE * of or most * n < GUEST_TIMES * of:
+    if not of or most < GUEST_SHARE * of or most * customers < GUEST_TIMES * of:
         return []
     return [
-        f"{who!r} has {most:,} of {of:,} rows of purchases ({most / of:.0%}), {most * n / of:.0f} "
-        "times the mean: if it stands for guests, leave it out with data.purchases.where"
+        f"{who!r} has {most:,} of {of:,} rows of purchases ({most / of:.0%}), "
+        f"{most * customers / of:.0f} times the mean: if it stands for guests, leave it out with "
+        "data.purchases.where"
     ]
