@@ -18,8 +18,8 @@ from churnlab.config import compose, to_settings
 from churnlab.errors import DataError, UsageError
 from churnlab.posterior import RiskConfig
 from churnlab.runs import open_run
-from churnlab.workflows.keywords import settings_from
 from churnlab.workflows.segment import SegmentSettings
+from churnlab.workflows.steps.keywords import settings_from
 
 PIPELINE = {"candidates", "cache_dir", "segments", "nday"}
 LIGHT = {"segments": {"periods": 0, "replicates": 50}, "inference": {"draws": 200}}
@@ -161,7 +161,7 @@ def test_importing_is_light_and_wings_can_be_called_and_imported_from():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("name", ["opening", "segment", "backtest"])
+@pytest.mark.parametrize("name", ["steps.opening", "segment", "backtest"])
 def test_the_examples_run(name):
     module = importlib.import_module(f"churnlab.workflows.{name}")
     assert doctest.testmod(module).failed == 0

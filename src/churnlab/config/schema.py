@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from churnlab.events import DataConfig
 from churnlab.simulate import ShopConfig
-from churnlab.workflows.settings import Settings
+from churnlab.workflows.steps.settings import Settings
 
 
 @dataclass(kw_only=True)

@@ -17,7 +17,7 @@ from churnlab.events import EventLog
 from churnlab.progress import SILENT
 from churnlab.rules import rule_named
 from churnlab.runs.result import Made, Result
-from churnlab.workflows.settings import Settings
+from churnlab.workflows.steps.settings import Settings
 
 
 def use_case[R](
