@@ -111,7 +111,7 @@ class Proposal:
 def _even(n: int, size: int, rng: np.random.Generator) -> Array:
     """Return `n` points of a scrambled Sobol sequence inside the unit cube, (point, coordinate)."""
     points = qmc.Sobol(size, rng=rng).random_base2(max(n - 1, 0).bit_length())[:n]
-    return np.clip(points, _INSIDE, 1.0 - _INSIDE)
+    return np.asarray(np.clip(points, _INSIDE, 1.0 - _INSIDE))
 
 
 def quadratic_features(z: Array) -> Array:
