@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,7 @@ _HEADS = {"class": "Classes", "function": "Functions"}
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are written elsewhere."""
-    for name in ("README.md",):
-        files.remove(files.src_uris[name])
+    files.remove(files.src_uris["README.md"])
     pages = {"index.md": _start(), "reference.md": reference(), "lab.md": _lab()}
     for entry in _entries():
         pages[f"lab/{entry.parent.name}.md"] = _outside(entry.read_text(encoding="utf-8"))
@@ -26,9 +26,32 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Lead links to the lab book to its pages on the site."""
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Lead links to the lab book to its pages on the site, and requirements to their tests."""
+    if page.file.src_uri == "requirements.md":
+        markdown = with_tests(markdown)
     return re.sub(r"\]\(\.\./experiments/([\w-]+)/README\.md\)", r"](lab/\1.md)", markdown)
+
+
+def with_tests(markdown: str) -> str:
+    """Add to each requirement the files whose test names begin with its id, and how many do."""
+    tests: dict[str, Counter[str]] = defaultdict(Counter)
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for found in re.findall(
+            r"^\s*def test_([pljx]\d+)_", path.read_text(encoding="utf-8"), flags=re.MULTILINE
+        ):
+            tests[found.upper()][path.relative_to(ROOT / "tests").as_posix()] += 1
+    lines = []
+    for line in markdown.splitlines():
+        row = re.match(r"\| ([PLJX]\d+) \|", line)
+        if row:
+            line += ", ".join(f" `{f}` ({n})" for f, n in tests[row[1]].items()) + " |"
+        elif line.startswith("| id |"):
+            line += " shown by (tests) |"
+        elif line.startswith("|---"):
+            line += "---|"
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _start() -> str:
