@@ -67,6 +67,12 @@ def test_the_snippets_of_a_page_go_on_from_it(page: str, session: dict[str, Any]
         exec(block, names)
 
 
+def test_every_function_that_a_page_names_exists() -> None:
+    named = {name for text in PAGES.values() for name in re.findall(r"\bcl\.(\w+)\(", text)}
+    assert {"segment", "load", "RiskConfig"} <= named
+    assert named <= set(cl.__all__)
+
+
 def commands() -> list[str]:
     """Return every `churnlab ...` of a block, and of a line of text where it has settings."""
     found: list[str] = []
