@@ -18,9 +18,10 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 INTRO = """# Licences
 
-What `requirements.lock` holds (the library, every extra, the tools that develop it), with the licence that
-each installed package states of itself; `python docs/licences.py` prints this page. churnlab itself is
-Apache-2.0. *Default*: comes with `pip install churnlab`; the others come with extras only.
+What `requirements.lock` holds (the library, every extra, the tools that develop it), with the
+licence that each installed package states of itself; `python docs/licences.py` prints this page.
+churnlab itself is Apache-2.0. *Default*: comes with `pip install churnlab`; the others come with
+extras only. The board carries Plotly's script (MIT) and, in Korean, glyphs of NanumGothic (OFL).
 
 | package | version | licence | comes |
 |---|---|---|---|
@@ -47,7 +48,9 @@ def on_files(files: Files, config: Any) -> Files:
 def page() -> str:
     """Return the table of packages."""
     locked = re.findall(
-        r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), flags=re.MULTILINE
+        r"^([\w.-]+)==",
+        (ROOT / "requirements.lock").read_text(encoding="utf-8"),
+        flags=re.MULTILINE,
     )
     default, rows, absent = _default(), [], []
     for name in locked:
@@ -63,7 +66,7 @@ def page() -> str:
 
 
 def licence(about: Any) -> str:
-    """Return a package's licence: its SPDX expression, else its classifiers, else its first words."""
+    """Return a licence: the SPDX expression, else the classifiers, else the first words."""
     if "License-Expression" in about:
         return str(about["License-Expression"])
     classified = [c.split(" :: ")[-1] for c in about.get_all("Classifier", []) if "License ::" in c]

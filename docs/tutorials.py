@@ -1,4 +1,4 @@
-"""The tutorials as pages of the site: each percent script run from top to bottom, with its pictures.
+"""The tutorials as pages of the site: each percent script run, with its pictures.
 
 `DOCS_EXECUTE=false` shows the code without running it.
 """
@@ -42,7 +42,7 @@ def page(book: Any, stem: str) -> tuple[str, dict[str, bytes]]:
 
 
 def run(path: Path) -> Any:
-    """Run a tutorial in a process of its own, whose sockets end with it, and return the notebook."""
+    """Run a tutorial in a process of its own, whose sockets end with it."""
     done = subprocess.run(
         [sys.executable, __file__, str(path)], capture_output=True, text=True, check=False
     )

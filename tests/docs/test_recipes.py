@@ -56,8 +56,8 @@ def test_cafe24_by_init(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     for k in range(120):
         state = "취소완료" if k % 40 == 0 else "배송완료"
         day = f"2025-{1 + k % 12:02}-{1 + k % 28:02}"
-        for item in range(1 + k % 2):  # the total of an order stands on each of its lines
-            lines.append(f'{k},{day} 12:00:00,u{k % 30},상품 {item},1,"{10000 + k:,}",{state}')
+        # the total of an order stands on each of its lines
+        lines += [f'{k},{day} 12:00:00,u{k % 30},상품,1,"{10000 + k:,}",{state}'] * (1 + k % 2)
     (folder / "주문내역.csv").write_text("\n".join(lines), encoding="cp949")
     assert main([*init_of("Cafe24"), "--yes"]) == 0, capsys.readouterr().err
     found = (folder / "conf" / "data" / "cafe24.yaml").read_text()
@@ -69,7 +69,8 @@ def test_ga4_as_bigquery_says_it() -> None:
     database = duckdb.connect()
     database.sql(
         "CREATE TABLE events AS SELECT * FROM (VALUES"
-        " ('purchase', 'u1', 1704067200000000, '20240101', {purchase_revenue: 9.5, transaction_id: 't'}),"
+        " ('purchase', 'u1', 1704067200000000, '20240101', "
+        "  {purchase_revenue: 9.5, transaction_id: 't'}),"
         " ('session_start', 'u1', 1704067300000000, '20240101', NULL),"
         " ('session_start', 'u1', 1704067400000000, '20240101', NULL),"
         " ('session_start', NULL, 1704067400000000, '20240101', NULL))"
@@ -107,7 +108,9 @@ def test_dbt_takes_newer_rows_and_says_the_state_of_today() -> None:
     newer = rendered(customer, incremental=True)
     assert database.sql(newer).df()["customer_id"].tolist() == ["back"]
     database.sql(f"INSERT INTO churn_customer {newer}")
-    database.sql("CREATE TABLE orders AS SELECT 'back' AS customer_id, DATE '2024-03-02' AS ordered_at")
+    database.sql(
+        "CREATE TABLE orders AS SELECT 'back' AS customer_id, DATE '2024-03-02' AS ordered_at"
+    )
     assert dict(database.sql(rendered(today, incremental=False)).fetchall()) == {
         "late": "at_risk",
         "back": "active",
