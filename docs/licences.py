@@ -20,7 +20,7 @@ INTRO = """# Licences
 
 What `requirements.lock` holds (the library, every extra, the tools that develop it), with the
 licence that each installed package states of itself; `python docs/licences.py` prints this page.
-churnlab itself is Apache-2.0. *Default*: comes with `pip install churnlab`; the others come with
+churnlab itself is Apache-2.0. *Default*: comes with `pip install .`; the others come with
 extras only. The board carries Plotly's script (MIT) and, in Korean, glyphs of NanumGothic (OFL).
 
 | package | version | licence | comes |

@@ -23,6 +23,9 @@ def on_files(files: Files, config: Any) -> Files:
         pages[f"lab/{entry.parent.name}.md"] = _outside(entry.read_text(encoding="utf-8"))
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
+    for picture in (ROOT / "reports").glob("*.png"):
+        name = f"reports/{picture.name}"
+        files.append(File.generated(config, name, abs_src_path=str(picture)))
     return files
 
 
@@ -61,9 +64,9 @@ def _start() -> str:
 
 
 def _outside(text: str) -> str:
-    """Take away links and pictures that lead to files of the repository: the site has none."""
-    text = re.sub(r"!\[([^\]]*)\]\((?!https?:)[^)]*\)", r"*\1*", text)
-    return re.sub(r"\[([^\]]+)\]\((?!https?:|#|[\w-]+\.md)[^)]*\)", r"\1", text)
+    """Take away links and pictures that lead to files of the repository that the site has not."""
+    text = re.sub(r"!\[([^\]]*)\]\((?!https?:|reports/)[^)]*\)", r"*\1*", text)
+    return re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?:|#|[\w-]+\.md)[^)]*\)", r"\1", text)
 
 
 def _entries() -> list[Path]:
