@@ -142,6 +142,7 @@ def risk_summary(
     *,
     days_later: float = 0.0,
     threshold: float | None = None,
+    ahead: Callable[[Array], Array] | None = None,
     threads: int | None = None,
 ) -> RiskSummary:
     """Return mean, q05, q95 of the risk (or lateness) per row, and P(risk >= threshold).
@@ -158,6 +159,8 @@ def risk_summary(
         Look at the risk so many days after the cutoff, given no purchase in between.
     threshold
         Cut for `RiskSummary.above`.
+    ahead
+        On a clock: each row's window of so many days of the calendar in clock days.
     """
     risk = risk or RiskConfig()
     rows = rows_of(cells, draws)
@@ -165,6 +168,8 @@ def risk_summary(
     keys = keys_of(rows)
     window = windows(draws, keys, risk, threads=threads)
     per_row = None if window is None else window[keys.of]
+    if ahead is not None and per_row is not None and not isinstance(risk, Lateness):
+        per_row = ahead(per_row)
     cut = None if threshold is None else check_threshold(threshold)
     out = np.empty((3 + (cut is not None), len(rows.x)))
     on = on_silence(risk)

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class SegmentSettings(GridSettings, Worded):
-    """Of the grid alone, whose purchase axis judges first purchasers in plain days."""
+    """Of the grid alone, whose purchase axis judges first purchasers."""
 
     def __post_init__(self) -> None:
         """Refuse models that cannot judge a first purchaser: half of the purchase axis."""
@@ -65,7 +65,6 @@ class SegmentSettings(GridSettings, Worded):
                 "cannot decide the first-purchase states; use mbg_nbd, mbg_cnbd_k or pareto_nbd "
                 "for segments."
             )
-        self.model.require_plain_days("the grid of segments")
 
 
 @dataclass(frozen=True)
