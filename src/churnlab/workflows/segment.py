@@ -32,20 +32,14 @@ from churnlab.segments.actions.effects import action_effects, effect_lines, with
 from churnlab.segments.actions.plan import campaign_calendar, campaign_plan
 from churnlab.segments.grid.extremes import extreme_visits
 from churnlab.segments.report.lines import lines
-from churnlab.segments.tables import (
-    breakdowns,
-    churn_tables,
-    compare,
-    visit_checks,
-    with_bands,
-)
-from churnlab.workflows.board import PAGE
+from churnlab.segments.tables import breakdowns, churn_tables, compare, visit_checks, with_bands
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import Worded
+from churnlab.workflows.pages.board import PAGE
 from churnlab.workflows.steps.history import Compared, by_fit_of, look_back
+from churnlab.workflows.steps.keywords import use_case
 from churnlab.workflows.steps.placing import Day, GridSettings, place_fitted
+from churnlab.workflows.steps.settings import Worded
 from churnlab.workflows.steps.stories import stories
 
 if TYPE_CHECKING:
