@@ -11,6 +11,7 @@ from churnlab import models as likelihoods
 from churnlab.models.kernels import rows
 from churnlab.models.pareto.death_kernel import death_by_count
 from churnlab.models.pareto.death_table import DeathTables, death_before_purchase
+from churnlab.models.silence import FormulaProcess
 
 #: (r, alpha, s, beta) where naive code fails, days.
 PARETO_EDGES = {
@@ -50,6 +51,29 @@ def test_states_agree_with_the_likelihoods_formulas(model, make_draws, make_rows
             np.testing.assert_allclose(alive[0], likelihood.p_alive(theta, x, t_x, T), atol=2e-9)
             direct = likelihood.p_no_purchase(theta, x, t_x, T, H)
             np.testing.assert_allclose(1 - alive[0] * (1 - quiet[0]), direct, atol=2e-9)
+
+
+class Plain(FormulaProcess):
+    """A new family before it has a law of the rate."""
+
+    def rate_mixture(self, t_x, T):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_a_family_starts_with_says_the_same_as_its_own_process(model, make_draws):
+    """`FormulaProcess` asks a new model's formulas; tables and closed forms are only quicker."""
+    draws = make_draws(model, 20)
+    likelihood, theta = draws.likelihood, draws.theta[:, 0, :].T
+    t_x, T, H = np.array([0.0, 60.0, 200.0]), np.array([90.0, 60.0, 270.0]), np.full(3, 45.0)
+    own = likelihood.process(theta, 3.0, 5000.0)(3.0)
+    plain = Plain(likelihood, theta, 3.0, 5000.0)
+    for found, expected in zip(own.states(t_x, T, H), plain.states(t_x, T, H), strict=True):
+        np.testing.assert_allclose(found, expected, atol=2e-8)
+    at, horizon = np.arange(3), np.array([10.0, 45.0, 300.0])
+    np.testing.assert_allclose(
+        own.returning(t_x)(horizon, at), plain.returning(t_x)(horizon, at), atol=2e-8
+    )
 
 
 @pytest.mark.parametrize("model", MODELS)
