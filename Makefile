@@ -36,11 +36,13 @@ lock: | $(filter .uv/bin/uv,$(UV)) ## re-resolve requirements.lock (no index add
 demo: $(STAMP) ## the main job on embedded real data, then where the reports lie
 	$(BIN)/churnlab demo
 
+# Two workers on two cores: a second thread of linear algebra in each would wait for the others'.
 test: $(STAMP) ## the fast tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(STAMP) ## simulation-based calibration and long chains
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "hypothesis and not slow" --hypothesis-profile=full
 
 lint: $(STAMP) ## ruff, mypy, import-linter
 	$(BIN)/ruff format --check .

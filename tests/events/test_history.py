@@ -77,7 +77,7 @@ def test_few_early_members_are_no_sign(early, said):
         assert "history_from" not in notes(read_events(bought, members=members))
 
 
-def left_truncated(seed=16, n=6000):
+def left_truncated(seed=16, n=3000):
     """Dropout Beta(1.5, 8), rates of mean 1/40 a day; the log is what comes after 900 days."""
     rng = np.random.default_rng(seed)
     rows = []

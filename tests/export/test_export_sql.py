@@ -12,6 +12,7 @@ import sqlglot
 from export_sql_cases import CASES, assert_same, grouped_rules, rules_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from churnlab.bundle import score
 from churnlab.errors import UsageError
@@ -140,7 +141,7 @@ def test_pareto_draws_too_far_apart_have_no_sql():
         score_sql(rules, "duckdb")
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(4, 12), deadline=None, suppress_health_check=list(HealthCheck))
 @given(names=st.lists(st.sampled_from(NASTY), min_size=3, max_size=3, unique=True))
 def test_names_of_any_kind_are_quoted(names, sql_events):
     table, customer, time = names
@@ -151,7 +152,7 @@ def test_names_of_any_kind_are_quoted(names, sql_events):
     assert_same(found, score(rules, purchases=sql_events, details=False))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(16, 40), deadline=None)
 @given(name=st.text(min_size=1, max_size=20), dialect=st.sampled_from(DIALECTS))
 def test_no_name_becomes_a_statement(name, dialect):
     """Whatever the name: it is refused, or the text is one SELECT from a table of that name."""

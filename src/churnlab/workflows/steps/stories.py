@@ -41,7 +41,9 @@ def stories(log: EventLog, day: Day, playbook: Playbook) -> list[dict[str, Any]]
     everybody = joined(snapshot.membership, customers)
     ids = set(most_urgent(everybody, pd.Timestamp(log.as_of)).head(MOST)["customer_id"])
     placed = replace(
-        day.placed, snapshot=replace(snapshot, membership=_of(snapshot.membership, ids))
+        day.placed,
+        snapshot=replace(snapshot, membership=_of(snapshot.membership, ids)),
+        visits=None,  # no curve of theirs is shown
     )
     few = _Few(
         log.as_of,
