@@ -55,7 +55,7 @@ def run_pipeline(root: Path) -> None:
     run, korean = root / "run", root / "korean"
     with pytest.MonkeyPatch.context() as patch:
         page = Rendered(html="<html></html>", summary="", notebook="{}")
-        patch.setattr("churnlab.workflows.report.render", lambda *_, **__: page)
+        patch.setattr("churnlab.workflows.pages.report.render", lambda *_, **__: page)
         assert main(["pipeline", "data=files", *keys, *LIGHT, f"run_dir={run}"]) == 0
     board = ["board", f"run={run}", "lang=ko", "report.currency=KRW", f"run_dir={korean}"]
     assert main(board) == 0
