@@ -4,5 +4,5 @@ from hypothesis import settings
 
 
 def examples(fast: int, full: int) -> int:
-    """Return how many examples to try; `pytest --hypothesis-profile=full` takes the larger number."""
+    """Return how many to try: `full` under `pytest --hypothesis-profile=full`."""
     return full if settings.get_current_profile_name() == "full" else fast

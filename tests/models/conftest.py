@@ -98,7 +98,7 @@ class Twin:
             return float(self._log(list(map(mp.mpf, map(float, theta))), x, t_x, T))
 
     def gradient(self, theta: Any, x: float, t_x: float, T: float) -> np.ndarray:
-        """Central differences, a step of 10^-10 in 1.25 times the digits: 18 digits right or more."""
+        """Central differences, a step of 10^-10 in 1.25 times the digits: 18 digits right."""
         exact = [mp.mpf(float(v)) for v in theta]
         slopes = []
         with mp.workdps(int(self.digits * 1.25)):

@@ -19,7 +19,10 @@ from churnlab.events import DataConfig, log_from_frames, open_log, read_events
 from churnlab.summary import Cells, Summary, summarise
 
 SLOW_ENGINE = settings(
-    max_examples=examples(8, 20), deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=examples(8, 20),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
 )
 
 
