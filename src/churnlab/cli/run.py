@@ -193,12 +193,11 @@ def run_in_folder(
         with console.stage("writing the files"):
             result.write(run)
         console.warn(result.warnings)
-        run.finish()
         if command.boarded:
             from churnlab.workflows.board import add_board
 
             add_board(run, settings, console)
-            run.finish()
+        run.finish()
         console.say(*result.closing(run.place), *_delivered(settings, run.place))
     console.end(result.numbers, result.matter(run.place))
     if result.failure is not None:

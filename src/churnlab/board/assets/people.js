@@ -25,7 +25,7 @@ const LISTS = {
 const COLUMNS = [
   { key: "id", show: (r) => el("button", { class: "link", "data-person": r.place }, bdi(nameOf(r))) },
   { key: "code", optional: true, show: (r) => names.get(r.code) ?? none, when: () => names.size },
-  { key: "last", show: (r) => day(r.last) },
+  { key: "last", optional: true, show: (r) => day(r.last) },
   { key: "purchases", number: true, optional: true, show: (r) => count(r.purchases) },
   { key: "late", show: (r) => (r.late ? el("span", { class: since(r) >= 0 ? "bad" : "" }, day(r.late)) : none) },
   { key: "alive", number: true, show: (r) => chance(r.alive) },

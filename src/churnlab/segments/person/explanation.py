@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.events import EventLog
-from churnlab.posterior import Lateness, Measure, rows_of
+from churnlab.posterior import Lateness, Measure, RiskConfig, rows_of
 from churnlab.report.labels import LANGUAGES
 from churnlab.segments.actions.playbook import Playbook
 from churnlab.segments.grid.axes import Axis
@@ -24,6 +24,8 @@ from churnlab.vocabulary import OVERDUE, VISIT_UNKNOWN
 
 #: Days of silence shown beyond today.
 _AHEAD = 120
+#: The measure whose other side is P(alive).
+ALIVE: Final = RiskConfig(basis="p_alive")
 #: Ids are compared with an unknown one up to this many.
 _COMPARED = 100_000
 
@@ -78,7 +80,8 @@ def explanation(
         "visit_basis": None
         if placed.visit_axis is None
         else _measure(placed.visit_axis.risk)["basis"],
-        "risk_by_day": _risk(placed.purchases, axis, customer, purchases, log),
+        "risk_by_day": _risk(placed.purchases, axis, axis.risk, customer, purchases, log),
+        "alive_by_day": _alive(_risk(placed.purchases, axis, ALIVE, customer, purchases, log)),
         "visit_risk_by_day": _visit_risk(placed, member, visits, log),
         "actions": [
             {"action_id": a.action_id, "en": a.text("en"), "ko": a.text("ko")} for a in actions
@@ -118,20 +121,25 @@ def _visit_risk(
         visits = np.union1d(visits, _days(log, "purchases", str(member.name)))
     if not len(visits):
         visits = np.array([member["signed_up_at"]], dtype="datetime64[D]")
-    return _risk(placed.visits, placed.visit_axis, str(member.name), visits, log)
+    axis = placed.visit_axis
+    return _risk(placed.visits, axis, axis.risk, str(member.name), visits, log)
 
 
 def _risk(
-    summary: Summary, axis: Axis, customer: str, events: NDArray[np.datetime64], log: EventLog
+    summary: Summary,
+    axis: Axis,
+    shown: Measure,
+    customer: str,
+    events: NDArray[np.datetime64],
+    log: EventLog,
 ) -> dict[str, Any] | None:
-    """Return the basis' risk by day, from the first event to some time beyond today."""
+    """Return a measure by day, from the first event to some time beyond today."""
     if not len(events):
         return None
     people = summary.customers
     cell = people.loc[people["customer_id"] == customer, "cell"].to_numpy()
     group = int(rows_of(summary.cells, axis.draws).group[cell[0]]) if len(cell) else 0
     until = np.datetime64(log.as_of, "D") + np.timedelta64(_AHEAD, "D")
-    shown = axis.risk
     if isinstance(shown, Lateness):  # the share as it is; that nobody is late yet, the date says
         shown = replace(shown, least_cycles=0.0)
     curve = risk_by_day(axis.draws, events, until, shown, group=group)
@@ -140,3 +148,12 @@ def _risk(
         **{name: [None if np.isnan(v) else float(v) for v in curve[name]]
            for name in ("mean", "q05", "q95")},
     }  # fmt: skip
+
+
+def _alive(dead: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return P(alive) by day from 1 - P(alive)."""
+    if dead is None:
+        return None
+    other = {"mean": "mean", "q05": "q95", "q95": "q05"}
+    sides = {k: [None if v is None else 1 - v for v in dead[o]] for k, o in other.items()}
+    return {"day": dead["day"], **sides}

@@ -36,7 +36,7 @@ class _Few:
 
 
 def stories(log: EventLog, day: Day, playbook: Playbook) -> list[dict[str, Any]]:
-    """Return `customer_id, purchase_days, visit_days, risk_by_day, paragraph` of each."""
+    """Return each one's days, curves and paragraph, as `stories.json` holds them."""
     snapshot, customers = day.placed.snapshot, day.fitted.customers
     everybody = joined(snapshot.membership, customers)
     ids = set(most_urgent(everybody, pd.Timestamp(log.as_of)).head(MOST)["customer_id"])
@@ -61,17 +61,22 @@ def _of(frame: pd.DataFrame, ids: set[str]) -> pd.DataFrame:
 
 def _short(told: dict[str, Any]) -> dict[str, Any]:
     """Return what a small picture and a paragraph need."""
-    curve, visits = told["risk_by_day"], told["visit_days"]
-    if curve is not None:
-        step = -(-len(curve["day"]) // _POINTS)
-        curve = {
-            name: [round(v, 4) if isinstance(v, float) else v for v in values[::step]]
-            for name, values in curve.items()
-        }
+    visits = told["visit_days"]
     return {
         "customer_id": told["customer_id"],
         "purchase_days": told["purchase_days"],
         "visit_days": None if visits is None else visits[-_TICKS:],
-        "risk_by_day": curve,
+        **{name: _thinned(told[name]) for name in ("risk_by_day", "alive_by_day")},
         "paragraph": told["paragraph"],
+    }
+
+
+def _thinned(curve: dict[str, list[Any]] | None) -> dict[str, list[Any]] | None:
+    """Return a curve at every so many days, with four digits."""
+    if curve is None:
+        return None
+    step = -(-len(curve["day"]) // _POINTS)
+    return {
+        name: [round(v, 4) if isinstance(v, float) else v for v in values[::step]]
+        for name, values in curve.items()
     }
