@@ -1,7 +1,20 @@
-"""churnlab: probabilistic models of silent customer churn.
+"""Who is slipping away, since when, and how sure that is: models of silent customer churn.
 
-Importing the package is light; each name is loaded when it is first used.
+Start with a log of events, what it says of each customer, and a fit:
+
+>>> import churnlab as cl
+>>> log = cl.load_shop(600)  # yours: cl.read_events(purchases="orders.csv", columns={...})
+>>> fit = cl.fit(cl.summarise(log), model="mbg_nbd")
+>>> customers = fit.customers(horizon_days=90)  # P(alive), cycle, risk, dates; a row a customer
+>>> ax = fit.plot_tracking()
+
+Then ask: `fit.summary()`, `fit.states()`, `fit.forecast(weeks=13)`, `cl.compare({"a": fit, ...})`;
+`cl.segment(log)`, `cl.backtest(log)`, `cl.nday(log)`, `cl.journey(log)`, `cl.explain(log, id)`;
+keep: `fit.save(folder)` and `cl.load(folder)`, `cl.runs("outputs")`; use: `cl.export(...)`,
+`cl.score(...)`. `help(cl.segment)` says what each takes; the tour is docs/python.md.
 """
+
+# Importing the package is light: each name is loaded when it is first used.
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def test_summarise_and_fit_take_frames():
     summary = cl.summarise(WHOLE)
     wanted = cl.summarise(read_events(WHOLE))
     pd.testing.assert_frame_equal(summary.customers, wanted.customers)
-    assert len(cl.fit(WHOLE, seed=1).summary.customers) == len(wanted.customers)
+    assert len(cl.fit(WHOLE, seed=1).data.customers) == len(wanted.customers)
     with pytest.raises(UsageError, match=r"Summary\.from_arrays"):
         cl.fit(wanted.customers[["customer_id", "x", "t_x", "T"]])
     with pytest.raises(DataError, match=r'columns={"customer_id": NAME}'):

@@ -41,7 +41,13 @@ def test_a_file_of_very_many_equal_rows_is_refused_before_it_is_read(tmp_path):
     codes = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int8)), pa.array(["same"]))
     day = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int8)), pa.array([0], pa.date32()))
     pq.write_table(
-        pa.table(dict(zip(SHARES.names, [codes] * 3 + [day.dictionary_decode()] * 2, strict=True))),
+        pa.table(
+            dict(
+                zip(
+                    SHARES.names, [codes] * 3 + [day.dictionary_decode()] * 2 + [codes], strict=True
+                )
+            )
+        ),
         path,
     )
     assert path.stat().st_size < 100_000

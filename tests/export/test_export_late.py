@@ -18,6 +18,9 @@ from churnlab.bundle.score import FAR
 from churnlab.errors import UsageError, VerificationError
 from churnlab.export import export_bundle, verify
 from churnlab.export.recompute import run_summary_sql
+from churnlab.export.tables.columns import TABLES
+from churnlab.export.tables.files import read_table
+from churnlab.export.tables.rows import tables_of
 from churnlab.posterior import LATE, Lateness
 from churnlab.rules import OverdueRule
 
@@ -44,6 +47,20 @@ def test_it_verifies_dates_and_sql_included(late):
     rules = read_bundle(late)
     assert rules.purchases.state == LATE
     assert rules.visits.measure == Lateness()
+
+
+def test_how_far_at_risk_a_customer_is_stands_in_the_tables_of_the_day(late):
+    table = read_table(late / "customer_thresholds.parquet", TABLES["customer_thresholds"])
+    bands = table[["customer_id"]][::2].assign(risk_band="fresh")
+    inputs = replace(make_inputs("mbg_nbd"), customers=bands)
+    content = json.loads((late / "bundle.json").read_text())
+    tables = tables_of(table, inputs, content)
+    for name in ("segment_membership", "segment_audience"):
+        told = tables[name].set_index("customer_id")["risk_band"]
+        assert (told.dropna().index.isin(bands["customer_id"])).all()
+        assert 0 < told.notna().sum() < len(told)
+        plain = tables_of(table, replace(inputs, customers=None), content)[name]
+        assert plain["risk_band"].isna().all()
 
 
 def test_nobody_is_at_risk_before_a_whole_own_rhythm(late):

@@ -62,6 +62,8 @@ def test_the_gradient_and_the_batch_agree_with_the_plain_sum(each):
     for i, step in enumerate(1e-5 * np.eye(3)):
         pair = [target.value_and_gradient(u + s * step)[0] for s in (1, -1)]
         np.testing.assert_allclose(gradient[i], (pair[0] - pair[1]) / 2e-5, rtol=1e-5, atol=1e-4)
+    no_scale = np.array([[-900.0, 0.7, 1.1], [900.0, 0.7, 1.1]])  # gamma is 0 and infinite
+    assert np.isneginf(target.log_likelihoods(no_scale)).all()
 
 
 def test_the_posterior_is_that_of_a_dense_grid():

@@ -107,6 +107,27 @@ def test_a_korean_report_has_no_english_sentence(shop, command):
     assert not any("{" in text and "}" in text for text in said if "data." not in text)
 
 
+@pytest.fixture(scope="module")
+def no_visits(tmp_path_factory) -> Path:
+    """A grid of purchases alone, with buyers who were not there on the earlier day."""
+    folder = tmp_path_factory.mktemp("no_visits")
+    days = ["as_of=1997-03-31", "compare_to=1997-03-01"]
+    command = ["segment", "data=cdnow", *days, "inference.draws=100", "segments.periods=1"]
+    assert main([*command, f"run_dir={folder}"]) == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("lang", "verdict"), [("en", "No core-leak alert"), ("ko", "판정하지 않았습니다")]
+)
+def test_a_shop_without_visits_has_a_report_and_no_verdict(no_visits, lang, verdict):
+    said = read("segment", no_visits, lang)
+    assert any(verdict in text for text in said)
+    assert not any(re.search(r"\bnan\b|\b0 of 0\b|\b0개 중 0개", text) for text in said)
+    if lang == "ko":
+        assert [s for text in said for s in english(text)] == []
+
+
 def _korean(head: str) -> bool:
     return bool(re.search("[가-힣]", head)) or HEADS.fullmatch(head) is not None
 

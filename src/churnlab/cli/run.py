@@ -199,10 +199,23 @@ def run_in_folder(
             add_board(run, settings, console)
         run.finish()
         console.say(*result.closing(run.place), *_delivered(settings, run.place))
+        _track(settings, run.place, console)
     console.end(result.numbers, result.matter(run.place))
     if result.failure is not None:
         raise result.failure
     return run
+
+
+def _track(settings: Any, folder: Path, console: Console) -> None:
+    """Note the finished run; a store that refuses is a warning, since the run itself is there."""
+    if settings.tracking == "none":
+        return
+    from churnlab.workflows.tracking import note_in_mlflow
+
+    try:
+        console.say(note_in_mlflow(folder))
+    except Exception as error:  # MLflow, its stores and the network each have their own
+        console.warn([f"the run is finished, but MLflow did not take it: {error}"])
 
 
 def _delivered(settings: Any, folder: Path) -> list[str]:

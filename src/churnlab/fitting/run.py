@@ -60,6 +60,14 @@ def fit(
         Everything random follows from it.
     check : bool
         Refuse a fit that its diagnostics do not support.
+    progress : callable, optional
+        Called with how far it has come.
+
+    Returns
+    -------
+    Fit
+        The posterior: ``.summary()`` of the population, ``.customers()``, ``.forecast()``,
+        ``.plot_...()``.
 
     Raises
     ------
@@ -67,6 +75,10 @@ def fit(
         Too few customers or no repeat purchase.
     FitRefusedError
         The diagnostics do not support the fit.
+
+    References
+    ----------
+    Batislam, Denizel and Filiztekin (2007), IJRM 24, 201-209 (MBG/NBD); the others: docs/models.md.
 
     Examples
     --------

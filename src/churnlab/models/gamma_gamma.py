@@ -66,16 +66,6 @@ def mixed_part(p: ArrayLike, q: ArrayLike, gamma: ArrayLike, n: Array, total: Ar
     return np.asarray(rising - q * np.log1p(total / gamma) - p * n * np.log(gamma + total))
 
 
-def mixed_slope(
-    p: float, q: float, gamma: float, n: Array, total: Array
-) -> tuple[Array, Array, Array]:
-    """Derivatives of `mixed_part` with respect to p, q and gamma."""
-    grown = digamma(q + p * n)
-    by_p = n * (grown - np.log(gamma + total))
-    by_q = grown - digamma(q) - np.log1p(total / gamma)
-    return by_p, by_q, q / gamma - (q + p * n) / (gamma + total)
-
-
 def expected_amount(theta: Array, n: ArrayLike, mean: ArrayLike) -> Array:
     """E[p / nu | data]: the population's mean and the customer's own, weighted q - 1 to p n.
 

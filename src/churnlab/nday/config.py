@@ -62,7 +62,7 @@ class NdayConfig:
     early_share: float = 0.1
     hazard_threshold: float = 0.001
     fraction: float = 0.9
-    holdout_share: float = 0.1
+    holdout_share: float = 0.2
     rule_id: str = "nday"
     action_id: str = "nday_offer"
     policy_start: str | None = None

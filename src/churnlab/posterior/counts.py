@@ -62,7 +62,7 @@ def expected_purchases(
             out[1:, i] = _quantiles(few, t_x, T, horizon_days)
 
     oldest = float(rows.T.max(initial=0.0)) + horizon_days + 1.0
-    for_each_run(draws, rows.group, rows.x, oldest, work, threads=threads)
+    for_each_run(draws, rows.group, rows.x, oldest, work, age=rows.T, threads=threads)
     return Purchases(*out)
 
 

@@ -79,6 +79,9 @@ class _GammaTable:
     """P(Gamma(shape, 1) <= e^y) for all draws: cubic Hermite interpolation on an even grid of y."""
 
     def __init__(self, shape: Array) -> None:
+        from churnlab.models.kernels import rows
+
+        self.rows = rows  # the compiled passes, loaded when first needed
         small, big = float(shape.min()), float(shape.max())
         self.step = _STEP / np.sqrt(max(big, 1.0))
         self.low = (np.log(1e-6) + float(gammaln(small + 1.0))) / small
@@ -88,21 +91,12 @@ class _GammaTable:
         value = gammainc(shape[:, None], np.exp(y))
         with np.errstate(under="ignore"):
             slope = np.exp(shape[:, None] * y - np.exp(y) - gammaln(shape)[:, None])
-        self.value, self.slope = value.ravel(), (slope * self.step).ravel()
-        self.offset = np.arange(len(shape)) * self.n
+        self.value, self.slope = value, slope * self.step
 
-    def __call__(self, y: Array) -> Array:
-        """Return the distribution function at y (row, draw)."""
-        place = np.clip((y - self.low) / self.step, 0.0, self.n - 2.0)
-        index = place.astype(np.int64)
-        u = place - index
-        index += self.offset
-        left, right = self.value[index], self.value[index + 1]
-        d_left, d_right = self.slope[index], self.slope[index + 1]
-        v = 1.0 - u
-        return np.asarray(
-            left + u * u * (3 - 2 * u) * (right - left) + u * v * (v * d_left - u * d_right)
-        )
+    def add(self, at: Ints, weight: Array, shift: Array, y: Array, out: Array) -> None:
+        """Add to `out` the weighted mean of the distribution functions at y + shift, per row."""
+        grid = self.low, self.step, self.value, self.slope
+        self.rows.add_tabulated(at, weight, shift, y, *grid, out)
 
 
 def _invert(lookups: list[tuple[Array, Array, _GammaTable]], level: float, shape: float) -> Array:
@@ -111,7 +105,7 @@ def _invert(lookups: list[tuple[Array, Array, _GammaTable]], level: float, shape
     def excess(y: Array, i: Ints) -> Array:
         total = np.zeros(len(i))
         for weight, log_rate, table in lookups:
-            total += (weight[i] * table(y[:, None] + log_rate[i])).mean(axis=1)
+            table.add(i, weight, log_rate, y, total)
         return total - level
 
     start = np.full(len(lookups[0][0]), np.log(gammaincinv(shape, level)))

@@ -111,7 +111,7 @@ class Summary:
         return self.regroup(group=wanted[0], covariates=wanted[1])
 
     def coded_as(self, codings: tuple[Coding, ...]) -> Summary:
-        """Return the same customers with covariates coded as in another summary (of a fit).
+        """Return the same customers with covariates coded by the `codings` of another summary.
 
         Raises
         ------
@@ -179,7 +179,20 @@ class Summary:
         group: Sequence[str] | NDArray[Any] | pd.Series | None = None,
         covariates: pd.DataFrame | None = None,
     ) -> Summary:
-        """Make a summary from arrays, in days; `covariates` has one row per customer.
+        """Make a summary from arrays.
+
+        Parameters
+        ----------
+        x, t_x, T : array, shape (customer,)
+            Repeat purchases; days from the first to the last; days from the first to `as_of`.
+        as_of : date or ISO text
+            Last known day.
+        sum_log_gap : array, shape (customer,), optional
+            Sum of the logs of the gaps in days, for Erlang-k models; default: 0.
+        customer_id, group : array of text, shape (customer,), optional
+            Ids (default: running numbers) and groups (default: one).
+        covariates : DataFrame, optional
+            One row per customer.
 
         Raises
         ------

@@ -54,10 +54,20 @@ def backtest(
     progress : Progress
         Hears how far it has come.
 
+    Returns
+    -------
+    BacktestResult
+        ``.lines`` and ``.answers`` in words, ``.score(metric, candidate)``, ``.headline()``,
+        ``.tables`` (docs/files.md), ``.plot_scores()``, ``.plot_reliability()``.
+
     Raises
     ------
     DataError
         No complete window; too few purchasers, events or non-events.
+
+    References
+    ----------
+    Brier (1950), Monthly Weather Review 78, 1-3; docs/backtesting.md.
 
     Examples
     --------

@@ -75,10 +75,21 @@ def board(settings: BoardSettings, progress: Progress = SILENT) -> Board:
     progress : Progress
         Hears of it.
 
+    Returns
+    -------
+    Board
+        ``.save(folder)`` writes `board.html`.
+
     Raises
     ------
     UsageError
         No finished run, or one of a command that has no board.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> page = cl.board("outputs/mine", report={"title": "My shop"})
+    >>> _ = page.save("outputs/board")
     """
     with progress.stage("the board"):
         return Board(read_document(settings.run, settings.report, settings.lang))

@@ -76,12 +76,25 @@ def export(
     progress : Progress
         Hears how far it has come.
 
+    Returns
+    -------
+    Exported
+        ``.lines`` say what was checked; the bundle stands in `folder` (docs/production.md).
+
     Raises
     ------
     UsageError
         No fit among the runs, or runs of different days.
     DataError, FitRefusedError, VerificationError
         See `churnlab.export.export_bundle`.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> uncalibrated = {"allow_uncalibrated": True}  # without a backtest among the runs
+    >>> done = cl.export("outputs/export", ["outputs/mine"], export=uncalibrated)
+    >>> done.found["status"]
+    'ok'
     """
     if not settings.runs:
         raise UsageError("runs must name finished run folders, e.g. runs=[outputs/mine].")

@@ -184,7 +184,7 @@ class Segmentation(Result):
         super().write(folder)
         if (visits := self.now.visits) is not None:
             folder.write("visits_posterior.nc", lambda p: save_posterior(visits.population, p))
-            folder.write_parquet("visits.parquet", visits.summary.customers)
+            folder.write_parquet("visits.parquet", visits.data.customers)
         plan = folder.path / "campaign_plan.parquet"
         folder.write("campaign_plan.csv", lambda path: _to_csv(plan, path))
         for audience in self.audiences:
@@ -228,6 +228,12 @@ def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILEN
     progress : Progress
         Hears of the stages.
 
+    Returns
+    -------
+    Segmentation
+        ``.lines`` in words, ``.tables`` (docs/files.md), ``.audiences``, ``.plot_grid()``,
+        ``.plot_flow()``, ``.plot_shares()``.
+
     Raises
     ------
     UsageError
@@ -235,12 +241,17 @@ def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILEN
     DataError, FitRefusedError
         The data do not support the fits.
 
+    References
+    ----------
+    docs/segments.md, docs/risk.md.
+
     Examples
     --------
     >>> import churnlab as cl
     >>> found = cl.segment(cl.load_shop(300), segments={"periods": 0}, inference={"draws": 200})
     >>> len(found.tables["membership"])
     300
+    >>> _ = found.save("outputs/mine")  # a run folder, for `export`, `board` and reports
     """
     check(log, settings)
     fitted = fit_log(log, settings, progress)

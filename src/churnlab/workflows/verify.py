@@ -64,10 +64,21 @@ def verify(settings: VerifySettings, progress: Progress = SILENT) -> Verified:
     progress : Progress
         Hears of it.
 
+    Returns
+    -------
+    Verified
+        ``.lines`` in words; ``.found`` has every check with its status.
+
     Raises
     ------
     VerificationError
         At the first fault, naming the place.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> cl.verify("outputs/export").found["status"]
+    'ok'
     """
     with progress.stage("verifying the bundle"):
         return Verified(verify_bundle(settings.bundle, max_table_gb=settings.max_table_gb))

@@ -18,6 +18,8 @@ class Column(NamedTuple):
     kind: str
     meaning: str
     nullable: bool = False
+    later: bool = False
+    """Whether bundles written before it was there lack it."""
 
 
 class Table(NamedTuple):
@@ -36,6 +38,13 @@ class Table(NamedTuple):
 
 _ID = Column("customer_id", TEXT, "customer, to the letter")
 _AS_OF = Column("as_of", DAY, "last known, complete day")
+_BAND = Column(
+    "risk_band",
+    TEXT,
+    "active, or how far at risk: fresh, winnable, gone",
+    nullable=True,
+    later=True,
+)
 _CODE = Column("segment_code", TEXT, "purchase_state.visit_state, see docs/segments.md")
 
 CUSTOMER_THRESHOLDS = Table(
@@ -103,6 +112,7 @@ SEGMENT_MEMBERSHIP = Table(
         Column("previous_code", TEXT, "code at the previous look; null when new", True),
         Column("entered_at", DAY, "first day in the present code, as far as known"),
         Column("polarity", TEXT, "positive, neutral, negative"),
+        _BAND,
     ),
     "append-only history: moved from previous_code to segment_code",
 )
@@ -149,7 +159,7 @@ CAMPAIGN_PLAN = Table(
         Column("send_date", DAY, "day on which to send"),
         Column("arm", TEXT, "treat or holdout; holdout gets no message"),
         Column("priority", WHOLE, "1 goes first"),
-        Column("risk_band", TEXT, "active, or how far at risk: fresh, winnable, gone", True),
+        _BAND,
         Column("items", TEXT, "goods, newest first", True),
         Column("suppressed_reason", TEXT, "why not to send; null: send", True),
     ),
@@ -199,6 +209,7 @@ SEGMENT_AUDIENCE = Table(
         _CODE,
         Column("due_date", DAY, "expected next purchase: when a reminder fits"),
         Column("at_risk_date", DAY, "first day at risk"),
+        _BAND,
     ),
     "members with the first action of their segment; cooldowns are the sender's to keep",
 )

@@ -51,7 +51,7 @@ def tables_of(
         "segment_share": share_frame(table, inputs),
         "actions": pd.DataFrame(bundle["actions"]),
         "segment_actions": playbook,
-        "segment_audience": audience_frame(table, playbook),
+        "segment_audience": audience_frame(table, playbook, inputs),
     }
     for name in ("nday_audience", "campaign_plan", "journey_audience"):
         given: pd.DataFrame | None = getattr(inputs, name)
@@ -108,6 +108,7 @@ def membership_frame(
             "previous_code": pd.Series([None] * len(table), dtype="object"),
             "entered_at": _entered(table, pd.Timestamp(inputs.as_of).as_unit("us")),
             "polarity": table["segment_code"].map(polarity),
+            "risk_band": _bands(table, inputs),
         }
     )
     given = inputs.membership
@@ -122,6 +123,13 @@ def membership_frame(
         keep = same & ~np.isnat(known)
         out["entered_at"] = np.where(keep, known, out["entered_at"].to_numpy())
     return out
+
+
+def _bands(table: pd.DataFrame, inputs: ExportInputs) -> pd.Series | None:
+    """Return how far at risk each customer is by the fit; null without a purchase or a fit."""
+    if inputs.customers is None or "risk_band" not in inputs.customers.columns:
+        return None
+    return table["customer_id"].map(inputs.customers.set_index("customer_id")["risk_band"])
 
 
 def _entered(table: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:
@@ -160,14 +168,17 @@ def segment_actions_frame(segments: Sequence[Mapping[str, Sequence[str]]]) -> pd
     return pd.DataFrame(rows)
 
 
-def audience_frame(table: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
+def audience_frame(
+    table: pd.DataFrame, actions: pd.DataFrame, inputs: ExportInputs
+) -> pd.DataFrame:
     """Return `segment_audience`: every member of a segment with the segment's first action.
 
     Members of the `visit_unknown` codes are in no audience: no action is stated for them.
     """
     first = actions[actions["priority"] == 1][["segment_code", "action_id"]]
+    table = table.assign(risk_band=_bands(table, inputs))
     known = table[table["segment_code"].isin([s.code for s in SEGMENTS])]
-    columns = ["customer_id", "action_id", "segment_code", "due_date", "at_risk_date"]
+    columns = ["customer_id", "action_id", "segment_code", "due_date", "at_risk_date", "risk_band"]
     return known.merge(first, on="segment_code")[columns]
 
 

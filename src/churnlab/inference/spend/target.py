@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import digamma
 
 from churnlab.models import gamma_gamma
 from churnlab.models.special import log_rising
 from churnlab.priors import SPEND_QUANTITIES, Coordinates, Prior, stated_priors
-from churnlab.types import Array
+from churnlab.types import Array, Ints
 
 if TYPE_CHECKING:
     from churnlab.summary.spend import SpendCells
-
-
-#: Elements (draw x cell) of one temporary matrix.
-_ELEMENTS = 1 << 20
 
 
 class SpendTarget:
     """Log posterior over u = log(amount_mean, amount_shape, amount_concentration).
 
     Terms that depend on the number of amounts alone are summed over distinct numbers, so that a
-    pass costs one logarithm per cell.
+    pass costs one logarithm per cell (`kernels.amounts`).
 
     Parameters
     ----------
@@ -60,9 +59,11 @@ class SpendTarget:
         self.total = cells.n * mean / self.scale
         self.sizes, code = np.unique(cells.n, return_inverse=True)
         self.per_size = np.bincount(code, weight)
+        self.counted = float(self.per_size @ self.sizes)
+        self._largest = float(self.total.max(initial=0.0))
         self._own = _Own(cells, each, self.scale)
         #: ln |d amounts / d scaled amounts|: log-likelihoods are those of the currency.
-        counted = float(weight @ cells.n) if each else self.n_customers
+        counted = self.counted if each else self.n_customers
         self.data_constant = -counted * float(np.log(self.scale))
         self.evaluations = 0
 
@@ -90,8 +91,9 @@ class SpendTarget:
         u = np.asarray(u, float)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             p, q, gamma = self.theta(u)
-            value = float(self._log_likelihood(np.array([p, q, gamma])[:, None, None])[0])
-            by_p, by_q, by_gamma = self._slopes(p, q, gamma)
+            sums = self._sums(np.array([gamma]))
+            value = float(self._log_likelihood(np.array([[p], [q], [gamma]]), sums)[0])
+            by_p, by_q, by_gamma = self._slopes(p, q, gamma, sums[0])
             prior, gradient = self.log_prior(u[:, None])
         self.evaluations += 1
         # gamma = mean c / p and q = 1 + c
@@ -102,10 +104,31 @@ class SpendTarget:
             return -np.inf, np.zeros_like(u)
         return value, gradient
 
-    def _slopes(self, p: float, q: float, gamma: float) -> tuple[float, float, float]:
-        slopes = gamma_gamma.mixed_slope(p, q, gamma, self.n, self.total)
-        by_p, by_q, by_gamma = (float(self.weight @ slope) for slope in slopes)
-        return by_p + self._own.slope(p), by_q, by_gamma
+    def _sums(self, gamma: Array) -> Array:
+        """Return the sums of `kernels.amounts` for each gamma, (draw, 4); NaN where none exist."""
+        from churnlab.models.kernels import amounts  # compiled, loaded when first needed
+
+        out = np.full((len(gamma), 4), np.nan)
+        exist = np.flatnonzero(np.isfinite(self._largest / gamma))
+        threads = os.cpu_count() or 1
+
+        def work(some: Ints) -> None:
+            found = np.empty((len(some), 4))
+            amounts.sums(gamma[some], self.n, self.total, self.weight, found)
+            out[some] = found
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, np.array_split(exist, min(threads, max(len(exist), 1)))))
+        return out
+
+    def _slopes(self, p: float, q: float, gamma: float, sums: Array) -> tuple[float, float, float]:
+        """Return the derivatives of `_log_likelihood` with respect to p, q and gamma."""
+        log, counted_log, share, counted_share = sums
+        grown = digamma(q + p * self.sizes)
+        by_p = (self.per_size * self.sizes) @ (grown - np.log(gamma)) - counted_log
+        by_q = self.per_size @ (grown - digamma(q)) - log
+        by_gamma = self.n_customers * q / gamma - q * share - p * counted_share
+        return float(by_p + self._own.slope(p)), float(by_q), float(by_gamma)
 
     def values(self, u: Array) -> Array:
         """Log posterior of many points, (draw, coordinate) -> (draw,)."""
@@ -115,20 +138,17 @@ class SpendTarget:
     def log_likelihoods(self, u: Array) -> Array:
         """Log-likelihood (in the currency) of many points, (draw, coordinate) -> (draw,)."""
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            theta = self.theta(np.asarray(u, float).T)[:, :, None]
-            step = max(1, _ELEMENTS // max(self.n_cells, 1))
-            parts = [self._log_likelihood(theta[:, i : i + step]) for i in range(0, len(u), step)]
+            theta = self.theta(np.asarray(u, float).T)
+            found = self._log_likelihood(theta, self._sums(theta[2]))
         self.evaluations += len(u)
-        found = np.concatenate(parts)
         return np.where(np.isnan(found), -np.inf, found)
 
-    def _log_likelihood(self, theta: Array) -> Array:
-        """Sum over customers; theta (parameter, draw, 1) -> (draw,)."""
+    def _log_likelihood(self, theta: Array, sums: Array) -> Array:
+        """Sum over customers; theta (parameter, draw), their `_sums` -> (draw,)."""
         p, q, gamma = theta
-        by_size = log_rising(q, p * self.sizes)
-        grown = (q + p * self.n) * np.log1p(self.total / gamma) + p * self.n * np.log(gamma)
-        found = by_size @ self.per_size - grown @ self.weight
-        return np.asarray(found + self._own.value(p[:, 0]) + self.data_constant)
+        by_size = log_rising(q[:, None], p[:, None] * self.sizes) @ self.per_size
+        grown = q * sums[:, 0] + p * (sums[:, 1] + self.counted * np.log(gamma))
+        return np.asarray(by_size - grown + self._own.value(p) + self.data_constant)
 
     def log_prior(self, u: Array) -> tuple[Array, Array]:
         """Log prior density of u (coordinate, ...), with the Jacobian, and its gradient."""

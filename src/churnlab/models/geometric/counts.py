@@ -18,17 +18,23 @@ _P_NODES = 16
 
 
 def gauss_mean_purchases(process: GeometricProcess) -> Mean:
-    """Expectation by Gauss' rule over p; see `GeometricDropout.expected_purchases`."""
+    """Expectation by Gauss' rule over p; see `GeometricDropout.expected_purchases`.
+
+    What a living customer buys depends on the age, not on the last purchase: rows of one age share
+    it.
+    """
     a, b = process.theta[2], process.theta[3] + process.x
     b = b + process.likelihood.toss_at_first
     nodes, weights = beta_rule(a, b, _P_NODES)  # the eigenproblems are the cost
 
     def gauss(t_x: Array, T: Array, horizon: Array | float) -> Array:
-        growth = horizon / (process.alpha + T[:, None])
+        one_for_all = np.ndim(horizon) == 0
+        ages, of = np.unique(T, return_inverse=True) if one_for_all else (T, slice(None))
+        growth = horizon / (process.alpha + ages[:, None])
         total = np.zeros_like(growth)
         for p, w in zip(nodes.T, weights.T, strict=True):
             total -= w / p * np.expm1(-process.shape * np.log1p(p * growth))
-        return np.asarray(process.alive(t_x, T) * total)
+        return np.asarray(process.alive(t_x, T) * total[of])
 
     return gauss
 

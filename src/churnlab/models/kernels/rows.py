@@ -87,6 +87,27 @@ def at_risk(alive, quiet):  # type: ignore[no-untyped-def]
             row[j] = 1.0 - a[j] * (1.0 - row[j])
 
 
+@fused
+def add_tabulated(at, weight, shift, y, low, step, value, slope, out):  # type: ignore[no-untyped-def]
+    """Add to `out` the weighted mean over draws of a tabulated function at y + shift, per row.
+
+    `value` and `slope` (draw, node) tabulate it on the grid low, low + step, ...: cubic Hermite
+    interpolation, slopes per step. `at` are the rows of weight and shift, (row, draw), of each y.
+    """
+    last = value.shape[1] - 2.0
+    for i in range(y.shape[0]):
+        w, s, total = weight[at[i]], shift[at[i]], 0.0
+        for j in range(w.shape[0]):
+            place = min(max((y[i] + s[j] - low) / step, 0.0), last)
+            k = int(place)
+            u = place - k
+            v = 1.0 - u
+            left, right = value[j, k], value[j, k + 1]
+            bend = u * v * (v * slope[j, k] - u * slope[j, k + 1])
+            total += w[j] * (left + u * u * (3.0 - 2.0 * u) * (right - left) + bend)
+        out[i] += total / w.shape[0]
+
+
 @njit
 def tails(values, mean, low, high, at_low, at_high):  # type: ignore[no-untyped-def]
     """Write each row's quantiles at the levels low and high, of shape (row,); exact.

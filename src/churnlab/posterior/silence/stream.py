@@ -106,11 +106,11 @@ def keys_of(rows: Rows) -> Keys:
     return Keys(rows.group[first], rows.x[first], rows.t_x[first], of)
 
 
-def runs(group: Ints, x: Array) -> list[Ints]:
-    """Return the positions of each run of equal (group, x), in that order."""
+def runs(group: Ints, x: Array, *within: Array) -> list[Ints]:
+    """Return the positions of each run of equal (group, x), in that order, sorted by `within`."""
     if not len(x):
         return []
-    order = np.lexsort((x, group))
+    order = np.lexsort((*within[::-1], x, group))
     change = np.flatnonzero((np.diff(group[order]) != 0) | (np.diff(x[order]) != 0)) + 1
     return list(np.split(order, change))
 
@@ -129,6 +129,7 @@ def for_each_run(
     oldest: float,
     work: Callable[[Process, Ints], None],
     *,
+    age: Array | None = None,
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> None:
@@ -142,11 +143,14 @@ def for_each_run(
         Shape (row,).
     oldest
         Largest age in days that the work will ask for.
+    age
+        T, (row,), where positions shall come in its order: what depends on the age alone is then
+        shared by the rows of a chunk.
     work
         Writes its results at `positions` of arrays of its own. NumPy releases the interpreter's
         lock within each operation, so threads share the cores.
     """
-    pieces = runs(group, x)
+    pieces = runs(group, x, *(() if age is None else (age,)))
     done, total = 0, max(len(x), 1)
     workers = threads or min(os.cpu_count() or 1, 16)
     with ThreadPoolExecutor(workers) as pool:

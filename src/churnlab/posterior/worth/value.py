@@ -105,7 +105,7 @@ def discounted_purchases(
             out[:, i] *= alive_of_all(process, some, t_x, T)
 
     oldest = float(rows.T.max(initial=0.0)) + horizon + 1.0
-    for_each_run(draws, rows.group, rows.x, oldest, work, threads=threads)
+    for_each_run(draws, rows.group, rows.x, oldest, work, age=rows.T, threads=threads)
     return Discounted(*out)
 
 

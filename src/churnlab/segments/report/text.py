@@ -154,15 +154,14 @@ def calibrations(run: Run, lang: str) -> str:
     """Return the printed calibrations with their verdicts, marks first; nothing without any."""
     kinds = {"churn_band": "churn_band", "visits": "horizon_days"}
     files = {"churn_band": "churn_band_calibration.parquet", "visits": "visit_calibration.parquet"}
+    lines = {kind: run.frame(file) for kind, file in files.items() if run.has(file)}
+    judged = {kind: rows[rows["n"] > 0] for kind, rows in lines.items()}
     return "\n\n".join(
-        _calibration(run.frame(files[kind]), kind, line, lang)
-        for kind, line in kinds.items()
-        if run.has(files[kind])
+        _calibration(rows, kind, kinds[kind], lang) for kind, rows in judged.items() if len(rows)
     )
 
 
 def _calibration(rows: pd.DataFrame, kind: str, line: str, lang: str) -> str:
-    rows = rows[rows["n"] > 0]
     fits = int((rows["verdict"] == FITS).sum())
     what = say(f"calibration.{kind}", lang)
     head = say("calibration.head", lang, what=what, fits=fits, n=len(rows))

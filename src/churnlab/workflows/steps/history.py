@@ -111,7 +111,7 @@ def _bands(
             notes.append(f"churn-rate bands are not those of {day}: {error}")
             continue
         rates = customers_table(
-            then.summary, then.draws, settings.risk, state=None,
+            then.data, then.draws, settings.risk, state=None,
             columns=[*NEEDED, f"risk_{settings.risk.windowed_basis}"],
         )  # fmt: skip
         bands = calibrate_out_of_time(rates, log.days(after=day), day, log.as_of, settings.risk)

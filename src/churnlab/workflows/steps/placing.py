@@ -75,9 +75,9 @@ def place_fitted(
     with progress.stage("placing everybody in the grid"):
         placed = place(
             log.attributes(),
-            fitted.fit.summary,
+            fitted.fit.data,
             purchase_axis,
-            None if visits is None else visits.summary,
+            None if visits is None else visits.data,
             visit_axis,
             settings.segments,
         )
