@@ -84,6 +84,8 @@ def test_every_click_path(opened, pages, shop, lang, width):
             page.locator("[data-do=more]").click()
         page.locator("[data-person]").first.click()
         page.locator("#person-chart .main-svg").first.wait_for()
+        facts = page.locator("#person .facts")
+        assert facts.locator("dt").count() == facts.locator("dd").count() > 3
         page.keyboard.press("Escape")
         assert not page.locator("dialog").is_visible()
         for section in ("worth", "nday", "journeys", "plan", "trust"):
@@ -92,6 +94,7 @@ def test_every_click_path(opened, pages, shop, lang, width):
             chart.scroll_into_view_if_needed()
             chart.locator("svg.main-svg").first.wait_for()
         page.locator("details summary").click()
+        assert "[object" not in page.inner_text("body")
         assert page.evaluate("document.documentElement.lang") == lang
         if lang == "ko":
             assert english(page.inner_text("main")) == []

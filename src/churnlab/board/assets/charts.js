@@ -51,6 +51,18 @@ const upright = (at, colour, dash = "dot") => ({
 const note = (at, text, colour, y = 1) => ({
   x: at, y, yref: "paper", text, showarrow: false, xanchor: "left", yanchor: "top", xshift: 4, font: { size: 12, color: colour } });
 
+/** The band of a curve with gaps: a closed outline of each stretch. */
+function bandOf({ day, q05, q95 }) {
+  const x = [], y = [];
+  for (let i = 0, from = 0; i <= day.length; i++) {
+    if (i < day.length && known(q05[i])) continue;
+    x.push(...day.slice(from, i), ...day.slice(from, i).reverse(), null);
+    y.push(...q05.slice(from, i), ...q95.slice(from, i).reverse(), null);
+    from = i + 1;
+  }
+  return { x, y };
+}
+
 /** A customer: purchases and visits as ticks, what the silence says by day, the dates. */
 function drawPerson(node, row, story) {
   const bought = story ? story.purchase_days : [row.first, row.last].filter(Boolean);
@@ -63,9 +75,8 @@ function drawPerson(node, row, story) {
     const traces = [ticks(bought, "purchases", 1, ink("blue"))];
     if (visited.length) traces.push(ticks(visited, "visits", 0, ink("green")));
     for (const [key, colour, c] of curves) {
-      const line = (y, extra) => ({ x: c.day, y, mode: "lines", hoverinfo: "skip", showlegend: false, line: { width: 0 }, ...extra });
-      traces.push(line(c.q05), line(c.q95, { fill: "tonexty", fillcolor: alpha(ink(colour), 0.2) }),
-        line(c.mean, { line: { width: 2, color: ink(colour) }, hoverinfo: "x+y+name", name: t(key), showlegend: true, connectgaps: false }));
+      traces.push({ ...bandOf(c), mode: "lines", hoverinfo: "skip", showlegend: false, line: { width: 0 }, fill: "toself", fillcolor: alpha(ink(colour), 0.2) },
+        { x: c.day, y: c.mean, mode: "lines", line: { width: 2, color: ink(colour) }, hoverinfo: "x+y+name", name: t(key), connectgaps: false });
     }
     const shapes = [upright(about.as_of, ink("soft"), "dash")], marks = [note(about.as_of, t("today"), ink("soft"))];
     if (row.late) { shapes.push(upright(row.late, ink("orange"), "solid")); marks.push(note(row.late, t("late_from"), ink("orange"), 0.82)); }

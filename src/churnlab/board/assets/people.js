@@ -128,7 +128,7 @@ function facts(row) {
     ["col_alive", percent(row.alive)], ["fact_expected", count(row.expected, 1)],
     ["col_value", money(row.value)], ["col_visit", day(row.visit)], ["fact_signup", day(row.signup)],
   ].filter(([, value]) => value !== none);
-  return el("dl", { class: "facts" }, told.map(([key, value]) => [el("dt", {}, t(key)), el("dd", {}, value)]));
+  return el("dl", { class: "facts" }, told.map(([key, value]) => el("div", {}, el("dt", {}, t(key)), el("dd", {}, value))));
 }
 
 document.getElementById("person").addEventListener("close", (event) => event.target.replaceChildren());

@@ -60,7 +60,7 @@ function el(tag, attributes = {}, ...children) {
     if (value === false || !known(value)) continue;
     node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter(known));
+  node.append(...children.flat(Infinity).filter(known));
   return node;
 }
 const bdi = (text) => el("bdi", {}, text);

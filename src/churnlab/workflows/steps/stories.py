@@ -19,7 +19,7 @@ from churnlab.workflows.steps.placing import Day
 MOST: Final = 100
 #: Visit-days, and days of the curve, that a small picture can show.
 _TICKS: Final = 300
-_POINTS: Final = 150
+_POINTS: Final = 300
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,16 @@ def _short(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _thinned(curve: dict[str, list[Any]] | None) -> dict[str, list[Any]] | None:
-    """Return a curve at every so many days, with four digits."""
+    """Return a curve at every so many days, with four digits; a purchase between them is a gap."""
     if curve is None:
         return None
     step = -(-len(curve["day"]) // _POINTS)
-    return {
-        name: [round(v, 4) if isinstance(v, float) else v for v in values[::step]]
-        for name, values in curve.items()
-    }
+    starts = range(0, len(curve["day"]), step)
+    eventful = [None in curve["mean"][i : i + step] for i in starts]
+
+    def some(values: list[Any]) -> list[Any]:
+        kept = zip(values[::step], eventful, strict=True)
+        return [None if gap or value is None else round(value, 4) for value, gap in kept]
+
+    curves = {name: some(curve[name]) for name in ("mean", "q05", "q95")}
+    return {"day": curve["day"][::step]} | curves
