@@ -4,7 +4,17 @@ const drawn = new Map();
 const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 /** Names from data in a picture: Plotly reads tags in text, so these must not look like any. */
 const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-const short = (text, most = innerWidth < 720 ? 16 : 44) => plain(text.length > most ? `${text.slice(0, most - 1)}…` : text);
+const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+/** A name beside a picture: in one line, on a phone in two. */
+function short(text) {
+  if (innerWidth >= 720) return plain(cut(text, 44));
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    if (lines[0] && lines.at(-1).length + word.length > 18 && lines.length < 2) lines.push(word);
+    else lines.push(`${lines.pop()} ${word}`.trim());
+  }
+  return lines.map((line) => plain(cut(line, 22))).join("<br>");
+}
 const alpha = (colour, share) =>
   colour + Math.round(share * 255).toString(16).padStart(2, "0");
 
