@@ -15,7 +15,7 @@ from churnlab.board.since import since_last
 from churnlab.report.config import ReportConfig
 from churnlab.runs import RunFolder, open_run
 from churnlab.runs.folder import content_hash
-from churnlab.workflows.board import add_board
+from churnlab.workflows.pages.board import add_board
 
 
 def earlier(shop, place, day, **config):

@@ -16,21 +16,17 @@ import numpy as np
 import pandas as pd
 
 from churnlab import posterior as individual
-from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.misfit import Fitted, Misfit, check_fit, sentences
 from churnlab.fitting.next_purchase import NextLevels, learn_levels
 from churnlab.fitting.sample import Sample
 from churnlab.fitting.views import Views
-from churnlab.inference import (
-    PopulationFit,
-    Seasons,
-    SpendFit,
-)
+from churnlab.inference import PopulationFit, Seasons
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig, StateCut, ValueConfig
 from churnlab.progress import Update
 from churnlab.rules import OverdueRule, Threshold
+from churnlab.spend import SpendFit
 from churnlab.summary import Summary
 
 if TYPE_CHECKING:
@@ -148,7 +144,9 @@ class Fit(Views):
         """Return a sentence for each check that failed, with the setting that cures it."""
         first = self.data.customers["first_purchase_at"].min().date()
         calendar = None if self.seasons is None else str(self.config.candidate.partition("@")[2])
-        known = Fitted(self.model, self.draws.k, calendar, first, self.data.as_of)
+        known = Fitted(
+            self.model, self.draws.k, calendar, first, self.data.as_of, self.data.beginning
+        )
         return sentences(self.misfit, known, lang)
 
     @property
@@ -286,10 +284,10 @@ class Fit(Views):
             A covariate that is missing, or a category that the fit has not seen.
         """
         own = self.data
-        if self.seasons is not None:
-            raise UsageError("A fit on a clock cannot be applied to other data; fit them.")
         first = None if self.first is None else self.first.on(summary, seed=seed)
         summary = summary.grouped(own.group_columns, own.covariates)
+        if self.seasons is not None:
+            summary = summary.on_clock(self.seasons.clock)
         if own.design is None:
             self.draws.codes_of(summary.cells.groups)  # unknown groups are said here
             return replace(self, data=summary, first=first)

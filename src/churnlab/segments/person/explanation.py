@@ -80,8 +80,10 @@ def explanation(
         "visit_basis": None
         if placed.visit_axis is None
         else _measure(placed.visit_axis.risk)["basis"],
-        "risk_by_day": _risk(placed.purchases, axis, axis.risk, customer, purchases, log),
-        "alive_by_day": _alive(_risk(placed.purchases, axis, ALIVE, customer, purchases, log)),
+        "risk_by_day": _risk(placed.purchases, axis, customer, purchases, log),
+        "alive_by_day": _alive(
+            _risk(placed.purchases, replace(axis, risk=ALIVE), customer, purchases, log)
+        ),
         "visit_risk_by_day": _visit_risk(placed, member, visits, log),
         "actions": [
             {"action_id": a.action_id, "en": a.text("en"), "ko": a.text("ko")} for a in actions
@@ -121,28 +123,22 @@ def _visit_risk(
         visits = np.union1d(visits, _days(log, "purchases", str(member.name)))
     if not len(visits):
         visits = np.array([member["signed_up_at"]], dtype="datetime64[D]")
-    axis = placed.visit_axis
-    return _risk(placed.visits, axis, axis.risk, str(member.name), visits, log)
+    return _risk(placed.visits, placed.visit_axis, str(member.name), visits, log)
 
 
 def _risk(
-    summary: Summary,
-    axis: Axis,
-    shown: Measure,
-    customer: str,
-    events: NDArray[np.datetime64],
-    log: EventLog,
+    summary: Summary, axis: Axis, customer: str, events: NDArray[np.datetime64], log: EventLog
 ) -> dict[str, Any] | None:
-    """Return a measure by day, from the first event to some time beyond today."""
+    """Return the basis' risk by day, from the first event to some time beyond today."""
     if not len(events):
         return None
     people = summary.customers
     cell = people.loc[people["customer_id"] == customer, "cell"].to_numpy()
     group = int(rows_of(summary.cells, axis.draws).group[cell[0]]) if len(cell) else 0
     until = np.datetime64(log.as_of, "D") + np.timedelta64(_AHEAD, "D")
-    if isinstance(shown, Lateness):  # the share as it is; that nobody is late yet, the date says
-        shown = replace(shown, least_cycles=0.0)
-    curve = risk_by_day(axis.draws, events, until, shown, group=group)
+    if isinstance(axis.risk, Lateness):  # the share as it is; who is late yet, the date says
+        axis = replace(axis, risk=replace(axis.risk, least_cycles=0.0))
+    curve = risk_by_day(axis, events, until, group=group)
     return {
         "day": _iso(curve["day"].to_numpy().astype("datetime64[D]")),
         **{name: [None if np.isnan(v) else float(v) for v in curve[name]]
