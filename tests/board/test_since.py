@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.board.crowd import mended
+from tests.docs.test_files import ENTRIES, SINCE_LAST
 
 from churnlab.board.parts import Parts
 from churnlab.board.since import since_last
@@ -77,7 +78,9 @@ def test_flows_are_exact_and_on_the_board(shop, today, tmp_path, tables):
     add_board(folder, Asked)
     folder.finish()
     page = (tmp_path / "today" / "board.html").read_text()
-    groups = pd.DataFrame(json.loads((tmp_path / "today" / "since.json").read_text())["groups"])
+    since = json.loads((tmp_path / "today" / SINCE_LAST).read_text())
+    assert {e.name: set(e.columns) for e in ENTRIES}[SINCE_LAST] == set(since)
+    groups = pd.DataFrame(since["groups"])
     flow = groups["entries"] - groups["exits"] + groups["moves_in"] - groups["moves_out"]
     assert (groups["n"] == groups["n_before"] + flow).all()
     now = tables("segment/membership")["segment_code"].value_counts()
