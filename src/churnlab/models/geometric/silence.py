@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from churnlab.models.base import Likelihood
-from churnlab.models.counts import CountLaw
-from churnlab.models.geometric.counts import GeometricCounts, gauss_mean_purchases
+from churnlab.models.counts import AliveCounts, CountLaw
+from churnlab.models.geometric.counts import GeometricLiving, gauss_mean_purchases
 from churnlab.models.silence import Component, Mean, Process, Returning
 from churnlab.types import Array, Ints
 
@@ -76,4 +76,4 @@ class GeometricProcess(Process):
         """By recursion where gaps are exponential."""
         if self.k > 1:
             return super().count_law(t_x, T, horizon)
-        return GeometricCounts(self, t_x, T, horizon)
+        return AliveCounts(self, t_x, T, lambda ages: GeometricLiving(self, ages, horizon))
