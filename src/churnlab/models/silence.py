@@ -90,6 +90,13 @@ class Process(ABC):
         purchase only; what does not depend on the horizon is computed once.
         """
 
+    def silent(self, t_x: Array, T: Array) -> Returning:
+        """Return a function (horizon, positions) -> P(no purchase in (T, T+H] | alive at T).
+
+        What does not depend on the horizon is computed once.
+        """
+        return lambda horizon, i: self.states(t_x[i], T[i], horizon)[1]
+
     def alive(self, t_x: Array, T: Array) -> Array:
         """P(alive at T | data), (row, draw)."""
         return self.states(t_x, T)[0]

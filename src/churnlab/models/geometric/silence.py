@@ -31,6 +31,17 @@ class GeometricProcess(Process):
         self.rows.alive_from_cost(self.dead_odds, cost)
         return (cost, *quiet)
 
+    def silent(self, t_x: Array, T: Array) -> Returning:
+        """S(u + H) / S(u)."""
+        now = self._cost(t_x, T)
+
+        def within(horizon: Array, i: Ints) -> Array:
+            later = self._cost(t_x[i], T[i] + horizon)
+            self.rows.quiet_from_cost(now[i], later)
+            return later
+
+        return within
+
     def returning(self, t_x: Array) -> Returning:
         """P(not dropped out at the last purchase) (1 - S(H)/S(0))."""
         stayed = 1.0 / (1.0 + self.dead_odds)
