@@ -52,7 +52,7 @@ summary.customers[["customer_id", "x", "t_x", "T"]].head()
 
 # %%
 fit = cl.fit(summary, model="mbg_nbd", seed=1)
-fit.diagnostics()[["mean", "q05", "q95", "k_hat", "ess_bulk"]]
+fit.summary()[["mean", "q05", "q95", "k_hat", "ess_bulk"]]
 
 # %% [markdown]
 # `k_hat` below 0.7 says that the quick approximation behind these draws is good enough.

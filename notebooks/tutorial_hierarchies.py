@@ -84,7 +84,7 @@ fits = {
     how: cl.fit(summary, model=cl.ModelConfig(group="channel", pooling=how), seed=1)
     for how in ("none", "complete", "partial")
 }
-tables = {how: fit.diagnostics() for how, fit in fits.items()}
+tables = {how: fit.summary() for how, fit in fits.items()}
 by_channel = numbers.groups(tables["none"], tables["partial"], SIZES, scale=30)
 by_channel.round(2)
 

@@ -1,7 +1,20 @@
-"""churnlab: probabilistic models of silent customer churn.
+"""Who is slipping away, since when, and how sure that is: models of silent customer churn.
 
-Importing the package is light; each name is loaded when it is first used.
+Start with a log of events, what it says of each customer, and a fit:
+
+>>> import churnlab as cl
+>>> log = cl.load_shop(600)  # yours: cl.read_events(purchases="orders.csv", columns={...})
+>>> fit = cl.fit(cl.summarise(log), model="mbg_nbd")
+>>> customers = fit.customers(horizon_days=90)  # P(alive), cycle, risk, dates; a row a customer
+>>> ax = fit.plot_tracking()
+
+Then ask: `fit.summary()`, `fit.states()`, `fit.forecast(weeks=13)`, `cl.compare({"a": fit, ...})`;
+`cl.segment(log)`, `cl.backtest(log)`, `cl.nday(log)`, `cl.journey(log)`, `cl.explain(log, id)`;
+keep: `fit.save(folder)` and `cl.load(folder)`, `cl.runs("outputs")`; use: `cl.export(...)`,
+`cl.score(...)`. `help(cl.segment)` says what each takes; the tour is docs/python.md.
 """
+
+# Importing the package is light: each name is loaded when it is first used.
 
 from __future__ import annotations
 
@@ -31,13 +44,13 @@ if TYPE_CHECKING:
     from churnlab.workflows.backtest import backtest
     from churnlab.workflows.compare import compare_runs
     from churnlab.workflows.explain import explain
-    from churnlab.workflows.export import export
     from churnlab.workflows.journey import journey
-    from churnlab.workflows.monitor import monitor
     from churnlab.workflows.nday import nday
-    from churnlab.workflows.opening import load_cdnow, load_shop
+    from churnlab.workflows.production.export import export
+    from churnlab.workflows.production.monitor import monitor
+    from churnlab.workflows.production.verify import verify
     from churnlab.workflows.segment import segment
-    from churnlab.workflows.verify import verify
+    from churnlab.workflows.steps.opening import load_cdnow, load_shop
 
 #: Public name -> module below `churnlab` that has it.
 _HOMES = {
@@ -64,15 +77,15 @@ _HOMES = {
     "fit_spend": "inference",
     "journey": "workflows.journey",
     "load": "fitting",
-    "load_cdnow": "workflows.opening",
-    "load_shop": "workflows.opening",
+    "load_cdnow": "workflows.steps.opening",
+    "load_shop": "workflows.steps.opening",
     "pymc_model": "models.pymc",
     "read_events": "events",
     "score": "bundle",
     "segment": "workflows.segment",
     "summarise": "summary",
     "summarise_spend": "summary",
-    "verify": "workflows.verify",
+    "verify": "workflows.production.verify",
 }
 
 __all__ = [
@@ -121,9 +134,9 @@ __all__ = [
 #: `churnlab.backtest.SplitConfig` a name in the package.
 _CALLED = {
     "backtest": "workflows.backtest",
-    "board": "workflows.board",
-    "export": "workflows.export",
-    "monitor": "workflows.monitor",
+    "board": "workflows.pages.board",
+    "export": "workflows.production.export",
+    "monitor": "workflows.production.monitor",
     "nday": "workflows.nday",
     "runs": "runs.listing",
 }

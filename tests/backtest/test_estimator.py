@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import warnings
 
 import numpy as np
@@ -14,7 +13,6 @@ from sklearn.model_selection import TunedThresholdClassifierCV, cross_val_predic
 from sklearn.utils.estimator_checks import check_estimator
 
 import churnlab as cl
-from churnlab.backtest import estimator
 from churnlab.errors import UsageError
 
 LOG = cl.load_cdnow()
@@ -131,7 +129,3 @@ def test_scikit_learn_s_own_checks_that_apply():
     assert other == {}, OWN_FEATURES
     passed = {c["check_name"] for c in found if c["status"] == "passed"}
     assert len(passed) >= 20
-
-
-def test_the_examples_run():
-    assert doctest.testmod(estimator).failed == 0

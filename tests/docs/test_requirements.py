@@ -7,12 +7,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8")
-ROW = re.compile(r"^\| ([PLJX]\d+) \| .+ \| (`[^|]+`) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| ([PLJXD]\d+) \| .+ \| (`[^|]+`) \|$", re.MULTILINE)
 
 
 def ids_in_tests() -> set[str]:
     """Ids that test names begin with: test_p10_... is P10."""
-    names = re.compile(r"^\s*def test_([pljx]\d+)_", re.MULTILINE)
+    names = re.compile(r"^\s*def test_([pljxd]\d+)_", re.MULTILINE)
     files = (ROOT / "tests").rglob("test_*.py")
     return {found.upper() for f in files for found in names.findall(f.read_text(encoding="utf-8"))}
 

@@ -69,7 +69,7 @@ def inputs_of(log, *, origins=5):
     return fitted, ExportInputs(
         as_of=log.as_of,
         time_zone=log.time_zone,
-        summary=fitted.summary.customers,
+        summary=fitted.data.customers,
         draws=fitted.draws,
         risk=risk,
         threshold=calibrate_threshold(log, rule=FixedRule(value=0.8), risk=risk),

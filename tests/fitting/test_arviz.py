@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import arviz as az
 import numpy as np
 import pytest
@@ -67,6 +69,39 @@ def test_groups_have_their_own_parameters():
     fit = cl.fit(shop, model=ModelConfig(group="gender"), draws=DRAWS)
     total = fit.posterior["log_likelihood"][OBSERVED].sum("customer").to_numpy().ravel()
     np.testing.assert_allclose(total, fit.population.target.log_likelihoods(fit.population.u))
+
+
+def test_who_first_bought_on_the_last_day_says_nothing_yet():
+    x, t_x, T = [0, 0, 1, 2, 0, 3], [0, 0, 20, 50, 0, 60], [0, 30, 40, 60, 70, 90]
+    fresh = cl.Summary.from_arrays(x * 30, t_x * 30, T * 30, as_of="2024-06-30")
+    fits = {m: cl.fit(fresh, model=m, draws=DRAWS) for m in ("bg_nbd", "mbg_nbd")}
+    assert az.loo(fits["bg_nbd"].posterior).n_data_points == 5 * 30
+    theirs = az.compare({m: fit.posterior for m, fit in fits.items()}, round_to="none")
+    ours = cl.compare(fits)
+    np.testing.assert_allclose(theirs["elpd"], ours["elpd"].loc[theirs.index], atol=0.2)
+
+
+def test_rank_plots_are_of_chains_and_laplace_has_one(fits):
+    fit = fits["mbg_nbd"]
+    assert fit.posterior["posterior"].sizes["chain"] == 1
+    with pytest.raises(ValueError, match="at least 2 chains"):
+        az.plot_rank(fit.posterior)
+    az.plot_rank(_chained(fit, 4).posterior)
+
+
+def test_thinning_keeps_the_chains_and_takes_the_same_share_of_each(fits, summary):
+    n = len(summary.customers)
+    fit = _chained(fits["mbg_nbd"], 4)
+    kept = with_customers(fit, limit=LEAST_DRAWS * n + n)["log_likelihood"][OBSERVED]
+    assert kept.sizes == {"chain": 4, "draw": LEAST_DRAWS // 4, "customer": n}
+    whole = with_customers(fit)["log_likelihood"][OBSERVED]
+    rows = np.linspace(0, whole.sizes["draw"] - 1, LEAST_DRAWS // 4).round().astype(int)
+    np.testing.assert_array_equal(kept, whole[:, rows])
+
+
+def _chained(fit, chains):
+    """Return the fit as if its draws were those of chains."""
+    return replace(fit, population=replace(fit.population, method="nuts", chains=chains))
 
 
 def test_draws_are_thinned_above_the_limit_and_left_out_where_too_few_remain(fits, summary):

@@ -232,3 +232,9 @@ def test_the_cure_depends_on_what_is_fitted(one, change, cure):
         assert said.endswith(".")
         assert said.count(". ") <= 1
     assert cure in sentence(one, FITTED._replace(**change))
+
+
+def test_a_log_without_a_month_that_counts_is_judged_by_the_other_checks():
+    few = summary_of(n=40, days=90, seed=2)
+    found = cl.fit(few, draws=100, check=False).misfit
+    assert not {"trend", "season"} & {one.check for one in found}

@@ -72,9 +72,9 @@ def coverage(purchases: pd.DataFrame, as_of, within: int) -> tuple[float, float]
     fit = cl.fit(summarise(log_from_frames({"purchases": past}, as_of=str(origin))))
     later = purchases[purchases["event_at"].dt.date > origin]
     back = later.groupby("customer_id")["event_at"].min()
-    people = fit.summary.customers
+    people = fit.data.customers
     wait = (people["customer_id"].map(back) - pd.Timestamp(origin)).dt.days
-    cells = fit.summary.cells
+    cells = fit.data.cells
     found = []
     for levels in (QUANTILES, fit.next_levels(within).levels):
         days = next_days(fit.draws, Rows(cells.group, cells.x, cells.t_x, cells.T),

@@ -115,7 +115,7 @@ def test_effects_are_recovered_by_laplace(model: str, tmp_path) -> None:  # type
     summary = people(model, 2000, 4)
     fit = cl.fit(summary, model=model, seed=1)
     assert fit.population.method == "laplace"
-    table = fit.diagnostics()
+    table = fit.summary()
     check_effects(table)
     assert table["sd"][list(EFFECTS)].max() < 0.3
     customers = fit.customers(horizon_days=90)
@@ -212,7 +212,7 @@ def test_effects_within_groups_are_recovered_in_two_stages() -> None:
         summary, model="mbg_nbd", group="group", covariates=["age", "channel"], seed=1, draws=300
     )
     assert fit.population.method == "two_stage"
-    table = fit.diagnostics()
+    table = fit.summary()
     check_effects(table)
     assert {"rate_spread", "rate_mean[g0]"} <= set(table.index)
 
@@ -239,7 +239,7 @@ def test_another_day_and_other_customers() -> None:
     few = cl.InferenceConfig(method="nuts", draws=100, chains=2)
     fit = cl.fit(people("mbg_nbd", 150, 6, groups=3), model="mbg_nbd", group="group",
                  covariates=["age", "channel"], inference=few, check=False)  # fmt: skip
-    same = fit.on(fit.summary)
+    same = fit.on(fit.data)
     np.testing.assert_allclose(same.draws.theta, fit.draws.theta, rtol=1e-12)
     other = people("mbg_nbd", 50, 7, groups=4)
     applied = fit.on(other)
@@ -299,7 +299,7 @@ def test_priors_of_effects() -> None:
     with pytest.raises(UsageError, match="rate_effect_scale has no place"):
         cl.fit(summary, priors={"rate_effect_scale": "HalfNormal(sigma=1)"})
     tight = {"rate_effect": "Normal(mu=0, sigma=0.001)"}
-    assert abs(cl.fit(summary, priors=tight).diagnostics().loc["rate_effect[age]", "mean"]) < 0.01
+    assert abs(cl.fit(summary, priors=tight).summary().loc["rate_effect[age]", "mean"]) < 0.01
 
 
 def test_groups_that_cannot_serve() -> None:

@@ -174,7 +174,7 @@ def test_one_row_of_a_bg_fit_is_one_model(bg_fit):
 
 
 def test_other_customers_are_judged_by_the_same_two_fits(bg_fit):
-    few = bg_fit.summary.customers.iloc[:50]
+    few = bg_fit.data.customers.iloc[:50]
     summary = Summary.from_arrays(
         few["x"], few["t_x"], few["T"], as_of="2024-12-31", customer_id=few["customer_id"]
     )

@@ -70,7 +70,7 @@ def test_states_of_a_shop_with_known_truth(shop):
     made, fit = shop
     table = fit.customers().set_index("customer_id")
     alive = made.truth.set_index("customer_id")["purchases_alive"].loc[table.index].astype(bool)
-    late = table["at_risk_date"] <= pd.Timestamp(fit.summary.as_of)
+    late = table["at_risk_date"] <= pd.Timestamp(fit.data.as_of)
     assert late[~alive].mean() >= 0.75  # of those who stopped, at most a quarter is missed
     assert late[alive].mean() < 0.5 < late[~alive].mean()
     once = table["x"] == 0

@@ -66,9 +66,9 @@ def test_results_draw_themselves(results, result, name):
 def test_tracking_is_the_log_s_own_count(fit):
     ax = fit.plot_tracking()
     drawn = next(line for line in ax.lines if line.get_label() == "what came")
-    repeats = fit.summary.customers["x"].sum()
+    repeats = fit.data.customers["x"].sum()
     last = drawn.get_ydata()[-1]
-    days_left = (fit.summary.customers["T"].max()) % 7  # of the week that is not over
+    days_left = (fit.data.customers["T"].max()) % 7  # of the week that is not over
     assert last <= repeats
     assert last >= 0.95 * repeats or days_left > 0
     model = next(line for line in ax.lines if line.get_label() == "mbg_nbd")
@@ -76,7 +76,7 @@ def test_tracking_is_the_log_s_own_count(fit):
 
 
 def test_a_history_begins_at_its_customer_s_last_purchase(fit):
-    row = fit.summary.customers.iloc[0]
+    row = fit.data.customers.iloc[0]
     ax = fit.plot_history(row["customer_id"])
     (dot,) = [line for line in ax.lines if line.get_marker() == "o"]
     assert dot.get_xdata()[0] == row["T"] - row["t_x"]
@@ -104,7 +104,7 @@ def test_forecasts_add_up_to_the_customers_own(fit):
 def test_states_are_those_of_the_customers_table(fit):
     states = fit.states()
     table = fit.customers(state=fit.overdue(cl_rule("overdue")).state(cl.RiskConfig()))
-    late = table["at_risk_date"].dt.date <= fit.summary.as_of
+    late = table["at_risk_date"].dt.date <= fit.data.as_of
     assert (states["state"].str.endswith("_risk") == late).all()
     assert (states["state"].str.startswith("first_") == (table["x"] < 1)).all()
     fixed = fit.states(cl_rule("fixed", value=0.9))
@@ -129,7 +129,7 @@ def test_an_update_is_the_same_fit_on_newer_events(fit):
     earlier = cl.fit(cl.summarise(SHOP, "2025-03-31"), model="pareto_nbd", draws=200, seed=5)
     newer = earlier.update(SHOP)
     assert (newer.model, newer.seed, newer.draws.n_draws) == ("pareto_nbd", 5, 200)
-    assert newer.summary.as_of == SHOP.as_of
+    assert newer.data.as_of == SHOP.as_of
     direct = cl.fit(cl.summarise(SHOP), model="pareto_nbd", draws=200, seed=5)
     np.testing.assert_array_equal(newer.draws.theta, direct.draws.theta)
 
@@ -139,6 +139,6 @@ def test_what_has_no_picture_says_why(fit):
     with pytest.raises(UsageError, match=r"segments\.periods"):
         segments.plot_shares()
     arrays = cl.Summary.from_arrays([2, 0, 1], [30, 0, 9], [60, 40, 50], as_of="2025-01-01")
-    unknown = replace(fit, summary=arrays)
+    unknown = replace(fit, data=arrays)
     with pytest.raises(UsageError, match="day of every purchase"):
         unknown.plot_tracking()

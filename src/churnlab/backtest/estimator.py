@@ -89,6 +89,13 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
         """Fit the model to the customers of `X`.
 
+        Parameters
+        ----------
+        X : DataFrame, array (customer, 3), or EventLog
+            See the notes of the class.
+        y : array, shape (customer,), optional
+            Two labels, the second one the silent customer's; they name the classes.
+
         Raises
         ------
         ValueError
@@ -114,7 +121,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: Any) -> Array:
-        """Return P(purchase) and P(no purchase) within the window, (customer, 2)."""
+        """Return P(purchase) and P(no purchase) within the window for X, (customer, 2)."""
         check_is_fitted(self)
         risk = RiskConfig(basis="fixed_days", horizon_days=self.horizon_days)
         table = self.fit_.on(_summary(self._rows(X, reset=False))).customers(risk=risk)
@@ -122,7 +129,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.column_stack([1.0 - silent, silent])
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class that is more probable, (customer,)."""
+        """Return the class that is more probable for each row of X, (customer,)."""
         silent = self.predict_proba(X)[:, 1] >= 0.5
         found: NDArray[Any] = self.classes_[silent.astype(int)]
         return found
@@ -207,6 +214,11 @@ class RollingOrigins:
     def table(self, log: Log) -> tuple[pd.DataFrame, NDArray[np.int64]]:
         """Return every customer at every origin, and whether no purchase came in the window.
 
+        Parameters
+        ----------
+        log : EventLog or frame of purchases
+            All history, the windows after the origins included.
+
         Returns
         -------
         X : DataFrame
@@ -245,6 +257,11 @@ class RollingOrigins:
 
         Learnt from are the rows of earlier origins whose window was complete by then.
 
+        Parameters
+        ----------
+        X : DataFrame
+            From `table`; `y` and `groups` are scikit-learn's and not looked at.
+
         Raises
         ------
         UsageError
@@ -269,5 +286,5 @@ class RollingOrigins:
             )
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return how many pairs `split` yields for X."""
+        """Return how many pairs `split` yields for X (`y` and `groups` are not looked at)."""
         return sum(1 for _ in self.split(X))

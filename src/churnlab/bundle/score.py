@@ -88,6 +88,13 @@ def score(
     ------
     DataError, UsageError, VerificationError
         On unreadable events, a group without draws, or unreadable bundles.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> scored = cl.score("outputs/export", cl.load_shop(300))
+    >>> len(scored)
+    300
     """
     rules = bundle if isinstance(bundle, ScoringBundle) else read_bundle(bundle)
     if sum(given is not None for given in (log, purchases, summary)) != 1:

@@ -29,7 +29,8 @@ def overview() -> str:
             "",
             "`churnlab COMMAND --help` explains one with examples; `--cfg job` shows its whole",
             "configuration; `-m` sweeps comma-separated values; `--config-dir DIR` adds your own",
-            "configs. CHURNLAB_DEBUG=1 adds tracebacks to errors.",
+            "configs; `tracking=mlflow` notes a finished run in MLflow. CHURNLAB_DEBUG=1 adds",
+            "tracebacks to errors.",
             "",
             *textwrap.wrap(_STATUSES, 88),
         )

@@ -20,8 +20,8 @@ _PLACE = ("run_dir", "hydra.")
 
 
 def without_place(content: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what says where a run is written: it does not change what is computed."""
-    return {k: v for k, v in content.items() if k not in ("run_dir", "cache_dir")}
+    """Leave out what says where a run is written or noted: it does not change what is computed."""
+    return {k: v for k, v in content.items() if k not in ("run_dir", "cache_dir", "tracking")}
 
 
 def finished(folder: Path, content: dict[str, Any]) -> bool:

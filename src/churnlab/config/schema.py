@@ -6,14 +6,29 @@ from dataclasses import dataclass, field
 
 from churnlab.events import DataConfig
 from churnlab.simulate import ShopConfig
-from churnlab.workflows.settings import Settings
+from churnlab.workflows.steps.settings import Settings
+from churnlab.workflows.steps.tracking import check_tracker
 
 
 @dataclass(kw_only=True)
 class Run(Settings):
-    """What every command has."""
+    """What every command has.
+
+    Parameters
+    ----------
+    run_dir : str, optional
+        Where the files go.
+    tracking : str
+        `none`, or `mlflow`: the finished run is noted there, too.
+    """
 
     run_dir: str | None = None
+    tracking: str = "none"
+
+    def __post_init__(self) -> None:
+        """Refuse trackers that are not there."""
+        super().__post_init__()
+        check_tracker(self.tracking)
 
 
 @dataclass(kw_only=True)

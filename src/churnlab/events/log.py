@@ -99,7 +99,11 @@ class EventLog:
     def frame(self, name: str) -> pd.DataFrame:
         """Return a table as a pandas frame, sorted by customer, time and the other columns.
 
-        `event_date` comes as midnight of the day.
+        Parameters
+        ----------
+        name : str
+            `purchases`, `visits`, `members` or `treatments`; `event_date` comes as midnight of the
+            day.
         """
         table = self.table(name)
         first = ["customer_id", time_column(name)]
@@ -109,7 +113,7 @@ class EventLog:
         return engine.frame(table.order_by([*first, *rest]))
 
     def first_day(self, events: str = "purchases") -> dt.date:
-        """Return the day of the first event; `as_of` where there is none."""
+        """Return the day of the first of `events`; `as_of` where there is none."""
         days = self.day_table(events)
         found = days.day.min().to_pyarrow().as_py()
         return self.as_of if found is None else found
@@ -127,6 +131,13 @@ class EventLog:
 
         Under `purchase_unit=order` purchases have one row per order instead: an order is one
         order_id of a customer, on the day of its first row; rows without order_id are one each.
+
+        Parameters
+        ----------
+        events : str
+            `purchases` or `visits`.
+        after : date, optional
+            Days up to it are left out.
         """
         days = self.day_table(events)
         if after is not None:
@@ -140,7 +151,7 @@ class EventLog:
         )
 
     def day_table(self, events: str = "purchases") -> Any:
-        """Return the same as `days`, unsorted, as an Ibis expression with `day` a date."""
+        """Return `days` of `events`, unsorted, as an Ibis expression with `day` a date."""
         if events not in EVENTS:
             raise UsageError(f"events must be one of {', '.join(EVENTS)}; got {events!r}.")
         table = self.table(events)

@@ -55,6 +55,11 @@ def read_events(
         the data: `returns`, `on_bad_rows`, `max_bad_share`, `duplicates`, `purchase_unit`,
         `connection`; see `DataConfig`.
 
+    Returns
+    -------
+    EventLog
+        Checked events up to its last day; ``.report`` accounts for every row that was dropped.
+
     Raises
     ------
     UsageError, DataError
@@ -62,9 +67,9 @@ def read_events(
 
     Examples
     --------
-    >>> import pandas as pd
+    >>> import pandas as pd, churnlab as cl
     >>> orders = pd.DataFrame({"user": ["a", "a"], "day": ["2020-01-01", "2020-02-01"]})
-    >>> log = read_events(orders, columns={"customer_id": "user", "event_at": "day"})
+    >>> log = cl.read_events(orders, columns={"customer_id": "user", "event_at": "day"})
     >>> len(log.days())
     2
     """

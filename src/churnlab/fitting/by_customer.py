@@ -1,8 +1,10 @@
 """A fit's posterior as ArviZ compares and checks it: one observation a customer.
 
 The observation is the customer's history of repeat purchases; its predictive draws are their
-number. Below `LIMIT` values every posterior draw is there; above it draws are thinned, and from
-`LEAST_DRAWS` draws on the groups are left out (`churnlab.compare` works on cells of any size).
+number. Who bought for the first time on the last day has no history yet (likelihood 1 under every
+draw, on which importance sampling fails) and is left out. Below `LIMIT` values every posterior draw
+is there; above it draws are thinned, and from `LEAST_DRAWS` draws on the groups are left out
+(`churnlab.compare` works on cells of any size).
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from churnlab.types import Array
+from churnlab.types import Array, Ints
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -41,20 +43,20 @@ def with_customers(fit: Fit, *, limit: int = LIMIT) -> DataTree:
     if rows is None:
         tree.attrs["by_customer"] = "too many customers: churnlab.compare works on their cells"
         return tree
-    people = fit.summary.customers
-    whole = len(rows) == len(fit.population.u)  # else draws were thinned across chains
-    chains = fit.population.chains if whole else 1
-    shape = (chains, -1, len(people))
+    people = fit.data.customers
+    people = people[people["T"] > 0]
+    of = people["cell"].to_numpy()
     coords = {
-        "chain": np.arange(chains),
-        "draw": np.arange(len(rows) // chains),
+        "chain": np.arange(rows.shape[0]),
+        "draw": np.arange(rows.shape[1]),
         "customer": people["customer_id"].astype(str).to_numpy(object),
     }
     tables = {
-        "log_likelihood": _log_likelihood(fit, rows),
-        "posterior_predictive": _predictive(fit, rows),
+        "log_likelihood": _log_likelihood(fit, rows.ravel(), of),
+        "posterior_predictive": _predictive(fit, rows.ravel(), of),
     }
     dims = ("chain", "draw", "customer")
+    shape = (*rows.shape, len(people))
     groups = {name: _dataset(dims, t.reshape(shape), coords) for name, t in tables.items()}
     observed = _dataset(
         dims[2:], people["x"].to_numpy(np.float64), {"customer": coords["customer"]}
@@ -64,29 +66,32 @@ def with_customers(fit: Fit, *, limit: int = LIMIT) -> DataTree:
     return tree
 
 
-def _rows(fit: Fit, limit: int) -> np.ndarray[Any, np.dtype[np.int64]] | None:
-    """Return the draws taken, evenly spread; None where too few would be left."""
-    kept = min(fit.draws.n_draws, limit // max(len(fit.summary.customers), 1))
-    if kept < min(LEAST_DRAWS, fit.draws.n_draws):
+def _rows(fit: Fit, limit: int) -> Ints | None:
+    """Return the draws taken, (chain, draw), evenly spread over each; None where too few."""
+    # draws by profiles of covariates may be fewer than were sampled, and then of no chain
+    chains = fit.population.chains if fit.draws.n_draws == len(fit.population.u) else 1
+    each = fit.draws.n_draws // chains
+    kept = min(each, limit // (chains * max(len(fit.data.customers), 1)))
+    if kept < min(LEAST_DRAWS // chains, each):
         return None
-    return np.linspace(0, fit.draws.n_draws - 1, kept).round().astype(np.int64)
+    within = np.linspace(0, each - 1, kept).round().astype(np.int64)
+    return each * np.arange(chains)[:, None] + within
 
 
-def _log_likelihood(fit: Fit, rows: Any) -> Array:
-    cells, likelihood = fit.summary.cells, fit.draws.likelihood
+def _log_likelihood(fit: Fit, rows: Ints, of: Ints) -> Array:
+    cells, likelihood = fit.data.cells, fit.draws.likelihood
     values = likelihood.cell_log_likelihoods(
         fit.draws.theta[rows].transpose(0, 2, 1),
         cells.group, cells.x, cells.t_x, cells.T, cells.sum_log_gap,
     )  # fmt: skip
-    own: Array = values[:, fit.summary.customers["cell"].to_numpy()]
+    own: Array = values[:, of]
     return own
 
 
-def _predictive(fit: Fit, rows: Any) -> Array:
+def _predictive(fit: Fit, rows: Ints, of: Ints) -> Array:
     """Return simulated repeat purchases, (draw, customer), of customers of the same ages."""
     rng = np.random.default_rng(0)
-    cells, likelihood = fit.summary.cells, fit.draws.likelihood
-    of = fit.summary.customers["cell"].to_numpy()
+    cells, likelihood = fit.data.cells, fit.draws.likelihood
     T, group = cells.T[of], cells.group[of]
     theta = fit.draws.theta[rows]
     parameters = theta[:, group] if theta.shape[1] > 1 else theta

@@ -41,7 +41,7 @@ def purchases_to_come(
     number, what chance leaves open with its root.
     """
     mean = float(customers["expected_purchases"].sum())
-    cells, share = _some(fit.summary.cells, np.random.default_rng(seed))
+    cells, share = _some(fit.data.cells, np.random.default_rng(seed))
     weeks = max(1, round(horizon_days / DAYS_PER_WEEK))
     found = weekly_forecast(fit.draws, cells, weeks, np.random.default_rng(seed), n_draws=_DRAWS)
     expected, predicted = found.expected.sum(axis=1), found.predicted.sum(axis=1)

@@ -52,7 +52,7 @@ def compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
             "a fit on a clock has densities per clock day, which do not compare; backtest them: "
             "candidates=[mbg_nbd, mbg_nbd@month]."
         )
-    people = {name: fit.summary.customers for name, fit in fits.items()}
+    people = {name: fit.data.customers for name, fit in fits.items()}
     first = next(iter(people.values()), pd.DataFrame())
     for name, own in people.items():
         if not all(np.array_equal(own[c], first[c]) for c in ("customer_id", "x", "t_x", "T")):

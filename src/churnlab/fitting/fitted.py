@@ -16,17 +16,12 @@ import numpy as np
 import pandas as pd
 
 from churnlab import posterior as individual
-from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.misfit import Fitted, Misfit, check_fit, sentences
 from churnlab.fitting.next_purchase import NextLevels, learn_levels
 from churnlab.fitting.sample import Sample
 from churnlab.fitting.views import Views
-from churnlab.inference import (
-    PopulationFit,
-    Seasons,
-    SpendFit,
-)
+from churnlab.inference import PopulationFit, Seasons, SpendFit
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig, StateCut, ValueConfig
 from churnlab.progress import Update
@@ -43,7 +38,7 @@ class Fit(Views):
 
     Attributes
     ----------
-    summary : Summary
+    data : Summary
         What the model was fitted to.
     population : PopulationFit
         Draws of the population's parameters with their diagnostics.
@@ -60,7 +55,7 @@ class Fit(Views):
         How the posterior was reached; the same again gives the same draws.
     """
 
-    summary: Summary
+    data: Summary
     population: PopulationFit
     seasons: Seasons | None = None
     config: ModelConfig = field(default_factory=ModelConfig)
@@ -75,14 +70,14 @@ class Fit(Views):
 
     def _repr_html_(self) -> str:
         """Return the line with the table of parameters, for a notebook."""
-        shown = self.diagnostics().to_html(float_format="{:.4g}".format, na_rep="")
+        shown = self.summary().to_html(float_format="{:.4g}".format, na_rep="")
         return f"<p><b>Fit</b> {self._title}</p>{shown}"
 
     @property
     def _title(self) -> str:
         return (
-            f"{self.model}, {self.summary.cells.n_customers:,} customers up to "
-            f"{self.summary.as_of}, {self.population.method}, {self.draws.n_draws:,} draws"
+            f"{self.model}, {self.data.cells.n_customers:,} customers up to "
+            f"{self.data.as_of}, {self.population.method}, {self.draws.n_draws:,} draws"
         )
 
     def save(self, folder: str | Path) -> Path:
@@ -127,22 +122,30 @@ class Fit(Views):
     @cached_property
     def misfit(self) -> list[Misfit]:
         """Posterior predictive checks, most telling first (docs/models.md, "Where it misfits")."""
-        return check_fit(self.summary, self.sample, self.draws, self.seed)
+        return check_fit(self.data, self.sample, self.draws, self.seed)
 
     @cached_property
     def sample(self) -> Sample:
         """Some customers with the day of every purchase."""
-        return Sample.of(self.summary, self.seed)
+        return Sample.of(self.data, self.seed)
 
     def next_levels(self, within: int = RiskConfig.due_window_days) -> NextLevels:
-        """Return where in the model's law the quantiles of the next purchase lie."""
-        return learn_levels(self.summary, self.sample, self.draws, within)
+        """Return where in the model's law the quantiles of the next purchase lie.
+
+        Parameters
+        ----------
+        within : int
+            Days: of purchases that come within so many days.
+        """
+        return learn_levels(self.data, self.sample, self.draws, within)
 
     def say_misfit(self, lang: str = "en") -> list[str]:
         """Return a sentence for each check that failed, with the setting that cures it."""
-        first = self.summary.customers["first_purchase_at"].min().date()
+        first = self.data.customers["first_purchase_at"].min().date()
         calendar = None if self.seasons is None else str(self.config.candidate.partition("@")[2])
-        known = Fitted(self.model, self.draws.k, calendar, first, self.summary.as_of)
+        known = Fitted(
+            self.model, self.draws.k, calendar, first, self.data.as_of, self.data.beginning
+        )
         return sentences(self.misfit, known, lang)
 
     @property
@@ -156,16 +159,29 @@ class Fit(Views):
 
     def overdue(self, rule: OverdueRule) -> Threshold:
         """Return the state by a rule, its level learnt from the customers' completed gaps."""
-        return rule.learnt(self.draws, self.summary, seed=self.seed)
+        return rule.learnt(self.draws, self.data, seed=self.seed)
 
     def _cut(self, risk: RiskConfig, threshold: float | None, first: float | None) -> StateCut:
         if threshold is None:
             return self.late.state(risk)
         return StateCut(risk, threshold, threshold if first is None else first)
 
-    def diagnostics(self) -> pd.DataFrame:
-        """Return one row per parameter: mean, sd, interval, convergence and sample size."""
-        return self.population.table
+    def summary(self) -> pd.DataFrame:
+        """Return the population's parameters, as `arviz.summary` would, with the model's own.
+
+        Returns
+        -------
+        DataFrame
+            One row per parameter, natural quantities first (rates per day, times in days):
+            ``mean``, ``sd``, 90% interval ``q05``, ``q95``, ``ess_bulk``, ``ess_tail``, and what
+            judges the draws: ``k_hat`` of Pareto-smoothed importance sampling under laplace (good
+            below 0.7), ``r_hat`` between chains under nuts.
+
+        References
+        ----------
+        Vehtari, Simpson, Gelman, Yao and Gabry (2024), Journal of Machine Learning Research 25(72).
+        """
+        return self.population.table.dropna(axis="columns", how="all")
 
     def customers(
         self,
@@ -203,7 +219,7 @@ class Fit(Views):
         if horizon_days is not None:
             settings = replace(settings, horizon_days=horizon_days)
         table = individual.customers_table(
-            self.summary,
+            self.data,
             self.draws,
             settings,
             state=state or self._cut(settings, threshold, first_threshold),
@@ -214,7 +230,7 @@ class Fit(Views):
         if spend is None and (value is None or value.per_purchase is None):
             return table
         worth = self.residual_value(spend, value).drop(columns="customer_id")
-        own = len(table.columns) - len(self.summary.group_columns)  # groups come last
+        own = len(table.columns) - len(self.data.group_columns)  # groups come last
         for place, name in enumerate(worth.columns, start=own):  # in place: no table twice
             table.insert(place, name, worth[name])
         table.attrs |= worth.attrs
@@ -240,10 +256,10 @@ class Fit(Views):
             Neither `spend` nor `value.per_purchase`; amounts of another day.
         """
         return individual.value_table(
-            self.summary,
+            self.data,
             self.draws,
             value or ValueConfig(),
-            amounts=None if spend is None else spend.summary,
+            amounts=None if spend is None else spend.data,
             spend=None if spend is None else spend.draws,
             first_draws=self._first_draws,
             seed=seed,
@@ -266,14 +282,14 @@ class Fit(Views):
         DataError
             A covariate that is missing, or a category that the fit has not seen.
         """
-        own = self.summary
-        if self.seasons is not None:
-            raise UsageError("A fit on a clock cannot be applied to other data; fit them.")
+        own = self.data
         first = None if self.first is None else self.first.on(summary, seed=seed)
         summary = summary.grouped(own.group_columns, own.covariates)
+        if self.seasons is not None:
+            summary = summary.on_clock(self.seasons.clock)
         if own.design is None:
             self.draws.codes_of(summary.cells.groups)  # unknown groups are said here
-            return replace(self, summary=summary, first=first)
+            return replace(self, data=summary, first=first)
         summary = summary.coded_as(own.design.codings)
         assert summary.design is not None
         target: Any = self.population.target
@@ -282,19 +298,33 @@ class Fit(Views):
         theta = target.days_of(u[rows], summary.design, np.random.default_rng(seed))
         draws = replace(self.draws, theta=theta, groups=summary.cells.groups)
         population = replace(self.population, draws=draws)
-        return replace(self, summary=summary, population=population, first=first)
+        return replace(self, data=summary, population=population, first=first)
 
     def p_alive(self, *, at: dt.date | str | None = None) -> pd.DataFrame:
-        """Return P(alive) with interval per customer, now or on a later day without purchase."""
-        return individual.p_alive_table(
-            self.summary, self.draws, at=at, first_draws=self._first_draws
-        )
+        """Return P(alive) with interval per customer, now or on a later day without purchase.
+
+        Parameters
+        ----------
+        at : date or ISO text, optional
+            The day; default: the fit's last.
+
+        Returns
+        -------
+        DataFrame
+            ``customer_id``, ``p_alive`` (0-1), ``p_alive_q05``, ``p_alive_q95``.
+
+        Raises
+        ------
+        UsageError
+            A day before the fit's last: summarise the log as of that day instead.
+        """
+        return individual.p_alive_table(self.data, self.draws, at=at, first_draws=self._first_draws)
 
     def sample_latent(self, *, draws: int = 200, seed: int = 1) -> dict[str, Any]:
         """Return exact draws of each customer's rate, dropout and being alive, (draw, customer)."""
-        found = individual.sample_latent(self.summary, self.draws, draws=draws, seed=seed)
+        found = individual.sample_latent(self.data, self.draws, draws=draws, seed=seed)
         if self.first is not None:
-            once = self.summary.customers["x"].to_numpy() == 0
+            once = self.data.customers["x"].to_numpy() == 0
             for name, values in self.first.sample_latent(draws=draws, seed=seed).items():
                 found[name][:, once] = values[:, once]
         return found

@@ -41,7 +41,7 @@ def save(fit: Fit, folder: str | Path) -> Path:
         A fit that was applied to other data (`Fit.on`), or of groups fitted alone.
     """
     _refuse(fit)
-    summary, config = fit.summary, dataclasses.replace(fit.config, k=fit.draws.k)
+    summary, config = fit.data, dataclasses.replace(fit.config, k=fit.draws.k)
     how = {"format": FORMAT, "model": config, "inference": fit.inference}
     run = RunFolder(Path(folder), COMMAND, config=how, seed=fit.seed)
     models = {one.model: one.population for one in (fit, fit.first) if one is not None}
@@ -66,7 +66,7 @@ def save(fit: Fit, folder: str | Path) -> Path:
 
 
 def _refuse(fit: Fit) -> None:
-    cells, own = fit.population.cells, fit.summary.cells
+    cells, own = fit.population.cells, fit.data.cells
     if not (len(cells) == len(own) and np.array_equal(cells.weight, own.weight)):
         raise UsageError("this fit was applied to other data by `on`; save the fit itself.")
     if fit.config.pooling == "none" and len(own.groups) > 1:
@@ -96,10 +96,28 @@ def _about(population: PopulationFit) -> dict[str, Any]:
 def load(folder: str | Path) -> Fit:
     """Read a fit that `Fit.save` wrote: the same draws, diagnostics and customers.
 
+    Parameters
+    ----------
+    folder : path
+        Where `Fit.save` wrote.
+
+    Returns
+    -------
+    Fit
+        As it was saved, without sampling anything again.
+
     Raises
     ------
     UsageError
         No saved fit, or one of a newer churnlab.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> fit = cl.fit(cl.summarise(cl.load_cdnow(as_of="1997-09-30")))
+    >>> folder = fit.save("outputs/fit")
+    >>> cl.load(folder)
+    Fit(mbg_nbd, 2,357 customers up to 1997-09-30, laplace, 1,000 draws)
     """
     run = open_run(folder)
     _check_format(run)

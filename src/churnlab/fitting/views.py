@@ -54,9 +54,9 @@ class Views:
         if self._own.seasons is not None:
             raise UsageError("a fit on a clock forecasts in `backtest`: candidates=[MODEL@month].")
         rng = np.random.default_rng(seed)
-        expected, predicted = weekly_forecast(self._own.draws, self._own.summary.cells, weeks, rng)
+        expected, predicted = weekly_forecast(self._own.draws, self._own.data.cells, weeks, rng)
         number = np.arange(1, weeks + 1)
-        until = pd.Timestamp(self._own.summary.as_of) + pd.to_timedelta(
+        until = pd.Timestamp(self._own.data.as_of) + pd.to_timedelta(
             DAYS_PER_WEEK * number, unit="D"
         )
         table = pd.DataFrame({"week": number, "until": until})
@@ -111,7 +111,7 @@ class Views:
             first = chosen.value if chosen.first_value is None else chosen.first_value
             cut = StateCut(risk, chosen.value, first)
         table = self._own.customers(state=cut)
-        late = table["at_risk_date"] <= pd.Timestamp(self._own.summary.as_of)
+        late = table["at_risk_date"] <= pd.Timestamp(self._own.data.as_of)
         bought = np.where(table["x"] < 1, "first", "repeat")
         state = pd.Series(bought, index=table.index) + np.where(late, "_risk", "_active")
         return table[["customer_id"]].assign(
@@ -148,7 +148,7 @@ class Views:
         from churnlab.fitting.report.plots import tracking
         from churnlab.report.style import axes
 
-        weeks = repeats_by_week(self._own.draws.thin(_DRAWS), self._own.summary)
+        weeks = repeats_by_week(self._own.draws.thin(_DRAWS), self._own.data)
         return tracking(axes(ax), weeks, lang=lang)
 
     def plot_alive_matrix(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
@@ -157,7 +157,7 @@ class Views:
         from churnlab.fitting.report.plots import matrix
         from churnlab.report.style import axes
 
-        return matrix(axes(ax), *alive_matrix(self._own.draws, self._own.summary, _SIDE), lang=lang)
+        return matrix(axes(ax), *alive_matrix(self._own.draws, self._own.data, _SIDE), lang=lang)
 
     def plot_history(self, customer: str, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw one customer's P(alive) against silence, today marked (the story: `cl.explain`).
@@ -172,7 +172,7 @@ class Views:
         from churnlab.report.labels import label
         from churnlab.report.style import axes
 
-        people = self._own.summary.customers.set_index("customer_id")
+        people = self._own.data.customers.set_index("customer_id")
         if customer not in people.index:
             known = people.index[:20_000].astype(str)
             raise UsageError(

@@ -92,7 +92,7 @@ def by_posterior(past: EventLog, config: LoyalConfig, seed: int) -> tuple[pd.Dat
     """
     fitted = fit(summarise(past), model=config.model, seed=seed)
     columns = ["customer_id", "x", "rate_per_day", "p_alive"]
-    people = customers_table(fitted.summary, fitted.draws, columns=columns)
+    people = customers_table(fitted.data, fitted.draws, columns=columns)
     able = (people["p_alive"] >= config.least_p_alive) & (people["x"] >= config.least_repeats)
     rates = people["rate_per_day"][able].sort_values(ascending=False)
     chosen = rates.head(int(config.top_share * len(people)))

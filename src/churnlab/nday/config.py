@@ -35,7 +35,7 @@ class NdayConfig:
     hazard_threshold, fraction : float
         Settings of the other plateau definitions.
     holdout_share : float
-        Standing random holdout.
+        Standing random holdout; by default that of the simulated shop.
     rule_id : str
         Name in the audience and in the treatments.
     action_id : str
@@ -62,7 +62,7 @@ class NdayConfig:
     early_share: float = 0.1
     hazard_threshold: float = 0.001
     fraction: float = 0.9
-    holdout_share: float = 0.1
+    holdout_share: float = 0.2
     rule_id: str = "nday"
     action_id: str = "nday_offer"
     policy_start: str | None = None

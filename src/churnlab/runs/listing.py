@@ -20,6 +20,11 @@ _COLUMNS = (
 def runs(folder: str | Path = "outputs") -> pd.DataFrame:
     """List the finished runs below a folder, the latest first.
 
+    Parameters
+    ----------
+    folder : path
+        Looked through with all folders below it.
+
     Returns
     -------
     DataFrame

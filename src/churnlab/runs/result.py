@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,7 +21,8 @@ class Made:
     command: str
     config: dict[str, Any]
     seed: int | None
-    inputs: dict[str, str] = field(default_factory=dict)
+    #: What the reading of the log has found, where there was one.
+    checked: Result | None = None
 
 
 class Result:
@@ -30,6 +32,23 @@ class Result:
     made: ClassVar[Made | None] = None
     #: The last closing line: where the files are.
     files: ClassVar[str] = "folder: {folder}"
+
+    def __init_subclass__(cls) -> None:
+        """Keep the short line: a dataclass would print every table whole."""
+        cls.__repr__ = Result.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        """One line: the tables with their rows, else what was found first."""
+        tables = ", ".join(f"{name} {len(table):,}" for name, table in self.tables.items())
+        return f"{type(self).__name__}({tables or ''.join(self.lines[:1])})"
+
+    def _repr_html_(self) -> str:
+        """Return what was found, in words, and the names of the tables, for a notebook."""
+        said = "\n".join([*self.lines, *(f"warning: {one}" for one in self.warnings)])
+        tables = ", ".join(self.tables)
+        return f"<p><b>{type(self).__name__}</b></p><pre>{escape(said)}</pre>" + (
+            f"<p>.tables: {escape(tables)}</p>" if tables else ""
+        )
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -92,7 +111,8 @@ class Result:
             )
         made = self.made
         run = RunFolder(Path(folder), made.command, config=made.config, seed=made.seed)
-        run.inputs.update(made.inputs)
+        if made.checked is not None:
+            made.checked.write(run)
         self.write(run)
         run.finish()
         return run.place

@@ -55,12 +55,28 @@ def summarise(
         Whether the sum of log gaps is computed, which asks for every customer's days in order and
         takes most of the time. Only fits of Erlang-k models need it; without it the sum is NaN.
 
+    Returns
+    -------
+    Summary
+        ``.customers``: a row a customer with x (count), t_x and T (days); ``.cells``: distinct
+        rows.
+
     Raises
     ------
     DataError
         No event up to `as_of`, no such attribute, or a covariate that cannot be used.
     UsageError
         `as_of` after the log's own.
+
+    References
+    ----------
+    Fader, Hardie and Lee (2005), Marketing Science 24, 275-284: (x, t_x, T) suffice.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> cl.summarise(cl.load_cdnow(as_of="1997-09-30"))
+    Summary(2,357 customers up to 1997-09-30, 946 came back, 1,016 cells)
     """
     log = as_log(log)
     view = log if as_of is None else log.until(as_of)
@@ -88,6 +104,7 @@ def summarise(
         regroup=again,
         purchase_days=partial(_purchase_days, days),
         histories=histories,
+        beginning=view.report.beginning if events == "purchases" else None,
         gaps=gaps_of(made, histories),
     )
 

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from churnlab.errors import UsageError
+from churnlab.events import Beginning
 from churnlab.summary.calendar import number
 from churnlab.summary.cells import POOLED, Cells
 from churnlab.summary.clock import Clock
@@ -57,6 +58,8 @@ class Summary:
         Returns the gaps between the purchases of customers who came back.
     clock : Clock, optional
         With one, the *cells'* t_x and T are clock days; those of `customers` stay days.
+    beginning : Beginning, optional
+        What speaks for purchases before the log.
     """
 
     customers: pd.DataFrame
@@ -72,6 +75,7 @@ class Summary:
     )
     gaps: Callable[[], Gaps] | None = field(default=None, repr=False, compare=False)
     clock: Clock | None = None
+    beginning: Beginning | None = None
 
     def __repr__(self) -> str:
         """One line: customers, those who came back, day, cells and groups."""
@@ -111,7 +115,7 @@ class Summary:
         return self.regroup(group=wanted[0], covariates=wanted[1])
 
     def coded_as(self, codings: tuple[Coding, ...]) -> Summary:
-        """Return the same customers with covariates coded as in another summary (of a fit).
+        """Return the same customers with covariates coded by the `codings` of another summary.
 
         Raises
         ------
@@ -164,6 +168,7 @@ class Summary:
             regroup=self.regroup,
             purchase_days=self.purchase_days,
             histories=self.histories,
+            beginning=self.beginning,
             gaps=None if self.histories is None else gaps_of(made, self.histories),
         )
 
@@ -179,7 +184,20 @@ class Summary:
         group: Sequence[str] | NDArray[Any] | pd.Series | None = None,
         covariates: pd.DataFrame | None = None,
     ) -> Summary:
-        """Make a summary from arrays, in days; `covariates` has one row per customer.
+        """Make a summary from arrays.
+
+        Parameters
+        ----------
+        x, t_x, T : array, shape (customer,)
+            Repeat purchases; days from the first to the last; days from the first to `as_of`.
+        as_of : date or ISO text
+            Last known day.
+        sum_log_gap : array, shape (customer,), optional
+            Sum of the logs of the gaps in days, for Erlang-k models; default: 0.
+        customer_id, group : array of text, shape (customer,), optional
+            Ids (default: running numbers) and groups (default: one).
+        covariates : DataFrame, optional
+            One row per customer.
 
         Raises
         ------

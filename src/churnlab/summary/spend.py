@@ -128,12 +128,31 @@ def summarise_spend(log: EventLog, as_of: dt.date | str | None = None) -> SpendS
     Amounts of one customer-day (or order, under ``purchase_unit=order``) are summed in the engine;
     missing amounts are left out of the sum, a purchase without any other counts as missing.
 
+    Parameters
+    ----------
+    log : EventLog
+        With amounts, in one currency.
+    as_of : date or ISO text, optional
+        Cutoff, inclusive; default: the log's own.
+
+    Returns
+    -------
+    SpendSummary
+        ``.customers``: a row a customer, amounts in the log's currency.
+
     Raises
     ------
     DataError
         The purchases carry no amount, or there is none up to `as_of`.
     UsageError
         `as_of` after the log's own.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> amounts = cl.summarise_spend(cl.load_cdnow())
+    >>> int(amounts.customers["n_amounts"].min())
+    0
     """
     log = as_log(log)
     view = log if as_of is None else log.until(as_of)

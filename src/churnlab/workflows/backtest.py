@@ -9,8 +9,8 @@ from churnlab.backtest import BacktestResult, SplitConfig, default_rules, run_ba
 from churnlab.events import EventLog
 from churnlab.progress import SILENT, Progress
 from churnlab.rules import CalibratedRule, ThresholdRule
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import ModelSettings
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import ModelSettings
 
 
 @dataclass(kw_only=True)
@@ -54,10 +54,20 @@ def backtest(
     progress : Progress
         Hears how far it has come.
 
+    Returns
+    -------
+    BacktestResult
+        ``.lines`` and ``.answers`` in words, ``.score(metric, candidate)``, ``.headline()``,
+        ``.tables`` (docs/files.md), ``.plot_scores()``, ``.plot_reliability()``.
+
     Raises
     ------
     DataError
         No complete window; too few purchasers, events or non-events.
+
+    References
+    ----------
+    Brier (1950), Monthly Weather Review 78, 1-3; docs/backtesting.md.
 
     Examples
     --------

@@ -16,8 +16,8 @@ from churnlab.progress import SILENT, Progress
 from churnlab.report import render
 from churnlab.runs import Result, RunFolder
 from churnlab.runs.reading import believing
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import Worded
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import Worded
 
 
 @dataclass(kw_only=True)
@@ -85,11 +85,28 @@ def compare(settings: CompareSettings, progress: Progress = SILENT) -> Compariso
     ----------
     runs : list of str
         Folders of finished runs, two or more.
+    progress : Progress
+        Hears of it.
+
+    Returns
+    -------
+    Comparison
+        ``.table``: one row per run and figure, best first where one can be better; ``.lines``.
 
     Raises
     ------
     UsageError
         Fewer than two runs, a folder without one, or none of a command that has figures.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> log, split = cl.load_cdnow(), {"origins": 1, "horizon_days": [91], "replicates": 20}
+    >>> for model in ("bg_nbd", "mbg_nbd"):
+    ...     _ = cl.backtest(log, candidates=[model], split=split).save(f"outputs/{model}")
+    >>> both = cl.compare_runs(["outputs/bg_nbd", "outputs/mbg_nbd"])
+    >>> sorted(both.table["run"].unique())
+    ['bg_nbd', 'mbg_nbd']
     """
     with progress.stage("reading the runs"), believing(*settings.runs):
         opened = named(settings.runs)

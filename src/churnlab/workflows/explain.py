@@ -14,8 +14,8 @@ from churnlab.runs import Result, RunFolder
 from churnlab.segments import load_playbook
 from churnlab.segments.person.explanation import explanation, near_ids
 from churnlab.workflows.fit import fit as fit_log
-from churnlab.workflows.keywords import use_case
 from churnlab.workflows.segment import SegmentSettings
+from churnlab.workflows.steps.keywords import use_case
 from churnlab.workflows.steps.placing import place_fitted
 
 
@@ -86,10 +86,22 @@ def explain(log: EventLog, settings: ExplainSettings, progress: Progress = SILEN
     progress : Progress
         Hears of the stages.
 
+    Returns
+    -------
+    Explanation
+        ``.lines`` in words, ``.told`` as a dict (dates; probabilities 0-1; times in days).
+
     Raises
     ------
     DataError
         No such customer; the message names ids near it.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> story = cl.explain(cl.load_shop(300), "m00002", inference={"draws": 200})
+    >>> story.told["customer_id"]
+    'm00002'
     """
     _require(log, settings.customer)
     fitted = fit_log(log, settings, progress)

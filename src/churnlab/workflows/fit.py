@@ -24,7 +24,7 @@ from churnlab.report.labels import LANGUAGES, label
 from churnlab.rules import Costs, OverdueRule, Threshold
 from churnlab.runs import Result, RunFolder
 from churnlab.summary import summarise
-from churnlab.workflows.settings import FitSettings, ModelSettings
+from churnlab.workflows.steps.settings import FitSettings, ModelSettings
 from churnlab.workflows.steps.worth import Worth, find_worth
 
 
@@ -64,19 +64,19 @@ class Fitted(Result):
     @cached_property
     def late(self) -> LateCounts:
         """Who became late, who is worth a message, who is probably gone."""
-        as_of = self.fit.summary.as_of
+        as_of = self.fit.data.as_of
         return count_late(self.customers, as_of, self.costs, self.risk.windowed_basis)
 
     @cached_property
     def extremes(self) -> list[dict[str, Any]]:
         """Purchase states that hold hardly anybody or nearly everybody."""
-        return extreme_states(self.customers, self.fit.summary.as_of)
+        return extreme_states(self.customers, self.fit.data.as_of)
 
     @cached_property
     def monte_carlo(self) -> MonteCarlo:
         """What another seed would move."""
         state = self.threshold.state(self.risk)
-        return monte_carlo(self.fit.draws, self.fit.summary.cells, state)
+        return monte_carlo(self.fit.draws, self.fit.data.cells, state)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -92,7 +92,7 @@ class Fitted(Result):
     def lines(self) -> list[str]:
         """Key results, then what they rest on."""
         customers, threshold = self.customers, self.threshold
-        as_of = pd.Timestamp(self.fit.summary.as_of)
+        as_of = pd.Timestamp(self.fit.data.as_of)
         flagged = int((customers["at_risk_date"] <= as_of).sum())
         share = flagged / len(customers)
         return [
@@ -201,7 +201,7 @@ def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:
 
 def fit_report(fitted: Fitted) -> dict[str, Any]:
     """Return what `fit.json` holds (docs/files.md lists the keys)."""
-    population, summary = fitted.fit.population, fitted.fit.summary
+    population, summary = fitted.fit.population, fitted.fit.data
     best, mode = population.max_likelihood, population.mode
     spend = None if fitted.worth is None else fitted.worth.spend
     return {
@@ -238,7 +238,7 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
 
 def group_rows(fit: Fit) -> list[dict[str, Any]]:
     """Return customers and natural quantities of each group; empty without groups."""
-    summary, population = fit.summary, fit.population
+    summary, population = fit.data, fit.population
     if not summary.group_columns or summary.design is not None or len(fit.draws.groups) == 1:
         return []
     target: Any = population.target
@@ -256,7 +256,7 @@ def group_rows(fit: Fit) -> list[dict[str, Any]]:
 
 def covariate_rows(fit: Fit) -> list[dict[str, Any]]:
     """Return how each covariate was coded; its effects are among the parameters."""
-    design = fit.summary.design
+    design = fit.data.design
     return [] if design is None else [asdict(coding) for coding in design.codings]
 
 

@@ -11,8 +11,8 @@ from churnlab.errors import UsageError
 from churnlab.events import EventLog
 from churnlab.nday import NdayConfig, NdayResult, run_nday
 from churnlab.progress import SILENT, Progress
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import Worded
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import Worded
 
 
 @dataclass(kw_only=True)
@@ -50,10 +50,29 @@ def nday(log: EventLog, settings: NdaySettings, progress: Progress = SILENT) -> 
     progress : Progress
         Hears how far it has come.
 
+    Returns
+    -------
+    NdayResult
+        ``.lines`` in words, ``.rule`` (what `rule.json` holds), ``.curve`` (cohort x day since
+        signup), ``.audience``, ``.plot_curve()``, ``.plot_value()``.
+
     Raises
     ------
     DataError
         There is no members table: a first event is no signup.
+
+    References
+    ----------
+    Kaplan and Meier (1958), JASA 53, 457-481; docs/nday.md.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> costs = {"margin": 20, "coupon": 5, "revenue": 60}
+    >>> study = {"costs": costs, "draws": 100, "backtest": False}
+    >>> found = cl.nday(cl.load_shop(900), nday=study)
+    >>> found.rule["n"]  # the day in use; the recommended one stands in `.lines`
+    10
     """
     previous = None if settings.previous is None else pd.read_parquet(settings.previous)
     with progress.stage("signup cohorts"):

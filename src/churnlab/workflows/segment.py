@@ -32,20 +32,14 @@ from churnlab.segments.actions.effects import action_effects, effect_lines, with
 from churnlab.segments.actions.plan import campaign_calendar, campaign_plan
 from churnlab.segments.grid.extremes import extreme_visits
 from churnlab.segments.report.lines import lines
-from churnlab.segments.tables import (
-    breakdowns,
-    churn_tables,
-    compare,
-    visit_checks,
-    with_bands,
-)
-from churnlab.workflows.board import PAGE
+from churnlab.segments.tables import breakdowns, churn_tables, compare, visit_checks, with_bands
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import Worded
+from churnlab.workflows.pages.board import PAGE
 from churnlab.workflows.steps.history import Compared, by_fit_of, look_back
+from churnlab.workflows.steps.keywords import use_case
 from churnlab.workflows.steps.placing import Day, GridSettings, place_fitted
+from churnlab.workflows.steps.settings import Worded
 from churnlab.workflows.steps.stories import stories
 
 if TYPE_CHECKING:
@@ -54,7 +48,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class SegmentSettings(GridSettings, Worded):
-    """Of the grid alone, whose purchase axis judges first purchasers in plain days."""
+    """Of the grid alone, whose purchase axis judges first purchasers."""
 
     def __post_init__(self) -> None:
         """Refuse models that cannot judge a first purchaser: half of the purchase axis."""
@@ -65,7 +59,6 @@ class SegmentSettings(GridSettings, Worded):
                 "cannot decide the first-purchase states; use mbg_nbd, mbg_cnbd_k or pareto_nbd "
                 "for segments."
             )
-        self.model.require_plain_days("the grid of segments")
 
 
 @dataclass(frozen=True)
@@ -184,7 +177,7 @@ class Segmentation(Result):
         super().write(folder)
         if (visits := self.now.visits) is not None:
             folder.write("visits_posterior.nc", lambda p: save_posterior(visits.population, p))
-            folder.write_parquet("visits.parquet", visits.summary.customers)
+            folder.write_parquet("visits.parquet", visits.data.customers)
         plan = folder.path / "campaign_plan.parquet"
         folder.write("campaign_plan.csv", lambda path: _to_csv(plan, path))
         for audience in self.audiences:
@@ -228,6 +221,12 @@ def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILEN
     progress : Progress
         Hears of the stages.
 
+    Returns
+    -------
+    Segmentation
+        ``.lines`` in words, ``.tables`` (docs/files.md), ``.audiences``, ``.plot_grid()``,
+        ``.plot_flow()``, ``.plot_shares()``.
+
     Raises
     ------
     UsageError
@@ -235,12 +234,17 @@ def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILEN
     DataError, FitRefusedError
         The data do not support the fits.
 
+    References
+    ----------
+    docs/segments.md, docs/risk.md.
+
     Examples
     --------
     >>> import churnlab as cl
     >>> found = cl.segment(cl.load_shop(300), segments={"periods": 0}, inference={"draws": 200})
     >>> len(found.tables["membership"])
     300
+    >>> _ = found.save("outputs/mine")  # a run folder, for `export`, `board` and reports
     """
     check(log, settings)
     fitted = fit_log(log, settings, progress)

@@ -184,8 +184,10 @@ def yearly(data: Histories, model: Histories) -> Figures:
 def trend(data: Histories, model: Histories) -> Figures:
     """Growth of purchases against the model's over the log, as a difference of logs."""
     seen, made, middle = _calendar(data, model)
-    slope = [_line(v, made.mean(axis=0), middle)[1] * np.ptp(middle) for v in (seen, made)]
-    return Figures(("growth",), slope[0][:, None], slope[1][:, None], np.array([len(middle) >= 4]))
+    enough = len(middle) >= 4
+    span = np.ptp(middle) if enough else 0.0  # of few purchases no month may be left
+    slope = [_line(v, made.mean(axis=0), middle)[1] * span for v in (seen, made)]
+    return Figures(("growth",), slope[0][:, None], slope[1][:, None], np.array([enough]))
 
 
 def season(data: Histories, model: Histories) -> Figures:

@@ -33,7 +33,7 @@ class SpendFit:
 
     Attributes
     ----------
-    summary
+    data
         What it was fitted to.
     draws
         Equal-weight draws of p, q, gamma and of the share of purchases above 0.
@@ -49,7 +49,7 @@ class SpendFit:
         What the amounts cannot support, and what became of zero amounts, in words.
     """
 
-    summary: SpendSummary
+    data: SpendSummary
     draws: SpendDraws
     table: pd.DataFrame
     max_likelihood: Array
@@ -60,16 +60,20 @@ class SpendFit:
     u: Array = field(repr=False)
     target: SpendTarget = field(repr=False)
 
+    def summary(self) -> pd.DataFrame:
+        """Return one row per parameter, as `Fit.summary`; amounts in the log's currency."""
+        return self.table.dropna(axis="columns", how="all")
+
     def to_dict(self) -> dict[str, Any]:
         """Return what `fit.json` says of the spend model."""
         return {
             "parameters": self.table.reset_index().to_dict("records"),
-            "n_customers": int((self.summary.customers["n_amounts"] > 0).sum()),
+            "n_customers": int((self.data.customers["n_amounts"] > 0).sum()),
             "n_cells": self.target.n_cells,
-            "n_amounts": self.summary.count("n_amounts"),
-            "n_zero": self.summary.count("n_zero"),
-            "n_negative": self.summary.count("n_negative"),
-            "n_missing": self.summary.count("n_missing"),
+            "n_amounts": self.data.count("n_amounts"),
+            "n_zero": self.data.count("n_zero"),
+            "n_negative": self.data.count("n_negative"),
+            "n_missing": self.data.count("n_missing"),
             "max_likelihood": self.max_likelihood,
             "dependence": None if self.dependence is None else self.dependence._asdict(),
             "diagnostics": self.diagnostics,
@@ -108,12 +112,28 @@ def fit_spend(
     check : bool
         Refuse a fit that its diagnostics do not support.
 
+    Returns
+    -------
+    SpendFit
+        Draws with their diagnostics; `Fit.customers(spend=...)` takes it.
+
     Raises
     ------
     DataError
         Fewer than two customers with a positive amount, or amounts that never differ.
     FitRefusedError
         Importance sampling failed (Pareto k-hat, effective sample size).
+
+    References
+    ----------
+    Fader, Hardie and Lee (2005), Journal of Marketing Research 42, 415-430; docs/spend.md.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> spend = cl.fit_spend(cl.summarise_spend(cl.load_cdnow()))
+    >>> bool(30 < spend.summary().loc["amount_mean", "mean"] < 40)  # dollars a purchase
+    True
     """
     if draws < 1:
         raise UsageError(f"draws must be at least 1; got {draws}.")
@@ -133,7 +153,7 @@ def fit_spend(
     share = rng.beta(1 + summary.count("n_amounts"), 1 + summary.count("n_zero"), draws)
     dependence = independence(summary)
     return SpendFit(
-        summary=summary,
+        data=summary,
         # without a zero amount on record there is nothing to thin
         draws=SpendDraws(
             target.theta_money(sample.u), share if summary.count("n_zero") else np.ones(draws)

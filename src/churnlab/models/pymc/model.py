@@ -79,6 +79,18 @@ def pymc_model(
     ------
     UsageError
         An unknown model or prior.
+
+    References
+    ----------
+    Fader, Hardie and Lee (2005), Marketing Science 24, 275-284; docs/models.md.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> summary = cl.summarise(cl.load_cdnow())
+    >>> model = cl.pymc_model(summary, model="bg_nbd")
+    >>> sorted(v.name for v in model.free_RVs)
+    ['dropout_concentration', 'dropout_mean', 'rate_mean', 'rate_shape']
     """
     kind = likelihoods.named(model)
     likelihood = kind(k)

@@ -111,7 +111,7 @@ def _bands(
             notes.append(f"churn-rate bands are not those of {day}: {error}")
             continue
         rates = customers_table(
-            then.summary, then.draws, settings.risk, state=None,
+            then.data, then.draws, settings.risk, state=None,
             columns=[*NEEDED, f"risk_{settings.risk.windowed_basis}"],
         )  # fmt: skip
         bands = calibrate_out_of_time(rates, log.days(after=day), day, log.as_of, settings.risk)
@@ -146,6 +146,8 @@ def by_fit_of(
         )
     group = list(placed.purchases.group_columns) or None
     purchases = summarise(log, day, group=group, log_gaps=False)
+    if (clock := placed.purchases.clock) is not None:
+        purchases = purchases.on_clock(clock)
     axes = placed.purchase_axis, placed.visit_axis
     config = settings.segments
     return place(members, purchases, axes[0], visits, axes[1], config, slim=slim).snapshot

@@ -10,9 +10,9 @@ from churnlab.monitor import MonitorConfig
 from churnlab.monitor import monitor as monitor_bundle
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import RunFolder
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import BundleSettings
-from churnlab.workflows.verify import Verified
+from churnlab.workflows.production.verify import Verified
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import BundleSettings
 
 
 @dataclass(kw_only=True)
@@ -59,6 +59,23 @@ def monitor(log: EventLog, settings: MonitorSettings, progress: Progress = SILEN
         Or the folder of an export: ``monitor(log, "outputs/export")``.
     progress : Progress
         Hears of it.
+
+    Returns
+    -------
+    Monitored
+        ``.lines`` in words; ``.found`` has every check with its status.
+
+    Raises
+    ------
+    UsageError, VerificationError
+        No bundle in the folder, or one that was changed.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> watched = cl.monitor(cl.load_shop(300), "outputs/export")
+    >>> len(watched.lines) > 0
+    True
     """
     with progress.stage("monitoring the bundle"):
         return Monitored(monitor_bundle(settings.bundle, log, today=settings.monitor.day()))

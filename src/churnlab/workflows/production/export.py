@@ -15,10 +15,10 @@ from churnlab.progress import SILENT, Progress
 from churnlab.runs import RunFolder
 from churnlab.runs.folder import file_hash
 from churnlab.runs.reading import believing
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import Settings
+from churnlab.workflows.production.verify import Verified
 from churnlab.workflows.steps.gather import export_inputs
-from churnlab.workflows.verify import Verified
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import Settings
 
 
 @dataclass(kw_only=True)
@@ -76,12 +76,25 @@ def export(
     progress : Progress
         Hears how far it has come.
 
+    Returns
+    -------
+    Exported
+        ``.lines`` say what was checked; the bundle stands in `folder` (docs/production.md).
+
     Raises
     ------
     UsageError
         No fit among the runs, or runs of different days.
     DataError, FitRefusedError, VerificationError
         See `churnlab.export.export_bundle`.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> uncalibrated = {"allow_uncalibrated": True}  # without a backtest among the runs
+    >>> done = cl.export("outputs/export", ["outputs/mine"], export=uncalibrated)
+    >>> done.found["status"]
+    'ok'
     """
     if not settings.runs:
         raise UsageError("runs must name finished run folders, e.g. runs=[outputs/mine].")

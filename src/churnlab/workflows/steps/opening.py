@@ -42,6 +42,20 @@ def load_cdnow(*, as_of: str | None = None, full: bool = False) -> EventLog:
     full : bool
         All 23,570 customers instead of the published tenth of them.
 
+    Returns
+    -------
+    EventLog
+        `purchases` with amounts (US dollars).
+
+    Raises
+    ------
+    DataError
+        No purchase up to `as_of`.
+
+    References
+    ----------
+    Fader and Hardie (2001), Interfaces 31(3), S94-S107; data/ has the card.
+
     Examples
     --------
     >>> import churnlab as cl
@@ -65,6 +79,16 @@ def load_shop(
         The same shop for the same seed.
     as_of : str, optional
         Last known day, inclusive; the last simulated day by default.
+
+    Returns
+    -------
+    EventLog
+        `members`, `visits`, `purchases`, `treatments` (a random fifth is held out).
+
+    Raises
+    ------
+    UsageError
+        Fewer members than 1, or no event up to `as_of`.
 
     Examples
     --------

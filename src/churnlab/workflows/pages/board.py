@@ -13,8 +13,8 @@ from churnlab.progress import SILENT, Progress
 from churnlab.report.config import ReportConfig
 from churnlab.runs import Result, RunFolder
 from churnlab.runs.folder import write_atomic
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import ReportSettings, Worded
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import ReportSettings, Worded
 
 PAGE: Final = "board.html"
 #: What is for people to read, and whom to write to.
@@ -73,10 +73,21 @@ def board(settings: BoardSettings, progress: Progress = SILENT) -> Board:
     progress : Progress
         Hears of it.
 
+    Returns
+    -------
+    Board
+        ``.save(folder)`` writes `board.html`.
+
     Raises
     ------
     UsageError
         No finished run, or one of a command that has no board.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> page = cl.board("outputs/mine", report={"title": "My shop"})
+    >>> _ = page.save("outputs/board")
     """
     with progress.stage("the board"):
         return Board(read_document(settings.run, settings.report, settings.lang))

@@ -17,7 +17,8 @@ from churnlab.events import EventLog
 from churnlab.progress import SILENT
 from churnlab.rules import rule_named
 from churnlab.runs.result import Made, Result
-from churnlab.workflows.settings import Settings
+from churnlab.workflows.check import check
+from churnlab.workflows.steps.settings import Settings
 
 
 def use_case[R](
@@ -71,7 +72,8 @@ def _made(command: str, settings: Settings, log: EventLog | None) -> Made:
     if log is None:
         return Made(command, config, settings.seed)
     data = {"name": log.report.name, "time_zone": log.time_zone}
-    return Made(command, config | {"data": data, "as_of": log.as_of}, settings.seed, log.hashes)
+    config |= {"data": data, "as_of": log.as_of}
+    return Made(command, config, settings.seed, check(log))
 
 
 def settings_from(kind: type[Settings], options: Mapping[str, Any]) -> Any:

@@ -10,8 +10,8 @@ import pandas as pd
 from churnlab.export import verify as verify_bundle
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import VerifySettings
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import VerifySettings
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,21 @@ def verify(settings: VerifySettings, progress: Progress = SILENT) -> Verified:
     progress : Progress
         Hears of it.
 
+    Returns
+    -------
+    Verified
+        ``.lines`` in words; ``.found`` has every check with its status.
+
     Raises
     ------
     VerificationError
         At the first fault, naming the place.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> cl.verify("outputs/export").found["status"]
+    'ok'
     """
     with progress.stage("verifying the bundle"):
         return Verified(verify_bundle(settings.bundle, max_table_gb=settings.max_table_gb))
