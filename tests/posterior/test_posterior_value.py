@@ -10,7 +10,6 @@ import pytest
 
 import churnlab as cl
 from churnlab.errors import UsageError
-from churnlab.inference import fit_spend
 from churnlab.models import gamma_gamma
 from churnlab.models.draws import SpendDraws
 from churnlab.posterior import (
@@ -21,6 +20,7 @@ from churnlab.posterior import (
     value_table,
 )
 from churnlab.simulate.btyd import simulate_btyd
+from churnlab.spend import fit_spend
 from churnlab.summary import SpendSummary, Summary
 
 MODELS = ["bg_nbd", "mbg_nbd", "pareto_nbd", "mbg_cnbd_k"]

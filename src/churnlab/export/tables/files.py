@@ -116,8 +116,9 @@ def write_csv(data: pa.Table, path: Path, *, guard: bool = True) -> None:
     for i, field in enumerate(data.schema):
         if pa.types.is_timestamp(field.type):
             data = data.set_column(i, field.name, _by_value(data.column(i), _stamp))
-        elif guard and pa.types.is_string(field.type):
-            data = data.set_column(i, field.name, _by_value(data.column(i), _guard))
+        elif guard and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+            text = data.column(i).cast(pa.string())
+            data = data.set_column(i, field.name, _by_value(text, _guard))
     pyarrow.csv.write_csv(data, path)
 
 
