@@ -4,7 +4,6 @@ import datetime as dt
 import json
 import os
 import signal
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,8 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.progress import SILENT
-from churnlab.runs import Result, open_run
+from churnlab.runs import open_run
 from churnlab.runs.folder import (
     RunFolder,
     canonical_json,
@@ -24,7 +22,6 @@ from churnlab.runs.folder import (
     timestamped_folder,
     write_atomic,
 )
-from churnlab.workflows.pipeline import _Steps
 
 
 def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -132,22 +129,21 @@ def test_a_step_is_emptied_of_its_manifest_and_told_where_it_will_stand(tmp_path
     assert not (tmp_path / "fit" / "manifest.json").exists(), "the step did not come to its end"
 
 
-def test_a_rerun_of_steps_leaves_the_run_whole_until_it_is_finished(tmp_path):
+def test_a_step_that_ends_leaves_the_step_of_before_until_the_whole_run_ends(tmp_path):
+    """A pipeline that is killed later is the old one, step by step; what follows reads the new."""
     for seed in (1, 2):
         whole = RunFolder(tmp_path, "pipeline", seed=seed)
-        steps = _Steps(whole, SILENT)
-        steps.run("fit", _Found)
-        if seed == 2:
-            assert {open_run(tmp_path / f).manifest["seed"] for f in (".", "fit")} == {1}
-        # Later steps read the earlier ones where they stand by now.
-        assert [open_run(done).manifest["seed"] for done in steps.done] == [seed]
-        whole.finish()
-        assert open_run(tmp_path).part("fit").manifest["seed"] == seed
-
-
-@dataclass(frozen=True)
-class _Found(Result):
-    """What a step found."""
+        step = whole.part("fit", "fit")
+        step.write_json(f"of{seed}.json", seed)
+        step.finish()
+        assert open_run(step.path).manifest["seed"] == seed
+        assert open_run(tmp_path / "fit").manifest["seed"] == 1
+        assert (tmp_path / "fit" / "of1.json").exists()
+        if seed == 1:
+            whole.finish()
+    whole.finish()
+    assert open_run(tmp_path / "fit").manifest["seed"] == 2
+    assert not (tmp_path / "fit" / "of1.json").exists()
 
 
 def test_a_folder_takes_one_run_at_a_time(tmp_path):

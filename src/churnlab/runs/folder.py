@@ -289,7 +289,7 @@ class RunFolder:
         """Write `manifest.json`, last: its presence says that the run came to its end."""
         (self.path / DRAFT).unlink(missing_ok=True)
         self.write_json(MANIFEST, self._manifest() | extra)
-        if self.path == self.place / STAGING:  # a step's folder moves with the whole run
+        if self.path == self.place / STAGING:  # a step is put in place with its whole run
             self._swap()
         self.release()
         return self.place / MANIFEST
