@@ -270,6 +270,11 @@ def evidence_sections(inputs: ExportInputs, config: ExportConfig) -> dict[str, A
     return {"backtest": backtest, "calibration": calibration}
 
 
+def _risk(risk: RiskConfig) -> dict[str, Any]:
+    """Return a definition of risk; levels of due dates where they were learnt."""
+    return {name: value for name, value in asdict(risk).items() if value is not None}
+
+
 def all_sections(
     inputs: ExportInputs,
     config: ExportConfig,
@@ -295,7 +300,7 @@ def all_sections(
             },
             "visits": seen and visits and model_section(seen, visits.draws.n_draws, ()),
         },
-        "risk": {"purchases": asdict(inputs.risk), "visits": visits and asdict(visits.risk)},
+        "risk": {"purchases": _risk(inputs.risk), "visits": visits and _risk(visits.risk)},
         "thresholds": {
             "purchases": threshold_section(inputs.threshold),
             "visits": visits and visit_section(visits),
