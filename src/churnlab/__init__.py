@@ -36,21 +36,21 @@ if TYPE_CHECKING:
     )
     from churnlab.events import EventLog, read_events
     from churnlab.fitting import Fit, InferenceConfig, ModelConfig, compare, fit, load
-    from churnlab.inference import SpendFit, fit_spend
     from churnlab.models.pymc import pymc_model
     from churnlab.posterior import RiskConfig, ValueConfig
     from churnlab.runs.listing import runs
+    from churnlab.spend import SpendFit, fit_spend
     from churnlab.summary import SpendSummary, Summary, summarise, summarise_spend
     from churnlab.workflows.backtest import backtest
     from churnlab.workflows.compare import compare_runs
     from churnlab.workflows.explain import explain
-    from churnlab.workflows.export import export
     from churnlab.workflows.journey import journey
-    from churnlab.workflows.monitor import monitor
     from churnlab.workflows.nday import nday
-    from churnlab.workflows.opening import load_cdnow, load_shop
+    from churnlab.workflows.production.export import export
+    from churnlab.workflows.production.monitor import monitor
+    from churnlab.workflows.production.verify import verify
     from churnlab.workflows.segment import segment
-    from churnlab.workflows.verify import verify
+    from churnlab.workflows.steps.opening import load_cdnow, load_shop
 
 #: Public name -> module below `churnlab` that has it.
 _HOMES = {
@@ -64,7 +64,7 @@ _HOMES = {
     "ModelConfig": "fitting",
     "RiskConfig": "posterior",
     "RollingOrigins": "backtest.estimator",
-    "SpendFit": "inference",
+    "SpendFit": "spend",
     "SpendSummary": "summary",
     "Summary": "summary",
     "UsageError": "errors",
@@ -74,18 +74,18 @@ _HOMES = {
     "compare_runs": "workflows.compare",
     "explain": "workflows.explain",
     "fit": "fitting",
-    "fit_spend": "inference",
+    "fit_spend": "spend",
     "journey": "workflows.journey",
     "load": "fitting",
-    "load_cdnow": "workflows.opening",
-    "load_shop": "workflows.opening",
+    "load_cdnow": "workflows.steps.opening",
+    "load_shop": "workflows.steps.opening",
     "pymc_model": "models.pymc",
     "read_events": "events",
     "score": "bundle",
     "segment": "workflows.segment",
     "summarise": "summary",
     "summarise_spend": "summary",
-    "verify": "workflows.verify",
+    "verify": "workflows.production.verify",
 }
 
 __all__ = [
@@ -134,9 +134,9 @@ __all__ = [
 #: `churnlab.backtest.SplitConfig` a name in the package.
 _CALLED = {
     "backtest": "workflows.backtest",
-    "board": "workflows.board",
-    "export": "workflows.export",
-    "monitor": "workflows.monitor",
+    "board": "workflows.pages.board",
+    "export": "workflows.production.export",
+    "monitor": "workflows.production.monitor",
     "nday": "workflows.nday",
     "runs": "runs.listing",
 }

@@ -7,27 +7,15 @@ forecast probability of 1, `weight` counts customers (a bootstrap replicate is a
 from churnlab.metrics.binary import area_under_curve, bias, brier, lift_at_capacity, log_score
 from churnlab.metrics.bootstrap import CustomerBootstrap, cluster_weights
 from churnlab.metrics.corp import CorpSplit, corp_split, isotonic_fit
-from churnlab.metrics.cost import (
-    cost_curve,
-    cost_of_flags,
-    least_cost_cut,
-    realised_cost,
-    regret,
-)
+from churnlab.metrics.cost import cost_curve, cost_of_flags, least_cost_cut, realised_cost, regret
 from churnlab.metrics.counts import (
     count_bias,
     crps_pmf,
-    crps_samples,
     mean_absolute_error,
-    pit_histogram,
     root_mean_square_error,
 )
 from churnlab.metrics.drift import population_stability_index, shares_of_bins
-from churnlab.metrics.paired import (
-    Difference,
-    paired_auc_difference,
-    paired_difference,
-)
+from churnlab.metrics.paired import Difference, paired_difference
 from churnlab.metrics.recalibration import (
     CALIBRATORS,
     BetaCalibrator,
@@ -59,15 +47,12 @@ __all__ = [
     "cost_of_flags",
     "count_bias",
     "crps_pmf",
-    "crps_samples",
     "isotonic_fit",
     "least_cost_cut",
     "lift_at_capacity",
     "log_score",
     "mean_absolute_error",
-    "paired_auc_difference",
     "paired_difference",
-    "pit_histogram",
     "population_stability_index",
     "realised_cost",
     "regret",

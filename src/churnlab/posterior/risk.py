@@ -27,7 +27,6 @@ from churnlab.posterior.silence.stream import (
     chunks,
     for_each_run,
     keys_of,
-    oldest_age,
     rows_of,
 )
 from churnlab.types import Array, Ints
@@ -248,7 +247,6 @@ __all__ = [
     "RiskSummary",
     "key_rhythm",
     "mean_and_interval",
-    "oldest_age",
     "on_silence",
     "personal_window",
     "rhythm",

@@ -16,15 +16,16 @@ from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
 from churnlab.fitting.coming import purchases_to_come
 from churnlab.fitting.late import LateCounts, banner, count_late, extreme_states, headline
-from churnlab.inference import prior_sensitivity, save_posterior
+from churnlab.inference import save_posterior
 from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.posterior import MonteCarlo, RiskConfig, monte_carlo
 from churnlab.progress import SILENT, Progress
 from churnlab.report.labels import LANGUAGES, label
 from churnlab.rules import Costs, OverdueRule, Threshold
 from churnlab.runs import Result, RunFolder
+from churnlab.studies.sensitivity import prior_sensitivity
 from churnlab.summary import summarise
-from churnlab.workflows.settings import FitSettings, ModelSettings
+from churnlab.workflows.steps.settings import FitSettings, ModelSettings
 from churnlab.workflows.steps.worth import Worth, find_worth
 
 

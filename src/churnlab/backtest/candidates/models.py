@@ -150,6 +150,7 @@ class BayesianCandidate(ModelCandidate):
     def fit(self, cells: Cells, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         """Fit the posterior of the population; a fit that its diagnostics refuse raises."""
         from churnlab import inference
+        from churnlab.studies.sensitivity import most_prior_sensitive
 
         fit = inference.fit_population(
             cells,
@@ -166,7 +167,7 @@ class BayesianCandidate(ModelCandidate):
         return fit.draws, {
             "method": fit.method,
             "warnings": list(fit.warnings),
-            "prior_sensitivity": inference.most_prior_sensitive(fit),
+            "prior_sensitivity": most_prior_sensitive(fit),
         }
 
 

@@ -21,7 +21,7 @@ from churnlab.segments import (
 )
 from churnlab.summary import summarise
 from churnlab.workflows.fit import Fitted
-from churnlab.workflows.settings import FitSettings
+from churnlab.workflows.steps.settings import FitSettings
 
 
 @dataclass(kw_only=True)
