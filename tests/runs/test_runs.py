@@ -129,6 +129,23 @@ def test_a_step_is_emptied_of_its_manifest_and_told_where_it_will_stand(tmp_path
     assert not (tmp_path / "fit" / "manifest.json").exists(), "the step did not come to its end"
 
 
+def test_a_step_that_ends_leaves_the_step_of_before_until_the_whole_run_ends(tmp_path):
+    """A pipeline that is killed later is the old one, step by step; what follows reads the new."""
+    for seed in (1, 2):
+        whole = RunFolder(tmp_path, "pipeline", seed=seed)
+        step = whole.part("fit", "fit")
+        step.write_json(f"of{seed}.json", seed)
+        step.finish()
+        assert open_run(step.path).manifest["seed"] == seed
+        assert open_run(tmp_path / "fit").manifest["seed"] == 1
+        assert (tmp_path / "fit" / "of1.json").exists()
+        if seed == 1:
+            whole.finish()
+    whole.finish()
+    assert open_run(tmp_path / "fit").manifest["seed"] == 2
+    assert not (tmp_path / "fit" / "of1.json").exists()
+
+
 def test_a_folder_takes_one_run_at_a_time(tmp_path):
     first = RunFolder(tmp_path, "pipeline")
     with pytest.raises(UsageError, match="being written by another run"):

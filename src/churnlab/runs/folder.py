@@ -290,7 +290,7 @@ class RunFolder:
             **extra,
         }
         self.write_json(MANIFEST, manifest)
-        if self.path != self.place:
+        if self.path == self.place / STAGING:  # a step is put in place with its whole run
             self._swap()
         self.release()
         return self.place / MANIFEST
