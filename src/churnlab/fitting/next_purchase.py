@@ -81,7 +81,8 @@ def _gaps(
 
 def _group(summary: Summary, sample: Sample, draws: PopulationDraws, who: Ints) -> Ints:
     """Return the group code of each customer of the sample."""
-    return rows_of(summary.cells, draws).group[sample.people["cell"].to_numpy()[who]]
+    codes: Ints = rows_of(summary.cells, draws).group[sample.people["cell"].to_numpy()[who]]
+    return codes
 
 
 def _times(summary: Summary, days: tuple[Ints, ...]) -> list[Array]:

@@ -71,8 +71,9 @@ def _relearnt(name: str, base: Candidate) -> Candidate | None:
 
 
 def _with_visits(name: str, base: Candidate) -> Candidate | None:
-    bayesian = isinstance(base, BayesianCandidate)
-    return RelearntCandidate(name, base, "features") if bayesian else None
+    if not isinstance(base, BayesianCandidate):
+        return None
+    return RelearntCandidate(name, base, "features")
 
 
 #: What an ending makes of the candidate that the rest of the name names; None: of that one nothing.
