@@ -239,10 +239,10 @@ class Fit(Views):
             return table
         worth = self.residual_value(spend, value).drop(columns="customer_id")
         own = len(table.columns) - len(self.data.group_columns)  # groups come last
-        parts = [table.iloc[:, :own], worth, table.iloc[:, own:]]
-        joined = pd.concat(parts, axis="columns")
-        joined.attrs = {**table.attrs, **worth.attrs}
-        return joined
+        for place, name in enumerate(worth.columns, start=own):  # in place: no table twice
+            table.insert(place, name, worth[name])
+        table.attrs |= worth.attrs
+        return table
 
     def residual_value(
         self, spend: SpendFit | None = None, value: ValueConfig | None = None, *, seed: int = 1

@@ -301,12 +301,8 @@ def share_by(
 
 def _back(process: Process, t_x: Array, now: Array) -> Returning:
     """Return a function (horizon, positions) -> P(next purchase within it of now), (row, draw)."""
-
-    def back(horizon: Array, i: Ints) -> Array:
-        alive, quiet = process.states(t_x[i], now[i], horizon)
-        return np.asarray(alive * (1.0 - quiet))
-
-    return back
+    alive, silent = process.alive(t_x, now), process.silent(t_x, now)
+    return lambda horizon, i: np.asarray(alive[i] * (1.0 - silent(horizon, i)))
 
 
 def _due(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pyarrow.parquet import read_schema
 
 from churnlab.errors import ChurnlabError, UsageError
 from churnlab.runs.folder import content_hash, file_hash, read_json, settle
@@ -95,9 +96,13 @@ class Run:
         """Read a JSON file."""
         return read_json(self.file(name))
 
-    def frame(self, name: str) -> pd.DataFrame:
-        """Read a Parquet file."""
-        return pd.read_parquet(self.file(name))
+    def frame(self, name: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
+        """Read a Parquet file, or of some columns those that it has."""
+        file = self.file(name)
+        if columns is None:
+            return pd.read_parquet(file)
+        known = read_schema(file).names
+        return pd.read_parquet(file, columns=[c for c in columns if c in known])
 
     def part(self, name: str) -> Run | None:
         """Return the run of a pipeline's step, or None where the step was skipped."""

@@ -95,9 +95,7 @@ def _measure(measure: Measure) -> dict[str, Any]:
 
 
 def _days(log: EventLog, events: str, customer: str) -> NDArray[np.datetime64]:
-    days = log.days(events)
-    own = days.loc[days["customer_id"] == customer, "day"]
-    return np.sort(own.to_numpy().astype("datetime64[D]"))
+    return log.days(events, of=[customer])["day"].to_numpy().astype("datetime64[D]")
 
 
 def _iso(days: NDArray[np.datetime64]) -> list[str]:

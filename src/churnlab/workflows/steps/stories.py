@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import pandas as pd
 
-from churnlab.board.people import joined, most_urgent
+from churnlab.board.people import URGENCY, joined, most_urgent
 from churnlab.events import EventLog
-from churnlab.segments import Playbook
+from churnlab.segments import Placed, Playbook
 from churnlab.segments.person.explanation import explanation
 from churnlab.workflows.steps.placing import Day
 
@@ -30,23 +30,21 @@ class _Few:
     tables: Set[str]
     kept: Mapping[str, pd.DataFrame]
 
-    def days(self, events: str) -> pd.DataFrame:
-        """Return their event-days."""
-        return self.kept[events]
+    def days(self, events: str, of: Collection[str]) -> pd.DataFrame:
+        """Return the event-days of some of them."""
+        return _of(self.kept[events], of)
 
 
 def stories(log: EventLog, day: Day, playbook: Playbook) -> list[dict[str, Any]]:
     """Return `customer_id, purchase_days, visit_days, risk_by_day, paragraph` of each."""
-    snapshot, customers = day.placed.snapshot, day.fitted.customers
-    everybody = joined(snapshot.membership, customers)
+    customers = day.fitted.customers
+    everybody = joined(*map(_urgency, (day.placed.snapshot.membership, customers)))
     ids = set(most_urgent(everybody, pd.Timestamp(log.as_of)).head(MOST)["customer_id"])
-    placed = replace(
-        day.placed, snapshot=replace(snapshot, membership=_of(snapshot.membership, ids))
-    )
+    placed = _placed(day.placed, ids)
     few = _Few(
         log.as_of,
         log.tables,
-        {name: _of(log.days(name), ids) for name in ("purchases", "visits") if name in log.tables},
+        {n: log.days(n, of=ids) for n in ("purchases", "visits") if n in log.tables},
     )
     own, threshold = _of(customers, ids), day.fitted.threshold.to_dict()
     return [
@@ -55,7 +53,22 @@ def stories(log: EventLog, day: Day, playbook: Playbook) -> list[dict[str, Any]]
     ]
 
 
-def _of(frame: pd.DataFrame, ids: set[str]) -> pd.DataFrame:
+def _urgency(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[[c for c in URGENCY if c in frame]]
+
+
+def _placed(placed: Placed, ids: set[str]) -> Placed:
+    """Return the day's grid with these members alone, so that each is found in no time."""
+    snapshot, visits = placed.snapshot, placed.visits
+    return replace(
+        placed,
+        snapshot=replace(snapshot, membership=_of(snapshot.membership, ids)),
+        purchases=replace(placed.purchases, customers=_of(placed.purchases.customers, ids)),
+        visits=None if visits is None else replace(visits, customers=_of(visits.customers, ids)),
+    )
+
+
+def _of(frame: pd.DataFrame, ids: Collection[str]) -> pd.DataFrame:
     return frame[frame["customer_id"].isin(ids)]
 
 
