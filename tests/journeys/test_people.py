@@ -452,6 +452,20 @@ def test_a_customers_history_of_an_item_is_counted_in_days(make_log):
     assert row["sum_log_gap"] == pytest.approx(2 * np.log(4))
 
 
+def test_reminders_go_from_tomorrow_to_the_last_day_that_is_asked_for(make_log, monkeypatch):
+    today = START + pd.Timedelta(days=100)
+    baskets = read(make_log([*((who, d, "A") for who in "abcd" for d in (1, 9)), ("a", 50, "B")]))
+    due = [today + pd.Timedelta(days=d) for d in (0, 1, 7, 8)]
+    columns = ["x", "last_purchase_at", "rhythm_days", "p_alive", "due_q10", "due_q90"]
+    table = pd.DataFrame({"due_date": due}).assign(**dict.fromkeys(columns, 1))
+    monkeypatch.setattr(cycles, "customers_table", lambda *_, **__: table)
+    rows = item_histories(baskets, today.date()).assign(name="A")
+    found = cycles._due_table(
+        baskets, rows, SimpleNamespace(draws=None), CycleConfig(), today.date()
+    )
+    assert found["remind"].tolist() == [False, True, True, False]
+
+
 def test_goods_that_nobody_buys_again_have_no_cycle(make_log):
     log = make_log([(f"c{i}", 1, "A B") for i in range(60)])
     assert find_cycles(read(log), CycleConfig(), log.as_of, seed=1) is None
