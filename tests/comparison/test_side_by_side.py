@@ -16,15 +16,16 @@ from churnlab.runs import open_run
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     place = tmp_path_factory.mktemp("runs")
-    shop = ["data=syn_shop", "shop.n_members=2500"]
+    shop = ["data=syn_shop", "debug=smoke"]
     for name, arguments in {
         "one": ["fit", *shop],
         "two": ["fit", *shop, "model=pareto_nbd"],
         "scores": [
             "backtest", *shop, "split.horizon_days=[28]", "split.origins=1", "split.counts=false",
-            "candidates=[mbg_nbd]", "split.replicates=20",
+            "candidates=[mbg_nbd]", "split.replicates=20", "split.limits.least_purchasers=100",
+            "split.limits.least_events=20",
         ],
-        "nday": ["nday", *shop],
+        "nday": ["nday", *shop, "nday.draws=100", "nday.backtest=false"],
         "check": ["check", *shop],
     }.items():  # fmt: skip
         assert main([*arguments, f"run_dir={place / name}"]) == 0

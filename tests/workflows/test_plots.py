@@ -16,7 +16,7 @@ SHOP = cl.load_shop(900)
 
 @pytest.fixture(scope="module")
 def fit():
-    return cl.fit(cl.summarise(SHOP))
+    return cl.fit(cl.summarise(SHOP), draws=300)
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,10 @@ def results(tmp_path_factory):
              "limits": {"least_purchasers": 100, "least_events": 20}}  # fmt: skip
     costs = {"margin": 20, "coupon": 5, "revenue": 60}
     study = {"costs": costs, "draws": 100, "backtest": False, "holdout_share": 0.2}
+    few = {"draws": 200}
     return {
-        "segment": cl.segment(SHOP, segments={"periods": 2}),
-        "backtest": cl.backtest(SHOP, candidates=["mbg_nbd"], split=split),
+        "segment": cl.segment(SHOP, segments={"periods": 2, "replicates": 50}, inference=few),
+        "backtest": cl.backtest(SHOP, candidates=["mbg_nbd"], split=split, inference=few),
         "nday": cl.nday(SHOP, nday=study),
     }
 
@@ -135,7 +136,7 @@ def test_an_update_is_the_same_fit_on_newer_events(fit):
 
 
 def test_what_has_no_picture_says_why(fit):
-    segments = cl.segment(SHOP, segments={"periods": 0})
+    segments = cl.segment(SHOP, segments={"periods": 0, "replicates": 20}, inference={"draws": 200})
     with pytest.raises(UsageError, match=r"segments\.periods"):
         segments.plot_shares()
     arrays = cl.Summary.from_arrays([2, 0, 1], [30, 0, 9], [60, 40, 50], as_of="2025-01-01")
