@@ -30,9 +30,6 @@ LIGHT = [
     "journey.loyal.least_customers=10",
     "journey.window_days=30",
     "inference.draws=200",
-    "segments.replicates=50",
-    "segments.draws=20",
-    "split.origins=1",
     "rule.contact_cost=1",
     "rule.save_probability=.1",
     "rule.value_per_customer=100",
@@ -42,8 +39,10 @@ LIGHT = [
 ]
 
 
-def run_pipeline(root: Path) -> None:
-    """Run a pipeline whose ids and goods are hostile text, and write its board in Korean too."""
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory) -> Path:
+    """Return a finished pipeline whose ids and goods are hostile text."""
+    root = tmp_path_factory.mktemp("shop")
     frames = simulate_shop(ShopConfig(n_members=600), np.random.default_rng(1)).frames()
     bought = frames["purchases"].groupby("customer_id")["event_at"].max().sort_values().index
     names = dict(zip(bought[-3:], (MARKUP, QUOTES, BACKWARDS), strict=True))
@@ -55,25 +54,20 @@ def run_pipeline(root: Path) -> None:
         renamed.to_parquet(root / f"{table}.parquet")
         keys.append(f"data.{table}.path={root / table}.parquet")
     keys += ["data.purchases.item=item", "data.members.attributes={channel: channel}"]
-    run, korean = root / "run", root / "korean"
     with pytest.MonkeyPatch.context() as patch:
         page = Rendered(html="<html></html>", summary="", notebook="{}")
         patch.setattr("churnlab.workflows.pages.report.render", lambda *_, **__: page)
-        assert main(["pipeline", "data=files", *keys, *LIGHT, f"run_dir={run}"]) == 0
-    board = ["board", f"run={run}", "lang=ko", "report.currency=KRW", f"run_dir={korean}"]
-    assert main(board) == 0
+        status = main(["pipeline", "data=files", *keys, *LIGHT, f"run_dir={root / 'run'}"])
+    assert status == 0
+    return root / "run"
 
 
 @pytest.fixture(scope="session")
-def shop(made_once) -> Path:
-    """Return a finished pipeline whose ids and goods are hostile text."""
-    return made_once("board", run_pipeline) / "run"
-
-
-@pytest.fixture(scope="session")
-def pages(shop) -> dict[str, Path]:
+def pages(shop, tmp_path_factory) -> dict[str, Path]:
     """Return the board in English, as the pipeline wrote it, and in Korean."""
-    return {"en": shop / "board.html", "ko": shop.parent / "korean" / "board.html"}
+    place = tmp_path_factory.mktemp("korean")
+    assert main(["board", f"run={shop}", "lang=ko", "report.currency=KRW", f"run_dir={place}"]) == 0
+    return {"en": shop / "board.html", "ko": place / "board.html"}
 
 
 @pytest.fixture(scope="session")

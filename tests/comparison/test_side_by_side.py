@@ -16,7 +16,7 @@ from churnlab.runs import open_run
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     place = tmp_path_factory.mktemp("runs")
-    shop = ["data=syn_shop", "debug=smoke"]
+    shop = ["data=syn_shop", "shop.n_members=1500"]
     for name, arguments in {
         "one": ["fit", *shop],
         "two": ["fit", *shop, "model=pareto_nbd"],

@@ -32,10 +32,6 @@ LIGHT = [
     'journey.walk=["item-001 > item-002", "item-002 > item-003", "item-003 > item-001"]',
     "journey.window_days=30",
     "inference.draws=200",
-    "segments.periods=2",
-    "segments.replicates=50",
-    "segments.draws=20",
-    "split.origins=1",
     "cache_dir=null",
 ]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.text import Text
 
 import churnlab as cl
 from churnlab.errors import UsageError
@@ -16,7 +18,7 @@ SHOP = cl.load_shop(900)
 
 @pytest.fixture(scope="module")
 def fit():
-    return cl.fit(cl.summarise(SHOP), draws=300)
+    return cl.fit(cl.summarise(SHOP))
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +27,9 @@ def results(tmp_path_factory):
              "limits": {"least_purchasers": 100, "least_events": 20}}  # fmt: skip
     costs = {"margin": 20, "coupon": 5, "revenue": 60}
     study = {"costs": costs, "draws": 100, "backtest": False, "holdout_share": 0.2}
-    few = {"draws": 200}
     return {
-        "segment": cl.segment(SHOP, segments={"periods": 2, "replicates": 50}, inference=few),
-        "backtest": cl.backtest(SHOP, candidates=["mbg_nbd"], split=split, inference=few),
+        "segment": cl.segment(SHOP, segments={"periods": 2}),
+        "backtest": cl.backtest(SHOP, candidates=["mbg_nbd"], split=split),
         "nday": cl.nday(SHOP, nday=study),
     }
 
@@ -37,6 +38,13 @@ def results(tmp_path_factory):
 def closed():
     yield
     plt.close("all")
+
+
+def hangul(ax):
+    """Return how many texts are in Korean; each is in a font that has it, whenever it was made."""
+    texts = [t for t in ax.figure.findobj(Text) if re.search("[가-힣]", t.get_text())]
+    assert all(t.get_fontfamily()[0] == "NanumGothic" for t in texts)
+    return len(texts)
 
 
 FIT_PLOTS = ("tracking", "alive_matrix", "calibration", "threshold")
@@ -52,6 +60,7 @@ def test_a_fit_draws_itself(fit, name, lang):
     ax = plt.subplots()[1]
     assert getattr(fit, f"plot_{name}")(ax, lang=lang) is ax
     assert ax.get_xlabel()
+    assert lang == "en" or hangul(ax)
     assert getattr(fit, f"plot_{name}")() is not ax
 
 
@@ -61,6 +70,7 @@ def test_results_draw_themselves(results, result, name):
     draw = getattr(results[result], f"plot_{name}")
     assert draw(ax=ax, lang="ko") is ax
     assert len(ax.get_children()) > 10
+    assert hangul(ax)
     assert draw() is not ax
 
 
@@ -88,8 +98,11 @@ def test_a_history_begins_at_its_customer_s_last_purchase(fit):
 
 
 def test_each_parameter_has_its_panel(fit):
-    axes = fit.plot_parameters()
+    axes = fit.plot_parameters(lang="ko")
     assert [ax.get_xlabel() for ax in axes] == list(fit.population.target.map.names)
+    assert hangul(axes[0]) == 2  # posterior and prior
+    own = plt.subplots(1, 4)[1]
+    assert fit.plot_parameters(own) is own
 
 
 def test_forecasts_add_up_to_the_customers_own(fit):
@@ -100,6 +113,9 @@ def test_forecasts_add_up_to_the_customers_own(fit):
     assert weeks["expected"].cumsum().iloc[-1] == pytest.approx(weeks["cumulative"].iloc[-1])
     assert (weeks["q05"] <= weeks["expected"]).all()
     assert (weeks["expected"] <= weeks["q95"]).all()
+    assert len(fit.forecast(1)) == 1
+    with pytest.raises(UsageError, match="weeks must be at least 1; got 0"):
+        fit.forecast(0)
 
 
 def test_states_are_those_of_the_customers_table(fit):
@@ -136,7 +152,7 @@ def test_an_update_is_the_same_fit_on_newer_events(fit):
 
 
 def test_what_has_no_picture_says_why(fit):
-    segments = cl.segment(SHOP, segments={"periods": 0, "replicates": 20}, inference={"draws": 200})
+    segments = cl.segment(SHOP, segments={"periods": 0})
     with pytest.raises(UsageError, match=r"segments\.periods"):
         segments.plot_shares()
     arrays = cl.Summary.from_arrays([2, 0, 1], [30, 0, 9], [60, 40, 50], as_of="2025-01-01")
