@@ -65,11 +65,14 @@ def test_without_members_whoever_bought_before_the_day_is_left_out():
     assert set(log.frame("purchases")["customer_id"]) == set(begun[begun >= day].index)
 
 
-@pytest.mark.parametrize(("early", "said"), [(19, False), (20, True)])
-def test_few_early_members_are_no_sign(early, said):
+@pytest.mark.parametrize(
+    ("early", "day", "said"),
+    [(19, "2022-01-02", False), (20, "2022-01-02", True), (20, "2022-01-03", False)],
+)
+def test_few_early_members_are_no_sign_nor_are_those_of_the_month_before(early, day, said):
     n = 400
     bought = pd.DataFrame({"customer_id": [f"c{i}" for i in range(n)], "event_at": "2022-02-01"})
-    signup = ["2022-01-31"] * early + ["2022-02-01"] * (n - early)
+    signup = [day] * early + ["2022-02-01"] * (n - early)
     members = bought[["customer_id"]].assign(signed_up_at=signup)
     assert ("history_from" in notes(read_events(bought, members=members))) == said
     if said:  # one more purchaser: the same number is under the share

@@ -51,6 +51,13 @@ def test_j4_per_gap_a_later_second_step_may_carry_on(make_log):
     assert journeys(log, config(span="gap")).loc["A > B > C", "support"] == 1
 
 
+@pytest.mark.parametrize(("day", "counted"), [(80.99, 1), (81.0, 0)])
+def test_j4_per_gap_two_windows_must_be_over(make_log, day, counted):
+    sure = [("c", 1, "A"), ("c", 2, "B"), ("c", 3, "C")]
+    log = make_log([*sure, ("d", day, "A"), ("d", day + 1, "B"), ("d", day + 2, "C")])
+    assert journeys(log, config(span="gap")).loc["A > B > C", "exposures"] == 1 + counted
+
+
 @pytest.mark.parametrize(("day", "counted"), [(90.99, 1), (91.0, 0), (95.0, 0)])
 def test_j4_exposures_with_an_open_window_leave_numerator_and_denominator(make_log, day, counted):
     """The log ends with day 100, so a window of 10 days after day 91, 0:00, is not over."""
