@@ -16,6 +16,7 @@ from churnlab.events import EventLog
 from churnlab.fitting.late import banner, headline, three_numbers
 from churnlab.inference import save_posterior
 from churnlab.progress import SILENT, Progress
+from churnlab.report.drawn import drawn
 from churnlab.runs import Result, RunFolder
 from churnlab.segments import (
     Audience,
@@ -138,6 +139,7 @@ class Segmentation(Result):
         """Return the page, and whom to write to."""
         return {"to look at": folder / PAGE, "to send": folder / "campaign_plan.csv"}
 
+    @drawn
     def plot_grid(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw the grid with shares and changes; the purchase states alone without visits."""
         from churnlab.backtest.report.plots import purchase_axis
@@ -149,6 +151,7 @@ class Segmentation(Result):
             return plots.draw_grid(axes(ax, (9, 6)), shown, lang=lang)
         return purchase_axis(axes(ax, (7.2, 3)), self.found["shares"], lang=lang)
 
+    @drawn
     def plot_flow(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw the largest moves between cells since the earlier day."""
         from churnlab.report.style import axes
@@ -157,6 +160,7 @@ class Segmentation(Result):
         shown = data.flows(self._table("transitions", "compare_to"), lang=lang)
         return plots.draw_flows(axes(ax, (9, 6)), shown, lang=lang)
 
+    @drawn
     def plot_shares(
         self, ax: Axes | None = None, *, level: str | None = None, lang: str = "en"
     ) -> Axes:
