@@ -44,13 +44,13 @@ if TYPE_CHECKING:
     from churnlab.workflows.backtest import backtest
     from churnlab.workflows.compare import compare_runs
     from churnlab.workflows.explain import explain
-    from churnlab.workflows.export import export
     from churnlab.workflows.journey import journey
-    from churnlab.workflows.monitor import monitor
     from churnlab.workflows.nday import nday
-    from churnlab.workflows.opening import load_cdnow, load_shop
+    from churnlab.workflows.production.export import export
+    from churnlab.workflows.production.monitor import monitor
+    from churnlab.workflows.production.verify import verify
     from churnlab.workflows.segment import segment
-    from churnlab.workflows.verify import verify
+    from churnlab.workflows.steps.opening import load_cdnow, load_shop
 
 #: Public name -> module below `churnlab` that has it.
 _HOMES = {
@@ -77,15 +77,15 @@ _HOMES = {
     "fit_spend": "inference",
     "journey": "workflows.journey",
     "load": "fitting",
-    "load_cdnow": "workflows.opening",
-    "load_shop": "workflows.opening",
+    "load_cdnow": "workflows.steps.opening",
+    "load_shop": "workflows.steps.opening",
     "pymc_model": "models.pymc",
     "read_events": "events",
     "score": "bundle",
     "segment": "workflows.segment",
     "summarise": "summary",
     "summarise_spend": "summary",
-    "verify": "workflows.verify",
+    "verify": "workflows.production.verify",
 }
 
 __all__ = [
@@ -134,9 +134,9 @@ __all__ = [
 #: `churnlab.backtest.SplitConfig` a name in the package.
 _CALLED = {
     "backtest": "workflows.backtest",
-    "board": "workflows.board",
-    "export": "workflows.export",
-    "monitor": "workflows.monitor",
+    "board": "workflows.pages.board",
+    "export": "workflows.production.export",
+    "monitor": "workflows.production.monitor",
     "nday": "workflows.nday",
     "runs": "runs.listing",
 }

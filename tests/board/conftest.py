@@ -56,7 +56,7 @@ def shop(tmp_path_factory) -> Path:
     keys += ["data.purchases.item=item", "data.members.attributes={channel: channel}"]
     with pytest.MonkeyPatch.context() as patch:
         page = Rendered(html="<html></html>", summary="", notebook="{}")
-        patch.setattr("churnlab.workflows.report.render", lambda *_, **__: page)
+        patch.setattr("churnlab.workflows.pages.report.render", lambda *_, **__: page)
         status = main(["pipeline", "data=files", *keys, *LIGHT, f"run_dir={root / 'run'}"])
     assert status == 0
     return root / "run"

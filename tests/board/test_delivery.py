@@ -18,7 +18,7 @@ from tests.board.conftest import MARKUP
 from churnlab.board.serve import server
 from churnlab.errors import UsageError
 from churnlab.report.config import ReportConfig
-from churnlab.workflows.board import deliver
+from churnlab.workflows.pages.board import deliver
 
 ROOT = Path(__file__).parents[2]
 

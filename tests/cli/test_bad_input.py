@@ -106,12 +106,11 @@ def test_what_is_wrong_before_data_are_opened_ends_with_status_2(case, tmp_path,
     assert results(tmp_path) == set()
 
 
-@pytest.mark.parametrize("command", ["segment", "explain", "pipeline"])
-def test_commands_that_do_not_know_clocks_refuse_a_calendar(command, tmp_path, capsys):
-    options = ["model.calendar=month"] + (["customer=c01"] if command == "explain" else [])
-    status, said = churnlab(capsys, tmp_path, orders(tmp_path, GOOD), *options, command=command)
+def test_the_pipeline_refuses_a_calendar_that_its_bundle_does_not_know(tmp_path, capsys):
+    options = ["model.calendar=month"]
+    status, said = churnlab(capsys, tmp_path, orders(tmp_path, GOOD), *options, command="pipeline")
     assert status == 2, said
-    assert "does not know clocks" in said
+    assert "clock days as days" in said
     assert "drop model.calendar" in said
 
 

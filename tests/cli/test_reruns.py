@@ -41,7 +41,7 @@ def test_a_rerun_that_ends_takes_its_place_and_clears_what_a_failure_left(good, 
 
 def test_a_report_never_takes_the_place_of_its_run(good, monkeypatch):
     page = Rendered(html="<html></html>", summary="", notebook="{}")
-    monkeypatch.setattr("churnlab.workflows.report.render", lambda *_, **__: page)
+    monkeypatch.setattr("churnlab.workflows.pages.report.render", lambda *_, **__: page)
     assert main(["report", f"run={good}", f"run_dir={good}"]) == 0
     assert open_run(good).command == "fit"
     assert (good / "report" / "report.html").exists()

@@ -56,7 +56,7 @@ def test_the_command_runs_as_written(orders, monkeypatch, capsys):
     assert command[0] == "churnlab"
     # The page itself takes as long as all else and is tested where it lives.
     page = Rendered(html="<html></html>", summary="", notebook="{}")
-    monkeypatch.setattr("churnlab.workflows.report.render", lambda *_, **__: page)
+    monkeypatch.setattr("churnlab.workflows.pages.report.render", lambda *_, **__: page)
     assert main([*command[1:], *LIGHT]) == 0, capsys.readouterr().err
     mine = orders / "outputs" / "mine"
     for name in ("report.html", "fit/customers.parquet", "fit/posterior.nc", "manifest.json"):

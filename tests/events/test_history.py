@@ -127,6 +127,22 @@ def test_customers_of_before_in_a_population_of_their_own_leave_dropout_unbiased
     assert abs(apart["within"] - truth) < 0.5 * (truth - whole["all"])
 
 
+def test_a_fit_names_the_beginning_among_its_misfits_until_it_is_cured():
+    """A row of `misfit`, a sentence with the day, in front of what may follow from it."""
+    log = read_events(LATER, members=MEMBERS)
+    fit = cl.fit(log, draws=100)
+    row = next(one for one in fit.misfit if one.check == "beginning")
+    assert row.cell == "signups"
+    assert row.flagged
+    assert row.observed == log.report.beginning.seen / log.report.beginning.of
+    assert f"data.history_from={log.report.beginning.since}" in fit.say_misfit()[0]
+    assert "기록이 시작되기 전에 가입" in fit.say_misfit("ko")[0]
+    steep = cl.fit(read_events(LATER), draws=100)
+    assert "a month afterwards: some bought before it begins" in steep.say_misfit()[0]
+    cured = cl.fit(read_events(LATER, members=MEMBERS, history_from=str(CUT.date())), draws=100)
+    assert "beginning" not in {one.check for one in cured.misfit}
+
+
 def test_modelling_needs_the_day():
     with pytest.raises(UsageError, match=r"model needs data\.history_from"):
         DataConfig(unknown_beginning="model")

@@ -60,7 +60,7 @@ def test_from_an_export_to_the_end_with_no_further_key(folder, capsys, monkeypat
     assert init("orders_cp949.csv", "--yes") == 0
     # The page takes as long as all else and is tested where it lives.
     page = Rendered(html="<html></html>", summary="", notebook="{}")
-    monkeypatch.setattr("churnlab.workflows.report.render", lambda *_, **__: page)
+    monkeypatch.setattr("churnlab.workflows.pages.report.render", lambda *_, **__: page)
     status = main(["pipeline", "data=orders_cp949", "run_dir=run"])
     said = capsys.readouterr()
     assert status == 0, said.err

@@ -78,8 +78,14 @@ def test_regular_gaps_are_followed_to_the_cap_which_is_said(k: int, said: int) -
     fit = fit_population(cells, model="mbg_cnbd_k", draws=200)
     assert fit.draws.k == min(k, MOST_K)
     assert sum(f"k = {MOST_K}" in w for w in fit.warnings) == said
-    stated = fit_population(cells, model="mbg_cnbd_k", k=MOST_K, draws=200)
-    assert not any("the most that is tried" in w for w in stated.warnings)
+
+
+@pytest.mark.parametrize(("k", "said"), [(MOST_K, 0), (MOST_K + 1, 1)])
+def test_a_stated_k_beyond_what_evidence_tries_is_said(k: int, said: int) -> None:
+    cells = simulated("mbg_cnbd_k", [2.0, 5.0, 0.8, 6.0], 400, seed=4, k=12)
+    stated = fit_population(cells, model="mbg_cnbd_k", k=k, draws=200)
+    assert sum(f"model.k={k} is more regular" in w for w in stated.warnings) == said
+    assert not any("still rises" in w for w in stated.warnings)
 
 
 def test_erlang_with_k_1_is_the_plain_model(shop: Rows) -> None:

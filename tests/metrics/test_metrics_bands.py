@@ -19,7 +19,6 @@ from churnlab.metrics import (
     calibrator,
     cluster_weights,
     corp_split,
-    paired_auc_difference,
     paired_difference,
     reliability_curve,
 )
@@ -82,17 +81,6 @@ def test_paired_interval_has_the_width_of_the_standard_error():
     assert found.high - found.low == pytest.approx(normal, rel=0.1)
     z = found.value / ((a - b).std() / 2000**0.5)
     assert found.share_below == pytest.approx(norm.cdf(-z), abs=0.03)
-
-
-def test_paired_auc_difference_of_equal_scores_is_zero_and_of_noise_is_not():
-    rng = np.random.default_rng(9)
-    y = (rng.random(500) < 0.4).astype(float)
-    good, noise = y + rng.normal(0, 1, 500), rng.random(500)
-    customer = np.arange(500) // 2
-    same = paired_auc_difference(good, good, y, customer, rng, replicates=20)
-    assert (same.value, same.low, same.high) == (0, 0, 0)
-    better = paired_auc_difference(good, noise, y, customer, rng, replicates=100)
-    assert better.low > 0.1
 
 
 def test_cluster_weights_are_counts_of_a_resample():

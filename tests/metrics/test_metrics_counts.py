@@ -7,13 +7,10 @@ import pytest
 import scoringrules
 from scipy.stats import poisson
 
-from churnlab.errors import UsageError
 from churnlab.metrics import (
     count_bias,
     crps_pmf,
-    crps_samples,
     mean_absolute_error,
-    pit_histogram,
     population_stability_index,
     root_mean_square_error,
 )
@@ -25,15 +22,6 @@ def test_crps_of_a_poisson_pmf_agrees_with_scoringrules():
     np.testing.assert_allclose(
         crps_pmf(pmf, actual), scoringrules.crps_poisson(actual, mean), atol=1e-12
     )
-
-
-def test_crps_of_samples_agrees_with_scoringrules_and_with_the_pmf():
-    rng = np.random.default_rng(3)
-    samples, actual = rng.poisson(3.0, (5, 400)).astype(float), np.array([0.0, 1, 3, 6, 20])
-    ours = crps_samples(samples, actual)
-    np.testing.assert_allclose(ours, scoringrules.crps_ensemble(actual, samples), atol=1e-12)
-    pmf = np.stack([np.bincount(row.astype(int), minlength=15) / 400 for row in samples])
-    np.testing.assert_allclose(ours, crps_pmf(pmf, actual), atol=1e-12)
 
 
 def test_crps_of_a_sure_forecast_is_the_absolute_error():
@@ -50,25 +38,6 @@ def test_errors_and_bias_by_hand():
 def test_the_median_beats_the_mean_on_absolute_error():
     actual = np.array([0.0, 0.0, 0.0, 4.0])
     assert mean_absolute_error(np.zeros(4), actual) < mean_absolute_error(np.ones(4), actual)
-
-
-def test_pit_is_flat_for_a_calibrated_forecast_and_u_shaped_for_a_narrow_one():
-    rng = np.random.default_rng(4)
-    mean = rng.gamma(2.0, 1.5, 20_000)
-    actual = rng.poisson(mean)
-    n = np.arange(actual.max() + 20)
-    flat = pit_histogram(poisson.pmf(n, mean[:, None]), actual)
-    assert np.abs(flat - 1).max() < 0.06  # 20,000 / 10 bins: about 2.5 standard errors
-    wide = rng.negative_binomial(2, 2 / (2 + mean))
-    n = np.arange(wide.max() + 20)
-    narrow = pit_histogram(poisson.pmf(n, mean[:, None]), wide)
-    assert narrow[0] > 1.3
-    assert narrow[-1] > 1.3
-
-
-def test_pit_needs_columns_that_reach_the_largest_count():
-    with pytest.raises(UsageError, match="ends at 1 purchases but 3 came"):
-        pit_histogram([[0.5, 0.5]], [3])
 
 
 def test_psi_by_hand():

@@ -15,7 +15,6 @@ from churnlab.models import gamma_gamma
 from churnlab.models.draws import SpendDraws
 from churnlab.posterior import (
     ValueConfig,
-    amounts_table,
     discounted_purchases,
     expected_amounts,
     expected_purchases,
@@ -314,20 +313,6 @@ def test_a_customer_without_amounts_has_the_populations(small):
     ).set_index("customer_id")
     nobody = expected_amounts(spend.draws, np.zeros(1), np.zeros(1))
     assert table.loc[ids[0], "amount_per_purchase"] == pytest.approx(nobody.mean[0], rel=1e-12)
-
-
-def test_amounts_table_shrinks_between_own_mean_and_everybodys(small):
-    known, _, spend = small
-    table = amounts_table(known.amounts, spend.draws)
-    share = spend.draws.positive.mean()
-    everybody = spend.table.loc["amount_mean", "mean"]
-    own = table["mean_amount"]
-    known_own = own.notna()
-    low, high = np.minimum(own, everybody) * share, np.maximum(own, everybody) * share
-    between = (table["amount_per_purchase"] >= 0.95 * low) & (
-        table["amount_per_purchase"] <= 1.05 * high
-    )
-    assert between[known_own].all()
 
 
 def test_what_cannot_be_valued_says_why(small):

@@ -16,7 +16,7 @@ from churnlab.report.front import chosen, data_name, front
 from churnlab.report.labels import label
 from churnlab.report.words import provenance, table
 from churnlab.runs import Run, RunFolder, open_run
-from churnlab.workflows.report import NOTEBOOKS
+from churnlab.workflows.pages.report import NOTEBOOKS
 
 
 def finished(path, **config) -> Run:
@@ -123,7 +123,7 @@ def test_a_title_in_a_language_without_words_is_refused(tmp_path):
 
 def test_page_notebook_and_summary_stand_side_by_side(tmp_path):
     from churnlab.report.render import Rendered
-    from churnlab.workflows.report import Report
+    from churnlab.workflows.pages.report import Report
 
     folder = RunFolder(tmp_path / "a", "report", config={}, seed=1)
     Report(Rendered("<html>", "# T\n", '{"cells": []}')).write(folder)

@@ -16,7 +16,7 @@ from matplotlib import pyplot as plt
 from churnlab.cli import main
 from churnlab.report import figures
 from churnlab.report.render import notebooks_folder
-from churnlab.workflows.report import NOTEBOOKS
+from churnlab.workflows.pages.report import NOTEBOOKS
 
 #: Four words of English in a row; keys, models and code are no such words.
 SENTENCE = re.compile(r"(?:\b[A-Za-z][a-z']+[ ,;:]+){3,}[A-Za-z][a-z']+")

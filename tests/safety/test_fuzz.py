@@ -35,8 +35,8 @@ from churnlab.export import ExportConfig, verify
 from churnlab.monitor import monitor
 from churnlab.runs.folder import content_hash, file_hash
 from churnlab.workflows.compare import compare
-from churnlab.workflows.export import ExportSettings, export
-from churnlab.workflows.opening import load_shop
+from churnlab.workflows.production.export import ExportSettings, export
+from churnlab.workflows.steps.opening import load_shop
 
 ALLOWED = {0, 2, 3, 4, 5}
 SECONDS, GIGABYTES = 60, 2

@@ -13,6 +13,7 @@ from churnlab.errors import UsageError
 from churnlab.posterior import RiskConfig
 from churnlab.posterior.risk import risk_curve
 from churnlab.segments import (
+    Axis,
     LeakVerdict,
     SegmentsConfig,
     Snapshot,
@@ -127,7 +128,8 @@ def test_a_persons_risk_is_that_of_the_history_up_to_each_day() -> None:
     events = np.array(["2024-01-10", "2024-01-30", "2024-03-01"], dtype="datetime64[D]")
     for basis in ("p_alive", "personal_cycles"):
         risk = RiskConfig(basis=basis)
-        found = risk_by_day(draws, events, np.datetime64("2024-04-30"), risk).set_index("day")
+        axis = Axis(draws, risk, (0.5,))
+        found = risk_by_day(axis, events, np.datetime64("2024-04-30")).set_index("day")
         assert found.index[0] == pd.Timestamp("2024-01-11")
         assert found.loc[["2024-01-30", "2024-03-01"], "mean"].isna().all()
         between = risk_curve(draws, 1, 20, np.arange(1, 31), risk)  # 31 January to 29 February

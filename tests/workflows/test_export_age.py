@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from churnlab.workflows.export import Exported
+from churnlab.workflows.production.export import Exported
 
 
 @pytest.mark.parametrize(("days", "said"), [(90, False), (91, True)])

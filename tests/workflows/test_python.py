@@ -16,8 +16,8 @@ from churnlab.config import compose, to_settings
 from churnlab.errors import DataError, UsageError
 from churnlab.posterior import RiskConfig
 from churnlab.runs import open_run
-from churnlab.workflows.keywords import settings_from
 from churnlab.workflows.segment import SegmentSettings
+from churnlab.workflows.steps.keywords import settings_from
 
 PIPELINE = {"candidates", "cache_dir", "segments", "nday"}
 LIGHT = {"segments": {"periods": 0, "replicates": 50}, "inference": {"draws": 200}}

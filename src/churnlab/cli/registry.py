@@ -19,17 +19,20 @@ class Command:
     options: tuple[tuple[str, str], ...] = field(default=())
 
     needs: tuple[str, ...] = ("log",)
+    #: Folder of `churnlab.workflows` that the use case lies in.
+    folder: str = ""
     staged: bool = True
     #: Whether the board is put into the run's folder; a pipeline writes its own.
     boarded: bool = False
 
     def use_case(self) -> Callable[..., Any]:
-        """Return the function that does the work: `NAME` in `churnlab.workflows.NAME`.
+        """Return the function that does the work: `NAME` in `churnlab.workflows[.FOLDER].NAME`.
 
         It takes `settings` and `progress`, a `log` and a `folder` where it `needs` them, and
         returns a `churnlab.runs.Result`.
         """
-        module = importlib.import_module(f"churnlab.workflows.{self.name}")
+        path = filter(None, ("churnlab.workflows", self.folder, self.name))
+        module = importlib.import_module(".".join(path))
         found: Callable[..., Any] = getattr(module, self.name)
         return found
 
@@ -224,6 +227,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="report",
+            folder="pages",
             does="renders the notebook report of a run folder",
             needs=(),
             writes=("report.html", "report.ipynb", "summary.md"),
@@ -232,6 +236,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="board",
+            folder="pages",
             does="a run as one page that answers clicks: who, what to do, at which costs",
             needs=(),
             writes=("board.html",),
@@ -343,6 +348,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="export",
+            folder="production",
             does="threshold bundle from run folders",
             needs=("folder",),
             staged=False,
@@ -373,6 +379,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="score",
+            folder="production",
             does="new events scored with a bundle, no refit",
             writes=("customer_thresholds.parquet",),
             examples=("churnlab score bundle=outputs/export data.purchases.path=orders.csv",),
@@ -380,6 +387,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="verify",
+            folder="production",
             does="checks a bundle: schema, cross-field rules, hashes, SQL against Python",
             needs=(),
             writes=("verify.json",),
@@ -388,6 +396,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="monitor",
+            folder="production",
             does="a bundle against newer data: staleness, drift, matured labels",
             writes=("monitor.json",),
             examples=("churnlab monitor bundle=outputs/export data.purchases.path=orders.csv",),

@@ -25,7 +25,7 @@ from churnlab.errors import ChurnlabError, UsageError
 from churnlab.runs import Result, RunFolder, open_run, timestamped_folder
 from churnlab.secrets import hide
 from churnlab.workflows.check import check
-from churnlab.workflows.opening import open_data
+from churnlab.workflows.steps.opening import open_data
 
 # Hydra's own files and logs stay out of run folders, which have theirs; what a user sets wins.
 _HYDRA_DEFAULTS = {
@@ -195,7 +195,7 @@ def run_in_folder(
         console.warn(result.warnings)
         run.finish()
         if command.boarded:
-            from churnlab.workflows.board import add_board
+            from churnlab.workflows.pages.board import add_board
 
             add_board(run, settings, console)
             run.finish()
@@ -211,7 +211,7 @@ def _track(settings: Any, folder: Path, console: Console) -> None:
     """Note the finished run; a store that refuses is a warning, since the run itself is there."""
     if settings.tracking == "none":
         return
-    from churnlab.workflows.tracking import note_in_mlflow
+    from churnlab.workflows.steps.tracking import note_in_mlflow
 
     try:
         console.say(note_in_mlflow(folder))
@@ -224,14 +224,14 @@ def _delivered(settings: Any, folder: Path) -> list[str]:
     chosen = getattr(settings, "report", None)
     if chosen is None or chosen.deliver is None:
         return []
-    from churnlab.workflows.board import deliver
+    from churnlab.workflows.pages.board import deliver
 
     return [f"to deliver: {deliver(Path(getattr(settings, 'run', folder)), chosen)}"]
 
 
 def _serve(folder: Path, port: int) -> None:
     from churnlab.board.serve import serve
-    from churnlab.workflows.board import PAGE
+    from churnlab.workflows.pages.board import PAGE
 
     serve(folder / PAGE, port, Console().say)
 

@@ -15,27 +15,27 @@ from churnlab.config.schema import DataRun, Run
 
 #: Command that opens event logs -> the settings of its use case, below `churnlab.workflows`.
 _ON_A_LOG: Final[dict[str, str]] = {
-    "check": "settings:Settings",
-    "fit": "settings:FitSettings",
+    "check": "steps.settings:Settings",
+    "fit": "steps.settings:FitSettings",
     "segment": "segment:SegmentSettings",
     "backtest": "backtest:BacktestSettings",
     "pipeline": "pipeline:PipelineSettings",
     "nday": "nday:NdaySettings",
     "journey": "journey:JourneySettings",
     "explain": "explain:ExplainSettings",
-    "score": "settings:BundleSettings",
-    "monitor": "monitor:MonitorSettings",
+    "score": "steps.settings:BundleSettings",
+    "monitor": "production.monitor:MonitorSettings",
 }
 #: The same of all commands.
 COMMAND_SETTINGS: Final[dict[str, str]] = _ON_A_LOG | {
-    "simulate": "settings:SimulateSettings",
-    "demo": "settings:Worded",
-    "report": "settings:ReportSettings",
-    "board": "board:BoardSettings",
+    "simulate": "steps.settings:SimulateSettings",
+    "demo": "steps.settings:Worded",
+    "report": "steps.settings:ReportSettings",
+    "board": "pages.board:BoardSettings",
     "compare": "compare:CompareSettings",
-    "sbc": "settings:SbcSettings",
-    "export": "export:ExportSettings",
-    "verify": "settings:VerifySettings",
+    "sbc": "steps.settings:SbcSettings",
+    "export": "production.export:ExportSettings",
+    "verify": "steps.settings:VerifySettings",
 }
 
 #: A group of options -> the dataclass behind it, and the field in which a command has it.

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from churnlab.events import DataConfig
 from churnlab.simulate import ShopConfig
-from churnlab.workflows.settings import Settings
-from churnlab.workflows.tracking import check_tracker
+from churnlab.workflows.steps.settings import Settings
+from churnlab.workflows.steps.tracking import check_tracker
 
 
 @dataclass(kw_only=True)

@@ -12,12 +12,13 @@ from churnlab.events.log import EventLog
 from churnlab.events.members import FIRST_CATEGORY, SIGNUP_MONTH
 from churnlab.events.python import log_from_frames, read_events
 from churnlab.events.reading import open_log
-from churnlab.events.report import DataReport, MembersReport, TableReport
+from churnlab.events.report import Beginning, DataReport, MembersReport, TableReport
 
 __all__ = [
     "DATA_NAMES",
     "FIRST_CATEGORY",
     "SIGNUP_MONTH",
+    "Beginning",
     "DataConfig",
     "DataReport",
     "EventLog",

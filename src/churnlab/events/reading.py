@@ -149,8 +149,10 @@ def _report(
     members = backend.table("members") if "members" in tables else None
     days, several = _purchase_days(events.get("purchases"))
     notes = _notes(config, tables, as_of, given)
+    began = None
     if "purchases" in events and config.history_from is None:
-        notes += history.notes(events["purchases"], members)
+        began = history.beginning(events["purchases"], members)
+        notes += [] if began is None else [history.said(began)]
     elif "purchases" in events and config.unknown_beginning == "model":
         notes += history.kept(backend, events["purchases"], str(config.history_from))
     return DataReport(
@@ -167,6 +169,7 @@ def _report(
         days_with_several=several,
         hashes=hashes,
         notes=notes,
+        beginning=began,
     )
 
 

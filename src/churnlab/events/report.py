@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from churnlab.events.schema import REASONS
 
@@ -105,6 +105,26 @@ class MembersReport:
         return found
 
 
+class Beginning(NamedTuple):
+    """What speaks for purchases before the log begins."""
+
+    sign: str
+    """`signups`: members from before the log; `first_month`: first purchases that pile up in it."""
+    seen: int
+    """Purchasers with an earlier signup; first purchases of the first month."""
+    of: float
+    """All purchasers; first purchases of a month afterwards."""
+    since: dt.date
+    """`data.history_from` that leaves them out."""
+    begins: dt.date
+    """First purchase of the log."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        dates = {"since": self.since.isoformat(), "begins": self.begins.isoformat()}
+        return self._asdict() | dates
+
+
 @dataclass
 class DataReport:
     """The whole account, written as `data_report.json`.
@@ -119,6 +139,8 @@ class DataReport:
         Customer-days with a purchase.
     days_with_several : int
         Of these, days with more than one purchase row.
+    beginning : Beginning, optional
+        What speaks for purchases before the log.
     """
 
     name: str
@@ -134,6 +156,7 @@ class DataReport:
     days_with_several: int
     hashes: dict[str, str]
     notes: list[str] = field(default_factory=list)
+    beginning: Beginning | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; every table names every reason, also those at 0."""
@@ -141,6 +164,7 @@ class DataReport:
         found["as_of"] = self.as_of.isoformat()
         found["tables"] = {name: _plain(t) for name, t in self.tables.items()}
         found["members"] = dict(self.members.__dict__)
+        found["beginning"] = None if self.beginning is None else self.beginning.to_dict()
         return found
 
     def losses(self) -> list[str]:

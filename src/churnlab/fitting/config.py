@@ -9,8 +9,9 @@ from typing import Any
 from churnlab.errors import UsageError, nearest
 from churnlab.inference.targets.seasons import check_calendar
 from churnlab.models import MODELS
+from churnlab.models.base import LARGEST_K
 from churnlab.summary import Calendar
-from churnlab.summary.calendar import SPREAD
+from churnlab.summary.calendar import AUTO, SPREAD
 from churnlab.vocabulary import GROUP_EFFECTS, INFERENCE_METHODS
 
 
@@ -39,7 +40,8 @@ class ModelConfig:
     priors : mapping
         Priors as text in PyMC's notation, by name: ``{"rate_shape": "Gamma(alpha=2, beta=1)"}``.
     calendar : str, optional
-        `month` or `week`: purchases come faster or slower by the bucket of the year.
+        `month` or `week`: purchases come faster or slower by the bucket of the year. `auto`:
+        months, where two years of history show that forecasts gain by them.
     events : mapping
         Days with a rate of their own, both ends inclusive, every year or once:
         ``{christmas: [12-01, 12-24], sale: [2011-03-01, 2011-03-07]}``.
@@ -66,8 +68,11 @@ class ModelConfig:
                 f"unknown model {self.name!r}.{nearest(self.name, MODELS)} "
                 f"Expected one of: {', '.join(MODELS)}."
             )
-        if self.k is not None and self.k < 1:
-            raise UsageError(f"model.k must be a positive whole number; got {self.k}.")
+        if self.k is not None and not 1 <= self.k <= LARGEST_K:
+            raise UsageError(
+                f"model.k must be a whole number from 1 to {LARGEST_K}; got {self.k}. Leave it out "
+                "and the evidence chooses."
+            )
         if self.pooling not in ("partial", "complete", "none"):
             raise UsageError(
                 f"model.pooling must be partial, complete or none; got {self.pooling!r}."
@@ -91,16 +96,7 @@ class ModelConfig:
     @property
     def buckets(self) -> Calendar | None:
         """The calendar, or None without effects of it."""
-        return Calendar.of(self.calendar, self.events)
-
-    def require_plain_days(self, what: str) -> None:
-        """Refuse a calendar where what is to be done does not know clocks."""
-        if self.buckets is not None:
-            raise UsageError(
-                f"{what} does not know clocks and would read clock days as days; drop "
-                "model.calendar and model.events here. `churnlab fit` and `churnlab backtest` take "
-                "them: customers.parquet of a fit has risk and dates in days of the calendar."
-            )
+        return Calendar.of("month" if self.calendar == AUTO else self.calendar, self.events)
 
     @property
     def candidate(self) -> str:

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from churnlab import posterior as individual
-from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.misfit import Fitted, Misfit, check_fit, sentences
 from churnlab.fitting.next_purchase import NextLevels, learn_levels
@@ -148,7 +147,9 @@ class Fit(Views):
         """Return a sentence for each check that failed, with the setting that cures it."""
         first = self.data.customers["first_purchase_at"].min().date()
         calendar = None if self.seasons is None else str(self.config.candidate.partition("@")[2])
-        known = Fitted(self.model, self.draws.k, calendar, first, self.data.as_of)
+        known = Fitted(
+            self.model, self.draws.k, calendar, first, self.data.as_of, self.data.beginning
+        )
         return sentences(self.misfit, known, lang)
 
     @property
@@ -286,10 +287,10 @@ class Fit(Views):
             A covariate that is missing, or a category that the fit has not seen.
         """
         own = self.data
-        if self.seasons is not None:
-            raise UsageError("A fit on a clock cannot be applied to other data; fit them.")
         first = None if self.first is None else self.first.on(summary, seed=seed)
         summary = summary.grouped(own.group_columns, own.covariates)
+        if self.seasons is not None:
+            summary = summary.on_clock(self.seasons.clock)
         if own.design is None:
             self.draws.codes_of(summary.cells.groups)  # unknown groups are said here
             return replace(self, data=summary, first=first)

@@ -9,9 +9,12 @@ from typing import Any
 from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.fitted import Fit
+from churnlab.fitting.sample import Sample
+from churnlab.fitting.seasonal import Evidence, months_pay
 from churnlab.inference import PopulationFit, fit_population, fit_seasons, gate
 from churnlab.progress import Update
 from churnlab.summary import Summary, check_groups, summarise
+from churnlab.summary.calendar import AUTO, number
 from churnlab.summary.taking import is_summary_frame
 
 
@@ -123,6 +126,9 @@ def fit_as(
         By model, what an earlier fit of the same sampled (see `inference.fit_population`).
     """
     notes = check_groups(summary)
+    if model.calendar == AUTO:
+        model, said = _settled(summary, model, seed)
+        notes = [*notes, said]
     seasons = None
     if (buckets := model.buckets) is not None:
         spread = model.calendar_spread
@@ -162,6 +168,17 @@ def fit_as(
         first = Fit(summary, found, seasons, other, inference=inference, seed=seed)
         notes = [*notes, _judged_by_kin(model.name, kin, n_once)]
     return Fit(summary, result, seasons, model, tuple(notes), first, inference, seed)
+
+
+def _settled(summary: Summary, model: ModelConfig, seed: int) -> tuple[ModelConfig, str]:
+    """Return the model with or without months, whichever forecast the past year better."""
+    some = Sample.of(summary, seed)
+    if some.row is None or some.day is None:
+        found = Evidence()
+    else:
+        end = number(summary.as_of)
+        found = months_pay(some.row, some.day, end, model.name, model.priors, model.calendar_spread)
+    return replace(model, calendar="month" if found.pays else None), found.words
 
 
 def _judged_by_kin(model: str, kin: str, n_once: int) -> str:

@@ -147,7 +147,7 @@ def fit_population(
         mode=_point(target.population, mode),
         warnings=[
             *_warnings(cells, target.population, parts["u"], mode, most_likely),
-            *_capped(erlang if k is None else 1),
+            *_capped(erlang, stated=k is not None),
         ],
         seconds=stage.seconds,
         target=target,
@@ -190,11 +190,17 @@ def _warnings(
     return found
 
 
-def _capped(chosen: int) -> list[str]:
+def _capped(chosen: int, *, stated: bool) -> list[str]:
     from churnlab.inference.studies.compare import MOST_K
 
-    if chosen < MOST_K:
+    if chosen < MOST_K + stated:
         return []
+    if stated:
+        return [
+            f"model.k={chosen} is more regular than the k = {MOST_K} up to which evidence is "
+            "sought: nothing here says that gaps are so regular. Leave model.k out to have it "
+            "chosen, or compare by `churnlab backtest`."
+        ]
     return [
         f"The evidence still rises at k = {MOST_K}, the most that is tried: gaps are more regular "
         "than that. Risks rise too late after the due date; set model.k higher and compare by "

@@ -17,15 +17,12 @@ from churnlab.metrics.cost import (
 from churnlab.metrics.counts import (
     count_bias,
     crps_pmf,
-    crps_samples,
     mean_absolute_error,
-    pit_histogram,
     root_mean_square_error,
 )
 from churnlab.metrics.drift import population_stability_index, shares_of_bins
 from churnlab.metrics.paired import (
     Difference,
-    paired_auc_difference,
     paired_difference,
 )
 from churnlab.metrics.recalibration import (
@@ -59,15 +56,12 @@ __all__ = [
     "cost_of_flags",
     "count_bias",
     "crps_pmf",
-    "crps_samples",
     "isotonic_fit",
     "least_cost_cut",
     "lift_at_capacity",
     "log_score",
     "mean_absolute_error",
-    "paired_auc_difference",
     "paired_difference",
-    "pit_histogram",
     "population_stability_index",
     "realised_cost",
     "regret",

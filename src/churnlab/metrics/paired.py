@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from churnlab.metrics._arrays import as_outcome, as_vector, same_length
+from churnlab.metrics._arrays import as_vector, same_length
 from churnlab.metrics.binary import placements
 from churnlab.metrics.bootstrap import CustomerBootstrap, cluster_codes
 from churnlab.types import Array, Ints
@@ -52,27 +52,6 @@ def paired_difference(
     drawn = CustomerBootstrap(n, replicates, rng)
     total, rows = drawn.sums(codes, [a - b, np.ones(a.size)])
     return _summarise(float((a - b).mean()), total / rows, n, level)
-
-
-def paired_auc_difference(
-    score_a: ArrayLike,
-    score_b: ArrayLike,
-    outcome: ArrayLike,
-    customer: ArrayLike,
-    rng: np.random.Generator,
-    *,
-    replicates: int = 200,
-    level: float = 0.9,
-) -> Difference:
-    """Difference of two AUCs on the same rows, resampling customers."""
-    a, b = as_vector(score_a, "score_a"), as_vector(score_b, "score_b")
-    y = as_outcome(outcome)
-    same_length(a, b)
-    same_length(a, y)
-    codes, n = cluster_codes(customer)
-    drawn = CustomerBootstrap(n, replicates, rng)
-    (auc_a, many_a), (auc_b, many_b) = (replicated_auc(drawn, codes, s, y) for s in (a, b))
-    return _summarise(auc_a - auc_b, many_a - many_b, n, level)
 
 
 def replicated_auc(

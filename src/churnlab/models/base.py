@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: A next purchase later than this many times (alpha + T) counts as never.
 NEVER = 1e6
+#: Largest Erlang shape: the edges are tested up to it (factorials overflow at 171).
+LARGEST_K = 50
 #: Halvings of ln h: from e^48 down to a relative error of 1e-14.
 BISECTIONS = 53
 
@@ -116,8 +118,8 @@ class Likelihood(ABC):
 
     def __init__(self, k: int | None = None) -> None:
         k = self.default_k if k is None else k
-        if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-            raise UsageError(f"k must be a whole number of at least 1; got {k!r}.")
+        if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= LARGEST_K:
+            raise UsageError(f"k must be a whole number from 1 to {LARGEST_K}; got {k!r}.")
         if k > 1 and not self.regular:
             raise UsageError(
                 f"Model {self.name!r} has exponential gaps (k = 1); got k = {k}. "

@@ -82,15 +82,3 @@ def log_likelihood(c: ArrayLike, d: ArrayLike, visits: ArrayLike, purchases: Arr
     check_thinned(visits, purchases)
     c, d, m, n = (np.asarray(v, float) for v in (c, d, visits, purchases))
     return np.asarray(log_rising(c, n) + log_rising(d, m - n) - log_rising(c + d, m))
-
-
-def log_none(
-    c: ArrayLike, d: ArrayLike, visits: ArrayLike, purchases: ArrayLike, more: ArrayLike
-) -> Array:
-    """Return ln E[(1 - pi)^k | n of m]: none of the next `more` = k visit-days has a purchase.
-
-    ln B(c + n, d + m - n + k) / B(c + n, d + m - n).
-    """
-    check_thinned(visits, purchases)
-    c, d, m, n, k = (np.asarray(v, float) for v in (c, d, visits, purchases, more))
-    return np.asarray(log_rising(d + m - n, k) - log_rising(c + d + m, k))

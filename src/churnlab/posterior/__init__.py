@@ -38,7 +38,6 @@ from churnlab.posterior.silence.stream import Keys, Rows, keys_of, rows_of
 from churnlab.posterior.worth.amounts import (
     AMOUNT_COLUMNS,
     Amounts,
-    amounts_table,
     expected_amounts,
 )
 from churnlab.posterior.worth.value import (
@@ -68,7 +67,6 @@ __all__ = [
     "StateCut",
     "ValueConfig",
     "WeeklyForecast",
-    "amounts_table",
     "at_risk_days",
     "customers_table",
     "discounted_purchases",

@@ -27,7 +27,6 @@ from churnlab.posterior.silence.stream import (
     chunks,
     for_each_run,
     keys_of,
-    oldest_age,
     rows_of,
 )
 from churnlab.types import Array, Ints
@@ -142,6 +141,7 @@ def risk_summary(
     *,
     days_later: float = 0.0,
     threshold: float | None = None,
+    ahead: Callable[[Array], Array] | None = None,
     threads: int | None = None,
 ) -> RiskSummary:
     """Return mean, q05, q95 of the risk (or lateness) per row, and P(risk >= threshold).
@@ -158,6 +158,8 @@ def risk_summary(
         Look at the risk so many days after the cutoff, given no purchase in between.
     threshold
         Cut for `RiskSummary.above`.
+    ahead
+        On a clock: each row's window of so many days of the calendar in clock days.
     """
     risk = risk or RiskConfig()
     rows = rows_of(cells, draws)
@@ -165,6 +167,8 @@ def risk_summary(
     keys = keys_of(rows)
     window = windows(draws, keys, risk, threads=threads)
     per_row = None if window is None else window[keys.of]
+    if ahead is not None and per_row is not None and not isinstance(risk, Lateness):
+        per_row = ahead(per_row)
     cut = None if threshold is None else check_threshold(threshold)
     out = np.empty((3 + (cut is not None), len(rows.x)))
     on = on_silence(risk)
@@ -243,7 +247,6 @@ __all__ = [
     "RiskSummary",
     "key_rhythm",
     "mean_and_interval",
-    "oldest_age",
     "on_silence",
     "personal_window",
     "rhythm",

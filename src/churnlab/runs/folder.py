@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from importlib import metadata
 from pathlib import Path
@@ -357,13 +357,3 @@ def read_json(path: Path) -> Any:
         raise UsageError(
             f"{path} is not readable JSON ({error}); run the command again."
         ) from error
-
-
-def require_files(folder: Path, names: Iterable[str], made_by: str) -> None:
-    """Refuse a run folder that lacks files, naming the command that writes them."""
-    missing = [n for n in names if not (Path(folder) / n).exists()]
-    if missing:
-        raise UsageError(
-            f"{folder} lacks {', '.join(missing)}; expected a folder written by "
-            f"`churnlab {made_by}`. Run that first or give its folder."
-        )

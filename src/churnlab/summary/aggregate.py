@@ -104,6 +104,7 @@ def summarise(
         regroup=again,
         purchase_days=partial(_purchase_days, days),
         histories=histories,
+        beginning=view.report.beginning if events == "purchases" else None,
         gaps=gaps_of(made, histories),
     )
 

@@ -17,6 +17,8 @@ from churnlab.types import Ints
 KINDS: Final = ("month", "week")
 #: Prior of the sd of log multipliers: a factor of 1.6 between buckets is common, 3 is rare.
 SPREAD: Final = "HalfNormal(sigma=0.5)"
+#: In place of a kind: months, where they pay (`fitting.seasonal`).
+AUTO: Final = "auto"
 #: Bucket of the days without an event where neither months nor weeks are asked for.
 ORDINARY: Final = "ordinary"
 _YEARLY = re.compile(r"(\d{2})-(\d{2})")

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from churnlab.errors import UsageError
 from churnlab.summary.calendar import Calendar, date, number
-from churnlab.types import Array
+from churnlab.types import Array, Ints
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class Clock:
         low = int(day.min())
         return self.table(low, int(day.max()))[day - low]
 
-    def ahead(self, day: dt.date, days: ArrayLike) -> Array:
-        """Return the clock days in the next `days` (whole) days after `day`."""
-        start = number(day)
+    def ahead(self, day: dt.date | Ints, days: ArrayLike) -> Array:
+        """Return the clock days in the next `days` (whole) days after `day` (or after each)."""
+        start = number(day) if isinstance(day, dt.date) else day
         return self.time(start + np.asarray(days, np.int64)) - self.time(start)
 
     def day(self, time: ArrayLike) -> Array:

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from churnlab.errors import UsageError
+from churnlab.events import Beginning
 from churnlab.summary.calendar import number
 from churnlab.summary.cells import POOLED, Cells
 from churnlab.summary.clock import Clock
@@ -57,6 +58,8 @@ class Summary:
         Returns the gaps between the purchases of customers who came back.
     clock : Clock, optional
         With one, the *cells'* t_x and T are clock days; those of `customers` stay days.
+    beginning : Beginning, optional
+        What speaks for purchases before the log.
     """
 
     customers: pd.DataFrame
@@ -72,6 +75,7 @@ class Summary:
     )
     gaps: Callable[[], Gaps] | None = field(default=None, repr=False, compare=False)
     clock: Clock | None = None
+    beginning: Beginning | None = None
 
     def __repr__(self) -> str:
         """One line: customers, those who came back, day, cells and groups."""
@@ -164,6 +168,7 @@ class Summary:
             regroup=self.regroup,
             purchase_days=self.purchase_days,
             histories=self.histories,
+            beginning=self.beginning,
             gaps=None if self.histories is None else gaps_of(made, self.histories),
         )
 

@@ -9,8 +9,8 @@ from churnlab.backtest import BacktestResult, SplitConfig, default_rules, run_ba
 from churnlab.events import EventLog
 from churnlab.progress import SILENT, Progress
 from churnlab.rules import CalibratedRule, ThresholdRule
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import ModelSettings
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import ModelSettings
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from churnlab.events import EventLog
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
-from churnlab.workflows.settings import Settings
+from churnlab.workflows.steps.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from churnlab.progress import SILENT, Progress
 from churnlab.report import render
 from churnlab.runs import Result, RunFolder
 from churnlab.runs.reading import believing
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import Worded
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import Worded
 
 
 @dataclass(kw_only=True)

@@ -13,10 +13,10 @@ from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.segments import SegmentsConfig
 from churnlab.simulate import ShopConfig
-from churnlab.workflows.board import PAGE
-from churnlab.workflows.opening import open_data
+from churnlab.workflows.pages.board import PAGE
 from churnlab.workflows.pipeline import Piped, PipelineSettings, pipeline
-from churnlab.workflows.settings import Worded
+from churnlab.workflows.steps.opening import open_data
+from churnlab.workflows.steps.settings import Worded
 
 OTHER_MODELS = ("bg_nbd", "pareto_nbd")
 #: Members who stay a little longer than the default: a grid with something in every row.

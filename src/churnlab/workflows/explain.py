@@ -14,8 +14,8 @@ from churnlab.runs import Result, RunFolder
 from churnlab.segments import load_playbook
 from churnlab.segments.person.explanation import explanation, near_ids
 from churnlab.workflows.fit import fit as fit_log
-from churnlab.workflows.keywords import use_case
 from churnlab.workflows.segment import SegmentSettings
+from churnlab.workflows.steps.keywords import use_case
 from churnlab.workflows.steps.placing import place_fitted
 
 

@@ -24,7 +24,7 @@ from churnlab.report.labels import LANGUAGES, label
 from churnlab.rules import Costs, OverdueRule, Threshold
 from churnlab.runs import Result, RunFolder
 from churnlab.summary import summarise
-from churnlab.workflows.settings import FitSettings, ModelSettings
+from churnlab.workflows.steps.settings import FitSettings, ModelSettings
 from churnlab.workflows.steps.worth import Worth, find_worth
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from churnlab.events import EventLog
 from churnlab.journeys import JourneyConfig, JourneyResult, run_journeys
 from churnlab.progress import SILENT, Progress
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import Worded
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import Worded
 
 
 @dataclass(kw_only=True)

@@ -11,8 +11,8 @@ from churnlab.errors import UsageError
 from churnlab.events import EventLog
 from churnlab.nday import NdayConfig, NdayResult, run_nday
 from churnlab.progress import SILENT, Progress
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import Worded
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import Worded
 
 
 @dataclass(kw_only=True)

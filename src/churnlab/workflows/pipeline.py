@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from churnlab.backtest import BacktestResult
-from churnlab.errors import DataError, FitRefusedError
+from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.events import EventLog
 from churnlab.export import ExportConfig
 from churnlab.fitting import ModelConfig
@@ -25,16 +25,16 @@ from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.workflows import segment as grid
 from churnlab.workflows.backtest import BacktestSettings, backtest
-from churnlab.workflows.board import PAGE, add_board
 from churnlab.workflows.check import check
-from churnlab.workflows.export import ExportSettings, export
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.journey import JourneySettings, journey
 from churnlab.workflows.nday import NdaySettings, nday
-from churnlab.workflows.report import report
-from churnlab.workflows.settings import ReportSettings
+from churnlab.workflows.pages.board import PAGE, add_board
+from churnlab.workflows.pages.report import report
+from churnlab.workflows.production.export import ExportSettings, export
 from churnlab.workflows.steps.placing import GridSettings
+from churnlab.workflows.steps.settings import ReportSettings
 
 
 @dataclass(kw_only=True)
@@ -45,9 +45,14 @@ class PipelineSettings(GridSettings, BacktestSettings, NdaySettings, JourneySett
     default_rule: ClassVar[type[Any]] = GridSettings.default_rule
 
     def __post_init__(self) -> None:
-        """Refuse clocks, which segments and export do not know."""
+        """Refuse clocks, which the bundle does not know."""
         super().__post_init__()
-        self.model.require_plain_days("churnlab pipeline (its segments and its export)")
+        if self.model.buckets is not None:
+            raise UsageError(
+                "churnlab pipeline ends in a bundle, whose SQL counts days and would read clock "
+                "days as days; drop model.calendar and model.events here. `churnlab fit`, "
+                "`segment`, `explain` and `backtest` take them."
+            )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from churnlab.errors import FitRefusedError
 from churnlab.inference.studies.sbc import sbc_ecdf, sbc_summary, sbc_table
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
-from churnlab.workflows.settings import SbcSettings
+from churnlab.workflows.steps.settings import SbcSettings
 
 #: Family-wise level of the uniformity tests, over all quantities (Bonferroni).
 LEVEL = 0.01

@@ -40,13 +40,13 @@ from churnlab.segments.tables import (
     visit_checks,
     with_bands,
 )
-from churnlab.workflows.board import PAGE
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import Worded
+from churnlab.workflows.pages.board import PAGE
 from churnlab.workflows.steps.history import Compared, by_fit_of, look_back
+from churnlab.workflows.steps.keywords import use_case
 from churnlab.workflows.steps.placing import Day, GridSettings, place_fitted
+from churnlab.workflows.steps.settings import Worded
 from churnlab.workflows.steps.stories import stories
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class SegmentSettings(GridSettings, Worded):
-    """Of the grid alone, whose purchase axis judges first purchasers in plain days."""
+    """Of the grid alone, whose purchase axis judges first purchasers."""
 
     def __post_init__(self) -> None:
         """Refuse models that cannot judge a first purchaser: half of the purchase axis."""
@@ -66,7 +66,6 @@ class SegmentSettings(GridSettings, Worded):
                 "cannot decide the first-purchase states; use mbg_nbd, mbg_cnbd_k or pareto_nbd "
                 "for segments."
             )
-        self.model.require_plain_days("the grid of segments")
 
 
 @dataclass(frozen=True)

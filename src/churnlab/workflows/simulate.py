@@ -10,7 +10,7 @@ import pandas as pd
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result
 from churnlab.simulate import Shop, simulate_shop
-from churnlab.workflows.settings import SimulateSettings
+from churnlab.workflows.steps.settings import SimulateSettings
 
 TABLES = ("members", "visits", "purchases", "treatments", "items", "truth")
 

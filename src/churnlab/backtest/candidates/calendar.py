@@ -6,10 +6,14 @@ from typing import Any, Final
 
 from churnlab.backtest.candidates.base import Context
 from churnlab.backtest.candidates.models import BayesianCandidate, data_hash
+from churnlab.backtest.origins.daysums import day_number
 from churnlab.backtest.origins.panel import Past
 from churnlab.errors import DataError, FitRefusedError, UsageError
+from churnlab.fitting.sample import MOST_CUSTOMERS
+from churnlab.fitting.seasonal import months_pay
 from churnlab.models.draws import PopulationDraws
 from churnlab.summary import Calendar, Cells, Clock
+from churnlab.summary.calendar import AUTO
 
 #: Suffix of a candidate whose clock knows the configured events and neither months nor weeks.
 EVENTS_ONLY: Final = "events"
@@ -25,7 +29,8 @@ class CalendarCandidate(BayesianCandidate):
     name, model : str
         As in `ModelCandidate`.
     calendar : str
-        `month`, `week` or `events`; the context's events join the first two.
+        `month`, `week`, `auto` (months, at origins where they pay) or `events`; the context's
+        events join all.
     """
 
     def __init__(self, name: str, model: str, calendar: str) -> None:
@@ -45,7 +50,7 @@ class CalendarCandidate(BayesianCandidate):
         UsageError
             A candidate of events, and no events.
         """
-        kind = None if self.calendar == EVENTS_ONLY else self.calendar
+        kind = {EVENTS_ONLY: None, AUTO: "month"}.get(self.calendar, self.calendar)
         found = Calendar.of(kind, context.events)
         if found is None:
             raise UsageError(f"candidate {self.name} needs events; name them in model.events.")
@@ -53,12 +58,19 @@ class CalendarCandidate(BayesianCandidate):
 
     def clock(self, note: dict[str, Any]) -> Clock | None:
         """Return the clock that the draws are measured on."""
-        return Clock.from_dict(note["clock"])
+        return Clock.from_dict(note["clock"]) if "clock" in note else None
 
     def learn(self, past: Past, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         """Learn the clock, then the population on it, or find the finished fit."""
+        if self.calendar == AUTO and not self._months_pay(past, context):
+            return BayesianCandidate(self.name, self.model).learn(past, context)
         data = {"data": data_hash(past.dated())}
         return self.stored(data, past.origin, context, lambda: self._fit_past(past, context))
+
+    def _months_pay(self, past: Past, context: Context) -> bool:
+        row, day = past.some_purchases(MOST_CUSTOMERS, context.seed)
+        end, priors = day_number(past.origin), context.priors
+        return months_pay(row, day, end, self.model, priors, context.calendar_spread).pays
 
     def _fit_past(self, past: Past, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         from churnlab import inference

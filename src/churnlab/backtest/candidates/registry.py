@@ -26,7 +26,7 @@ from churnlab.backtest.candidates.stacked import Stacked
 from churnlab.backtest.candidates.visits import RELEARNT, RelearntCandidate, ThinnedCandidate
 from churnlab.errors import UsageError, nearest
 from churnlab.models import MODELS, REGISTRY, named
-from churnlab.summary.calendar import KINDS
+from churnlab.summary.calendar import AUTO, KINDS
 
 _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
     "recency": Recency,
@@ -61,7 +61,7 @@ DEFAULT_CANDIDATES: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd", *COMPULSORY, "gr
 def known_candidates() -> list[str]:
     """Return every name; models of family ``*_cnbd_k`` also take a number for k."""
     models = [*MODELS, *(f"{m}_ml" for m in MODELS)]
-    models += [f"{m}@{kind}" for m in _PEERS for kind in (*KINDS, EVENTS_ONLY)]
+    models += [f"{m}@{kind}" for m in _PEERS for kind in (*KINDS, AUTO, EVENTS_ONLY)]
     models += [f"{m}{end}" for m in MODELS for end in POOLED_SUFFIXES]
     relearnt = [f"{m}{end}" for end in (RELEARNT, _VISITS) for m in MODELS]
     thinned = [THINNED, *(f"{THINNED}_{m}" for m in _PEERS)]
@@ -76,7 +76,7 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
     ----------
     name : str
         As in `known_candidates`; ``bg_cnbd_2`` and ``mbg_cnbd_3_ml`` fix the Erlang shape,
-        ``mbg_nbd@month`` (``@week``, ``@events``) is the model on a clock of the calendar,
+        ``mbg_nbd@month`` (``@week``, ``@auto``, ``@events``) is the model on a calendar's clock,
         ``mbg_nbd+partial`` (``+partial_all``, ``+none``, ``+complete``) the model with groups.
     k : int, optional
         Erlang shape of candidates whose name leaves it open.
@@ -86,7 +86,7 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
     if name.removeprefix("lifetimes_") in _PEERS and name.startswith("lifetimes_"):
         return LifetimesCandidate(name, name.removeprefix("lifetimes_"))
     base, _, calendar = name.partition("@")
-    if base in _PEERS and calendar in (*KINDS, EVENTS_ONLY):
+    if base in _PEERS and calendar in (*KINDS, AUTO, EVENTS_ONLY):
         return CalendarCandidate(name, base, calendar)
     visits = _visit_candidate(name, k)
     if visits is not None:

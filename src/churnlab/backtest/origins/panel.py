@@ -109,6 +109,13 @@ class Past:
         """Return each customer's purchase-days in (start, end], day numbers, one or (customer,)."""
         return self._events.between(self.customer, start, end).astype(np.float64)
 
+    def some_purchases(self, most: int, seed: int) -> tuple[Ints, Ints]:
+        """Return customer (0, 1, ...) and day of the purchases of at most so many, by chance."""
+        rng = np.random.default_rng([seed, self.n])
+        chosen = np.sort(rng.choice(self.customer, min(most, self.n), replace=False))
+        kept = np.isin(self._events.customer, chosen)
+        return np.searchsorted(chosen, self._events.customer[kept]), self._events.day[kept]
+
     def gaps(self) -> tuple[Ints, Array]:
         """Return the row of each gap between purchase-days, in order of time, and its days."""
         row = np.searchsorted(self.customer, self._events.customer)

@@ -14,6 +14,7 @@ from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError
 from churnlab.events.cleaning.staging import DATE, Staged, literal_date
+from churnlab.events.report import Beginning
 
 #: Ids whose history begins before `data.history_from`.
 TABLE: Final = "unknown_beginning"
@@ -66,8 +67,8 @@ def kept(backend: Backend, purchases: Any, since: str) -> list[str]:
     ]
 
 
-def notes(purchases: Any, members: Any | None) -> list[str]:
-    """Return what speaks for purchases before the log, with the day to say.
+def beginning(purchases: Any, members: Any | None) -> Beginning | None:
+    """Return what speaks for purchases before the log.
 
     Parameters
     ----------
@@ -81,38 +82,46 @@ def notes(purchases: Any, members: Any | None) -> list[str]:
     return _steep_beginning(first, start)
 
 
-def _early_members(first: Any, members: Any, start: dt.date) -> list[str]:
+def said(found: Beginning) -> str:
+    """Return it in words, with the day to say."""
+    if found.sign == "signups":
+        return (
+            f"{found.seen:,} of {found.of:,.0f} purchasers signed up before the purchases begin "
+            f"({found.begins}): their first purchase here need not be their first. Leave them out "
+            f"with data.history_from={found.since}, or model them with "
+            "data.unknown_beginning=model beside it"
+        )
+    return (
+        f"{found.seen:,} customers buy for the first time in the first {MONTH} days of the log, "
+        f"{found.of:,.0f} in each of the next three months: some bought before it begins. Leave "
+        f"out whoever bought until then with data.history_from={found.since}"
+    )
+
+
+def _early_members(first: Any, members: Any, start: dt.date) -> Beginning | None:
     joined = first.inner_join(members.select("customer_id", signup=members[DATE]), "customer_id")
     found = joined.aggregate(
         n=joined.count(), early=(joined.signup < literal_date(start)).sum()
     ).to_pyarrow()
     n, early = int(found["n"][0].as_py()), int(found["early"][0].as_py() or 0)
     if early < ENOUGH_EARLY or early < EARLY_SHARE * n:
-        return []
-    return [
-        f"{early:,} of {n:,} purchasers signed up before the purchases begin ({start}): their "
-        "first purchase here need not be their first. Leave them out with "
-        f"data.history_from={start}, or model them with data.unknown_beginning=model beside it"
-    ]
+        return None
+    return Beginning("signups", early, float(n), start, start)
 
 
-def _steep_beginning(first: Any, start: dt.date) -> list[str]:
+def _steep_beginning(first: Any, start: dt.date) -> Beginning | None:
     month = first.select(month=(first.day.delta(literal_date(start), unit="day") // MONTH))
     counted = month.group_by("month").aggregate(n=month.count()).to_pyarrow().to_pylist()
     by_month = {r["month"]: r["n"] for r in counted}
     n = [by_month.get(m, 0) for m in range(max(by_month))]  # the last month is not complete
     if len(n) < 4:
-        return []
+        return None
     later = sum(n[1:4]) / 3
     if n[0] <= STEEP * later or n[0] - n[1] <= SURE * (n[0] + n[1]) ** 0.5 or not all(n[1:4]):
-        return []
+        return None
     settled = next((m for m in range(1, len(n)) if n[m] <= SETTLED * _median(n[m + 1 :])), 3)
     day = start + dt.timedelta(days=MONTH * settled)
-    return [
-        f"{n[0]:,} customers buy for the first time in the first {MONTH} days of the log, "
-        f"{later:,.0f} in each of the next three months: some bought before it begins. Leave out "
-        f"whoever bought until then with data.history_from={day}"
-    ]
+    return Beginning("first_month", n[0], later, day, start)
 
 
 def _median(values: list[int]) -> float:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtr
+from scipy.special import ndtr, stdtr
 
+from churnlab.events import Beginning
 from churnlab.fitting.misfit import measures
 from churnlab.fitting.misfit.measures import Figures, Histories
 from churnlab.fitting.misfit.replicates import Purchases, replicate
@@ -27,6 +28,10 @@ REPLICATES = 100
 #: Probability that a well-specified model is warned of at all, by all checks together: of 350
 #: simulated fits 3 were (lab book 022).
 FALSE_ALARMS = 0.02
+
+
+#: The row of what the reading of the log saw.
+BEGINNING = "beginning"
 
 
 class Check(NamedTuple):
@@ -57,7 +62,7 @@ class Misfit:
     Attributes
     ----------
     check : str
-        One of `CHECKS`.
+        One of `CHECKS`, or `BEGINNING`.
     cell : str
         Which of its figures: a purchase class with a silence, a month, ...
     observed, expected : float
@@ -101,6 +106,8 @@ def check_fit(
         if data.purchases is not None or not check.dated
         if (judged := judge(name, check.measure(data, model))) is not None
     ]
+    if summary.beginning is not None:
+        found.append(before_the_log(summary.beginning))
     return sorted(found, key=lambda one: (not one.flagged, -abs(one.z)))
 
 
@@ -125,6 +132,20 @@ def judge(name: str, figures: Figures) -> Misfit | None:
         p_value=p_value,
         flagged=bool(sure and abs(off[worst]) >= CHECKS[name].matters),
     )
+
+
+def before_the_log(found: Beginning) -> Misfit:
+    """Return what the reading of the log saw, which no copy of its customers can show.
+
+    Survivors of before the log look like its other customers but for a dropout too low. Every
+    model here takes a first purchase for the first: none is made of earlier ones.
+    """
+    if found.sign == "signups":
+        seen, made, z = found.seen / found.of, 0.0, found.seen**0.5
+    else:
+        seen, made = float(found.seen), found.of
+        z = (seen - made) / (seen + made / 3) ** 0.5
+    return Misfit(BEGINNING, found.sign, seen, made, z, float(2 * ndtr(-z)), flagged=True)
 
 
 def _observed(summary: Summary, sample: Sample) -> Histories | None:

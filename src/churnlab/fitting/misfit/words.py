@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from churnlab import models
-from churnlab.fitting.misfit.checks import Misfit
+from churnlab.events import Beginning
+from churnlab.fitting.misfit.checks import BEGINNING, Misfit
 from churnlab.report.catalogue import Catalogue
 
 say: Final = Catalogue(__file__)
@@ -30,6 +31,8 @@ class Fitted(NamedTuple):
     start: dt.date
     """First purchase of the log."""
     as_of: dt.date
+    beginning: Beginning | None = None
+    """What speaks for purchases before the log."""
 
     @property
     def two_years(self) -> bool:
@@ -44,8 +47,9 @@ class Fitted(NamedTuple):
 
 def sentences(found: list[Misfit], fitted: Fitted, lang: str = "en") -> list[str]:
     """Return a sentence for each flagged check that is not likely a consequence of the first."""
-    flagged = [one for one in found if one.flagged]
+    flagged = [one for one in found if one.flagged and one.check != BEGINNING]
     led = [one for one in flagged if abs(one.z) >= FOLLOWS * abs(flagged[0].z)]
+    led = [*(one for one in found if one.check == BEGINNING), *led]  # a cause, never a consequence
     return [sentence(one, fitted, lang) for one in led]
 
 
@@ -58,7 +62,7 @@ def sentence(one: Misfit, fitted: Fitted, lang: str = "en") -> str:
     middle = fitted.start + (fitted.as_of - fitted.start) / 2
     cure = say(
         f"{one.check}.{_CURES.get(one.check, _cure)(one, fitted)}", lang, start=fitted.start,
-        k=fitted.k, day=middle,
+        k=fitted.k, day=middle, since=None if fitted.beginning is None else fitted.beginning.since,
     )  # fmt: skip
     seen = say(f"{one.check}.{key}", lang, **values)
     return say("sentence", lang, check=one.check, seen=seen, cure=cure)
@@ -111,6 +115,7 @@ _SEEN: Final[dict[str, Callable[[Misfit], Seen]]] = {
     "yearly": lambda one: ("seen", {}),
     "trend": _trend,
     "season": lambda one: ("seen", {"month": one.cell}),
+    BEGINNING: lambda one: (one.cell, {}),
 }
 _CURES: Final = {
     "ageing": _ageing_cure,

@@ -26,7 +26,7 @@ from churnlab.posterior.settings import (
     StateCut,
     check_threshold,
 )
-from churnlab.posterior.silence.stream import Keys, Rows, for_each_run, keys_of
+from churnlab.posterior.silence.stream import Cells, Keys, Rows, for_each_run, keys_of
 from churnlab.posterior.states import StateDays, state_days
 from churnlab.summary import Clock, Summary
 from churnlab.summary.calendar import number
@@ -71,11 +71,15 @@ class Season:
         """Return the season of a summary on a clock; None for plain days."""
         if summary.clock is None:
             return None
-        cells = summary.cells
-        oldest = float((cells.T - cells.t_x).max(initial=0.0))
-        longest = max(risk.horizon_days, LONGEST_WINDOW_DAYS)
-        reach = max(LAST_DAY + longest, risk.due_window_days) + 1
-        return cls(summary.clock, summary.as_of, oldest, reach)
+        return cls.about(summary.clock, summary.as_of, summary.cells, risk)
+
+    @classmethod
+    def about(cls, clock: Clock, as_of: dt.date, rows: Cells | Rows, risk: Measure) -> Season:
+        """Return the season around rows whose T ends on the day `as_of`, in clock days."""
+        oldest = float((rows.T - rows.t_x).max(initial=0.0))
+        asked = risk if isinstance(risk, RiskConfig) else RiskConfig()
+        longest = max(asked.horizon_days, LONGEST_WINDOW_DAYS)
+        return cls(clock, as_of, oldest, max(LAST_DAY + longest, asked.due_window_days) + 1)
 
     def ahead(self, days: Array | float, start: Ints | int | None = None) -> Array:
         """Return the clock days in the next `days` (whole) days after `start` (the cutoff)."""

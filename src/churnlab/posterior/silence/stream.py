@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
-from churnlab.posterior.settings import LAST_DAY
 from churnlab.types import Array, Ints
 
 Maker = Callable[[float], Process]
@@ -187,9 +186,3 @@ def _makers(
         )
         for code in np.unique(codes)
     }
-
-
-def oldest_age(rows: Rows, window: float) -> float:
-    """Return the largest age that risk, dates and counts can ask for, in days."""
-    top = float(rows.T.max()) if len(rows.T) else 0.0
-    return top + LAST_DAY + window

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy.special import gammaincinv
 
 from churnlab.models import gamma_gamma
@@ -19,7 +18,7 @@ from churnlab.posterior.latent import generator
 from churnlab.types import Array
 
 if TYPE_CHECKING:
-    from churnlab.summary import SpendSummary
+    pass
 
 #: Draws behind intervals of amounts and values: the level of a 5% quantile moves by about .014
 #: (less for amounts, whose uniform numbers are stratified).
@@ -126,14 +125,6 @@ def _interval(latents: SpendLatents, n: float, mean: Array) -> Array:
     total = n * mean
     place = total / (total + unit)
     return np.stack([np.interp(place, u[:, 0], q) for q in nodes]) * (total + unit)
-
-
-def amounts_table(summary: SpendSummary, draws: SpendDraws, *, seed: int = 1) -> pd.DataFrame:
-    """Return customer_id, n_amounts, mean_amount, amount_per_purchase with its 90% interval."""
-    n, mean = summary.of(summary.customers["customer_id"])
-    found = expected_amounts(draws, n, mean, seed=seed)
-    known = summary.customers[["customer_id", "n_amounts", "mean_amount"]]
-    return known.assign(**dict(zip(AMOUNT_COLUMNS, found, strict=True)))
 
 
 AMOUNT_COLUMNS = (

@@ -6,7 +6,9 @@ visits have two (three levels).
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +20,9 @@ from churnlab.models.silence import Process
 from churnlab.posterior.dates import at_risk_days
 from churnlab.posterior.risk import on_silence, windows
 from churnlab.posterior.settings import Lateness, Measure
+from churnlab.posterior.silence.season import Season
 from churnlab.posterior.silence.stream import Rows, chunks, for_each_run, keys_of
+from churnlab.summary import Clock
 from churnlab.types import Array, Ints
 
 
@@ -36,12 +40,15 @@ class Axis:
         Increasing values in (0, 1): one for purchases, two for visits.
     first_cut : float, optional
         Another (first) cut for customers with one purchase only; default: the same.
+    clock : Clock, optional
+        With one, the draws are per clock day, and so are the t_x and T of rows.
     """
 
     draws: PopulationDraws
     risk: Measure
     cuts: tuple[float, ...]
     first_cut: float | None = None
+    clock: Clock | None = None
 
     def __post_init__(self) -> None:
         """Check that the cut points increase inside (0, 1)."""
@@ -51,6 +58,11 @@ class Axis:
         if self.first_cut is not None and not 0 < self.first_cut < 1:
             raise UsageError(f"first_cut must lie strictly between 0 and 1; got {self.first_cut}.")
 
+    def time(self, days: NDArray[np.datetime64]) -> Array:
+        """Return the time of the draws at the end of each day, from a zero of its own."""
+        numbers = days.astype("datetime64[D]").astype(np.int64)
+        return numbers.astype(np.float64) if self.clock is None else self.clock.time(numbers)
+
     def cut_of_rows(self, x: Array) -> Array:
         """Return the cut points per row, shape (cut, row)."""
         table = np.repeat(np.array(self.cuts)[:, None], len(x), axis=1)
@@ -59,22 +71,28 @@ class Axis:
         return table
 
 
-def cut_days(axis: Axis, rows: Rows) -> Ints:
+def cut_days(axis: Axis, rows: Rows, as_of: dt.date | None = None) -> Ints:
     """Return the whole days after the last event on which each cut point is reached for good.
 
-    Days depend on (group, x, t_x) only. A later cut comes at least a day after the one before it,
-    so that every level has a day.
+    Days depend on (group, x, t_x) only, on a clock on the day of the last event too. A later cut
+    comes at least a day after the one before it, so that every level has a day.
+
+    Parameters
+    ----------
+    rows
+        Distinct or not.
+    as_of
+        The day on which their T ends; only a clock asks for it.
 
     Returns
     -------
     array of int, shape (cut, row)
         At least 1; -1 for never within ten years.
     """
-    keys = keys_of(rows)
     days = np.empty((len(axis.cuts), len(rows.x)), dtype=np.int64)
+    at_cut = _reached(axis, rows, as_of)
     for i, cut in enumerate(axis.cuts):
-        first = axis.first_cut if i == 0 else None
-        days[i] = at_risk_days(axis.draws, keys, axis.risk, cut, first)[keys.of]
+        days[i] = at_cut(cut, axis.first_cut if i == 0 else None)
         if i:
             before = days[i - 1]
             never = (days[i] < 0) | (before < 0)
@@ -82,7 +100,23 @@ def cut_days(axis: Axis, rows: Rows) -> Ints:
     return days
 
 
-def drawn_levels(axis: Axis, rows: Rows, n_draws: int) -> NDArray[np.int8]:
+def _reached(
+    axis: Axis, rows: Rows, as_of: dt.date | None
+) -> Callable[[float, float | None], Ints]:
+    """Return the days after the last event by cut, (row,), as a function of the cut."""
+    if axis.clock is None:
+        keys = keys_of(rows)
+        return lambda cut, first: at_risk_days(axis.draws, keys, axis.risk, cut, first)[keys.of]
+    assert as_of is not None, "days on a clock have dates"
+    season = Season.about(axis.clock, as_of, rows, axis.risk)
+    found = season.keys(rows)
+    of = found.keys.of
+    return lambda cut, first: season.at_risk_days(axis.draws, found, axis.risk, cut, first)[of]
+
+
+def drawn_levels(
+    axis: Axis, rows: Rows, n_draws: int, as_of: dt.date | None = None
+) -> NDArray[np.int8]:
     """Return the level of each row on its own day T under each posterior draw, (draw, row).
 
     A row with an event on the day itself is at level 0, as the dates say.
@@ -92,6 +126,9 @@ def drawn_levels(axis: Axis, rows: Rows, n_draws: int) -> NDArray[np.int8]:
     keys = keys_of(rows)
     by_key = windows(axis.draws, keys, axis.risk)
     window = None if by_key is None else by_key[keys.of]
+    if axis.clock is not None and window is not None and not isinstance(axis.risk, Lateness):
+        assert as_of is not None, "a window of days begins on a date"
+        window = axis.clock.ahead(as_of, window)
     matrix = on_silence(axis.risk).matrix
     levels = np.zeros((draws.n_draws, len(rows.x)), dtype=np.int8)
     open_ = np.arange(len(rows.x))

@@ -72,7 +72,7 @@ def take_snapshot(
     day = np.datetime64(_check(purchases, purchase_axis, visits, visit_axis, as_of), "D")
     ids, signup, (bought_at, *seen_at), notes = _everybody(members, purchases, visits, day)
     found = _match(len(ids), purchases, purchase_axis, bought_at)
-    bought = Side(*found, _dates(purchase_axis, *found))
+    bought = Side(*found, _dates(purchase_axis, purchases.as_of, *found))
     x = np.full(len(ids), np.nan)
     has = bought.row >= 0
     x[has] = bought.rows.x[bought.row[has]]
@@ -82,11 +82,11 @@ def take_snapshot(
     visit = visit_codes(thin, gone, seen.row < 0)
     code = cells(purchase, visit)
     drawn = DrawnStates.collapse(
-        _drawn_purchases(purchase_axis, bought.rows, config.draws),
+        _drawn_purchases(purchase_axis, bought.rows, config.draws, purchases.as_of),
         bought.row,
         np.zeros((1, 0), np.int8)
         if visit_axis is None
-        else drawn_levels(visit_axis, seen.rows, config.draws),
+        else drawn_levels(visit_axis, seen.rows, config.draws, purchases.as_of),
         seen.row,
     )
     if slim:
@@ -168,13 +168,13 @@ def _match(n: int, summary: Summary, axis: Axis, at: Ints) -> tuple[Rows, Ints, 
     return rows_of(summary.cells, axis.draws), row, last
 
 
-def _dates(axis: Axis, rows: Rows, row: Ints, start: Days) -> list[Days]:
+def _dates(axis: Axis, as_of: dt.date, rows: Rows, row: Ints, start: Days) -> list[Days]:
     """Return the dates of the cut points per member, counted from the start of the silence."""
     return [
         np.where(row >= 0, after_days(start, days[row]), _NAT)
         if days.size
         else np.full(len(row), _NAT)
-        for days in cut_days(axis, rows)
+        for days in cut_days(axis, rows, as_of)
     ]
 
 
@@ -204,7 +204,7 @@ def _visit_side(
     rows = Rows(*(np.concatenate(pair) for pair in zip(seen, clock, strict=True)))
     row[new] = len(seen.x) + of.ravel()
     start[new] = signup[new]
-    return Side(rows, row, last, _dates(axis, rows, row, start))
+    return Side(rows, row, last, _dates(axis, visits.as_of, rows, row, start))
 
 
 def _member_groups(
@@ -227,5 +227,5 @@ def _member_groups(
     return axis.draws.codes_of(list(distinct))[inverse]
 
 
-def _drawn_purchases(axis: Axis, rows: Rows, n_draws: int) -> Codes:
-    return purchase_codes(rows.x, drawn_levels(axis, rows, n_draws) > 0)
+def _drawn_purchases(axis: Axis, rows: Rows, n_draws: int, as_of: dt.date) -> Codes:
+    return purchase_codes(rows.x, drawn_levels(axis, rows, n_draws, as_of) > 0)

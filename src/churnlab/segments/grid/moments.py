@@ -59,11 +59,13 @@ def _levels(
             quiet, start, last
         )  # fmt: skip
     known = np.flatnonzero(~np.isnan(x))
-    t_x, age = ((ends - first)[known].astype(float) for ends in (last, day))
+    silence = (day - last)[known].astype(float)
+    today = np.full(len(known), np.datetime64(summary.as_of, "D"))
+    begin, latest, now = (axis.time(ends) for ends in (first[known], last[known], today))
     group = _groups(summary, axis, moments["customer_id"].iloc[known])
-    days = cut_days(axis, Rows(group, x[known], t_x, np.maximum(age, t_x)))
+    days = cut_days(axis, Rows(group, x[known], latest - begin, now - begin), summary.as_of)
     reached = np.zeros((len(axis.cuts), len(moments)), bool)
-    reached[:, known] = (days >= 0) & (age - t_x >= days)
+    reached[:, known] = (days >= 0) & (silence >= days)
     return x, reached
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.risk import risk_summary
-from churnlab.posterior.settings import Measure
 from churnlab.posterior.silence.stream import Rows
+from churnlab.segments.grid.axes import Axis
 
 
 def risk_by_day(
-    draws: PopulationDraws,
+    axis: Axis,
     events: NDArray[np.datetime64],
     until: np.datetime64,
-    risk: Measure,
     *,
     group: int = 0,
 ) -> pd.DataFrame:
@@ -27,12 +27,14 @@ def risk_by_day(
 
     Parameters
     ----------
+    axis : Axis
+        Of the fit: draws, and the measure that is shown.
     events : array of datetime64[D], sorted
         Event-days; for a visit clock without a visit, the signup.
     until : datetime64[D]
         Last day shown; days after the last event assume that none follows.
     group : int
-        Code of the customer's group in `draws`.
+        Code of the customer's group in the draws.
 
     Returns
     -------
@@ -43,10 +45,11 @@ def risk_by_day(
     one = np.timedelta64(1, "D")
     days = np.arange(first + one, until + one, dtype="datetime64[D]")
     latest = np.searchsorted(events, days, side="left") - 1
-    t_x = (events[latest] - first).astype(float)
-    age = (days - first).astype(float)
+    begin, last, now = axis.time(events[:1]), axis.time(events)[latest], axis.time(days)
     codes = np.full(len(days), group, dtype=np.int64)
-    found = risk_summary(draws, Rows(codes, latest.astype(float), t_x, age), risk)
+    rows = Rows(codes, latest.astype(float), last - begin, now - begin)
+    ahead = None if axis.clock is None else partial(axis.clock.ahead, days.astype(np.int64))
+    found = risk_summary(axis.draws, rows, axis.risk, ahead=ahead)
     eventful = np.isin(days, events)
     columns = {"mean": found.mean, "q05": found.q05, "q95": found.q95}
     shown = {name: np.where(eventful, np.nan, values) for name, values in columns.items()}

@@ -131,10 +131,9 @@ def _risk(
     cell = people.loc[people["customer_id"] == customer, "cell"].to_numpy()
     group = int(rows_of(summary.cells, axis.draws).group[cell[0]]) if len(cell) else 0
     until = np.datetime64(log.as_of, "D") + np.timedelta64(_AHEAD, "D")
-    shown = axis.risk
-    if isinstance(shown, Lateness):  # the share as it is; that nobody is late yet, the date says
-        shown = replace(shown, least_cycles=0.0)
-    curve = risk_by_day(axis.draws, events, until, shown, group=group)
+    if isinstance(axis.risk, Lateness):  # the share as it is; who is late yet, the date says
+        axis = replace(axis, risk=replace(axis.risk, least_cycles=0.0))
+    curve = risk_by_day(axis, events, until, group=group)
     return {
         "day": _iso(curve["day"].to_numpy().astype("datetime64[D]")),
         **{name: [None if np.isnan(v) else float(v) for v in curve[name]]

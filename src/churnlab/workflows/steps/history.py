@@ -146,6 +146,8 @@ def by_fit_of(
         )
     group = list(placed.purchases.group_columns) or None
     purchases = summarise(log, day, group=group, log_gaps=False)
+    if (clock := placed.purchases.clock) is not None:
+        purchases = purchases.on_clock(clock)
     axes = placed.purchase_axis, placed.visit_axis
     config = settings.segments
     return place(members, purchases, axes[0], visits, axes[1], config, slim=slim).snapshot

@@ -21,7 +21,7 @@ from churnlab.segments import (
 )
 from churnlab.summary import summarise
 from churnlab.workflows.fit import Fitted
-from churnlab.workflows.settings import FitSettings
+from churnlab.workflows.steps.settings import FitSettings
 
 
 @dataclass(kw_only=True)
@@ -70,7 +70,8 @@ def place_fitted(
     """Fit the visit-days and place every member of a log in the grid on its last day."""
     visits = _fit_visits(log, settings, progress)
     measure, value, first = fitted.threshold.state(settings.risk)
-    purchase_axis = Axis(fitted.fit.draws, measure, (value,), first)
+    fit = fitted.fit
+    purchase_axis = Axis(fit.draws, measure, (value,), first, fit.data.clock)
     visit_axis = None if visits is None else _visit_axis(visits, settings.visits)
     with progress.stage("placing everybody in the grid"):
         placed = place(

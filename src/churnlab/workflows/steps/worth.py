@@ -13,7 +13,7 @@ from churnlab.inference import SpendFit, fit_spend
 from churnlab.posterior import ValueConfig
 from churnlab.progress import Progress
 from churnlab.summary import summarise_spend
-from churnlab.workflows.settings import FitSettings
+from churnlab.workflows.steps.settings import FitSettings
 
 AMOUNT, STATED = "amount", "value.per_purchase"
 

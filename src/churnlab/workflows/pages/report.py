@@ -12,7 +12,7 @@ from churnlab.report.front import chosen, data_name
 from churnlab.report.labels import label
 from churnlab.report.render import Rendered
 from churnlab.runs import Result, RunFolder, open_run
-from churnlab.workflows.settings import ReportSettings
+from churnlab.workflows.steps.settings import ReportSettings
 
 #: Which notebook reports on which command's folder.
 NOTEBOOKS = {

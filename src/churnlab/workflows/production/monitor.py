@@ -10,9 +10,9 @@ from churnlab.monitor import MonitorConfig
 from churnlab.monitor import monitor as monitor_bundle
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import RunFolder
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import BundleSettings
-from churnlab.workflows.verify import Verified
+from churnlab.workflows.production.verify import Verified
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import BundleSettings
 
 
 @dataclass(kw_only=True)

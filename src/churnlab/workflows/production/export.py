@@ -15,10 +15,10 @@ from churnlab.progress import SILENT, Progress
 from churnlab.runs import RunFolder
 from churnlab.runs.folder import file_hash
 from churnlab.runs.reading import believing
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import Settings
+from churnlab.workflows.production.verify import Verified
 from churnlab.workflows.steps.gather import export_inputs
-from churnlab.workflows.verify import Verified
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import Settings
 
 
 @dataclass(kw_only=True)

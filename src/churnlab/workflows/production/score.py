@@ -12,7 +12,7 @@ from churnlab.bundle import score as score_log
 from churnlab.events import EventLog
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result
-from churnlab.workflows.settings import BundleSettings
+from churnlab.workflows.steps.settings import BundleSettings
 
 
 @dataclass(frozen=True)

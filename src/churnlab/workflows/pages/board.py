@@ -13,8 +13,8 @@ from churnlab.progress import SILENT, Progress
 from churnlab.report.config import ReportConfig
 from churnlab.runs import Result, RunFolder
 from churnlab.runs.folder import write_atomic
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import ReportSettings, Worded
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import ReportSettings, Worded
 
 PAGE: Final = "board.html"
 #: What is for people to read, and whom to write to.

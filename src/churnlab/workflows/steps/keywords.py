@@ -18,7 +18,7 @@ from churnlab.progress import SILENT
 from churnlab.rules import rule_named
 from churnlab.runs.result import Made, Result
 from churnlab.workflows.check import check
-from churnlab.workflows.settings import Settings
+from churnlab.workflows.steps.settings import Settings
 
 
 def use_case[R](

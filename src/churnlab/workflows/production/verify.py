@@ -10,8 +10,8 @@ import pandas as pd
 from churnlab.export import verify as verify_bundle
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
-from churnlab.workflows.keywords import use_case
-from churnlab.workflows.settings import VerifySettings
+from churnlab.workflows.steps.keywords import use_case
+from churnlab.workflows.steps.settings import VerifySettings
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Use cases of what leaves for production: a bundle written, checked, applied and watched."""

@@ -1,0 +1,77 @@
+"""A calendar that switches itself on: where two years show that forecasts gain, nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import churnlab as cl
+from churnlab.backtest.candidates import Context, candidate_named
+from churnlab.backtest.origins.panel import Panel
+from churnlab.backtest.origins.targets import Target
+from churnlab.events import log_from_frames
+from churnlab.fitting.seasonal import LEAST_HISTORY, MOST_WINDOWS, SURE, Evidence, months_pay
+from churnlab.simulate import simulate_btyd
+
+FLAT = "HalfNormal(sigma=0.5)"
+
+
+@pytest.fixture(scope="module")
+def log():
+    """Nine hundred days with a high season in November."""
+    days = np.arange(900)
+    season = 1 + 0.8 * np.cos(2 * np.pi * (days - 330) / 365.25)
+    made = simulate_btyd("mbg_nbd", (2.0, 60.0, 0.8, 8.0), 500, 900, np.random.default_rng(3),
+                         inflow_days=300, daily_rate=season)  # fmt: skip
+    return log_from_frames({"purchases": made.purchases}, as_of=made.as_of)
+
+
+def test_a_season_seen_twice_switches_months_on_and_says_so(log) -> None:
+    fit = cl.fit(cl.summarise(log), model=cl.ModelConfig(calendar="auto"), draws=100)
+    assert fit.config.calendar == "month"
+    assert fit.seasons is not None
+    said = next(w for w in fit.warnings if "model.calendar=auto" in w)
+    assert "months of the year; with months" in said
+    assert fit.seasons.table["multiplier"].max() > 1.3
+
+
+def test_a_short_log_keeps_plain_days_whatever_its_season(log) -> None:
+    short = cl.summarise(log.until("2025-06-30"))
+    fit = cl.fit(short, model=cl.ModelConfig(calendar="auto"), draws=100)
+    assert fit.config.calendar is None
+    assert fit.seasons is None
+    assert any("728 days of history" in w for w in fit.warnings)
+    plain = cl.fit(short, draws=100)
+    np.testing.assert_array_equal(fit.draws.theta, plain.draws.theta)
+
+
+@pytest.mark.parametrize(("short_of", "asked"), [(0, True), (1, False)])
+def test_two_years_are_needed(short_of: int, asked: bool) -> None:
+    """Everybody comes every 30 days, from day 0 on: the first day decides."""
+    row = np.repeat(np.arange(60), 24)
+    day = np.tile(np.arange(24) * 30, 60) + np.repeat(np.arange(60) % 30, 24)
+    found = months_pay(row, day, LEAST_HISTORY - 1 - short_of, "mbg_nbd", {}, FLAT)
+    assert bool(found.gains) == asked
+
+
+def test_a_gain_must_be_sure_and_in_most_windows() -> None:
+    gains = (1.0,) * MOST_WINDOWS + (-0.5,)
+    total = sum(gains)
+    assert Evidence(gains, total / SURE * 0.999).pays
+    assert not Evidence(gains, total / SURE * 1.001).pays
+    assert not Evidence((9.0,) * (MOST_WINDOWS - 1) + (-1.0,) * 2, 0.1).pays
+    assert not Evidence().pays
+
+
+def test_the_candidate_is_the_plain_model_until_months_pay(log) -> None:
+    panel, target = Panel.from_log(log), Target("fixed_days", 60.0)
+    context = Context(draws=100, counts=False)
+    early, late = (panel.until(log.as_of.replace(year=y, month=3, day=1)) for y in (2025, 2026))
+    risks = {
+        (name, past.origin.year): candidate_named(name).forecast(past, target, context).risk
+        for name in ("mbg_nbd", "mbg_nbd@auto", "mbg_nbd@month")
+        for past in (early, late)
+    }
+    np.testing.assert_array_equal(risks["mbg_nbd@auto", 2025], risks["mbg_nbd", 2025])
+    np.testing.assert_array_equal(risks["mbg_nbd@auto", 2026], risks["mbg_nbd@month", 2026])
+    assert not np.array_equal(risks["mbg_nbd", 2026], risks["mbg_nbd@month", 2026])
