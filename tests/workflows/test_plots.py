@@ -113,6 +113,9 @@ def test_forecasts_add_up_to_the_customers_own(fit):
     assert weeks["expected"].cumsum().iloc[-1] == pytest.approx(weeks["cumulative"].iloc[-1])
     assert (weeks["q05"] <= weeks["expected"]).all()
     assert (weeks["expected"] <= weeks["q95"]).all()
+    assert len(fit.forecast(1)) == 1
+    with pytest.raises(UsageError, match="weeks must be at least 1; got 0"):
+        fit.forecast(0)
 
 
 def test_states_are_those_of_the_customers_table(fit):

@@ -48,10 +48,12 @@ class Views:
         Raises
         ------
         UsageError
-            A fit on a clock.
+            Fewer weeks than one; a fit on a clock.
         """
         from churnlab.posterior.forecast import DAYS_PER_WEEK, weekly_forecast
 
+        if not weeks >= 1:
+            raise UsageError(f"weeks must be at least 1; got {weeks}.")
         if self._own.seasons is not None:
             raise UsageError("a fit on a clock forecasts in `backtest`: candidates=[MODEL@month].")
         rng = np.random.default_rng(seed)
