@@ -10,13 +10,12 @@ import pytest
 from scipy.stats import betabinom
 
 from churnlab.errors import UsageError
+from churnlab.metrics import Difference, paired_difference
 from churnlab.posterior import RiskConfig
 from churnlab.segments import (
     Axis,
     SegmentsConfig,
     Snapshot,
-    compare_repeat_rates,
-    first_purchasers,
     leak_alert,
     leak_history,
     leak_table,
@@ -25,15 +24,59 @@ from churnlab.segments import (
     take_snapshot,
     transition_table,
 )
+from churnlab.segments.movement.repeat import _FIRST, _is_repeat
+from churnlab.segments.movement.resampling import Pairing
 from churnlab.segments.movement.shrinkage import best_strength, pooled_row, shrink
 from churnlab.segments.movement.transitions import band_names, dwell_days, transition_counts
-from churnlab.vocabulary import CORE_CODES
+from churnlab.vocabulary import ALL_CODES, CORE_CODES
 
 from .conftest import slow_summary
 from .test_shares_change import ids_of, made_up
 from .test_visit_calibration import fitted
 
 CONFIG = SegmentsConfig(draws=30, replicates=600)
+
+
+def compare_repeat_rates(
+    past: pd.DataFrame, held_out: pd.DataFrame, rng: np.random.Generator
+) -> Difference:
+    """Return the held-out log score of shrunk rates minus that of unpooled ones.
+
+    Both learn the repeat rate of each cell on `past`; the unpooled rate is smoothed by half a
+    customer on either side. Scores are losses (-log probability of what came): below 0 means that
+    shrinking helps.
+
+    Parameters
+    ----------
+    past, held_out : DataFrame
+        ``customer_id, segment_code, repeated`` (bool); see `first_purchasers`.
+    """
+    cells = sorted(set(past["segment_code"]) | set(held_out["segment_code"]))
+    by_cell = past.groupby("segment_code")["repeated"].agg(["size", "sum"]).reindex(cells).fillna(0)
+    n, k = (by_cell[c].to_numpy(dtype=np.int64) for c in ("size", "sum"))
+    shrunk = np.asarray(repeat_rates(n, k)["repeat_rate"])
+    smoothed = (k + 0.5) / (n + 1)
+    cell = np.searchsorted(cells, held_out["segment_code"].to_numpy(dtype=object))
+    repeated = held_out["repeated"].to_numpy(dtype=bool)
+
+    def loss(rate: np.ndarray) -> np.ndarray:
+        return np.asarray(-np.log(np.where(repeated, rate[cell], 1 - rate[cell])))
+
+    return paired_difference(loss(shrunk), loss(smoothed), held_out["customer_id"], rng)
+
+
+def first_purchasers(before: Snapshot, after: Snapshot) -> pd.DataFrame:
+    """Return ``customer_id, segment_code, repeated`` of all first purchasers at `before`."""
+    pairing = Pairing.of(before, after)
+    origin, destination = pairing.codes()
+    first = np.isin(origin, _FIRST)
+    return pd.DataFrame(
+        {
+            "customer_id": pairing.ids[first],
+            "segment_code": np.array([*ALL_CODES, ""], dtype=object)[origin[first]],
+            "repeated": _is_repeat(destination)[first],
+        }
+    )
 
 
 def test_transition_rows_sum_to_one_and_counts_to_the_members(

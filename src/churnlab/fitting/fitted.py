@@ -21,11 +21,7 @@ from churnlab.fitting.misfit import Fitted, Misfit, check_fit, sentences
 from churnlab.fitting.next_purchase import NextLevels, learn_levels
 from churnlab.fitting.sample import Sample
 from churnlab.fitting.views import Views
-from churnlab.inference import (
-    PopulationFit,
-    Seasons,
-    SpendFit,
-)
+from churnlab.inference import PopulationFit, Seasons, SpendFit
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig, StateCut, ValueConfig
 from churnlab.progress import Update

@@ -7,13 +7,7 @@ forecast probability of 1, `weight` counts customers (a bootstrap replicate is a
 from churnlab.metrics.binary import area_under_curve, bias, brier, lift_at_capacity, log_score
 from churnlab.metrics.bootstrap import CustomerBootstrap, cluster_weights
 from churnlab.metrics.corp import CorpSplit, corp_split, isotonic_fit
-from churnlab.metrics.cost import (
-    cost_curve,
-    cost_of_flags,
-    least_cost_cut,
-    realised_cost,
-    regret,
-)
+from churnlab.metrics.cost import cost_curve, cost_of_flags, least_cost_cut, realised_cost, regret
 from churnlab.metrics.counts import (
     count_bias,
     crps_pmf,
@@ -21,10 +15,7 @@ from churnlab.metrics.counts import (
     root_mean_square_error,
 )
 from churnlab.metrics.drift import population_stability_index, shares_of_bins
-from churnlab.metrics.paired import (
-    Difference,
-    paired_difference,
-)
+from churnlab.metrics.paired import Difference, paired_difference
 from churnlab.metrics.recalibration import (
     CALIBRATORS,
     BetaCalibrator,

@@ -35,11 +35,7 @@ from churnlab.posterior.settings import (
     ValueConfig,
 )
 from churnlab.posterior.silence.stream import Keys, Rows, keys_of, rows_of
-from churnlab.posterior.worth.amounts import (
-    AMOUNT_COLUMNS,
-    Amounts,
-    expected_amounts,
-)
+from churnlab.posterior.worth.amounts import AMOUNT_COLUMNS, Amounts, expected_amounts
 from churnlab.posterior.worth.value import (
     VALUE_COLUMNS,
     Discounted,

@@ -11,12 +11,8 @@ from churnlab.segments.actions.audiences import (
     audience,
     audience_frame,
 )
-from churnlab.segments.actions.bands import (
-    band_calibration,
-    calibrate_out_of_time,
-    churn_bands,
-)
-from churnlab.segments.actions.playbook import Action, Playbook, default_playbook, load_playbook
+from churnlab.segments.actions.bands import band_calibration, calibrate_out_of_time, churn_bands
+from churnlab.segments.actions.playbook import Playbook, default_playbook, load_playbook
 from churnlab.segments.actions.winback import (
     WinbackConfig,
     break_even_table,
@@ -40,24 +36,17 @@ from churnlab.segments.movement.history import (
     shares_over_time,
     step_of,
 )
-from churnlab.segments.movement.leaks import LeakAlert, leak_alert, leak_history, leak_table
-from churnlab.segments.movement.repeat import (
-    compare_repeat_rates,
-    first_purchasers,
-    repeat_rates,
-    repeat_table,
-)
+from churnlab.segments.movement.leaks import leak_alert, leak_history, leak_table
+from churnlab.segments.movement.repeat import repeat_rates, repeat_table
 from churnlab.segments.movement.shares import breakdown_table, check_breakdown, shares_table
 from churnlab.segments.movement.transitions import transition_table
 from churnlab.segments.person.curves import risk_by_day
 
 __all__ = [
-    "Action",
     "Audience",
     "AudienceConfig",
     "AudienceData",
     "Axis",
-    "LeakAlert",
     "LeakVerdict",
     "Past",
     "Placed",
@@ -78,11 +67,9 @@ __all__ = [
     "check_dates",
     "check_polarity",
     "churn_bands",
-    "compare_repeat_rates",
     "comparison_day",
     "days_back",
     "default_playbook",
-    "first_purchasers",
     "forecast_silence",
     "leak_alert",
     "leak_history",

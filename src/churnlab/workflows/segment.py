@@ -33,13 +33,7 @@ from churnlab.segments.actions.effects import action_effects, effect_lines, with
 from churnlab.segments.actions.plan import campaign_calendar, campaign_plan
 from churnlab.segments.grid.extremes import extreme_visits
 from churnlab.segments.report.lines import lines
-from churnlab.segments.tables import (
-    breakdowns,
-    churn_tables,
-    compare,
-    visit_checks,
-    with_bands,
-)
+from churnlab.segments.tables import breakdowns, churn_tables, compare, visit_checks, with_bands
 from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.pages.board import PAGE

@@ -17,13 +17,7 @@ from churnlab.events.cleaning.complaints import (
     reads_more,
 )
 from churnlab.events.cleaning.orders import RETURNED
-from churnlab.events.cleaning.staging import (
-    DATE,
-    HASH,
-    TIME_TEXT,
-    Staged,
-    literal_date,
-)
+from churnlab.events.cleaning.staging import DATE, HASH, TIME_TEXT, Staged, literal_date
 from churnlab.events.config import DataConfig
 from churnlab.events.formats.detect import FIRST_YEAR
 from churnlab.events.formats.times import NUMERIC

@@ -13,11 +13,7 @@ from churnlab.events import SIGNUP_MONTH
 from churnlab.posterior import rows_of
 from churnlab.posterior.silence.stream import Rows
 from churnlab.segments.config import SegmentsConfig
-from churnlab.segments.grid.axes import (
-    Axis,
-    cut_days,
-    drawn_levels,
-)
+from churnlab.segments.grid.axes import Axis, cut_days, drawn_levels
 from churnlab.segments.grid.membership import Side, membership_frame, stamps
 from churnlab.segments.grid.snapshot import DrawnStates, Snapshot, positions
 from churnlab.segments.grid.states import (

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.metrics import Difference, paired_difference
 from churnlab.segments.grid.snapshot import Snapshot
 from churnlab.segments.grid.states import N_PURCHASE_STATES
 from churnlab.segments.movement.resampling import ABSENT, Pairing
@@ -54,48 +53,6 @@ def repeat_rates(
         "repeat_rate_q95": shrunk.q95[:, 0],
         "strength": shrunk.strength,
     }
-
-
-def compare_repeat_rates(
-    past: pd.DataFrame, held_out: pd.DataFrame, rng: np.random.Generator
-) -> Difference:
-    """Return the held-out log score of shrunk rates minus that of unpooled ones.
-
-    Both learn the repeat rate of each cell on `past`; the unpooled rate is smoothed by half a
-    customer on either side. Scores are losses (-log probability of what came): below 0 means that
-    shrinking helps.
-
-    Parameters
-    ----------
-    past, held_out : DataFrame
-        ``customer_id, segment_code, repeated`` (bool); see `first_purchasers`.
-    """
-    cells = sorted(set(past["segment_code"]) | set(held_out["segment_code"]))
-    by_cell = past.groupby("segment_code")["repeated"].agg(["size", "sum"]).reindex(cells).fillna(0)
-    n, k = (by_cell[c].to_numpy(dtype=np.int64) for c in ("size", "sum"))
-    shrunk = np.asarray(repeat_rates(n, k)["repeat_rate"])
-    smoothed = (k + 0.5) / (n + 1)
-    cell = np.searchsorted(cells, held_out["segment_code"].to_numpy(dtype=object))
-    repeated = held_out["repeated"].to_numpy(dtype=bool)
-
-    def loss(rate: np.ndarray) -> np.ndarray:
-        return np.asarray(-np.log(np.where(repeated, rate[cell], 1 - rate[cell])))
-
-    return paired_difference(loss(shrunk), loss(smoothed), held_out["customer_id"], rng)
-
-
-def first_purchasers(before: Snapshot, after: Snapshot) -> pd.DataFrame:
-    """Return ``customer_id, segment_code, repeated`` of all first purchasers at `before`."""
-    pairing = Pairing.of(before, after)
-    origin, destination = pairing.codes()
-    first = np.isin(origin, _FIRST)
-    return pd.DataFrame(
-        {
-            "customer_id": pairing.ids[first],
-            "segment_code": np.array([*ALL_CODES, ""], dtype=object)[origin[first]],
-            "repeated": _is_repeat(destination)[first],
-        }
-    )
 
 
 def _is_repeat(code: NDArray[np.signedinteger]) -> NDArray[np.bool_]:
