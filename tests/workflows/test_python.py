@@ -165,7 +165,10 @@ def test_a_part_of_a_larger_result_is_not_saved_alone(segments, tmp_path):
 
 def test_importing_is_light_and_wings_can_be_called_and_imported_from():
     code = (
-        "import sys, churnlab as cl\n"
+        "import sys, time\n"
+        "begun = time.process_time()\n"
+        "import churnlab as cl\n"
+        "assert time.process_time() - begun < 0.1\n"
         "assert not {'numpy', 'pandas', 'hydra'} & set(sys.modules)\n"
         "from churnlab.backtest import SplitConfig\n"
         "import churnlab.backtest.run as run\n"
