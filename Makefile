@@ -71,8 +71,8 @@ docs: $(STAMP) ## the documentation site, into build/site (no network)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "open build/site/index.html"
 
-lab: $(STAMP) ## JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
+lab: $(STAMP) ## JupyterLab on the notebooks: a double click opens a script as a notebook
+	JUPYTER_CONFIG_PATH=$(CURDIR)/notebooks $(BIN)/jupyter lab notebooks
 
 clean: ## remove the environment and all caches
 	rm -rf .venv .uv .ruff_cache .mypy_cache .pytest_cache .hypothesis .import_linter_cache

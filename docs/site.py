@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,44 @@ _HEADS = {"class": "Classes", "function": "Functions"}
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are written elsewhere."""
-    for name in ("README.md",):
-        files.remove(files.src_uris[name])
+    files.remove(files.src_uris["README.md"])
     pages = {"index.md": _start(), "reference.md": reference(), "lab.md": _lab()}
     for entry in _entries():
         pages[f"lab/{entry.parent.name}.md"] = _outside(entry.read_text(encoding="utf-8"))
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
+    for picture in (ROOT / "reports").glob("*.png"):
+        name = f"reports/{picture.name}"
+        files.append(File.generated(config, name, abs_src_path=str(picture)))
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Lead links to the lab book to its pages on the site."""
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Lead links to the lab book to its pages on the site, and requirements to their tests."""
+    if page.file.src_uri == "requirements.md":
+        markdown = with_tests(markdown)
     return re.sub(r"\]\(\.\./experiments/([\w-]+)/README\.md\)", r"](lab/\1.md)", markdown)
+
+
+def with_tests(markdown: str) -> str:
+    """Add to each requirement the files whose test names begin with its id, and how many do."""
+    tests: dict[str, Counter[str]] = defaultdict(Counter)
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for found in re.findall(
+            r"^\s*def test_([pljx]\d+)_", path.read_text(encoding="utf-8"), flags=re.MULTILINE
+        ):
+            tests[found.upper()][path.relative_to(ROOT / "tests").as_posix()] += 1
+    lines = []
+    for line in markdown.splitlines():
+        row = re.match(r"\| ([PLJX]\d+) \|", line)
+        if row:
+            line += ", ".join(f" `{f}` ({n})" for f, n in tests[row[1]].items()) + " |"
+        elif line.startswith("| id |"):
+            line += " shown by (tests) |"
+        elif line.startswith("|---"):
+            line += "---|"
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _start() -> str:
@@ -38,9 +64,9 @@ def _start() -> str:
 
 
 def _outside(text: str) -> str:
-    """Take away links and pictures that lead to files of the repository: the site has none."""
-    text = re.sub(r"!\[([^\]]*)\]\((?!https?:)[^)]*\)", r"*\1*", text)
-    return re.sub(r"\[([^\]]+)\]\((?!https?:|#|[\w-]+\.md)[^)]*\)", r"\1", text)
+    """Take away links and pictures that lead to files of the repository that the site has not."""
+    text = re.sub(r"!\[([^\]]*)\]\((?!https?:|reports/)[^)]*\)", r"*\1*", text)
+    return re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?:|#|[\w-]+\.md)[^)]*\)", r"\1", text)
 
 
 def _entries() -> list[Path]:

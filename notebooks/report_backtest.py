@@ -72,13 +72,14 @@ figure.suptitle(claim, x=0.02, ha="left", fontweight="bold")
 show(figure, say("alt.reliability", lang, claim=claim))
 
 # %%
-curve = data.best_cost_curve(run.frame("curves.parquet"), rules)
+answers = summary["comparisons"]
+curve = data.best_cost_curve(run.frame("curves.parquet"), rules, answers)
 if curve is not None:
     figure, ax = plt.subplots()
     forecasts.threshold_cost(
         ax, curve.cuts, curve.cost, chosen=curve.chosen, interval=curve.interval, lang=lang
     )
-    claim = text.cost_claim(rules, lang)
+    claim = text.cost_claim(rules, answers, lang)
     ax.set_title(claim)
     show(figure, say("alt.cost", lang, claim=claim))
 

@@ -296,12 +296,17 @@ def test_the_cost_figure_and_its_claim_are_of_one_decision():
         variant="plain", threshold_low=np.nan, threshold_high=np.nan
     )
     curves = rules[["target", "candidate", "variant", "basis", "threshold", "cost_per_customer"]]
-    found = best_cost_curve(curves.dropna(), rules)
+    found = best_cost_curve(curves.dropna(), rules, [])
     assert found.chosen == 0.6
     assert found.cost.tolist() == [0.30, 0.20]
-    claim = cost_claim(rules, "en")
+    claim = cost_claim(rules, [], "en")
     assert "no purchase in 30d: mbg (cost_ratio on fixed_days), 0.2500 per customer" in claim
-    assert "mbg" in cost_claim(rules, "ko")
+    assert "mbg" in cost_claim(rules, [], "ko")
+    # A twin that another package computes is no contender of the answer, nor of the figure.
+    answer = {"metric": "cost", "target": "30d", "best": "bg", "variant": "plain", "value": 0.26}
+    answer |= {"basis": "fixed_days", "rule": "cost_ratio"}
+    assert best_cost_curve(curves.dropna(), rules, [answer]).cost.tolist() == [0.26]
+    assert "bg (cost_ratio on fixed_days), 0.2600 per" in cost_claim(rules, [answer], "en")
 
 
 def test_predictions_are_kept_from_the_command_line(small_log, monkeypatch):

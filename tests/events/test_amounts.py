@@ -40,7 +40,7 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("case", WRITTEN)
-def test_amounts_are_read_as_written(case):
+def test_d2_amounts_are_read_as_written(case):
     text, wanted = WRITTEN[case]
     got = pd.Series(values(read(text, returns="keep")))
     pd.testing.assert_series_equal(got, pd.Series(wanted, dtype=float), check_names=False)
@@ -72,7 +72,7 @@ def test_several_currencies_are_no_amount():
     assert values(read(["$1.00", "USD 2.00", "US$3.00"])) == [1, 2, 3]
 
 
-def test_an_amount_may_be_an_expression_over_text_and_numbers():
+def test_d2_an_amount_may_be_an_expression_over_text_and_numbers():
     frame = pd.DataFrame(
         {
             "customer_id": list("abcd"),

@@ -24,7 +24,7 @@ def kept(log, name="purchases"):
     return log.frame(name)[["customer_id", "event_at"]].astype(str).to_numpy().tolist()
 
 
-def test_every_row_is_kept_or_dropped_for_one_reason(tmp_path):
+def test_d6_every_row_is_kept_or_dropped_for_one_reason(tmp_path):
     text = (
         HEADER
         + "a,2020-01-01,1\n"  # kept

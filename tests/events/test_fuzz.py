@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from churnlab.cli.init import config_of
 from churnlab.errors import DataError, UsageError
 from churnlab.events import DataConfig, PurchasesTable, open_log
-from churnlab.events.init import propose
-from churnlab.events.init.opening import open_sources
+from churnlab.intake import propose
+from churnlab.intake.opening import open_sources
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp949", "cp932", "latin-1")
 DELIMITERS = (",", ";", "\t", "|")
@@ -189,13 +189,13 @@ QUIET = {"deadline": None, "database": None, "suppress_health_check": list(Healt
 
 @settings(max_examples=12, derandomize=True, **QUIET)
 @given(sources())
-def test_any_file_is_read_or_refused(source):
+def test_d10_any_file_is_read_or_refused(source):
     check(source)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(20))
-def test_two_thousand_files_are_read_or_refused(part):
+def test_d10_two_thousand_files_are_read_or_refused(part):
     """A hundred files a part; the same ones every time."""
     run = settings(max_examples=100, **QUIET)(given(sources())(check))
     seed(part)(run)()

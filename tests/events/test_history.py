@@ -42,7 +42,7 @@ def test_a_steep_first_month_is_said_and_a_whole_log_is_not():
     assert "history_from" not in notes(open_log(DataConfig(name="cdnow")))
 
 
-def test_members_of_before_the_log_are_said_and_left_out():
+def test_d9_members_of_before_the_log_are_said_and_left_out():
     log = read_events(LATER, members=MEMBERS)
     start = LATER["event_at"].min()
     buying = FIRST[FIRST.index.isin(LATER["customer_id"])]
@@ -105,7 +105,7 @@ def dropout(fit):
     return share.mean(), share.std()
 
 
-def test_customers_of_before_in_a_population_of_their_own_leave_dropout_unbiased():
+def test_d9_customers_of_before_in_a_population_of_their_own_leave_dropout_unbiased():
     """Newcomers' dropout is that of leaving the others out; together it is far too low."""
     bought, members, cut = left_truncated()
     since = {"members": members, "history_from": str(cut.date())}

@@ -42,7 +42,7 @@ def found(log, by_order):
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_an_export_is_right_row_for_row(name, folder, capsys):
+def test_d1_an_export_is_right_row_for_row(name, folder, capsys):
     export = EXPORTS[name]
     path = export.write(folder)
     assert init(path.name, "--yes", f"name={name}") == 0, capsys.readouterr().err
@@ -54,7 +54,7 @@ def test_an_export_is_right_row_for_row(name, folder, capsys):
     assert report.rows == report.kept + sum(report.dropped.values())
 
 
-def test_from_an_export_to_the_end_with_no_further_key(folder, capsys, monkeypatch):
+def test_d1_from_an_export_to_the_end_with_no_further_key(folder, capsys, monkeypatch):
     """CP949, statuses on first lines, won in text: init --yes, then pipeline data=NAME."""
     EXPORTS["cp949"].write(folder)
     assert init("orders_cp949.csv", "--yes") == 0
@@ -106,7 +106,7 @@ def test_slash_dates_are_told_by_the_order_of_the_rows(folder, capsys):
     assert "in order of time under it" in capsys.readouterr().out
 
 
-def test_slash_dates_that_nothing_tells_are_asked(folder, capsys, monkeypatch):
+def test_d4_slash_dates_that_nothing_tells_are_asked(folder, capsys, monkeypatch):
     write(folder / "us.csv", ambiguous(shuffled))
     assert init("us.csv", "--yes") == 3
     said = capsys.readouterr().err

@@ -40,7 +40,7 @@ def test_few_rows_are_below_every_ceiling():
         read_events(rows(102, repeated=101))
 
 
-def test_a_column_of_which_nothing_can_be_read_is_an_error_always():
+def test_d6_a_column_of_which_nothing_can_be_read_is_an_error_always():
     frame = rows(300).assign(amount="free")
     for options in ({}, {"on_bad_rows": "drop"}):
         with pytest.raises(DataError, match=r"300 of 300 values of amount.*Not one can be read"):
@@ -54,7 +54,7 @@ def test_a_column_of_which_nothing_can_be_read_is_an_error_always():
 
 
 @pytest.mark.parametrize("command", ["check", "fit"])
-def test_every_command_says_what_was_dropped(command, tmp_path, capsys):
+def test_d6_every_command_says_what_was_dropped(command, tmp_path, capsys):
     days = pd.Timestamp("2022-01-01") + pd.to_timedelta([i * 7 % 401 for i in range(900)], "D")
     bought = pd.DataFrame({"customer_id": [f"c{i % 300}" for i in range(900)], "event_at": days})
     pd.concat([bought, bought.head(9)]).to_csv(tmp_path / "orders.csv", index=False)

@@ -7,7 +7,7 @@ import pytest
 
 from churnlab.cli import main
 from churnlab.events.cleaning.orders import is_cancelled
-from churnlab.events.init.names import by_name
+from churnlab.intake.names import by_name
 
 from .exports import purchases, write
 from .test_init import folder, init, settings_of  # noqa: F401 (the fixture)

@@ -49,7 +49,7 @@ def slow_reader(lines, repeated=True):
 
 
 @pytest.mark.parametrize("repeated", [True, False])
-def test_orders_equal_the_slow_reader(repeated):
+def test_d5_orders_equal_the_slow_reader(repeated):
     lines = order_lines(1, repeated=repeated)
     log = read_events(lines, columns=NAMES, cancelled_values=DROPPED)
     frame = log.frame("purchases")

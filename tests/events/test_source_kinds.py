@@ -61,7 +61,7 @@ def wanted(names, lines=40):
         ("cp1252", FRENCH),
     ],
 )
-def test_encodings_are_seen_or_declared(encoding, names, tmp_path):
+def test_d3_encodings_are_seen_or_declared(encoding, names, tmp_path):
     path = tmp_path / "x.csv"
     path.write_bytes(text(names).encode(encoding))
     seen = read_events(path, columns=names)
@@ -182,7 +182,7 @@ FRAMES = {
 
 
 @pytest.mark.parametrize("kind", FRAMES)
-def test_frames_of_every_kind_hold_the_same_rows(kind):
+def test_d7_frames_of_every_kind_hold_the_same_rows(kind):
     assert rows(read_events(FRAMES[kind]())) == PLAIN
 
 
@@ -215,7 +215,7 @@ def test_lists_of_paths_and_what_is_no_frame(tmp_path):
         read_events([BASE])
 
 
-def test_errors_speak_python_where_python_called(tmp_path):
+def test_d7_errors_speak_python_where_python_called(tmp_path):
     frame = BASE.rename(columns={"customer_id": "customerid"})
     with pytest.raises(DataError) as caught:
         read_events(frame)
@@ -258,7 +258,7 @@ def test_connections_find_files_here_and_absolutely(shop):
             assert columns_of(url, table, customer_id="who")[0].endswith("0001")
 
 
-def test_connections_never_create_a_file(shop):
+def test_d8_connections_never_create_a_file(shop):
     with pytest.raises(
         DataError, match=r"names the file /shop\.duckdb.*write duckdb://shop\.duckdb"
     ):
@@ -287,5 +287,5 @@ def test_a_file_that_was_read_is_free_again(shop):
         ({"customer_id": "{brace} \"quoted\" 'single'"}, "y"),
     ],
 )
-def test_odd_types_and_names_in_a_database(names, found, shop):
+def test_d8_odd_types_and_names_in_a_database(names, found, shop):
     assert columns_of("duckdb://shop.duckdb", **names)[0] == found

@@ -39,7 +39,7 @@ NUMBERS = {
 
 @pytest.mark.parametrize("as_text", [False, True])
 @pytest.mark.parametrize("unit", NUMBERS)
-def test_numbers_are_times_in_their_unit_whole_or_broken(unit, as_text):
+def test_d3_numbers_are_times_in_their_unit_whole_or_broken(unit, as_text):
     """A gap makes pandas turn whole numbers into floats, and a CSV of it says 1641202560.0."""
     for values in (pd.Series(NUMBERS[unit]), pd.Series(NUMBERS[unit]).astype(float)):
         typed = values.map(repr) if as_text else values
@@ -83,7 +83,7 @@ def test_one_day_outside_1970_is_enough_to_pass():
     assert len(dated(read_events(orders(["1969-12-31", "1970-01-01"])))) == 2
 
 
-def test_slash_dates_that_both_orders_read_are_an_error_that_names_both():
+def test_d4_slash_dates_that_both_orders_read_are_an_error_that_names_both():
     first = [f"{t.month}/{t.day % 12 + 1}/{t.year}" for t in DAYS]
     with pytest.raises(DataError) as caught:
         read_events(orders(first))

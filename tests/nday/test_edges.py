@@ -23,6 +23,7 @@ from churnlab.nday.decide.plateau import (
     hazard_below,
     late_bump,
 )
+from churnlab.nday.draws import columns, interval
 from churnlab.nday.holdout import interleave, split
 from churnlab.nday.report.data import heat
 from churnlab.nday.report.words import LATE_BUMP, NO_PLATEAU, PLATEAU, verdict
@@ -259,3 +260,15 @@ def test_the_shortest_window_has_a_day_after_the_first_message(index, window):
     assert last.expiry_ages == (1, 30 - index)
     with pytest.raises(UsageError, match="expiry_days"):
         replace(last, expiry_days=[index])
+
+
+@pytest.mark.parametrize("ones", [1, 99])
+def test_an_interval_holds_its_own_estimate(ones):
+    """One draw in a hundred away from the others moves the mean beyond both quantiles."""
+    draws = np.repeat([1.0, 0.0], [ones, 100 - ones])
+    found = interval(draws)
+    assert found["q05"] <= found["mean"] <= found["q95"]
+    table = columns(a=np.column_stack([draws, np.linspace(0, 1, 100)]))
+    assert (table["a_q05"] <= table["a"]).all()
+    assert (table["a"] <= table["a_q95"]).all()
+    assert table["a_q05"][1] == pytest.approx(0.05)

@@ -16,9 +16,9 @@ NAMES = sorted(p.stem for p in FOLDER.glob("tutorial_*.py"))
 #: A process of its own: sockets of the kernel's client must not outlive the test.
 RUN = """
 import sys, jupytext, nbformat
-from churnlab.report.render import _execute
+from churnlab.report.render import execute
 book = jupytext.read(sys.argv[1])
-_execute(book, None)
+execute(book)
 nbformat.write(book, sys.argv[2])
 """
 

@@ -66,7 +66,7 @@ def test_windowed_risk_of_regular_buyers_falls_before_it_rises(make_draws):
 
 @pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "pareto_nbd", "mbg_cnbd_k"])
 @pytest.mark.parametrize("basis", BASES)
-def test_dates_agree_with_the_risk_of_the_day_and_the_day_before_on_cdnow(
+def test_x1_dates_agree_with_the_risk_of_the_day_and_the_day_before_on_cdnow(
     model, basis, cdnow, make_draws
 ):
     draws, config = make_draws(model, 60), RiskConfig(basis=basis)

@@ -21,8 +21,8 @@ from omegaconf import OmegaConf
 from churnlab.cli.wrapping import fitted
 from churnlab.errors import DataError, UsageError
 from churnlab.events import DATA_NAMES, DataConfig, EventLog, open_log
-from churnlab.events.init import Proposal, Question, propose
-from churnlab.events.init.opening import open_sources
+from churnlab.intake import Proposal, Question, propose
+from churnlab.intake.opening import open_sources
 from churnlab.secrets import hide, in_url
 
 FOLDER = Path("conf")

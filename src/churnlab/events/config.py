@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
-import encodings.aliases
-import functools
-import zoneinfo
 from dataclasses import dataclass, field
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError
+from churnlab.events.checks import check_encoding, check_time_zone, one_of
 from churnlab.events.formats.times import parse_day
 
 RETURNS = ("drop", "keep", "error")
@@ -23,22 +20,6 @@ SETTINGS = (
     *("path", "table", "where", "time_format", "encoding", "sheet", "decimal"),
     *("cancelled_values", "kept_values", "amount_per"),
 )
-_ABBREVIATED = {
-    "KST": "Asia/Seoul",
-    "JST": "Asia/Tokyo",
-    "SGT": "Asia/Singapore",
-    "HKT": "Asia/Hong_Kong",
-    "IST": "Asia/Kolkata",
-    "AEST": "Australia/Sydney",
-    "BST": "Europe/London",
-    "CEST": "Europe/Berlin",
-    "EDT": "America/New_York",
-    "CST": "America/Chicago",
-    "CDT": "America/Chicago",
-    "MDT": "America/Denver",
-    "PST": "America/Los_Angeles",
-    "PDT": "America/Los_Angeles",
-}
 #: Data that come with packages; `syn_shop` is simulated by the commands, `files` are the user's.
 EMBEDDED = ("cdnow", "cdnow_full", "complete_journey")
 DATA_NAMES = ("files", *EMBEDDED, "syn_shop")
@@ -98,6 +79,9 @@ class PurchasesTable(SourceTable):
 
     Parameters
     ----------
+    event_at : str
+        A column, or an SQL expression such as ``"Date" || ' ' || "Time"`` where a day and its time
+        of day stand apart (so for every table's times).
     amount : str, optional
         A column, or an SQL expression over columns such as ``quantity * price``.
     refunded_amount : str, optional
@@ -130,9 +114,8 @@ class PurchasesTable(SourceTable):
     def __post_init__(self) -> None:
         """Refuse unknown decimal marks and units, and statuses both to drop and to keep."""
         super().__post_init__()
-        check_decimal("purchases", self.decimal)
-        if self.amount_per is not None:
-            _one_of("data.purchases.amount_per", self.amount_per, AMOUNT_PER)
+        one_of("data.purchases.decimal", self.decimal, DECIMALS)
+        one_of("data.purchases.amount_per", self.amount_per, AMOUNT_PER)
         if self.cancelled_values and self.kept_values:
             raise UsageError(
                 "data.purchases has both cancelled_values and kept_values; give the one list that "
@@ -173,7 +156,7 @@ class TreatmentsTable(SourceTable):
     def __post_init__(self) -> None:
         """Refuse unknown decimal marks."""
         super().__post_init__()
-        check_decimal("treatments", self.decimal)
+        one_of("data.treatments.decimal", self.decimal, DECIMALS)
 
 
 @dataclass(kw_only=True)
@@ -232,16 +215,15 @@ class DataConfig:
             # Somebody's own tables, under a name of their own; they win over embedded data.
             self.name = "files" if self.name in (*EMBEDDED, "syn_shop") else self.name
         else:
-            _one_of("data", self.name, DATA_NAMES)
-        _one_of("data.unknown_beginning", self.unknown_beginning, UNKNOWN_BEGINNINGS)
-        _one_of("data.purchase_unit", self.purchase_unit, PURCHASE_UNITS)
+            one_of("data", self.name, DATA_NAMES)
+        one_of("data.unknown_beginning", self.unknown_beginning, UNKNOWN_BEGINNINGS)
+        one_of("data.purchase_unit", self.purchase_unit, PURCHASE_UNITS)
         for key, known in (
             ("returns", RETURNS),
             ("duplicates", DUPLICATES),
             ("on_bad_rows", BAD_ROWS),
         ):
-            if getattr(self, key) is not None:
-                _one_of(f"data.{key}", getattr(self, key), known)
+            one_of(f"data.{key}", getattr(self, key), known)
         if not 0 <= self.max_bad_share <= 1:
             raise UsageError(
                 f"data.max_bad_share must lie between 0 and 1; got {self.max_bad_share}."
@@ -270,52 +252,3 @@ class DataConfig:
             "members": self.members,
             "treatments": self.treatments,
         }
-
-
-def check_time_zone(name: str) -> None:
-    """Refuse a time zone that the IANA database does not hold."""
-    known = _time_zones()
-    if name not in known:
-        # By its abbreviation, its city, or its letters; three letters are near to any other three.
-        cities = {z.rsplit("/", 1)[-1].lower(): z for z in sorted(known)}
-        meant = _ABBREVIATED.get(name.upper()) or cities.get(name.lower().replace(" ", "_"))
-        hint = (
-            f" Did you mean {meant!r}?" if meant else nearest(name, [z for z in known if "/" in z])
-        )
-        raise UsageError(
-            f"unknown time zone {name!r}.{hint} "
-            "Expected an IANA name such as UTC, Asia/Seoul or America/New_York."
-        )
-
-
-@functools.cache
-def _time_zones() -> frozenset[str]:
-    """Return the zones of the database, which is read from hundreds of files."""
-    return frozenset(zoneinfo.available_timezones() | {"UTC"})
-
-
-def check_encoding(name: str) -> None:
-    """Refuse encodings that Python does not know, and codecs that are no encodings of text."""
-    try:
-        text = codecs.lookup(name)._is_text_encoding
-    except LookupError:
-        text = False
-    if not text:
-        known = {*encodings.aliases.aliases, *encodings.aliases.aliases.values()}
-        raise UsageError(
-            f"unknown encoding {name!r}.{nearest(name, known)} "
-            "Expected one such as utf-8, cp949, cp932, latin-1 or utf-16."
-        )
-
-
-def check_decimal(table: str, mark: str | None) -> None:
-    """Refuse decimal marks other than point and comma."""
-    if mark is not None:
-        _one_of(f"data.{table}.decimal", mark, DECIMALS)
-
-
-def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UsageError(
-            f"{key} must be one of {', '.join(known)}; got {value!r}.{nearest(value, known)}"
-        )

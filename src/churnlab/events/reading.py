@@ -15,8 +15,9 @@ from churnlab.events import embedded, engine
 from churnlab.events.cleaning import history
 from churnlab.events.cleaning.clean import clean
 from churnlab.events.cleaning.complaints import no_readable_time
-from churnlab.events.cleaning.orders import settle, unsaid_status
+from churnlab.events.cleaning.orders import settle
 from churnlab.events.cleaning.staging import DATE, Staged, stage
+from churnlab.events.cleaning.unsaid import guests, unsaid
 from churnlab.events.config import DataConfig
 from churnlab.events.formats.times import parse_day
 from churnlab.events.log import EVENTS, EventLog
@@ -76,10 +77,11 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
     backend = engine.connect(config.memory_limit)
     with tempfile.TemporaryDirectory(prefix="churnlab-") as scratch:
         sources = [_source(backend, name, config, given, Path(scratch)) for name in used]
+        engine.close_off(backend, (path for s in sources for path in s.files))
         staged = [stage(backend, s, used[s.table], config.time_zone) for s in sources]
         for s in staged:
             if s.table == "purchases":
-                s.notes += unsaid_status(backend, s)
+                s.notes += unsaid(backend, s)
                 settle(backend, s, config.purchases)
         cutoff = as_of or _last_day(backend, staged)
         if config.history_from is not None:
@@ -147,8 +149,8 @@ def _report(
 ) -> DataReport:
     events = {n: backend.table(n) for n in EVENTS if n in tables}
     members = backend.table("members") if "members" in tables else None
-    days, several = _purchase_days(events.get("purchases"))
-    notes = _notes(config, tables, as_of, given)
+    days, several, crowd = _purchase_days(events.get("purchases"))
+    notes = _notes(config, tables, as_of, given) + crowd
     began = None
     if "purchases" in events and config.history_from is None:
         began = history.beginning(events["purchases"], members)
@@ -173,12 +175,24 @@ def _report(
     )
 
 
-def _purchase_days(purchases: Any | None) -> tuple[int, int]:
+def _purchase_days(purchases: Any | None) -> tuple[int, int, list[str]]:
+    """Return customer-days, those with several rows, and what is to be said of crowded ids."""
     if purchases is None:
-        return 0, 0
+        return 0, 0, []
     per_day = purchases.group_by(["customer_id", DATE]).aggregate(n=purchases.count())
-    found = per_day.aggregate(days=per_day.count(), several=(per_day.n > 1).sum()).to_pyarrow()
-    return int(found["days"][0].as_py()), int(found["several"][0].as_py() or 0)
+    own = per_day.group_by("customer_id").aggregate(
+        days=per_day.count(), several=(per_day.n > 1).sum(), rows=per_day.n.sum()
+    )
+    found = own.aggregate(
+        days=own.days.sum(),
+        several=own.several.sum(),
+        most=own.rows.max(),
+        who=own.customer_id.argmax(own.rows),
+        of=own.rows.sum(),
+        n=own.count(),
+    ).to_pyarrow()
+    days, several, most, who, of, n = (found[c][0].as_py() or 0 for c in found.column_names)
+    return int(days), int(several), guests(str(who), int(most), int(of), n)
 
 
 def _notes(

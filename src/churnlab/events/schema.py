@@ -107,8 +107,8 @@ def _attributes(config: MembersTable, present: list[str], used: set[str]) -> lis
 
 
 def _inputs(column: Column, source: str, present: list[str]) -> tuple[str, ...]:
-    """A number may be an expression: `quantity * price` where no column is called so."""
-    if source in present or column.kind != "number":
+    """A number or a time may be an expression, where no column is called so: `quantity * price`."""
+    if source in present or column.kind not in ("number", "time"):
         return (source,)
     try:
         used = columns_of(parse(source), present)

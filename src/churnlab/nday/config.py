@@ -35,7 +35,7 @@ class NdayConfig:
     hazard_threshold, fraction : float
         Settings of the other plateau definitions.
     holdout_share : float
-        Standing random holdout.
+        Standing random holdout; by default that of the simulated shop.
     rule_id : str
         Name in the audience and in the treatments.
     action_id : str

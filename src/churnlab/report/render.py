@@ -76,7 +76,7 @@ def render(
         raise UsageError(f"there is no report {notebook!r} in {path.parent}.")
     book = jupytext.read(path)
     _inject(book, parameters)
-    _execute(book, progress)
+    execute(book, progress)
     nbformat.validate(book)
     return Rendered(
         page(book, title, lang), summary_text(book), str(jupytext.writes(book, "ipynb"))
@@ -91,7 +91,8 @@ def _inject(book: Any, parameters: Mapping[str, Any]) -> None:
     raise ChurnlabError("the notebook has no cell tagged 'parameters'.")
 
 
-def _execute(book: Any, progress: Update | None) -> None:
+def execute(book: Any, progress: Update | None = None) -> None:
+    """Run a notebook in a kernel of its own; a failing cell is an error with the cell's words."""
     from nbclient.exceptions import CellExecutionError
 
     from churnlab.report.execution import Client

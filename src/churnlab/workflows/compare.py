@@ -83,8 +83,8 @@ def compare(settings: CompareSettings, progress: Progress = SILENT) -> Compariso
 
     Parameters
     ----------
-    runs : list of str
-        Folders of finished runs, two or more.
+    settings : CompareSettings or list of str
+        The folders of finished runs, two or more: ``compare_runs(["outputs/a", "outputs/b"])``.
     progress : Progress
         Hears of it.
 

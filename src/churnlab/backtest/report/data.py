@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,11 +56,16 @@ def reliability_curves(
     return {n: last[last["candidate"] == n] for n in names if (last["candidate"] == n).any()}
 
 
-def cheapest(rules: pd.DataFrame) -> dict[str, Any] | None:
-    """Return the cheapest decision on a risk of the first target, with `cost_per_customer`.
+def cheapest(rules: pd.DataFrame, answers: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the decision that the first answer on costs names, with its `cost_per_customer`.
 
-    Means are over the same origins: decisions that lack some (nothing to learn from) do not run.
+    Without an answer (no simple rule to beat) it is the cheapest on a risk of the first target;
+    means are over the same origins: decisions that lack some (nothing to learn from) do not run.
     """
+    for a in answers:
+        if a["metric"] == "cost":
+            named = (a["target"], a["best"], a["variant"], a["basis"], a["rule"])
+            return dict(zip(_DECISION, named, strict=True)) | {"cost_per_customer": a["value"]}
     on_risk = rules[rules["basis"].isin(RISK_BASES)].dropna(subset=["cost_per_customer"])
     if on_risk.empty:
         return None
@@ -70,9 +76,11 @@ def cheapest(rules: pd.DataFrame) -> dict[str, Any] | None:
     return dict(zip(_DECISION, best, strict=True)) | {"cost_per_customer": float(means.min())}
 
 
-def best_cost_curve(curves: pd.DataFrame, rules: pd.DataFrame) -> CostCurve | None:
+def best_cost_curve(
+    curves: pd.DataFrame, rules: pd.DataFrame, answers: Iterable[Mapping[str, Any]]
+) -> CostCurve | None:
     """Return the cost curve of the `cheapest` decision, mean over its origins."""
-    best = cheapest(rules)
+    best = cheapest(rules, answers)
     if best is None or curves.empty:
         return None
     rows = _of(curves, {k: best[k] for k in _DECISION if k != "rule"})

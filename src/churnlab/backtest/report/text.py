@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -112,9 +113,9 @@ def tracking_claim(weeks: pd.DataFrame, lang: str) -> str:
     return say("claim.tracking", lang, n=int(last["week"].iloc[0]), gaps=gaps)
 
 
-def cost_claim(rules: pd.DataFrame, lang: str) -> str:
+def cost_claim(rules: pd.DataFrame, answers: Iterable[Mapping[str, Any]], lang: str) -> str:
     """Return the claim of the cost figure: the decision whose curve it shows."""
-    best = cheapest(rules)
+    best = cheapest(rules, answers)
     if best is None:
         return ""
     variant = "" if best["variant"] == "plain" else f", {best['variant']}"

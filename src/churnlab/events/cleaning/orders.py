@@ -26,14 +26,12 @@ EQUAL_SHARE = 0.99
 #: Above this probability that two orders have the same amount, equal lines say nothing.
 ONE_PRICE = 0.5
 
-STATUS_NAME = re.compile(
-    r"status|\bstate\b|상태|ステータス|状態|状态|statut|estado|stato", re.IGNORECASE
-)
 #: Words in small letters by which shops call an order that is no purchase,
 _CANCELLED: Final = frozenset(
     (  # noqa: SIM905 (a word list reads better so)
         "cancelled canceled cancel refunded refund voided void returned return chargeback declined "
-        "failed storniert storno erstattet retourniert annulé annulée remboursé remboursée "
+        "failed denied reversed expired rejected storniert storno erstattet retourniert annulé "
+        "annulée remboursé remboursée "
         "cancelado cancelada reembolsado anulado devuelto annullato rimborsato 취소 취소완료 "
         "주문취소 결제취소 환불 환불완료 반품 반품완료 결제실패 キャンセル 返品 返金 已取消 已退款"
     ).split()
@@ -52,29 +50,6 @@ def is_cancelled(status: str) -> bool:
     """Whether a status says that an order is no purchase: `wc-cancelled`, `취소완료`."""
     words = set(re.findall(r"[^\W_]+", status.lower()))
     return bool(words & _CANCELLED) and not words & _NOT_YET
-
-
-def unsaid_status(backend: Backend, staged: Staged) -> list[str]:
-    """Return a note where a column that nobody mapped calls rows cancelled or refunded."""
-    if {"status", "cancelled"} & set(staged.columns):
-        return []
-    source = staged.source
-    free = set(source.columns) - set(staged.columns.values())
-    notes = []
-    for name in (n for n in source.columns if n in free and STATUS_NAME.search(n)):
-        if not source.columns[name].is_string():
-            continue
-        view = backend.table(source.view)
-        counted = view.group_by(name).aggregate(n=view.count()).order_by(ibis.desc("n"))
-        states = counted.limit(MOST_STATES + 2).to_pyarrow().to_pylist()  # one more may be blank
-        rows = [r for r in states if is_cancelled(r[name] or "")]
-        if rows and len(states) < MOST_STATES + 2:
-            listed = ", ".join(f"{r[name].strip()} ({r['n']:,})" for r in rows)
-            notes.append(
-                f"column {name!r} says {listed}, and these rows count as purchases: map it with "
-                "data.purchases.status, and data.purchases.cancelled_values"
-            )
-    return notes
 
 
 def settle(backend: Backend, staged: Staged, config: PurchasesTable) -> None:

@@ -12,11 +12,11 @@ from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError, nearest
 from churnlab.events import engine
+from churnlab.events.cleaning.computed import compute, counted_text, result_of, uncomputed
 from churnlab.events.config import SourceTable
-from churnlab.events.formats import expressions
 from churnlab.events.formats.amounts import PLAIN, Marks, decide, read_number
 from churnlab.events.formats.detect import candidates, said
-from churnlab.events.formats.text import broken_ids, is_mendable, read_id, read_text, strip
+from churnlab.events.formats.text import broken_ids, is_mendable, read_id, read_text
 from churnlab.events.formats.times import OFFSET, read_time
 from churnlab.events.formats.values import read_attribute, read_flag
 from churnlab.events.schema import ARMS, Mapped, mapped_columns, time_column
@@ -150,16 +150,20 @@ def _selection(
     chosen: dict[str, Any] = {}
     computed = {m.column.name: m for m in mapped if m.computed}
     if computed:
-        picked = _compute(backend, picked, staged, config, computed)
+        expressions = list(computed.values())
+        numbers = {
+            c: read_number(picked[c], _marks(picked, staged, config, c, c))[0]
+            for c in counted_text(picked, expressions)
+        }
+        picked = compute(backend, picked, staged.table, expressions, numbers)
     for column, name, _ in mapped:
         label = f"{staged.table}: column {name!r}"
-        if column.name in computed:
-            value = picked[_number_of(column.name)]
-            chosen[column.name], _ = read_number(value)
-            chosen[unreadable_column(column.name)] = _uncomputed(picked, computed[column.name])
-            continue
+        name = result_of(column.name) if column.name in computed else name
         cell = picked[name]
-        if column.kind == "time":
+        if column.kind == "number" and column.name in computed:
+            chosen[column.name], _ = read_number(cell)
+            chosen[unreadable_column(column.name)] = uncomputed(picked, computed[column.name])
+        elif column.kind == "time":
             _numbers_want_a_format(picked, staged, config, name)
             time = read_time(cell, staged.zone, config.time_format, label)
             chosen |= {column.name: time.local, DATE: time.local.date(), KIND: time.kind}
@@ -190,45 +194,6 @@ def _marks(picked: Any, staged: Staged, config: SourceTable, name: str, column: 
             f"numbers in {name!r} are read with {marks.decimal!r} as the decimal mark"
         )
     return marks
-
-
-def _number_of(column: str) -> str:
-    return f"churnlab number {column}"
-
-
-def _compute(
-    backend: Backend, picked: Any, staged: Staged, config: SourceTable, computed: dict[str, Mapped]
-) -> Any:
-    """Add the columns that are SQL expressions; text that is counted with is read as numbers."""
-    text = {c for m in computed.values() for c in m.inputs if picked[c].type().is_string()}
-    numbers = {c: read_number(picked[c], _marks(picked, staged, config, c, c))[0] for c in text}
-    named = {c: _number_of(c) for c in text}
-    view = f"numbers_{staged.table}"
-    backend.create_view(view, picked.mutate(**{named[c]: n for c, n in numbers.items()}))
-    added = ", ".join(
-        f"TRY_CAST(({expressions.with_numbers(expressions.parse(m.source), named)}) AS DOUBLE) "
-        f"AS {engine.identifier(_number_of(column))}"
-        for column, m in computed.items()
-    )
-    name = f"computed_{staged.table}"
-    try:
-        backend.raw_sql(f"CREATE TABLE {name} AS SELECT *, {added} FROM {view}")
-    except engine.DuckDBError as error:
-        raise DataError(
-            f"{staged.table}: {', '.join(m.source for m in computed.values())!r} is refused "
-            f"({engine.plain_message(error)}). Expected an SQL expression over the source's own "
-            f"columns, such as quantity * price."
-        ) from error
-    return backend.table(name)
-
-
-def _uncomputed(picked: Any, mapped: Mapped) -> Any:
-    """Return what the inputs say where no number comes of them, although none is missing."""
-    value = picked[_number_of(mapped.column.name)]
-    inputs = [strip(picked[c].cast("string")) for c in mapped.inputs]
-    said_all = ibis.and_(*(i.notnull() for i in inputs))
-    text = ibis.literal(" | ").join(inputs)
-    return ibis.ifelse(value.isnull() & said_all, text, ibis.null("string"))
 
 
 def _numbers_want_a_format(picked: Any, staged: Staged, config: SourceTable, name: str) -> None:

@@ -7,51 +7,26 @@ from typing import Any, NamedTuple
 
 from churnlab.events import engine
 from churnlab.events.formats.text import read_text, strip
-from churnlab.events.formats.times import NUMERIC, read_time, written_as
+from churnlab.events.formats.times import NUMERIC, read_time, western, written_as
 
+_DAYS = (
+    *("%Y%m%d", "%Y.%m.%d", "%Y. %m. %d", "%Y. %m. %d.", "%Y년 %m월 %d일", "%Y年%m月%d日"),
+    *("%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%Y", "%d.%m.%y"),
+    *("%d-%m-%Y", "%d-%m-%y", "%m-%d-%Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y"),
+    *("%b %d, %Y", "%B %d, %Y"),
+)
+_HALVES = (" %I:%M %p", " %I:%M:%S %p", " %p %I:%M", " %p %I:%M:%S")
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", *_HALVES)
 #: Tried in this order; the ISO forms that need no format are not among them.
 COMMON_FORMATS = (
-    "%Y%m%d",
-    "%Y%m%d%H%M%S",
-    "%Y%m%d %H:%M",
-    "%Y%m%d %H:%M:%S",
-    "%Y.%m.%d",
-    "%Y.%m.%d %H:%M",
-    "%Y.%m.%d %H:%M:%S",
-    "%Y. %m. %d",
-    "%Y. %m. %d.",
-    "%Y. %m. %d. %H:%M",
-    "%Y년 %m월 %d일",
-    "%Y년 %m월 %d일 %H:%M",
-    "%Y年%m月%d日",
-    *(
-        f"{day}{clock}"
-        for clock in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M:%S")
-        for day in ("%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y")
-    ),
-    *(
-        f"%d{mark}%m{mark}{year}{clock}"
-        for mark in ".-"
-        for year in ("%Y", "%y")
-        for clock in ("", " %H:%M", " %H:%M:%S")
-    ),
-    "%m-%d-%Y",
-    "%m-%d-%Y %H:%M",
-    "%Y-%m-%d %I:%M %p",
-    "%Y-%m-%d %I:%M:%S %p",
-    "%d %b %Y",
-    "%d %b %Y %H:%M",
-    "%d-%b-%Y",
-    "%d-%b-%y",
-    "%b %d, %Y",
-    "%B %d, %Y",
-    "%b %d, %Y, %I:%M %p",
-    "%a, %d %b %Y %H:%M:%S %z",
-    "%d/%b/%Y:%H:%M:%S %z",
+    *(f"{day}{clock}" for clock in _CLOCKS for day in _DAYS),
+    *(f"{day},{clock}" for clock in _CLOCKS[1:] for day in _DAYS),
+    *(f"{day}{clock}" for clock in _HALVES for day in ("%Y-%m-%d", "%Y/%m/%d")),
+    *("%Y%m%d%H%M%S", "%a, %d %b %Y %H:%M:%S %z", "%d/%b/%Y:%H:%M:%S %z"),
 )
 _NUMBERS_LIKE_TEXT = ("%Y%m%d", "%Y%m%d%H%M%S", "%Y%m%d%H%M")
 #: Formats are first tried on so many rows, drawn at random; the same ones every time.
-_SAMPLE = "USING SAMPLE reservoir(1000 ROWS) REPEATABLE (1)"
+_SAMPLE = "USING SAMPLE reservoir(100 ROWS) REPEATABLE (1)"
 #: A format counts as reading a column if it reads so much of it; the rest are bad rows.
 ENOUGH = 0.99
 #: No shop's log ends before; numbers that say so are of another unit.
@@ -113,7 +88,7 @@ def _of_a_sample(table: Any, cell: Any, patterns: tuple[str, ...]) -> tuple[str,
     Nothing is decided by it: what reads `ENOUGH` of a column reads more than half of so many rows,
     and all formats over all rows would cost more than everything else together.
     """
-    text = strip(cell).re_replace(r"^(\d+)\.0+$", r"\1")
+    text = strip(western(cell)).re_replace(r"^(\d+)\.0+$", r"\1")
     rows = table.select(v=text).filter(lambda t: t.v.notnull())
     backend = table.get_backend()
     number = "try_cast(replace(v, ',', '.') AS DOUBLE)"

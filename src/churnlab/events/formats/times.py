@@ -188,10 +188,17 @@ def _tidy(text: Any) -> Any:
 def _formatted(text: Any, zone: str, time_format: str) -> Time:
     if "." not in time_format:  # a whole number that was a float once: 20200131.0
         text = text.re_replace(r"^(\d+)\.0+$", r"\1")
+    if "%p" in time_format:
+        text = western(text)
     zoned = "%z" in time_format or "%Z" in time_format
     local = _local(zone, _parse_zoned(text, time_format)) if zoned else _parse(text, time_format)
     kind = ibis.ifelse(local.notnull(), OFFSET if zoned else NAIVE, ibis.null("int64"))
     return Time(_plausible(local), kind, text)
+
+
+def western(text: Any) -> Any:
+    """Return text with the halves of a day as `%p` knows them: 오후 is PM."""
+    return text.replace("오전", "AM").replace("오후", "PM")
 
 
 def _plausible(local: Any) -> Any:

@@ -114,8 +114,8 @@ def write_csv(data: pa.Table, path: Path, *, guard: bool = True) -> None:
         if pa.types.is_timestamp(field.type):
             text = pa.compute.strftime(data.column(i), format="%Y-%m-%dT%H:%M:%S+00:00")
             data = data.set_column(i, field.name, text)
-        elif guard and pa.types.is_string(field.type):
-            data = data.set_column(i, field.name, _guard(data.column(i)))
+        elif guard and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+            data = data.set_column(i, field.name, _guard(data.column(i).cast(pa.string())))
     pyarrow.csv.write_csv(data, path)
 
 

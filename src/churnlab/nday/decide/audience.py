@@ -65,7 +65,7 @@ def audience(
     as_of: dt.date,
     day_index: int = 0,
     rule_id: str = "nday",
-    holdout_share: float = 0.1,
+    holdout_share: float = 0.2,
     by: str | None = None,
     n_by_group: Mapping[str, int] | None = None,
     previous: pd.DataFrame | None = None,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.nday.data import CohortCounts
+from churnlab.nday.draws import around
 from churnlab.types import Array
 
 #: Days that a cohort must be flat for, at most: after them it is not followed further.
@@ -70,11 +71,11 @@ def flat_share(
     chance = stay[:, None] ** left[None, :]
     made = (rng.random(chance.shape) < chance).mean(axis=1)
     share = float(flat.mean())
-    low, high = np.quantile(made, [0.05, 0.95])
+    expected, low, high = around(made, mean=chance.mean())
     return {
         "cohorts": len(left),
         "share": share,
-        "expected": float(chance.mean()),
+        "expected": float(expected),
         "expected_q05": float(low),
         "expected_q95": float(high),
         "p": float(np.mean(made >= share - 1e-12)),

@@ -35,7 +35,7 @@ def signups_needed(
     *,
     organic: float,
     reach: float = 1.0,
-    holdout_share: float = 0.1,
+    holdout_share: float = 0.2,
     power: float = 0.8,
     alpha: float = 0.05,
 ) -> Power:

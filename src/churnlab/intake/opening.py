@@ -8,11 +8,11 @@ from pathlib import Path
 from churnlab.errors import DataError
 from churnlab.events import engine
 from churnlab.events.config import SourceTable
-from churnlab.events.init.look import Looked, look, shown
 from churnlab.events.sources.connections import attach, database_file, opened
 from churnlab.events.sources.files import READABLE, resolve
 from churnlab.events.sources.views import from_connection, from_files
 from churnlab.events.sources.workbooks import sheets_of
+from churnlab.intake.look import Looked, look, shown
 
 #: Tables of a database that are looked at, so that a warehouse is not read whole.
 MOST_TABLES = 20

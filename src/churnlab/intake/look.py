@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +37,11 @@ class Times(NamedTuple):
     rivals: tuple[Candidate, ...] = ()
     """Formats that read as much; more than one is a question."""
     zoned: bool = False
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether the first or last time is not midnight."""
+        return any(t.time() != dt.time() for t in (self.first, self.last))
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,39 @@ class Looked:
         zoned = "%z" in best[0].time_format or best[0].time_format.startswith("epoch")
         return Times(best[0].time_format, best[0].first, best[0].last, rivals, zoned)
 
+    def with_clock(self, day: str, clock: str) -> tuple[Looked, str]:
+        """Return the source with one more column, named as the expression that joins two.
+
+        Parameters
+        ----------
+        day, clock : str
+            Columns of days (a time of day of its own is cut off), and of times of day.
+        """
+        kind, name = self.source.columns[day], engine.identifier(day)
+        if not kind.is_string():
+            name = f"CAST({name} AS DATE)"
+        elif self.count(f"strpos({name}, ':') > 0"):
+            name = f"split_part({name}, ' ', 1)"
+        joined = f"{name} || ' ' || {engine.identifier(clock)}"
+        view = f"{self.table}_clock"
+        sql = f"CREATE VIEW {view} AS SELECT *, {joined} AS {engine.identifier(joined)} FROM "
+        self.backend.raw_sql(sql + self.table)
+        columns = self.source.columns | {joined: self.backend.table(view)[joined].type()}
+        source = replace(self.source, columns=columns)
+        fills = self.fills | {joined: self.fills[day]}
+        return replace(self, source=source, table=view, fills=fills), joined
+
+    def count(self, condition: str) -> int:
+        """Return in how many rows an SQL condition holds."""
+        sql = f"SELECT count(*) FILTER (WHERE {condition}) FROM {self.table}"
+        return int(engine.rows(self.backend, sql)[0][0])
+
+    def is_clock(self, name: str) -> bool:
+        """Whether a column holds times of day, and nothing else."""
+        text = f"trim(CAST({engine.identifier(name)} AS VARCHAR))"
+        n = self.count(f"regexp_matches({text}, '^\\d{{1,2}}:\\d{{2}}(:\\d{{2}})?')")
+        return n > 0 and n >= ENOUGH * self.fills[name].said
+
     def _has_years(self, name: str) -> bool:
         """Whether any text begins as ISO times do; reading all of it as times costs far more."""
         sql = f"SELECT bool_or(regexp_matches({engine.identifier(name)}, '^\\s*\\d{{4}}[-/]')) "
@@ -128,6 +166,34 @@ class Looked:
         marks = decide(table, amount, amount, None) if cell.type().is_string() else PLAIN
         number, _ = read_number(cell, marks)
         return repeated_totals(table.select(order_id=read_text(table[order_id]), amount=number))
+
+    def is_whole(self, name: str) -> bool:
+        """Whether a column of numbers has no fractions."""
+        text = f"CAST({engine.identifier(name)} AS VARCHAR)"
+        return not self.count(f"regexp_matches({text}, '[.,]\\d*[1-9]|[.,]\\d\\d$')")
+
+    def is_of_the_line(self, price: str, count: str, item: str) -> bool:
+        """Whether a price is that of all pieces of a line: within goods it grows with their number.
+
+        Of goods that come in several quantities, the price of one is the same in all of them.
+        """
+        table = self.expression
+        read = {}
+        for key, name in (("price", price), ("count", count)):
+            text = table[name].type().is_string()
+            marks = decide(table, name, name, None) if text else PLAIN
+            read[key] = read_number(table[name], marks)[0]
+        rows = table.select(item=read_text(table[item]), **read)
+        rows = rows.filter((rows.price > 0) & (rows["count"] > 0))
+        goods = rows.group_by("item").aggregate(
+            several=rows["count"].nunique(),
+            own=rows.price.ln().std(how="pop"),
+            each=(rows.price.ln() - rows["count"].ln()).std(how="pop"),
+        )
+        goods = goods.filter(goods.several > 1)
+        found = goods.aggregate(own=goods.own.mean(), each=goods.each.mean()).to_pyarrow()
+        own, each = (found[c][0].as_py() for c in found.column_names)
+        return own is not None and each < own / 2
 
     def values(self, name: str, most: int = 30) -> list[tuple[str, int]]:
         """Return the commonest values of a column that are not blank, with counts."""
@@ -175,6 +241,7 @@ def look(backend: Backend, source: Source, settings: dict[str, Any]) -> Looked:
         It cannot be read.
     """
     table = f"looked_{source.table}"
+    engine.close_off(backend, source.files)
     try:
         backend.raw_sql(f"CREATE TABLE {table} AS SELECT * FROM {source.raw}")
     except engine.DuckDBError as error:

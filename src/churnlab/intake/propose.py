@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from churnlab.errors import DataError
+from churnlab.events import engine
 from churnlab.events.cleaning.clean import CEILINGS
 from churnlab.events.cleaning.orders import MOST_STATES, is_cancelled
 from churnlab.events.config import DataConfig
-from churnlab.events.init.look import Looked, Times
-from churnlab.events.init.names import PURCHASE_EVENTS, by_name, last, rank
-from churnlab.events.init.proposal import Proposal, Question
-from churnlab.events.init.zones import zone_of
+from churnlab.intake.look import Looked, Times
+from churnlab.intake.names import NOBODY, PURCHASE_EVENTS, by_name, last, rank
+from churnlab.intake.proposal import Proposal, Question
+from churnlab.intake.worth import worth
+from churnlab.intake.zones import zone_of
 
 #: A column that says less than this of its rows is no id where a fuller one fits as well.
 FULL = 0.5
+#: So many customers for one order: the column is a number of the order, not of who bought.
+NEVER_AGAIN = 0.95
+#: A word that can stand for guests does where it has so many times the rows of a customer.
+GUEST_TIMES = 3
 #: Neighbouring rows in order of time under one reading of slash dates, and not under the other.
 SORTED = 0.95
 
@@ -61,12 +67,12 @@ def _table(found: Proposal, looked: Looked, table: str) -> None:
         found.set(whole, key, value, f"{looked.rows:,} rows, {len(looked.fills)} columns")
     found.notes += looked.source.notes
     at = "signed_up_at" if table == "members" else "event_at"
-    times = _times(found, looked, table, at)
+    looked, times = _times(found, looked, table, at)
     _customers(found, looked, table, found.tables[table][at])
     if table == "purchases":
         taken = {found.tables[table][at], found.tables[table]["customer_id"]}
         _orders(found, looked, taken)
-        _worth(found, looked, taken)
+        worth(found, looked, taken)
         _states(found, looked, taken)
         _events(found, looked)
         _rows(found, looked)
@@ -75,7 +81,8 @@ def _table(found: Proposal, looked: Looked, table: str) -> None:
         found.set("", "time_zone", zone, why)
 
 
-def _times(found: Proposal, looked: Looked, table: str, key: str) -> Times:
+def _times(found: Proposal, looked: Looked, table: str, key: str) -> tuple[Looked, Times]:
+    """Find the times, and return the source anew: a day and its time of day become one column."""
     named = by_name(key, looked.names)
     others = [n for n in looked.names if n not in named and not by_name("signed_up_at", [n])]
     full = sorted(named, key=lambda n: (looked.share(n) < FULL, rank(key, n), -looked.share(n)))
@@ -85,17 +92,28 @@ def _times(found: Proposal, looked: Looked, table: str, key: str) -> Times:
         times = looked.times(name)
         if times is None:
             continue
+        looked, name, times = _with_clock(looked, name, times)
         span = f"{times.first.date()} to {times.last.date()}"
         read = " or ".join(c.time_format for c in times.rivals) or "ISO"
         found.set(table, key, name, f"{looked.fills[name].said:,} times, {span}, read as {read}")
         if times.time_format is not None:
             _format(found, looked, table, name, times)
-        return times
+        return looked, times
     tried = ", ".join(looked.names)
     raise DataError(
         f"{looked.source.label}: no column reads as times ({tried}). Give a column of dates, or "
         "write the settings by hand: data.purchases.event_at, data.purchases.time_format."
     )
+
+
+def _with_clock(looked: Looked, day: str, times: Times) -> tuple[Looked, str, Times]:
+    clocks = [n for n in by_name("clock", looked.names) if n != day and looked.is_clock(n)]
+    if clocks and not times.has_clock:
+        joined, name = looked.with_clock(day, clocks[0])
+        both = joined.times(name)
+        if both is not None:
+            return joined, name, both
+    return looked, day, times
 
 
 def _format(found: Proposal, looked: Looked, table: str, name: str, times: Times) -> None:
@@ -124,11 +142,29 @@ def _customers(found: Proposal, looked: Looked, table: str, at: str) -> None:
             f"hand: data.{table}.customer_id."
         )
     fullest = max(looked.share(n) for n in named)
-    name = next(n for n in named if looked.share(n) >= min(FULL, fullest))
+    full = [n for n in named if looked.share(n) >= min(FULL, fullest)]
+    nobody = {n: _guests(looked, n) for n in full}
+    ids = [n for n in full if rank("customer_id", n) != last("customer_id")]
+    name = next((n for n in ids if not nobody[n]), full[0])
     fill = looked.fills[name]
     blank = looked.rows - fill.said
     why = f"{fill.distinct:,} customers" + (f", {blank:,} rows without" if blank else "")
     found.set(table, "customer_id", name, why)
+    if nobody[name]:
+        listed = ", ".join(engine.literal(v) for v in nobody[name])
+        condition = f"CAST({engine.identifier(name)} AS VARCHAR) NOT IN ({listed})"
+        found.set(table, "where", condition, f"{listed} stand for guests, who are no one customer")
+    if name not in ids:
+        found.notes.append(f"{name!r} holds names: customers of the same name count as one")
+    if any("**" in v for v, _ in looked.values(name)):
+        found.notes.append(f"{name!r} is masked: customers whose rest is the same count as one")
+
+
+def _guests(looked: Looked, name: str) -> list[str]:
+    """Return the values that stand for whoever has no id."""
+    fill = looked.fills[name]
+    most = GUEST_TIMES * fill.said / max(fill.distinct, 1)
+    return [v for v, n in looked.values(name) if v.lower() in NOBODY and n > most]
 
 
 def _orders(found: Proposal, looked: Looked, taken: set[str]) -> None:
@@ -140,6 +176,20 @@ def _orders(found: Proposal, looked: Looked, taken: set[str]) -> None:
             fill = looked.fills[named[0]]
             found.set("purchases", role, named[0], f"{fill.distinct:,} different")
             taken.add(named[0])
+    _returning(found, looked)
+
+
+def _returning(found: Proposal, looked: Looked) -> None:
+    """Note where a column of customers is a number of the order: nobody would come back."""
+    settings = found.tables["purchases"]
+    order, name = settings.get("order_id"), settings["customer_id"]
+    orders = looked.rows if order is None else looked.fills[order].distinct
+    customers = looked.fills[name].distinct
+    if customers > NEVER_AGAIN * orders:
+        found.notes.append(
+            f"{name!r} differs in nearly every order ({customers:,} in {orders:,}): nobody comes "
+            "back. Name a column that stays with the customer with data.purchases.customer_id"
+        )
 
 
 def _is_order(looked: Looked, name: str) -> bool:
@@ -150,54 +200,6 @@ def _is_order(looked: Looked, name: str) -> bool:
     if rank("order_id", name) == last("order_id"):
         return all(v.lstrip("#").isdigit() for v, _ in looked.values(name, 5))
     return True
-
-
-def _worth(found: Proposal, looked: Looked, taken: set[str]) -> None:
-    named = [n for n in by_name("amount", looked.names) if n not in taken]
-    each = [n for n in by_name("unit_price", looked.names) if n not in taken]
-    count = [n for n in by_name("quantity", looked.names) if n not in taken]
-    worth = {n: rank("amount", n) for n in named}
-    single = [n for n in named if worth[n] == last("amount") or n in each]
-    named = [n for n in named if n not in single]
-    problems = {n: looked.number_problem(n) for n in [*named, *each, *single, *count]}
-    good = [n for n in named if problems[n] is None]
-    price = next((n for n in [*each, *single] if problems[n] is None), None)
-    many = next((n for n in count if problems[n] is None), None)
-    if good:
-        fill = looked.fills[good[0]]
-        found.set("purchases", "amount", good[0], f"{fill.said:,} numbers")
-        taken.add(good[0])
-        _totals(found, looked, good[0])
-    elif price is not None and many is not None:
-        found.set("purchases", "amount", f"{_quoted(many)} * {_quoted(price)}", "no total found")
-    elif price is not None:
-        found.set("purchases", "amount", price, f"{looked.fills[price].said:,} numbers")
-    for name in named:
-        if problems[name] is not None and "either mark" in str(problems[name]) and not good:
-            found.set("purchases", "amount", name, "amounts")
-            options = (
-                ("amounts left out", None),
-                ("'.' is the decimal mark", "."),
-                ("',' is", ","),
-            )
-            found.questions.append(
-                Question(f"{name!r}: {problems[name]}", "purchases", "decimal", options)
-            )
-            break
-    refunds = [n for n in by_name("refunded_amount", looked.names) if n not in taken]
-    if good and refunds and looked.number_problem(refunds[0]) is None:
-        found.set("purchases", "refunded_amount", refunds[0], "subtracted from the amount")
-
-
-def _totals(found: Proposal, looked: Looked, amount: str) -> None:
-    order = found.tables["purchases"].get("order_id")
-    said = None if order is None else looked.repeated_totals(order, amount)
-    if said is not None:
-        found.set("purchases", "amount_per", "order", f"{said}: the order's total, counted once")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _states(found: Proposal, looked: Looked, taken: set[str]) -> None:
@@ -223,15 +225,17 @@ def _events(found: Proposal, looked: Looked) -> None:
         bought = [v for v in values if v.lower() in PURCHASE_EVENTS]
         if not bought:
             continue
-        listed = ", ".join("'" + v.replace("'", "''") + "'" for v in bought)
-        column = _quoted(name)
+        listed, column = ", ".join(map(engine.literal, bought)), engine.identifier(name)
         purchases = dict(found.tables["purchases"])
-        found.set("purchases", "where", f"{column} IN ({listed})", f"of {len(values)} events")
+        known = f"{purchases['where']} AND " if "where" in purchases else ""
+        kept = f"{known}{column} IN ({listed})"
+        found.set("purchases", "where", kept, f"of {len(values)} events")
         if len(values) > len(bought):
             for key in ("path", "sheet", "table", "customer_id", "event_at", "time_format"):
                 if key in purchases:
                     found.set("visits", key, purchases[key], "as purchases")
-            found.set("visits", "where", f"{column} NOT IN ({listed})", "every other event")
+            others = f"{known}{column} NOT IN ({listed})"
+            found.set("visits", "where", others, "every other event")
             found.set("visits", "event", name, "what was done")
         return
 

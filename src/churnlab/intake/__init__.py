@@ -1,6 +1,6 @@
 """From any export to settings: which tables, columns, formats, statuses and zone, and why."""
 
-from churnlab.events.init.proposal import Proposal, Question
-from churnlab.events.init.propose import propose
+from churnlab.intake.proposal import Proposal, Question
+from churnlab.intake.propose import propose
 
 __all__ = ["Proposal", "Question", "propose"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from churnlab.events import engine
-from churnlab.events.init.look import Looked, Times
+from churnlab.events.checks import ABBREVIATED, time_zones
+from churnlab.intake.look import Looked, Times
+from churnlab.intake.names import by_name
 
 #: Offsets that a zone alternates between -> the zone; one offset is looked up in the same pairs.
 _PAIRS = {
@@ -20,6 +22,22 @@ _PAIRS = {
     ("+08",): "Asia/Singapore",
     ("+09",): "Asia/Seoul",
     ("+10", "+11"): "Australia/Sydney",
+}
+#: What columns call zones; abbreviations of winter and summer are of one.
+_NAMES = ABBREVIATED | {
+    "EST": "America/New_York",
+    "MST": "America/Denver",
+    "GMT": "Europe/London",
+    "CET": "Europe/Berlin",
+    **{
+        f"{name} TIME (US & CANADA)": zone
+        for name, zone in (
+            ("EASTERN", "America/New_York"),
+            ("CENTRAL", "America/Chicago"),
+            ("MOUNTAIN", "America/Denver"),
+            ("PACIFIC", "America/Los_Angeles"),
+        )
+    },
 }
 _HANGUL, _KANA = re.compile("[가-힣]"), re.compile("[ぁ-んァ-ヶ]")
 
@@ -36,11 +54,25 @@ def zone_of(looked: Looked, column: str, times: Times) -> tuple[str, str]:
             if offsets <= set(pair):
                 return zone, f"offsets {', '.join(sorted(offsets))}"
         return "UTC", f"offsets {', '.join(sorted(offsets))} are of no one zone: say yours"
+    named = _named(looked)
+    if named and not times.zoned:
+        return named
     if spoken:
         return spoken, "the language of the columns; sets where a day ends"
     if times.zoned:
         return "UTC", "times are instants; say your zone if days end elsewhere"
     return "UTC", "times carry no offset and are taken as local"
+
+
+def _named(looked: Looked) -> tuple[str, str] | None:
+    """Return the commonest zone that a column of zones names."""
+    for column in by_name("time_zone", looked.names):
+        for value, _ in looked.values(column):
+            zone = _NAMES.get(value.upper(), value)
+            if zone in time_zones():
+                said = ", ".join(f"{v} ({n:,})" for v, n in looked.values(column))
+                return zone, f"{column!r} says {said}"
+    return None
 
 
 def _offsets(looked: Looked, column: str) -> set[str]:
