@@ -1,6 +1,7 @@
 """The gallery: every picture that is one line away, drawn from embedded data by that line.
 
-A page of the site; `python docs/gallery.py FOLDER [LANG]` writes the page and its pictures.
+A page of the site (`DOCS_EXECUTE=false` leaves the pictures out);
+`python docs/gallery.py FOLDER [LANG]` writes the page and its pictures.
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ def file_name(line: str) -> str:
     return "gallery/" + re.sub(r"\W+", "_", line).strip("_") + ".png"
 
 
-def page() -> str:
-    """Return the page as Markdown."""
+def page(*, drawn: bool = True) -> str:
+    """Return the page as Markdown, with its pictures where they are drawn."""
     parts = [
         "# Gallery",
         'Every picture takes `ax=` and returns it, and is what the reports show; `lang="ko"` '
@@ -79,7 +80,8 @@ def page() -> str:
         f"```python\n{SESSION}```",
     ]
     for line, seen in PICTURES.items():
-        parts += [f"## {seen}", f"![{seen}]({file_name(line)})", f"```python\n{line}\n```"]
+        picture = [f"![{seen}]({file_name(line)})"] if drawn else []
+        parts += [f"## {seen}", *picture, f"```python\n{line}\n```"]
     return "\n\n".join(parts) + "\n"
 
 
@@ -87,8 +89,9 @@ def on_files(files: Any, config: Any) -> Any:
     """Add the page and its pictures to the site."""
     from mkdocs.structure.files import File
 
-    files.append(File.generated(config, "gallery.md", content=page()))
-    for line, image in draw().items():
+    drawn = config["extra"]["execute"]
+    files.append(File.generated(config, "gallery.md", content=page(drawn=drawn)))
+    for line, image in (draw() if drawn else {}).items():
         files.append(File.generated(config, file_name(line), content=image))
     return files
 
