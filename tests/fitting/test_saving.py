@@ -8,7 +8,7 @@ import pytest
 import churnlab as cl
 from churnlab.errors import UsageError
 from churnlab.fitting import ModelConfig
-from churnlab.inference import compare_models
+from churnlab.studies.compare import compare_models
 
 SHOP = cl.load_shop(600)
 GROUPED = ModelConfig(group="gender")

@@ -19,7 +19,7 @@ from churnlab.runs import open_run
 from churnlab.workflows.segment import SegmentSettings
 from churnlab.workflows.steps.keywords import settings_from
 
-PIPELINE = {"candidates", "cache_dir", "segments", "nday"}
+PIPELINE = {"candidates", "cache_dir", "segments"}
 LIGHT = {"segments": {"periods": 0, "replicates": 50}, "inference": {"draws": 200}}
 
 

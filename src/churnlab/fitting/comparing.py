@@ -9,7 +9,7 @@ import pandas as pd
 
 from churnlab.errors import UsageError
 from churnlab.fitting.fitted import Fit
-from churnlab.inference import compare_models
+from churnlab.studies.compare import compare_models
 
 
 def compare(fits: Mapping[str, Fit]) -> pd.DataFrame:

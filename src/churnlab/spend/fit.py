@@ -11,7 +11,10 @@ import pandas as pd
 
 from churnlab.errors import FitRefusedError, UsageError
 from churnlab.inference.result import parameter_table
-from churnlab.inference.spend.checks import (
+from churnlab.inference.ways.laplace import Sample, sample_laplace
+from churnlab.inference.ways.mode import Mode, find_mode
+from churnlab.models.draws import SpendDraws
+from churnlab.spend.checks import (
     Correlation,
     account,
     check_amounts,
@@ -19,10 +22,7 @@ from churnlab.inference.spend.checks import (
     identifiability,
     independence,
 )
-from churnlab.inference.spend.target import SpendTarget
-from churnlab.inference.ways.laplace import Sample, sample_laplace
-from churnlab.inference.ways.mode import Mode, find_mode
-from churnlab.models.draws import SpendDraws
+from churnlab.spend.target import SpendTarget
 from churnlab.summary.spend import SpendSummary
 from churnlab.types import Array
 
