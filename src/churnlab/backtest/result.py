@@ -56,7 +56,10 @@ class BacktestResult(Result):
     @property
     def lines(self) -> list[str]:
         """The table of candidates and the answers in words."""
-        return [*table_lines(self.headline()), *self.answers]
+        fits = self.summary["fits"]
+        kept = f"{fits['kept']} of {fits['kept'] + fits['made']} fits are those of an earlier run"
+        again = [f"{kept} (cache_dir)"] if fits["kept"] else []
+        return [*table_lines(self.headline()), *self.answers, *again]
 
     @property
     def warnings(self) -> list[str]:

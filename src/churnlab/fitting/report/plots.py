@@ -46,7 +46,7 @@ def silence(
     days = np.linspace(0.0, reach, 121)
     person: Any
     for person, colour in zip(people.itertuples(), _COLOURS, strict=False):
-        name = f"{person.customer_id} ({person.rhythm_days:.0f} d)"
+        name = label("customer", lang, name=person.customer_id, days=person.rhythm_days)
         today = float(person.days_since_last)
         alive = data.p_alive_curve(draws, person.x, person.t_x, days)
         risk = data.risk_curve(draws, person.x, person.t_x, days, horizon_days)
@@ -221,7 +221,7 @@ def lateness(ax: Axes, draws: PopulationDraws, people: pd.DataFrame, *, lang: st
     person: Any
     for person, colour, day in zip(people.itertuples(), _COLOURS, late, strict=False):
         curve = data.p_alive_curve(draws, person.x, person.t_x, days)
-        name = f"{person.customer_id} ({person.rhythm_days:.0f} d)"
+        name = label("customer", lang, name=person.customer_id, days=person.rhythm_days)
         risk_over_silence(ax, *curve, name=name, colour=colour, today=float(day), lang=lang)
     ax.set_ylabel(label("p_alive", lang))
     ax.legend(title=label("rhythm", lang))

@@ -54,7 +54,7 @@ class GompertzProcess(DoomProcess):
         """P(alive) times the rate times the time to live, by a rule of 32 nodes."""
         theta = self.theta[:, None, :]
 
-        def mean(t_x: Array, T: Array, horizon: Array | float) -> Array:
+        def mean(t_x: Array, T: Array, horizon: float) -> Array:
             age = T[:, None]
             born = log_growth(theta[3], theta[4], age)
             ahead = np.broadcast_to(np.asarray(horizon, float), age.shape)
