@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     )
     from churnlab.events import EventLog, read_events
     from churnlab.fitting import Fit, InferenceConfig, ModelConfig, compare, fit, load
-    from churnlab.inference import SpendFit, fit_spend
     from churnlab.models.pymc import pymc_model
     from churnlab.posterior import RiskConfig, ValueConfig
     from churnlab.runs.listing import runs
+    from churnlab.spend import SpendFit, fit_spend
     from churnlab.summary import SpendSummary, Summary, summarise, summarise_spend
     from churnlab.workflows.backtest import backtest
     from churnlab.workflows.compare import compare_runs
@@ -64,7 +64,7 @@ _HOMES = {
     "ModelConfig": "fitting",
     "RiskConfig": "posterior",
     "RollingOrigins": "backtest.estimator",
-    "SpendFit": "inference",
+    "SpendFit": "spend",
     "SpendSummary": "summary",
     "Summary": "summary",
     "UsageError": "errors",
@@ -74,7 +74,7 @@ _HOMES = {
     "compare_runs": "workflows.compare",
     "explain": "workflows.explain",
     "fit": "fitting",
-    "fit_spend": "inference",
+    "fit_spend": "spend",
     "journey": "workflows.journey",
     "load": "fitting",
     "load_cdnow": "workflows.steps.opening",
@@ -176,7 +176,11 @@ def __getattr__(name: str) -> Any:
     if name in _CALLED:
         return importlib.import_module(f"churnlab.{name}")
     if name not in _HOMES:
-        raise AttributeError(f"module 'churnlab' has no attribute {name!r}")
+        from churnlab.errors import nearest
+
+        raise AttributeError(
+            f"module 'churnlab' has no attribute {name!r}.{nearest(name, __all__)}"
+        )
     value = getattr(importlib.import_module(f"churnlab.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -21,8 +23,8 @@ from churnlab.backtest import (
     known_candidates,
     run_backtest,
 )
-from churnlab.backtest.candidates.models import cells_of
 from churnlab.errors import UsageError, VerificationError
+from churnlab.models import REGISTRY
 
 SPLIT = SplitConfig(
     origins=["2020-10-01"], horizon_days=[60], limits=Limits(least_purchasers=100), replicates=20
@@ -111,13 +113,25 @@ def test_recalibration_waits_until_earlier_outcomes_are_known(small_log):
 
 def test_the_peer_with_random_starts_follows_the_seed(small_log):
     past = Panel.from_log(small_log).until(ORIGIN)
-    cells = cells_of(past, ORIGIN)
+    cells = past.cells
     few = np.arange(150)
     cells = replace(cells, **{n: v[few] for n, v in vars(cells).items() if n != "groups"})
     candidate = candidate_named("lifetimes_pareto_nbd")
     first, second, other = (candidate.fit(cells, Context(seed=s))[0].theta for s in (3, 3, 4))
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)
+
+
+def test_the_peers_need_no_setuptools(monkeypatch):
+    """Of lifetimes only `lifetimes.datasets` imports `pkg_resources`: nobody here needs it."""
+    for name in [n for n in sys.modules if n.split(".")[0] in ("lifetimes", "pkg_resources")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pkg_resources", None)
+    module = importlib.import_module("lifetimes")
+    fitters = {f for model in REGISTRY.values() if (f := model.lifetimes_fitter)}
+    assert fitters
+    assert all(hasattr(module, name) for name in fitters)
+    assert "lifetimes.datasets" not in sys.modules
 
 
 def test_unknown_candidates_are_said_plainly(small_log):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
 import importlib.util
+import io
 import json
 import socketserver
 import threading
@@ -12,6 +15,8 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.board.conftest import MARKUP
 
@@ -19,6 +24,7 @@ from churnlab.board.serve import server
 from churnlab.errors import UsageError
 from churnlab.report.config import ReportConfig
 from churnlab.workflows.pages.board import deliver
+from churnlab.workflows.segment import _to_csv
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,6 +52,20 @@ def test_the_zip_holds_board_report_and_audiences(zipped, shop):
     assert {"board.html", "report.html", "summary.md", "segment/campaign_plan.csv"} <= names
     assert any(n.startswith("segment/audiences/") for n in names)
     assert zipfile.ZipFile(zipped).read("board.html") == (shop / "board.html").read_bytes()
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_no_cell_of_the_plan_is_a_formula(kind, tmp_path):
+    """Ids come from shops: a spreadsheet must show them, not run them."""
+    ids = ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\tx", "'x", "plain", None]
+    days = pa.array([dt.datetime(2024, 7, 1)] * len(ids), pa.timestamp("ms"))
+    plan = pa.table({"customer_id": pa.array(ids, kind), "send_date": days, "priority": range(8)})
+    pq.write_table(plan, tmp_path / "plan.parquet")
+    _to_csv(tmp_path / "plan.parquet", tmp_path / "plan.csv")
+    text = (tmp_path / "plan.csv").read_text("utf-8")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [r["customer_id"] for r in rows] == [*("'" + i for i in ids[:6]), "plain", ""]
+    assert {r["send_date"] for r in rows} == {"2024-07-01"}
 
 
 def test_without_ids_nobody_is_in_the_zip(shop, tmp_path):

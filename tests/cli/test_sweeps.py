@@ -62,6 +62,13 @@ def test_a_failing_job_has_its_status_and_the_others_go_on(tmp_path, capsys):
     assert "1990-01-01" in capsys.readouterr().err
 
 
+def test_a_launcher_that_is_not_installed_is_named_with_its_package(tmp_path, capsys):
+    words = ["check", "-m", "data=cdnow", "seed=1,2", f"run_dir={tmp_path}/x"]
+    gone = "hydra.launcher._target_=hydra_plugins.hydra_moon_launcher.Launcher"
+    assert main([*words, "hydra/launcher=ray", gone]) == 2
+    assert "pip install hydra-moon-launcher" in capsys.readouterr().err
+
+
 def test_a_sweep_that_lost_jobs_is_an_error(tmp_path):
     sweep.record(tmp_path / "0", 0, ["seed=1"])
     with pytest.raises(ChurnlabError, match="asked for 2 jobs and 1 ran"):

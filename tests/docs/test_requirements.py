@@ -29,6 +29,15 @@ def test_the_places_exist() -> None:
             assert (ROOT / "src" / "churnlab" / place).exists(), place
 
 
+def test_the_tests_that_the_threat_model_names_exist() -> None:
+    page = (ROOT / "docs" / "threat_model.md").read_text(encoding="utf-8")
+    files = [ROOT / f for f in re.findall(r"`(tests/[\w/]+\.py)", page)]
+    defined = {n for f in files for n in re.findall(r"def (test_\w+)", f.read_text("utf-8"))}
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert len(named) > 30
+    assert named <= defined, named - defined
+
+
 def test_the_code_cites_only_documents_of_the_repository() -> None:
     absent = re.compile(r"\b(DOMAIN|ARCHITECTURE|CONTRACT)(\.md| section| \d)")
     for folder in ("src", "docs", "notebooks", "configs"):

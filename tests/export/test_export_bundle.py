@@ -22,6 +22,7 @@ from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.export import ExportConfig, SqlConfig, bundle_schema, export_bundle, nday_rule, verify
 from churnlab.export import publish as publish_module
 from churnlab.export.draws import thin
+from churnlab.export.sections import valid_until
 from churnlab.export.tables import TABLES
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig, risk_summary
@@ -52,6 +53,17 @@ def test_x1_an_export_verifies_and_holds_the_promised_tables(exported):
     assert list(COLUMNS) == TABLES["customer_thresholds"].names
     for dialect in ("duckdb", "postgres", "spark", "bigquery", "snowflake"):
         assert (exported / f"score.{dialect}.sql").read_text("utf-8").startswith("-- churnlab")
+
+
+@pytest.mark.parametrize(
+    ("today", "expected"),
+    [("2024-07-01", "2024-09-28"), ("2024-09-27", "2024-09-28"), ("2024-09-28", "2024-09-29"),
+     ("2031-01-01", "2031-01-02")],
+)  # fmt: skip
+def test_a_bundle_is_valid_from_the_end_of_its_data(today, expected):
+    """90 days from 30 June end on 28 September; what is over already is valid until tomorrow."""
+    days = [dt.date.fromisoformat(d) for d in ("2024-06-30", today, expected)]
+    assert valid_until(days[0], days[1], 90) == days[2]
 
 
 def test_every_column_is_documented_and_dates_are_dates(exported):

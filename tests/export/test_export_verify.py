@@ -283,12 +283,21 @@ def test_forged_tables_with_fresh_hashes_are_refused(copied, table, edit, named)
         verify(copied, sql=False)
 
 
-def test_forged_sql_with_fresh_hashes_is_refused(copied):
-    path = copied / "score.postgres.sql"
-    path.write_text(path.read_text("utf-8").replace("'repeat_risk'", "'repeat_active'"), "utf-8")
-    reseal(copied)
-    with pytest.raises(VerificationError, match=r"score\.postgres\.sql"):
-        verify(copied)
+@pytest.mark.parametrize("edition", [1, 2])
+@pytest.mark.parametrize("dialect", ["duckdb", "postgres", "bigquery", "snowflake"])
+def test_forged_sql_with_fresh_hashes_is_refused(copied, dialect, edition):
+    """Also under the claim that an earlier churnlab wrote it: what cannot be checked is not ok."""
+    path = copied / f"score.{dialect}.sql"
+    path.write_text(path.read_text("utf-8") + "\n-- DROP TABLE purchases", "utf-8")
+    reseal(copied, lambda c: c["sql"].update(edition=edition))
+    with pytest.raises(VerificationError, match=rf"score\.{dialect}\.sql: is not the SQL"):
+        verify(copied, sql=False)
+
+
+def test_sql_beside_a_bundle_that_says_it_has_none_is_refused(copied):
+    reseal(copied, lambda c: c["sql"].update(dialects=[], reason="none was asked for"))
+    with pytest.raises(VerificationError, match=r"score.*\.sql is of no dialect"):
+        verify(copied, sql=False)
 
 
 def test_a_forged_threshold_with_fresh_hashes_is_refused(copied):

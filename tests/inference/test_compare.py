@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from churnlab.errors import DataError, UsageError
-from churnlab.inference import choose_k, compare_models, elpd, fit_population, maximum_likelihood
-from churnlab.inference.studies.compare import MOST_K
+from churnlab.inference import choose_k, fit_population, maximum_likelihood
+from churnlab.inference.ways.erlang import MOST_K
+from churnlab.studies.compare import compare_models, elpd
 
 from .conftest import Rows, collapsed, rows, simulated
 

@@ -8,13 +8,7 @@ from scipy.optimize import minimize
 import churnlab as cl
 from churnlab import models as likelihoods
 from churnlab.errors import DataError, UsageError
-from churnlab.inference import (
-    fit_population,
-    gate,
-    load_draws,
-    maximum_likelihood,
-    save_posterior,
-)
+from churnlab.inference import fit_population, gate, load_draws, maximum_likelihood, save_posterior
 from churnlab.inference.targets.covariates import CovariatesInGroups, CovariateTarget
 from churnlab.inference.targets.groups import GroupTarget
 from churnlab.inference.targets.target import Target
@@ -113,7 +107,7 @@ def test_without_effects_it_is_the_pooled_likelihood() -> None:
 def test_effects_are_recovered_by_laplace(model: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
     """Within four posterior deviations of the truth, and away from 0 where there is an effect."""
     summary = people(model, 2000, 4)
-    fit = cl.fit(summary, model=model, seed=1)
+    fit = cl.fit(summary, model=model, seed=1, draws=400)
     assert fit.population.method == "laplace"
     table = fit.summary()
     check_effects(table)

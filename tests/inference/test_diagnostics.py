@@ -165,6 +165,17 @@ def test_proposal_density_is_that_of_its_draws(cdnow: Rows, model: str) -> None:
     assert back.mean() == pytest.approx(1, rel=1e-9, abs=5 * back.std() / np.sqrt(len(back)))
 
 
+def test_a_proposals_draws_fill_it_evenly(cdnow: Rows) -> None:
+    """Means of 500 draws in a posterior's own axes: independent ones would err by 1 / 22."""
+    target = Target(cdnow, "mbg_nbd")
+    proposal = from_mode(target, find_mode(target))
+    means = [
+        proposal.whitened(proposal.sample(500, np.random.default_rng(seed))[0]).mean(axis=0)
+        for seed in range(10)
+    ]
+    assert np.std(means, axis=0).max() < 0.2 / np.sqrt(500)
+
+
 @pytest.mark.parametrize("others", [0.0, 1e-12])
 def test_a_proposal_survives_one_draw_that_outweighs_all(cdnow: Rows, others: float) -> None:
     target = Target(cdnow, "mbg_nbd")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from churnlab.inference.ways.laplace import resample
 from churnlab.inference.ways.psis import effective_sizes, fit_generalised_pareto, smooth
+from churnlab.inference.ways.resampling import curve_order, resample
 
 
 @pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
@@ -56,7 +56,8 @@ def test_effective_size_of_resampled_draws_is_conservative() -> None:
     for _ in range(400):
         draws = rng.standard_t(5, 500) * 1.5
         ratio = stats.norm.logpdf(draws) - stats.t(5, scale=1.5).logpdf(draws)
-        counts = resample(np.exp(ratio) / np.exp(ratio).sum(), draws, 400, rng)
+        rows = resample(np.exp(ratio), draws[:, None], 400, rng)
+        counts = np.bincount(rows, minlength=500)
         means.append(counts @ draws / 400)
         sizes.append(effective_sizes(draws[:, None], counts / 400)[0][0])
     assert np.mean(sizes) <= 1.15 / np.var(means)
@@ -66,9 +67,40 @@ def test_effective_size_of_resampled_draws_is_conservative() -> None:
 def test_resampling_keeps_counts_within_one() -> None:
     rng = np.random.default_rng(7)
     weights = rng.dirichlet(np.ones(50))
-    counts = resample(weights, rng.normal(size=50), 1000, rng)
+    rows = resample(weights, rng.normal(size=(50, 3)), 1000, rng)
+    counts = np.bincount(rows, minlength=50)
     assert counts.sum() == 1000
     assert np.abs(counts - 1000 * weights).max() <= 1.0
+
+
+@pytest.mark.parametrize(("size", "side"), [(1, 10), (2, 32), (4, 8)])
+def test_the_curve_goes_from_neighbour_to_neighbour(size: int, side: int) -> None:
+    grid = np.stack(np.meshgrid(*[np.arange(side)] * size), axis=-1).reshape(-1, size)
+    grid = grid[np.random.default_rng(1).permutation(len(grid))]
+    steps = np.abs(np.diff(grid[curve_order(grid)], axis=0)).sum(axis=1)
+    assert (steps == 1).all()
+
+
+@pytest.mark.parametrize("size", [5, 31, 62, 100])
+def test_the_curve_visits_every_point_in_any_dimension(size: int) -> None:
+    points = np.random.default_rng(2).normal(size=(300, size))
+    np.testing.assert_array_equal(np.sort(curve_order(points)), np.arange(300))
+
+
+def test_each_half_of_the_resampled_rows_stands_for_all() -> None:
+    """Means of halves in four dimensions: less than half the error of independent draws."""
+    rng = np.random.default_rng(8)
+    points = rng.normal(size=(4000, 4))
+    weights = np.exp(0.3 * points[:, 0])
+    halves = [np.split(resample(weights, points, 1000, rng), 2) for _ in range(40)]
+    errors = points[np.concatenate(halves)].mean(axis=1) - weights @ points / weights.sum()
+    assert np.sqrt((errors**2).mean(axis=0)).max() < 0.45 / np.sqrt(500)
+
+
+def test_resampled_rows_are_in_no_order() -> None:
+    points = np.random.default_rng(9).normal(size=(4000, 2))
+    half = resample(np.ones(4000), points, 1000, np.random.default_rng(9))[:500]
+    assert abs(np.corrcoef(points[half, 0], np.arange(500))[0, 1]) < 0.2
 
 
 def test_profiles_far_apart_do_not_overflow() -> None:

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.inference import sbc_ecdf, sbc_summary, sbc_table
 from churnlab.inference.ways import laplace
+from churnlab.studies.sbc import sbc_ecdf, sbc_summary, sbc_table
 
 FAMILY_LEVEL = 0.01
 MODELS = [("bg_nbd", 1), ("mbg_nbd", 1), ("pareto_nbd", 1), ("bg_cnbd_k", 2), ("mbg_cnbd_k", 3)]

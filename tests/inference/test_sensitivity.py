@@ -3,11 +3,18 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import beta, gamma, halfnorm, lognorm, norm
 
-from churnlab.inference import fit_population, most_prior_sensitive, prior_sensitivity
-from churnlab.inference.studies.sensitivity import distance, shift, slope, verdict
+from churnlab.inference import fit_population
 from churnlab.inference.targets.groups import GroupTarget
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.mode import find_mode
+from churnlab.studies.sensitivity import (
+    distance,
+    most_prior_sensitive,
+    prior_sensitivity,
+    shift,
+    slope,
+    verdict,
+)
 
 from .conftest import Rows, simulated
 

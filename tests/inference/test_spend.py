@@ -7,10 +7,9 @@ import pytest
 from scipy.special import logsumexp
 
 from churnlab.errors import DataError, UsageError
-from churnlab.inference import fit_spend
-from churnlab.inference.spend import SpendTarget, independence
 from churnlab.inference.ways.mode import find_mode
 from churnlab.priors import SPEND_QUANTITIES, stated_priors
+from churnlab.spend import SpendTarget, fit_spend, independence
 from churnlab.summary import SpendCells, SpendSummary
 
 TRUTH = (3.4, 4.8, 37.4)  # p, q, gamma; about CDNOW's

@@ -129,6 +129,23 @@ def test_a_step_is_emptied_of_its_manifest_and_told_where_it_will_stand(tmp_path
     assert not (tmp_path / "fit" / "manifest.json").exists(), "the step did not come to its end"
 
 
+def test_a_step_that_ends_leaves_the_step_of_before_until_the_whole_run_ends(tmp_path):
+    """A pipeline that is killed later is the old one, step by step; what follows reads the new."""
+    for seed in (1, 2):
+        whole = RunFolder(tmp_path, "pipeline", seed=seed)
+        step = whole.part("fit", "fit")
+        step.write_json(f"of{seed}.json", seed)
+        step.finish()
+        assert open_run(step.path).manifest["seed"] == seed
+        assert open_run(tmp_path / "fit").manifest["seed"] == 1
+        assert (tmp_path / "fit" / "of1.json").exists()
+        if seed == 1:
+            whole.finish()
+    whole.finish()
+    assert open_run(tmp_path / "fit").manifest["seed"] == 2
+    assert not (tmp_path / "fit" / "of1.json").exists()
+
+
 def test_a_folder_takes_one_run_at_a_time(tmp_path):
     first = RunFolder(tmp_path, "pipeline")
     with pytest.raises(UsageError, match="being written by another run"):
@@ -211,3 +228,18 @@ def test_a_frame_written_by_row_groups_reads_back_as_it_was(tmp_path, monkeypatc
     frame.to_parquet(tmp_path / "whole.parquet", index=False)
     pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "whole.parquet"))
     assert found.attrs == frame.attrs
+
+
+def test_a_run_reads_itself_before_it_is_finished(tmp_path):
+    folder = RunFolder(tmp_path / "run", "fit", {"a": 1}, seed=1)
+    folder.write_json("x.json", {"n": 1})
+    draft = open_run(folder.so_far())
+    assert draft.json("x.json") == {"n": 1}
+    assert draft.place == (tmp_path / "run").resolve()
+    with pytest.raises(UsageError, match=r"no manifest\.json"):
+        open_run(tmp_path / "run")
+    folder.finish()
+    assert open_run(tmp_path / "run").names(".*") == []
+    again = RunFolder(tmp_path / "run", "fit", {"a": 2}, seed=1)
+    assert open_run(again.so_far()).place == (tmp_path / "run").resolve()
+    assert open_run(tmp_path / "run").manifest["config"] == {"a": 1}

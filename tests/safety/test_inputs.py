@@ -16,7 +16,7 @@ import pytest
 
 from churnlab.cli import main
 from churnlab.errors import DataError, UsageError, VerificationError
-from churnlab.events import read_events
+from churnlab.events import DataConfig, PurchasesTable, engine, open_log, read_events
 from churnlab.runs import open_run
 from churnlab.runs.folder import RunFolder, file_hash, read_json
 
@@ -136,3 +136,60 @@ def test_a_pipe_among_the_files_of_a_run_or_bundle_is_refused(tmp_path):
     os.mkfifo(tmp_path / "bundle.json")
     with pytest.raises(VerificationError, match="is no file"):
         verify(tmp_path)
+
+
+REFUSED = (
+    "SELECT * FROM read_text('{other}')",
+    "SELECT * FROM read_csv('{other}')",
+    "COPY (SELECT 1) TO '{other}'",
+    "COPY (SELECT 1) TO '{given}'",
+    "ATTACH '{other}' AS away",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SELECT * FROM read_csv('https://localhost/x.csv')",
+    "SET enable_external_access = true",
+    "SET allowed_paths = ['{other}']",
+)
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_the_engine_reaches_nothing_but_what_was_declared(sql, tmp_path):
+    given, other = tmp_path / "it's [1].csv", tmp_path / "other.csv"
+    given.write_text("a\n1\n")
+    other.write_text("a\n2\n")
+    backend = engine.connect()
+    places = {"given": str(given).replace("'", "''"), "other": other}
+    backend.raw_sql("CREATE VIEW seen AS SELECT * FROM read_csv('{given}')".format(**places))
+    engine.close_off(backend, [given])
+    with pytest.raises(engine.DuckDBError):
+        backend.raw_sql(sql.format(**places))
+    assert engine.rows(backend, "SELECT a FROM seen") == [(1,)]
+    assert (given.read_text(), other.read_text()) == ("a\n1\n", "a\n2\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949"])
+def test_a_log_is_read_behind_closed_doors(encoding, tmp_path, monkeypatch):
+    """Wherever the files lie and however they are written; the engine stays closed afterwards."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret.txt").write_text("hidden")
+    for name in ("a [1].csv", "a 2.csv"):
+        text = f"customer_id,event_at\n고객{name},2024-01-01\n"
+        (tmp_path / name).write_text(text, encoding=encoding)
+    table = PurchasesTable(path="a*.csv", where="customer_id <> ''")
+    log = open_log(DataConfig(name="files", purchases=table))
+    assert sorted(log.frame("purchases")["customer_id"]) == ["고객a 2.csv", "고객a [1].csv"]
+    with pytest.raises(engine.DuckDBError, match="disabled by configuration"):
+        log._backend.raw_sql("SELECT * FROM read_text('secret.txt')")
+
+
+@pytest.mark.parametrize("text", ["", "it's", "a\0b", "\0", "'\0'"])
+def test_any_text_is_a_literal(text):
+    """A NUL in a date of a CSV is told in words, with its line."""
+    assert engine.rows(engine.connect(), f"SELECT {engine.literal(text)}") == [(text,)]
+
+
+def test_a_nul_in_a_date_is_named_with_its_line(tmp_path):
+    path = tmp_path / "orders.csv"
+    path.write_bytes(b"customer_id,event_at\n" + b"a,2024-01-0\x001\n" * 9 + b"b,2024-01-01\n")
+    with pytest.raises(DataError, match=r"2024-01-0\\x001.*line 2"):
+        read_events(path)

@@ -249,6 +249,9 @@ def _files(bundle: Bundle) -> Iterator[Problem]:
     for name in wanted:
         if name not in names:
             yield "files", f"{name} is missing."
+    for i, name in enumerate(names):
+        if name.endswith(".sql") and name not in wanted:
+            yield f"files[{i}].name", f"{name} is of no dialect in sql.dialects; nobody checks it."
 
 
 RULES: tuple[Callable[[Bundle], Iterator[Problem]], ...] = (

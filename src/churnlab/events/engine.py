@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import secrets
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +50,28 @@ def connect(memory_limit: str | None = None) -> Backend:
         backend.raw_sql("SET enable_progress_bar = false")  # it would write into standard output
     spill = Path(tempfile.gettempdir()) / f"churnlab-duckdb-{secrets.token_hex(8)}"
     backend.raw_sql(f"SET temp_directory = {literal(str(spill))}")
+    for setting in ("autoinstall_known_extensions", "autoload_known_extensions"):
+        backend.raw_sql(f"SET {setting} = false")  # nothing is fetched, whatever SQL asks for
     return backend
 
 
+def close_off(backend: Backend, files: Iterable[Path]) -> None:
+    """Let the engine reach nothing outside of it any more but `files`, for reading.
+
+    It cannot be undone: DuckDB refuses to open itself again. It still spills into its folder.
+    """
+    names = {
+        name for path in map(str, files) for name in (path, glob.escape(path))
+    }  # as globs, too
+    allowed = ", ".join(map(literal, sorted(names)))
+    backend.raw_sql(f"SET allowed_paths = [{allowed}]")
+    backend.raw_sql("SET enable_external_access = false")
+
+
 def literal(text: str) -> str:
-    """Quote text as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
+    """Quote text as an SQL string; DuckDB's parser ends a text at a NUL, which is spelled out."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    return "(" + quoted.replace("\0", "' || chr(0) || '") + ")" if "\0" in text else quoted
 
 
 def identifier(name: str) -> str:

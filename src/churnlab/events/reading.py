@@ -77,6 +77,7 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
     backend = engine.connect(config.memory_limit)
     with tempfile.TemporaryDirectory(prefix="churnlab-") as scratch:
         sources = [_source(backend, name, config, given, Path(scratch)) for name in used]
+        engine.close_off(backend, (path for s in sources for path in s.files))
         staged = [stage(backend, s, used[s.table], config.time_zone) for s in sources]
         for s in staged:
             if s.table == "purchases":

@@ -97,7 +97,8 @@ class ExportConfig:
     draws : int
         Posterior draws kept, at most 64.
     valid_days : int
-        The thresholds are meant for this many days after the last known day.
+        The thresholds are meant for this many days after the last known day; of data that ended
+        longer ago, until tomorrow.
     csv : bool
         Also write every table as CSV.
     csv_guard : bool

@@ -181,7 +181,9 @@ def run_summary_sql(rows: pd.DataFrame, rules: ScoringBundle) -> pd.DataFrame:
     import duckdb
 
     labelled = replace(rules, group_columns=("grp",))
-    with duckdb.connect() as connection:
+    with duckdb.connect(
+        config={"enable_external_access": False, "autoload_known_extensions": False}
+    ) as connection:
         connection.register("customer_summary", rows[["customer_id", "x", "t_x", "T", "grp"]])
         result = connection.execute(score_sql(labelled, "duckdb", SummarySource())).df()
     return result.set_index("customer_id").reindex(rows["customer_id"]).reset_index()

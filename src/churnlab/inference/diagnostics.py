@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,10 +10,10 @@ import numpy as np
 from churnlab.errors import DataError
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.mode import Mode
+from churnlab.priors import Prior
 from churnlab.types import Array
 
 if TYPE_CHECKING:
-    from churnlab.inference.spend.target import SpendTarget
     from churnlab.summary import Cells
 
 
@@ -76,7 +77,7 @@ def identifiability(
         *_runaway(target, likelihood_mode),
         *_dropout_level(target, natural),
         *_ridge(target, u),
-        *prior_only(target, u),
+        *prior_only(target.map.names, target.priors, target.prior_draws, u),
     ]
 
 
@@ -140,14 +141,18 @@ def _ridge(target: Target, u: Array) -> list[str]:
     ]
 
 
-def prior_only(target: Target | SpendTarget, u: Array) -> list[str]:
+def prior_only(
+    names: Sequence[str],
+    priors: Sequence[Prior],
+    prior_draws: Callable[[int, np.random.Generator], Array],
+    u: Array,
+) -> list[str]:
     """Quantities whose posterior is nearly as wide as the prior."""
-    prior = target.prior_draws(4000, np.random.default_rng(0))
-    low, high = np.quantile(prior, [0.16, 0.84], axis=0)
+    low, high = np.quantile(prior_draws(4000, np.random.default_rng(0)), [0.16, 0.84], axis=0)
     share = u.std(axis=0) / np.maximum((high - low) / 2, 1e-12)
     return [
         f"The data say little about {name}: its posterior is {value:.0%} as wide as the prior. "
         f"What depends on it follows the prior {p.text}."
-        for name, value, p in zip(target.map.names, share, target.priors, strict=True)
+        for name, value, p in zip(names, share, priors, strict=True)
         if value > 0.6
     ]

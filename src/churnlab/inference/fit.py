@@ -21,6 +21,7 @@ from churnlab.inference.targets.covariates import (
 )
 from churnlab.inference.targets.groups import GroupTarget, split_priors
 from churnlab.inference.targets.target import Target
+from churnlab.inference.ways.erlang import MOST_K, choose_k
 from churnlab.inference.ways.mode import Mode, find_mode
 from churnlab.inference.ways.stages import Stages
 from churnlab.inference.ways.ways import sample
@@ -123,10 +124,11 @@ def fit_population(
     own, spreads = split_priors(own) if grouped else (own, {})
     erlang = _erlang_shape(cells, model, k, own, time_scale, seed)
     pooled = Target(cells, model, erlang, own, time_scale=time_scale)
+    bare = Target(cells, model, erlang, time_scale=pooled.time_scale, with_prior=False)
     stage = Stages(progress)
     with stage("mode", 0.0):
         mode = find_mode(pooled)
-        highest = most_likely = find_mode(bare := _without_prior(cells, pooled), mode.u)
+        highest = most_likely = find_mode(bare, mode.u)
     target = pooled
     if grouped:
         target = GroupTarget(_by_group(cells, design), pooled, mode, spreads, group_effects)
@@ -191,8 +193,6 @@ def _warnings(
 
 
 def _capped(chosen: int, *, stated: bool) -> list[str]:
-    from churnlab.inference.studies.compare import MOST_K
-
     if chosen < MOST_K + stated:
         return []
     if stated:
@@ -229,10 +229,6 @@ def maximum_likelihood(cells: Cells, model: str, k: int | None = None) -> Point:
     return Point(target.theta_days(mode.u[None])[0, 0], mode.value)
 
 
-def _without_prior(cells: Cells, target: Target) -> Target:
-    return Target(cells, target.model, target.k, time_scale=target.time_scale, with_prior=False)
-
-
 def _point(target: Target, mode: Mode) -> Point:
     value = float(target.log_likelihoods(mode.u[None])[0])
     return Point(target.theta_days(mode.u[None])[0, 0], value)
@@ -261,10 +257,6 @@ def _erlang_shape(
     time_scale: float | None,
     seed: int,
 ) -> int:
-    if not likelihoods.named(model).regular:
-        return k or 1
-    if k is not None:
-        return k
-    from churnlab.inference.studies.compare import choose_k
-
+    if k is not None or not likelihoods.named(model).regular:
+        return 1 if k is None else k
     return choose_k(cells, model, priors=priors, time_scale=time_scale, seed=seed).best

@@ -97,12 +97,7 @@ def parameter_table(
         Columns r_hat, k_hat, ess_bulk, ess_tail.
     """
     low, high = np.quantile(values, [0.05, 0.95], axis=0)
-    columns: dict[str, Any] = {
-        "mean": values.mean(axis=0),
-        "sd": values.std(axis=0, ddof=1),
-        "q05": low,
-        "q95": high,
-    }
-    for name in ("r_hat", "k_hat", "ess_bulk", "ess_tail"):
-        columns[name] = diagnostics.get(name, np.nan)
+    columns: dict[str, Any] = {"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1)}
+    columns |= {"q05": low, "q95": high}
+    columns |= {n: diagnostics.get(n, np.nan) for n in ("r_hat", "k_hat", "ess_bulk", "ess_tail")}
     return pd.DataFrame(columns, index=pd.Index(names, name="parameter"))

@@ -241,6 +241,7 @@ def look(backend: Backend, source: Source, settings: dict[str, Any]) -> Looked:
         It cannot be read.
     """
     table = f"looked_{source.table}"
+    engine.close_off(backend, source.files)
     try:
         backend.raw_sql(f"CREATE TABLE {table} AS SELECT * FROM {source.raw}")
     except engine.DuckDBError as error:

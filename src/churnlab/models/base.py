@@ -105,8 +105,6 @@ class Likelihood(ABC):
     kin_for_first_purchasers: ClassVar[str | None] = None
     #: Whether the dropout rate of a lifetime may change with its age.
     lifetimes_age: ClassVar[bool] = False
-    #: Edition of the scoring SQL since which this model's statements stand (docs/production.md).
-    sql_edition: ClassVar[int] = 1
     #: Time of a pass over the cells, relative to the quickest model.
     cost: ClassVar[float] = 1.0
     #: The class of the `lifetimes` package that fits the same model, if there is one.

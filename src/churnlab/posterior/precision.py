@@ -19,8 +19,9 @@ _CELLS = 5_000
 class MonteCarlo(NamedTuple):
     """How at-risk dates and states differ between the two halves of the draws.
 
-    Halves differ by the square root of two more than two fits with other seeds do, so these are
-    upper estimates of what another seed would move.
+    Halves differ by at least the square root of two more than two fits with other seeds do, so
+    these are upper estimates of what another seed would move. A date on the very edge of a day is
+    the exception: it moves by that day for all who share the history, those who bought once, say.
     """
 
     dates_moved: float

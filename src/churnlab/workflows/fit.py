@@ -16,13 +16,14 @@ from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
 from churnlab.fitting.coming import purchases_to_come
 from churnlab.fitting.late import LateCounts, banner, count_late, extreme_states, headline
-from churnlab.inference import prior_sensitivity, save_posterior
+from churnlab.inference import save_posterior
 from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.posterior import MonteCarlo, RiskConfig, monte_carlo
 from churnlab.progress import SILENT, Progress
 from churnlab.report.labels import LANGUAGES, label
 from churnlab.rules import Costs, OverdueRule, Threshold
 from churnlab.runs import Result, RunFolder
+from churnlab.studies.sensitivity import prior_sensitivity
 from churnlab.summary import summarise
 from churnlab.workflows.steps.settings import FitSettings, ModelSettings
 from churnlab.workflows.steps.worth import Worth, find_worth
@@ -223,6 +224,7 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "warnings": fitted.fit.warnings,
         "misfit": [asdict(one) for one in fitted.fit.misfit],
         "next_purchase": fitted.fit.next_levels(fitted.risk.due_window_days)._asdict(),
+        "due": fitted.fit.next_levels(fitted.risk.due_window_days, due=True)._asdict(),
         "misfit_words": {lang: fitted.fit.say_misfit(lang) for lang in LANGUAGES},
         "calendar": None if fitted.fit.seasons is None else fitted.fit.seasons.to_dict(),
         "prior_sensitivity": prior_sensitivity(population).to_dict("records"),

@@ -10,9 +10,9 @@ import pandas as pd
 
 from churnlab import models
 from churnlab.errors import FitRefusedError
-from churnlab.inference.studies.sbc import sbc_ecdf, sbc_summary, sbc_table
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
+from churnlab.studies.sbc import sbc_ecdf, sbc_summary, sbc_table
 from churnlab.workflows.steps.settings import SbcSettings
 
 #: Family-wise level of the uniformity tests, over all quantities (Bonferroni).
@@ -64,8 +64,8 @@ class Calibration(Result):
         """Write the ranks and draw them."""
         from matplotlib import pyplot as plt
 
-        from churnlab.inference.studies.plots import draw_ranks
         from churnlab.report.style import styled
+        from churnlab.studies.plots import draw_ranks
 
         super().write(folder)
         with styled():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -57,6 +57,8 @@ class Source:
         The condition that its rows were kept by.
     notes : tuple of str
         What was seen while opening it.
+    files : tuple of Path
+        What the engine still reads from.
     """
 
     table: str
@@ -68,6 +70,7 @@ class Source:
     text_lines: int
     where: str | None
     notes: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
 
 
 def from_files(
@@ -102,7 +105,8 @@ def from_files(
         union = " UNION ALL BY NAME ".join(sql for sql, _ in parts)
         _create(backend, files, f"CREATE VIEW raw_{table} AS {union}")
         lines = parts[0][1] + 1 if len(parts) == 1 else 0
-    return _finish(backend, table, config, ", ".join(paths), files.hash(), lines, notes)
+    found = _finish(backend, table, config, ", ".join(paths), files.hash(), lines, notes)
+    return replace(found, files=(*files.paths, *scratch.iterdir()))
 
 
 def _csv(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from churnlab.inference import acceptance
@@ -20,6 +19,7 @@ from churnlab.inference.targets.density import Density
 from churnlab.inference.ways.mode import Mode
 from churnlab.inference.ways.proposal import Proposal, from_mode, refit
 from churnlab.inference.ways.psis import Smoothed, effective_sizes, smooth
+from churnlab.inference.ways.resampling import resample
 from churnlab.types import Array
 
 #: Draws by which a proposal is judged before the full number is taken.
@@ -152,9 +152,9 @@ def _finish(
     target: Density, found: _Round, draws: int, rounds: int, min_ess: float,
     rng: np.random.Generator,
 ) -> Sample:  # fmt: skip
-    counts = resample(found.weights, found.u[:, 0], draws, rng)
+    rows = resample(found.weights, found.proposal.whitened(found.u), draws, rng)
+    counts = np.bincount(rows, minlength=len(found.u))
     bulk, tail = effective_sizes(target.quantities(found.u), counts / draws)
-    rows = rng.permutation(np.repeat(np.arange(len(counts)), counts))
     evidence, error = log_evidence(found.log_ratios)
     return Sample(
         u=found.u[rows],
@@ -169,23 +169,6 @@ def _finish(
         reason=why_not(found.smoothed.k_hat, found.ess, min_ess),
         proposal=found.proposal,
     )
-
-
-def resample(
-    weights: Array, order_by: Array, draws: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """How often each proposal is kept: systematic resampling along an ordering.
-
-    One uniform number places an even comb on the cumulated weights, so every count is within one
-    of ``draws * weight``: less is lost than by drawing with replacement.
-    """
-    order = np.argsort(order_by, kind="stable")
-    cumulated = np.cumsum(weights[order])
-    comb = (rng.random() + np.arange(draws)) / draws * cumulated[-1]
-    hits = np.minimum(np.searchsorted(cumulated, comb), len(weights) - 1)
-    counts = np.zeros(len(weights), dtype=np.int64)
-    counts[order] = np.bincount(hits, minlength=len(weights))
-    return counts
 
 
 def log_evidence(log_ratios: Array) -> tuple[float, float]:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.special import gammaln
+from scipy.special import chdtri, gammaln, ndtri
+from scipy.stats import qmc
 
 from churnlab.inference.targets.density import Density
 from churnlab.inference.ways.mode import Mode
@@ -24,6 +25,8 @@ from churnlab.types import Array
 
 #: Degrees of freedom: heavier than Gaussian tails keep importance weights bounded.
 DEGREES = 8.0
+#: Sobol points may lie on 0; half of their resolution.
+_INSIDE = 2.0**-31
 #: Where along an axis (in standard deviations) the bend and the two scales are measured.
 PROBE = 2.0
 #: Effective draws per coefficient of a line that a refit needs, and how often weights are tempered
@@ -49,12 +52,15 @@ class Proposal:
     degrees: float = DEGREES
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Return `n` draws of u (draw, coordinate) and their log densities."""
+        """Return `n` draws of u (draw, coordinate) and their log densities.
+
+        They come from a scrambled Sobol sequence: each is a draw of the density, and together they
+        fill it evenly, so that two seeds differ far less than by independent draws.
+        """
         size = len(self.centre)
-        common = np.sqrt(self.degrees / rng.chisquare(self.degrees, n))
-        standard = np.abs(rng.standard_normal((n, size))) * common[:, None]
-        right = rng.random((n, size)) < self.splits[1] / self.splits.sum(axis=0)
-        e = np.where(right, standard * self.splits[1], -standard * self.splits[0])
+        even = _even(n, size + 1, rng)
+        common = np.sqrt(self.degrees / chdtri(self.degrees, even[:, -1:]))
+        e = common * self._split_normal(even[:, :-1])
         z = np.zeros((n, size))
         log_volume = np.full(n, np.linalg.slogdet(self.axes)[1])
         for j in range(size):
@@ -65,7 +71,7 @@ class Proposal:
 
     def log_density(self, u: Array) -> Array:
         """Log density of points (draw, coordinate)."""
-        z = np.linalg.solve(self.axes, (u - self.centre).T).T
+        z = self.whitened(u)
         e = np.empty_like(z)
         log_volume = np.full(len(z), np.linalg.slogdet(self.axes)[1])
         for j in range(z.shape[1]):
@@ -74,6 +80,17 @@ class Proposal:
             log_volume += log_scale
         values: Array = self._log_density(e) - log_volume
         return values
+
+    def whitened(self, u: Array) -> Array:
+        """Points (draw, coordinate) in deviations from the centre along the axes."""
+        return np.asarray(np.linalg.solve(self.axes, (u - self.centre).T).T)
+
+    def _split_normal(self, p: Array) -> Array:
+        """Quantiles of normals whose scales differ left and right of 0."""
+        left, right = self.splits
+        below = left / (left + right)
+        tail = np.where(p < below, p / below, (1.0 - p) / (1.0 - below))
+        return np.asarray(ndtri(tail / 2) * np.where(p < below, left, -right))
 
     def _conditional(self, z: Array, j: int) -> tuple[Array, Array]:
         # A map fitted to few draws can blow up far out; what it proposes there has no weight.
@@ -89,6 +106,12 @@ class Proposal:
         norm += np.sum(np.log(2 / self.splits.sum(axis=0)))
         values: Array = norm - (nu + size) / 2 * np.log1p(np.sum(standard**2, axis=1) / nu)
         return values
+
+
+def _even(n: int, size: int, rng: np.random.Generator) -> Array:
+    """Return `n` points of a scrambled Sobol sequence inside the unit cube, (point, coordinate)."""
+    points = qmc.Sobol(size, rng=rng).random_base2(max(n - 1, 0).bit_length())[:n]
+    return np.asarray(np.clip(points, _INSIDE, 1.0 - _INSIDE))
 
 
 def quadratic_features(z: Array) -> Array:
@@ -157,7 +180,7 @@ def refit(proposal: Proposal, u: Array, weights: Array) -> Proposal:
     if np.count_nonzero(weights) < least:
         return proposal
     weights = _tempered(weights, least)
-    z = np.linalg.solve(proposal.axes, (u - proposal.centre).T).T
+    z = proposal.whitened(u)
     keep = weights > 1e-3 / len(weights)
     z, weights = z[keep], weights[keep] / weights[keep].sum()
     bends, log_scales, splits = [], [], np.ones((2, z.shape[1]))

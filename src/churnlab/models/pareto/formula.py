@@ -44,7 +44,6 @@ class ParetoNbd(Likelihood):
     #: Cells share few times within a group: where the others reuse logarithms, this integrates.
     cost: ClassVar[float] = 5.0
     in_sql: ClassVar[bool] = True
-    sql_edition: ClassVar[int] = 2  # integrals by continued fractions
 
     @property
     def kernels(self) -> Kernels:

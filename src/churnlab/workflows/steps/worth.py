@@ -9,9 +9,9 @@ import pandas as pd
 
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
-from churnlab.inference import SpendFit, fit_spend
 from churnlab.posterior import ValueConfig
 from churnlab.progress import Progress
+from churnlab.spend import SpendFit, fit_spend
 from churnlab.summary import summarise_spend
 from churnlab.workflows.steps.settings import FitSettings
 

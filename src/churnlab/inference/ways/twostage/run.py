@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from churnlab.inference.acceptance import MAX_K_HAT, least_effective, why_not
-from churnlab.inference.ways.laplace import Sample, resample, sample_laplace
+from churnlab.inference.ways.laplace import Sample, sample_laplace
 from churnlab.inference.ways.mode import Mode, find_mode
 from churnlab.inference.ways.proposal import Proposal, refit
 from churnlab.inference.ways.psis import effective_sizes, smooth
+from churnlab.inference.ways.resampling import resample
 from churnlab.inference.ways.twostage import common
 from churnlab.inference.ways.twostage.expansion import expand, match
 from churnlab.inference.ways.twostage.hyper import HyperTarget
@@ -141,8 +142,8 @@ def _from_pool(
     proposal = refit(phi.proposal, found.phi, found.weights)
     again = common.weigh(pool, hyper, proposal, SURPLUS * draws, rng)
     found = max(found, again, key=lambda one: -float(np.sum(one.weights**2)))
-    counts = resample(found.weights, found.phi[:, 0], draws, rng)
-    rows = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    rows = resample(found.weights, phi.proposal.whitened(found.phi), draws, rng)
+    counts = np.bincount(rows, minlength=len(found.phi))
     picked = common.pick(pool, hyper, found.phi[rows], rng)
     sizes = common.sizes(found, hyper.quantities(found.phi), counts, picked)
     k_hat = max(found.k_hat, common.worst_k_hat(pool, hyper, top.u))
@@ -209,8 +210,8 @@ def _finish(
     target: Grouped, found: _Round, particles: Particles, draws: int, rounds: int,
     rng: np.random.Generator,
 ) -> TwoStageSample:  # fmt: skip
-    counts = resample(found.weights, found.u[:, 0], draws, rng)
-    rows = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    rows = resample(found.weights, found.proposal.whitened(found.phi), draws, rng)
+    counts = np.bincount(rows, minlength=len(found.u))
     bulk, tail = effective_sizes(target.quantities(found.u), counts / draws)
     return TwoStageSample(
         u=found.u[rows],

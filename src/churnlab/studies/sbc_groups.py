@@ -10,7 +10,13 @@ import numpy as np
 from churnlab import models as likelihoods
 from churnlab.errors import DataError
 from churnlab.inference.diagnostics import check_cells
-from churnlab.inference.studies.sbc import (
+from churnlab.inference.targets.groups import GroupTarget
+from churnlab.inference.targets.target import Target
+from churnlab.inference.ways.mode import find_mode
+from churnlab.inference.ways.twostage import sample_two_stage
+from churnlab.models.draws import PopulationDraws
+from churnlab.models.parametrisation import SPREADS, varying_rows
+from churnlab.studies.sbc import (
     THINNED,
     TIME_SCALE,
     Simulation,
@@ -18,12 +24,6 @@ from churnlab.inference.studies.sbc import (
     model_priors_of,
     rank,
 )
-from churnlab.inference.targets.groups import GroupTarget
-from churnlab.inference.targets.target import Target
-from churnlab.inference.ways.mode import find_mode
-from churnlab.inference.ways.twostage import sample_two_stage
-from churnlab.models.draws import PopulationDraws
-from churnlab.models.parametrisation import SPREADS, varying_rows
 
 
 def simulate_groups_once(

@@ -11,7 +11,10 @@ import pandas as pd
 
 from churnlab.errors import FitRefusedError, UsageError
 from churnlab.inference.result import parameter_table
-from churnlab.inference.spend.checks import (
+from churnlab.inference.ways.laplace import Sample, sample_laplace
+from churnlab.inference.ways.mode import Mode, find_mode
+from churnlab.models.draws import SpendDraws
+from churnlab.spend.checks import (
     Correlation,
     account,
     check_amounts,
@@ -19,10 +22,7 @@ from churnlab.inference.spend.checks import (
     identifiability,
     independence,
 )
-from churnlab.inference.spend.target import SpendTarget
-from churnlab.inference.ways.laplace import Sample, sample_laplace
-from churnlab.inference.ways.mode import Mode, find_mode
-from churnlab.models.draws import SpendDraws
+from churnlab.spend.target import SpendTarget
 from churnlab.summary.spend import SpendSummary
 from churnlab.types import Array
 
@@ -59,6 +59,15 @@ class SpendFit:
     seconds: float
     u: Array = field(repr=False)
     target: SpendTarget = field(repr=False)
+
+    def __repr__(self) -> str:
+        """One line: purchases and customers with an amount, and draws."""
+        return f"SpendFit({self.data.title}, {len(self.u):,} draws)"
+
+    def _repr_html_(self) -> str:
+        """Return the line with the table of parameters, for a notebook."""
+        shown = self.summary().to_html(float_format="{:.4g}".format, na_rep="")
+        return f"<p><b>{self!r}</b></p>{shown}"
 
     def summary(self) -> pd.DataFrame:
         """Return one row per parameter, as `Fit.summary`; amounts in the log's currency."""

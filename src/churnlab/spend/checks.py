@@ -12,8 +12,8 @@ from churnlab.inference.diagnostics import prior_only
 from churnlab.types import Array
 
 if TYPE_CHECKING:
-    from churnlab.inference.spend.target import SpendTarget
     from churnlab.inference.ways.mode import Mode
+    from churnlab.spend.target import SpendTarget
     from churnlab.summary.spend import SpendSummary
 
 
@@ -151,4 +151,4 @@ def identifiability(
             "their variance is infinite: a few customers hold most of the value. Read intervals, "
             "and look at the largest amounts."
         )
-    return said + prior_only(target, u)
+    return said + prior_only(target.map.names, target.priors, target.prior_draws, u)

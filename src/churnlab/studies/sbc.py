@@ -93,7 +93,7 @@ def sbc_table(
         )
     simulate = partial(simulate_once, model, k, customers)
     if groups:
-        from churnlab.inference.studies.sbc_groups import simulate_groups_once
+        from churnlab.studies.sbc_groups import simulate_groups_once
 
         simulate = partial(simulate_groups_once, model, k, customers, groups, effects)
     rows = []
