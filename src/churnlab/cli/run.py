@@ -203,12 +203,11 @@ def run_in_folder(
         with console.stage("writing the files"):
             result.write(run)
         console.warn(result.warnings)
-        run.finish()
         if command.boarded:
             from churnlab.workflows.pages.board import add_board
 
             add_board(run, settings, console)
-            run.finish()
+        run.finish()
         console.say(*result.closing(run.place), *_delivered(settings, run.place))
         _track(settings, run.place, console)
     console.end(result.numbers, result.matter(run.place))

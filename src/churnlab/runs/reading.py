@@ -15,7 +15,15 @@ import pandas as pd
 from pyarrow.parquet import read_schema
 
 from churnlab.errors import ChurnlabError, UsageError
-from churnlab.runs.folder import content_hash, file_hash, read_json, settle
+from churnlab.runs.folder import (
+    DRAFT,
+    MANIFEST,
+    STAGING,
+    content_hash,
+    file_hash,
+    read_json,
+    settle,
+)
 from churnlab.runs.locks import lock
 
 
@@ -27,6 +35,12 @@ class Run:
     """
 
     path: Path
+    stated: str = MANIFEST
+
+    @property
+    def place(self) -> Path:
+        """Where the folder stands in the end: it may be written beside an older run now."""
+        return (self.path.parent if self.path.name == STAGING else self.path).resolve()
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -37,7 +51,7 @@ class Run:
         UsageError
             It is not what a run writes, or the configuration in it was edited.
         """
-        content = read_json(self.path / "manifest.json")
+        content = read_json(self.path / self.stated)
         found: dict[str, Any] = content if isinstance(content, dict) else {}
         kinds = {"command": str, "config": dict, "files": dict, "inputs": dict, "versions": dict}
         wrong = [name for name, kind in kinds.items() if not isinstance(found.get(name), kind)]
@@ -147,7 +161,7 @@ def _settle(path: Path) -> None:
 
 
 def open_run(folder: str | Path) -> Run:
-    """Open a finished run folder.
+    """Open a finished run folder, or one that is being written by what `so_far` returned.
 
     Raises
     ------
@@ -155,6 +169,8 @@ def open_run(folder: str | Path) -> Run:
         There is no such folder, or no run finished in it.
     """
     path = Path(folder)
+    if path.name == DRAFT and path.is_file():
+        return Run(path.parent, DRAFT)
     if not path.is_dir():
         raise UsageError(f"run={str(folder)!r} is no folder; give one that a command has written.")
     if not (path / "manifest.json").exists():

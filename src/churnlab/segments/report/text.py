@@ -201,11 +201,17 @@ def _breakdown(frame: pd.DataFrame, lang: str) -> str:
     return title + "\n\n" + table(pd.DataFrame(head | shown))
 
 
+def channel(name: str, lang: str) -> str:
+    """Return a channel in words; one of the user's own stands as it is."""
+    return say(f"channel.{name}", lang) if say.has(f"channel.{name}") else name
+
+
 def actions(frame: pd.DataFrame, lang: str) -> str:
     """Return the actions with somebody to reach, and why the others are empty."""
     shown = pd.DataFrame(
         {
-            "action_id": frame["action_id"], "channel": frame["channel"], "reached": frame["n"],
+            "action_id": frame["action_id"], "channel": [channel(c, lang) for c in frame["channel"]],
+            "reached": frame["n"].map("{:,}".format),
             "reason": [told(reason, lang) for reason in frame["reason"].fillna("")],
             "text": frame[f"text_{lang}"],
         }

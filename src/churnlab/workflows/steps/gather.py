@@ -67,7 +67,7 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         summary=customers,
         group_columns=groups,
         draws=load_draws(source.file("posterior.nc")),
-        risk=RiskConfig(**config["risk"]),
+        risk=_risk(config["risk"], fit),
         threshold=threshold_of(fit["threshold"]),
         backtest={} if backtest is None else _backtest(backtest),
         members=None if membership is None else membership[["customer_id", "signed_up_at"]],
@@ -88,6 +88,14 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         data_hashes={k.replace(".", "_"): v for k, v in source.manifest["inputs"].items()},
         seed=source.manifest["seed"],
     )
+
+
+def _risk(typed: dict[str, Any], fit: dict[str, Any]) -> RiskConfig:
+    """Return the definition of risk with the levels that the fit has learnt for due dates."""
+    learnt = fit.get("due", {"returns": 0})
+    if typed.get("due_levels") is None and learnt["returns"]:
+        typed = typed | {"due_levels": learnt["levels"]}
+    return RiskConfig(**typed)
 
 
 def _by_command(folders: Sequence[str]) -> dict[str, Run]:

@@ -19,7 +19,7 @@ from churnlab.workflows.steps.placing import Day
 MOST: Final = 100
 #: Visit-days, and days of the curve, that a small picture can show.
 _TICKS: Final = 300
-_POINTS: Final = 150
+_POINTS: Final = 300
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class _Few:
 
 
 def stories(log: EventLog, day: Day, playbook: Playbook) -> list[dict[str, Any]]:
-    """Return `customer_id, purchase_days, visit_days, risk_by_day, paragraph` of each."""
+    """Return each one's days, curves and paragraph, as `stories.json` holds them."""
     customers = day.fitted.customers
     everybody = joined(*map(_urgency, (day.placed.snapshot.membership, customers)))
     ids = set(most_urgent(everybody, pd.Timestamp(log.as_of)).head(MOST)["customer_id"])
@@ -59,12 +59,12 @@ def _urgency(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _placed(placed: Placed, ids: set[str]) -> Placed:
     """Return the day's grid with these members alone, so that each is found in no time."""
-    snapshot, visits = placed.snapshot, placed.visits
+    snapshot = placed.snapshot
     return replace(
         placed,
         snapshot=replace(snapshot, membership=_of(snapshot.membership, ids)),
         purchases=replace(placed.purchases, customers=_of(placed.purchases.customers, ids)),
-        visits=None if visits is None else replace(visits, customers=_of(visits.customers, ids)),
+        visits=None,  # a story shows no curve of theirs
     )
 
 
@@ -74,17 +74,27 @@ def _of(frame: pd.DataFrame, ids: Collection[str]) -> pd.DataFrame:
 
 def _short(told: dict[str, Any]) -> dict[str, Any]:
     """Return what a small picture and a paragraph need."""
-    curve, visits = told["risk_by_day"], told["visit_days"]
-    if curve is not None:
-        step = -(-len(curve["day"]) // _POINTS)
-        curve = {
-            name: [round(v, 4) if isinstance(v, float) else v for v in values[::step]]
-            for name, values in curve.items()
-        }
+    visits = told["visit_days"]
     return {
         "customer_id": told["customer_id"],
         "purchase_days": told["purchase_days"],
         "visit_days": None if visits is None else visits[-_TICKS:],
-        "risk_by_day": curve,
+        **{name: _thinned(told[name]) for name in ("risk_by_day", "alive_by_day")},
         "paragraph": told["paragraph"],
     }
+
+
+def _thinned(curve: dict[str, list[Any]] | None) -> dict[str, list[Any]] | None:
+    """Return a curve at every so many days, with four digits; a purchase between them is a gap."""
+    if curve is None:
+        return None
+    step = -(-len(curve["day"]) // _POINTS)
+    starts = range(0, len(curve["day"]), step)
+    eventful = [None in curve["mean"][i : i + step] for i in starts]
+
+    def some(values: list[Any]) -> list[Any]:
+        kept = zip(values[::step], eventful, strict=True)
+        return [None if gap or value is None else round(value, 4) for value, gap in kept]
+
+    curves = {name: some(curve[name]) for name in ("mean", "q05", "q95")}
+    return {"day": curve["day"][::step]} | curves
