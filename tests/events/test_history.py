@@ -80,7 +80,7 @@ def test_few_early_members_are_no_sign_nor_are_those_of_the_month_before(early, 
         assert "history_from" not in notes(read_events(bought, members=members))
 
 
-def left_truncated(seed=16, n=6000):
+def left_truncated(seed=16, n=3000):
     """Dropout Beta(1.5, 8), rates of mean 1/40 a day; the log is what comes after 900 days."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -120,9 +120,9 @@ def test_d9_customers_of_before_in_a_population_of_their_own_leave_dropout_unbia
     said = log.attributes().set_index("customer_id")["beginning"]
     assert said.reindex(bought["customer_id"][early].unique()).eq("before").all()
     assert said.reindex(bought["customer_id"][~early].unique()).eq("within").all()
-    whole, narrow = dropout(cl.fit(read_events(bought, members=members), seed=1))
-    apart, _ = dropout(cl.fit(log, group="beginning", seed=1))
-    alone, width = dropout(cl.fit(read_events(bought, **since), seed=1))
+    whole, narrow = dropout(cl.fit(read_events(bought, members=members), seed=1, draws=400))
+    apart, _ = dropout(cl.fit(log, group="beginning", seed=1, draws=400))
+    alone, width = dropout(cl.fit(read_events(bought, **since), seed=1, draws=400))
     truth = 1.5 / 9.5
     assert abs(alone["all"] - truth) < 2.5 * width["all"]
     assert abs(apart["within"] - alone["all"]) < 1.5 * width["all"]

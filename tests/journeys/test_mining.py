@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from churnlab.errors import DataError
 from churnlab.events import log_from_frames
@@ -124,7 +125,7 @@ HISTORY = st.lists(
 
 @pytest.mark.parametrize("span", ["whole", "gap"])
 @settings(
-    max_examples=12,
+    max_examples=examples(5, 12),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
