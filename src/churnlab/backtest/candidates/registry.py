@@ -95,7 +95,14 @@ COMPULSORY: Final = (
     "majority",
     "lifetimes_bg_nbd",
 )
-DEFAULT_CANDIDATES: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd", *COMPULSORY, "gradient_boosting")
+DEFAULT_CANDIDATES: Final = (
+    "bg_nbd",
+    "mbg_nbd",
+    "pareto_nbd",
+    "stacked",
+    *COMPULSORY,
+    "gradient_boosting",
+)
 
 
 def known_candidates() -> list[str]:
