@@ -179,6 +179,8 @@ def finished(tmp_path):
 def test_files_that_were_edited_after_their_run_are_refused(finished):
     assert open_run(finished).json("fit.json")["threshold"]["value"] == 0.142
     assert len(open_run(finished).frame("customers.parquet")) == 2
+    some = open_run(finished).frame("customers.parquet", ["unheard_of", "x"])
+    assert list(some.columns) == ["x"]
     path = finished / "fit.json"
     path.write_text(path.read_text().replace("0.142", "0.9"))
     with pytest.raises(UsageError, match=r"fit\.json was changed after its run"):

@@ -13,6 +13,7 @@ from churnlab.report.notes import told
 from churnlab.report.words import bullets, heading, table
 from churnlab.runs.reading import Run
 from churnlab.segments.report import say
+from churnlab.vocabulary import SEGMENT_CODES
 
 
 def name_column(lang: str) -> str:
@@ -96,8 +97,10 @@ def cells_table(shares: pd.DataFrame, lang: str) -> str:
 
 
 def grid_claim(shares: pd.DataFrame, lang: str) -> str:
-    """Return the claim of the grid figure: its largest cell."""
-    cells = shares[shares["level"] == "segment"].sort_values("share").iloc[-1]
+    """Return the claim of the grid figure: its largest cell, without visits its largest state."""
+    visited = shares["segment_code"].isin(SEGMENT_CODES) & (shares["n"] > 0)
+    level = "segment" if visited.any() else "purchase_state"
+    cells = shares[shares["level"] == level].sort_values("share").iloc[-1]
     return say("grid_claim", lang, name=cells[name_column(lang)], share=cells["share"])
 
 
