@@ -10,7 +10,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
 STAMP := $(VENV)/.installed
 export MPLBACKEND ?= Agg
 
-.PHONY: help setup lock demo docs test test-slow lint format bench lab clean
+.PHONY: help setup lock demo docs test test-slow coverage minimal lint format bench lab clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -31,16 +31,29 @@ setup: $(STAMP) ## create .venv from requirements.lock
 
 lock: | $(filter .uv/bin/uv,$(UV)) ## re-resolve requirements.lock (no index address is written)
 	$(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-header --all-extras --upgrade pyproject.toml -o requirements.lock
+	  --no-header --all-extras --group dev --upgrade pyproject.toml -o requirements.lock
 
 demo: $(STAMP) ## the main job on embedded real data, then where the reports lie
 	$(BIN)/churnlab demo
 
+# Two workers on two cores: a second thread of linear algebra in each would wait for the others'.
 test: $(STAMP) ## the fast tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(STAMP) ## simulation-based calibration and long chains
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "hypothesis and not slow" --hypothesis-profile=full
+
+coverage: $(STAMP) ## lines and branches that the fast tests reach, also as build/coverage/index.html
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html:build/coverage
+
+# Warnings of old versions about each other are none of ours, hence no errors here.
+minimal: $(STAMP) ## the fast tests on the oldest versions that pyproject.toml allows
+	$(UV) venv --quiet --clear --python $(BIN)/python build/minimal
+	$(UV) pip compile --quiet --python build/minimal/bin/python --resolution lowest-direct --no-header --group test \
+	  pyproject.toml -o build/minimal/requirements.txt
+	$(UV) pip sync --quiet --python build/minimal/bin/python build/minimal/requirements.txt
+	PYTHONPATH=src OMP_NUM_THREADS=1 build/minimal/bin/python -m pytest -W default -n 2 --dist loadfile
 
 lint: $(STAMP) ## ruff, mypy, import-linter
 	$(BIN)/ruff format --check .

@@ -4,14 +4,16 @@
                                             [--stages fit segment] [--folder DIR] [--write]
 
 Simulates purchases with amounts, visits and members once per size; each stage is the command
-itself in a process of its own: wall time, CPU time (of all threads) and peak memory. With --write
-the table goes to benchmarks/results/pipeline.md, which is worth doing on an idle machine only.
+itself in a process of its own: wall time, CPU time (of all threads) and peak memory. With --folder
+stages may be measured one by one: the table holds the last measurement of each. With --write it
+goes to benchmarks/results/pipeline.md, which is worth doing on an idle machine only.
 10,000,000 customers are one more size: --customers 1000000 10000000 (bar: 20 minutes and 12 GB).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -127,6 +129,14 @@ def run(n: int, stages: list[str], folder: Path) -> list[dict[str, object]]:
     return rows
 
 
+def with_earlier(rows: list[dict[str, object]], kept: Path) -> pd.DataFrame:
+    """Return the last measurement of every stage and size in a folder: stages may come singly."""
+    earlier = json.loads(kept.read_text()) if kept.exists() else []
+    found = {(r["stage"], r["customers"]): r for r in (*earlier, *rows)}
+    kept.write_text(json.dumps(list(found.values())))
+    return pd.DataFrame(list(found.values()))
+
+
 def with_bars(table: pd.DataFrame) -> pd.DataFrame:
     """Add, per stage, the exponent of growth since the size before, and the bars at 1,000,000."""
     table = table.sort_values(["stage", "customers"], kind="stable")
@@ -167,7 +177,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = wanted.folder or Path(scratch)
         rows = [r for n in sorted(wanted.customers) for r in run(n, wanted.stages, folder)]
-    text = report(pd.DataFrame(rows))
+        text = report(with_earlier(rows, folder / "measured.json"))
     print(text)
     if wanted.write:
         RESULTS.parent.mkdir(exist_ok=True)

@@ -41,12 +41,12 @@ def with_tests(markdown: str) -> str:
     tests: dict[str, Counter[str]] = defaultdict(Counter)
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for found in re.findall(
-            r"^\s*def test_([pljx]\d+)_", path.read_text(encoding="utf-8"), flags=re.MULTILINE
+            r"^\s*def test_([a-z]\d+)_", path.read_text(encoding="utf-8"), flags=re.MULTILINE
         ):
             tests[found.upper()][path.relative_to(ROOT / "tests").as_posix()] += 1
     lines = []
     for line in markdown.splitlines():
-        row = re.match(r"\| ([PLJX]\d+) \|", line)
+        row = re.match(r"\| ([A-Z]\d+) \|", line)
         if row:
             line += ", ".join(f" `{f}` ({n})" for f, n in tests[row[1]].items()) + " |"
         elif line.startswith("| id |"):

@@ -29,7 +29,7 @@ opened = {name: open_run(folder) for name, folder in zip(names, runs, strict=Tru
 table = side_by_side(opened)
 
 # %%
-Markdown("# " + report.say("title", lang))
+Markdown(report.head(opened, lang))
 
 # %%
 Markdown(words.heading("question", lang) + "\n\n" + report.say("question", lang, n=len(opened)))
@@ -54,5 +54,6 @@ Markdown("### " + report.say("all", lang) + "\n\n" + report.markdown(table, lang
 
 # %%
 about = overview(opened)[["run", "command", "model", "data", "seed", "finished"]]
+about["finished"] = about["finished"].dt.strftime("%Y-%m-%d %H:%M UTC")
 display(Markdown(words.heading("provenance", lang)))
 Markdown(words.table(report.say.heads(about.astype(str), lang)))

@@ -84,7 +84,7 @@ if refitted is not None:
     display(Markdown(text.behaviour(refitted, lang)))  # noqa: F821
 
 # %%
-if run.has("transitions.parquet"):
+if grid.unknown_share < 1 and run.has("transitions.parquet"):
     flows = data.flows(run.frame("transitions.parquet"), lang=lang)
     figure, ax = plt.subplots(figsize=(9, 6))
     draw.draw_flows(ax, flows, lang=lang)

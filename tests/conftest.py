@@ -7,11 +7,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import matplotlib as mpl
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 mpl.use("Agg")
+# Properties on all their examples (tests/examples.py), as `make test-slow` asks.
+hypothesis.settings.register_profile("full", hypothesis.settings.get_profile("default"))
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 

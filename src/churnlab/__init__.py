@@ -176,7 +176,11 @@ def __getattr__(name: str) -> Any:
     if name in _CALLED:
         return importlib.import_module(f"churnlab.{name}")
     if name not in _HOMES:
-        raise AttributeError(f"module 'churnlab' has no attribute {name!r}")
+        from churnlab.errors import nearest
+
+        raise AttributeError(
+            f"module 'churnlab' has no attribute {name!r}.{nearest(name, __all__)}"
+        )
     value = getattr(importlib.import_module(f"churnlab.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

@@ -23,7 +23,6 @@ from churnlab.backtest import (
     known_candidates,
     run_backtest,
 )
-from churnlab.backtest.candidates.models import cells_of
 from churnlab.errors import UsageError, VerificationError
 from churnlab.models import REGISTRY
 
@@ -114,7 +113,7 @@ def test_recalibration_waits_until_earlier_outcomes_are_known(small_log):
 
 def test_the_peer_with_random_starts_follows_the_seed(small_log):
     past = Panel.from_log(small_log).until(ORIGIN)
-    cells = cells_of(past, ORIGIN)
+    cells = past.cells
     few = np.arange(150)
     cells = replace(cells, **{n: v[few] for n, v in vars(cells).items() if n != "groups"})
     candidate = candidate_named("lifetimes_pareto_nbd")

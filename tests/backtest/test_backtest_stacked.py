@@ -10,10 +10,12 @@ import pytest
 from scipy.special import expit
 
 import churnlab as cl
-from churnlab.backtest.candidates import Context, candidate_named
-from churnlab.backtest.candidates.stacked import posterior_weight
+from churnlab.backtest.candidates import Context, candidate_named, stacked
+from churnlab.backtest.candidates.boosting import ORIGINS, customers_of
+from churnlab.backtest.candidates.stacked import ENOUGH_ORIGINS, posterior_weight
 from churnlab.backtest.origins.panel import Panel, Past
 from churnlab.backtest.origins.targets import Target
+from churnlab.backtest.origins.training import training_for
 from churnlab.errors import FitRefusedError
 
 
@@ -77,13 +79,28 @@ def test_it_is_a_probability_with_the_first_models_p_alive(past: Past) -> None:
     assert np.corrcoef(found.risk, plain.risk)[0, 1] > 0.8
 
 
+@pytest.mark.parametrize(("days", "origins", "weight"), [(60, 3, 0.5), (55, 4, 1.0)])
+def test_the_learner_stands_alone_once_it_has_seen_enough_origins(
+    past: Past, monkeypatch: pytest.MonkeyPatch, days: int, origins: int, weight: float
+) -> None:
+    """Fewer are weighed by the latest one: two forecasts that are equal there share the weight."""
+    training = training_for(past, Target("fixed_days", float(days)), ORIGINS)
+    assert len(training.pasts) == origins
+    assert (origins >= ENOUGH_ORIGINS) == (weight == 1.0)
+    n, held = len(training.outcome), training.pasts[-1].n
+    monkeypatch.setattr(stacked, "_both", lambda *_: (np.zeros(held), np.zeros(held)))
+    rows = stacked._Rows(np.zeros((n, 2)), np.zeros((n, 3)))
+    found = stacked.Stacked()._weight(training, rows, training.outcome, customers_of(training))
+    assert found == pytest.approx(weight, abs=1e-12)
+
+
 def test_a_model_that_is_refused_leaves_the_others(
     past: Past, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise FitRefusedError("none")
 
-    stacked = candidate_named("stacked")
-    monkeypatch.setattr(stacked.family[1], "windowed_risk", refuse)
-    found = stacked.forecast(past, Target("fixed_days", 30.0), Context(counts=False))
-    found.check("stacked", past.n)
+    found = candidate_named("stacked")
+    monkeypatch.setattr(found.family[1], "windowed_risk", refuse)
+    made = found.forecast(past, Target("fixed_days", 30.0), Context(counts=False))
+    made.check("stacked", past.n)

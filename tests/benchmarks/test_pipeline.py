@@ -45,6 +45,16 @@ def test_growth_is_since_the_size_before_and_bars_stand_at_a_million(pipeline):
     assert fit["bar_s"].isna().tolist() == [True, True, False]
 
 
+def test_stages_that_are_measured_one_by_one_stand_in_one_table(pipeline, tmp_path):
+    def row(stage, seconds):
+        return {"stage": stage, "customers": 10, "wall_s": seconds}
+
+    kept = tmp_path / "measured.json"
+    pipeline.with_earlier([row("fit", 3.0), row("segment", 5.0)], kept)
+    found = pipeline.with_earlier([row("fit", 2.0)], kept)
+    assert found.set_index("stage")["wall_s"].to_dict() == {"fit": 2.0, "segment": 5.0}
+
+
 def test_stages_are_commands_and_read_what_stands_before_them(pipeline):
     known = {"data"}
     for stage, words in pipeline.STAGES.items():

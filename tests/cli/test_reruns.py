@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from churnlab.cli import main
@@ -12,11 +15,16 @@ from churnlab.runs.folder import STAGING, file_hash
 FIT = ["fit", "data=cdnow", "as_of=1997-09-30", "inference.draws=100"]
 
 
-@pytest.fixture
-def good(tmp_path):
-    folder = tmp_path / "run"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "run"
     assert main([*FIT, f"run_dir={folder}"]) == 0
     return folder
+
+
+@pytest.fixture
+def good(made, tmp_path):
+    return Path(shutil.copytree(made, tmp_path / "run"))
 
 
 def test_a_rerun_that_fails_leaves_the_good_run(good, capsys):

@@ -200,6 +200,9 @@ def test_explain_tells_one_person_in_the_language_asked_for(shop, logs, tmp_path
     # today's risk is the table's, and the risk crosses the threshold on the date told
     if DAY not in told["purchase_days"]:
         assert curve.loc[DAY, "mean"] == pytest.approx(customer["purchase_risk"], abs=1e-12)
+        alive = pd.DataFrame(told["alive_by_day"]).set_index("day").loc[DAY]
+        assert alive["mean"] == pytest.approx(customer["p_alive"], abs=1e-12)
+        assert alive["q05"] <= alive["mean"] <= alive["q95"]
     since = customer["at_risk_date"][:10]
     if since in curve.index:
         assert curve.loc[since, "mean"] >= told["threshold"]["value"]

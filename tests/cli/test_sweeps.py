@@ -10,7 +10,9 @@ from churnlab.errors import ChurnlabError
 
 SMALL = [
     "data=syn_shop",
-    "shop.n_members=2500",
+    "shop.n_members=900",
+    "split.limits.least_purchasers=100",
+    "split.limits.least_events=20",
     "split.horizon_days=[28]",
     "split.origins=1",
     "split.counts=false",
@@ -60,6 +62,13 @@ def test_a_failing_job_has_its_status_and_the_others_go_on(tmp_path, capsys):
     jobs = [json.loads((tmp_path / n / sweep.RECORD).read_text()) for n in ("0", "1")]
     assert [j["status"] for j in jobs] == [3, 0]
     assert "1990-01-01" in capsys.readouterr().err
+
+
+def test_a_launcher_that_is_not_installed_is_named_with_its_package(tmp_path, capsys):
+    words = ["check", "-m", "data=cdnow", "seed=1,2", f"run_dir={tmp_path}/x"]
+    gone = "hydra.launcher._target_=hydra_plugins.hydra_moon_launcher.Launcher"
+    assert main([*words, "hydra/launcher=ray", gone]) == 2
+    assert "pip install hydra-moon-launcher" in capsys.readouterr().err
 
 
 def test_a_sweep_that_lost_jobs_is_an_error(tmp_path):

@@ -10,21 +10,22 @@ from churnlab.cli import main
 from churnlab.comparison import report, side_by_side
 from churnlab.comparison.figures import named
 from churnlab.errors import UsageError
-from churnlab.runs import open_run
+from churnlab.runs import RunFolder, open_run, overview
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     place = tmp_path_factory.mktemp("runs")
-    shop = ["data=syn_shop", "shop.n_members=2500"]
+    shop = ["data=syn_shop", "shop.n_members=1500"]
     for name, arguments in {
         "one": ["fit", *shop],
         "two": ["fit", *shop, "model=pareto_nbd"],
         "scores": [
             "backtest", *shop, "split.horizon_days=[28]", "split.origins=1", "split.counts=false",
-            "candidates=[mbg_nbd]", "split.replicates=20",
+            "candidates=[mbg_nbd]", "split.replicates=20", "split.limits.least_purchasers=100",
+            "split.limits.least_events=20",
         ],
-        "nday": ["nday", *shop],
+        "nday": ["nday", *shop, "nday.draws=100", "nday.backtest=false"],
         "check": ["check", *shop],
     }.items():  # fmt: skip
         assert main([*arguments, f"run_dir={place / name}"]) == 0
@@ -104,3 +105,22 @@ def test_every_run_s_provenance_is_one_row(folders):
     assert row["seconds"] > 0
     with pytest.raises(UsageError, match="is no folder"):
         cl.runs(folders / "nowhere")
+
+
+def test_a_fit_beside_the_chosen_one_goes_by_its_own_model(tmp_path):
+    config = {"model": {"name": "mbg_nbd"}, "data": {"name": "cdnow"}}
+    for name in ("mbg_nbd", "bg_nbd"):
+        folder = RunFolder(tmp_path / name, "fit", config, seed=1)
+        folder.write_json("fit.json", {"model": name, "as_of": "1998-06-30"})
+        folder.finish()
+    opened = {name: open_run(tmp_path / name) for name in ("mbg_nbd", "bg_nbd")}
+    assert overview(opened)["model"].tolist() == ["mbg_nbd", "bg_nbd"]
+    assert report.head(opened).endswith("Data: cdnow · known up to 30 June 1998")
+    assert report.head(opened, "ko").endswith("자료: cdnow · 기준일 1998년 6월 30일")
+
+
+def test_a_table_leaves_out_what_is_empty_and_counts_in_whole_numbers():
+    row = {"run": "a", "target": "", "name": "", "figure": "customers", "value": 2357.0}
+    shown = report.markdown(pd.DataFrame([row | {"q05": float("nan"), "q95": float("nan")}]))
+    assert "2,357" in shown
+    assert "window" not in shown

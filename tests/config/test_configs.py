@@ -5,11 +5,13 @@ import subprocess
 import sys
 
 import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
 from churnlab.cli.registry import COMMANDS
 from churnlab.config import compose, configs_folder, explain, recorded, to_settings
-from churnlab.config.register import COMMAND_SETTINGS, settings_class
+from churnlab.config.register import COMMAND_SETTINGS, register, settings_class
 from churnlab.errors import UsageError
 from churnlab.models import MODELS
 from churnlab.rules import RULES
@@ -69,6 +71,18 @@ def test_every_experiment_opens_with_its_question_and_composes(experiment):
 def test_smoke_makes_an_experiment_small(experiment):
     config = compose("backtest", [f"experiment={experiment}", "debug=smoke"])
     assert config.inference.draws == 200
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "submitit_slurm", "ray"])
+def test_a_sweep_composes_for_every_launcher(launcher):
+    if launcher.startswith("submitit"):
+        pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    register("backtest")
+    with initialize_config_dir(str(configs_folder()), version_base="1.3"):
+        config = hydra_compose("backtest", [f"hydra/launcher={launcher}"], return_hydra_config=True)
+    package, _, name = config.hydra.launcher._target_.rpartition(".")
+    assert package.startswith(f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher")
+    assert name.endswith("Launcher")
 
 
 def test_every_model_and_every_rule_has_its_option():

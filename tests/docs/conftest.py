@@ -54,8 +54,8 @@ def written(tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         # Rendering takes longer than all else and is tested where it lives.
         page = Rendered(html="<html></html>", summary="", notebook="{}")
-        for command in ("report", "compare"):
-            patch.setattr(f"churnlab.workflows.{command}.render", lambda *_, **__: page)
+        for module in ("pages.report", "compare"):
+            patch.setattr(f"churnlab.workflows.{module}.render", lambda *_, **__: page)
         for command, *rest in jobs:
             status = main([command, *rest, f"run_dir={root / command}"])
             assert status == 0, f"churnlab {command} ended with {status}"

@@ -67,7 +67,9 @@ EXPERIMENT = "journey_experiment.parquet"
 PARQUET = [
     e for e in ENTRIES if e.name.endswith(".parquet") and e.name not in (BY_GROUP, EXPERIMENT)
 ]
-JSON = [e for e in ENTRIES if e.name.endswith(".json")]
+#: Written where an earlier run of the same data is found: tests/board/test_since.py has one.
+SINCE_LAST = "since.json"
+JSON = [e for e in ENTRIES if e.name.endswith(".json") and e.name != SINCE_LAST]
 
 
 def files(entry: Entry, root: Path) -> list[Path]:

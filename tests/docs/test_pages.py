@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pytest
 
 import churnlab as cl
@@ -29,8 +30,6 @@ def blocks(page: str, language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """Run the ten-minute page on fewer customers, and return its names."""
-    import matplotlib.pyplot as plt
-
     folder = tmp_path_factory.mktemp("session")
     whole = cl.load_cdnow()
     bought = whole.frame("purchases")
@@ -45,6 +44,11 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
         for block in blocks("start", "python"):
             exec(block, names)
         yield names
+
+
+@pytest.fixture(autouse=True)
+def _close_pictures() -> Iterator[None]:
+    yield
     plt.close("all")
 
 

@@ -17,6 +17,7 @@ README = Path(__file__).parents[2] / "README.md"
 SECTION = README.read_text(encoding="utf-8").split("## On your own orders")[1].split("\n## ")[0]
 #: Fewer of everything: the example is tested, not the numbers.
 LIGHT = ["split.replicates=20", "split.horizon_days=[56]", "candidates=[mbg_nbd]"]
+LIGHT += ["inference.draws=200"]
 
 
 def block(language: str) -> str:

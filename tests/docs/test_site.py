@@ -42,7 +42,7 @@ def test_every_public_name_is_in_the_reference(site):
 def test_every_page_of_the_repository_is_on_the_site(site):
     pages = {p.stem for p in (ROOT / "docs").glob("*.md")} - {"README"}
     pages |= {f"lab/{p.parent.name}" for p in (ROOT / "experiments").glob("*/README.md")}
-    pages |= {p.stem for p in (ROOT / "notebooks").glob("tutorial_*.py")} | {"licences"}
+    pages |= {p.stem for p in (ROOT / "notebooks").glob("tutorial_*.py")} | {"licences", "gallery"}
     assert {name for name in pages if not (site / f"{name}.html").exists()} == set()
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from churnlab.cli.init import config_of
 from churnlab.errors import DataError, UsageError
@@ -187,7 +188,7 @@ def check(source):
 QUIET = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=12, derandomize=True, **QUIET)
+@settings(max_examples=examples(6, 12), derandomize=True, **QUIET)
 @given(sources())
 def test_d10_any_file_is_read_or_refused(source):
     check(source)

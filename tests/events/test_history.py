@@ -65,11 +65,14 @@ def test_without_members_whoever_bought_before_the_day_is_left_out():
     assert set(log.frame("purchases")["customer_id"]) == set(begun[begun >= day].index)
 
 
-@pytest.mark.parametrize(("early", "said"), [(19, False), (20, True)])
-def test_few_early_members_are_no_sign(early, said):
+@pytest.mark.parametrize(
+    ("early", "day", "said"),
+    [(19, "2022-01-02", False), (20, "2022-01-02", True), (20, "2022-01-03", False)],
+)
+def test_few_early_members_are_no_sign_nor_are_those_of_the_month_before(early, day, said):
     n = 400
     bought = pd.DataFrame({"customer_id": [f"c{i}" for i in range(n)], "event_at": "2022-02-01"})
-    signup = ["2022-01-31"] * early + ["2022-02-01"] * (n - early)
+    signup = [day] * early + ["2022-02-01"] * (n - early)
     members = bought[["customer_id"]].assign(signed_up_at=signup)
     assert ("history_from" in notes(read_events(bought, members=members))) == said
     if said:  # one more purchaser: the same number is under the share
@@ -77,7 +80,7 @@ def test_few_early_members_are_no_sign(early, said):
         assert "history_from" not in notes(read_events(bought, members=members))
 
 
-def left_truncated(seed=16, n=6000):
+def left_truncated(seed=16, n=3000):
     """Dropout Beta(1.5, 8), rates of mean 1/40 a day; the log is what comes after 900 days."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -117,9 +120,9 @@ def test_d9_customers_of_before_in_a_population_of_their_own_leave_dropout_unbia
     said = log.attributes().set_index("customer_id")["beginning"]
     assert said.reindex(bought["customer_id"][early].unique()).eq("before").all()
     assert said.reindex(bought["customer_id"][~early].unique()).eq("within").all()
-    whole, narrow = dropout(cl.fit(read_events(bought, members=members), seed=1))
-    apart, _ = dropout(cl.fit(log, group="beginning", seed=1))
-    alone, width = dropout(cl.fit(read_events(bought, **since), seed=1))
+    whole, narrow = dropout(cl.fit(read_events(bought, members=members), seed=1, draws=400))
+    apart, _ = dropout(cl.fit(log, group="beginning", seed=1, draws=400))
+    alone, width = dropout(cl.fit(read_events(bought, **since), seed=1, draws=400))
     truth = 1.5 / 9.5
     assert abs(alone["all"] - truth) < 2.5 * width["all"]
     assert abs(apart["within"] - alone["all"]) < 1.5 * width["all"]

@@ -12,6 +12,7 @@ import sqlglot
 from export_sql_cases import CASES, assert_same, grouped_rules, rules_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from churnlab.bundle import score
 from churnlab.errors import UsageError
@@ -101,7 +102,7 @@ def test_a_group_that_the_fit_has_not_seen_is_scored_by_the_population(sql_event
 @pytest.mark.parametrize("ratio", [0.002, 0.05, 1.0, 1.1, 30.0, 900.0])
 @pytest.mark.parametrize("basis", ["p_alive", "fixed_days", "late"])
 def test_pareto_fractions_hold_where_alpha_and_beta_lie_far_apart(sql_summary, ratio, basis):
-    rules = rules_of(("pareto_nbd", 1, basis), draws=3)
+    rules = rules_of(("pareto_nbd", 1, basis), draws=2)
     theta = rules.purchases.draws.theta.copy()
     theta[..., 3] = theta[..., 1] * ratio
     draws = dataclasses.replace(rules.purchases.draws, theta=theta)
@@ -140,7 +141,7 @@ def test_pareto_draws_too_far_apart_have_no_sql():
         score_sql(rules, "duckdb")
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(4, 12), deadline=None, suppress_health_check=list(HealthCheck))
 @given(names=st.lists(st.sampled_from(NASTY), min_size=3, max_size=3, unique=True))
 def test_names_of_any_kind_are_quoted(names, sql_events):
     table, customer, time = names
@@ -151,7 +152,7 @@ def test_names_of_any_kind_are_quoted(names, sql_events):
     assert_same(found, score(rules, purchases=sql_events, details=False))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(16, 40), deadline=None)
 @given(name=st.text(min_size=1, max_size=20), dialect=st.sampled_from(DIALECTS))
 def test_no_name_becomes_a_statement(name, dialect):
     """Whatever the name: it is refused, or the text is one SELECT from a table of that name."""

@@ -22,7 +22,7 @@ def summary():
 
 @pytest.fixture(scope="module")
 def fits(summary):
-    return {m: cl.fit(summary, model=m) for m in ("bg_nbd", "mbg_nbd", "pareto_nbd")}
+    return {m: cl.fit(summary, model=m, draws=400) for m in ("bg_nbd", "mbg_nbd", "pareto_nbd")}
 
 
 def test_az_compare_says_what_cl_compare_says(fits):

@@ -61,7 +61,7 @@ def test_the_headline_counts_week_month_worth_and_gone():
     said = headline(counts.to_dict())
     assert said == (
         "2 became late this week, 4 this month; 2 more are worth a message at your costs; "
-        "1 are probably gone"
+        "1 are probably gone."
     )
     assert "2명은 지정한 비용에서" in headline(counts.to_dict(), "ko")
 

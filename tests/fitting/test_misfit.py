@@ -75,7 +75,7 @@ def test_lifetimes_that_age_are_named_and_the_cure_cures():
     frame = pd.DataFrame(rows, columns=["customer_id", "day"])
     frame["event_at"] = pd.Timestamp("2022-01-01") + pd.to_timedelta(frame["day"], "D")
     made = summarise(log_from_frames({"purchases": frame[["customer_id", "event_at"]]}))
-    wrong, right = cl.fit(made), cl.fit(made, model="ggom_nbd")
+    wrong, right = (cl.fit(made, model=name, draws=300) for name in ("mbg_nbd", "ggom_nbd"))
     assert wrong.misfit[0].check == "ageing"
     assert "model=ggom_nbd" in wrong.say_misfit()[0]
     assert right.say_misfit() == []

@@ -9,14 +9,16 @@ import pandas as pd
 import pytest
 
 import churnlab as cl
+from churnlab.errors import UsageError
 from churnlab.events import log_from_frames
-from churnlab.fitting.next_purchase import PRIOR_RETURNS, QUANTILES, learn_levels
+from churnlab.fitting.next_purchase import LACK, PRIOR_RETURNS, QUANTILES, _gaps, learn_levels
 from churnlab.fitting.sample import Sample
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.dates import due_days, next_days, share_by
 from churnlab.posterior.silence.stream import Rows, keys_of
 from churnlab.simulate import simulate_btyd
 from churnlab.summary import summarise
+from churnlab.summary.calendar import number
 
 MBG = (1.2, 60.0, 0.8, 3.0)
 ROWS = Rows(
@@ -99,14 +101,41 @@ def test_learnt_intervals_cover_four_fifths(how, plain):
     assert 0.75 <= after <= 0.85
 
 
+def test_due_dates_learn_from_earlier_gaps_and_the_table_takes_what_they_taught():
+    """Bursts: plain 80% intervals from the purchase on miss many gaps of the coming year."""
+    purchases, as_of = log_of(gap_shape=0.35, n=1000)
+    origin = as_of - pd.Timedelta(days=365).to_pytimedelta()
+    whole = summarise(log_from_frames({"purchases": purchases}, as_of=str(as_of)))
+    past = purchases[purchases["event_at"].dt.date <= origin]
+    fit = cl.fit(summarise(log_from_frames({"purchases": past}, as_of=str(origin))))
+    learnt = fit.next_levels(due=True).levels
+    rows, waited, size = _gaps(whole, Sample.of(whole, 1), fit.draws, number(origin), 365)
+    reached = share_by(fit.draws, rows, waited - 0.5, size)
+    plain, held = (((reached >= q[1]) & (reached <= q[2])).mean() for q in (QUANTILES, learnt))
+    assert plain < 0.72
+    assert 0.75 <= held <= 0.85
+    stated = fit.customers(risk=cl.RiskConfig(due_levels=list(learnt)))
+    pd.testing.assert_frame_equal(fit.customers(), stated)
+    as_modelled = fit.customers(risk=cl.RiskConfig(due_levels=list(QUANTILES)))
+    assert (as_modelled["due_q90"] < stated["due_q90"]).mean() > 0.9
+
+
+@pytest.mark.parametrize("levels", [[0.5, 0.1], [0.1, 0.5, 0.9], [0.5, 0.0, 0.9], [0.5, 0.1, 1.0]])
+def test_levels_are_a_median_between_its_ends(levels):
+    with pytest.raises(UsageError, match="median, low and high end"):
+        cl.RiskConfig(due_levels=levels)
+
+
 def test_levels_are_learnt_from_two_windows_of_history_on():
     purchases, as_of = log_of(days=500, n=800)
     summary = summarise(log_from_frames({"purchases": purchases}, as_of=str(as_of)))
     fit = cl.fit(summary)
     span = int(summary.customers["T"].max())
-    learnt, plain = fit.next_levels(span // 2), fit.next_levels(span // 2 + 1)
-    assert learnt.returns > 0
-    assert (plain.levels, plain.returns) == (QUANTILES, 0)
+    for due in (False, True):
+        learnt = fit.next_levels(span // 2 + LACK, due=due)
+        plain = fit.next_levels(span // 2 + LACK + 1, due=due)
+        assert learnt.returns > 0
+        assert (plain.levels, plain.returns) == (QUANTILES, 0)
 
 
 def test_without_dates_nothing_is_learnt():

@@ -105,6 +105,8 @@ def test_compare_is_the_comparison_by_customer_whatever_the_cells():
 
 def test_fits_that_do_not_compare_are_refused():
     fit = cl.fit(summary(), draws=200)
+    with pytest.raises(UsageError, match=r"fits by name.*got a list"):
+        cl.compare([fit, fit])
     with pytest.raises(UsageError, match="at least two"):
         cl.compare({"alone": fit})
     earlier = cl.fit(cl.summarise(SHOP, "2025-01-31"), draws=200)

@@ -107,7 +107,7 @@ def test_without_effects_it_is_the_pooled_likelihood() -> None:
 def test_effects_are_recovered_by_laplace(model: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
     """Within four posterior deviations of the truth, and away from 0 where there is an effect."""
     summary = people(model, 2000, 4)
-    fit = cl.fit(summary, model=model, seed=1)
+    fit = cl.fit(summary, model=model, seed=1, draws=400)
     assert fit.population.method == "laplace"
     table = fit.summary()
     check_effects(table)

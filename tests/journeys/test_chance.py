@@ -89,9 +89,9 @@ def test_the_prior_is_the_likeliest_within_its_bounds():
         n = rng.poisson(rng.gamma(a, 1 / a, len(e)) * e)
         assert lift.prior_shape(n.astype(float), e) == pytest.approx(a, rel=0.1)
     chance = rng.poisson(e).astype(float)
-    assert lift.prior_shape(chance, e) == pytest.approx(lift.SHAPE_BOUNDS[1], rel=1e-3)
+    assert lift.prior_shape(chance, e) == pytest.approx(20.0, rel=1e-3)
     wild = e * rng.choice([0.001, 100.0], len(e))
-    assert lift.prior_shape(wild, e) == pytest.approx(lift.SHAPE_BOUNDS[0], rel=1e-3)
+    assert lift.prior_shape(wild, e) == pytest.approx(0.5, rel=1e-3)
 
 
 def test_lift_is_the_posterior_of_the_gamma_poisson_model():
@@ -111,7 +111,7 @@ def test_lift_is_the_posterior_of_the_gamma_poisson_model():
 
 @pytest.mark.parametrize(
     ("squares", "customers", "expected"),
-    [(100.0, 50.0, 1.0), (10.0, 50.0, lift.LEAST_DESIGN), (300.0, 50.0, (10 + 50 * 3) / 60),
+    [(100.0, 50.0, 1.0), (10.0, 50.0, 1.0), (300.0, 50.0, (10 + 50 * 3) / 60),
      (300.0, 10.0, (10 + 10 * 3) / 20)],
 )  # fmt: skip
 def test_the_design_effect_is_a_mean_with_1_and_never_below_it(squares, customers, expected):

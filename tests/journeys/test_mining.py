@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from churnlab.errors import DataError
 from churnlab.events import log_from_frames
@@ -49,6 +50,13 @@ def test_j4_the_whole_span_is_within_the_window_or_each_gap_on_its_own(make_log)
 def test_j4_per_gap_a_later_second_step_may_carry_on(make_log):
     log = make_log([("c", 1, "A"), ("c", 2, "B"), ("c", 10, "B"), ("c", 19, "C")])
     assert journeys(log, config(span="gap")).loc["A > B > C", "support"] == 1
+
+
+@pytest.mark.parametrize(("day", "counted"), [(80.99, 1), (81.0, 0)])
+def test_j4_per_gap_two_windows_must_be_over(make_log, day, counted):
+    sure = [("c", 1, "A"), ("c", 2, "B"), ("c", 3, "C")]
+    log = make_log([*sure, ("d", day, "A"), ("d", day + 1, "B"), ("d", day + 2, "C")])
+    assert journeys(log, config(span="gap")).loc["A > B > C", "exposures"] == 1 + counted
 
 
 @pytest.mark.parametrize(("day", "counted"), [(90.99, 1), (91.0, 0), (95.0, 0)])
@@ -117,7 +125,7 @@ HISTORY = st.lists(
 
 @pytest.mark.parametrize("span", ["whole", "gap"])
 @settings(
-    max_examples=12,
+    max_examples=examples(5, 12),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

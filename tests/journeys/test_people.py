@@ -1,6 +1,7 @@
 """Loyal customers, personas, held-out check, stop rates, cycles and audiences."""
 
 import datetime as dt
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from churnlab.journeys import (
     LoyalConfig,
     PersonaConfig,
     cycles,
+    loyal,
     personas,
 )  # fmt: skip
 from churnlab.journeys.audience import audience_table, chosen_pairs
@@ -23,7 +25,7 @@ from churnlab.journeys.baskets import read_baskets
 from churnlab.journeys.cycles import find_cycles, item_histories
 from churnlab.journeys.loyal import find_loyal
 from churnlab.journeys.mine import mine
-from churnlab.journeys.predict import first_chances, matched_difference, strata
+from churnlab.journeys.predict import first_chances, matched_difference, predict_table, strata
 from churnlab.journeys.stops import first_waits, stop_rate, stop_table
 from churnlab.simulate import ShopConfig, simulate_btyd, simulate_shop
 from churnlab.summary import summarise
@@ -99,13 +101,30 @@ def test_the_least_size_of_the_loyal_group_is_inclusive(make_log, least, enough)
     tiers = ["gold"] * 10 + ["basic"] * 10
     ids = [f"c{i}" for i in range(20)]
     members = pd.DataFrame({"customer_id": ids, "signed_up_at": START, "tier": tiers})
-    log = make_log([(i, 1, "A") for i in ids], members=members)
+    log = make_log([(i, 90.5, "A") for i in ids], members=members)  # on the day of judgement
     config = LoyalConfig(rule="tier", tiers=["gold"], least_customers=least, outcome_days=10)
     if enough:
         assert find_loyal(log, config, seed=1).n == 10
     else:
         with pytest.raises(DataError, match="10 customers are loyal"):
             find_loyal(log, config, seed=1)
+
+
+def test_who_is_probably_alive_at_the_least_probability_is_loyal(monkeypatch):
+    people = pd.DataFrame({"customer_id": list("abc"), "x": 2, "rate_per_day": [0.3, 0.2, 0.1]})
+    people["p_alive"] = [0.4999, 0.5, 0.9]
+    monkeypatch.setattr(loyal, "customers_table", lambda *_, **__: people)
+    monkeypatch.setattr(loyal, "summarise", lambda past: past)
+    monkeypatch.setattr(loyal, "fit", lambda past, **_: SimpleNamespace(data=None, draws=None))
+    found, least_rate = loyal.by_posterior(None, LoyalConfig(top_share=0.4), 1)
+    assert found["loyal"].tolist() == [False, True, False]
+    assert least_rate == 0.2
+
+
+def test_the_outcome_begins_on_the_day_after():
+    days = pd.DataFrame({"customer_id": ["a", "a", "b"], "day": START})
+    days.loc[0, "day"] += pd.Timedelta(days=1)
+    assert loyal.later_days(pd.Series(["a", "b"]), days, START.date()).tolist() == [1.0, 0.0]
 
 
 # -- personas ------------------------------------------------------------------------------------
@@ -183,13 +202,17 @@ def test_j2_a_value_that_names_the_group_is_a_telltale(pure, cover, telling):
 
 
 def test_signups_who_bought_in_time_and_those_who_had_bought_before(make_log):
-    """a bought on day 30 after signup, b on day 31, c before it; d never; e signed up late."""
-    signup = {"a": 10, "b": 10, "c": 10, "d": 10, "e": 71}
+    """a bought on day 30 after signup, b on day 31, c before it, g with it; d never.
+
+    f is the last to have signed up 30 days before the end, e is a day later.
+    """
+    signup = {"a": 10, "b": 10, "c": 10, "d": 10, "e": 71, "f": 70, "g": 10}
     days = [START + pd.Timedelta(days=d) for d in signup.values()]
     members = pd.DataFrame({"customer_id": list(signup), "signed_up_at": days})
-    log = make_log([("a", 40, "A"), ("b", 41, "A"), ("c", 9, "A")], members=members)
+    bought = [("a", 40, "A"), ("b", 41, "A"), ("c", 9, "A"), ("g", 10, "A")]
+    log = make_log(bought, members=members)
     found, early = personas.converted(log, 30)
-    assert found.to_dict() == {"a": True, "b": False, "d": False}
+    assert found.to_dict() == {"a": True, "b": False, "d": False, "f": False, "g": True}
     assert early == 1
 
 
@@ -240,15 +263,31 @@ def test_the_matched_difference_by_hand():
 
 
 def test_who_had_the_chance_is_known_when_the_window_closes(make_log):
+    """The window of f ends with the day, that of g a moment before; h buys both in one basket."""
     log = make_log([("c", 0, "X"), ("c", 5, "A"), ("c", 6, "X"), ("c", 15, "B"), ("d", 5, "A"),
-                    ("d", 16, "B"), ("e", 30, "A"), ("e", 31, "B")])  # fmt: skip
+                    ("d", 16, "B"), ("e", 30, "A"), ("e", 31, "B"), ("f", 21, "A"),
+                    ("g", 20.99, "A"), ("h", 5, "A B")])  # fmt: skip
     baskets = read(log)
     a, b = (baskets.items.index(i) for i in "AB")
     day = (START + pd.Timedelta(days=30)).date()
     people = first_chances(baskets, a, b, day).set_index("customer_id")
-    assert people["walked"].to_dict() == {"c": True, "d": False}
+    assert people["walked"].to_dict() == {"c": True, "d": False, "g": False, "h": False}
     assert people.loc["c", ["before", "within", "tenure", "since"]].tolist() == [1, 2, 5.0, 26.0]
     assert strata(people)[0] != strata(people)[1]
+
+
+def test_as_many_days_as_the_loyal_have_at_least_are_loyal(make_log):
+    """Everybody buys on one day of the outcome window: that is what the top fifth has."""
+    ways = {"a": "B", "b": "B", "c": "X", "d": "X"}
+    bought = [row for who, then in ways.items() for row in
+              ((who, 1, "A"), (who, 2, then), (who, 60, "X"))]  # fmt: skip
+    pairs = pd.DataFrame(
+        [("j", "A > B", "A", "B")], columns=["journey_id", "path", "item_1", "item_2"]
+    )
+    log, until = make_log(bought), (START + pd.Timedelta(days=40)).date()
+    found = predict_table(log, read(log), pairs, until, JourneyConfig()).iloc[0]
+    assert (found["least_days"], found["walked"], found["others"]) == (1.0, 2, 2)
+    assert (found["loyal_walked"], found["loyal_others"]) == (1.0, 1.0)
 
 
 # -- stops ---------------------------------------------------------------------------------------
@@ -263,6 +302,11 @@ def test_j7_the_stop_rate_is_kaplan_meiers():
     assert found["stop_rate"] == pytest.approx(float(peer.predict(10.0)), abs=1e-12)
     assert found["customers"] == 400
     assert found["censored"] == int((~came & (days <= 10)).sum())
+
+
+def test_j7_who_was_looked_at_for_just_the_window_has_not_stopped():
+    found = stop_rate(pd.Series([10.0, 10.0, 5.0]), pd.Series([False, True, True]), 10.0)
+    assert (found["censored"], found["stopped"]) == (1, 0)
 
 
 def test_j7_its_interval_covers_the_truth_under_censoring():
@@ -406,6 +450,20 @@ def test_a_customers_history_of_an_item_is_counted_in_days(make_log):
     row = rows.set_index("item").loc["A"]
     assert (row["x"], row["t_x"], row["T"]) == (2, 8, 99)
     assert row["sum_log_gap"] == pytest.approx(2 * np.log(4))
+
+
+def test_reminders_go_from_tomorrow_to_the_last_day_that_is_asked_for(make_log, monkeypatch):
+    today = START + pd.Timedelta(days=100)
+    baskets = read(make_log([*((who, d, "A") for who in "abcd" for d in (1, 9)), ("a", 50, "B")]))
+    due = [today + pd.Timedelta(days=d) for d in (0, 1, 7, 8)]
+    columns = ["x", "last_purchase_at", "rhythm_days", "p_alive", "due_q10", "due_q90"]
+    table = pd.DataFrame({"due_date": due}).assign(**dict.fromkeys(columns, 1))
+    monkeypatch.setattr(cycles, "customers_table", lambda *_, **__: table)
+    rows = item_histories(baskets, today.date()).assign(name="A")
+    found = cycles._due_table(
+        baskets, rows, SimpleNamespace(draws=None), CycleConfig(), today.date()
+    )
+    assert found["remind"].tolist() == [False, True, True, False]
 
 
 def test_goods_that_nobody_buys_again_have_no_cycle(make_log):

@@ -190,6 +190,22 @@ def test_only_an_experiment_gives_an_effect():
     assert (row["n_treat"], row["n_holdout"]) == (400, 400)
 
 
+def test_what_comes_with_the_message_is_no_effect_and_its_window_must_be_over():
+    """t buys with the message, h a second later; u's window ends with the log."""
+    day = {"t": 5, "h": 5, "u": 22}
+    sent = pd.DataFrame({"customer_id": list(day), "arm": ["treat", "holdout", "treat"],
+                         "event_at": [START + pd.Timedelta(days=d) for d in day.values()],
+                         "rule_id": "j"})  # fmt: skip
+    bought = [("t", 1, "A"), ("t", 5, "B"), ("h", 5 + 1 / 86_400, "B"), ("u", 23, "B")]
+    tables = {"purchases": purchases(bought), "treatments": sent}
+    log = log_from_frames(tables, as_of="2024-02-01")
+    table = read_baskets(log, level="item", window_days=10, most_items=10)
+    pair = pd.DataFrame([{"journey_id": "j", "path": "A > B", "item_2": "B"}])
+    row = experiment_table(log, table, pair, seed=1).iloc[0]
+    assert (row["n_treat"], row["n_holdout"]) == (1, 1)
+    assert row["share_treat"] < 0.5 < row["share_holdout"]
+
+
 # -- words and pictures --------------------------------------------------------------------------
 
 

@@ -286,7 +286,7 @@ def test_threads_do_not_change_a_bit(case):
     model, theta = case
     x, t_x, age, _, weight = _cells(case, 40_000)
     zero = np.zeros(x.size, int)
-    thetas = theta[None, :, None] * np.linspace(0.9, 1.1, 100)[:, None, None]
+    thetas = theta[None, :, None] * np.linspace(0.9, 1.1, 40)[:, None, None]
     results = []
     for threads in (1, 2, 3, 5, 8):
         engine = Engine(model, zero, x, t_x, age, weight, threads)
@@ -296,4 +296,4 @@ def test_threads_do_not_change_a_bit(case):
     for other in results[1:]:
         np.testing.assert_array_equal(results[0], other)
     found = values(model, thetas, zero, x, t_x, age, weight)
-    np.testing.assert_array_equal(results[0][-100:], found)
+    np.testing.assert_array_equal(results[0][-40:], found)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from churnlab.models import get
-from churnlab.models.gompertz import lifetime
+from churnlab.models.gompertz import lifetime, silence
 
 THETA = np.array([0.6, 25.0, 0.6, 90.0, 0.01])
 X = np.array([0.0, 0, 1, 5, 40])
@@ -45,6 +45,27 @@ def test_far_ages_neither_overflow_nor_lose_the_survivors():
     value, slope = get("ggom_nbd").kernel(THETA[:, None], [0], [3.0], [10.0], [5e5], [1.0])
     assert np.isfinite(value)
     assert np.isfinite(slope).all()
+
+
+def test_passes_over_the_same_draws_share_tables_as_far_as_the_budget_goes(monkeypatch):
+    """A customers table is a dozen passes, and each has made its own; ages ask for powers of 2."""
+    model, theta = get("ggom_nbd"), np.repeat(THETA[:, None], 7, axis=1)
+    monkeypatch.setattr(silence, "_KEPT", {})
+
+    def table(x, oldest, theta=theta):
+        return model.process(theta, x, oldest)(x)._table
+
+    first = table(1.0, 700.0)
+    assert table(1.0, 1000.0) is first
+    assert table(1.0, 1025.0) is not first
+    assert table(1.0, 700.0, theta * 1.001) is not first
+    each = sum(column.nbytes for column in first)
+    monkeypatch.setattr(silence, "KEPT_BYTES", each * 2)  # room for two of one set of draws
+    one, two, three = (table(x, 700.0, theta * 1.002) for x in (1.0, 2.0, 3.0))
+    assert table(1.0, 700.0, theta * 1.002) is one
+    assert table(2.0, 700.0, theta * 1.002) is two
+    assert table(3.0, 700.0, theta * 1.002) is not three
+    assert table(1.0, 700.0) is not first  # draws of before have given way
 
 
 def test_the_table_of_death_before_a_purchase_gives_the_formulas_probabilities():

@@ -77,6 +77,33 @@ def test_what_a_family_starts_with_says_the_same_as_its_own_process(model, make_
 
 
 @pytest.mark.parametrize("model", MODELS)
+def test_silence_from_now_on_is_that_of_the_states(model, make_draws):
+    draws = make_draws(model, 30)
+    process = draws.likelihood.process(draws.theta[:, 0, :].T, 2.0, 5000.0)(2.0)
+    t_x, T = np.array([10.0, 40.0, 40.0]), np.array([90.0, 90.0, 200.0])
+    some, horizon = np.array([2, 0]), np.array([30.0, 400.0])
+    found = process.silent(t_x, T)(horizon, some)
+    np.testing.assert_array_equal(found, process.states(t_x[some], T[some], horizon)[1])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_laws_of_counts_are_the_formulas_whoever_shares_an_age(model, make_draws):
+    draws = make_draws(model, 20)
+    likelihood, theta = draws.likelihood, draws.theta[:, 0, :].T
+    process = likelihood.process(theta, 3.0, 5000.0)(3.0)
+    t_x, T = np.array([10.0, 85.0, 40.0, 85.0]), np.array([90.0, 90.0, 200.0, 90.0])
+    law = process.count_law(t_x, T, 60.0)
+    found = np.array([law.first(), law.next()])
+    law.keep(np.array([3, 2]))
+    exact = [
+        [likelihood.pmf(theta, n, 3.0, *one, 60.0).mean() for one in zip(t_x, T, strict=True)]
+        for n in (0.0, 1.0, 2.0)
+    ]
+    np.testing.assert_allclose(found, exact[:2], atol=1e-8)
+    np.testing.assert_allclose(law.next(), np.array(exact[2])[[3, 2]], atol=1e-8)
+
+
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("case", [(2000, 700, 730), (40, 14, 273), (300, 10, 3000), (0, 0, 4000)])
 def test_heavy_buyers_and_long_silence_stay_finite(model, case, make_draws):
     draws = make_draws(model, 5)

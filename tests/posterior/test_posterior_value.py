@@ -208,7 +208,8 @@ def test_the_simulated_futures_average_to_the_stated_mean(small):
         rng = np.random.default_rng([5, at])
         x = futures.rows.x[at]
         process = fit.draws.likelihood.process(futures.draws.theta[:, 0].T, x, 2000.0)(x)
-        worth = futures._worth(process, np.array([at]), rng)
+        alive = futures._alive(process, np.array([at]), rng)
+        worth = np.where(alive, futures._worth(process, np.array([at]), rng), 0.0)
         people = np.flatnonzero(cell == at)
         total += (worth * latents.inverse_nu(n[people], mean[people])).sum(axis=0)
     stated = fit.residual_value(spend, value)["residual_value"].sum()

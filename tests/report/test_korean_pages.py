@@ -25,7 +25,7 @@ CODE = re.compile(r"`[^`]*`|\S*[._=/]\S*")
 HEADS = re.compile(
     r"N|AUC|CRPS|Brier|P\(.*|r_hat|k_hat|ess(_\w+)?|\d+%|channel|lead_type|tier|.*\(sd\)"
 )
-LIGHT = ["inference.draws=200", "seed=3"]
+LIGHT = ["inference.draws=200", "segments.draws=20", "segments.replicates=50", "seed=3"]
 
 
 def english(text: str) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from churnlab.report.labels import label
 from churnlab.runs import Run, RunFolder, open_run
+from churnlab.segments import segment_name
 from churnlab.segments.person import text as explain_text
 from churnlab.segments.report import text
 from churnlab.vocabulary import OVERDUE, RISK_BASES
@@ -63,6 +64,18 @@ def test_the_claim_over_time_is_of_one_fit():
 
 
 GROUP = {"level": "polarity", "segment_code": "positive", "name_en": "Positive", "name_ko": "긍정"}
+
+
+@pytest.mark.parametrize(("n", "name"), [(0, "Repeat, at risk"), (1, "No purchase, visit-active")])
+def test_without_visits_the_largest_state_is_told(n, name):
+    rows = [
+        ("segment", "none.visit_active", n, 0.5),
+        ("segment", "repeat_risk.visit_unknown", 4, 0.4),
+        ("purchase_state", "repeat_risk", 4, 0.6),
+    ]
+    shares = pd.DataFrame(rows, columns=["level", "segment_code", "n", "share"])
+    shares["name_en"] = [segment_name(code) for code in shares["segment_code"]]
+    assert name in text.grid_claim(shares, "en")
 
 
 def test_the_first_bullet_tells_behaviour_from_a_new_fit():

@@ -179,6 +179,8 @@ def finished(tmp_path):
 def test_files_that_were_edited_after_their_run_are_refused(finished):
     assert open_run(finished).json("fit.json")["threshold"]["value"] == 0.142
     assert len(open_run(finished).frame("customers.parquet")) == 2
+    some = open_run(finished).frame("customers.parquet", ["unheard_of", "x"])
+    assert list(some.columns) == ["x"]
     path = finished / "fit.json"
     path.write_text(path.read_text().replace("0.142", "0.9"))
     with pytest.raises(UsageError, match=r"fit\.json was changed after its run"):
@@ -228,3 +230,18 @@ def test_a_frame_written_by_row_groups_reads_back_as_it_was(tmp_path, monkeypatc
     frame.to_parquet(tmp_path / "whole.parquet", index=False)
     pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "whole.parquet"))
     assert found.attrs == frame.attrs
+
+
+def test_a_run_reads_itself_before_it_is_finished(tmp_path):
+    folder = RunFolder(tmp_path / "run", "fit", {"a": 1}, seed=1)
+    folder.write_json("x.json", {"n": 1})
+    draft = open_run(folder.so_far())
+    assert draft.json("x.json") == {"n": 1}
+    assert draft.place == (tmp_path / "run").resolve()
+    with pytest.raises(UsageError, match=r"no manifest\.json"):
+        open_run(tmp_path / "run")
+    folder.finish()
+    assert open_run(tmp_path / "run").names(".*") == []
+    again = RunFolder(tmp_path / "run", "fit", {"a": 2}, seed=1)
+    assert open_run(again.so_far()).place == (tmp_path / "run").resolve()
+    assert open_run(tmp_path / "run").manifest["config"] == {"a": 1}

@@ -141,7 +141,8 @@ def place(tmp_path_factory) -> Path:
     frame.to_parquet(root / "orders.parquet")
     frame.to_excel(root / "orders.xlsx", index=False)
     (root / "orders.csv.gz").write_bytes(gzip.compress((root / "orders.csv").read_bytes()))
-    shop = ["data=syn_shop", "shop.n_members=900", "segments.periods=0", "inference.draws=400"]
+    shop = ["data=syn_shop", "shop.n_members=300", "segments.periods=0", "inference.draws=200"]
+    shop += ["segments.draws=20", "segments.replicates=20"]
     assert main(["segment", *shop, f"run_dir={root / 'segment'}"]) == 0
     runs = f"runs=[{root / 'segment'}]"
     options = ["export.allow_uncalibrated=true", f"run_dir={root / 'export'}"]

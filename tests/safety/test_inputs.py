@@ -180,3 +180,16 @@ def test_a_log_is_read_behind_closed_doors(encoding, tmp_path, monkeypatch):
     assert sorted(log.frame("purchases")["customer_id"]) == ["고객a 2.csv", "고객a [1].csv"]
     with pytest.raises(engine.DuckDBError, match="disabled by configuration"):
         log._backend.raw_sql("SELECT * FROM read_text('secret.txt')")
+
+
+@pytest.mark.parametrize("text", ["", "it's", "a\0b", "\0", "'\0'"])
+def test_any_text_is_a_literal(text):
+    """A NUL in a date of a CSV is told in words, with its line."""
+    assert engine.rows(engine.connect(), f"SELECT {engine.literal(text)}") == [(text,)]
+
+
+def test_a_nul_in_a_date_is_named_with_its_line(tmp_path):
+    path = tmp_path / "orders.csv"
+    path.write_bytes(b"customer_id,event_at\n" + b"a,2024-01-0\x001\n" * 9 + b"b,2024-01-01\n")
+    with pytest.raises(DataError, match=r"2024-01-0\\x001.*line 2"):
+        read_events(path)

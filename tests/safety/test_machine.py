@@ -35,6 +35,13 @@ def run(*arguments: str, limits=None, **options):
     return subprocess.run(command, preexec_fn=limit, text=True, timeout=120, check=False, **options)
 
 
+@pytest.fixture(scope="module")
+def fit(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fit") / "run"
+    assert main([*FIT, f"run_dir={folder}"]) == 0
+    return folder
+
+
 @pytest.mark.parametrize("size", [2048, 20_000, 120_000])
 def test_a_file_size_limit_ends_in_one_sentence(size, tmp_path):
     done = run(*FIT, f"run_dir={tmp_path}", limits={resource.RLIMIT_FSIZE: size})
@@ -86,11 +93,9 @@ def test_a_full_standard_output_is_said(arguments, tmp_path):
     [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
 )
 @pytest.mark.parametrize("command", ["report", "sbc"])
-def test_signals_end_every_command_with_their_status(command, sent, status, word, tmp_path):
-    if command == "report":
-        assert main([*FIT, f"run_dir={tmp_path / 'fit'}"]) == 0
-    arguments = {"report": [f"run={tmp_path / 'fit'}"], "sbc": ["simulations=100000"]}[command]
-    place = [] if command == "report" else [f"run_dir={tmp_path / 'sbc'}"]
+def test_signals_end_every_command_with_their_status(command, sent, status, word, fit, tmp_path):
+    arguments = {"report": [f"run={fit}"], "sbc": ["simulations=100000"]}[command]
+    place = [f"run_dir={tmp_path / command}"]
     started = subprocess.Popen(
         [sys.executable, "-m", "churnlab", command, *arguments, *place],
         stderr=subprocess.PIPE,

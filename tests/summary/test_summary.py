@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from churnlab.backtest import Panel
 from churnlab.errors import DataError, UsageError
@@ -18,7 +19,10 @@ from churnlab.events import DataConfig, log_from_frames, open_log, read_events
 from churnlab.summary import Cells, Summary, summarise
 
 SLOW_ENGINE = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=examples(8, 20),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
 )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.text import Text
 
 import churnlab as cl
 from churnlab.errors import UsageError
@@ -38,6 +40,13 @@ def closed():
     plt.close("all")
 
 
+def hangul(ax):
+    """Return how many texts are in Korean; each is in a font that has it, whenever it was made."""
+    texts = [t for t in ax.figure.findobj(Text) if re.search("[가-힣]", t.get_text())]
+    assert all(t.get_fontfamily()[0] == "NanumGothic" for t in texts)
+    return len(texts)
+
+
 FIT_PLOTS = ("tracking", "alive_matrix", "calibration", "threshold")
 RESULT_PLOTS = (
     ("segment", "grid"), ("segment", "flow"), ("segment", "shares"), ("backtest", "scores"),
@@ -51,6 +60,7 @@ def test_a_fit_draws_itself(fit, name, lang):
     ax = plt.subplots()[1]
     assert getattr(fit, f"plot_{name}")(ax, lang=lang) is ax
     assert ax.get_xlabel()
+    assert lang == "en" or hangul(ax)
     assert getattr(fit, f"plot_{name}")() is not ax
 
 
@@ -60,6 +70,7 @@ def test_results_draw_themselves(results, result, name):
     draw = getattr(results[result], f"plot_{name}")
     assert draw(ax=ax, lang="ko") is ax
     assert len(ax.get_children()) > 10
+    assert hangul(ax)
     assert draw() is not ax
 
 
@@ -87,8 +98,11 @@ def test_a_history_begins_at_its_customer_s_last_purchase(fit):
 
 
 def test_each_parameter_has_its_panel(fit):
-    axes = fit.plot_parameters()
+    axes = fit.plot_parameters(lang="ko")
     assert [ax.get_xlabel() for ax in axes] == list(fit.population.target.map.names)
+    assert hangul(axes[0]) == 2  # posterior and prior
+    own = plt.subplots(1, 4)[1]
+    assert fit.plot_parameters(own) is own
 
 
 def test_forecasts_add_up_to_the_customers_own(fit):
@@ -99,6 +113,9 @@ def test_forecasts_add_up_to_the_customers_own(fit):
     assert weeks["expected"].cumsum().iloc[-1] == pytest.approx(weeks["cumulative"].iloc[-1])
     assert (weeks["q05"] <= weeks["expected"]).all()
     assert (weeks["expected"] <= weeks["q95"]).all()
+    assert len(fit.forecast(1)) == 1
+    with pytest.raises(UsageError, match="weeks must be at least 1; got 0"):
+        fit.forecast(0)
 
 
 def test_states_are_those_of_the_customers_table(fit):

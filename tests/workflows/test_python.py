@@ -132,6 +132,23 @@ def test_logs_and_summaries_show_themselves_in_a_line_and_in_a_notebook(shop):
     assert "<th>t_x</th>" in summary._repr_html_()
 
 
+def test_amounts_show_themselves_in_a_line(shop):
+    amounts = cl.summarise_spend(shop)
+    n = int((amounts.customers["n_amounts"] > 0).sum())
+    assert repr(amounts) == (
+        f"SpendSummary({amounts.count('n_amounts'):,} amounts of {n:,} customers up to "
+        f"{shop.as_of})"
+    )
+    spend = cl.fit_spend(amounts, draws=200)
+    assert repr(spend).endswith(f"up to {shop.as_of}, 200 draws)")
+    assert "amount_mean" in spend._repr_html_()
+
+
+def test_a_misspelt_name_says_what_there_is():
+    with pytest.raises(AttributeError, match=r"no attribute 'segmnt'\. Did you mean 'segment'"):
+        cl.segmnt  # noqa: B018
+
+
 def test_what_must_be_given_is_asked_for(shop):
     with pytest.raises(UsageError, match="customer must be given"):
         cl.explain(shop)
@@ -148,7 +165,10 @@ def test_a_part_of_a_larger_result_is_not_saved_alone(segments, tmp_path):
 
 def test_importing_is_light_and_wings_can_be_called_and_imported_from():
     code = (
-        "import sys, churnlab as cl\n"
+        "import sys, time\n"
+        "begun = time.process_time()\n"
+        "import churnlab as cl\n"
+        "assert time.process_time() - begun < 0.1\n"
         "assert not {'numpy', 'pandas', 'hydra'} & set(sys.modules)\n"
         "from churnlab.backtest import SplitConfig\n"
         "import churnlab.backtest.run as run\n"

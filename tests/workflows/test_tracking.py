@@ -11,7 +11,7 @@ from churnlab.comparison import figures
 from churnlab.config.schema import Run
 from churnlab.errors import UsageError
 from churnlab.runs import open_run
-from churnlab.workflows import tracking
+from churnlab.workflows.steps import tracking
 
 LIGHT = ["fit", "data=syn_shop", "shop.n_members=200", "inference.draws=200"]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from churnlab.backtest.report.lines import table_lines
+from churnlab.report.drawn import drawn
 from churnlab.runs import Result, RunFolder
 
 if TYPE_CHECKING:
@@ -56,13 +57,17 @@ class BacktestResult(Result):
     @property
     def lines(self) -> list[str]:
         """The table of candidates and the answers in words."""
-        return [*table_lines(self.headline()), *self.answers]
+        fits = self.summary["fits"]
+        kept = f"{fits['kept']} of {fits['kept'] + fits['made']} fits are those of an earlier run"
+        again = [f"{kept} (cache_dir)"] if fits["kept"] else []
+        return [*table_lines(self.headline()), *self.answers, *again]
 
     @property
     def warnings(self) -> list[str]:
         """What was left out of the backtest, and why."""
         return [str(d["reason"]) for d in self.summary["degradations"]]
 
+    @drawn
     def plot_scores(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw the Brier score of each candidate for the first window, best on top."""
         from churnlab.backtest.report import data, plots
@@ -77,6 +82,7 @@ class BacktestResult(Result):
             ax, names, shown["brier"], baselines=simple, axis_label=label("brier", lang)
         )
 
+    @drawn
     def plot_reliability(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw forecast against outcome of the best model for the first window, last origin."""
         from churnlab.backtest.report import data, plots

@@ -326,7 +326,11 @@ def _summary(
             "first_day": panel.first_day,
             "as_of": panel.as_of,
         },
-        "fits": {"made": context.cache.fits, "reused": context.cache.hits},
+        "fits": {
+            "made": context.cache.fits,
+            "reused": context.cache.hits,
+            "kept": context.cache.kept,
+        },
         "policy": label("note.policy"),
         "seed": context.seed,
     }

@@ -16,6 +16,7 @@ from churnlab.board.people import People, read_people
 from churnlab.board.plan import Plan, read_plan
 from churnlab.board.trust import Trust, read_trust
 from churnlab.report.config import ReportConfig
+from churnlab.report.front import chosen, data_name
 from churnlab.runs import open_run
 
 
@@ -105,15 +106,14 @@ def _why(parts: Parts, name: str) -> str:
 
 def _about(parts: Parts, config: ReportConfig, lang: str) -> dict[str, Any]:
     report, manifest = parts.data_report, parts.run.manifest
-    name = str(report["name"])
     return {
-        "title": config.title or (name if name != "files" else parts.run.path.name),
+        "title": config.title or chosen(parts.run, "title") or data_name(parts.run),
         "lang": lang,
-        "currency": config.currency,
+        "currency": config.currency or chosen(parts.run, "currency"),
         "ids": config.ids,
         "as_of": report["as_of"],
         "made": str(manifest["started_at"])[:19],
-        "run": parts.run.path.name,
+        "run": parts.run.place.name,
         "command": parts.run.command,
         "version": manifest["versions"].get("churnlab"),
     }

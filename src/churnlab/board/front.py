@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.board.parts import Parts
+from churnlab.board.since import SINCE
 from churnlab.rules import Costs
 from churnlab.vocabulary import RISK_BANDS
 
@@ -45,14 +46,37 @@ class Money:
 
 
 @dataclass(frozen=True)
+class Since:
+    """What changed since an earlier day.
+
+    Attributes
+    ----------
+    day : str
+        The earlier day.
+    run : str, optional
+        The run of that day; null: by this run's own model, on the day of `compare_to`.
+    late : mapping, optional
+        As that run told it.
+    groups : list
+        `name, n_before, n, entries, moves_in, moves_out`, and `change_q05, change_q95` of the
+        share where both days are by one model.
+    """
+
+    day: str
+    run: str | None
+    late: Mapping[str, Any] | None
+    groups: list[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Front:
-    """Counts as in `fit.json`, money, purchases to come, and changes since the earlier day."""
+    """Counts as in `fit.json`, money, purchases to come, and changes since the last time."""
 
     late: Mapping[str, Any]
     money: Money
     value_days: int | None
     coming: Mapping[str, float] | None
-    changes: list[Mapping[str, Any]]
+    since: Since | None
     leak: Mapping[str, Any] | None
 
 
@@ -71,7 +95,7 @@ def read_front(parts: Parts, lang: str) -> Front | None:
         money=_money(parts.config, customers),
         value_days=int(spend["value"]["horizon_days"]) if worth else None,
         coming=told.get("coming"),
-        changes=_changes(parts.frame("segment", "changes"), lang),
+        since=_since(parts, lang),
         leak=segment.json("segments.json")["core_leak"] if segment else None,
     )
 
@@ -104,16 +128,26 @@ def _counted(steps: np.ndarray[Any, Any]) -> list[list[int]]:
     return [[int(v), int(c)] for v, c in zip(values, n, strict=True)]
 
 
-def _changes(changes: pd.DataFrame | None, lang: str) -> list[Mapping[str, Any]]:
-    """Return the parent groups then and now; without visits the purchase states."""
+def _since(parts: Parts, lang: str) -> Since | None:
+    """Return what changed since the run before, else since `compare_to`."""
+    if parts.run.has(SINCE):
+        told = parts.run.json(SINCE)
+        rows = _groups(pd.DataFrame(told["groups"]), lang)
+        return Since(told["compared_to"], told["run"], told["late"], rows)
+    changes = parts.frame("segment", "changes")
     if changes is None:
-        return []
+        return None
+    return Since(str(changes["compared_to"].iloc[0])[:10], None, None, _groups(changes, lang))
+
+
+def _groups(changes: pd.DataFrame, lang: str) -> list[Mapping[str, Any]]:
+    """Return the parent groups then and now; without visits the purchase states."""
     some = changes[(changes["n"] + changes["n_before"]) > 0]
     parents = some[(some["level"] == "parent") & some["segment_code"].isin(_TOLD)]
     rows = parents if len(parents) else some[some["level"] == "purchase_state"]
-    kept = ["n_before", "n", "entries", "moves_in", "moves_out", "change", "change_q05"]
+    kept = ["n_before", "n", "entries", "moves_in", "moves_out"]
+    kept += [c for c in ("change_q05", "change_q95") if c in rows]
     return [
-        {"name": row[f"name_{lang}"].removesuffix(" 고객")}
-        | {c: row[c] for c in [*kept, "change_q95"]}
+        {"name": row[f"name_{lang}"].removesuffix(" 고객")} | {c: row[c] for c in kept}
         for row in rows.to_dict("records")
     ]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from churnlab.board.parts import Parts
 from churnlab.segments.grid.polarity import STATE_NAMES, polarity_of, segment_name
+from churnlab.segments.report.text import channel
 from churnlab.vocabulary import ALL_CODES, PURCHASE_STATES, SEGMENT_CODES, VISIT_STATES
 
 #: Colours of the purchase states where no visits are known.
@@ -91,7 +92,12 @@ def read_grid(parts: Parts, lang: str) -> Grid | None:
         columns=[(s, _state(s, lang)) for s in reversed(VISIT_STATES)] if visits else [],
         cells=[_cell(c, now, then, trend, actions, polarity, visits, lang) for c in shown],
         actions=[
-            Action(str(a["action_id"]), str(a["channel"]), str(a[f"text_{lang}"]), int(a["n"]))
+            Action(
+                str(a["action_id"]),
+                channel(str(a["channel"]), lang),
+                str(a[f"text_{lang}"]),
+                int(a["n"]),
+            )
             for a in actions.to_dict("records")
         ],
         days=[str(d)[:10] for d in trend.columns],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -60,7 +60,9 @@ class Parts:
         found: Mapping[str, Any] = checked.json("data_report.json")
         return found
 
-    def frame(self, part: str, name: str) -> pd.DataFrame | None:
-        """Return a table of a part, or None where either is absent."""
-        run = self.part(part)
-        return run.frame(f"{name}.parquet") if run and run.has(f"{name}.parquet") else None
+    def frame(
+        self, part: str, name: str, columns: Iterable[str] | None = None
+    ) -> pd.DataFrame | None:
+        """Return a table of a part, or some of its columns; None where either is absent."""
+        run, file = self.part(part), f"{name}.parquet"
+        return run.frame(file, columns) if run and run.has(file) else None

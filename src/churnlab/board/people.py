@@ -11,6 +11,7 @@ import pandas as pd
 
 from churnlab.board.parts import Parts
 from churnlab.posterior.bands import days_since
+from churnlab.types import Ints
 from churnlab.vocabulary import FAR_DATE
 
 #: Customers in a page; with some 300 bytes each they keep it small at any size of the shop.
@@ -46,6 +47,9 @@ _COLUMNS: Final[dict[str, str]] = {
 }
 _DATES: Final = ("first", "last", "late", "late05", "late95", "due", "due10", "due90", "visit",
                  "signup")  # fmt: skip
+#: Columns that say who is urgent, as far as a run has them.
+URGENCY: Final = ("customer_id", "segment_code", "at_risk_date", "risk_band", "residual_value",
+                  "expected_purchases", "signed_up_at", "T")  # fmt: skip
 #: Significant digits of numbers in a page.
 _DIGITS: Final = 7
 
@@ -71,10 +75,11 @@ class People:
 
 def read_people(parts: Parts, lang: str, *, ids: bool) -> People | None:
     """Read the most urgent customers of a run, with or without their ids."""
-    customers = parts.frame("fit", "customers")
+    read = {*URGENCY, *_COLUMNS.values(), "x"}
+    customers = parts.frame("fit", "customers", read)
     if customers is None:
         return None
-    membership = parts.frame("segment", "membership")
+    membership = parts.frame("segment", "membership", read)
     everybody = customers if membership is None else joined(membership, customers)
     as_of = pd.Timestamp(parts.data_report["as_of"])
     chosen = most_urgent(everybody, as_of)
@@ -97,16 +102,18 @@ def most_urgent(everybody: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
 
     Within each of these the most valuable go first; of every cell `LEAST_OF_CELL` are kept.
     """
-    ordered = everybody.loc[_order(everybody, as_of)]
-    if "segment_code" not in ordered:
-        return ordered.head(MOST)
-    place = np.arange(len(ordered))
-    within = ordered.groupby("segment_code").cumcount().to_numpy()
-    first = np.argsort(np.where(within < LEAST_OF_CELL, place - len(ordered), place))
-    return ordered.iloc[np.sort(first[:MOST])]
+    order = _order(everybody, as_of)
+    if "segment_code" in everybody:
+        place = np.arange(len(order))
+        codes = everybody["segment_code"].iloc[order]
+        within = codes.groupby(codes.to_numpy()).cumcount().to_numpy()
+        first = np.argsort(np.where(within < LEAST_OF_CELL, place - len(order), place))
+        order = order[np.sort(first[:MOST])]
+    return everybody.iloc[order[:MOST]]
 
 
-def _order(everybody: pd.DataFrame, as_of: pd.Timestamp) -> pd.Index[Any]:
+def _order(everybody: pd.DataFrame, as_of: pd.Timestamp) -> Ints:
+    """Return positions, most urgent first."""
     since = days_since(everybody["at_risk_date"].to_numpy(), as_of.date())
     band = everybody["risk_band"].fillna("none").astype(str).to_numpy()
     tiers = [
@@ -121,7 +128,7 @@ def _order(everybody: pd.DataFrame, as_of: pd.Timestamp) -> pd.Index[Any]:
     worth = "residual_value" if "residual_value" in everybody else "expected_purchases"
     value = everybody[worth].fillna(0.0).to_numpy()
     newest = everybody["signed_up_at"] if "signed_up_at" in everybody else everybody["T"]
-    return everybody.index[np.lexsort((-newest.rank().to_numpy(), -value, tier))]
+    return np.lexsort((-newest.rank().to_numpy(), -value, tier))
 
 
 def _plain(chosen: pd.DataFrame, name: str, column: str) -> list[Any]:

@@ -196,6 +196,15 @@ class Risk(Section):
     horizon_days: Positive
     cycles: Positive
     due_window_days: Positive
+    due_levels: Annotated[
+        list[Annotated[float, Field(gt=0, lt=1)]] | None,
+        Field(
+            min_length=3,
+            max_length=3,
+            description="Levels of the model's law behind due_date, due_q10, due_q90, where they "
+            "were learnt from earlier gaps.",
+        ),
+    ] = None
 
 
 class Risks(Section):

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from churnlab.errors import DataError, UsageError, nearest
 from churnlab.events import EventLog, read_events
@@ -159,6 +162,12 @@ def _members(frame: pd.DataFrame | None, as_of: dt.date) -> pd.DataFrame:
     known = known[known["signed_up_at"].dt.normalize() <= pd.Timestamp(as_of)]
     first: pd.DataFrame = known.groupby("customer_id", as_index=False)["signed_up_at"].min()
     return first
+
+
+def is_among(values: pd.Series[str], among: pd.Series[str]) -> NDArray[np.bool_]:
+    """Return which texts occur among others; pandas asks value by value, Arrow hashes once."""
+    found = pc.is_in(pa.array(values, pa.string()), value_set=pa.array(among, pa.string()))
+    return np.asarray(found)
 
 
 def summary_of(

@@ -149,6 +149,7 @@ def risk_of(risk: Risk) -> RiskConfig:
         horizon_days=int(risk.horizon_days),
         cycles=risk.cycles,
         due_window_days=int(risk.due_window_days),
+        due_levels=risk.due_levels,
     )
 
 

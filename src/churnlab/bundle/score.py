@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.bundle.people import People, people_of_frames
+from churnlab.bundle.people import People, is_among, people_of_frames
 from churnlab.bundle.rules import PurchaseRule, ScoringBundle, VisitRule, read_bundle
 from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
@@ -211,7 +211,7 @@ def _visit_clocks(people: People) -> tuple[Array, Array, Days]:
         last = rows["last_purchase_at"].to_numpy().astype("datetime64[us]")
     bought = np.zeros(len(who), bool)
     if people.purchases is not None:
-        bought = who.isin(people.purchases.customers["customer_id"]).to_numpy()
+        bought = is_among(who, people.purchases.customers["customer_id"])
     signup = people.members["signed_up_at"].to_numpy().astype("datetime64[D]")
     return x, t_x, np.where(np.isnat(last) & ~bought, signup.astype(last.dtype), last)
 

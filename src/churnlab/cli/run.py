@@ -20,7 +20,15 @@ from omegaconf.errors import OmegaConfBaseException
 from churnlab.cli import sweep
 from churnlab.cli.console import Console
 from churnlab.cli.registry import Command
-from churnlab.config import configs_folder, explain, mend, recorded, register, to_settings
+from churnlab.config import (
+    absent_plugin,
+    configs_folder,
+    explain,
+    mend,
+    recorded,
+    register,
+    to_settings,
+)
 from churnlab.errors import ChurnlabError, UsageError
 from churnlab.runs import Result, RunFolder, open_run, timestamped_folder
 from churnlab.secrets import hide
@@ -66,6 +74,8 @@ def run_command(command: Command, arguments: Sequence[str]) -> int:
         except (HydraException, OmegaConfBaseException, ValueError, OSError) as error:
             # The command itself cannot end here: what it raises is kept in `failures`.
             raise explain(error, command.name) from error
+        except RuntimeError as error:
+            raise (absent_plugin(error) or error) from error
     if failures:
         raise failures[0]
     if not sweeping:
@@ -193,12 +203,11 @@ def run_in_folder(
         with console.stage("writing the files"):
             result.write(run)
         console.warn(result.warnings)
-        run.finish()
         if command.boarded:
             from churnlab.workflows.pages.board import add_board
 
             add_board(run, settings, console)
-            run.finish()
+        run.finish()
         console.say(*result.closing(run.place), *_delivered(settings, run.place))
         _track(settings, run.place, console)
     console.end(result.numbers, result.matter(run.place))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
@@ -9,12 +10,27 @@ from matplotlib.axes import Axes
 
 from churnlab.comparison.figures import LOWER_IS_BETTER, SCORES
 from churnlab.report import words
-from churnlab.report.catalogue import MISSING, Catalogue
+from churnlab.report.catalogue import MISSING, Catalogue, date
+from churnlab.report.front import data_name
 from churnlab.report.style import COLOURS
+from churnlab.runs import Run
 
 say = Catalogue(__file__)
 #: Lines of a picture or of a table on the console, per window.
 MOST: Final = 15
+
+
+def head(opened: Mapping[str, Run], lang: str = "en") -> str:
+    """Return the report's title, whose data the runs are of, and up to which days."""
+    data = dict.fromkeys(data_name(run) for run in opened.values())
+    days = {
+        str(run.json(name)["as_of"])
+        for run in opened.values()
+        for name in ("data_report.json", "fit.json")
+        if run.has(name)
+    }
+    known = ", ".join(date(day, lang) for day in sorted(days)) or MISSING
+    return f"# {say('title', lang)}\n\n{say('of', lang, data=', '.join(data), days=known)}"
 
 
 def answer(table: pd.DataFrame, lang: str = "en") -> list[str]:
@@ -65,10 +81,11 @@ def _printed(wide: pd.DataFrame, spec: str) -> list[str]:
 def markdown(table: pd.DataFrame, lang: str = "en") -> str:
     """Return all figures as a Markdown table."""
     shown = table[["run", "target", "name", "figure", "value"]].assign(
-        value=[f"{v:.5g}" for v in table["value"]],
-        interval=[_interval(row, ".5g") for _, row in table.iterrows()],
+        value=[f"{v:,.0f}" if v == round(v) else f"{v:.4g}" for v in table["value"]],
+        interval=[_interval(row, ".4g") for _, row in table.iterrows()],
     )
-    return words.table(say.heads(shown, lang))
+    told = shown.loc[:, [bool((column.fillna("") != "").any()) for _, column in shown.items()]]
+    return words.table(say.heads(told, lang))
 
 
 def draw_scores(ax: Axes, table: pd.DataFrame, target: str, *, lang: str = "en") -> Axes:

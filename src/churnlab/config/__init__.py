@@ -4,9 +4,18 @@ Hydra and OmegaConf stay here and in `churnlab.cli`; below, everything is a plai
 """
 
 from churnlab.config.compose import compose, configs_folder, to_settings
-from churnlab.config.explain import explain
+from churnlab.config.explain import absent_plugin, explain
 from churnlab.config.overrides import mend
 from churnlab.config.recorded import recorded
 from churnlab.config.register import register
 
-__all__ = ["compose", "configs_folder", "explain", "mend", "recorded", "register", "to_settings"]
+__all__ = [
+    "absent_plugin",
+    "compose",
+    "configs_folder",
+    "explain",
+    "mend",
+    "recorded",
+    "register",
+    "to_settings",
+]

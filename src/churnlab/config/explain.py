@@ -22,6 +22,7 @@ _WRONG_KIND = re.compile(
 _UNSET = re.compile(
     r"Environment variable '(?P<name>[^']*)' not found.*?full_key: (?P<key>\S+)", re.DOTALL
 )
+_PLUGIN = re.compile(r"Unknown plugin class : 'hydra_plugins\.(?P<module>\w+)\.")
 _MERGING = re.compile(r"Error merging override \+*(?P<key>[\w.]+)=(?P<value>.*)")
 _NULL_GROUP = "Config group override must be a string or a list"
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Bool": "true or false"}
@@ -57,6 +58,15 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 def _churnlab_cause(error: BaseException) -> ChurnlabError | None:
     return next((e for e in _chain(error) if isinstance(e, ChurnlabError)), None)
+
+
+def absent_plugin(error: BaseException) -> UsageError | None:
+    """Return what to install where a launcher's or sweeper's package is absent."""
+    match = _PLUGIN.search(str(error))
+    if match is None:
+        return None
+    package = match["module"].replace("_", "-")
+    return UsageError(f"{package} is not installed, which runs these jobs; pip install {package}.")
 
 
 def _unset(text: str) -> UsageError | None:

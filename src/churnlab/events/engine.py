@@ -69,8 +69,9 @@ def close_off(backend: Backend, files: Iterable[Path]) -> None:
 
 
 def literal(text: str) -> str:
-    """Quote text as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
+    """Quote text as an SQL string; DuckDB's parser ends a text at a NUL, which is spelled out."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    return "(" + quoted.replace("\0", "' || chr(0) || '") + ")" if "\0" in text else quoted
 
 
 def identifier(name: str) -> str:

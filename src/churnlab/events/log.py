@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -117,8 +118,16 @@ class EventLog:
         found = days.day.min().to_pyarrow().as_py()
         return self.as_of if found is None else found
 
-    def days(self, events: str = "purchases", *, after: dt.date | None = None) -> pd.DataFrame:
+    def days(
+        self,
+        events: str = "purchases",
+        *,
+        after: dt.date | None = None,
+        of: Collection[str] | None = None,
+    ) -> pd.DataFrame:
         """Return distinct `customer_id`, `day` (midnight), sorted; those after a day alone.
+
+        With `of`, those of some customers alone.
 
         Under `purchase_unit=order` purchases have one row per order instead: an order is one
         order_id of a customer, on the day of its first row; rows without order_id are one each.
@@ -133,6 +142,8 @@ class EventLog:
         days = self.day_table(events)
         if after is not None:
             days = days.filter(days.day > literal_date(after))
+        if of is not None:
+            days = days.filter(days.customer_id.isin(sorted(of)))
         return engine.frame(
             days.select("customer_id", day=lambda t: t.day.cast("timestamp")).order_by(
                 ["customer_id", "day"]

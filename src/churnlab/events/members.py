@@ -96,22 +96,21 @@ def type_attributes(backend: Backend, zone: str) -> None:
 
 def members_report(events: dict[str, Any], members: Any | None) -> MembersReport:
     """Count the members, those added, and purchases before signup."""
-    everybody = members_expression(list(events.values()), members)
-    count = int(everybody.count().to_pyarrow().as_py())
     if members is None:
-        return MembersReport(derived=True, count=count)
+        return MembersReport(derived=True, count=_size(first_events(list(events.values()))))
     purchases = events.get("purchases")
     lacking = {k: _ids(t).anti_join(members, "customer_id") for k, t in events.items()}
     buyers = lacking.get("purchases")
     visitors = lacking.get("visits")
     if visitors is not None and buyers is not None:
         visitors = visitors.anti_join(buyers, "customer_id")
+    added = _size(buyers), _size(visitors)
     early, who = _early(purchases, members)
     return MembersReport(
         derived=False,
-        count=count,
-        added_purchasers=_size(buyers),
-        added_visitors=_size(visitors),
+        count=_size(members) + sum(added),
+        added_purchasers=added[0],
+        added_visitors=added[1],
         early_purchase_rows=early,
         early_purchasers=who,
     )

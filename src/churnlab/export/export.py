@@ -116,7 +116,8 @@ def _write(
     rules: ScoringBundle,
     config: ExportConfig,
 ) -> Path:
-    data = {name: files.to_arrow(f, TABLES[name]) for name, f in everything.items()}
+    names = list(everything)  # let go of one by one: few tables are there twice
+    data = {name: files.to_arrow(everything.pop(name), TABLES[name]) for name in names}
     if config.changed_since is not None:
         data |= _changed(data, Path(config.changed_since), config.changed_columns)
     staging = Staging(folder)

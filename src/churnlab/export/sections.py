@@ -270,6 +270,11 @@ def evidence_sections(inputs: ExportInputs, config: ExportConfig) -> dict[str, A
     return {"backtest": backtest, "calibration": calibration}
 
 
+def _risk(risk: RiskConfig) -> dict[str, Any]:
+    """Return a definition of risk; levels of due dates where they were learnt."""
+    return {name: value for name, value in asdict(risk).items() if value is not None}
+
+
 def valid_until(as_of: dt.date, today: dt.date, days: int) -> dt.date:
     """Return the last day of use: so long after the data's end, but not before tomorrow."""
     return max(as_of + dt.timedelta(days), today + dt.timedelta(1))
@@ -300,7 +305,7 @@ def all_sections(
             },
             "visits": seen and visits and model_section(seen, visits.draws.n_draws, ()),
         },
-        "risk": {"purchases": asdict(inputs.risk), "visits": visits and asdict(visits.risk)},
+        "risk": {"purchases": _risk(inputs.risk), "visits": visits and _risk(visits.risk)},
         "thresholds": {
             "purchases": threshold_section(inputs.threshold),
             "visits": visits and visit_section(visits),

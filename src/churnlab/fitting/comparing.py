@@ -33,7 +33,7 @@ def compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        Fewer than two fits, fits of different customers or days, or on a clock.
+        No mapping, fewer than two fits, fits of different customers or days, or on a clock.
 
     References
     ----------
@@ -47,6 +47,11 @@ def compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
     >>> table["elpd_diff"].max()
     np.float64(0.0)
     """
+    if not isinstance(fits, Mapping):
+        raise UsageError(
+            f"expected fits by name, cl.compare({{'one': fit, 'other': fit}}); got a "
+            f"{type(fits).__name__}."
+        )
     if any(fit.seasons is not None for fit in fits.values()):
         raise UsageError(
             "a fit on a clock has densities per clock day, which do not compare; backtest them: "

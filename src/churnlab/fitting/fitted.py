@@ -130,15 +130,19 @@ class Fit(Views):
         """Some customers with the day of every purchase."""
         return Sample.of(self.data, self.seed)
 
-    def next_levels(self, within: int = RiskConfig.due_window_days) -> NextLevels:
+    def next_levels(
+        self, within: int = RiskConfig.due_window_days, *, due: bool = False
+    ) -> NextLevels:
         """Return where in the model's law the quantiles of the next purchase lie.
 
         Parameters
         ----------
         within : int
             Days: of purchases that come within so many days.
+        due : bool
+            Counted from the last purchase (`due_date`) instead of from today (`next_purchase_q50`).
         """
-        return learn_levels(self.data, self.sample, self.draws, within)
+        return learn_levels(self.data, self.sample, self.draws, within, due=due)
 
     def say_misfit(self, lang: str = "en") -> list[str]:
         """Return a sentence for each check that failed, with the setting that cures it."""
@@ -219,6 +223,9 @@ class Fit(Views):
         settings = risk or RiskConfig(basis="p_alive" if horizon_days is None else "fixed_days")
         if horizon_days is not None:
             settings = replace(settings, horizon_days=horizon_days)
+        if settings.due_levels is None:
+            due = self.next_levels(settings.due_window_days, due=True)
+            settings = replace(settings, due_levels=due.levels)
         table = individual.customers_table(
             self.data,
             self.draws,
@@ -232,10 +239,10 @@ class Fit(Views):
             return table
         worth = self.residual_value(spend, value).drop(columns="customer_id")
         own = len(table.columns) - len(self.data.group_columns)  # groups come last
-        parts = [table.iloc[:, :own], worth, table.iloc[:, own:]]
-        joined = pd.concat(parts, axis="columns")
-        joined.attrs = {**table.attrs, **worth.attrs}
-        return joined
+        for place, name in enumerate(worth.columns, start=own):  # in place: no table twice
+            table.insert(place, name, worth[name])
+        table.attrs |= worth.attrs
+        return table
 
     def residual_value(
         self, spend: SpendFit | None = None, value: ValueConfig | None = None, *, seed: int = 1

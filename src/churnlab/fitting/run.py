@@ -10,7 +10,6 @@ from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.fitted import Fit
 from churnlab.fitting.sample import Sample
-from churnlab.fitting.seasonal import Evidence, months_pay
 from churnlab.inference import PopulationFit, fit_population, fit_seasons, gate
 from churnlab.progress import Update
 from churnlab.summary import Summary, check_groups, summarise
@@ -172,6 +171,8 @@ def fit_as(
 
 def _settled(summary: Summary, model: ModelConfig, seed: int) -> tuple[ModelConfig, str]:
     """Return the model with or without months, whichever forecast the past year better."""
+    from churnlab.fitting.seasonal import Evidence, months_pay  # scores load scipy.stats
+
     some = Sample.of(summary, seed)
     if some.row is None or some.day is None:
         found = Evidence()

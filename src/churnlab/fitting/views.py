@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.errors import UsageError, nearest
+from churnlab.report.drawn import drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,10 +48,12 @@ class Views:
         Raises
         ------
         UsageError
-            A fit on a clock.
+            Fewer weeks than one; a fit on a clock.
         """
         from churnlab.posterior.forecast import DAYS_PER_WEEK, weekly_forecast
 
+        if not weeks >= 1:
+            raise UsageError(f"weeks must be at least 1; got {weeks}.")
         if self._own.seasons is not None:
             raise UsageError("a fit on a clock forecasts in `backtest`: candidates=[MODEL@month].")
         rng = np.random.default_rng(seed)
@@ -60,13 +63,13 @@ class Views:
             DAYS_PER_WEEK * number, unit="D"
         )
         table = pd.DataFrame({"week": number, "until": until})
-        for name, low, high, mean, drawn in (
+        for name, low, high, mean, futures in (
             ("expected", "q05", "q95", expected, predicted),
             ("cumulative", "cumulative_q05", "cumulative_q95",
              expected.cumsum(axis=1), predicted.cumsum(axis=1)),
         ):  # fmt: skip
             table[name] = mean.mean(axis=0)
-            table[low], table[high] = np.quantile(drawn, [0.05, 0.95], axis=0)
+            table[low], table[high] = np.quantile(futures, [0.05, 0.95], axis=0)
         return table
 
     def next_purchase(self) -> pd.DataFrame:
@@ -136,6 +139,7 @@ class Views:
             seed=self._own.seed,
         )
 
+    @drawn
     def plot_tracking(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw cumulative repeat purchases by week: as they came, and as the model expects them.
 
@@ -151,6 +155,7 @@ class Views:
         weeks = repeats_by_week(self._own.draws.thin(_DRAWS), self._own.data)
         return tracking(axes(ax), weeks, lang=lang)
 
+    @drawn
     def plot_alive_matrix(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw P(alive) by repeat purchases and days of silence, of the oldest customers."""
         from churnlab.fitting.report.data import alive_matrix
@@ -159,6 +164,7 @@ class Views:
 
         return matrix(axes(ax), *alive_matrix(self._own.draws, self._own.data, _SIDE), lang=lang)
 
+    @drawn
     def plot_history(self, customer: str, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw one customer's P(alive) against silence, today marked (the story: `cl.explain`).
 
@@ -185,7 +191,13 @@ class Views:
         curve = data.p_alive_curve(draws, x, t_x, np.linspace(0.0, reach, 121))
         today = T - t_x
         ax = risk_over_silence(
-            axes(ax), *curve, name=str(customer), colour="C0", today=today, lang=lang
+            axes(ax),
+            *curve,
+            name=str(customer),
+            colour="C0",
+            today=today,
+            mark=label("today", lang),
+            lang=lang,
         )
         ax.set_ylabel(label("p_alive", lang))
         ax.legend()
@@ -194,6 +206,7 @@ class Views:
     def _judge(self, x: float) -> Fit:
         return self._own.first if self._own.first is not None and x < 1 else self._own
 
+    @drawn
     def plot_calibration(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw customers by repeat purchases: in the data, expected before it, and after it."""
         from churnlab.fitting.report import data
@@ -204,6 +217,7 @@ class Views:
         counts = {k: np.atleast_2d(tree[k].to_numpy()) for k in ("observed", "prior", "posterior")}
         return predictive(axes(ax), data.predictive(counts), lang=lang)
 
+    @drawn
     def plot_threshold(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw P(alive) of a fast, a middling and a slow buyer, the day each is late marked."""
         from churnlab.fitting.report import data
@@ -214,8 +228,9 @@ class Views:
             axes(ax), self._own.draws, data.three_customers(self._own.customers()), lang=lang
         )
 
+    @drawn
     def plot_parameters(self, ax: Any = None, *, lang: str = "en") -> Any:
-        """Draw the posterior of each natural quantity, one panel each.
+        """Draw posterior and prior of each natural quantity, one panel each.
 
         Parameters
         ----------
@@ -224,19 +239,13 @@ class Views:
         """
         from matplotlib import pyplot as plt
 
-        from churnlab.report.style import COLOURS, styled
+        from churnlab.fitting.report.plots import parameters
 
-        quantities = self._own.posterior["posterior"]
-        scalars = [str(n) for n, v in quantities.data_vars.items() if v.ndim == 2]
+        after, before = (self._own.posterior[name] for name in ("posterior", "prior"))
+        scalars = [str(n) for n, v in after.data_vars.items() if v.ndim == 2]
+        of = {n: (after[n].to_numpy().ravel(), before[n].to_numpy().ravel()) for n in scalars}
         if ax is None:
-            with styled():
-                size = (2.6 * len(scalars), 2.4)
-                ax = plt.subplots(
-                    1, len(scalars), figsize=size, layout="constrained", squeeze=False
-                )[1][0]
-        for panel, name in zip(ax, scalars, strict=True):
-            panel.hist(
-                quantities[name].to_numpy().ravel(), bins=30, color=COLOURS["model"], alpha=0.7
-            )
-            panel.set(xlabel=name, yticks=[])
+            figure = plt.figure(figsize=(2.6 * len(scalars), 2.4), layout="constrained")
+            ax = figure.subplots(1, len(scalars), squeeze=False)[0]
+        parameters(ax, of, lang=lang)
         return ax

@@ -224,12 +224,12 @@ def save_posterior(fit: PopulationFit, path: str | Path) -> None:
     write_atomic(Path(path), lambda temporary: temporary.write_bytes(image))
 
 
-def netcdf(data: Any) -> bytes:
+def netcdf(data: Any) -> memoryview:
     """Return a DataTree or Dataset as the bytes of a netCDF file.
 
     Made in memory: HDF5 ends the process by a segmentation fault where a disk is full.
     """
-    return bytes(data.to_netcdf(engine="h5netcdf"))
+    return memoryview(data.to_netcdf(engine="h5netcdf"))
 
 
 def load_draws(path: str | Path) -> PopulationDraws:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -46,11 +47,44 @@ class Recursion:
             self.value = np.exp(self.log)
         return self.value
 
-    def keep(self, index: tuple[slice | Ints, ...]) -> None:
+
+class Living(Protocol):
+    """P(X = n | alive), n = 0, 1, ..., for some ages, (age, draw)."""
+
+    def first(self) -> Array:
+        """P(X = 0 | alive)."""
+
+    def next(self) -> Array:
+        """P(X = n | alive) for the next n."""
+
+
+class AliveCounts:
+    """P(X = n) where gaps are exponential: what the living of an age buy is the same for all.
+
+    Parameters
+    ----------
+    living
+        Makes the law of the living of ages (age,).
+    """
+
+    def __init__(
+        self, process: Process, t_x: Array, T: Array, living: Callable[[Array], Living]
+    ) -> None:
+        ages, self.of = np.unique(T, return_inverse=True)
+        self.alive, self.living = process.alive(t_x, T), living(ages)
+
+    def first(self) -> Array:
+        """P(X = 0), (row,)."""
+        quiet = self.alive * self.living.first()[self.of]
+        return np.asarray((1.0 - self.alive + quiet).mean(axis=1))
+
+    def next(self) -> Array:
+        """P(X = n) for the next n, (row,)."""
+        return np.asarray((self.alive * self.living.next()[self.of]).mean(axis=1))
+
+    def keep(self, rows: Ints) -> None:
         """Go on with some rows only."""
-        self.value = self.value[index]
-        if self.log is not None:
-            self.log = self.log[index]
+        self.alive, self.of = self.alive[rows], self.of[rows]
 
 
 class FormulaCounts:

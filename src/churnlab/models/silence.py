@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from churnlab.models.base import Likelihood
-from churnlab.models.counts import CountLaw, FormulaCounts
+from churnlab.models.counts import AliveCounts, CountLaw, FormulaCounts
 from churnlab.types import Array, Ints
 
 Returning = Callable[[Array, Ints], Array]
-#: (t_x, T, horizon) -> expectation, (row, draw); the horizon a number or a column (row, 1).
-Mean = Callable[[Array, Array, Array | float], Array]
+#: (t_x, T, horizon) -> expectation, (row, draw).
+Mean = Callable[[Array, Array, float], Array]
 
 
 class Component(NamedTuple):
@@ -90,6 +90,13 @@ class Process(ABC):
         purchase only; what does not depend on the horizon is computed once.
         """
 
+    def silent(self, t_x: Array, T: Array) -> Returning:
+        """Return a function (horizon, positions) -> P(no purchase in (T, T+H] | alive at T).
+
+        What does not depend on the horizon is computed once.
+        """
+        return lambda horizon, i: self.states(t_x[i], T[i], horizon)[1]
+
     def alive(self, t_x: Array, T: Array) -> Array:
         """P(alive at T | data), (row, draw)."""
         return self.states(t_x, T)[0]
@@ -112,7 +119,7 @@ class Process(ABC):
         """
         theta = self.theta[:, None, :]
 
-        def formula(t_x: Array, T: Array, horizon: Array | float) -> Array:
+        def formula(t_x: Array, T: Array, horizon: float) -> Array:
             last, now = t_x[:, None], T[:, None]
             return self.likelihood.expected_purchases(theta, self.x, last, now, horizon)
 
@@ -207,6 +214,6 @@ class DoomProcess(Process):
 
     def count_law(self, t_x: Array, T: Array, horizon: float) -> CountLaw:
         """Negative binomials up to the horizon or to death."""
-        from churnlab.models.pareto.counts import ParetoCounts
+        from churnlab.models.pareto.counts import ParetoLiving
 
-        return ParetoCounts(self, t_x, T, horizon)
+        return AliveCounts(self, t_x, T, lambda ages: ParetoLiving(self, ages, horizon))

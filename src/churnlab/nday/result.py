@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from churnlab.errors import UsageError
+from churnlab.report.drawn import drawn
 from churnlab.runs import Result, RunFolder
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class NdayResult(Result):
     studied: dict[str, pd.DataFrame]
     files: ClassVar[str] = "files: {folder}/curve.parquet, nday_audience.parquet, rule.json"
 
+    @drawn
     def plot_curve(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw conversion by day since signup: cohorts, the model's band, the plateau, day N."""
         from churnlab.nday.report import data, plots
@@ -46,6 +48,7 @@ class NdayResult(Result):
         flat, shown = data.headline(self.rule), data.curve(self.curve, self.studied["fitted"])
         return plots.draw_curve(axes(ax), shown, plateau=flat, n=self.rule["n"], lang=lang)
 
+    @drawn
     def plot_value(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw the value per signup of sending on day N, a line per reading.
 

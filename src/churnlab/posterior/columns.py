@@ -135,14 +135,15 @@ def _state_columns(request: Request) -> dict[str, Values]:
 
 
 def _due_columns(request: Request) -> dict[str, Values]:
-    within, threads = request.risk.due_window_days, request.threads
+    within, levels = request.risk.due_window_days, request.risk.levels
+    threads = request.threads
     if request.season is None:
         keys = request.keys
-        days = due_days(request.draws, keys, within=within, threads=threads)
+        days = due_days(request.draws, keys, within=within, levels=levels, threads=threads)
     else:
         found = request.season.keys(request.rows)
         keys = found.keys
-        days = request.season.due_days(request.draws, found, within, threads)
+        days = request.season.due_days(request.draws, found, within, levels, threads)
     return dict(zip(DUE_DATES, whole_due_days(days)[:, keys.of], strict=True))
 
 

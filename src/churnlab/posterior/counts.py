@@ -6,7 +6,6 @@ mixture of its distributions over draws, not of its expectation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -80,12 +79,6 @@ def alive_of_all(process: Process, some: Process, t_x: Array, T: Array) -> Array
         return np.ones(len(t_x))
     whole, part = (one.alive(t_x, T).mean(axis=1) for one in (process, some))
     return np.divide(whole, part, out=np.ones_like(whole), where=part > 0)
-
-
-def mean_function(process: Process, horizon_days: Array | float) -> Callable[[Array, Array], Array]:
-    """Return a function (t_x, T) -> E[purchases in (T, T + horizon] | data], (row, draw)."""
-    mean = process.mean_by_horizon()
-    return lambda t_x, T: mean(t_x, T, horizon_days)
 
 
 def _quantiles(process: Process, t_x: Array, T: Array, horizon: float) -> Array:

@@ -279,34 +279,30 @@ def share_by(
     draws: PopulationDraws,
     rows: Rows,
     days: Array,
-    within: float,
+    within: Array | float,
     *,
     threads: int | None = None,
 ) -> Array:
     """Return F(days) of `next_days` for each row: P(back by then | back within `within`)."""
     out = np.empty(len(rows.x))
-    few = draws.thin(NEXT_DRAWS)
+    few, window = draws.thin(NEXT_DRAWS), np.broadcast_to(np.asarray(within, float), rows.x.shape)
 
     def work(process: Process, at: Ints) -> None:
         for part in chunks(len(at), process.n_draws):
             i = at[part]
             back, every = _back(process, rows.t_x[i], rows.T[i]), np.arange(len(i))
-            by, whole = (back(h, every).mean(axis=1) for h in (days[i], np.full(len(i), within)))
+            by, whole = (back(h, every).mean(axis=1) for h in (days[i], window[i]))
             out[i] = by / np.maximum(whole, _TINY)
 
-    oldest = float(rows.T.max(initial=0.0)) + within + 1.0
+    oldest = float(rows.T.max(initial=0.0)) + float(window.max(initial=0.0)) + 1.0
     for_each_run(few, rows.group, rows.x, oldest, work, threads=threads)
     return out
 
 
 def _back(process: Process, t_x: Array, now: Array) -> Returning:
     """Return a function (horizon, positions) -> P(next purchase within it of now), (row, draw)."""
-
-    def back(horizon: Array, i: Ints) -> Array:
-        alive, quiet = process.states(t_x[i], now[i], horizon)
-        return np.asarray(alive * (1.0 - quiet))
-
-    return back
+    alive, silent = process.alive(t_x, now), process.silent(t_x, now)
+    return lambda horizon, i: np.asarray(alive[i] * (1.0 - silent(horizon, i)))
 
 
 def _due(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,18 @@ DAYS_PER_YEAR: Final = 365.0
 NEVER: Final = -1
 
 
+#: Quantiles of the next purchase: median and 80% interval.
+QUANTILES: Final = (0.5, 0.1, 0.9)
+
+
+def _ordered(levels: Sequence[float]) -> bool:
+    """Say whether levels are median, low and high end inside (0, 1)."""
+    if len(levels) != len(QUANTILES):
+        return False
+    middle, low, high = levels
+    return bool(0 < low < middle < high < 1)
+
+
 @dataclass(kw_only=True)
 class RiskConfig:
     """The definition of risk, and how far ahead forecasts look.
@@ -42,12 +55,16 @@ class RiskConfig:
         Window of `personal_cycles`, in own rhythms.
     due_window_days : int
         `due_date` asks when the next purchase comes, given that it comes within so many days.
+    due_levels : list of float, optional
+        Levels of the model's law behind `due_date`, `due_q10`, `due_q90`; default: learnt from
+        earlier gaps where the history is twice that long, else [0.5, 0.1, 0.9].
     """
 
     basis: str = "p_alive"
     horizon_days: int = 90
     cycles: float = 2.0
     due_window_days: int = 365
+    due_levels: Any = None
 
     def __post_init__(self) -> None:
         """Refuse unknown bases and windows that are not positive."""
@@ -62,6 +79,16 @@ class RiskConfig:
                 raise UsageError(f"risk.{name} must be a whole number of days >= 1; got {value}.")
         if not self.cycles > 0:
             raise UsageError(f"risk.cycles must be positive; got {self.cycles}.")
+        if self.due_levels is not None and not _ordered(self.due_levels):
+            raise UsageError(
+                "risk.due_levels must be the levels of median, low and high end, such as "
+                f"[0.5, 0.1, 0.9]; got {self.due_levels}."
+            )
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Levels of `due_date`, `due_q10`, `due_q90`."""
+        return QUANTILES if self.due_levels is None else tuple(self.due_levels)
 
     @property
     def windowed_basis(self) -> str:

@@ -179,8 +179,13 @@ def _written(value: Any, spec: str, lang: str) -> str:
 
 
 def signed(text: str) -> str:
-    """Return a number with a minus sign instead of a hyphen: a dash beside it joins a range."""
-    return text.replace("-", "−", 1) if text.startswith("-") else text
+    """Return a number with a minus sign instead of a hyphen: a dash beside it joins a range.
+
+    What rounds to zero has none.
+    """
+    if not text.startswith("-"):
+        return text
+    return text.replace("-", "−", 1) if set(text) & set("123456789") else text[1:]
 
 
 def date(day: Any, lang: str, *, before: bool = False) -> str:

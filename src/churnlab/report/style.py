@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.dates as mdates
+import numpy as np
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter
 
 _STYLE = Path(__file__).with_name("churnlab.mplstyle")
@@ -87,8 +90,12 @@ def day_format(locator: mdates.AutoDateLocator) -> mdates.ConciseDateFormatter:
 
 
 def axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.2)) -> Axes:
-    """Return the axes given, or new ones in the style of the reports."""
-    if ax is not None:
-        return ax
-    with styled():
-        return plt.subplots(figsize=size, layout="constrained")[1]
+    """Return the axes given, or new ones."""
+    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+
+
+def set_fonts(drawn: Any) -> None:
+    """Write every text of axes in the style's fonts: those made before it have other ones."""
+    for ax in np.atleast_1d(np.asarray(drawn, dtype=object)):
+        for text in ax.findobj(Text):
+            text.set_fontfamily(mpl.rcParams["font.family"])

@@ -13,7 +13,7 @@ from churnlab.report.catalogue import MISSING, signed
 from churnlab.report.labels import label
 from churnlab.runs.reading import Run
 
-_NUMBER: Final = re.compile(r"([−+-]?[\d.,]+%?( \(.*\))?|\d{4}-\d\d-\d\d)$")
+_NUMBER: Final = re.compile(r"([−+-]?[₩$€£]?[\d.,]+[%원]?( \(.*\))?|\d{4}-\d\d-\d\d)$")
 
 
 def heading(key: str, lang: str = "en") -> str:

@@ -30,6 +30,8 @@ from churnlab.errors import UsageError
 from churnlab.runs.locks import lock
 
 MANIFEST = "manifest.json"
+#: What a run has written so far, for its own pages: nobody else takes it for a finished run.
+DRAFT = ".manifest.json"
 #: Where a rerun is written until it has come to its end.
 STAGING = ".writing"
 #: Names that `write_atomic` writes under.
@@ -216,7 +218,7 @@ class RunFolder:
         settle(self.place)
         shutil.rmtree(self.place / STAGING, ignore_errors=True)
         for path in self.place.iterdir():  # what a killed run was writing
-            if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            if (path.name == DRAFT or _TEMPORARY.fullmatch(path.name)) and path.is_file():
                 path.unlink()
         if self.staged and (self.place / MANIFEST).exists():
             self.path = self.place / STAGING
@@ -274,9 +276,26 @@ class RunFolder:
         """Write a frame as Parquet without its index, by row groups."""
         return self.write(name, lambda path: _write_rows(frame, path))
 
+    def so_far(self) -> Path:
+        """Write what the folder holds by now and return the file: `open_run` reads by it.
+
+        For pages that are part of the run and show the rest of it.
+        """
+        path = self.path / DRAFT
+        path.write_text(json.dumps(to_jsonable(self._manifest())), encoding="utf-8")
+        return path
+
     def finish(self, **extra: Any) -> Path:
         """Write `manifest.json`, last: its presence says that the run came to its end."""
-        manifest = {
+        (self.path / DRAFT).unlink(missing_ok=True)
+        self.write_json(MANIFEST, self._manifest() | extra)
+        if self.path == self.place / STAGING:  # a step is put in place with its whole run
+            self._swap()
+        self.release()
+        return self.place / MANIFEST
+
+    def _manifest(self) -> dict[str, Any]:
+        return {
             "command": self.command,
             "started_at": self.started_at,
             "finished_at": dt.datetime.now(dt.UTC),
@@ -287,13 +306,7 @@ class RunFolder:
             "config_hash": content_hash(self.config),
             "inputs": self.inputs,
             "files": {name: found for name, found in self.written.items() if name != MANIFEST},
-            **extra,
         }
-        self.write_json(MANIFEST, manifest)
-        if self.path == self.place / STAGING:  # a step is put in place with its whole run
-            self._swap()
-        self.release()
-        return self.place / MANIFEST
 
     def _swap(self) -> None:
         """Put the new run where the old one was; while that lasts, no run is finished there."""

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from churnlab.errors import UsageError
+from churnlab.runs.folder import read_json
 from churnlab.runs.reading import Run
 
 _COLUMNS = (
@@ -55,17 +56,18 @@ def runs(folder: str | Path = "outputs") -> pd.DataFrame:
 
 def overview(opened: Mapping[str, Run]) -> pd.DataFrame:
     """Return the provenance of runs by name (columns: `runs`)."""
-    rows = [{"run": name} | _provenance(run.manifest) for name, run in opened.items()]
+    rows = [{"run": name} | _provenance(run) for name, run in opened.items()]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-def _provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _provenance(run: Run) -> dict[str, Any]:
+    manifest = run.manifest
     config = manifest["config"]
     started, finished = (pd.Timestamp(manifest[k]) for k in ("started_at", "finished_at"))
     as_of = config.get("as_of")
     return {
         "command": manifest["command"],
-        "model": (config.get("model") or {}).get("name"),
+        "model": _model(run),
         "data": (config.get("data") or {}).get("name"),
         "as_of": None if as_of is None else str(as_of),
         "seed": manifest["seed"],
@@ -77,3 +79,10 @@ def _provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "config_hash": manifest["config_hash"],
         "inputs": dict(manifest["inputs"]),
     }
+
+
+def _model(run: Run) -> str | None:
+    """Return a run's model: a pipeline fits others beside the chosen one, by one configuration."""
+    told = read_json(run.path / "fit.json") if run.has("fit.json") else {}
+    found = told.get("model") or (run.manifest["config"].get("model") or {}).get("name")
+    return None if found is None else str(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pyarrow.parquet import read_schema
 
 from churnlab.errors import ChurnlabError, UsageError
-from churnlab.runs.folder import content_hash, file_hash, read_json, settle
+from churnlab.runs.folder import (
+    DRAFT,
+    MANIFEST,
+    STAGING,
+    content_hash,
+    file_hash,
+    read_json,
+    settle,
+)
 from churnlab.runs.locks import lock
 
 
@@ -26,6 +35,12 @@ class Run:
     """
 
     path: Path
+    stated: str = MANIFEST
+
+    @property
+    def place(self) -> Path:
+        """Where the folder stands in the end: it may be written beside an older run now."""
+        return (self.path.parent if self.path.name == STAGING else self.path).resolve()
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -36,7 +51,7 @@ class Run:
         UsageError
             It is not what a run writes, or the configuration in it was edited.
         """
-        content = read_json(self.path / "manifest.json")
+        content = read_json(self.path / self.stated)
         found: dict[str, Any] = content if isinstance(content, dict) else {}
         kinds = {"command": str, "config": dict, "files": dict, "inputs": dict, "versions": dict}
         wrong = [name for name, kind in kinds.items() if not isinstance(found.get(name), kind)]
@@ -95,9 +110,13 @@ class Run:
         """Read a JSON file."""
         return read_json(self.file(name))
 
-    def frame(self, name: str) -> pd.DataFrame:
-        """Read a Parquet file."""
-        return pd.read_parquet(self.file(name))
+    def frame(self, name: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
+        """Read a Parquet file, or of some columns those that it has."""
+        file = self.file(name)
+        if columns is None:
+            return pd.read_parquet(file)
+        known = read_schema(file).names
+        return pd.read_parquet(file, columns=[c for c in columns if c in known])
 
     def part(self, name: str) -> Run | None:
         """Return the run of a pipeline's step, or None where the step was skipped."""
@@ -142,7 +161,7 @@ def _settle(path: Path) -> None:
 
 
 def open_run(folder: str | Path) -> Run:
-    """Open a finished run folder.
+    """Open a finished run folder, or one that is being written by what `so_far` returned.
 
     Raises
     ------
@@ -150,6 +169,8 @@ def open_run(folder: str | Path) -> Run:
         There is no such folder, or no run finished in it.
     """
     path = Path(folder)
+    if path.name == DRAFT and path.is_file():
+        return Run(path.parent, DRAFT)
     if not path.is_dir():
         raise UsageError(f"run={str(folder)!r} is no folder; give one that a command has written.")
     if not (path / "manifest.json").exists():

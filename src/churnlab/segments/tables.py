@@ -92,7 +92,8 @@ def _worth_by_band(customers: pd.DataFrame, bands: pd.DataFrame) -> list[float] 
     """Return what a customer of each band is worth once back, in the bands' order; or nothing."""
     if "residual_value" not in customers.columns:
         return None
-    by_id = customers.set_index("customer_id").loc[bands["customer_id"]]
+    names = ["residual_value", "residual_value_if_returns"]
+    by_id = customers[["customer_id", *names]].set_index("customer_id").loc[bands["customer_id"]]
     return list(worth_once_back(by_id, bands.set_index("customer_id")["churn_band"]))
 
 

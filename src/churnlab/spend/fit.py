@@ -60,6 +60,15 @@ class SpendFit:
     u: Array = field(repr=False)
     target: SpendTarget = field(repr=False)
 
+    def __repr__(self) -> str:
+        """One line: purchases and customers with an amount, and draws."""
+        return f"SpendFit({self.data.title}, {len(self.u):,} draws)"
+
+    def _repr_html_(self) -> str:
+        """Return the line with the table of parameters, for a notebook."""
+        shown = self.summary().to_html(float_format="{:.4g}".format, na_rep="")
+        return f"<p><b>{self!r}</b></p>{shown}"
+
     def summary(self) -> pd.DataFrame:
         """Return one row per parameter, as `Fit.summary`; amounts in the log's currency."""
         return self.table.dropna(axis="columns", how="all")

@@ -65,6 +65,17 @@ class SpendSummary:
     customers: pd.DataFrame
     as_of: dt.date | None = None
 
+    def __repr__(self) -> str:
+        """One line: amounts, customers and day."""
+        return f"SpendSummary({self.title})"
+
+    @property
+    def title(self) -> str:
+        """Amounts, customers and day, in words."""
+        n = int((self.customers["n_amounts"] > 0).sum())
+        until = "" if self.as_of is None else f" up to {self.as_of}"
+        return f"{self.count('n_amounts'):,} amounts of {n:,} customers{until}"
+
     @property
     def cells(self) -> SpendCells:
         """Distinct (n, mean): equal customers are one row with a weight, which is exact."""

@@ -50,8 +50,8 @@ class Explanation(Result):
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Risk on each day, of purchases and of visits where there are any."""
-        names = ("risk_by_day", "visit_risk_by_day")
+        """Risk and P(alive) on each day, and the risk of visits where there are any."""
+        names = ("risk_by_day", "alive_by_day", "visit_risk_by_day")
         return {name: pd.DataFrame(self.told[name]) for name in names if self.told[name]}
 
     @property

@@ -224,6 +224,7 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "warnings": fitted.fit.warnings,
         "misfit": [asdict(one) for one in fitted.fit.misfit],
         "next_purchase": fitted.fit.next_levels(fitted.risk.due_window_days)._asdict(),
+        "due": fitted.fit.next_levels(fitted.risk.due_window_days, due=True)._asdict(),
         "misfit_words": {lang: fitted.fit.say_misfit(lang) for lang in LANGUAGES},
         "calendar": None if fitted.fit.seasons is None else fitted.fit.seasons.to_dict(),
         "prior_sensitivity": prior_sensitivity(population).to_dict("records"),

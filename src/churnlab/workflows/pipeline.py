@@ -200,8 +200,7 @@ def pipeline(
     place = folder.place / "export"
     steps.attempt("export", partial(export, place, settings=chosen, progress=progress))
     folder.write_json("steps.json", steps.outcomes)
-    folder.finish()
-    told = ReportSettings(run=str(folder.place), lang=settings.lang, report=settings.report)
+    told = ReportSettings(run=str(folder.so_far()), lang=settings.lang, report=settings.report)
     report(told, progress).write(folder)
     add_board(folder, settings, progress)
     page = folder.place / "report.html"

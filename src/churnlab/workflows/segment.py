@@ -18,6 +18,7 @@ from churnlab.export.tables.files import write_csv
 from churnlab.fitting.late import banner, headline, three_numbers
 from churnlab.inference import save_posterior
 from churnlab.progress import SILENT, Progress
+from churnlab.report.drawn import drawn
 from churnlab.runs import Result, RunFolder
 from churnlab.segments import (
     Audience,
@@ -133,6 +134,7 @@ class Segmentation(Result):
         """Return the page, and whom to write to."""
         return {"to look at": folder / PAGE, "to send": folder / "campaign_plan.csv"}
 
+    @drawn
     def plot_grid(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw the grid with shares and changes; the purchase states alone without visits."""
         from churnlab.backtest.report.plots import purchase_axis
@@ -144,6 +146,7 @@ class Segmentation(Result):
             return plots.draw_grid(axes(ax, (9, 6)), shown, lang=lang)
         return purchase_axis(axes(ax, (7.2, 3)), self.found["shares"], lang=lang)
 
+    @drawn
     def plot_flow(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw the largest moves between cells since the earlier day."""
         from churnlab.report.style import axes
@@ -152,6 +155,7 @@ class Segmentation(Result):
         shown = data.flows(self._table("transitions", "compare_to"), lang=lang)
         return plots.draw_flows(axes(ax, (9, 6)), shown, lang=lang)
 
+    @drawn
     def plot_shares(
         self, ax: Axes | None = None, *, level: str | None = None, lang: str = "en"
     ) -> Axes:

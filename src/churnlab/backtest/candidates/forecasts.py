@@ -13,7 +13,6 @@ from churnlab.backtest.origins.visitdays import Visits
 from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
-from churnlab.posterior.counts import mean_function
 from churnlab.posterior.silence.stream import chunks, for_each_run
 from churnlab.summary import Clock
 from churnlab.summary.cells import distinct_rows
@@ -98,13 +97,14 @@ def expected_of(rows: Rows, draws: PopulationDraws) -> Array:
     out = np.empty(len(rows.x))
 
     def work(process: Process, at: Ints) -> None:
-        for part in chunks(len(at), process.n_draws):
-            i = at[part]
-            # a column of windows, one per row: the formulas broadcast
-            mean = mean_function(process, rows.window[i][:, None])
-            out[i] = mean(rows.t_x[i], rows.T[i]).mean(axis=1)
+        mean = process.mean_by_horizon()
+        for window in np.unique(rows.window[at]):
+            same = at[rows.window[at] == window]
+            for part in chunks(len(same), process.n_draws):
+                i = same[part]
+                out[i] = mean(rows.t_x[i], rows.T[i], float(window)).mean(axis=1)
 
-    for_each_run(draws, rows.group, rows.x, rows.oldest, work)
+    for_each_run(draws, rows.group, rows.x, rows.oldest, work, age=rows.T)
     values: Array = out[rows.inverse]
     return values
 
@@ -115,17 +115,16 @@ def expected_by_horizon(rows: Rows, draws: PopulationDraws, horizons: Array) -> 
     parts: list[Array] = []
 
     def work(process: Process, at: Ints) -> None:
-        total = np.zeros((process.n_draws, len(horizons)))
+        total, mean = np.zeros((process.n_draws, len(horizons))), process.mean_by_horizon()
         for j, horizon in enumerate(horizons):
-            mean = mean_function(process, float(horizon))
             for part in chunks(len(at), process.n_draws):
                 i = at[part]
-                total[:, j] += weight[i] @ mean(rows.t_x[i], rows.T[i])
+                total[:, j] += weight[i] @ mean(rows.t_x[i], rows.T[i], float(horizon))
         parts.append(total)
 
     # one thread: sums of floats must not depend on which run ends first
     oldest = rows.oldest + float(horizons.max())
-    for_each_run(draws, rows.group, rows.x, oldest, work, threads=1)
+    for_each_run(draws, rows.group, rows.x, oldest, work, age=rows.T, threads=1)
     return np.sum(parts, axis=0)
 
 
@@ -144,5 +143,5 @@ def pmf_of(rows: Rows, draws: PopulationDraws, largest: int) -> Array:
                 for n in range(1, columns):
                     out[i, n] = law.next()
 
-    for_each_run(draws, rows.group, rows.x, rows.oldest, work)
+    for_each_run(draws, rows.group, rows.x, rows.oldest, work, age=rows.T)
     return np.clip(out, 0.0, 1.0, out=out)

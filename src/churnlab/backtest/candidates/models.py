@@ -19,11 +19,10 @@ from churnlab.backtest.candidates import forecasts
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.backtest.origins.panel import Past
 from churnlab.backtest.origins.targets import Target
-from churnlab.backtest.origins.visitdays import Visits
 from churnlab.errors import FitRefusedError
 from churnlab.models.draws import PopulationDraws
 from churnlab.runs.folder import content_hash
-from churnlab.summary import Cells, Clock, Dated, Summary
+from churnlab.summary import Cells, Clock, Dated
 from churnlab.types import Array, Ints
 
 #: Draws behind count distributions: they cost a column per count, and CRPS settles early.
@@ -65,8 +64,7 @@ class ModelCandidate(Candidate):
 
     def learn(self, past: Past, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         """Fit at an origin, or find the finished fit."""
-        cells = cells_of(past, past.origin)
-        return self.learn_cells(cells, past.origin, context)
+        return self.learn_cells(past.cells, past.origin, context)
 
     def learn_cells(
         self, cells: Cells, origin: dt.date, context: Context
@@ -227,20 +225,6 @@ class LifetimesCandidate(ModelCandidate):
             f"lifetimes' {fitter_name} did not converge on {cells.n_customers} "
             f"customers; compare with {self.model}_ml."
         )
-
-
-def cells_of(events: Past | Visits, origin: dt.date, *, by_group: bool = False) -> Cells:
-    """Return the distinct rows of event days, as the models read them.
-
-    With `by_group` (purchases alone have groups) the cells carry the groups seen by the origin.
-    """
-    group = None
-    if by_group and isinstance(events, Past):
-        names, of = events.groups_present()
-        group = np.asarray(names, dtype=object)[of]
-    return Summary.from_arrays(
-        events.x, events.t_x, events.T, as_of=origin, sum_log_gap=events.sum_log_gap, group=group
-    ).cells
 
 
 def data_hash(rows: Cells | Dated) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from churnlab.backtest.candidates.base import Context
-from churnlab.backtest.candidates.models import BayesianCandidate, cells_of
+from churnlab.backtest.candidates.models import BayesianCandidate
 from churnlab.backtest.origins.panel import Past
 from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.models.draws import PopulationDraws
@@ -58,7 +58,7 @@ class PoolingCandidate(BayesianCandidate):
                 f"candidate {self.name} needs groups and split.group is not set; name a column of "
                 f"members, such as split.group=channel, or ask for plain {self.model}."
             )
-        return self.learn_cells(cells_of(past, past.origin, by_group=True), past.origin, context)
+        return self.learn_cells(past.grouped_cells(), past.origin, context)
 
     def fit(self, cells: Cells, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         """Fit all groups; one that cannot stand alone refuses no pooling, and the rest go on."""

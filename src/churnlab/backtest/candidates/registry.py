@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from churnlab.backtest.candidates.base import Candidate
@@ -28,6 +29,8 @@ from churnlab.errors import UsageError, nearest
 from churnlab.models import MODELS, REGISTRY, named
 from churnlab.summary.calendar import AUTO, KINDS
 
+_Wrapper = Callable[[str, Candidate], Candidate | None]
+
 _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
     "recency": Recency,
     "recency_logistic": RecencyLogistic,
@@ -40,10 +43,47 @@ _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
 }
 #: Models that `lifetimes` fits too.
 _PEERS: Final = tuple(m.name for m in REGISTRY.values() if m.lifetimes_fitter)
-#: Ends the names of a model's risk relearnt with features of the visits.
-_VISITS: Final = "_visits"
+#: Begins the names of models that `lifetimes` fits.
+_PEER: Final = "lifetimes_"
 #: Purchases as thinned visits; the model of the visit-days may follow (default: MBG/NBD).
 THINNED: Final = "visits_thinned"
+
+
+def _of_model(make: Callable[[str, BayesianCandidate], Candidate | None]) -> _Wrapper:
+    """Return a wrapper of candidates that are a model and nothing else."""
+    return lambda name, base: make(name, base) if type(base) is BayesianCandidate else None
+
+
+def _on_clock(kind: str, name: str, base: BayesianCandidate) -> Candidate | None:
+    return CalendarCandidate(name, base.model, kind) if base.model in _PEERS else None
+
+
+def _pooled(how: str, effects: str, name: str, base: BayesianCandidate) -> Candidate:
+    if how == "complete":  # groups ignored: the plain model under another name, and its fits
+        return BayesianCandidate(name, base.model, base.k)
+    return PoolingCandidate(name, base.model, base.k, how, effects)
+
+
+def _relearnt(name: str, base: Candidate) -> Candidate | None:
+    if isinstance(base, ThinnedCandidate):
+        return RelearntCandidate(name, BayesianCandidate(base.model, base.model), base)
+    return RelearntCandidate(name, base) if isinstance(base, BayesianCandidate) else None
+
+
+def _with_visits(name: str, base: Candidate) -> Candidate | None:
+    if not isinstance(base, BayesianCandidate):
+        return None
+    return RelearntCandidate(name, base, "features")
+
+
+#: What an ending makes of the candidate that the rest of the name names; None: of that one nothing.
+_WRAPPERS: Final[dict[str, _Wrapper]] = {
+    RELEARNT: _relearnt,
+    "_visits": _with_visits,
+    **{f"@{kind}": _of_model(partial(_on_clock, kind)) for kind in (*KINDS, AUTO, EVENTS_ONLY)},
+    **{end: _of_model(partial(_pooled, *how)) for end, how in POOLED_SUFFIXES.items()},
+    "_ml": _of_model(lambda name, base: MaximumLikelihoodCandidate(name, base.model, base.k)),
+}
 
 #: Baselines that every backtest carries (docs/backtesting.md).
 COMPULSORY: Final = (
@@ -55,18 +95,22 @@ COMPULSORY: Final = (
     "majority",
     "lifetimes_bg_nbd",
 )
-DEFAULT_CANDIDATES: Final = ("bg_nbd", "mbg_nbd", "pareto_nbd", *COMPULSORY, "gradient_boosting")
+DEFAULT_CANDIDATES: Final = (
+    "bg_nbd",
+    "mbg_nbd",
+    "pareto_nbd",
+    "stacked",
+    *COMPULSORY,
+    "gradient_boosting",
+)
 
 
 def known_candidates() -> list[str]:
     """Return every name; models of family ``*_cnbd_k`` also take a number for k."""
-    models = [*MODELS, *(f"{m}_ml" for m in MODELS)]
-    models += [f"{m}@{kind}" for m in _PEERS for kind in (*KINDS, AUTO, EVENTS_ONLY)]
-    models += [f"{m}{end}" for m in MODELS for end in POOLED_SUFFIXES]
-    relearnt = [f"{m}{end}" for end in (RELEARNT, _VISITS) for m in MODELS]
-    thinned = [THINNED, *(f"{THINNED}_{m}" for m in _PEERS)]
-    thinned += [name + RELEARNT for name in thinned]
-    return [*models, *(f"lifetimes_{m}" for m in _PEERS), *_SIMPLE, *relearnt, *thinned]
+    bases = [*MODELS, *(_PEER + m for m in _PEERS), *_SIMPLE, THINNED]
+    bases += [f"{THINNED}_{m}" for m in _PEERS]
+    wrapped = [base + ending for base in bases for ending in _WRAPPERS]
+    return [*bases, *(name for name in wrapped if _found(name, None) is not None)]
 
 
 def candidate_named(name: str, k: int | None = None) -> Candidate:
@@ -78,64 +122,37 @@ def candidate_named(name: str, k: int | None = None) -> Candidate:
         As in `known_candidates`; ``bg_cnbd_2`` and ``mbg_cnbd_3_ml`` fix the Erlang shape,
         ``mbg_nbd@month`` (``@week``, ``@auto``, ``@events``) is the model on a calendar's clock,
         ``mbg_nbd+partial`` (``+partial_all``, ``+none``, ``+complete``) the model with groups.
+        Endings add up: ``mbg_nbd+partial_relearnt``.
     k : int, optional
         Erlang shape of candidates whose name leaves it open.
     """
+    found = _found(name, k)
+    if found is None:
+        known = known_candidates()
+        raise UsageError(
+            f"candidate {name!r} is unknown; expected some of {known}." + nearest(name, known)
+        )
+    return found
+
+
+def _found(name: str, k: int | None) -> Candidate | None:
+    """Return the candidate of a name, built from the inside out; None where there is none."""
     if name in _SIMPLE:
         return _SIMPLE[name]()
-    if name.removeprefix("lifetimes_") in _PEERS and name.startswith("lifetimes_"):
-        return LifetimesCandidate(name, name.removeprefix("lifetimes_"))
-    base, _, calendar = name.partition("@")
-    if base in _PEERS and calendar in (*KINDS, AUTO, EVENTS_ONLY):
-        return CalendarCandidate(name, base, calendar)
-    visits = _visit_candidate(name, k)
-    if visits is not None:
-        return visits
-    pooled = _pooling_candidate(name, k)
-    if pooled is not None:
-        return pooled
-    kind = MaximumLikelihoodCandidate if name.endswith("_ml") else BayesianCandidate
-    model = name.removesuffix("_ml")
-    family, _, shape = model.rpartition("_")
+    for ending, wrap in _WRAPPERS.items():
+        if name.endswith(ending) and (base := _found(name.removesuffix(ending), k)) is not None:
+            return wrap(name, base)
+    if name.startswith(_PEER):
+        model = name.removeprefix(_PEER)
+        return LifetimesCandidate(name, model) if model in _PEERS else None
+    if name.startswith(THINNED):
+        model = name.removeprefix(THINNED).removeprefix("_") or "mbg_nbd"
+        return ThinnedCandidate(name, BayesianCandidate(model, model)) if model in _PEERS else None
+    family, _, shape = name.rpartition("_")
     if shape.isdigit() and f"{family}_k" in MODELS:
-        return kind(name, f"{family}_k", int(shape))
-    if model in MODELS:
-        return kind(name, model, k if named(model).regular else None)
-    raise UsageError(
-        f"candidate {name!r} is unknown; expected some of {known_candidates()}."
-        + nearest(name, known_candidates())
-    )
-
-
-def _pooling_candidate(name: str, k: int | None) -> Candidate | None:
-    """Return a model with groups, or None when the name asks for none."""
-    base, plus, how = name.partition("+")
-    if plus + how not in POOLED_SUFFIXES:
-        return None
-    plain = candidate_named(base, k)
-    if type(plain) is not BayesianCandidate:
-        return None
-    if how == "complete":  # groups ignored: the plain model under another name, and its fits
-        return BayesianCandidate(name, plain.model, plain.k)
-    return PoolingCandidate(name, plain.model, plain.k, *POOLED_SUFFIXES[plus + how])
-
-
-def _visit_candidate(name: str, k: int | None) -> Candidate | None:
-    """Return a candidate of `candidates.visits`, or None when the name is none of theirs."""
-    if name == THINNED:
-        return ThinnedCandidate(name, BayesianCandidate("mbg_nbd", "mbg_nbd"))
-    if name.startswith(f"{THINNED}_") and (model := name.removeprefix(f"{THINNED}_")) in _PEERS:
-        return ThinnedCandidate(name, BayesianCandidate(model, model))
-    if name.endswith(_VISITS):
-        base = candidate_named(name.removesuffix(_VISITS), k)
-        if isinstance(base, BayesianCandidate):
-            return RelearntCandidate(name, base, "features")
-    if name.endswith(RELEARNT):
-        base = candidate_named(name.removesuffix(RELEARNT), k)
-        if isinstance(base, BayesianCandidate):
-            return RelearntCandidate(name, base)
-        if isinstance(base, ThinnedCandidate):
-            return RelearntCandidate(name, BayesianCandidate(base.model, base.model), base)
+        return BayesianCandidate(name, f"{family}_k", int(shape))
+    if name in MODELS:
+        return BayesianCandidate(name, name, k if named(name).regular else None)
     return None
 
 

@@ -3,8 +3,8 @@
 A generative model knows what silence means and extrapolates to long windows; a learner sees season,
 regularity and trend. Two forecasts are made from earlier origins: a ridge logistic regression on
 the logits of the family's models, and gradient boosting on the same logits beside the features of
-a history. Their logits are averaged with a weight learnt on the latest earlier origin, which
-neither has seen then.
+a history. With `ENOUGH_ORIGINS` earlier origins the second is taken as it is. With fewer their
+logits are averaged, with a weight learnt on the latest earlier origin, which neither has seen then.
 
 References
 ----------
@@ -32,6 +32,10 @@ from churnlab.types import Array, Ints
 
 #: Models whose forecasts are stacked: one without memory, one with regular gaps.
 FAMILY = ("mbg_nbd", "mbg_cnbd_k")
+#: Earlier origins from which on the learner has seen what changes over time and stands alone. The
+#: latest one alone would decide by its season: weights of .85, .32, .94, .06 at four quarters of a
+#: seasonal log, 1.3% worse than the comparator where the learner is .8% better (lab book 024).
+ENOUGH_ORIGINS = 4
 #: Probabilities stay this far from 0 and 1 in logits.
 MARGIN = 1e-6
 #: Weights of the learner that are tried, equally likely before.
@@ -87,11 +91,15 @@ class Stacked(Candidate):
         return _Rows(logits, np.column_stack([features(past, windows)[1], logits]))
 
     def _weight(self, training: Training, rows: _Rows, outcome: Array, customer: Ints) -> float:
-        """Return the learner's weight from the latest earlier origin; one half with one origin.
+        """Return the learner's weight: by the latest earlier origin where there are two or three.
+
+        One half with one origin, and all of it with enough of them.
 
         Customers held out of the same origin would not show what changes over time (tried:
         experiments/019-strong-comparator-and-stack).
         """
+        if len(training.pasts) >= ENOUGH_ORIGINS:
+            return 1.0
         held = np.arange(len(outcome)) >= len(outcome) - training.pasts[-1].n
         if held.all() or len(np.unique(outcome[~held])) < 2:
             return 0.5

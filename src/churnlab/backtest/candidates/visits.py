@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.backtest.candidates.forecasts import Rows, expected_of, risk_and_alive
-from churnlab.backtest.candidates.models import BayesianCandidate, arrays_hash, cells_of
+from churnlab.backtest.candidates.models import BayesianCandidate, arrays_hash
 from churnlab.backtest.origins.panel import Past
 from churnlab.backtest.origins.targets import Target
 from churnlab.backtest.origins.training import SEVERAL, training_for
@@ -24,6 +24,7 @@ from churnlab.models.draws import PopulationDraws
 from churnlab.models.thinned import Conversion
 from churnlab.posterior.silence.stream import Rows as VisitRows
 from churnlab.posterior.silence.thinned import Tally, conversion_mean, thinned_silence
+from churnlab.summary import Cells
 from churnlab.types import Array, Ints
 
 #: Ends the names of relearnt candidates.
@@ -165,7 +166,7 @@ class ThinnedCandidate(Candidate):
         self, past: Past, seen: Visits, context: Context
     ) -> tuple[PopulationDraws, Conversion, dict[str, Any]]:
         """Fit the two independent parts, or find the finished fits; draws are thinned."""
-        cells = cells_of(seen, past.origin)
+        cells = Cells.collapse(seen.x, seen.t_x, seen.T, sum_log_gap=seen.sum_log_gap)[0]
         draws, note = self.visits.learn_cells(cells, past.origin, context)
 
         def make() -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

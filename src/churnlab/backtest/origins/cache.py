@@ -41,6 +41,7 @@ class FitCache:
         self.refused: dict[str, FitRefusedError] = {}
         self.notes: list[str] = []
         self.hits = 0
+        self.kept = 0
         self.fits = 0
 
     def get(
@@ -58,7 +59,10 @@ class FitCache:
         name = runs.content_hash({"format": FORMAT, **key})
         if name in self.refused:
             raise self.refused[name]
-        found = self.memory.get(name) or self._read(name)
+        found = self.memory.get(name)
+        if found is None:
+            found = self._read(name)
+            self.kept += found is not None
         if found is not None:
             self.hits += 1
         else:

@@ -21,7 +21,7 @@ from churnlab.backtest.origins.groups import grouped
 from churnlab.backtest.origins.guards import LeakageError
 from churnlab.backtest.origins.visitdays import VisitDays, Visits
 from churnlab.errors import DataError
-from churnlab.summary import Clock, Dated
+from churnlab.summary import Cells, Clock, Dated
 from churnlab.types import Array, Ints
 
 
@@ -81,6 +81,20 @@ class Past:
         """Return the names of the groups that have a customer by now, and each customer's code."""
         codes, of = np.unique(self.group, return_inverse=True)
         return tuple(self.group_names[i] for i in codes), of.astype(np.int64)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """Distinct rows of all customers together, as the models read them."""
+        return Cells.collapse(self.x, self.t_x, self.T, sum_log_gap=self.sum_log_gap)[0]
+
+    def grouped_cells(self) -> Cells:
+        """Return the distinct rows by the groups that have a customer by now."""
+        names, of = self.groups_present()
+        groups, rank = np.unique(np.asarray(names, dtype=object), return_inverse=True)
+        return Cells.collapse(
+            self.x, self.t_x, self.T, sum_log_gap=self.sum_log_gap, group=rank[of],
+            groups=tuple(groups),
+        )[0]  # fmt: skip
 
     @property
     def idle(self) -> Array:

@@ -30,9 +30,12 @@ def followed(tracking: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranked(headline: pd.DataFrame, *, most: int = 14) -> pd.DataFrame:
-    """Return candidates of the first target by Brier score, best first, with a name to show."""
+    """Return candidates of the first target by Brier score, best first, with a name to show.
+
+    A recalibrated candidate whose map was not taken is the plain one, and shown once.
+    """
     first = headline[headline["target"] == headline["target"].iloc[0]].dropna(subset=["brier"])
-    best = first.sort_values("brier").head(most)
+    best = first.drop_duplicates(["candidate", "brier"]).sort_values("brier").head(most)
     variant = best["variant"].where(best["variant"] != "plain", "")
     names = best["candidate"] + variant.map(lambda v: f" ({v})" if v else "")
     frame: pd.DataFrame = best.assign(name=names)[["name", "kind", "brier"]].reset_index(drop=True)

@@ -37,15 +37,19 @@ function stake(late, costs) {
 }
 
 function changed() {
-  if (!front.changes.length) return absent("moves") ?? el("p", { class: "absent" }, t("absent_moves"));
-  const lines = front.changes.map((c) => {
-    const more = c.n - c.n_before, sure = c.change_q05 > 0 || c.change_q95 < 0;
+  const { since, late } = front;
+  if (!since) return absent("moves") ?? el("p", { class: "absent" }, t("absent_moves"));
+  const told = ["fresh", "winnable", "gone"].map((k) => ({ name: t(`list_${k}`), key: k === "fresh" ? "month" : k }));
+  const rows = [...since.groups, ...(since.late ? told.map((r) => ({ ...r, n_before: since.late[r.key], n: late[r.key] })) : [])];
+  const lines = rows.map((c) => {
+    const more = c.n - c.n_before, chance = known(c.change_q05) && c.change_q05 <= 0 && c.change_q95 >= 0;
+    const moved = known(c.moves_in) ? t("moved", { into: count(c.moves_in + c.entries), out: count(c.n_before + c.moves_in + c.entries - c.n) }) : "";
     return el("li", {}, el("span", {}, c.name), el("b", {}, `${count(c.n_before)} → ${count(c.n)}`),
-      el("span", { class: `delta ${more > 0 ? "up" : more < 0 ? "down" : ""}` }, signed(more)),
-      el("small", {}, sure ? "" : t("within_chance")));
+      el("span", { class: "delta" }, signed(more)), el("small", {}, [moved, chance ? t("within_chance") : ""].filter(Boolean).join(" · ")));
   });
   const leak = front.leak?.alert ? el("p", { class: "note warn" }, t("leak", { share: percent(front.leak.share), usual: percent(front.leak.usual_share) })) : null;
-  return el("div", { class: "card" }, el("h3", {}, t("changed", { day: day(grid.compared_to) })), leak, el("ul", { class: "changes" }, lines));
+  return el("div", { class: "card" }, el("h3", {}, t("changed", { day: day(since.day) })), leak,
+    el("p", { class: "hint" }, t(since.run ? "changed_run" : "changed_day", { run: since.run ?? "" })), el("ul", { class: "changes" }, lines));
 }
 
 function showGrid() {
@@ -88,7 +92,7 @@ function openCell(code) {
   document.getElementById("cell").replaceChildren(el("div", { class: "card" },
     el("h3", {}, cell.name),
     el("p", {}, t("cell_text", { n: count(cell.n), share: percent(cell.share, 1), low: percent(cell.share_q05, 1), high: percent(cell.share_q95, 1) })),
-    actions.length ? el("ul", { class: "actions" }, actions.map((a) => el("li", {}, el("b", {}, channel(a)), ` ${a.text}`))) : null,
+    actions.length ? el("ul", { class: "actions" }, actions.map((a) => el("li", {}, el("b", {}, a.channel), ` ${a.text}`))) : null,
     cell.trend.length > 1 ? el("p", { class: "trend" }, t("trend"), " ", sparkline(cell.trend, t("trend")), ` ${grid.days.map((d, i) => `${shortDay(d)}: ${count(cell.trend[i])}`).join(" · ")}`) : null,
     links.length ? el("p", {}, t("flow_text", { day: day(grid.compared_to), into: sum(inward), out: sum(outward) })) : absent("moves"),
     links.length ? flow : null));
@@ -229,10 +233,11 @@ function showJourneys() {
     const i = path.steps.length - 2, key = `${end(i, path.steps[i])} ${end(i + 1, path.steps[i + 1])}`;
     links.set(key, (links.get(key) ?? 0) + path.support);
   }
+  if (journeys.who === "all") document.getElementById("journeys-h").textContent = t("head_journeys_all");
   const picture = canvas("sankey", t("sankey_label"), "tall");
   const best = journeys.paths[0];
   place.append(
-    el("p", { class: "lead", dir: "auto" }, t(`journey_${journeys.who}`, { path: best.steps.map((x) => `\u2068${x}\u2069`).join(" → "), n: count(best.support), gap: count(best.gap_days, 1), days: count(journeys.window_days), lift: count(best.lift, 1) })),
+    el("p", { class: "lead", dir: "auto" }, t(`journey_${journeys.who}`, { path: best.steps.map((x) => `\u2068${x}\u2069`).join(" → "), n: count(best.support), gap: count(best.gap_days, 1), days: count(journeys.window_days), lift: best.lift_q05 > 1 ? t("journey_more", { n: count(best.lift, 1) }) : t("journey_chance") })),
     el("div", { class: "card" }, picture),
     el("p", { class: "hint" }, t("journey_open", { n: count(journeys.audience) })),
     journeys.personas.length ? el("div", { class: "personas" }, journeys.personas.map((p) => el("article", { class: "card" },
@@ -240,8 +245,6 @@ function showJourneys() {
       el("p", {}, el("strong", {}, `×${count(p.ratio, 2)}`), ` ${t(`persona_${p.comparison}`, { mine: percent(p.share_group), others: percent(p.share_others) })}`)))) : el("p", { class: "absent" }, t("no_personas")));
   sankey(picture, ends, [...links].map(([key, n]) => [...key.split(" ").map(Number), n]));
 }
-
-const channel = (action) => (`channel_${action.channel}` in words ? t(`channel_${action.channel}`) : action.channel);
 
 function showPlan() {
   const place = body("plan");
@@ -260,7 +263,7 @@ function showPlan() {
     });
     const text = texts.get(action);
     const save = about.ids ? el("button", { "data-plan": i, "aria-label": t("csv_of", { action }) }, t("csv")) : null;
-    return el("tr", {}, el("th", { scope: "row" }, el("div", {}, el("span", {}, text?.text ?? action), save), el("small", {}, el("bdi", {}, action), text ? ` · ${channel(text)}` : "")), cells);
+    return el("tr", {}, el("th", { scope: "row" }, el("div", {}, el("span", {}, text?.text ?? action), save), el("small", {}, el("bdi", {}, action), text ? ` · ${text.channel}` : "")), cells);
   });
   const held = plan.calendar.reduce((n, c) => n + c.holdout, 0);
   place.append(

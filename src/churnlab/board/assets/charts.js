@@ -4,7 +4,17 @@ const drawn = new Map();
 const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 /** Names from data in a picture: Plotly reads tags in text, so these must not look like any. */
 const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-const short = (text, most = innerWidth < 720 ? 16 : 44) => plain(text.length > most ? `${text.slice(0, most - 1)}…` : text);
+const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+/** A name beside a picture: in one line, on a phone in two. */
+function short(text) {
+  if (innerWidth >= 720) return plain(cut(text, 44));
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    if (lines[0] && lines.at(-1).length + word.length > 18 && lines.length < 2) lines.push(word);
+    else lines.push(`${lines.pop()} ${word}`.trim());
+  }
+  return lines.map((line) => plain(cut(line, 22))).join("<br>");
+}
 const alpha = (colour, share) =>
   colour + Math.round(share * 255).toString(16).padStart(2, "0");
 
@@ -29,9 +39,11 @@ function paint(node) {
     font: { family: "Board, system-ui, sans-serif", size: 13, color: ink("text") },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", separators: ".,",
     margin: { l: 8, r: 12, t: 12, b: 8 }, hoverlabel: { bgcolor: ink("card"), font: { color: ink("text") } },
-    showlegend: false, dragmode: false, ...rest, xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis },
+    showlegend: false, dragmode: false, ...rest, xaxis: titled({ ...axis, ...xaxis }), yaxis: titled({ ...axis, ...yaxis }),
   }, { displayModeBar: false, responsive: true });
 }
+/** Room between an axis and its title. */
+const titled = (axis) => (axis.title?.text ? { ...axis, title: { standoff: 12, ...axis.title } } : axis);
 function repaint(all) {
   for (const [node, { seen }] of drawn) {
     if (!node.isConnected) drawn.delete(node);
@@ -49,21 +61,32 @@ const upright = (at, colour, dash = "dot") => ({
 const note = (at, text, colour, y = 1) => ({
   x: at, y, yref: "paper", text, showarrow: false, xanchor: "left", yanchor: "top", xshift: 4, font: { size: 12, color: colour } });
 
+/** The band of a curve with gaps: a closed outline of each stretch. */
+function bandOf({ day, q05, q95 }) {
+  const x = [], y = [];
+  for (let i = 0, from = 0; i <= day.length; i++) {
+    if (i < day.length && known(q05[i])) continue;
+    x.push(...day.slice(from, i), ...day.slice(from, i).reverse(), null);
+    y.push(...q05.slice(from, i), ...q95.slice(from, i).reverse(), null);
+    from = i + 1;
+  }
+  return { x, y };
+}
+
 /** A customer: purchases and visits as ticks, what the silence says by day, the dates. */
 function drawPerson(node, row, story) {
   const bought = story ? story.purchase_days : [row.first, row.last].filter(Boolean);
   const visited = story?.visit_days ?? [row.visit].filter(Boolean);
   const ticks = (days, name, y, colour) => ({
-    x: days, y: days.map(() => y), name: t(name), mode: "markers", yaxis: "y2", hovertemplate: `%{x|%Y-%m-%d} ${t(name)}<extra></extra>`,
+    x: days, y: days.map(() => y), name: t(name), mode: "markers", yaxis: "y2", showlegend: false, hovertemplate: `%{x|%Y-%m-%d} ${t(name)}<extra></extra>`,
     marker: { symbol: "line-ns", size: 16, line: { width: 2, color: colour } } });
-  const curve = story?.risk_by_day;
+  const curves = [["back_by_then", "blue", story?.risk_by_day], ["col_alive", "purple", story?.alive_by_day]].filter(([, , c]) => c);
   chart(node, () => {
     const traces = [ticks(bought, "purchases", 1, ink("blue"))];
     if (visited.length) traces.push(ticks(visited, "visits", 0, ink("green")));
-    if (curve) {
-      const line = (y, extra) => ({ x: curve.day, y, mode: "lines", hoverinfo: "skip", line: { width: 0 }, ...extra });
-      traces.push(line(curve.q05), line(curve.q95, { fill: "tonexty", fillcolor: alpha(ink("blue"), 0.2) }),
-        line(curve.mean, { line: { width: 2, color: ink("blue") }, hoverinfo: "x+y", connectgaps: false }));
+    for (const [key, colour, c] of curves) {
+      traces.push({ ...bandOf(c), mode: "lines", hoverinfo: "skip", showlegend: false, line: { width: 0 }, fill: "toself", fillcolor: alpha(ink(colour), 0.2) },
+        { x: c.day, y: c.mean, mode: "lines", line: { width: 2, color: ink(colour) }, hoverinfo: "x+y+name", name: t(key), connectgaps: false });
     }
     const shapes = [upright(about.as_of, ink("soft"), "dash")], marks = [note(about.as_of, t("today"), ink("soft"))];
     if (row.late) { shapes.push(upright(row.late, ink("orange"), "solid")); marks.push(note(row.late, t("late_from"), ink("orange"), 0.82)); }
@@ -71,9 +94,9 @@ function drawPerson(node, row, story) {
     const from = bought[0] ?? row.signup ?? about.as_of;
     const to = [about.as_of, row.late, row.due90].filter((d) => d && daysBetween(about.as_of, d) < 200).sort().at(-1);
     return { traces, layout: {
-      shapes, annotations: marks, xaxis: { type: "date", range: [plusDays(from, -4), plusDays(to, 20)], tickformat: "%Y-%m" },
-      yaxis: { range: [0, 1.02], tickformat: ".0%", domain: [0, curve ? 0.68 : 0.01], visible: Boolean(curve), title: { text: curve ? t("back_by_then") : "", font: { size: 12 } }, fixedrange: true },
-      yaxis2: { domain: [curve ? 0.74 : 0.1, 1], range: visited.length ? [-0.6, 1.6] : [0.2, 1.8], tickvals: visited.length ? [0, 1] : [1], ticktext: visited.length ? [t("visits"), t("purchases")] : [t("purchases")], automargin: true, fixedrange: true, showgrid: false, zeroline: false } } };
+      shapes, annotations: marks, showlegend: curves.length > 0, legend: { orientation: "h", y: -0.12, x: 0 }, xaxis: { type: "date", range: [plusDays(from, -4), plusDays(to, 20)], tickformat: "%Y-%m" },
+      yaxis: { range: [0, 1.02], tickformat: ".0%", domain: [0, curves.length ? 0.68 : 0.01], visible: curves.length > 0, fixedrange: true },
+      yaxis2: { domain: [curves.length ? 0.74 : 0.1, 1], range: visited.length ? [-0.6, 1.6] : [0.2, 1.8], tickvals: visited.length ? [0, 1] : [1], ticktext: visited.length ? [t("visits"), t("purchases")] : [t("purchases")], automargin: true, fixedrange: true, showgrid: false, zeroline: false } } };
   });
   paint(node);
 }

@@ -25,7 +25,7 @@ const LISTS = {
 const COLUMNS = [
   { key: "id", show: (r) => el("button", { class: "link", "data-person": r.place }, bdi(nameOf(r))) },
   { key: "code", optional: true, show: (r) => names.get(r.code) ?? none, when: () => names.size },
-  { key: "last", show: (r) => day(r.last) },
+  { key: "last", optional: true, show: (r) => day(r.last) },
   { key: "purchases", number: true, optional: true, show: (r) => count(r.purchases) },
   { key: "late", show: (r) => (r.late ? el("span", { class: since(r) >= 0 ? "bad" : "" }, day(r.late)) : none) },
   { key: "alive", number: true, show: (r) => chance(r.alive) },
@@ -123,12 +123,12 @@ function sentences(row) {
 function facts(row) {
   const told = [
     ["col_last", day(row.last)], ["col_purchases", count(row.purchases)], ["fact_cycle", row.last ? t("days", { n: count(row.cycle) }) : none],
-    ["fact_late", row.late05 && row.late95 ? `${day(row.late)} (${day(row.late05)} – ${day(row.late95)})` : day(row.late)],
+    ["fact_late", row.late05 && row.late95 && row.late05 !== row.late95 ? `${day(row.late)} (${day(row.late05)} – ${day(row.late95)})` : day(row.late)],
     ["fact_due", row.due ? `${day(row.due)} (${day(row.due10)} – ${day(row.due90)})` : none],
     ["col_alive", percent(row.alive)], ["fact_expected", count(row.expected, 1)],
     ["col_value", money(row.value)], ["col_visit", day(row.visit)], ["fact_signup", day(row.signup)],
   ].filter(([, value]) => value !== none);
-  return el("dl", { class: "facts" }, told.map(([key, value]) => [el("dt", {}, t(key)), el("dd", {}, value)]));
+  return el("dl", { class: "facts" }, told.map(([key, value]) => el("div", {}, el("dt", {}, t(key)), el("dd", {}, value))));
 }
 
 document.getElementById("person").addEventListener("close", (event) => event.target.replaceChildren());

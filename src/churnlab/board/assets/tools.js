@@ -20,23 +20,24 @@ function format(kind, options) {
 }
 const none = "–";
 const known = (value) => value !== null && value !== undefined;
-const count = (n, digits = 0) =>
-  known(n) ? format("NumberFormat", { maximumFractionDigits: digits }).format(n) : none;
-const signed = (n) => format("NumberFormat", { signDisplay: "exceptZero" }).format(n);
+/** A number in words of the locale; the minus is a sign, not a hyphen that a range could have. */
+const number = (n, options) => format("NumberFormat", options).format(n).replace("-", "\u2212");
+const count = (n, digits = 0) => (known(n) ? number(n, { maximumFractionDigits: digits }) : none);
+const signed = (n) => number(n, { signDisplay: "exceptZero" });
 const percent = (p, digits = 0) => {
   if (!known(p)) return none;
   // Nothing is certain: 99.9% does not become 100%, nor .1% nothing.
   const near = digits === 0 && p > 0 && p < 1 ? Math.min(Math.max(p, 0.01), 0.99) : p;
-  return format("NumberFormat", { style: "percent", maximumFractionDigits: digits }).format(near);
+  return number(near, { style: "percent", maximumFractionDigits: digits });
 };
 function money(value, compact = false) {
   if (!known(value)) return none;
   const unit = about.currency ? { style: "currency", currency: about.currency, currencyDisplay: "narrowSymbol" } : {};
   const size = compact && Math.abs(value) >= 1e4
-    ? { notation: "compact", maximumSignificantDigits: 3 }
+    ? { notation: "compact", maximumSignificantDigits: 3, useGrouping: "always" }
     : { maximumFractionDigits: Math.abs(value) >= 100 ? 0 : 2 };
-  if (lang === "ko" && about.currency === "KRW") return `${format("NumberFormat", size).format(value)}원`;
-  return format("NumberFormat", { ...unit, ...size, minimumFractionDigits: 0 }).format(value);
+  if (lang === "ko" && about.currency === "KRW") return `${number(value, size)}원`;
+  return number(value, { ...unit, ...size, minimumFractionDigits: 0 });
 }
 const utc = { timeZone: "UTC" };
 const parsed = (iso) => new Date(`${iso.slice(0, 10)}T00:00:00Z`);
@@ -59,7 +60,7 @@ function el(tag, attributes = {}, ...children) {
     if (value === false || !known(value)) continue;
     node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter(known));
+  node.append(...children.flat(Infinity).filter(known));
   return node;
 }
 const bdi = (text) => el("bdi", {}, text);

@@ -18,7 +18,8 @@ from churnlab.events.report import Beginning
 
 #: Ids whose history begins before `data.history_from`.
 TABLE: Final = "unknown_beginning"
-#: Purchasers with a signup before the log from which on, and share above which, it is said.
+#: Purchasers with a signup a month before the log, and their share, from which on it is said: in
+#: a shop that opens with its log the first signups also come some days before the first purchase.
 ENOUGH_EARLY, EARLY_SHARE = 20, 0.05
 #: First purchases are counted by months of so many days.
 MONTH = 30
@@ -101,10 +102,12 @@ def said(found: Beginning) -> str:
 def _early_members(first: Any, members: Any, start: dt.date) -> Beginning | None:
     joined = first.inner_join(members.select("customer_id", signup=members[DATE]), "customer_id")
     found = joined.aggregate(
-        n=joined.count(), early=(joined.signup < literal_date(start)).sum()
+        n=joined.count(),
+        early=(joined.signup < literal_date(start)).sum(),
+        months=(joined.signup <= literal_date(start - dt.timedelta(days=MONTH))).sum(),
     ).to_pyarrow()
-    n, early = int(found["n"][0].as_py()), int(found["early"][0].as_py() or 0)
-    if early < ENOUGH_EARLY or early < EARLY_SHARE * n:
+    n, early, months = (int(found[c][0].as_py() or 0) for c in found.column_names)
+    if months < ENOUGH_EARLY or months < EARLY_SHARE * n:
         return None
     return Beginning("signups", early, float(n), start, start)
 

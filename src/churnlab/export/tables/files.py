@@ -17,6 +17,9 @@ from churnlab.export.tables.columns import DAY, INSTANT, NUMBER, TABLES, TEXT, W
 #: Rows that are turned into text at a time.
 _BATCH = 1 << 16
 
+#: A spreadsheet takes text that begins like this for a formula; the apostrophe is the guard itself.
+_RISKY = pa.array(list("=+-@\t\r'"))
+
 _TYPES: dict[str, pa.DataType] = {
     TEXT: pa.string(),
     NUMBER: pa.float64(),
@@ -68,7 +71,7 @@ def _array(values: pd.Series, column: Column, table: Table) -> pa.Array:
         if column.kind == NUMBER:
             numbers = pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
             return pa.array(numbers, type=pa.float64(), from_pandas=True)
-        if column.kind == TEXT:
+        if column.kind == TEXT and values.dtype != "str":
             values = values.astype("object").where(values.notna(), None)
         return pa.array(values, type=_TYPES[column.kind], from_pandas=True)
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
@@ -112,15 +115,28 @@ def write_csv(data: pa.Table, path: Path, *, guard: bool = True) -> None:
     """
     for i, field in enumerate(data.schema):
         if pa.types.is_timestamp(field.type):
-            text = pa.compute.strftime(data.column(i), format="%Y-%m-%dT%H:%M:%S+00:00")
-            data = data.set_column(i, field.name, text)
+            data = data.set_column(i, field.name, _by_value(data.column(i), _stamp))
         elif guard and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
-            data = data.set_column(i, field.name, _guard(data.column(i).cast(pa.string())))
+            text = data.column(i).cast(pa.string())
+            data = data.set_column(i, field.name, _by_value(text, _guard))
     pyarrow.csv.write_csv(data, path)
 
 
-def _guard(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    risky = pa.compute.match_substring_regex(text, r"^[=+\-@\t\r']")
+def _by_value(column: pa.ChunkedArray, make: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """Make text of each distinct value once: most columns have few."""
+    coded = column.combine_chunks().dictionary_encode()
+    return make(coded.dictionary).take(coded.indices)
+
+
+def _stamp(times: pa.Array) -> pa.Array:
+    return pa.compute.strftime(times, format="%Y-%m-%dT%H:%M:%S+00:00")
+
+
+def _guard(text: pa.Array) -> pa.Array:
+    first = pa.compute.utf8_slice_codeunits(text, 0, 1)
+    risky = pa.compute.is_in(first, value_set=_RISKY)
+    if not pa.compute.any(risky).as_py():
+        return text
     return pa.compute.if_else(risky, pa.compute.binary_join_element_wise("'", text, ""), text)
 
 

@@ -16,7 +16,7 @@ from churnlab.export.tables.columns import SEGMENT_SHARE
 from churnlab.vocabulary import ALL_CODES, SEGMENTS, UNKNOWN_CODES
 
 #: Columns that the full posterior gives better than the thinned draws; the rest is scored.
-_FROM_FIT = (
+FROM_FIT = (
     "cycle_days",
     "cycle_q05",
     "cycle_q95",
@@ -34,7 +34,7 @@ def thresholds_frame(inputs: ExportInputs, rules: ScoringBundle) -> pd.DataFrame
     them; cycle and due dates come from the fit's table where given.
     """
     fitted = inputs.customers
-    if fitted is None or not set(_FROM_FIT) <= set(fitted.columns):
+    if fitted is None or not set(FROM_FIT) <= set(fitted.columns):
         return score_people(rules, inputs.people, inputs.as_of)
     return _with_fit(score_people(rules, inputs.people, inputs.as_of, details=False), fitted)
 
@@ -68,7 +68,7 @@ def _with_fit(table: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
             "customers lacks purchasers of the summary; give both from the same fit and as_of."
         )
     table = table.copy()
-    for column in _FROM_FIT:
+    for column in FROM_FIT:
         if column.startswith("due"):
             days = pd.to_datetime(fitted[column]).dt.normalize().astype("datetime64[us]")
             table[column] = days.fillna(FAR).to_numpy()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import ArrayLike
 
 from churnlab.fitting.report import data
 from churnlab.models.draws import PopulationDraws
 from churnlab.report.labels import label
 from churnlab.report.style import COLOURS, log_scale
+from churnlab.types import Array
 
 _COLOURS = ("#0072B2", "#009E73", "#D55E00")
 
@@ -46,7 +47,7 @@ def silence(
     days = np.linspace(0.0, reach, 121)
     person: Any
     for person, colour in zip(people.itertuples(), _COLOURS, strict=False):
-        name = f"{person.customer_id} ({person.rhythm_days:.0f} d)"
+        name = label("customer", lang, name=person.customer_id, days=person.rhythm_days)
         today = float(person.days_since_last)
         alive = data.p_alive_curve(draws, person.x, person.t_x, days)
         risk = data.risk_curve(draws, person.x, person.t_x, days, horizon_days)
@@ -144,6 +145,7 @@ def risk_over_silence(
     name: str,
     colour: str,
     today: float | None = None,
+    mark: str = "",
     lang: str = "en",
 ) -> Axes:
     """Draw one customer's probability against the days of silence, with its band.
@@ -154,12 +156,15 @@ def risk_over_silence(
         Days since the last purchase, and the probability with its interval.
     today : float, optional
         Where the customer stands now; marked with a point.
+    mark : str
+        What the point is, for the legend.
     """
     days, centre = np.asarray(idle_days, float), np.asarray(mean, float)
     ax.fill_between(days, np.asarray(q05), np.asarray(q95), color=colour, alpha=0.2, lw=0)
     ax.plot(days, centre, color=colour, label=name)
     if today is not None:
-        ax.plot([today], [np.interp(today, days, centre)], "o", color=colour, ms=6)
+        at = np.interp(today, days, centre)
+        ax.plot([today], [at], "o", color=colour, ms=6, label=mark or None)
     ax.set(xlabel=label("days_since_last", lang), ylim=(0, 1))
     return ax
 
@@ -205,6 +210,7 @@ def matrix(
     mesh = ax.pcolormesh(silence, x, p_alive, cmap="viridis", vmin=0, vmax=1, shading="nearest")
     ax.figure.colorbar(mesh, ax=ax, pad=0.02, label=label("p_alive", lang))
     ax.set(xlabel=label("days_since_last", lang), ylabel=label("repeat_purchases", lang))
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     return ax
 
 
@@ -221,8 +227,30 @@ def lateness(ax: Axes, draws: PopulationDraws, people: pd.DataFrame, *, lang: st
     person: Any
     for person, colour, day in zip(people.itertuples(), _COLOURS, late, strict=False):
         curve = data.p_alive_curve(draws, person.x, person.t_x, days)
-        name = f"{person.customer_id} ({person.rhythm_days:.0f} d)"
+        name = label("customer", lang, name=person.customer_id, days=person.rhythm_days)
         risk_over_silence(ax, *curve, name=name, colour=colour, today=float(day), lang=lang)
+    ax.plot([], [], "o", color=COLOURS["actual"], label=label("late_from", lang))
     ax.set_ylabel(label("p_alive", lang))
     ax.legend(title=label("rhythm", lang))
     return ax
+
+
+def parameters(
+    panels: Sequence[Axes], drawn: Mapping[str, tuple[Array, Array]], *, lang: str = "en"
+) -> None:
+    """Draw posterior and prior of each quantity, one panel each, where the posterior lies.
+
+    Parameters
+    ----------
+    drawn : mapping
+        Posterior and prior draws by name, each of shape (draw,).
+    """
+    for ax, (name, (posterior, prior)) in zip(panels, drawn.items(), strict=True):
+        edges = np.linspace(posterior.min(), posterior.max(), 31)
+        ax.hist(posterior, edges.tolist(), density=True, color=COLOURS["model"], alpha=0.7,
+                label=label("posterior", lang))  # fmt: skip
+        wide = edges[::5]  # prior draws are few where the posterior lies
+        inside = np.histogram(prior, wide)[0] / (len(prior) * np.diff(wide))
+        ax.stairs(inside, wide, color=COLOURS["actual"], label=label("prior", lang))
+        ax.set(xlabel=name, yticks=[])
+    panels[0].legend(fontsize=8)

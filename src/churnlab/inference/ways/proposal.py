@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import eigh
 from scipy.special import chdtri, gammaln, ndtri
-from scipy.stats import qmc
 
 from churnlab.inference.targets.density import Density
 from churnlab.inference.ways.mode import Mode
@@ -110,6 +109,8 @@ class Proposal:
 
 def _even(n: int, size: int, rng: np.random.Generator) -> Array:
     """Return `n` points of a scrambled Sobol sequence inside the unit cube, (point, coordinate)."""
+    from scipy.stats import qmc  # heavy, and a plain import does not draw
+
     points = qmc.Sobol(size, rng=rng).random_base2(max(n - 1, 0).bit_length())[:n]
     return np.asarray(np.clip(points, _INSIDE, 1.0 - _INSIDE))
 

@@ -139,7 +139,8 @@ def _journeys(journeys: pd.DataFrame, summary: Summary, lang: str) -> list[str]:
     n = int((rows["lift_q05"] > 1).sum())
     if n == 0:
         return [first, say("none_beyond", lang, of=len(rows), who=name)]
-    return [first, say("beyond", lang, n=n, of=len(rows), who=name, **_lift(farthest))]
+    key = "beyond_too" if farthest["path"] == top["path"] else "beyond"
+    return [first, say(key, lang, n=n, of=len(rows), who=name, **_lift(farthest))]
 
 
 def _lift(row: pd.Series) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from churnlab.models.counts import Recursion
 from churnlab.models.silence import Mean
 from churnlab.models.special import beta_rule
-from churnlab.types import Array, Ints
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.models.geometric.silence import GeometricProcess
@@ -27,9 +27,8 @@ def gauss_mean_purchases(process: GeometricProcess) -> Mean:
     b = b + process.likelihood.toss_at_first
     nodes, weights = beta_rule(a, b, _P_NODES)  # the eigenproblems are the cost
 
-    def gauss(t_x: Array, T: Array, horizon: Array | float) -> Array:
-        one_for_all = np.ndim(horizon) == 0
-        ages, of = np.unique(T, return_inverse=True) if one_for_all else (T, slice(None))
+    def gauss(t_x: Array, T: Array, horizon: float) -> Array:
+        ages, of = np.unique(T, return_inverse=True)
         growth = horizon / (process.alpha + ages[:, None])
         total = np.zeros_like(growth)
         for p, w in zip(nodes.T, weights.T, strict=True):
@@ -39,41 +38,33 @@ def gauss_mean_purchases(process: GeometricProcess) -> Mean:
     return gauss
 
 
-class GeometricCounts:
-    """P(X = n), n = 0, 1, ..., with a dropout toss after each purchase; k = 1.
+class GeometricLiving:
+    """P(X = n | alive), n = 0, 1, ..., with a dropout toss after each purchase; k = 1.
 
     Alive to the end, or dropped out at the n-th: B(a, b*+n)/B(a, b*) P(N = n) + B(a+1, b*+n-1)
     /B(a, b*) P(N >= n), N negative binomial.
     """
 
-    def __init__(self, process: GeometricProcess, t_x: Array, T: Array, horizon: float) -> None:
+    def __init__(self, process: GeometricProcess, ages: Array, horizon: float) -> None:
         self.shape, self.a = process.shape, process.theta[2]
         self.b = process.theta[3] + process.x + process.likelihood.toss_at_first
-        self.alive = process.alive(t_x, T)
-        growth = horizon / (process.alpha + T[:, None])
+        growth = horizon / (process.alpha + ages[:, None])
         self.z = growth / (1.0 + growth)
         self.exact = Recursion(-process.shape * np.log1p(growth))
         self.beyond = 1.0 - self.exact.value
         self.stays, self.n = np.ones_like(self.a), 0
 
     def first(self) -> Array:
-        """P(X = 0), (row,)."""
-        return (1.0 - self.alive * self.beyond).mean(axis=1)
+        """P(X = 0 | alive), (age, draw)."""
+        return self.exact.value
 
     def next(self) -> Array:
-        """P(X = n) for the next n, (row,)."""
+        """P(X = n | alive) for the next n, (age, draw)."""
         self.n += 1
         n = self.n
         exact = self.exact.times(self.z * ((self.shape + n - 1.0) / n))
         drops = self.stays * (self.a / (self.a + self.b + n - 1.0))
         self.stays = self.stays * ((self.b + n - 1.0) / (self.a + self.b + n - 1.0))
-        mass = self.alive * (self.stays * exact + drops * np.maximum(self.beyond, 0.0))
+        mass: Array = self.stays * exact + drops * np.maximum(self.beyond, 0.0)
         self.beyond = self.beyond - exact
-        values: Array = mass.mean(axis=1)
-        return values
-
-    def keep(self, rows: Ints) -> None:
-        """Go on with some rows only."""
-        self.alive, self.z = self.alive[rows], self.z[rows]
-        self.exact.keep((rows,))
-        self.beyond = self.beyond[rows]
+        return mass

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from churnlab.models.base import Likelihood
-from churnlab.models.counts import CountLaw
-from churnlab.models.geometric.counts import GeometricCounts, gauss_mean_purchases
+from churnlab.models.counts import AliveCounts, CountLaw
+from churnlab.models.geometric.counts import GeometricLiving, gauss_mean_purchases
 from churnlab.models.silence import Component, Mean, Process, Returning
 from churnlab.types import Array, Ints
 
@@ -30,6 +30,17 @@ class GeometricProcess(Process):
             self.rows.quiet_from_cost(cost, later)
         self.rows.alive_from_cost(self.dead_odds, cost)
         return (cost, *quiet)
+
+    def silent(self, t_x: Array, T: Array) -> Returning:
+        """S(u + H) / S(u)."""
+        now = self._cost(t_x, T)
+
+        def within(horizon: Array, i: Ints) -> Array:
+            later = self._cost(t_x[i], T[i] + horizon)
+            self.rows.quiet_from_cost(now[i], later)
+            return later
+
+        return within
 
     def returning(self, t_x: Array) -> Returning:
         """P(not dropped out at the last purchase) (1 - S(H)/S(0))."""
@@ -76,4 +87,4 @@ class GeometricProcess(Process):
         """By recursion where gaps are exponential."""
         if self.k > 1:
             return super().count_law(t_x, T, horizon)
-        return GeometricCounts(self, t_x, T, horizon)
+        return AliveCounts(self, t_x, T, lambda ages: GeometricLiving(self, ages, horizon))

@@ -9,7 +9,7 @@ import numpy as np
 from churnlab.models.counts import Recursion
 from churnlab.models.silence import DoomProcess, Mean
 from churnlab.models.special import legendre
-from churnlab.types import Array, Ints
+from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.models.pareto.silence import ParetoProcess
@@ -21,7 +21,7 @@ def closed_mean_purchases(process: ParetoProcess) -> Mean:
     """Expectation in closed form; see `ParetoNbd.expected_purchases`."""
     lived = 1.0 - process.s
 
-    def closed(t_x: Array, T: Array, horizon: Array | float) -> Array:
+    def closed(t_x: Array, T: Array, horizon: float) -> Array:
         age = T[:, None]
         y = np.log1p(horizon / (process.beta + age))
         power = lived * y
@@ -33,36 +33,28 @@ def closed_mean_purchases(process: ParetoProcess) -> Mean:
     return closed
 
 
-class ParetoCounts:
-    """P(X = n), n = 0, 1, ...: negative binomial up to the horizon or to death before it."""
+class ParetoLiving:
+    """P(X = n | alive), n = 0, 1, ...: negative binomial up to the horizon or to death before."""
 
-    def __init__(self, process: DoomProcess, t_x: Array, T: Array, horizon: float) -> None:
+    def __init__(self, process: DoomProcess, ages: Array, horizon: float) -> None:
         self.shape, self.n = process.shape, 0
-        age = T[:, None]
-        alive = process.alive(t_x, T)
+        age = ages[:, None]
         survives = process.survival(age, horizon)
         nodes, weights = legendre(_DEATH_NODES)
         lost = nodes[:, None, None] * (1.0 - survives)
         end = process.lifetime(age, lost)
         end = np.concatenate([end, np.full((1, *survives.shape), horizon)])
-        share = np.concatenate([weights[:, None, None] * (1.0 - survives), survives[None]])
+        self.share = np.concatenate([weights[:, None, None] * (1.0 - survives), survives[None]])
         growth = end / (process.alpha + age)
         self.z = growth / (1.0 + growth)
         self.exact = Recursion(-process.shape * np.log1p(growth))
-        self.share, self.dead = alive * share, 1.0 - alive
 
     def first(self) -> Array:
-        """P(X = 0), (row,)."""
-        values: Array = (self.dead + (self.share * self.exact.value).sum(axis=0)).mean(axis=1)
-        return values
+        """P(X = 0 | alive), (age, draw)."""
+        return np.asarray((self.share * self.exact.value).sum(axis=0))
 
     def next(self) -> Array:
-        """P(X = n) for the next n, (row,)."""
+        """P(X = n | alive) for the next n, (age, draw)."""
         self.n += 1
         exact = self.exact.times(self.z * ((self.shape + self.n - 1.0) / self.n))
-        return np.asarray((self.share * exact).sum(axis=0).mean(axis=1))
-
-    def keep(self, rows: Ints) -> None:
-        """Go on with some rows only."""
-        self.share, self.z = self.share[:, rows], self.z[:, rows]
-        self.exact.keep((slice(None), rows))
+        return np.asarray((self.share * exact).sum(axis=0))

@@ -110,11 +110,17 @@ class Season:
         return SeasonKeys(Keys(group.astype(np.int64), coded.x, coded.t_x, coded.of), day)
 
     def due_days(
-        self, draws: PopulationDraws, found: SeasonKeys, within: int, threads: int | None
+        self,
+        draws: PopulationDraws,
+        found: SeasonKeys,
+        within: int,
+        levels: tuple[float, ...],
+        threads: int | None,
     ) -> Array:
         """Return days from the last purchase to the next, (level, key); see `dates.due_days`."""
         keys, last = found
-        coming = due_days(draws, keys, within=self.ahead(within, last), threads=threads)
+        window = self.ahead(within, last)
+        coming = due_days(draws, keys, within=window, levels=levels, threads=threads)
         begin = self.time[last - self.first]
         ends = np.arange(len(self.time), dtype=np.float64)
         return np.interp(begin + coming, self.time, ends) - (last - self.first)

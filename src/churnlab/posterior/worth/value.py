@@ -25,6 +25,7 @@ from churnlab.models.silence import Process
 from churnlab.models.special import legendre
 from churnlab.posterior.counts import alive_of_all, count_draws
 from churnlab.posterior.latent import generator
+from churnlab.posterior.risk import mean_and_interval
 from churnlab.posterior.settings import DAYS_PER_YEAR, ValueConfig
 from churnlab.posterior.silence.stream import Cells, chunks, for_each_run, rows_of
 from churnlab.posterior.worth.amounts import (
@@ -34,6 +35,7 @@ from churnlab.posterior.worth.amounts import (
     expected_amounts,
 )
 from churnlab.posterior.worth.futures import purchases_ahead
+from churnlab.summary.cells import distinct_rows
 from churnlab.types import Array, Ints
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ _NODES = 8
 #: Draws of the discount integral: it is taken as a share of the undiscounted number, and that share
 #: hardly differs between draws.
 _SHARE_DRAWS = 16
-#: Cells x draws simulated together; fixed, because the stream of random numbers depends on it.
+#: Rows x draws simulated together; fixed, because the stream of random numbers depends on it.
 _BLOCK = 1 << 17
 _ELEMENTS = 1 << 17
 _LEVELS = (0.05, 0.95)
@@ -203,8 +205,10 @@ def _same_day(summary: Summary, amounts: SpendSummary) -> None:
 class _Futures:
     """Simulated values of every customer, quantile by quantile.
 
-    The futures of a cell (which purchases come, and when) serve all its customers: each customer's
-    draws are exact, and no two customers are compared draw by draw.
+    What the living buy depends on x and the age alone where gaps are exponential, so that those
+    futures (which purchases come, when, of what share of an amount) serve all cells of one x and
+    age, and a cell's futures all its customers: each customer's draws are exact, and no two
+    customers are compared draw by draw.
     """
 
     def __init__(
@@ -239,37 +243,39 @@ class _Futures:
         likely = np.flatnonzero(returns > 1.0 - _LEVELS[-1])
         group = self.rows.group[likely]
         x, t_x, T = self.rows.x[likely], self.rows.t_x[likely], self.rows.T[likely]
-        step = max(1, _BLOCK // VALUE_DRAWS)
 
         def work(process: Process, run: Ints) -> None:
-            run = run[np.lexsort((T[run], t_x[run]))]
+            run = run[np.lexsort((t_x[run], T[run]))]
+            same = (T[run],) if process.k == 1 else (T[run], t_x[run])
+            first, future = distinct_rows(*same)
             rng = generator(self.seed, (int(group[run[0]]), process.x))
-            for start in range(0, len(run), step):
-                at = likely[run[start : start + step]]
-                self._fill(out, at, self._worth(process, at, rng))
+            for some in chunks(len(first), VALUE_DRAWS, _BLOCK):
+                worth = self._worth(process, likely[run[first[some]]], rng)
+                own = np.flatnonzero((future >= some.start) & (future < some.stop))
+                for part in chunks(len(own), VALUE_DRAWS, _BLOCK):
+                    at, of = likely[run[own[part]]], future[own[part]] - some.start
+                    self._fill(out, at, np.where(self._alive(process, at, rng), worth[of], 0.0))
 
         oldest = float(T.max(initial=0.0)) + 1.0
         for_each_run(self.draws, group, x, oldest, work, threads=threads)
         return out
 
     def _worth(self, process: Process, at: Ints, rng: np.random.Generator) -> Array:
-        """Value of each cell's futures, for 1 / nu = 1 where amounts vary, (cell, draw).
+        """Value of the futures of the living, for 1 / nu = 1 where amounts vary, (cell, draw).
 
         Amounts z_j ~ Gamma(p, nu) weighted by discounts d_j add up to nearly Gamma(p D1^2 / D2,
         nu D1 / D2), D1 = sum d, D2 = sum d^2: exact in mean and variance, and exact altogether
         without a discount.
         """
-        rows, draw = np.nonzero(self._alive(process, at, rng))
-        once, twice = self._simulate(process, at[rows], draw, rng)
-        worth = np.zeros((len(at), VALUE_DRAWS))
+        draw = np.tile(np.arange(VALUE_DRAWS), len(at))
+        once, twice = self._simulate(process, np.repeat(at, VALUE_DRAWS), draw, rng)
         if self.latents is None:
-            worth[rows, draw] = once * float(self.value.per_purchase or 0.0)
-            return worth
-        buys = once > 0
-        rows, draw, once, twice = rows[buys], draw[buys], once[buys], twice[buys]
-        shape = self.latents.draws.theta[draw, 0] * once**2 / twice
-        worth[rows, draw] = self.value.margin_rate * twice / once * rng.standard_gamma(shape)
-        return worth
+            return (once * float(self.value.per_purchase or 0.0)).reshape(len(at), -1)
+        worth, buys = np.zeros(len(once)), np.flatnonzero(once > 0)
+        once, twice = once[buys], twice[buys]
+        shape = self.latents.draws.theta[draw[buys], 0] * once**2 / twice
+        worth[buys] = self.value.margin_rate * twice / once * rng.standard_gamma(shape)
+        return worth.reshape(len(at), -1)
 
     def _alive(
         self, process: Process, at: Ints, rng: np.random.Generator
@@ -310,4 +316,4 @@ class _Futures:
         for part in chunks(len(people), VALUE_DRAWS, _ELEMENTS):
             i = people[part]
             own = worth[where[part]] * self.latents.inverse_nu(self.n[i], self.mean[i])
-            out[:, i] = np.quantile(own, _LEVELS, axis=1, overwrite_input=True)
+            out[:, i] = mean_and_interval(own)[1:]

@@ -102,7 +102,7 @@ def _rows(
             "segment_code": frame["segment_code"],
             "channel": playbook.action(action).channel,
             "send_date": pd.to_datetime(send).dt.normalize().astype("datetime64[s]"),
-            "arm": [arm_of(str(i), share, salt) for i in frame["customer_id"]],
+            "arm": [arm_of(i, share, salt) for i in frame["customer_id"].astype(str).to_list()],
             "priority": np.int64(priority),
             "items": frame["items"] if "items" in frame else pd.Series(None, frame.index, "str"),
         }

@@ -133,7 +133,7 @@ def _everybody(
     for name, summary in (("purchasers", purchases), ("visitors", visits)):
         if summary is None:
             continue
-        others = summary.customers["customer_id"].to_numpy(dtype=object)
+        others = summary.customers["customer_id"]
         first = summary.customers["first_purchase_at"].to_numpy().astype("datetime64[D]")
         at = positions(others, ids)
         there, missing = at[at >= 0], at < 0
@@ -146,7 +146,7 @@ def _everybody(
                 f"{missing.sum()} {name} are missing from the members table; they were added with "
                 "their first event as the signup."
             )
-            ids = np.concatenate([ids, others[missing]])
+            ids = np.concatenate([ids, others[missing].to_numpy(dtype=object)])
             signup = np.concatenate([signup, first[missing]])
     member = np.flatnonzero(signup <= day)
     order = member[np.argsort(ids[member], kind="stable")]  # fast where they are sorted already

@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.events import EventLog
-from churnlab.posterior import Lateness, Measure, rows_of
+from churnlab.posterior import Lateness, Measure, RiskConfig, rows_of
 from churnlab.report.labels import LANGUAGES
 from churnlab.segments.actions.playbook import Playbook
 from churnlab.segments.grid.axes import Axis
@@ -24,6 +24,8 @@ from churnlab.vocabulary import OVERDUE, VISIT_UNKNOWN
 
 #: Days of silence shown beyond today.
 _AHEAD = 120
+#: The measure whose other side is P(alive).
+ALIVE: Final = RiskConfig(basis="p_alive")
 #: Ids are compared with an unknown one up to this many.
 _COMPARED = 100_000
 
@@ -79,6 +81,9 @@ def explanation(
         if placed.visit_axis is None
         else _measure(placed.visit_axis.risk)["basis"],
         "risk_by_day": _risk(placed.purchases, axis, customer, purchases, log),
+        "alive_by_day": _alive(
+            _risk(placed.purchases, replace(axis, risk=ALIVE), customer, purchases, log)
+        ),
         "visit_risk_by_day": _visit_risk(placed, member, visits, log),
         "actions": [
             {"action_id": a.action_id, "en": a.text("en"), "ko": a.text("ko")} for a in actions
@@ -95,9 +100,7 @@ def _measure(measure: Measure) -> dict[str, Any]:
 
 
 def _days(log: EventLog, events: str, customer: str) -> NDArray[np.datetime64]:
-    days = log.days(events)
-    own = days.loc[days["customer_id"] == customer, "day"]
-    return np.sort(own.to_numpy().astype("datetime64[D]"))
+    return log.days(events, of=[customer])["day"].to_numpy().astype("datetime64[D]")
 
 
 def _iso(days: NDArray[np.datetime64]) -> list[str]:
@@ -139,3 +142,12 @@ def _risk(
         **{name: [None if np.isnan(v) else float(v) for v in curve[name]]
            for name in ("mean", "q05", "q95")},
     }  # fmt: skip
+
+
+def _alive(dead: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return P(alive) by day from 1 - P(alive)."""
+    if dead is None:
+        return None
+    other = {"mean": "mean", "q05": "q95", "q95": "q05"}
+    sides = {k: [None if v is None else 1 - v for v in dead[o]] for k, o in other.items()}
+    return {"day": dead["day"], **sides}

@@ -68,6 +68,7 @@ def _history(ax: Axes, told: Mapping[str, Any], lang: str) -> None:
 def _purchase_risk(ax: Axes, told: Mapping[str, Any], lang: str) -> None:
     row, cut = told["customer"], told["threshold"]
     late = told["risk"]["basis"] == OVERDUE
+    _curve(ax, told["alive_by_day"], COLOURS["muted"], lang, "alive")
     _curve(ax, told["risk_by_day"], COLOURS["model"], lang, "late" if late else "band")
     value = cut["first_value"] if row["x"] == 0 else cut["value"]
     ax.axhline(value, color=COLOURS["bad"], lw=1, ls=":",

@@ -13,6 +13,7 @@ from churnlab.report.notes import told
 from churnlab.report.words import bullets, heading, table
 from churnlab.runs.reading import Run
 from churnlab.segments.report import say
+from churnlab.vocabulary import SEGMENT_CODES
 
 
 def name_column(lang: str) -> str:
@@ -96,8 +97,10 @@ def cells_table(shares: pd.DataFrame, lang: str) -> str:
 
 
 def grid_claim(shares: pd.DataFrame, lang: str) -> str:
-    """Return the claim of the grid figure: its largest cell."""
-    cells = shares[shares["level"] == "segment"].sort_values("share").iloc[-1]
+    """Return the claim of the grid figure: its largest cell, without visits its largest state."""
+    visited = shares["segment_code"].isin(SEGMENT_CODES) & (shares["n"] > 0)
+    level = "segment" if visited.any() else "purchase_state"
+    cells = shares[shares["level"] == level].sort_values("share").iloc[-1]
     return say("grid_claim", lang, name=cells[name_column(lang)], share=cells["share"])
 
 
@@ -201,11 +204,17 @@ def _breakdown(frame: pd.DataFrame, lang: str) -> str:
     return title + "\n\n" + table(pd.DataFrame(head | shown))
 
 
+def channel(name: str, lang: str) -> str:
+    """Return a channel in words; one of the user's own stands as it is."""
+    return say(f"channel.{name}", lang) if say.has(f"channel.{name}") else name
+
+
 def actions(frame: pd.DataFrame, lang: str) -> str:
     """Return the actions with somebody to reach, and why the others are empty."""
     shown = pd.DataFrame(
         {
-            "action_id": frame["action_id"], "channel": frame["channel"], "reached": frame["n"],
+            "action_id": frame["action_id"], "channel": [channel(c, lang) for c in frame["channel"]],
+            "reached": frame["n"].map("{:,}".format),
             "reason": [told(reason, lang) for reason in frame["reason"].fillna("")],
             "text": frame[f"text_{lang}"],
         }

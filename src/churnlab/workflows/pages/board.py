@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from churnlab.board import Document, read_document, render
+from churnlab.board.parts import Parts
+from churnlab.board.since import SINCE, since_last
 from churnlab.progress import SILENT, Progress
 from churnlab.report.config import ReportConfig
-from churnlab.runs import Result, RunFolder
+from churnlab.runs import Result, RunFolder, open_run
 from churnlab.runs.folder import write_atomic
 from churnlab.workflows.steps.keywords import use_case
 from churnlab.workflows.steps.settings import ReportSettings, Worded
@@ -94,8 +96,11 @@ def board(settings: BoardSettings, progress: Progress = SILENT) -> Board:
 
 
 def add_board(folder: RunFolder, settings: Worded, progress: Progress = SILENT) -> None:
-    """Put the board of a run that has come to its end into its own folder."""
-    chosen = BoardSettings(run=str(folder.place), lang=settings.lang, report=settings.report)
+    """Put the board of a run whose steps are done into its folder, with what changed since."""
+    since = since_last(Parts(open_run(folder.so_far())), folder.place)
+    if since is not None:
+        folder.write_json(SINCE, since)
+    chosen = BoardSettings(run=str(folder.so_far()), lang=settings.lang, report=settings.report)
     board(settings=chosen, progress=progress).write(folder)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 from churnlab.errors import UsageError
@@ -56,8 +57,9 @@ def report(settings: ReportSettings, progress: Progress = SILENT) -> Report:
             "`churnlab pipeline` runs them all."
         )
     title = settings.report.title or chosen(source, "title")
+    asked = str(Path(settings.run).resolve())
     told = {
-        "run_dir": str(source.path.resolve()), "lang": settings.lang, "title": title,
+        "run_dir": asked, "lang": settings.lang, "title": title,
         "currency": settings.report.currency or chosen(source, "currency"),
     }  # fmt: skip
     head = label(
@@ -66,4 +68,6 @@ def report(settings: ReportSettings, progress: Progress = SILENT) -> Report:
     )  # fmt: skip
     with progress.stage("rendering the report"):
         rendered = render(notebook, told, title=head, lang=settings.lang, progress=progress.update)
-    return Report(rendered)
+    # Who goes on from the notebook finds the run where it stands in the end.
+    lasting = rendered.notebook.replace(asked, str(source.place))
+    return Report(replace(rendered, notebook=lasting))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from churnlab.bundle.people import is_among
 from churnlab.errors import UsageError
 from churnlab.export import (
     ExportInputs,
@@ -17,6 +18,7 @@ from churnlab.export import (
     nday_rule,
     playbook_parts,
 )
+from churnlab.export.tables.rows import FROM_FIT
 from churnlab.fitting.late import banner
 from churnlab.inference import load_draws
 from churnlab.posterior import RiskConfig
@@ -27,6 +29,10 @@ from churnlab.vocabulary import OVERDUE, VISIT_UNKNOWN
 
 #: The playbook's action that carries a customer on along a journey.
 JOURNEY_ACTION = "journey_next_step"
+#: What is read of the customers, with what the fit says better, and of the members.
+_SUMMARY = ("customer_id", "x", "t_x", "T")
+_MEMBERSHIP = ("customer_id", "as_of", "segment_code", "previous_code", "entered_at",
+               "visit_state", "signed_up_at")  # fmt: skip
 _PARTS = ("fit", "segment", "backtest", "nday", "journey")
 
 
@@ -45,11 +51,13 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
             "runs=[...] must name a finished fit, segment or pipeline folder; got "
             f"{list(folders)}. Run `churnlab pipeline` or `churnlab fit` first."
         )
-    fit, customers = source.json("fit.json"), source.frame("customers.parquet")
+    fit = source.json("fit.json")
+    groups = tuple(fit.get("group_columns", ()))
+    customers = source.frame("customers.parquet", (*_SUMMARY, *FROM_FIT, *groups))
     config = source.manifest["config"]
     segment, nday, backtest = runs.get("segment"), runs.get("nday"), runs.get("backtest")
     journey = runs.get("journey")
-    membership = None if segment is None else segment.frame("membership.parquet")
+    membership = None if segment is None else segment.frame("membership.parquet", _MEMBERSHIP)
     audience = None if nday is None else nday.frame("nday_audience.parquet")
     book = default_playbook().frame() if segment is None else segment.frame("actions.parquet")
     actions, playbook = playbook_parts(book)
@@ -57,9 +65,9 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         as_of=_same_day(fit, segment, nday, journey),
         time_zone=config["data"]["time_zone"],
         summary=customers,
-        group_columns=tuple(fit.get("group_columns", ())),
+        group_columns=groups,
         draws=load_draws(source.file("posterior.nc")),
-        risk=RiskConfig(**config["risk"]),
+        risk=_risk(config["risk"], fit),
         threshold=threshold_of(fit["threshold"]),
         backtest={} if backtest is None else _backtest(backtest),
         members=None if membership is None else membership[["customer_id", "signed_up_at"]],
@@ -80,6 +88,14 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         data_hashes={k.replace(".", "_"): v for k, v in source.manifest["inputs"].items()},
         seed=source.manifest["seed"],
     )
+
+
+def _risk(typed: dict[str, Any], fit: dict[str, Any]) -> RiskConfig:
+    """Return the definition of risk with the levels that the fit has learnt for due dates."""
+    learnt = fit.get("due", {"returns": 0})
+    if typed.get("due_levels") is None and learnt["returns"]:
+        typed = typed | {"due_levels": learnt["levels"]}
+    return RiskConfig(**typed)
 
 
 def _by_command(folders: Sequence[str]) -> dict[str, Run]:
@@ -139,10 +155,8 @@ def _visits(segment: Run, membership: pd.DataFrame | None) -> VisitEvidence | No
 
 def _with_signups(visits: pd.DataFrame, membership: pd.DataFrame) -> pd.DataFrame:
     """Add members whose visit clock starts at signup: known visit state, no visit yet."""
-    quiet = membership[
-        (membership["visit_state"] != VISIT_UNKNOWN)
-        & ~membership["customer_id"].isin(visits["customer_id"])
-    ]
+    known = membership[membership["visit_state"] != VISIT_UNKNOWN]
+    quiet = known[~is_among(known["customer_id"], visits["customer_id"])]
     age = (quiet["as_of"] - quiet["signed_up_at"]).dt.days.astype("float64")
     clock = pd.DataFrame({"customer_id": quiet["customer_id"], "x": 0.0, "t_x": 0.0, "T": age})
     return pd.concat([visits[["customer_id", "x", "t_x", "T"]], clock], ignore_index=True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import pandas as pd
 
-from churnlab.board.people import joined, most_urgent
+from churnlab.board.people import URGENCY, joined, most_urgent
 from churnlab.events import EventLog
-from churnlab.segments import Playbook
+from churnlab.segments import Placed, Playbook
 from churnlab.segments.person.explanation import explanation
 from churnlab.workflows.steps.placing import Day
 
@@ -19,7 +19,7 @@ from churnlab.workflows.steps.placing import Day
 MOST: Final = 100
 #: Visit-days, and days of the curve, that a small picture can show.
 _TICKS: Final = 300
-_POINTS: Final = 150
+_POINTS: Final = 300
 
 
 @dataclass(frozen=True)
@@ -30,23 +30,21 @@ class _Few:
     tables: Set[str]
     kept: Mapping[str, pd.DataFrame]
 
-    def days(self, events: str) -> pd.DataFrame:
-        """Return their event-days."""
-        return self.kept[events]
+    def days(self, events: str, of: Collection[str]) -> pd.DataFrame:
+        """Return the event-days of some of them."""
+        return _of(self.kept[events], of)
 
 
 def stories(log: EventLog, day: Day, playbook: Playbook) -> list[dict[str, Any]]:
-    """Return `customer_id, purchase_days, visit_days, risk_by_day, paragraph` of each."""
-    snapshot, customers = day.placed.snapshot, day.fitted.customers
-    everybody = joined(snapshot.membership, customers)
+    """Return each one's days, curves and paragraph, as `stories.json` holds them."""
+    customers = day.fitted.customers
+    everybody = joined(*map(_urgency, (day.placed.snapshot.membership, customers)))
     ids = set(most_urgent(everybody, pd.Timestamp(log.as_of)).head(MOST)["customer_id"])
-    placed = replace(
-        day.placed, snapshot=replace(snapshot, membership=_of(snapshot.membership, ids))
-    )
+    placed = _placed(day.placed, ids)
     few = _Few(
         log.as_of,
         log.tables,
-        {name: _of(log.days(name), ids) for name in ("purchases", "visits") if name in log.tables},
+        {n: log.days(n, of=ids) for n in ("purchases", "visits") if n in log.tables},
     )
     own, threshold = _of(customers, ids), day.fitted.threshold.to_dict()
     return [
@@ -55,23 +53,48 @@ def stories(log: EventLog, day: Day, playbook: Playbook) -> list[dict[str, Any]]
     ]
 
 
-def _of(frame: pd.DataFrame, ids: set[str]) -> pd.DataFrame:
+def _urgency(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[[c for c in URGENCY if c in frame]]
+
+
+def _placed(placed: Placed, ids: set[str]) -> Placed:
+    """Return the day's grid with these members alone, so that each is found in no time."""
+    snapshot = placed.snapshot
+    return replace(
+        placed,
+        snapshot=replace(snapshot, membership=_of(snapshot.membership, ids)),
+        purchases=replace(placed.purchases, customers=_of(placed.purchases.customers, ids)),
+        visits=None,  # a story shows no curve of theirs
+    )
+
+
+def _of(frame: pd.DataFrame, ids: Collection[str]) -> pd.DataFrame:
     return frame[frame["customer_id"].isin(ids)]
 
 
 def _short(told: dict[str, Any]) -> dict[str, Any]:
     """Return what a small picture and a paragraph need."""
-    curve, visits = told["risk_by_day"], told["visit_days"]
-    if curve is not None:
-        step = -(-len(curve["day"]) // _POINTS)
-        curve = {
-            name: [round(v, 4) if isinstance(v, float) else v for v in values[::step]]
-            for name, values in curve.items()
-        }
+    visits = told["visit_days"]
     return {
         "customer_id": told["customer_id"],
         "purchase_days": told["purchase_days"],
         "visit_days": None if visits is None else visits[-_TICKS:],
-        "risk_by_day": curve,
+        **{name: _thinned(told[name]) for name in ("risk_by_day", "alive_by_day")},
         "paragraph": told["paragraph"],
     }
+
+
+def _thinned(curve: dict[str, list[Any]] | None) -> dict[str, list[Any]] | None:
+    """Return a curve at every so many days, with four digits; a purchase between them is a gap."""
+    if curve is None:
+        return None
+    step = -(-len(curve["day"]) // _POINTS)
+    starts = range(0, len(curve["day"]), step)
+    eventful = [None in curve["mean"][i : i + step] for i in starts]
+
+    def some(values: list[Any]) -> list[Any]:
+        kept = zip(values[::step], eventful, strict=True)
+        return [None if gap or value is None else round(value, 4) for value, gap in kept]
+
+    curves = {name: some(curve[name]) for name in ("mean", "q05", "q95")}
+    return {"day": curve["day"][::step]} | curves
