@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab import models as likelihoods
-from churnlab.models.kernels import Engine
+from churnlab.models.engine import Engine
 
 Array = NDArray[np.float64]
 

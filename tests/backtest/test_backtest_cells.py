@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab.backtest.candidates.base import Forecast
-from churnlab.backtest.origins.panel import Panel
-from churnlab.backtest.origins.targets import Target
 from churnlab.backtest.scores.board import Entry, Truth, entry_of
 from churnlab.backtest.scores.decisions import cost_differences, decide, rules_frame
 from churnlab.backtest.scores.evaluate import calibration_frame, scores_frame
 from churnlab.backtest.scores.recalibrated import recalibrated_entry
 from churnlab.backtest.scores.resample import Resample
+from churnlab.candidates.base import Forecast
 from churnlab.events import DataConfig, open_log
+from churnlab.origins.panel import Panel
+from churnlab.origins.targets import Target
 from churnlab.rules import CalibratedRule, CostRatioRule, Costs
 
 COSTS = {"contact_cost": 1.0, "save_probability": 0.05, "value_per_customer": 40.0}

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 import churnlab as cl
-from churnlab.backtest.candidates import Context, candidate_named
-from churnlab.backtest.candidates.boosting import FOLDS, folds_of, search
-from churnlab.backtest.candidates.features import features
-from churnlab.backtest.origins.panel import Panel
-from churnlab.backtest.origins.targets import Target
+from churnlab.candidates import Context, candidate_named
+from churnlab.candidates.boosting import FOLDS, folds_of, search
+from churnlab.candidates.features import features
+from churnlab.origins.panel import Panel
+from churnlab.origins.targets import Target
 
 ORIGIN = dt.date(2024, 12, 31)
 

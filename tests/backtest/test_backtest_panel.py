@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from churnlab.backtest import LeakageError, Panel, Target
-from churnlab.backtest.origins.targets import common_rhythm
-from churnlab.backtest.origins.training import training_for
 from churnlab.errors import DataError
+from churnlab.origins.targets import common_rhythm
+from churnlab.origins.training import training_for
 from churnlab.summary import summarise
 
 ORIGIN = dt.date(2020, 8, 1)
@@ -110,7 +110,7 @@ def test_training_on_a_short_history_is_cut_and_says_so(small_log):
 
 def test_the_simple_rule_never_takes_longer_silence_for_less_risk(small_log):
     """Outcome 1 in the middle only: an unconstrained fit would bend down."""
-    from churnlab.backtest.candidates.baselines import _design, _fit_rising, fit_logistic
+    from churnlab.candidates.baselines import _design, _fit_rising, fit_logistic
 
     idle = np.linspace(0, 200, 400)
     outcome = ((idle > 40) & (idle < 120)).astype(float)

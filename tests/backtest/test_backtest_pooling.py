@@ -21,14 +21,14 @@ from churnlab.backtest import (
     known_candidates,
     run_backtest,
 )
-from churnlab.backtest.candidates.forecasts import Rows, risk_and_alive
-from churnlab.backtest.candidates.pooling import PoolingCandidate
-from churnlab.backtest.origins.cache import FitCache
 from churnlab.backtest.scores.tracking import weekly_expected
+from churnlab.candidates.forecasts import Rows, risk_and_alive
+from churnlab.candidates.pooling import PoolingCandidate
 from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.events import EventLog, read_events
 from churnlab.fitting import ModelConfig
 from churnlab.models.draws import PopulationDraws
+from churnlab.origins.cache import FitCache
 from churnlab.posterior import RiskConfig
 from churnlab.rules import CostRatioRule
 from churnlab.simulate import simulate_btyd

@@ -20,13 +20,13 @@ from churnlab.backtest import (
     candidate_named,
     run_backtest,
 )
-from churnlab.backtest.origins.cache import FitCache
 from churnlab.backtest.report.data import best_cost_curve
 from churnlab.backtest.report.text import cost_claim
 from churnlab.backtest.run import _shortfalls
 from churnlab.backtest.threshold import _judged, _target
 from churnlab.config import compose, to_settings
 from churnlab.errors import DataError
+from churnlab.origins.cache import FitCache
 from churnlab.posterior import RiskConfig, customers_table
 from churnlab.rules import CapacityRule, CostRatioRule, FixedRule, PrecisionRule
 from churnlab.summary import summarise

@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 
 from churnlab.backtest import Panel, SplitConfig
-from churnlab.backtest.origins.splits import plan_origins
-from churnlab.backtest.origins.targets import targets
+from churnlab.backtest.splits import plan_origins
 from churnlab.errors import DataError, UsageError
+from churnlab.origins.targets import targets
 
 
 def _plan(log, **fields):

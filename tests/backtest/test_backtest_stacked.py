@@ -10,13 +10,13 @@ import pytest
 from scipy.special import expit
 
 import churnlab as cl
-from churnlab.backtest.candidates import Context, candidate_named, stacked
-from churnlab.backtest.candidates.boosting import ORIGINS, customers_of
-from churnlab.backtest.candidates.stacked import ENOUGH_ORIGINS, posterior_weight
-from churnlab.backtest.origins.panel import Panel, Past
-from churnlab.backtest.origins.targets import Target
-from churnlab.backtest.origins.training import training_for
+from churnlab.candidates import Context, candidate_named, stacked
+from churnlab.candidates.boosting import ORIGINS, customers_of
+from churnlab.candidates.stacked import ENOUGH_ORIGINS, posterior_weight
 from churnlab.errors import FitRefusedError
+from churnlab.origins.panel import Panel, Past
+from churnlab.origins.targets import Target
+from churnlab.origins.training import training_for
 
 
 def outcome(logit: np.ndarray, seed: int) -> np.ndarray:

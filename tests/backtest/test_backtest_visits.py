@@ -18,11 +18,11 @@ from churnlab.backtest import (
     known_candidates,
     run_backtest,
 )
-from churnlab.backtest.candidates import with_compulsory
 from churnlab.backtest.report import text as backtest_text
 from churnlab.backtest.report.answers import sentence
 from churnlab.backtest.scores.resample import simultaneous_band
 from churnlab.backtest.scores.visit_answers import one_answer
+from churnlab.candidates import with_compulsory
 from churnlab.errors import DataError
 from churnlab.events import EventLog, read_events
 from churnlab.simulate import simulate_btyd

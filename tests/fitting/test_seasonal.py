@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import churnlab as cl
-from churnlab.backtest.candidates import Context, candidate_named
-from churnlab.backtest.origins.panel import Panel
-from churnlab.backtest.origins.targets import Target
+from churnlab.candidates import Context, candidate_named
 from churnlab.events import log_from_frames
 from churnlab.fitting.seasonal import LEAST_HISTORY, MOST_WINDOWS, SURE, Evidence, months_pay
+from churnlab.origins.panel import Panel
+from churnlab.origins.targets import Target
 from churnlab.simulate import simulate_btyd
 
 FLAT = "HalfNormal(sigma=0.5)"

@@ -7,8 +7,8 @@ import pytest
 from scipy.integrate import dblquad
 from scipy.special import betaln, expit
 
+from churnlab.candidates.thinning import fit_thinning
 from churnlab.errors import DataError
-from churnlab.inference.ways.thinning import fit_thinning
 
 
 def test_the_mean_is_that_of_an_adaptive_double_integral() -> None:

@@ -37,7 +37,7 @@ def test_cache_falls_back_to_a_temporary_folder(tmp_path):
     """As numba behaves where no folder is writable: it raises while decorating."""
     code = (
         "import numba\n"
-        "from churnlab.models.kernels import _compile\n"
+        "from churnlab.kernels import _compile\n"
         "decorate, calls = _compile._decorate, []\n"
         "def refuse_once(function, options):\n"
         "    calls.append(1)\n"

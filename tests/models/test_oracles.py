@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from churnlab import models as likelihoods
-from churnlab.models.kernels import Engine
+from churnlab.models.engine import Engine
 
 
 def _value(oracles, name):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import churnlab
-from churnlab.backtest.candidates.registry import known_candidates
 from churnlab.bundle.schema import bundle_schema
+from churnlab.candidates.registry import known_candidates
 from churnlab.errors import UsageError
 from churnlab.models import MODELS, REGISTRY, get, named
 

@@ -129,7 +129,7 @@ def test_simulate_follows_the_formulas(case):
 
 def test_simulated_data_have_score_zero_at_the_truth(case):
     """E[d ln L / d theta] = 0 at the true parameters: ties simulation, kernel and gradient."""
-    from churnlab.models.kernels import value_and_gradient
+    from churnlab.models.engine import value_and_gradient
 
     model, theta = case
     rng = np.random.default_rng(5)

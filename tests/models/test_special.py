@@ -6,10 +6,10 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+from churnlab.kernels import rising, vector
+from churnlab.kernels.special import beta_rule, legendre, log_beta_shift, log_rising
 from churnlab.models.geometric.dropout_mean import GAUSS_LIMITS, gauss_mean, logit_mean
 from churnlab.models.geometric.renewals import erlang_one_minus_pgf
-from churnlab.models.kernels import rising, vector
-from churnlab.models.special import beta_rule, legendre, log_beta_shift, log_rising
 
 ARGUMENTS = [
     (r, n)

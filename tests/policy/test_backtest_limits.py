@@ -13,15 +13,15 @@ import pytest
 import churnlab as cl
 from churnlab.backtest import LeakageError
 from churnlab.backtest.config import Limits, SplitConfig
-from churnlab.backtest.origins.guards import assert_seen
-from churnlab.backtest.origins.limits import degradations, refuse_few_customers, refuse_few_events
-from churnlab.backtest.origins.panel import Panel
-from churnlab.backtest.origins.splits import plan_origins
-from churnlab.backtest.origins.targets import targets
-from churnlab.backtest.origins.training import training_for
+from churnlab.backtest.limits import degradations, refuse_few_customers, refuse_few_events
 from churnlab.backtest.report.answers import sentence
 from churnlab.backtest.scores.answers import _brier_answer
+from churnlab.backtest.splits import plan_origins
 from churnlab.errors import DataError
+from churnlab.origins.guards import assert_seen
+from churnlab.origins.panel import Panel
+from churnlab.origins.targets import targets
+from churnlab.origins.training import training_for
 
 DAY = dt.date(2024, 1, 1)
 OK = nullcontext()

@@ -8,7 +8,7 @@ import pytest
 from scipy.integrate import quad
 
 from churnlab import models as likelihoods
-from churnlab.models.kernels import rows
+from churnlab.kernels import rows
 from churnlab.models.pareto.death_kernel import death_by_count
 from churnlab.models.pareto.death_table import DeathTables, death_before_purchase
 from churnlab.models.silence import FormulaProcess

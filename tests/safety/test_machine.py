@@ -13,11 +13,11 @@ import time
 import numpy as np
 import pytest
 
-from churnlab.backtest.origins.cache import FitCache
 from churnlab.cli import main, process
 from churnlab.errors import UsageError
 from churnlab.export.publish import Staging
 from churnlab.inference.datatree import netcdf
+from churnlab.origins.cache import FitCache
 from churnlab.runs.folder import MANIFEST, STAGING, RunFolder, write_atomic
 
 FIT = ["fit", "data=cdnow", "as_of=1997-09-30", "inference.draws=100"]

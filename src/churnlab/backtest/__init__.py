@@ -4,7 +4,11 @@ Candidates see a history that ends at the origin; labels are complete windows af
 learnt (parameters, cutoffs, recalibration, thresholds) carries the last day that it has seen.
 """
 
-from churnlab.backtest.candidates import (
+from churnlab.backtest.config import Limits, SplitConfig
+from churnlab.backtest.result import BacktestResult
+from churnlab.backtest.run import default_rules, run_backtest
+from churnlab.backtest.threshold import calibrate_threshold
+from churnlab.candidates import (
     COMPULSORY,
     DEFAULT_CANDIDATES,
     Candidate,
@@ -13,13 +17,9 @@ from churnlab.backtest.candidates import (
     candidate_named,
     known_candidates,
 )
-from churnlab.backtest.config import Limits, SplitConfig
-from churnlab.backtest.origins.guards import LeakageError
-from churnlab.backtest.origins.panel import Panel, Past
-from churnlab.backtest.origins.targets import Target
-from churnlab.backtest.result import BacktestResult
-from churnlab.backtest.run import default_rules, run_backtest
-from churnlab.backtest.threshold import calibrate_threshold
+from churnlab.origins.guards import LeakageError
+from churnlab.origins.panel import Panel, Past
+from churnlab.origins.targets import Target
 
 __all__ = [
     "COMPULSORY",

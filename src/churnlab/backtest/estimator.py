@@ -14,11 +14,11 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from churnlab.backtest.config import SplitConfig
-from churnlab.backtest.origins.panel import Log, Panel
-from churnlab.backtest.origins.splits import plan_origins
-from churnlab.backtest.origins.targets import targets
+from churnlab.backtest.splits import plan_origins
 from churnlab.errors import UsageError
 from churnlab.fitting import fit
+from churnlab.origins.panel import Log, Panel
+from churnlab.origins.targets import targets
 from churnlab.posterior import RiskConfig
 from churnlab.summary import Summary, summarise
 from churnlab.types import Array

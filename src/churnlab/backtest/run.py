@@ -13,19 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from churnlab.backtest.candidates import (
-    COMPULSORY,
-    Candidate,
-    Context,
-    candidate_named,
-    with_compulsory,
-)
 from churnlab.backtest.config import SplitConfig
-from churnlab.backtest.origins.cache import FitCache
-from churnlab.backtest.origins.limits import degradations, refuse_few_customers, refuse_few_events
-from churnlab.backtest.origins.panel import Log, Panel
-from churnlab.backtest.origins.splits import Plan, plan_origins
-from churnlab.backtest.origins.targets import targets
+from churnlab.backtest.limits import degradations, refuse_few_customers, refuse_few_events
 from churnlab.backtest.report.answers import sentence
 from churnlab.backtest.result import BacktestResult
 from churnlab.backtest.scores import answers, decisions, evaluate
@@ -43,7 +32,12 @@ from churnlab.backtest.scores.recalibrated import recalibrated_entry
 from churnlab.backtest.scores.resample import Resample
 from churnlab.backtest.scores.tracking import tracking_frame
 from churnlab.backtest.scores.visit_answers import visit_answers
+from churnlab.backtest.splits import Plan, plan_origins
+from churnlab.candidates import COMPULSORY, Candidate, Context, candidate_named, with_compulsory
 from churnlab.errors import FitRefusedError
+from churnlab.origins.cache import FitCache
+from churnlab.origins.panel import Log, Panel
+from churnlab.origins.targets import targets
 from churnlab.progress import Update
 from churnlab.report.labels import label
 from churnlab.rules import CalibratedRule, CostRatioRule, Costs, FixedRule, ThresholdRule

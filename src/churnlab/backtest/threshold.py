@@ -10,14 +10,14 @@ from typing import Protocol
 import numpy as np
 
 from churnlab import models
-from churnlab.backtest.candidates import Candidate, Context, candidate_named, forecasts
-from churnlab.backtest.candidates.base import Forecast
-from churnlab.backtest.candidates.models import ModelCandidate
-from churnlab.backtest.origins.panel import Log, Panel, Past
-from churnlab.backtest.origins.targets import Target
 from churnlab.backtest.run import generator
 from churnlab.backtest.scores.board import Truth
+from churnlab.candidates import Candidate, Context, candidate_named, forecasts
+from churnlab.candidates.base import Forecast
+from churnlab.candidates.models import ModelCandidate
 from churnlab.errors import DataError, FitRefusedError
+from churnlab.origins.panel import Log, Panel, Past
+from churnlab.origins.targets import Target
 from churnlab.posterior import Rows, personal_window, rhythm_days
 from churnlab.rules import Evidence, Threshold, ThresholdRule
 from churnlab.types import Array, Ints

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from churnlab.errors import UsageError
+from churnlab.kernels.plan import Cells, sort_cells
 from churnlab.models.parametrisation import Dropout, Parametrisation
-from churnlab.models.plan import Cells, sort_cells
 from churnlab.models.sql import Fragment
 from churnlab.priors import Prior, stated_priors
 from churnlab.types import Array
@@ -165,7 +165,7 @@ class Likelihood(ABC):
     ) -> tuple[float, Array]:
         """Weighted log-likelihood without the Erlang data constant, and its derivatives.
 
-        Like `theta`, the derivatives are (parameter, group). See `churnlab.models.kernels` for many
+        Like `theta`, the derivatives are (parameter, group). See `churnlab.kernels` for many
         evaluations over the same cells.
         """
         loops = self.kernels
@@ -243,25 +243,6 @@ class Likelihood(ABC):
     def pmf_new(self, theta: Array, n: ArrayLike, t: ArrayLike) -> Array:
         """P(exactly n repeat purchases in (0, t]) of a new customer."""
         return self.pmf(theta, n, 0.0, 0.0, 0.0, t)
-
-    def p_alive_later(
-        self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, delay: ArrayLike
-    ) -> Array:
-        """P(alive at T + delay | data to T, and no purchase until then) = p_alive at T + delay."""
-        return self.p_alive(theta, x, t_x, np.asarray(T, float) + delay)
-
-    def expected_between(
-        self,
-        theta: Array,
-        x: ArrayLike,
-        t_x: ArrayLike,
-        T: ArrayLike,
-        start: ArrayLike,
-        end: ArrayLike,
-    ) -> Array:
-        """E[purchases in (T + start, T + end] | data to T]."""
-        until_end = self.expected_purchases(theta, x, t_x, T, end)
-        return until_end - self.expected_purchases(theta, x, t_x, T, start)
 
     def next_purchase_quantile(
         self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, q: ArrayLike

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
 
-from churnlab.models.special import log_rising
+from churnlab.kernels.special import log_rising
 from churnlab.types import Array
 
 PARAMETERS = ("p", "q", "gamma")

@@ -46,7 +46,7 @@ class Process(ABC):
     """
 
     def __init__(self, likelihood: Likelihood, theta: Array, x: float, oldest: float) -> None:
-        from churnlab.models.kernels import rows
+        from churnlab.kernels import rows
 
         self.rows = rows  # the compiled passes, loaded when first needed
         self.likelihood = likelihood

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from churnlab.errors import DataError
-from churnlab.models.special import log_rising
+from churnlab.kernels.special import log_rising
 from churnlab.types import Array
 
 

@@ -79,7 +79,7 @@ class _GammaTable:
     """P(Gamma(shape, 1) <= e^y) for all draws: cubic Hermite interpolation on an even grid of y."""
 
     def __init__(self, shape: Array) -> None:
-        from churnlab.models.kernels import rows
+        from churnlab.kernels import rows
 
         self.rows = rows  # the compiled passes, loaded when first needed
         small, big = float(shape.min()), float(shape.max())

@@ -47,7 +47,7 @@ def mean_and_interval(values: Array) -> Array:
 
     Quantiles interpolate linearly between order statistics, as `numpy.quantile` does by default.
     """
-    from churnlab.models.kernels.rows import tails
+    from churnlab.kernels.rows import tails
 
     out = np.empty((3, len(values)))
     out[0] = values.mean(axis=1)  # as `risk_mean` has it, bit by bit: dates hang on it

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import digamma
 
+from churnlab.kernels.special import log_rising
 from churnlab.models import gamma_gamma
-from churnlab.models.special import log_rising
 from churnlab.priors import SPEND_QUANTITIES, Coordinates, Prior, stated_priors
 from churnlab.types import Array, Ints
 
@@ -106,7 +106,7 @@ class SpendTarget:
 
     def _sums(self, gamma: Array) -> Array:
         """Return the sums of `kernels.amounts` for each gamma, (draw, 4); NaN where none exist."""
-        from churnlab.models.kernels import amounts  # compiled, loaded when first needed
+        from churnlab.kernels import amounts  # compiled, loaded when first needed
 
         out = np.full((len(gamma), 4), np.nan)
         exist = np.flatnonzero(np.isfinite(self._largest / gamma))

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.backtest.candidates.base import Forecast, Kind
-from churnlab.backtest.origins.guards import assert_seen
-from churnlab.backtest.origins.panel import Panel, Past
-from churnlab.backtest.origins.targets import Target
+from churnlab.candidates.base import Forecast, Kind
 from churnlab.metrics.counts import crps_pmf
+from churnlab.origins.guards import assert_seen
+from churnlab.origins.panel import Panel, Past
+from churnlab.origins.targets import Target
 from churnlab.summary.cells import distinct_rows
 from churnlab.types import Array, Ints
 

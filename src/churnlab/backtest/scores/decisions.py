@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.backtest.origins.guards import assert_seen
 from churnlab.backtest.scores.board import P_ALIVE, Entry, usable_at
 from churnlab.backtest.scores.differences import Series, paired_rows
 from churnlab.backtest.scores.resample import Estimate, Resample, quantiles
 from churnlab.metrics.cost import cost_curve, cost_of_flags, regret
+from churnlab.origins.guards import assert_seen
 from churnlab.rules import Costs, Evidence, Threshold, ThresholdRule
 from churnlab.types import Array
 

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 
 from churnlab.backtest.config import AUTO, NONE
-from churnlab.backtest.origins.guards import assert_seen
 from churnlab.backtest.scores.board import RECALIBRATED, Entry, usable_at
 from churnlab.metrics import CALIBRATORS, calibrator
+from churnlab.origins.guards import assert_seen
 from churnlab.types import Array
 
 #: The forecast as it comes: what `auto` keeps until a map has bettered it on held-out origins.

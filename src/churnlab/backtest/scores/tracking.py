@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
-from churnlab.backtest.candidates import forecasts
-from churnlab.backtest.candidates.base import Candidate, Context
-from churnlab.backtest.candidates.models import ModelCandidate
-from churnlab.backtest.origins.panel import Panel, Past
+from churnlab.candidates import forecasts
+from churnlab.candidates.base import Candidate, Context
+from churnlab.candidates.models import ModelCandidate
 from churnlab.models.draws import PopulationDraws
+from churnlab.origins.panel import Panel, Past
 from churnlab.summary import Clock
 from churnlab.types import Array
 

@@ -15,7 +15,7 @@ from copy import copy
 import numpy as np
 
 from churnlab.inference.targets.target import FEW_CELLS, Target
-from churnlab.models.kernels import Engine
+from churnlab.models.engine import Engine
 from churnlab.summary import Calendar, Cells, Dated
 from churnlab.types import Array, Ints
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from churnlab import models as likelihoods
-from churnlab.models.kernels import Engine
+from churnlab.models.engine import Engine
 from churnlab.priors import Prior
 from churnlab.types import Array
 

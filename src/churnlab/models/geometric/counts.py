@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from churnlab.kernels.special import beta_rule
 from churnlab.models.counts import Recursion
 from churnlab.models.silence import Mean
-from churnlab.models.special import beta_rule
 from churnlab.types import Array
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from churnlab.models.special import beta_rule, betaln
+from churnlab.kernels.special import beta_rule, betaln
 from churnlab.types import Array
 
 #: Largest z for each size of Gauss' rule.

@@ -16,8 +16,8 @@ from math import exp, log, log1p
 
 import numpy as np
 
-from churnlab.models.kernels._compile import njit
-from churnlab.models.kernels.rising import end_of_run, log_rising
+from churnlab.kernels._compile import njit
+from churnlab.kernels.rising import end_of_run, log_rising
 
 
 @njit

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnlab.models.kernels._compile import fused
-from churnlab.models.kernels.block import add_rising, load_block, store_block
-from churnlab.models.kernels.rising import end_of_run
-from churnlab.models.kernels.vector import vexp, vlog, vlog1p
-from churnlab.models.plan import WIDTH
+from churnlab.kernels._compile import fused
+from churnlab.kernels.block import add_rising, load_block, store_block
+from churnlab.kernels.plan import WIDTH
+from churnlab.kernels.rising import end_of_run
+from churnlab.kernels.vector import vexp, vlog, vlog1p
 
 #: Slots for ln(1 + t/alpha) of the times that cells share; no two whole days below 2048 take one.
 _SLOTS = 2048

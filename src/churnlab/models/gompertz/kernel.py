@@ -11,8 +11,8 @@ from math import exp, expm1, log, log1p
 
 import numpy as np
 
-from churnlab.models.kernels._compile import njit
-from churnlab.models.kernels.rising import log_rising
+from churnlab.kernels._compile import njit
+from churnlab.kernels.rising import log_rising
 from churnlab.models.pareto.kernel import panel_rule
 
 #: An integrand that has fallen by so many powers of e is left out.

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from churnlab.kernels.special import legendre
 from churnlab.models.pareto.death import CUT, envelope, power_draw
-from churnlab.models.special import legendre
 from churnlab.types import Array
 
 #: b u from which e^(-b u) is taken out of v.

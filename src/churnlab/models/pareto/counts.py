@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from churnlab.kernels.special import legendre
 from churnlab.models.counts import Recursion
 from churnlab.models.silence import DoomProcess, Mean
-from churnlab.models.special import legendre
 from churnlab.types import Array
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from churnlab.models.special import legendre
+from churnlab.kernels.special import legendre
 from churnlab.types import Array
 
 #: Nodes per panel and panels of the rule.

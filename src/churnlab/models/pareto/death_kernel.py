@@ -10,8 +10,8 @@ from math import ceil, exp, expm1, log1p
 
 import numpy as np
 
-from churnlab.models.kernels._compile import fused, njit
-from churnlab.models.kernels.vector import vlog
+from churnlab.kernels._compile import fused, njit
+from churnlab.kernels.vector import vlog
 
 #: Draws in a block: its few rows of doubles stay in the first-level cache.
 _BLOCK = 256

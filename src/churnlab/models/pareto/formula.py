@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
+from churnlab.kernels.plan import Cells, find_runs, sort_cells
+from churnlab.kernels.special import legendre, log_rising
 from churnlab.models.base import Kernels, Latent, Likelihood
 from churnlab.models.parametrisation import Dropout
 from churnlab.models.pareto import sql
 from churnlab.models.pareto.death import decay, log_death_integral, quadrature_error, sample_death
 from churnlab.models.pareto.dropout import GammaDropout
-from churnlab.models.plan import Cells, find_runs, sort_cells
-from churnlab.models.special import legendre, log_rising
 from churnlab.models.sql import Fragment
 from churnlab.types import Array
 

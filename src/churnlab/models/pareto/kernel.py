@@ -16,8 +16,8 @@ from math import ceil, exp, expm1, log, log1p
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.models.kernels._compile import njit
-from churnlab.models.kernels.rising import log_rising
+from churnlab.kernels._compile import njit
+from churnlab.kernels.rising import log_rising
 
 #: More panels than any finite parameters ask for.
 _MOST_PANELS = 1000

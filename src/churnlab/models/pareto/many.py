@@ -6,11 +6,11 @@ from math import expm1
 
 import numpy as np
 
-from churnlab.models.kernels._compile import fused, unordered
-from churnlab.models.kernels.block import add_rising, load_block, store_block
-from churnlab.models.kernels.vector import vexp, vlog, vlog1p
+from churnlab.kernels._compile import fused, unordered
+from churnlab.kernels.block import add_rising, load_block, store_block
+from churnlab.kernels.plan import WIDTH
+from churnlab.kernels.vector import vexp, vlog, vlog1p
 from churnlab.models.pareto.kernel import panel_rule
-from churnlab.models.plan import WIDTH
 
 #: An integrand that has fallen by so many powers of e is left out.
 _ENOUGH = 45.0

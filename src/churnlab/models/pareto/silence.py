@@ -6,11 +6,11 @@ from functools import cached_property
 
 import numpy as np
 
+from churnlab.kernels.special import legendre
 from churnlab.models.base import Likelihood
 from churnlab.models.pareto.counts import closed_mean_purchases
 from churnlab.models.pareto.death_table import DeathTable, DeathTables
 from churnlab.models.silence import DoomProcess, Mean
-from churnlab.models.special import legendre
 from churnlab.types import Array
 
 #: Nodes over the death time, and the divisor of the proxy variable's power. Tried on 400 customers,

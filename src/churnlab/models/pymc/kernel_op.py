@@ -19,7 +19,7 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_funcify, numba_njit
 
 from churnlab import models as likelihoods
-from churnlab.models.plan import Cells
+from churnlab.kernels.plan import Cells
 
 
 class RowLogLikelihood(Op):

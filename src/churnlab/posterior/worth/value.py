@@ -20,9 +20,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
+from churnlab.kernels.special import legendre
 from churnlab.models.draws import PopulationDraws, SpendDraws
 from churnlab.models.silence import Process
-from churnlab.models.special import legendre
 from churnlab.posterior.counts import alive_of_all, count_draws
 from churnlab.posterior.latent import generator
 from churnlab.posterior.risk import mean_and_interval

@@ -19,15 +19,15 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from scipy.special import expit, logsumexp
 
-from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
-from churnlab.backtest.candidates.boosting import ORIGINS, Booster, customers_of
-from churnlab.backtest.candidates.features import features
-from churnlab.backtest.candidates.models import BayesianCandidate
-from churnlab.backtest.origins.panel import Past
-from churnlab.backtest.origins.targets import Target
-from churnlab.backtest.origins.training import Training, training_for
+from churnlab.candidates.base import Candidate, Context, Forecast, Kind
+from churnlab.candidates.boosting import ORIGINS, Booster, customers_of
+from churnlab.candidates.features import features
+from churnlab.candidates.models import BayesianCandidate
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.metrics.binary import log_losses
+from churnlab.origins.panel import Past
+from churnlab.origins.targets import Target
+from churnlab.origins.training import Training, training_for
 from churnlab.types import Array, Ints
 
 #: Models whose forecasts are stacked: one without memory, one with regular gaps.

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.backtest.origins.daysums import SPAN, date_of, day_number, day_sums
-from churnlab.backtest.origins.groups import grouped
-from churnlab.backtest.origins.guards import LeakageError
-from churnlab.backtest.origins.visitdays import VisitDays, Visits
 from churnlab.errors import DataError
+from churnlab.origins.daysums import SPAN, date_of, day_number, day_sums
+from churnlab.origins.groups import grouped
+from churnlab.origins.guards import LeakageError
+from churnlab.origins.visitdays import VisitDays, Visits
 from churnlab.summary import Cells, Clock, Dated
 from churnlab.types import Array, Ints
 

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab import models
-from churnlab.backtest.candidates import forecasts
-from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
-from churnlab.backtest.origins.panel import Past
-from churnlab.backtest.origins.targets import Target
+from churnlab.candidates import forecasts
+from churnlab.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.errors import FitRefusedError
 from churnlab.models.draws import PopulationDraws
+from churnlab.origins.panel import Past
+from churnlab.origins.targets import Target
 from churnlab.runs.folder import content_hash
 from churnlab.summary import Cells, Clock, Dated
 from churnlab.types import Array, Ints

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churnlab.backtest.origins.panel import Past
-from churnlab.backtest.origins.targets import Target
+from churnlab.origins.panel import Past
+from churnlab.origins.targets import Target
 from churnlab.types import Array, Ints
 
 #: Earlier origins behind rules of one to three parameters: the latest complete window alone, since

@@ -1,7 +1,7 @@
 """Candidates of a backtest: models, peers, baselines, a comparator; one small class each."""
 
-from churnlab.backtest.candidates.base import Candidate, Context, Forecast
-from churnlab.backtest.candidates.registry import (
+from churnlab.candidates.base import Candidate, Context, Forecast
+from churnlab.candidates.registry import (
     COMPULSORY,
     DEFAULT_CANDIDATES,
     candidate_named,

@@ -11,17 +11,17 @@ from typing import Any, ClassVar, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
-from churnlab.backtest.candidates.forecasts import Rows, expected_of, risk_and_alive
-from churnlab.backtest.candidates.models import BayesianCandidate, arrays_hash
-from churnlab.backtest.origins.panel import Past
-from churnlab.backtest.origins.targets import Target
-from churnlab.backtest.origins.training import SEVERAL, training_for
-from churnlab.backtest.origins.visitdays import Visits
+from churnlab.candidates.base import Candidate, Context, Forecast, Kind
+from churnlab.candidates.forecasts import Rows, expected_of, risk_and_alive
+from churnlab.candidates.models import BayesianCandidate, arrays_hash
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.metrics.logistic import logistic_weights
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.thinned import Conversion
+from churnlab.origins.panel import Past
+from churnlab.origins.targets import Target
+from churnlab.origins.training import SEVERAL, training_for
+from churnlab.origins.visitdays import Visits
 from churnlab.posterior.silence.stream import Rows as VisitRows
 from churnlab.posterior.silence.thinned import Tally, conversion_mean, thinned_silence
 from churnlab.summary import Cells
@@ -170,7 +170,7 @@ class ThinnedCandidate(Candidate):
         draws, note = self.visits.learn_cells(cells, past.origin, context)
 
         def make() -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-            from churnlab.inference.ways.thinning import fit_thinning
+            from churnlab.candidates.thinning import fit_thinning
 
             try:
                 fit = fit_thinning(

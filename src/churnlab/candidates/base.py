@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.backtest.origins.cache import FitCache
-from churnlab.backtest.origins.panel import Past
-from churnlab.backtest.origins.targets import Target
 from churnlab.errors import VerificationError
+from churnlab.origins.cache import FitCache
+from churnlab.origins.panel import Past
+from churnlab.origins.targets import Target
 from churnlab.rules.costs import Costs
 from churnlab.summary.calendar import SPREAD
 from churnlab.types import Array, Ints

@@ -10,10 +10,10 @@ and `vector`, numba's disk cache does not see changes of this file: save `many` 
 
 from __future__ import annotations
 
-from churnlab.models.kernels._compile import fused
-from churnlab.models.kernels.rising import log_rising
-from churnlab.models.kernels.vector import vlog
-from churnlab.models.plan import WIDTH
+from churnlab.kernels._compile import fused
+from churnlab.kernels.plan import WIDTH
+from churnlab.kernels.rising import log_rising
+from churnlab.kernels.vector import vlog
 
 #: New factors of Gamma(r + x) / Gamma(r) that are multiplied; more are left to Stirling's series.
 _FACTORS = 64

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from churnlab.kernels.plan import WIDTH, Cells, blocks, sort_cells, split_groups
 from churnlab.models import get
 from churnlab.models.base import Likelihood
-from churnlab.models.plan import WIDTH, Cells, blocks, sort_cells, split_groups
 from churnlab.types import Array
 
 #: Pieces of work per thread when many draws are evaluated: ends meet, and few calls are made.

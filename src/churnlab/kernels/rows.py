@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnlab.models.kernels._compile import fused, njit
-from churnlab.models.kernels.vector import vexp, vlog
+from churnlab.kernels._compile import fused, njit
+from churnlab.kernels.vector import vexp, vlog
 
 #: Draws that are looked at together for one that is wanted.
 _LANES = 16

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.backtest.candidates.base import Candidate, Context, Forecast, Kind
-from churnlab.backtest.candidates.features import features
-from churnlab.backtest.origins.panel import Past
-from churnlab.backtest.origins.targets import Target
-from churnlab.backtest.origins.training import Training, training_for
+from churnlab.candidates.base import Candidate, Context, Forecast, Kind
+from churnlab.candidates.features import features
+from churnlab.origins.panel import Past
+from churnlab.origins.targets import Target
+from churnlab.origins.training import Training, training_for
 from churnlab.types import Array, Ints
 
 #: Earlier origins that are learnt from.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import log, log1p
 
-from churnlab.models.kernels._compile import njit
+from churnlab.kernels._compile import njit
 
 
 @njit

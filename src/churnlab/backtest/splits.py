@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from churnlab.backtest.config import SplitConfig
-from churnlab.backtest.origins.panel import Panel
-from churnlab.backtest.origins.targets import Target
 from churnlab.errors import DataError
+from churnlab.origins.panel import Panel
+from churnlab.origins.targets import Target
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from churnlab.backtest.candidates.base import Context
-from churnlab.backtest.candidates.models import BayesianCandidate, data_hash
-from churnlab.backtest.origins.daysums import day_number
-from churnlab.backtest.origins.panel import Past
+from churnlab.candidates.base import Context
+from churnlab.candidates.models import BayesianCandidate, data_hash
 from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.fitting.sample import MOST_CUSTOMERS
 from churnlab.fitting.seasonal import months_pay
 from churnlab.models.draws import PopulationDraws
+from churnlab.origins.daysums import day_number
+from churnlab.origins.panel import Past
 from churnlab.summary import Calendar, Cells, Clock
 from churnlab.summary.calendar import AUTO
 

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.backtest.origins.daysums import SPAN, date_of, day_sums
 from churnlab.errors import DataError
+from churnlab.origins.daysums import SPAN, date_of, day_sums
 from churnlab.types import Array, Ints
 
 #: Share of visit-days known from purchases alone beyond which the visit log is said to miss some.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from churnlab.backtest.candidates.base import Context
-from churnlab.backtest.candidates.models import BayesianCandidate
-from churnlab.backtest.origins.panel import Past
+from churnlab.candidates.base import Context
+from churnlab.candidates.models import BayesianCandidate
 from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.models.draws import PopulationDraws
+from churnlab.origins.panel import Past
 from churnlab.summary import Cells
 from churnlab.summary.cells import POOLED
 

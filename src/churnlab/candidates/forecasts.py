@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnlab.backtest.origins.panel import Past
-from churnlab.backtest.origins.visitdays import Visits
 from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
+from churnlab.origins.panel import Past
+from churnlab.origins.visitdays import Visits
 from churnlab.posterior.silence.stream import chunks, for_each_run
 from churnlab.summary import Clock
 from churnlab.summary.cells import distinct_rows

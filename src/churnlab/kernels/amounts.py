@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnlab.models.kernels._compile import fused
-from churnlab.models.kernels.vector import vlog1p
+from churnlab.kernels._compile import fused
+from churnlab.kernels.vector import vlog1p
 
 #: Cells whose sums run side by side: they are added in one order, whatever the machine.
 _LANES = 16

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from churnlab.backtest.candidates.base import Candidate
-from churnlab.backtest.candidates.baselines import (
+from churnlab.candidates.base import Candidate
+from churnlab.candidates.baselines import (
     Hiatus,
     Majority,
     PersonalRatio,
@@ -15,16 +15,16 @@ from churnlab.backtest.candidates.baselines import (
     RecencyLogistic,
     Rfm,
 )
-from churnlab.backtest.candidates.boosting import GradientBoosting
-from churnlab.backtest.candidates.calendar import EVENTS_ONLY, CalendarCandidate
-from churnlab.backtest.candidates.models import (
+from churnlab.candidates.boosting import GradientBoosting
+from churnlab.candidates.calendar import EVENTS_ONLY, CalendarCandidate
+from churnlab.candidates.models import (
     BayesianCandidate,
     LifetimesCandidate,
     MaximumLikelihoodCandidate,
 )
-from churnlab.backtest.candidates.pooling import POOLED_SUFFIXES, PoolingCandidate
-from churnlab.backtest.candidates.stacked import Stacked
-from churnlab.backtest.candidates.visits import RELEARNT, RelearntCandidate, ThinnedCandidate
+from churnlab.candidates.pooling import POOLED_SUFFIXES, PoolingCandidate
+from churnlab.candidates.stacked import Stacked
+from churnlab.candidates.visits import RELEARNT, RelearntCandidate, ThinnedCandidate
 from churnlab.errors import UsageError, nearest
 from churnlab.models import MODELS, REGISTRY, named
 from churnlab.summary.calendar import AUTO, KINDS

@@ -12,7 +12,7 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from churnlab.models.kernels._compile import fused
+from churnlab.kernels._compile import fused
 
 _LOG2E = 1.4426950408889634
 #: ln 2 in two parts, the first with zeros at its end, so that its multiples are exact.
