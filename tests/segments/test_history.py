@@ -14,17 +14,17 @@ from churnlab.posterior import RiskConfig
 from churnlab.posterior.risk import risk_curve
 from churnlab.segments import (
     Axis,
-    LeakVerdict,
     SegmentsConfig,
     Snapshot,
     calibrate_out_of_time,
     days_back,
-    leak_alert,
     leak_verdict,
-    risk_by_day,
     shares_over_time,
     shares_table,
 )
+from churnlab.segments.movement.history import LeakVerdict
+from churnlab.segments.movement.leaks import leak_alert
+from churnlab.segments.person.curves import risk_by_day
 from churnlab.segments.person.explanation import near_ids
 
 from .conftest import PURCHASE_THETA, draws_around

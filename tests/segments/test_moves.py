@@ -12,22 +12,17 @@ from scipy.stats import betabinom
 from churnlab.errors import UsageError
 from churnlab.metrics import Difference, paired_difference
 from churnlab.posterior import RiskConfig
-from churnlab.segments import (
-    Axis,
-    SegmentsConfig,
-    Snapshot,
-    leak_alert,
-    leak_history,
-    leak_table,
-    repeat_rates,
-    repeat_table,
-    take_snapshot,
-    transition_table,
-)
-from churnlab.segments.movement.repeat import _FIRST, _is_repeat
+from churnlab.segments import Axis, SegmentsConfig, Snapshot, take_snapshot
+from churnlab.segments.movement.leaks import leak_alert, leak_history, leak_table
+from churnlab.segments.movement.repeat import _FIRST, _is_repeat, repeat_rates, repeat_table
 from churnlab.segments.movement.resampling import Pairing
 from churnlab.segments.movement.shrinkage import best_strength, pooled_row, shrink
-from churnlab.segments.movement.transitions import band_names, dwell_days, transition_counts
+from churnlab.segments.movement.transitions import (
+    band_names,
+    dwell_days,
+    transition_counts,
+    transition_table,
+)
 from churnlab.vocabulary import ALL_CODES, CORE_CODES
 
 from .conftest import slow_summary

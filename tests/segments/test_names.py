@@ -7,15 +7,8 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.segments import (
-    SegmentsConfig,
-    Snapshot,
-    change_table,
-    check_polarity,
-    polarity_of,
-    segment_name,
-    shares_table,
-)
+from churnlab.segments import SegmentsConfig, Snapshot, change_table, segment_name, shares_table
+from churnlab.segments.grid.polarity import check_polarity, polarity_of
 from churnlab.vocabulary import SEGMENT_CODES
 
 #: The table of the domain document, copied by hand.

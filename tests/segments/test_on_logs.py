@@ -15,14 +15,12 @@ from churnlab.segments import (
     Axis,
     SegmentsConfig,
     Snapshot,
-    band_calibration,
-    churn_bands,
-    leak_alert,
-    leak_history,
     leak_verdict,
     shares_table,
     take_snapshot,
 )
+from churnlab.segments.actions.bands import band_calibration, churn_bands
+from churnlab.segments.movement.leaks import leak_alert, leak_history
 from churnlab.simulate import Shop, ShopConfig, simulate_btyd, simulate_shop
 from churnlab.summary import summarise
 from churnlab.vocabulary import CORE_CODES

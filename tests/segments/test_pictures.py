@@ -9,14 +9,8 @@ import pytest
 
 from churnlab.errors import UsageError
 from churnlab.report.style import styled
-from churnlab.segments import (
-    SegmentsConfig,
-    Snapshot,
-    change_table,
-    segment_name,
-    shares_table,
-    transition_table,
-)
+from churnlab.segments import SegmentsConfig, Snapshot, change_table, segment_name, shares_table
+from churnlab.segments.movement.transitions import transition_table
 from churnlab.segments.report import data as numbers
 from churnlab.segments.report import plots as pictures
 

@@ -19,18 +19,14 @@ from churnlab.segments import (
     Snapshot,
     WinbackConfig,
     all_audiences,
-    audience,
     audience_frame,
-    band_calibration,
-    break_even_table,
-    churn_bands,
     default_playbook,
     load_playbook,
-    message_value,
-    worth_once_back,
 )
-from churnlab.segments.actions.audiences import Audience
+from churnlab.segments.actions.audiences import Audience, audience
+from churnlab.segments.actions.bands import band_calibration, churn_bands
 from churnlab.segments.actions.plan import campaign_plan
+from churnlab.segments.actions.winback import break_even_table, message_value, worth_once_back
 from churnlab.simulate import Shop
 from churnlab.vocabulary import ALL_CODES, SEGMENT_CODES
 

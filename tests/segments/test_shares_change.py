@@ -14,16 +14,15 @@ from churnlab.segments import (
     Axis,
     SegmentsConfig,
     Snapshot,
-    breakdown_table,
     change_table,
-    check_dates,
-    reestimation_table,
-    segment_share_frame,
     shares_table,
     take_snapshot,
 )
+from churnlab.segments.config import check_dates
 from churnlab.segments.grid.snapshot import DrawnStates
+from churnlab.segments.movement.change import reestimation_table, segment_share_frame
 from churnlab.segments.movement.resampling import Pairing, counts_by_draw, resample
+from churnlab.segments.movement.shares import breakdown_table
 from churnlab.simulate import Shop
 from churnlab.vocabulary import ALL_CODES
 

@@ -11,8 +11,7 @@ import pytest
 from churnlab.errors import UsageError
 from churnlab.inference import maximum_likelihood
 from churnlab.models.draws import PopulationDraws
-from churnlab.segments import forecast_silence, visit_calibration
-from churnlab.segments.grid.visits import any_event
+from churnlab.segments.grid.visits import any_event, forecast_silence, visit_calibration
 from churnlab.simulate import Shop
 from churnlab.summary import Cells
 
