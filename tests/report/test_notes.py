@@ -49,6 +49,11 @@ def test_every_note_is_phrased_as_the_code_writes_it():
          "purchase is worth in value.per_purchase, the margin of one purchase.",
          "금액 모형을 만들지 않았습니다. 금액이 모두 같아(3) 배울 변동이 없습니다. 구매 한 건의 "
          "마진을 value.per_purchase에 지정하세요."),
+        # several in a row, one of which holds the sign between them
+        ("turned off; 0 backtest origins; at least 3 are expected; the hiatus baseline is "
+         "missing from the backtest",
+         "꺼져 있음; 백테스트 기준일이 0개이며 3개 이상이어야 합니다; 백테스트에 hiatus 기준선이 "
+         "없습니다"),
     ],
 )  # fmt: skip
 def test_a_stored_note_is_told_in_korean(english, korean):

@@ -27,9 +27,9 @@ def told(text: str | None, lang: str) -> str:
     if not text or lang == "en":
         return text or ""
     known = _known(text)
-    if known is None:  # several reasons in a row
-        parts = text.split(_AND)
-        return text if len(parts) == 1 else _AND.join(told(part, lang) for part in parts)
+    if known is None:  # several reasons in a row, each of which may hold the sign between them
+        first, rest = _first_of(text.split(_AND))
+        return first if not rest else told(first, lang) + _AND + told(rest, lang)
     key, values = known
     phrase = label.phrases(lang)[key]
     assert isinstance(phrase, str)
@@ -45,6 +45,13 @@ def in_each(text: str) -> dict[str, str]:
 def all_told(texts: Iterable[str], lang: str) -> list[str]:
     """Return stored notes in a language, each once."""
     return list(dict.fromkeys(told(text, lang) for text in texts))
+
+
+def _first_of(parts: list[str]) -> tuple[str, str]:
+    """Return the first reason of several, and the rest; one that is not known ends at the sign."""
+    ends = range(1, len(parts))
+    end = next((n for n in ends if _known(_AND.join(parts[:n])) is not None), 1)
+    return _AND.join(parts[:end]), _AND.join(parts[end:])
 
 
 def _known(text: str) -> tuple[str, dict[str, str]] | None:
