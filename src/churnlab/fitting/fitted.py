@@ -7,6 +7,7 @@ without it.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ from churnlab.fitting.sample import Sample
 from churnlab.fitting.views import Views
 from churnlab.inference import PopulationFit, Seasons
 from churnlab.models.draws import PopulationDraws
+from churnlab.parts import part
 from churnlab.posterior import RiskConfig, StateCut, ValueConfig
 from churnlab.progress import Update
 from churnlab.rules import OverdueRule, Threshold
@@ -192,7 +194,7 @@ class Fit(Views):
         self,
         *,
         horizon_days: int | None = None,
-        risk: RiskConfig | None = None,
+        risk: str | Mapping[str, Any] | RiskConfig | None = None,
         threshold: float | None = None,
         first_threshold: float | None = None,
         state: StateCut | None = None,
@@ -207,7 +209,7 @@ class Fit(Views):
         horizon_days : int, optional
             Look this many days ahead: risk is that of no purchase within them (`fixed_days`)
             unless `risk` states another basis, of which it overrides the horizon.
-        risk : RiskConfig, optional
+        risk : str, mapping or RiskConfig, optional
             Basis and horizons of the risk; default: 1 - P(alive).
         threshold, first_threshold : float, optional
             Risk from which a customer counts as at risk; a separate one for first purchasers.
@@ -220,7 +222,8 @@ class Fit(Views):
             Horizon, discount and margin of the residual value. With `per_purchase` it needs no
             `spend`.
         """
-        settings = risk or RiskConfig(basis="p_alive" if horizon_days is None else "fixed_days")
+        basis = "p_alive" if horizon_days is None else "fixed_days"
+        settings: RiskConfig = part("risk", RiskConfig, risk or basis)
         if horizon_days is not None:
             settings = replace(settings, horizon_days=horizon_days)
         if settings.due_levels is None:

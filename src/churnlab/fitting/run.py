@@ -11,6 +11,7 @@ from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.fitted import Fit
 from churnlab.fitting.sample import Sample
 from churnlab.inference import PopulationFit, fit_population, fit_seasons, gate
+from churnlab.parts import part
 from churnlab.progress import Update
 from churnlab.summary import Summary, check_groups, summarise
 from churnlab.summary.calendar import AUTO, number
@@ -29,10 +30,10 @@ def _summarised(data: Any) -> Summary:
 def fit(
     summary: Summary,
     *,
-    model: str | ModelConfig = "mbg_nbd",
+    model: str | Mapping[str, Any] | ModelConfig = "mbg_nbd",
     group: str | Sequence[str] | None = None,
     covariates: str | Sequence[str] | None = None,
-    inference: str | InferenceConfig = "laplace",
+    inference: str | Mapping[str, Any] | InferenceConfig = "laplace",
     priors: Mapping[str, str] | None = None,
     draws: int | None = None,
     seed: int = 1,
@@ -46,14 +47,14 @@ def fit(
     summary : Summary
         x, t_x, T per customer, from `summarise`; a log, or a path or frame of purchases with the
         canonical columns, is summarised first.
-    model : str or ModelConfig
-        A model's name, or its whole configuration.
+    model : str, mapping or ModelConfig
+        A model's name, fields of its configuration, or all of it.
     group : str or list of str, optional
         Columns that pool partially; overrides the configuration's.
     covariates : str or list of str, optional
         Attributes that move rate and dropout; overrides the configuration's.
-    inference : str or InferenceConfig
-        `laplace` or `nuts`.
+    inference : str, mapping or InferenceConfig
+        `laplace` or `nuts`, or fields of the configuration.
     priors : mapping, optional
         Priors as text, by name.
     draws : int, optional
@@ -91,7 +92,7 @@ def fit(
     """
     if not isinstance(summary, Summary):
         summary = _summarised(summary)
-    chosen = model if isinstance(model, ModelConfig) else ModelConfig(name=model)
+    chosen: ModelConfig = part("model", ModelConfig, model)
     if group is not None:
         chosen = replace(chosen, group=group if isinstance(group, str) else list(group))
     if covariates is not None:
@@ -99,7 +100,7 @@ def fit(
         chosen = replace(chosen, covariates=names)
     if priors:
         chosen = replace(chosen, priors={**chosen.priors, **priors})
-    how = inference if isinstance(inference, InferenceConfig) else InferenceConfig(method=inference)
+    how: InferenceConfig = part("inference", InferenceConfig, inference)
     if draws is not None:
         how = replace(how, draws=draws)
     if chosen.groups or chosen.covariates:

@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 
 from churnlab.errors import UsageError, nearest
 from churnlab.events import EventLog
+from churnlab.parts import part
 from churnlab.progress import SILENT
 from churnlab.rules import rule_named
 from churnlab.runs.result import Made, Result
@@ -102,17 +103,7 @@ def _part(name: str, wanted: Any, value: Any) -> Any:
     if name == "rules":
         named = value if isinstance(value, Mapping) else {str(one): one for one in value}
         return {key: _rule(one) for key, one in named.items()}
-    if not is_dataclass(wanted) or not isinstance(value, str | Mapping):
-        return value
-    chosen = {fields(wanted)[0].name: value} if isinstance(value, str) else value
-    known = [f.name for f in fields(wanted)]
-    for key in chosen:
-        if key not in known:
-            raise UsageError(
-                f"{name} has no {key!r}.{nearest(key, known)} Known: {', '.join(known)}."
-            )
-    hints = get_type_hints(wanted)
-    return wanted(**{key: _part(key, hints[key], v) for key, v in chosen.items()})  # type: ignore[operator]
+    return part(name, wanted, value, _part)
 
 
 def _rule(value: Any) -> Any:

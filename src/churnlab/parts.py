@@ -1,0 +1,46 @@
+"""A part of the settings (a dataclass) from its fields, or from its name alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
+
+from churnlab.errors import UsageError, nearest
+
+
+def part(name: str, wanted: Any, value: Any, inner: Callable[..., Any] | None = None) -> Any:
+    """Return a part as it is, or made of its fields or of its first field alone.
+
+    Parameters
+    ----------
+    name : str
+        What the caller calls it, for the error.
+    wanted : type
+        The dataclass; of anything else the value is returned.
+    value : object
+        An instance, a mapping of fields, or the value of the first field (its name).
+    inner : callable, optional
+        `(name, wanted, value)` -> a field's value; default: this function.
+
+    Raises
+    ------
+    UsageError
+        A field that the part does not have, or a value of another kind.
+    """
+    if not isinstance(wanted, type) or not is_dataclass(wanted) or isinstance(value, wanted):
+        return value
+    if not isinstance(value, str | Mapping):
+        raise UsageError(
+            f"{name} must be a name, a mapping of fields or a {wanted.__name__}; got {value!r}."
+        )
+    chosen = {fields(wanted)[0].name: value} if isinstance(value, str) else value
+    known = [f.name for f in fields(wanted)]
+    for key in chosen:
+        if key not in known:
+            raise UsageError(
+                f"{name} has no {key!r}.{nearest(key, known)} Known: {', '.join(known)}."
+            )
+    hints = get_type_hints(wanted)
+    make = inner or part
+    return wanted(**{key: make(key, hints[key], v) for key, v in chosen.items()})
