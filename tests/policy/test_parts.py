@@ -9,9 +9,7 @@ from churnlab.fitting import InferenceConfig, ModelConfig
 from churnlab.parts import part
 
 
-@pytest.mark.parametrize(
-    "value", ["bg_nbd", {"name": "bg_nbd"}, ModelConfig(name="bg_nbd")], ids=["name", "map", "whole"]
-)  # fmt: skip
+@pytest.mark.parametrize("value", ["bg_nbd", {"name": "bg_nbd"}, ModelConfig(name="bg_nbd")])
 def test_a_part_has_three_spellings(value):
     assert part("model", ModelConfig, value) == ModelConfig(name="bg_nbd")
 
