@@ -28,7 +28,7 @@ const percent = (p, digits = 0) => {
   if (!known(p)) return none;
   // Nothing is certain: 99.9% does not become 100%, nor .1% nothing.
   const near = digits === 0 && p > 0 && p < 1 ? Math.min(Math.max(p, 0.01), 0.99) : p;
-  return number(near, { style: "percent", maximumFractionDigits: digits });
+  return number(near, { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits });
 };
 function money(value, compact = false) {
   if (!known(value)) return none;
