@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import isotonic_regression
-from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
 from churnlab.errors import UsageError
@@ -19,7 +18,6 @@ from churnlab.metrics import (
     calibrator,
     cluster_weights,
     corp_split,
-    paired_difference,
     reliability_curve,
 )
 from churnlab.metrics.recalibration import PSEUDO_CUSTOMERS
@@ -57,30 +55,6 @@ def test_a_miscalibrated_forecast_leaves_the_band():
     outside = (curve["observed"] < curve["low"]) | (curve["observed"] > curve["high"])
     assert outside.mean() > 0.7
     assert curve["n"].sum() == 3000
-
-
-def test_paired_interval_resamples_customers_not_rows():
-    """Ten copies of each customer's row say nothing new: the interval must not shrink."""
-    rng = np.random.default_rng(7)
-    a, b = rng.random(300), rng.random(300)
-    customer = np.arange(300)
-    one = paired_difference(a, b, customer, np.random.default_rng(1))
-    ten = paired_difference(
-        np.tile(a, 10), np.tile(b, 10), np.tile(customer, 10), np.random.default_rng(1)
-    )
-    assert ten == pytest.approx(one, abs=1e-12)
-    assert one.value == pytest.approx((a - b).mean())
-    assert one.n_customers == 300
-
-
-def test_paired_interval_has_the_width_of_the_standard_error():
-    rng = np.random.default_rng(8)
-    a, b = rng.normal(0.1, 1, 2000), rng.normal(0, 1, 2000)
-    found = paired_difference(a, b, np.arange(2000), rng, replicates=1000)
-    normal = 2 * 1.645 * (a - b).std() / 2000**0.5
-    assert found.high - found.low == pytest.approx(normal, rel=0.1)
-    z = found.value / ((a - b).std() / 2000**0.5)
-    assert found.share_below == pytest.approx(norm.cdf(-z), abs=0.03)
 
 
 def test_cluster_weights_are_counts_of_a_resample():

@@ -142,3 +142,12 @@ def test_a_learnt_interval_does_not_hang_on_the_order_of_rows():
     )  # fmt: skip
     assert one.low < one.high
     assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=1e-12)
+
+
+def test_customers_are_drawn_and_not_their_rows():
+    """Ten copies of each customer's row say nothing new: means spread as far as before."""
+    value, customer = np.random.default_rng(7).random(300), np.arange(300)
+    drawn = CustomerBootstrap(300, 50, np.random.default_rng(1))
+    one = drawn.sums(customer, [value, np.ones(300)])
+    ten = drawn.sums(np.tile(customer, 10), [np.tile(value, 10), np.ones(3000)])
+    np.testing.assert_allclose(ten[0] / ten[1], one[0] / one[1], rtol=1e-12)

@@ -15,7 +15,6 @@ from churnlab.metrics.counts import (
     root_mean_square_error,
 )
 from churnlab.metrics.drift import population_stability_index, shares_of_bins
-from churnlab.metrics.paired import Difference, paired_difference
 from churnlab.metrics.recalibration import (
     CALIBRATORS,
     BetaCalibrator,
@@ -33,7 +32,6 @@ __all__ = [
     "Calibrator",
     "CorpSplit",
     "CustomerBootstrap",
-    "Difference",
     "IsotonicCalibrator",
     "PlattCalibrator",
     "ShrunkIsotonicCalibrator",
@@ -52,7 +50,6 @@ __all__ = [
     "lift_at_capacity",
     "log_score",
     "mean_absolute_error",
-    "paired_difference",
     "population_stability_index",
     "realised_cost",
     "regret",

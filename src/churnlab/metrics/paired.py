@@ -1,57 +1,12 @@
-"""Paired differences between candidates, with intervals that resample customers.
-
-Windows of different origins share customers and outcomes: the unit drawn is the customer, with
-all their rows, and both candidates are scored on the same draw.
-"""
+"""The AUC under resampled customers: candidates scored on the same draw are paired."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import ArrayLike
 
-from churnlab.metrics._arrays import as_vector, same_length
 from churnlab.metrics.binary import placements
-from churnlab.metrics.bootstrap import CustomerBootstrap, cluster_codes
+from churnlab.metrics.bootstrap import CustomerBootstrap
 from churnlab.types import Array, Ints
-
-
-class Difference(NamedTuple):
-    """A paired difference ``a - b``."""
-
-    value: float
-    low: float
-    high: float
-    n_customers: int
-    share_below: float
-    """Share of the replicates below zero: how sure it is that `a` scores lower."""
-
-
-def paired_difference(
-    score_a: ArrayLike,
-    score_b: ArrayLike,
-    customer: ArrayLike,
-    rng: np.random.Generator,
-    *,
-    replicates: int = 500,
-    level: float = 0.9,
-) -> Difference:
-    """Difference of two mean scores (Brier, log score, cost, CRPS: one value per row).
-
-    Parameters
-    ----------
-    score_a, score_b : array (row,)
-        Scores of both candidates on the same rows (customer x origin).
-    customer : array (row,)
-        Who the row belongs to: the cluster that is resampled.
-    """
-    a, b = as_vector(score_a, "score_a"), as_vector(score_b, "score_b")
-    same_length(a, b)
-    codes, n = cluster_codes(customer)
-    drawn = CustomerBootstrap(n, replicates, rng)
-    total, rows = drawn.sums(codes, [a - b, np.ones(a.size)])
-    return _summarise(float((a - b).mean()), total / rows, n, level)
 
 
 def replicated_auc(
@@ -77,9 +32,3 @@ def replicated_auc(
     with np.errstate(invalid="ignore", divide="ignore"):
         many: Array = hits / events + quiet / others - area
     return area, np.clip(many, 0.0, 1.0)
-
-
-def _summarise(value: float, replicated: Array, n: int, level: float) -> Difference:
-    tail = (1 - level) / 2
-    low, high = np.nanquantile(replicated, (tail, 1 - tail))
-    return Difference(value, float(low), float(high), n, float((replicated < 0).mean()))
