@@ -282,7 +282,7 @@ def segment_fitted(
         with progress.stage(f"the grid of {day}, by a fit of its own"):
             past = log.until(day)
             then = fit_log(past, settings, progress, with_worth=False)
-            return place_fitted(past, then, settings, progress)
+            return place_fitted(past, then, settings, progress, slim=True)
 
     now = place_fitted(log, fitted, settings, progress)
     earlier, before, own = _comparison_day(log, settings), None, None
@@ -300,11 +300,11 @@ def segment_fitted(
                 settings.segments,
                 settings.seed,
             )
-            | churn_tables(fitted.customers, settings.risk, settings.winback)
+            | churn_tables(fitted.table, settings.risk, settings.winback)
             | breakdowns(log, placed, settings.segments, settings.seed)
             | visit_checks(log, then, settings.visits)
         )
-        tables["membership"] = with_bands(tables["membership"], fitted.customers)
+        members = tables["membership"] = with_bands(tables["membership"], fitted.table)
         playbook = load_playbook(settings.playbook)
         chosen = settings.audiences
         effects = action_effects(
@@ -321,7 +321,7 @@ def segment_fitted(
             log.as_of,
             treatments=log.frame("treatments") if "treatments" in log.tables else None,
             journeys=() if journeys is None else set(journeys["journey_id"]),
-            bands=fitted.customers.set_index("customer_id")["risk_band"],
+            bands=pd.Series(members["risk_band"].array, members["customer_id"]),
             holdout_share=chosen.holdout_share,
             seed=settings.seed,
         )
@@ -343,7 +343,7 @@ def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> Audienc
     return AudienceData(
         as_of=log.as_of,
         membership=now.placed.snapshot.membership,
-        customers=now.fitted.customers,
+        customers=now.fitted.table.frame(("customer_id", "due_date", "due_q10", "due_q90")),
         members=log.members(),
         visits=visits,
         purchases=_rows(log, "purchases", needs),

@@ -22,7 +22,7 @@ from churnlab.segments.grid.states import (
     Codes,
     cells,
 )
-from churnlab.vocabulary import ALL_CODES, PURCHASE_STATES
+from churnlab.vocabulary import ALL_CODES
 
 N_CODES = len(ALL_CODES)
 
@@ -139,6 +139,19 @@ class Snapshot:
         return self.membership["customer_id"]
 
 
+def whole(ids: Iterable[str]) -> pa.Array:
+    """Return ids as one Arrow array: pandas may hold pieces of two types."""
+    found = pa.array(ids, pa.large_string())
+    pieces = found.chunks if isinstance(found, pa.ChunkedArray) else [found]
+    return pa.concat_arrays([piece.cast(pa.large_string()) for piece in pieces])
+
+
+def increasing(ids: Iterable[str]) -> bool:
+    """Return whether ids are sorted and no two are alike, as those of a log are."""
+    found = whole(ids)
+    return pc.all(pc.less(found[:-1], found[1:])).as_py() is not False
+
+
 def positions(ids: Iterable[str], among: Iterable[str]) -> NDArray[np.int64]:
     """Return where each id stands in `among`, -1 where it does not; Arrow hashes text fastest."""
     found = pc.index_in(pa.array(ids, pa.string()), value_set=pa.array(among, pa.string()))
@@ -167,9 +180,3 @@ def _frequencies(states: Codes, n_states: int, missing: int) -> NDArray[np.float
             out[:-1, state] = (states == state).mean(axis=0)
     out[-1, missing] = 1.0
     return out
-
-
-def state_columns(code: Codes) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    """Return purchase and visit states as text for cells."""
-    purchase = np.array(PURCHASE_STATES, dtype=object)[code % N_PURCHASE_STATES]
-    return purchase, np.array(ALL_VISIT_STATES, dtype=object)[code // N_PURCHASE_STATES]
