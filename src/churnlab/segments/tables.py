@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from churnlab.events import EventLog
+from churnlab.events.ids import positions, text
 from churnlab.posterior import CustomerTable, RiskConfig
 from churnlab.segments.actions.bands import churn_bands
 from churnlab.segments.actions.winback import WinbackConfig, break_even_table, worth_once_back
 from churnlab.segments.config import SegmentsConfig, VisitsConfig
 from churnlab.segments.grid.placed import Placed
-from churnlab.segments.grid.snapshot import Snapshot, positions
-from churnlab.segments.grid.states import text
+from churnlab.segments.grid.snapshot import Snapshot
 from churnlab.segments.grid.visits import visit_calibration
 from churnlab.segments.movement.change import change_table, reestimation_table, segment_share_frame
 from churnlab.segments.movement.leaks import leak_table
@@ -95,8 +95,9 @@ def _worth_by_band(customers: CustomerTable, bands: pd.DataFrame) -> list[float]
     if "residual_value" not in customers.names:
         return None
     read = ("customer_id", "residual_value", "residual_value_if_returns")
-    by_id = customers.frame(read).set_index("customer_id").loc[bands["customer_id"]]
-    return list(worth_once_back(by_id, bands.set_index("customer_id")["churn_band"]))
+    known = customers.frame(read)
+    own = known.iloc[positions(bands["customer_id"], known["customer_id"])].reset_index(drop=True)
+    return list(worth_once_back(own, bands["churn_band"]))
 
 
 def breakdowns(log: EventLog, now: Placed, config: SegmentsConfig, seed: int) -> Tables:

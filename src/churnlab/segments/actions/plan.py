@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
 from churnlab.events.arms import ARMS, HOLDOUT, TREAT, held_out
+from churnlab.events.ids import positions, text, whole
 from churnlab.segments.actions.audiences import Audience
 from churnlab.segments.actions.playbook import Playbook
-from churnlab.segments.grid.snapshot import positions, whole
-from churnlab.segments.grid.states import text
 from churnlab.types import Ints
 from churnlab.vocabulary import ALL_CODES
 

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
 from churnlab.events import SIGNUP_MONTH
+from churnlab.events.ids import increasing, positions
 from churnlab.posterior import rows_of
 from churnlab.posterior.silence.stream import Rows
 from churnlab.segments.config import SegmentsConfig
 from churnlab.segments.grid.axes import Axis, cut_days, drawn_levels
 from churnlab.segments.grid.membership import Side, membership_frame, slim_frame
-from churnlab.segments.grid.snapshot import DrawnStates, Snapshot, increasing, positions
+from churnlab.segments.grid.snapshot import DrawnStates, Snapshot
 from churnlab.segments.grid.states import (
     Codes,
     Days,

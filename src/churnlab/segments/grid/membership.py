@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churnlab.events.ids import text
 from churnlab.posterior.silence.stream import Rows
 from churnlab.segments.config import SegmentsConfig
 from churnlab.segments.grid.polarity import polarity_of
 from churnlab.segments.grid.snapshot import DrawnStates
-from churnlab.segments.grid.states import ALL_VISIT_STATES, N_PURCHASE_STATES, Codes, Days, text
+from churnlab.segments.grid.states import ALL_VISIT_STATES, N_PURCHASE_STATES, Codes, Days
 from churnlab.types import Ints
 from churnlab.vocabulary import ALL_CODES, PURCHASE_STATES
 

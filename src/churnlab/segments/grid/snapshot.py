@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from churnlab.segments.grid.states import (
@@ -137,25 +134,6 @@ class Snapshot:
     def ids(self) -> pd.Series[str]:
         """Members' ids, sorted."""
         return self.membership["customer_id"]
-
-
-def whole(ids: Iterable[str]) -> pa.Array:
-    """Return ids as one Arrow array: pandas may hold pieces of two types."""
-    found = pa.array(ids, pa.large_string())
-    pieces = found.chunks if isinstance(found, pa.ChunkedArray) else [found]
-    return pa.concat_arrays([piece.cast(pa.large_string()) for piece in pieces])
-
-
-def increasing(ids: Iterable[str]) -> bool:
-    """Return whether ids are sorted and no two are alike, as those of a log are."""
-    found = whole(ids)
-    return pc.all(pc.less(found[:-1], found[1:])).as_py() is not False
-
-
-def positions(ids: Iterable[str], among: Iterable[str]) -> NDArray[np.int64]:
-    """Return where each id stands in `among`, -1 where it does not; Arrow hashes text fastest."""
-    found = pc.index_in(pa.array(ids, pa.string()), value_set=pa.array(among, pa.string()))
-    return np.asarray(found.fill_null(-1), dtype=np.int64)
 
 
 def _take(states: Codes, draws: NDArray[np.int64], row: NDArray[np.int64], missing: int) -> Codes:

@@ -6,12 +6,8 @@ States are small integers here: positions in `vocabulary.PURCHASE_STATES`, in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pandas.api.extensions import ExtensionArray
 
 from churnlab.vocabulary import ALL_CODES, PURCHASE_STATES, VISIT_STATES, VISIT_UNKNOWN
 
@@ -72,11 +68,6 @@ def cells(purchase: Codes, visit: Codes) -> Codes:
 def cell_names(code: Codes) -> NDArray[np.object_]:
     """Return the segment codes as text."""
     return np.array(ALL_CODES, dtype=object)[code]
-
-
-def text(names: Sequence[str], code: NDArray[np.integer]) -> ExtensionArray:
-    """Return names by code as Arrow text, null at -1: no Python object a row."""
-    return pd.array(list(names), dtype="str").take(code.astype(np.intp), allow_fill=True)
 
 
 def reached(day: np.datetime64, date: ArrayLike) -> NDArray[np.bool_]:
