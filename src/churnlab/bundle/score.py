@@ -43,7 +43,7 @@ DETAILS = ("cycle_days", "cycle_q05", "cycle_q95", "due_date", "due_q10", "due_q
 _SCORED = ("rhythm_days", "purchase_risk", "purchase_risk_q05", "purchase_risk_q95", "p_alive",
            "horizon_days", "at_risk_date")  # fmt: skip
 #: Position = (one purchase only) + 2 (at risk).
-_BOUGHT = ("repeat_active", "first_active", "repeat_risk", "first_risk")
+BOUGHT = ("repeat_active", "first_active", "repeat_risk", "first_risk")
 
 
 def score(
@@ -175,7 +175,7 @@ def _purchase_columns(
     once = (table["x"] == 0).to_numpy()
     at_risk = table["at_risk_date"].to_numpy() <= np.datetime64(as_of)
     return table.drop(columns=["x", "last_purchase_at"]).assign(
-        purchase_state=text(_BOUGHT, once + 2 * at_risk),
+        purchase_state=text(BOUGHT, once + 2 * at_risk),
         horizon_days=table["horizon_days"].astype("Float64").to_numpy(float, na_value=np.nan),
         valid_for_last_purchase_at=table["last_purchase_at"],
     ).reindex(columns=["customer_id", "purchase_state", *_SCORED, *DETAILS,

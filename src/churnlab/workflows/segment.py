@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,6 +26,7 @@ from churnlab.segments import (
     AudienceData,
     Past,
     Playbook,
+    Snapshot,
     all_audiences,
     audience_frame,
     check_breakdown,
@@ -70,8 +72,10 @@ class Segmentation(Result):
 
     Attributes
     ----------
-    now, before : Day
-        The last day and the one compared with, each with a fit of its own.
+    now : Day
+        The last day.
+    before : Snapshot, optional
+        The day compared with, as it was said then: by a fit of its own.
     past : Past, optional
         What still earlier days say.
     found : mapping of str to DataFrame
@@ -87,7 +91,7 @@ class Segmentation(Result):
     """
 
     now: Day
-    before: Day | None
+    before: Snapshot | None
     past: Past | None
     found: dict[str, pd.DataFrame]
     playbook: Playbook
@@ -118,11 +122,10 @@ class Segmentation(Result):
     @property
     def lines(self) -> list[str]:
         """The grid's shares, what changed, whom to reach."""
-        before = None if self.before is None else self.before.placed.snapshot
         past = () if self.past is None else self.past.lines
         fitted = self.now.fitted
         first = [headline(fitted.late.to_dict()), *map(banner, self.extremes)]
-        grid = lines(self.now.placed.snapshot, before, self.found, self.audiences, past)
+        grid = lines(self.now.placed.snapshot, self.before, self.found, self.audiences, past)
         return [*first, *grid, *effect_lines(self.found["action_effects"], self.effect_days)]
 
     @property
@@ -285,25 +288,11 @@ def segment_fitted(
             return place_fitted(past, then, settings, progress, slim=True)
 
     now = place_fitted(log, fitted, settings, progress)
-    earlier, before, own = _comparison_day(log, settings), None, None
-    if earlier is not None:
-        before, own = by_fit_of(now, log, log.attributes(), earlier, settings), on(earlier)
-    compared = None if before is None or own is None else Compared(own, before)
-    past = look_back(log, now, compared, settings, progress, on)
-    placed, then = now.placed, None if own is None else own.placed
-    with progress.stage("shares, changes and audiences"):
-        tables = (
-            compare(
-                placed.snapshot,
-                before,
-                None if then is None else then.snapshot,
-                settings.segments,
-                settings.seed,
-            )
-            | churn_tables(fitted.table, settings.risk, settings.winback)
-            | breakdowns(log, placed, settings.segments, settings.seed)
-            | visit_checks(log, then, settings.visits)
-        )
+    placed = now.placed
+    tables, before, past = _moved(log, now, settings, progress, on)
+    with progress.stage("audiences and campaigns"):
+        tables |= churn_tables(fitted.table, settings.risk, settings.winback)
+        tables |= breakdowns(log, placed, settings.segments, settings.seed)
         members = tables["membership"] = with_bands(tables["membership"], fitted.table)
         playbook = load_playbook(settings.playbook)
         chosen = settings.audiences
@@ -331,8 +320,36 @@ def segment_fitted(
     with progress.stage("the most urgent customers' stories"):
         told = stories(log, now, playbook)
     return Segmentation(
-        now, own, past, found, playbook, audiences, chosen.effect_days, stories=told
+        now, before, past, found, playbook, audiences, chosen.effect_days, stories=told
     )
+
+
+def _moved(
+    log: EventLog,
+    now: Day,
+    settings: GridSettings,
+    progress: Progress,
+    on: Callable[[dt.date], Day],
+) -> tuple[dict[str, pd.DataFrame], Snapshot | None, Past | None]:
+    """Return the tables of shares and changes, the earlier day as it was said then, and the past.
+
+    Parameters
+    ----------
+    on : callable
+        Fits the data up to a day and places everybody on it.
+    """
+    earlier, before, own = _comparison_day(log, settings), None, None
+    if earlier is not None:
+        before, own = by_fit_of(now, log, log.attributes(), earlier, settings), on(earlier)
+    compared = None if before is None or own is None else Compared(own, before)
+    past = look_back(log, now, compared, settings, progress, on)
+    then = None if own is None else own.placed
+    said = None if then is None else then.snapshot
+    with progress.stage("shares and changes"):
+        tables = compare(now.placed.snapshot, before, said, settings.segments, settings.seed)
+        tables |= visit_checks(log, then, settings.visits)
+    now.placed.snapshot.paired.clear()
+    return tables, said, past
 
 
 def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> AudienceData:
@@ -344,7 +361,7 @@ def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> Audienc
         as_of=log.as_of,
         membership=now.placed.snapshot.membership,
         customers=now.fitted.table.frame(("customer_id", "due_date", "due_q10", "due_q90")),
-        members=log.members(),
+        members=_rows(log, "members", {"coupon_expires_at"}),
         visits=visits,
         purchases=_rows(log, "purchases", needs),
         churn_bands=churn_bands,

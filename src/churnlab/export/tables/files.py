@@ -12,6 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from churnlab.errors import VerificationError
+from churnlab.events.ids import increasing, ranks
 from churnlab.export.tables.columns import DAY, INSTANT, NUMBER, TABLES, TEXT, WHOLE, Column, Table
 
 #: Rows that are turned into text at a time.
@@ -49,8 +50,8 @@ def to_arrow(frame: pd.DataFrame, table: Table) -> pa.Table:
     missing = [c for c in table.names if c not in frame.columns]
     if missing:
         raise VerificationError(f"{table.name} lacks {', '.join(missing)}.")
-    frame = frame[table.names].sort_values(list(table.key), ignore_index=True)
     check_keys(frame, table)
+    frame = _in_order(frame[table.names], list(table.key))
     arrays = [_array(frame[c.name], c, table) for c in table.columns]
     result = pa.Table.from_arrays(arrays, schema=arrow_schema(table))
     for field in result.schema:
@@ -58,6 +59,23 @@ def to_arrow(frame: pd.DataFrame, table: Table) -> pa.Table:
             raise VerificationError(f"{table.name}.{field.name} holds nulls; expected none.")
     check_text(result, table.name)
     return result
+
+
+def _in_order(frame: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Return the frame sorted by a key without nulls and repetitions."""
+    if frame[key].dtypes.eq("object").any():
+        return frame.sort_values(key, ignore_index=True)
+    order = np.lexsort([_comparable(frame[name]).to_numpy() for name in reversed(key)])
+    if (np.diff(order) == 1).all():
+        return frame.reset_index(drop=True)
+    return frame.take(order).reset_index(drop=True)
+
+
+def _comparable(values: pd.Series) -> pd.Series:
+    """Return numbers in place of text: in the same order, and as often alike."""
+    if values.dtype != "str":
+        return values
+    return pd.Series(ranks(values), values.index)
 
 
 def _array(values: pd.Series, column: Column, table: Table) -> pa.Array:
@@ -91,7 +109,9 @@ def check_keys(frame: pd.DataFrame, table: Table, where: str | None = None) -> N
     keys = frame[list(table.key)]
     if keys.isna().any(axis=None):
         raise VerificationError(f"{where or table.name}: the key {', '.join(table.key)} is null.")
-    repeated = keys.duplicated()
+    if len(table.key) == 1 and keys.iloc[:, 0].dtype == "str" and increasing(keys.iloc[:, 0]):
+        return
+    repeated = keys.apply(_comparable).duplicated()
     if repeated.any():
         raise VerificationError(
             f"{where or table.name}: the key {tuple(keys[repeated].iloc[0])!r} occurs twice."

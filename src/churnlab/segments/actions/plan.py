@@ -8,12 +8,11 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
 from churnlab.events.arms import ARMS, HOLDOUT, TREAT, held_out
-from churnlab.events.ids import positions, text, whole
+from churnlab.events.ids import positions, ranks, text
 from churnlab.segments.actions.audiences import Audience
 from churnlab.segments.actions.playbook import Playbook
 from churnlab.types import Ints
@@ -109,7 +108,7 @@ def _rows(
         [held_out(f["customer_id"], share, salt) for f, salt in zip(frames, salts, strict=True)]
     )
     items = [f["items"] if "items" in f else pd.Series(None, f.index, "str") for f in frames]
-    priority, who = np.array([rank[name] for name in names], np.int64)[action], _ranks(ids)
+    priority, who = np.array([rank[name] for name in names], np.int64)[action], ranks(ids)
     order = np.lexsort((priority, send, who))
     action = action[order]
     plan = pd.DataFrame(
@@ -132,14 +131,6 @@ def _days(frame: pd.DataFrame, as_of: dt.date) -> NDArray[np.datetime64]:
     if "send_date" not in frame:
         return np.full(len(frame), np.datetime64(as_of, "s") + np.timedelta64(1, "D"))
     return np.asarray(frame["send_date"], "datetime64[D]").astype("datetime64[s]")
-
-
-def _ranks(ids: pd.Series[str]) -> Ints:
-    """Return the place of each id among the distinct ones, sorted."""
-    coded = whole(ids).dictionary_encode()
-    rank = np.empty(len(coded.dictionary), np.int64)
-    rank[pc.array_sort_indices(coded.dictionary).to_numpy()] = np.arange(len(rank))
-    return np.asarray(rank[coded.indices.to_numpy()])
 
 
 def _named(
