@@ -173,6 +173,15 @@ def test_a_plateau_has_a_week_of_follow_up(last, day_of, days):
     assert below_early(G, days=days).draws[0] == day_of
 
 
+@pytest.mark.parametrize(("left", "over"), [(0.0049, True), (0.0051, False)])
+def test_a_curve_is_over_with_half_a_percent_of_the_signups_left(left, over):
+    """Nearly everybody buys on day 5; the few who are left then buy at once, in a second wave."""
+    G = np.where(np.arange(31) < 5, 0.0, 1 - left)[None, :].copy()
+    G[:, 20:] = 1.0
+    assert below_early(G).draws[0] == hazard_below(G).draws[0] == (6 if over else 21)
+    assert late_bump(G).probability == 1 - over
+
+
 @pytest.mark.parametrize(("drop", "found"), [(28, True), (29, False)])
 def test_a_changepoint_has_three_days_behind_it(drop, found):
     r = np.full(31, 100_000)

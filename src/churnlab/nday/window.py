@@ -49,7 +49,7 @@ def longer_window(
     longest = longest_window(found, cohort.day_index) - WHOLE_DAYS + 1
     twice = min(2 * cohort.window_days, longest)
     later = found.frame["age"].max() > cohort.last_age
-    if flat.p_none <= 0.5 or not later or twice <= cohort.window_days:
+    if not flat.missing or not later or twice <= cohort.window_days:
         return []
     day, share = slow
     return [window_longer(share, day, twice)]
