@@ -18,7 +18,7 @@ from churnlab.nday.posterior import (
     score_table,
 )
 from churnlab.nday.posterior.checks import predictive_checks
-from churnlab.nday.posterior.levels import level_draws, level_variance
+from churnlab.nday.posterior.levels import level_draws, level_variance, worth_draws
 
 from .simulators import cliff, config, counts_from_hazard, cure_hazard, day
 
@@ -153,9 +153,36 @@ def test_groups_are_pooled_partially():
     assert end["a"].mean() > end["c"].mean() > end["b"].mean()
     raw = 1 - (1 - 0.02) ** (31 * np.exp(0.4))
     assert abs(end["a"].mean() - raw) < 0.04
-    # Shrunk from 0 towards the others, and unsure.
-    assert end["d"].mean() > 0.05
-    assert end["d"].std() > 3 * end["a"].std()
+    # Shrunk towards the others from what 0 of 25 says on its own (half a conversion), and unsure.
+    assert end["d"].mean() > 1.5 * 0.5 / 26
+    assert end["d"].std() > end["d"].mean() > 3 * end["a"].std()
+
+
+def test_groups_that_go_flat_on_other_days_keep_their_own_late_buyers():
+    """Shrinking a group's days one by one to the pooled ones gave 2.5 and .4 times the truth."""
+    shapes = {"five": (cliff(day=5), 5), "ten": (cliff(), 40), "smooth": (SHAPES["smooth"], 20)}
+    rng, ratio, inside = np.random.default_rng(3), [], []
+    for _ in range(30):
+        made = [counts_from_hazard(h, rng, size=n, groups=(g,)) for g, (h, n) in shapes.items()]
+        cohorts = pd.concat([m.cohorts for m in made], ignore_index=True)
+        both = type(made[0])(cohorts, np.concatenate([m.conversions for m in made]), made[0].as_of)
+        fit = _fit(both, seed=rng, draws=400)
+        for group, (hazard, _) in shapes.items():
+            drawn, truth = _figures(population_curves(fit, group))[0], _true_figures(hazard, 0)[0]
+            low, high = np.quantile(drawn, [0.05, 0.95])
+            inside.append(low <= truth <= high)
+            ratio.append(drawn.mean() / truth)
+    assert np.reshape(ratio, (30, 3)).mean(axis=0) == pytest.approx(np.ones(3), abs=0.2)
+    assert np.mean(inside) > 0.75  # of 90
+
+
+@pytest.mark.parametrize(("spread", "low", "high"), [(0.0, 100, 1e4), (0.3, 4, 30), (9.0, 0.4, 1)])
+def test_a_prior_is_worth_what_the_units_differences_leave_it(spread, low, high):
+    expected = np.full(40, 500.0)
+    seen = expected * np.exp(spread * np.linspace(-1.5, 1.5, 40))
+    worth = worth_draws(seen, expected, 1.0, 500, np.random.default_rng(1))
+    assert worth.shape == (500, 1)
+    assert low <= np.median(worth) <= high
 
 
 def test_weekdays_have_levels_of_their_own():

@@ -33,7 +33,7 @@ from churnlab.nday.posterior import ConversionFit, fit_conversion, population_cu
 from churnlab.nday.posterior.checks import predictive_checks
 from churnlab.nday.posterior.drift import cohort_drift
 from churnlab.nday.result import NdayResult
-from churnlab.nday.window import fitting_window, longer_window
+from churnlab.nday.window import cut_window, fitting_window, longer_window
 from churnlab.progress import SILENT, Update
 from churnlab.types import Array
 
@@ -203,6 +203,7 @@ class _Study:
             "warnings": [
                 *self.cut,
                 *summary.warnings_part(cohort_drift(self.counts), held_out),
+                *cut_window(self.counts),
                 *longer_window(config, self.found, days[0], slow),
                 *summary.expiry_part(days[0], config.cohort),
             ],
