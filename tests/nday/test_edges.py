@@ -267,6 +267,7 @@ def test_least_signups_follow_up_and_the_longest_window(change, word):
     ("good", "bad"),
     [({"draws": 100}, {"draws": 99}), ({"active_days": 1}, {"active_days": 0}),
      ({"n": 1}, {"n": 0}), ({"n": 30}, {"n": 31}),
+     ({"n_min": 9, "n_max": 9}, {"n_min": 10, "n_max": 9}),
      ({"test_share": 0.9}, {"test_share": 1.0}),
      ({"fraction": 0.999}, {"fraction": 1.0}), ({"early_share": 1e-6}, {"early_share": 0.0})],
 )  # fmt: skip

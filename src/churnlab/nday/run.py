@@ -90,8 +90,7 @@ def run_nday(
     counts = count_cohorts(found, config.cohort)
     start = policy_start(config, data)
     before = counts if start is None else counts.until(_day_before(start))
-    require_enough(before, config.cohort)
-    _require_groups(before, config)
+    _require_enough(before, config, start)
     progress("fit", 0.1)
     fit = fit_conversion(before, config.cohort, draws=config.draws, rng=rngs[0])
     study = _Study(config, data, found, before, start, fit, population_curves(fit), cut)
@@ -115,7 +114,16 @@ def _day_before(day: dt.date) -> dt.date:
     return day - dt.timedelta(days=1)
 
 
-def _require_groups(counts: CohortCounts, config: NdayConfig) -> None:
+def _require_enough(counts: CohortCounts, config: NdayConfig, start: dt.date | None) -> None:
+    try:
+        require_enough(counts, config.cohort)
+    except DataError as error:
+        if start is None:
+            raise
+        raise DataError(
+            f"{error} Messages went out from {start} on (the first treatment, or "
+            "nday.policy_start): curves are learnt from what was known before."
+        ) from error
     for group in config.n_by_group:
         if group not in counts.groups:
             raise DataError(

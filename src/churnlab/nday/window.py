@@ -66,5 +66,6 @@ def cut_window(counts: CohortCounts) -> list[Sentence]:
     y, r = counts.conversions.sum(axis=0), counts.at_risk.sum(axis=0)
     last = int(np.flatnonzero(y).max(initial=0))
     week = slice(max(last - 6, 0), last + 1)
-    missing = float(y[week].sum() / max(r[week].sum(), 1) * r[last + 1 :].sum())
+    pace = float(y[week].sum()) / max(float(r[week].sum()), 1.0)
+    missing = pace * float(r[last + 1 :].sum())
     return [log_cut(last + counts.day_index, missing)] if missing >= LEAST_MISSING else []
