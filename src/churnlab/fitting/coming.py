@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from churnlab.fitting.fitted import Fit
+from churnlab.fitting.fitted import FittedModel
 from churnlab.posterior import CustomerTable, weekly_forecast
 from churnlab.posterior.forecast import DAYS_PER_WEEK
 from churnlab.summary import Cells
@@ -17,7 +17,7 @@ _DRAWS: Final = 200
 
 
 def purchases_to_come(
-    fit: Fit, customers: CustomerTable, horizon_days: float, seed: int = 1
+    fit: FittedModel, customers: CustomerTable, horizon_days: float, seed: int = 1
 ) -> dict[str, float]:
     """Return the expected number of purchases in the days ahead, and its 90% interval.
 

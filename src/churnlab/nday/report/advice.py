@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from churnlab.nday.config import NdayCosts
 from churnlab.nday.decide.recommend import NOTHING, PLATEAU_DAY, Recommendation
-from churnlab.nday.decide.value import NdayCosts
 from churnlab.nday.report import say
 from churnlab.report.catalogue import LANGUAGES, Money
 
@@ -98,6 +98,11 @@ def window_cut(asked: int, used: int, last: str) -> Sentence:
 def window_longer(share: float, day: int, longer: int) -> Sentence:
     """Suggest a longer window where the curve has not come to rest and the data reach further."""
     return say.both("warning.window_longer", share=share, day=day, longer=longer)
+
+
+def log_cut(day: int, missing: float) -> Sentence:
+    """Say that nobody buys after a day, where the pace before it would bring many."""
+    return say.both("warning.log_cut", day=day, missing=missing)
 
 
 def after_expiry(day: int) -> Sentence:
