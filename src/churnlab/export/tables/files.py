@@ -73,6 +73,8 @@ def _in_order(frame: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 
 def _comparable(values: pd.Series) -> pd.Series:
     """Return numbers in place of text: in the same order, and as often alike."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return pd.Series(ranks(values.cat.categories)[values.cat.codes], values.index)
     if values.dtype != "str":
         return values
     return pd.Series(ranks(values), values.index)
@@ -89,6 +91,8 @@ def _array(values: pd.Series, column: Column, table: Table) -> pa.Array:
         if column.kind == NUMBER:
             numbers = pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
             return pa.array(numbers, type=pa.float64(), from_pandas=True)
+        if column.kind == TEXT and isinstance(values.dtype, pd.CategoricalDtype):
+            return pa.array(values.array).cast(pa.string())
         if column.kind == TEXT and values.dtype != "str":
             values = values.astype("object").where(values.notna(), None)
         return pa.array(values, type=_TYPES[column.kind], from_pandas=True)

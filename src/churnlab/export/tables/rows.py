@@ -193,5 +193,5 @@ def without_empty_text(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with nulls in place of empty reasons: null means "send"."""
     if "suppressed_reason" not in frame.columns:
         return frame
-    reason = frame["suppressed_reason"].astype("object")
+    reason = frame["suppressed_reason"]
     return frame.assign(suppressed_reason=reason.where(reason.notna() & (reason != ""), None))

@@ -34,6 +34,8 @@ JOURNEY_ACTION = "journey_next_step"
 _SUMMARY = ("customer_id", "x", "t_x", "T")
 _MEMBERSHIP = ("customer_id", "as_of", "segment_code", "previous_code", "entered_at",
                "visit_state", "signed_up_at")  # fmt: skip
+#: Text of the campaign plan that occurs again and again.
+_CODED = ("action_id", "segment_code", "channel", "arm", "risk_band", "suppressed_reason")
 _PARTS = ("fit", "segment", "backtest", "nday", "journey")
 
 
@@ -202,7 +204,7 @@ def _plan(segment: Run | None) -> pd.DataFrame | None:
     """Return the campaign plan of a segment run; None where it has none, or nobody is in it."""
     if segment is None or not segment.has("campaign_plan.parquet"):
         return None
-    plan = segment.frame("campaign_plan.parquet")
+    plan = segment.frame("campaign_plan.parquet", coded=_CODED)
     return plan if len(plan) else None
 
 
