@@ -212,9 +212,14 @@ class Segmentation(Result):
 
 def _to_csv(plan: Path, path: Path) -> None:
     """Write the plan's Parquet as CSV: people open it in a spreadsheet."""
-    table = pq.read_table(plan)
-    day = table.schema.get_field_index("send_date")
-    write_csv(table.set_column(day, "send_date", table.column(day).cast(pa.date32())), path)
+    file = pq.ParquetFile(plan)
+    day = file.schema_arrow.get_field_index("send_date")
+
+    def dated(group: int) -> pa.Table:
+        table = file.read_row_group(group)
+        return table.set_column(day, "send_date", table.column(day).cast(pa.date32()))
+
+    write_csv(map(dated, range(file.num_row_groups)), path)
 
 
 @use_case(SegmentSettings)

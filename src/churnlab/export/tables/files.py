@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -127,23 +127,43 @@ def write_parquet(data: pa.Table, path: Path) -> None:
     pq.write_table(data, path, compression="zstd")
 
 
-def write_csv(data: pa.Table, path: Path, *, guard: bool = True) -> None:
+def write_csv(data: pa.Table | Iterable[pa.Table], path: Path, *, guard: bool = True) -> None:
     """Write CSV: UTF-8, ISO dates, UTC instants with offset, empty for null.
 
     Parameters
     ----------
+    data : Table, or several with one schema
+        Text is made of some rows at a time.
     guard : bool
         Put an apostrophe before text that a spreadsheet would take for a formula (it begins with
         ``=``, ``+``, ``-``, ``@``, tab or return), and before text that begins with an apostrophe
         already, so that taking one away from the front gives the text back.
     """
+    writer = None
+    try:
+        for piece in _pieces(data) if isinstance(data, pa.Table) else data:
+            text = _as_text(piece, guard=guard)
+            writer = writer or pyarrow.csv.CSVWriter(path, text.schema)
+            writer.write_table(text)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _pieces(data: pa.Table) -> Iterator[pa.Table]:
+    """Cut a table into pieces, an empty one into one."""
+    for start in range(0, max(data.num_rows, 1), _BATCH):
+        yield data.slice(start, _BATCH)
+
+
+def _as_text(data: pa.Table, *, guard: bool) -> pa.Table:
     for i, field in enumerate(data.schema):
         if pa.types.is_timestamp(field.type):
             data = data.set_column(i, field.name, _by_value(data.column(i), _stamp))
         elif guard and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
             text = data.column(i).cast(pa.string())
             data = data.set_column(i, field.name, _by_value(text, _guard))
-    pyarrow.csv.write_csv(data, path)
+    return data
 
 
 def _by_value(column: pa.ChunkedArray, make: Callable[[pa.Array], pa.Array]) -> pa.Array:
