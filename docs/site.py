@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import inspect
 import re
@@ -34,6 +35,17 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if page.file.src_uri == "requirements.md":
         markdown = with_tests(markdown)
     return re.sub(r"\]\(\.\./experiments/([\w-]+)/README\.md\)", r"](lab/\1.md)", markdown)
+
+
+def on_post_build(config: Any) -> None:
+    """Write the font of the reports with the Hangul that is on the site (site.css names it)."""
+    from churnlab.report.font import base64_woff
+
+    site = Path(config["site_dir"])
+    texts = (page.read_text(encoding="utf-8") for page in site.rglob("*.html"))
+    letters = {letter for text in texts for letter in re.findall("[ㄱ-ㆎ가-힣]", text)}
+    font = base64.b64decode(base64_woff("".join(sorted(letters))))
+    (site / "hangul.woff").write_bytes(font)
 
 
 def with_tests(markdown: str) -> str:

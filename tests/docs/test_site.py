@@ -78,3 +78,15 @@ def test_nothing_is_fetched(site):
     loaded = re.compile(r'<(?:script|link|img|iframe)[^>]*(?:src|href)="(https?:)?//')
     for page in site.rglob("*.html"):
         assert not loaded.search(page.read_text(encoding="utf-8")), page.name
+
+
+def test_hangul_has_a_font(site):
+    """Every letter of the pages is in the font that the style sheet names."""
+    from fontTools.ttLib import TTFont
+
+    assert "url(hangul.woff)" in (site / "site.css").read_text(encoding="utf-8")
+    known = TTFont(site / "hangul.woff").getBestCmap()
+    page = (site / "recipes.html").read_text(encoding="utf-8")
+    letters = set(map(ord, re.findall("[가-힣]", page)))
+    assert len(letters) > 10
+    assert letters <= set(known)

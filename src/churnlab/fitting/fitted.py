@@ -29,7 +29,7 @@ from churnlab.posterior import RiskConfig, StateCut, ValueConfig
 from churnlab.progress import Update
 from churnlab.rules import OverdueRule, Threshold
 from churnlab.spend import SpendFit
-from churnlab.summary import Summary
+from churnlab.summary import Summary, as_summary
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -56,6 +56,18 @@ class Fit(Views):
         alive for ever, so their rows are those of its MBG kin, fitted to the same customers.
     inference, seed
         How the posterior was reached; the same again gives the same draws.
+
+    Notes
+    -----
+    The examples of the methods go on from this one.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> log = cl.load_cdnow(as_of="1997-09-30")
+    >>> fit = cl.fit(cl.summarise(log), seed=1)
+    >>> fit
+    Fit(mbg_nbd, 2,357 customers up to 1997-09-30, laplace, 1,000 draws)
     """
 
     data: Summary
@@ -86,10 +98,26 @@ class Fit(Views):
     def save(self, folder: str | Path) -> Path:
         """Write the fit into a folder that `churnlab.load` reads back: netCDF, Parquet and JSON.
 
+        Parameters
+        ----------
+        folder : path
+            Made where it does not exist; a fit that stands there is replaced at the end.
+
+        Returns
+        -------
+        Path
+            The folder.
+
         Raises
         ------
         UsageError
             A fit that was applied to other data (`on`), or of groups fitted alone.
+
+        Examples
+        --------
+        >>> folder = fit.save("outputs/my_fit")
+        >>> cl.load(folder).draws.theta.shape == fit.draws.theta.shape
+        True
         """
         from churnlab.fitting.saving import save
 
@@ -143,11 +171,38 @@ class Fit(Views):
             Days: of purchases that come within so many days.
         due : bool
             Counted from the last purchase (`due_date`) instead of from today (`next_purchase_q50`).
+
+        Returns
+        -------
+        NextLevels
+            ``.levels`` (0-1) of the median and of the ends of the 80% interval; ``.returns``, the
+            purchases that they were learnt from.
+
+        Examples
+        --------
+        >>> len(fit.next_levels(within=90).levels)
+        3
         """
         return learn_levels(self.data, self.sample, self.draws, within, due=due)
 
     def say_misfit(self, lang: str = "en") -> list[str]:
-        """Return a sentence for each check that failed, with the setting that cures it."""
+        """Return a sentence for each check that failed, with the setting that cures it.
+
+        Parameters
+        ----------
+        lang : str
+            `en` or `ko`.
+
+        Returns
+        -------
+        list of str
+            Empty where every check holds.
+
+        Examples
+        --------
+        >>> all("replicate" in said or "model" in said for said in fit.say_misfit())
+        True
+        """
         first = self.data.customers["first_purchase_at"].min().date()
         calendar = None if self.seasons is None else str(self.config.candidate.partition("@")[2])
         known = Fitted(
@@ -165,7 +220,25 @@ class Fit(Views):
         return self.overdue(OverdueRule())
 
     def overdue(self, rule: OverdueRule) -> Threshold:
-        """Return the state by a rule, its level learnt from the customers' completed gaps."""
+        """Return the state by a rule, its level learnt from the customers' completed gaps.
+
+        Parameters
+        ----------
+        rule : OverdueRule
+            From `churnlab.rules`: `quantile`, the share of those who come back (0-1), and
+            `window_cycles`, in own rhythms.
+
+        Returns
+        -------
+        Threshold
+            ``.value`` (0-1), the level that the gaps ask for; ``.state(risk)`` for `customers`.
+
+        Examples
+        --------
+        >>> from churnlab.rules import OverdueRule
+        >>> bool(0 < fit.overdue(OverdueRule(quantile=0.9)).value < 1)
+        True
+        """
         return rule.learnt(self.draws, self.data, seed=self.seed)
 
     def _cut(self, risk: RiskConfig, threshold: float | None, first: float | None) -> StateCut:
@@ -187,6 +260,11 @@ class Fit(Views):
         References
         ----------
         Vehtari, Simpson, Gelman, Yao and Gabry (2024), Journal of Machine Learning Research 25(72).
+
+        Examples
+        --------
+        >>> fit.summary().loc["dropout_mean", ["mean", "q05", "q95"]].between(0, 1).all()
+        np.True_
         """
         return self.population.table.dropna(axis="columns", how="all")
 
@@ -221,6 +299,23 @@ class Fit(Views):
         value : ValueConfig, optional
             Horizon, discount and margin of the residual value. With `per_purchase` it needs no
             `spend`.
+
+        Returns
+        -------
+        DataFrame
+            A row a customer, sorted by id: P(alive) and risk (0-1) with their 90% intervals, the
+            cycle in days, expected purchases within the horizon, and dates.
+
+        Raises
+        ------
+        UsageError
+            Settings that do not exist, or a horizon that is no whole number of days from 1 on.
+
+        Examples
+        --------
+        >>> customers = fit.customers(horizon_days=90)
+        >>> bool(customers["purchase_risk"].between(0, 1).all())
+        True
         """
         basis = "p_alive" if horizon_days is None else "fixed_days"
         settings: RiskConfig = part("risk", RiskConfig, risk or basis)
@@ -261,10 +356,23 @@ class Fit(Views):
         seed : int
             Of the simulated futures behind the intervals.
 
+        Returns
+        -------
+        DataFrame
+            ``customer_id``, amount per purchase and residual value with their 90% intervals, in the
+            currency of the amounts.
+
         Raises
         ------
         UsageError
             Neither `spend` nor `value.per_purchase`; amounts of another day.
+
+        Examples
+        --------
+        >>> spend = cl.fit_spend(cl.summarise_spend(log))
+        >>> worth = fit.residual_value(spend, cl.ValueConfig(horizon_days=180))
+        >>> bool((worth["residual_value"] >= 0).all())
+        True
         """
         return individual.value_table(
             self.data,
@@ -284,7 +392,15 @@ class Fit(Views):
         Parameters
         ----------
         summary : Summary
-            From `summarise`; grouped and with covariates as the fit's, or made from a log.
+            From `summarise`; grouped and with covariates as the fit's, or made from a log; a log
+            is summarised first.
+        seed : int
+            Of the draws of what the fit has not seen.
+
+        Returns
+        -------
+        Fit
+            With the same draws of the population; nothing is sampled again.
 
         Raises
         ------
@@ -292,8 +408,14 @@ class Fit(Views):
             A group that the fit does not know, where groups are not pooled partially.
         DataError
             A covariate that is missing, or a category that the fit has not seen.
+
+        Examples
+        --------
+        >>> earlier = fit.on(cl.summarise(log, as_of="1997-06-30"))
+        >>> earlier
+        Fit(mbg_nbd, 2,357 customers up to 1997-06-30, laplace, 1,000 draws)
         """
-        own = self.data
+        own, summary = self.data, as_summary(summary)
         first = None if self.first is None else self.first.on(summary, seed=seed)
         summary = summary.grouped(own.group_columns, own.covariates)
         if self.seasons is not None:
@@ -328,11 +450,35 @@ class Fit(Views):
         ------
         UsageError
             A day before the fit's last: summarise the log as of that day instead.
+
+        Examples
+        --------
+        >>> now, later = fit.p_alive(), fit.p_alive(at="1997-12-31")
+        >>> bool((later["p_alive"] <= now["p_alive"]).all())
+        True
         """
         return individual.p_alive_table(self.data, self.draws, at=at, first_draws=self._first_draws)
 
     def sample_latent(self, *, draws: int = 200, seed: int = 1) -> dict[str, Any]:
-        """Return exact draws of each customer's rate, dropout and being alive, (draw, customer)."""
+        """Return exact draws of each customer's rate, dropout and being alive, (draw, customer).
+
+        Parameters
+        ----------
+        draws : int
+            How many.
+        seed : int
+            Of the draws.
+
+        Returns
+        -------
+        dict of array, shape (draw, customer)
+            By name: rates per day, dropout, and ``alive`` (0 or 1); docs/inference.md.
+
+        Examples
+        --------
+        >>> {values.shape for values in fit.sample_latent(draws=10).values()}
+        {(10, 2357)}
+        """
         found = individual.sample_latent(self.data, self.draws, draws=draws, seed=seed)
         if self.first is not None:
             once = self.data.customers["x"].to_numpy() == 0

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.errors import UsageError, nearest
+from churnlab.parts import whole
 from churnlab.report.drawn import drawn
 
 if TYPE_CHECKING:
@@ -49,11 +50,16 @@ class Views:
         ------
         UsageError
             Fewer weeks than one; a fit on a clock.
+
+        Examples
+        --------
+        >>> weeks = fit.forecast(weeks=4)
+        >>> weeks["week"].tolist(), bool((weeks["q05"] <= weeks["q95"]).all())
+        ([1, 2, 3, 4], True)
         """
         from churnlab.posterior.forecast import DAYS_PER_WEEK, weekly_forecast
 
-        if not weeks >= 1:
-            raise UsageError(f"weeks must be at least 1; got {weeks}.")
+        weeks = whole("weeks", weeks, 1)
         if self._own.seasons is not None:
             raise UsageError("a fit on a clock forecasts in `backtest`: candidates=[MODEL@month].")
         rng = np.random.default_rng(seed)
@@ -80,6 +86,12 @@ class Views:
         DataFrame
             ``customer_id``, ``last_purchase_at``, ``due_date`` (median), ``due_q10``, ``due_q90``;
             definitions: docs/files.md.
+
+        Examples
+        --------
+        >>> due = fit.next_purchase()
+        >>> bool((due["due_q10"] <= due["due_q90"]).all())
+        True
         """
         columns = ["customer_id", "last_purchase_at", "due_date", "due_q10", "due_q90"]
         return self._own.customers()[columns]
@@ -97,6 +109,18 @@ class Views:
         DataFrame
             ``customer_id``, ``state`` (first_active, repeat_active, first_risk, repeat_risk),
             ``at_risk_date``, ``p_alive``.
+
+        Raises
+        ------
+        UsageError
+            A rule that does not exist, or one that learns from earlier days.
+
+        Examples
+        --------
+        >>> sorted(fit.states()["state"].unique())
+        ['first_active', 'first_risk', 'repeat_active', 'repeat_risk']
+        >>> from churnlab.rules import FixedRule
+        >>> few = fit.states(FixedRule(value=0.9))  # at risk where P(alive) is below 0.1
         """
         from churnlab.posterior import RiskConfig, StateCut
         from churnlab.rules import FixedRule, OverdueRule, rule_named
@@ -128,6 +152,21 @@ class Views:
         ----------
         log : EventLog
             The whole log, with the new events in it.
+
+        Returns
+        -------
+        Fit
+            Fitted anew.
+
+        Raises
+        ------
+        DataError, FitRefusedError
+            As `churnlab.fit`.
+
+        Examples
+        --------
+        >>> fit.update(cl.load_cdnow(as_of="1997-12-31"))
+        Fit(mbg_nbd, 2,357 customers up to 1997-12-31, laplace, 1,000 draws)
         """
         from churnlab.fitting.run import fit
         from churnlab.summary import summarise
@@ -147,6 +186,10 @@ class Views:
         ------
         UsageError
             A summary made from arrays, which does not know the days of purchases; a clock.
+
+        Examples
+        --------
+        >>> ax = fit.plot_tracking()
         """
         from churnlab.fitting.report.data import repeats_by_week
         from churnlab.fitting.report.plots import tracking
@@ -157,7 +200,12 @@ class Views:
 
     @drawn
     def plot_alive_matrix(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
-        """Draw P(alive) by repeat purchases and days of silence, of the oldest customers."""
+        """Draw P(alive) by repeat purchases and days of silence, of the oldest customers.
+
+        Examples
+        --------
+        >>> ax = fit.plot_alive_matrix()
+        """
         from churnlab.fitting.report.data import alive_matrix
         from churnlab.fitting.report.plots import matrix
         from churnlab.report.style import axes
@@ -168,10 +216,19 @@ class Views:
     def plot_history(self, customer: str, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw one customer's P(alive) against silence, today marked (the story: `cl.explain`).
 
+        Parameters
+        ----------
+        customer : str
+            An id, to the letter.
+
         Raises
         ------
         UsageError
             The fit does not know the customer.
+
+        Examples
+        --------
+        >>> ax = fit.plot_history("0001", lang="ko")
         """
         from churnlab.fitting.report import data
         from churnlab.fitting.report.plots import risk_over_silence
@@ -181,8 +238,9 @@ class Views:
         people = self._own.data.customers.set_index("customer_id")
         if customer not in people.index:
             known = people.index[:20_000].astype(str)
+            near = nearest(str(customer), [*known])
             raise UsageError(
-                f"the fit knows no customer {customer!r}.{nearest(str(customer), [*known])}"
+                f"the fit knows no customer {customer!r}.{near} Ids are text, to the letter."
             )
         row = people.loc[[customer]].iloc[0]
         x, t_x, T = (float(row[name]) for name in ("x", "t_x", "T"))
@@ -208,7 +266,12 @@ class Views:
 
     @drawn
     def plot_calibration(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
-        """Draw customers by repeat purchases: in the data, expected before it, and after it."""
+        """Draw customers by repeat purchases: in the data, expected before it, and after it.
+
+        Examples
+        --------
+        >>> ax = fit.plot_calibration()
+        """
         from churnlab.fitting.report import data
         from churnlab.fitting.report.plots import predictive
         from churnlab.report.style import axes
@@ -219,7 +282,12 @@ class Views:
 
     @drawn
     def plot_threshold(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
-        """Draw P(alive) of a fast, a middling and a slow buyer, the day each is late marked."""
+        """Draw P(alive) of a fast, a middling and a slow buyer, the day each is late marked.
+
+        Examples
+        --------
+        >>> ax = fit.plot_threshold()
+        """
         from churnlab.fitting.report import data
         from churnlab.fitting.report.plots import lateness
         from churnlab.report.style import axes
@@ -236,6 +304,10 @@ class Views:
         ----------
         ax : sequence of Axes, optional
             One a quantity.
+
+        Examples
+        --------
+        >>> axes = fit.plot_parameters()
         """
         from matplotlib import pyplot as plt
 

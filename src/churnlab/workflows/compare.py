@@ -47,6 +47,10 @@ class Comparison(Result):
         What they are called.
     lang : str
         Language of the report.
+
+    Notes
+    -----
+    Made by `churnlab.compare_runs`, whose example those of the methods go on from.
     """
 
     table: pd.DataFrame
@@ -71,7 +75,19 @@ class Comparison(Result):
         folder.write_text("report.html", self.page())
 
     def page(self) -> str:
-        """Return the report as a page."""
+        """Return the report as a page.
+
+        Returns
+        -------
+        str
+            HTML, whole.
+
+        Examples
+        --------
+        >>> page = both.page()
+        >>> page.lstrip()[:15].lower()
+        '<!doctype html>'
+        """
         told: dict[str, Any] = {"runs": self.folders, "names": self.names, "lang": self.lang}
         title = say("title", self.lang)
         return render("report_compare", told, title=title, lang=self.lang).html
