@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import doctest
+import importlib.util
 import inspect
 import pydoc
 import re
-import sys
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import pymc
 import pytest
 
 import churnlab as cl
@@ -46,18 +46,16 @@ def sections(thing: Any) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def returned(name: str) -> Any:
-    """Return the type that a function returns, as it is annotated."""
-    bare = inspect.unwrap(called(name))
-    return eval(bare.__annotations__["return"], vars(sys.modules[bare.__module__]) | {"pm": pymc})
+_SPEC = importlib.util.spec_from_file_location(
+    "site_hook", Path(__file__).parents[2] / "docs" / "site.py"
+)
+site = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(site)
 
-
-RETURNED = {name: returned(name) for name in FUNCTIONS}
-RESULTS = [kind for kind in RETURNED.values() if issubclass(kind, Result)]
+#: Function -> class of its result, of those that return one.
+MADE = {name: kind for name in FUNCTIONS if (kind := site.result_of(called(name))) is not None}
 #: What a session holds in its hands.
-OBJECTS = [*(getattr(cl, name) for name in CLASSES), *RESULTS]
-#: What the command line asks of a result; whoever holds one has `save`, `tables` and `lines`.
-OF_A_COMMAND = {"closing", "matter", "noting", "write"}
+OBJECTS = [*(getattr(cl, name) for name in CLASSES), *MADE.values()]
 #: scikit-learn's, in the signature of a splitter.
 NOT_LOOKED_AT = {"y", "groups"}
 
@@ -91,7 +89,7 @@ def methods(kind: type) -> dict[str, Any]:
         name: method
         for name, method in found
         if method.__module__.startswith("churnlab") and not name.startswith("_")
-        if not (issubclass(kind, Result) and name in OF_A_COMMAND)
+        if not (issubclass(kind, Result) and name in site.OF_A_COMMAND)
     }
 
 
@@ -138,8 +136,8 @@ def objects_examples() -> Iterator[list[tuple[str, Any]]]:
 
     yield [("churnlab", cl)]
     for name in [*IN_TURN, *(n for n in FUNCTIONS if n not in IN_TURN)]:
-        made = RETURNED[name]
-        yield [(name, called(name)), *(of(made) if made in RESULTS or made is cl.SpendFit else [])]
+        made = MADE.get(name, cl.SpendFit if name == "fit_spend" else None)
+        yield [(name, called(name)), *(of(made) if made else [])]
     for kind in OBJECTS:
         yield [(kind.__name__, kind), *of(kind)]
 

@@ -37,6 +37,8 @@ def test_every_public_name_is_in_the_reference(site):
     assert set(cl.__all__) - {"compare_runs"} <= shown
     assert "cl.compare_runs" in page  # by its own name it is the command compare
     assert {"plot_tracking", "forecast"} <= shown  # what a fit inherits
+    assert {"plot_grid", "headline", "plot_curve", "save"} <= shown  # of results
+    assert not {"noting", "closing"} & shown  # the command line's
 
 
 def test_every_page_of_the_repository_is_on_the_site(site):

@@ -129,7 +129,7 @@ def test_what_takes_a_summary_takes_a_log_and_refuses_the_rest_in_words(shop):
     assert free == {v.name for v in cl.pymc_model(summary).free_RVs}
     with pytest.raises(UsageError, match="got a summary of one already"):
         cl.segment(summary)
-    with pytest.raises(UsageError, match="Summary.from_arrays"):
+    with pytest.raises(UsageError, match=r"Summary\.from_arrays"):
         fit.on(summary.customers)
     with pytest.raises(UsageError, match="'b' is no fit"):
         cl.compare({"a": fit, "b": 3})
@@ -143,7 +143,9 @@ def test_what_takes_a_summary_takes_a_log_and_refuses_the_rest_in_words(shop):
 
 def test_a_frame_without_its_columns_says_which_and_what_is_near():
     frame = pd.DataFrame({"user": ["a"], "day": ["2024-01-01"]})
-    said = r"for customer_id \(.*'\) and event_at \(.*'\)\. Did you mean 'user'\? It has: user, day\."
+    said = (
+        r"for customer_id \(.*'\) and event_at \(.*'\)\. Did you mean 'user'\? It has: user, day\."
+    )
     with pytest.raises(DataError, match=said):
         cl.read_events(frame)
 

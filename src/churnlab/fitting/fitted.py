@@ -59,7 +59,8 @@ class Fit(Views):
 
     Notes
     -----
-    The examples of the methods go on from this one.
+    Pictures take `ax` and `lang` (`en`, `ko`) and return their axes. The examples of the methods go
+    on from this one.
 
     Examples
     --------
