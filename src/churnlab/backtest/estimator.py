@@ -247,8 +247,8 @@ class RollingOrigins:
     Examples
     --------
     >>> import churnlab as cl
-    >>> splits = cl.RollingOrigins(origins=3, horizon_days=90)
-    >>> X, y = splits.table(cl.load_cdnow())
+    >>> log, splits = cl.load_cdnow(), cl.RollingOrigins(origins=3, horizon_days=90)
+    >>> X, y = splits.table(log)
     >>> [len(test) for _, test in splits.split(X, y)]
     [2357, 2357]
     """
@@ -259,6 +259,13 @@ class RollingOrigins:
         self.origins = origins
         self.horizon_days = horizon_days
         self.step_days = step_days
+
+    def __repr__(self) -> str:
+        """Return the call that makes it."""
+        return (
+            f"RollingOrigins({self.origins!r}, horizon_days={self.horizon_days!r}, "
+            f"step_days={self.step_days!r})"
+        )
 
     def table(self, log: Log) -> tuple[pd.DataFrame, NDArray[np.int64]]:
         """Return every customer at every origin, and whether no purchase came in the window.

@@ -65,10 +65,10 @@ class Fit(Views):
     Examples
     --------
     >>> import churnlab as cl
-    >>> log = cl.load_cdnow(as_of="1997-09-30")
+    >>> log = cl.load_shop(400).until("2025-03-31")
     >>> fit = cl.fit(cl.summarise(log), seed=1)
     >>> fit
-    Fit(mbg_nbd, 2,357 customers up to 1997-09-30, laplace, 1,000 draws)
+    Fit(mbg_nbd, 134 customers up to 2025-03-31, laplace, 1,000 draws)
     """
 
     data: Summary
@@ -412,9 +412,9 @@ class Fit(Views):
 
         Examples
         --------
-        >>> earlier = fit.on(cl.summarise(log, as_of="1997-06-30"))
+        >>> earlier = fit.on(cl.summarise(log, as_of="2024-12-31"))
         >>> earlier
-        Fit(mbg_nbd, 2,357 customers up to 1997-06-30, laplace, 1,000 draws)
+        Fit(mbg_nbd, 110 customers up to 2024-12-31, laplace, 1,000 draws)
         """
         own, summary = self.data, as_summary(summary)
         first = None if self.first is None else self.first.on(summary, seed=seed)
@@ -454,7 +454,7 @@ class Fit(Views):
 
         Examples
         --------
-        >>> now, later = fit.p_alive(), fit.p_alive(at="1997-12-31")
+        >>> now, later = fit.p_alive(), fit.p_alive(at="2025-05-31")
         >>> bool((later["p_alive"] <= now["p_alive"]).all())
         True
         """
@@ -478,7 +478,7 @@ class Fit(Views):
         Examples
         --------
         >>> {values.shape for values in fit.sample_latent(draws=10).values()}
-        {(10, 2357)}
+        {(10, 134)}
         """
         found = individual.sample_latent(self.data, self.draws, draws=draws, seed=seed)
         if self.first is not None:

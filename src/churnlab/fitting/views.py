@@ -165,8 +165,8 @@ class Views:
 
         Examples
         --------
-        >>> fit.update(cl.load_cdnow(as_of="1997-12-31"))
-        Fit(mbg_nbd, 2,357 customers up to 1997-12-31, laplace, 1,000 draws)
+        >>> fit.update(cl.load_shop(400))
+        Fit(mbg_nbd, 166 customers up to 2025-06-23, laplace, 1,000 draws)
         """
         from churnlab.fitting.run import fit
         from churnlab.summary import summarise
@@ -228,7 +228,7 @@ class Views:
 
         Examples
         --------
-        >>> ax = fit.plot_history("0001", lang="ko")
+        >>> ax = fit.plot_history("m00200", lang="ko")
         """
         from churnlab.fitting.report import data
         from churnlab.fitting.report.plots import risk_over_silence
