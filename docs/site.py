@@ -14,7 +14,9 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parents[1]
 _HEADS = {"class": "Classes", "function": "Functions"}
 #: What the command line asks of a result (cli/run.py) is not for whoever holds one.
-OF_A_COMMAND = ("closing", "failure", "files", "made", "matter", "noting", "numbers", "write")
+OF_A_COMMAND = (
+    "closing", "failure", "files", "made", "matter", "noting", "numbers", "page", "write",
+)  # fmt: skip
 _RESULT = f"    options:\n      filters: ['!^_', '!^({'|'.join(OF_A_COMMAND)})$']"
 
 

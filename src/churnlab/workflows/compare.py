@@ -75,19 +75,7 @@ class Comparison(Result):
         folder.write_text("report.html", self.page())
 
     def page(self) -> str:
-        """Return the report as a page.
-
-        Returns
-        -------
-        str
-            HTML, whole.
-
-        Examples
-        --------
-        >>> page = both.page()
-        >>> page.lstrip()[:15].lower()
-        '<!doctype html>'
-        """
+        """Return the report as a page."""
         told: dict[str, Any] = {"runs": self.folders, "names": self.names, "lang": self.lang}
         title = say("title", self.lang)
         return render("report_compare", told, title=title, lang=self.lang).html
