@@ -192,8 +192,7 @@ class Segmentation(Result):
 
         Examples
         --------
-        >>> past = cl.segment(cl.load_shop(300), segments={"periods": 2}, inference={"draws": 200})
-        >>> ax = past.plot_shares(level="purchase_state")
+        >>> ax = found.plot_shares(level="purchase_state")
         """
         from churnlab.report.style import axes
         from churnlab.segments.report import data, plots
@@ -282,7 +281,7 @@ def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILEN
     Examples
     --------
     >>> import churnlab as cl
-    >>> found = cl.segment(cl.load_shop(300), segments={"periods": 0}, inference={"draws": 200})
+    >>> found = cl.segment(cl.load_shop(300), segments={"periods": 2}, inference={"draws": 200})
     >>> len(found.tables["membership"])
     300
     >>> _ = found.save("outputs/mine")  # a run folder, for `export`, `board` and reports
