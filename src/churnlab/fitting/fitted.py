@@ -1,4 +1,4 @@
-"""The object that data scientists hold in a notebook.
+"""A fitted model, and what follows from it for each customer.
 
 It ties the population's posterior (inference) to each customer's (posterior); both stay usable
 without it.
@@ -10,8 +10,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,6 @@ from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.misfit import Fitted, Misfit, check_fit, sentences
 from churnlab.fitting.next_purchase import NextLevels, learn_levels
 from churnlab.fitting.sample import Sample
-from churnlab.fitting.views import Views
 from churnlab.inference import PopulationFit, Seasons
 from churnlab.models.draws import PopulationDraws
 from churnlab.parts import part
@@ -31,52 +29,17 @@ from churnlab.rules import OverdueRule, Threshold
 from churnlab.spend import SpendFit
 from churnlab.summary import Summary, as_summary
 
-if TYPE_CHECKING:
-    from xarray import DataTree
-
 
 @dataclass(frozen=True)
-class Fit(Views):
-    """A fitted model: the population's posterior, and through it each customer's.
-
-    Attributes
-    ----------
-    data : Summary
-        What the model was fitted to.
-    population : PopulationFit
-        Draws of the population's parameters with their diagnostics.
-    seasons : Seasons, optional
-        The clock that the cells' times are measured on, with what is known of it.
-    config : ModelConfig
-        What was asked for.
-    notes : tuple of str
-        What must be said of groups, covariates and one-time buyers.
-    first : Fit, optional
-        What judges customers with a single purchase where the model cannot: BG/NBD holds them
-        alive for ever, so their rows are those of its MBG kin, fitted to the same customers.
-    inference, seed
-        How the posterior was reached; the same again gives the same draws.
-
-    Notes
-    -----
-    Pictures take `ax` and `lang` (`en`, `ko`) and return their axes. The examples of the methods go
-    on from this one.
-
-    Examples
-    --------
-    >>> import churnlab as cl
-    >>> log = cl.load_shop(400).until("2025-03-31")
-    >>> fit = cl.fit(cl.summarise(log), seed=1)
-    >>> fit
-    Fit(mbg_nbd, 134 customers up to 2025-03-31, laplace, 1,000 draws)
-    """
+class FittedModel:
+    """A fitted model: the population's posterior, and through it each customer's (see `Fit`)."""
 
     data: Summary
     population: PopulationFit
     seasons: Seasons | None = None
     config: ModelConfig = field(default_factory=ModelConfig)
     notes: tuple[str, ...] = ()
-    first: Fit | None = None
+    first: FittedModel | None = None
     inference: InferenceConfig = field(default_factory=InferenceConfig)
     seed: int = 1
 
@@ -96,34 +59,6 @@ class Fit(Views):
             f"{self.data.as_of}, {self.population.method}, {self.draws.n_draws:,} draws"
         )
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the fit into a folder that `churnlab.load` reads back: netCDF, Parquet and JSON.
-
-        Parameters
-        ----------
-        folder : path
-            Made where it does not exist; a fit that stands there is replaced at the end.
-
-        Returns
-        -------
-        Path
-            The folder.
-
-        Raises
-        ------
-        UsageError
-            A fit that was applied to other data (`on`), or of groups fitted alone.
-
-        Examples
-        --------
-        >>> folder = fit.save("outputs/my_fit")
-        >>> cl.load(folder).draws.theta.shape == fit.draws.theta.shape
-        True
-        """
-        from churnlab.fitting.saving import save
-
-        return save(self, folder)
-
     @property
     def draws(self) -> PopulationDraws:
         """Equal-weight posterior draws of the population's parameters, time in days."""
@@ -133,17 +68,6 @@ class Fit(Views):
     def model(self) -> str:
         """The model's name."""
         return self.draws.model
-
-    @cached_property
-    def posterior(self) -> DataTree:
-        """Everything about the posterior as an ArviZ DataTree (groups: docs/inference.md).
-
-        Log-likelihood, predictive draws and data are by customer, so that `arviz.loo`,
-        `arviz.compare`, `arviz.plot_ppc_dist` and `arviz.plot_loo_pit` are of customers.
-        """
-        from churnlab.fitting.by_customer import with_customers
-
-        return with_customers(self)
 
     @property
     def warnings(self) -> list[str]:
@@ -385,7 +309,7 @@ class Fit(Views):
             seed=seed,
         )
 
-    def on(self, summary: Summary, *, seed: int = 1) -> Fit:
+    def on(self, summary: Summary, *, seed: int = 1) -> Self:
         """Return the same posterior applied to other customers, or the same at a later day.
 
         Groups that the fit has not seen are drawn from the population (partial pooling).
