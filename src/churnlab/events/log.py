@@ -270,10 +270,20 @@ class EventLog:
         The first event of the others is no signup: counted from it everybody would have bought on
         the first day.
 
+        Returns
+        -------
+        ibis.Table
+            ``customer_id``, ``signed_up_at`` (local timestamp) and attributes, unsorted.
+
         Raises
         ------
         DataError
             There is no members table.
+
+        Examples
+        --------
+        >>> log.signup_table().count().execute() <= len(log.members())
+        True
         """
         if self.members_derived:
             raise DataError("the log has no members table, so that nobody's signup is known.")
