@@ -268,6 +268,6 @@ def _files(bundle: Bundle) -> Iterator[Problem]:
 
 
 RULES: tuple[Callable[[Bundle], Iterator[Problem]], ...] = (
-    _dates, _time_zone, _models, _calendars, _windows, _thresholds, _segments, _actions, _nday, _evidence,
-    _monitoring, _files,
+    _dates, _time_zone, _models, _calendars, _windows, _thresholds, _segments, _actions, _nday,
+    _evidence, _monitoring, _files,
 )  # fmt: skip
