@@ -203,8 +203,9 @@ def _refuse_unknown(config: Mapping[str, Any], clock: Clock | None) -> None:
             "model.covariates (model.group travels with a bundle), or send the dates of this fit's "
             "customers.parquet."
         )
-    known = clock is not None or not isinstance(model, Mapping)
-    if not known and (model.get("calendar") not in (None, AUTO) or model.get("events")):
+    if clock is not None or not isinstance(model, Mapping):
+        return
+    if model.get("calendar") not in (None, AUTO) or model.get("events"):
         raise UsageError(
             f"the fit has calendar effects (model.calendar={model.get('calendar')}, "
             f"{len(model.get('events') or {})} events) and no clock is given: clock days would be "

@@ -41,7 +41,7 @@ class Step(NamedTuple):
 
     def is_since(self, ago: Array) -> NDArray[np.bool_]:
         """Say which moments, so much of the rows' time before the start, lie after the export."""
-        days = np.float64(self.elapsed)
+        days = np.array([float(self.elapsed)])
         passed = days if self.ahead is None else -self.ahead(-days)
         return np.asarray(passed - ago > _SAME)
 
