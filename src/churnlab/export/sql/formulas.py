@@ -51,9 +51,9 @@ def window_ctes(draws: PopulationDraws, risk: RiskConfig, *, on_clock: bool = Fa
     return [
         "keys AS (SELECT DISTINCT c.grp, c.x, c.t_x FROM cells AS c)",
         f"spans AS (SELECT k.grp, k.x, k.t_x, CEIL(GREATEST({low}, LEAST({high}, "
-        f"{number(risk.cycles)} * ({_rhythm(draws)})))) AS horizon "
+        f"{number(risk.cycles)} * ({_rhythm(draws)})))) AS {width} "
         "FROM keys AS k JOIN draws AS d ON d.grp = k.grp GROUP BY k.grp, k.x, k.t_x)",
-        f"{name} AS ({cells}, s.horizon AS {width} FROM cells AS c JOIN spans AS s "
+        f"{name} AS ({cells}, s.{width} FROM cells AS c JOIN spans AS s "
         "ON s.grp = c.grp AND s.x = c.x AND s.t_x = c.t_x)",
         *end,
     ]

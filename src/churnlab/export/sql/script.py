@@ -272,9 +272,9 @@ def _final(bundle: ScoringBundle) -> str:
         else ""
     )
     horizon = "NULL" if rule.risk.basis == "p_alive" else "v.horizon"
-    days, timed, lost = ("s.t_x", "s.age"), "", ""
+    days, timed, lost = "s.t_x, s.age", "", ""
     if rule.clock is not None:
-        days, lost = ("s.days_t_x", "s.days_age"), "WHEN s.age IS NULL THEN 'outside_calendar' "
+        days, lost = "s.days_t_x AS t_x, s.days_age", "WHEN s.age IS NULL THEN 'outside_calendar' "
     if _dated_windows(bundle):
         horizon = "w.days"
         timed = (
@@ -289,7 +289,7 @@ def _final(bundle: ScoringBundle) -> str:
         "ELSE CASE WHEN s.x = 0 THEN 'first_active' ELSE 'repeat_active' END END"
     )
     return (
-        f"SELECT s.customer_id, s.x, {days[0]} AS t_x, {days[1]} AS age_days, v.p_alive, "
+        f"SELECT s.customer_id, s.x, {days} AS age_days, v.p_alive, "
         "v.purchase_risk, "
         f"CAST({horizon} AS DOUBLE) AS horizon_days, {state} AS purchase_state, "
         f"{text(bundle.bundle_id)} AS bundle_id FROM summary AS s {timed}LEFT JOIN scores AS v "
