@@ -190,7 +190,7 @@ def test_j2_attributes_that_define_loyalty_are_refused_or_left_out():
 
 
 @pytest.mark.parametrize(
-    ("pure", "cover", "telling"), [(95, 0.5, True), (94, 0.5, False), (95, 0.45, False)]
+    ("pure", "cover", "telling"), [(95, 0.5, True), (94, 0.5, False), (95, 0.495, False)]
 )
 def test_j2_a_value_that_names_the_group_is_a_telltale(pure, cover, telling):
     """Of 100 with the value `pure` are loyal, who are `cover` of all the loyal."""
