@@ -39,7 +39,7 @@ def test_every_note_is_phrased_as_the_code_writes_it():
     [
         ("no customer qualifies today", "오늘 해당하는 고객이 없습니다"),
         ("learnt on windows of 136 days instead of 273d: only 272 days of history at 1997-09-30",
-         "1997-09-30까지의 기록이 272일뿐이어서 273d 대신 136일 기간으로 학습했습니다"),
+         "1997년 9월 30일까지의 기록이 272일뿐이어서 273일 대신 136일 기간으로 학습했습니다"),
         ("members have no column coupon_expires_at; map it with "
          "data.members.attributes={coupon_expires_at: COLUMN}",
          "회원 테이블에 쿠폰 만료일(coupon_expires_at) 열이 없습니다. "

@@ -255,15 +255,16 @@ function showPlan() {
   const texts = new Map((grid?.actions ?? []).map((a) => [a.action_id, a]));
   const head = el("tr", {}, el("th", { scope: "col" }, t("col_action")), plan.days.map((d) => el("th", { scope: "col", title: longDay(d) }, el("small", {}, weekday(d)), dayOfMonth(d))));
   const totals = plan.actions.map((action) => plan.calendar.filter((c) => c.action === action).reduce((n, c) => n + c.treat, 0));
-  const rows = plan.actions.map((action, i) => {
-    if (!totals[i]) return null;
+  const order = [...plan.actions.keys()].filter((i) => totals[i]).sort((a, b) => totals[b] - totals[a]);
+  const rows = order.map((i) => {
+    const action = plan.actions[i];
     const cells = plan.days.map((d) => {
       const c = at.get(`${action} ${d}`);
-      return el("td", { class: "number", style: c?.treat ? `--heat:${Math.round(15 + 60 * Math.sqrt(c.treat / most))}%` : null }, c?.treat ? count(c.treat) : "");
+      return el("td", { class: "number", "data-day": `${weekday(d)} ${dayOfMonth(d)}`, style: c?.treat ? `--heat:${Math.round(15 + 60 * Math.sqrt(c.treat / most))}%` : null }, c?.treat ? count(c.treat) : "");
     });
     const text = texts.get(action);
     const save = about.ids ? el("button", { "data-plan": i, "aria-label": t("csv_of", { action }) }, t("csv")) : null;
-    return el("tr", {}, el("th", { scope: "row" }, el("div", {}, el("span", {}, text?.text ?? action), save), el("small", {}, el("bdi", {}, action), text ? ` · ${text.channel}` : "")), cells);
+    return el("tr", { title: action }, el("th", { scope: "row" }, el("div", {}, el("span", {}, text?.text ?? action), save), el("small", {}, text?.channel ?? "")), cells);
   });
   const held = plan.calendar.reduce((n, c) => n + c.holdout, 0);
   place.append(
