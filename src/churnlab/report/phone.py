@@ -24,7 +24,9 @@ _POINTS: Final = 72
 def titled(figure: Figure) -> None:
     """Put titles that are longer than a figure is wide into lines."""
     width = float(figure.get_figwidth())
-    for text in (figure._suptitle, *(ax._left_title for ax in figure.axes)):
+    named = [ax for ax in figure.axes if ax.get_title(loc="left")]
+    titles = [ax.set_title(ax.get_title(loc="left"), loc="left") for ax in named]
+    for text in (*figure.texts, *titles):
         _wrap(text, 0.86 * width)
 
 
@@ -74,8 +76,8 @@ def _names(ax: Axes) -> int:
     return sum(name.count("\n") + 1 for name in names)
 
 
-def _wrap(text: Text | None, inches: float) -> None:
-    if text is not None and text.get_text():
+def _wrap(text: Text, inches: float) -> None:
+    if text.get_text():
         columns = int(inches * _POINTS / (_LETTER * float(text.get_fontsize())))
         text.set_text(lines(text.get_text(), columns))
 

@@ -15,7 +15,10 @@ Comparison = Mapping[str, Any]
 
 def plain(answer: Comparison, lang: str = "en") -> str:
     """Return the verdict of a comparison in one sentence without statistics."""
-    return say(f"plain.{answer['metric']}_{_verdict(answer)}", lang, **_values(answer, lang))
+    values, simple = _values(answer, lang), f"simple.{answer['simple']}"
+    if say.has(simple):
+        values["simple"] = say(simple, lang)
+    return say(f"plain.{answer['metric']}_{_verdict(answer)}", lang, **values)
 
 
 def sentence(answer: Comparison, lang: str = "en") -> str:

@@ -163,7 +163,7 @@ def _name(
 ) -> None:
     """Write a cell's name in lines that fit a phone; on a ground of its own over arrows."""
     ground = None if over is None else {"facecolor": over, "edgecolor": "none", "pad": 1.0}
-    ax.text(column - 0.44, row - 0.44, lines(_parted(name), 18), fontsize=7.5,
+    ax.text(column - 0.44, row - 0.44, lines(_parted(name), 18).replace("- ", "-"), fontsize=7.5,
             color=ink, ha="left", va="top", zorder=5, bbox=ground)  # fmt: skip
 
 
