@@ -48,7 +48,7 @@ function changed() {
       el("span", { class: "delta" }, signed(more)), el("small", {}, [moved, chance ? t("within_chance") : ""].filter(Boolean).join(" · ")));
   });
   const leak = front.leak?.alert ? el("p", { class: "note warn" }, t("leak", { share: percent(front.leak.share), usual: percent(front.leak.usual_share) })) : null;
-  return el("div", { class: "card" }, el("h3", {}, t("changed", { day: day(since.day) })), leak,
+  return el("div", { class: "card" }, el("h3", {}, t("changed", { day: saidDay(since.day) })), leak,
     el("p", { class: "hint" }, t(since.run ? "changed_run" : "changed_day", { run: since.run ?? "" })), el("ul", { class: "changes" }, lines));
 }
 
@@ -94,7 +94,7 @@ function openCell(code) {
     el("p", {}, t("cell_text", { n: count(cell.n), share: percent(cell.share, 1), low: percent(cell.share_q05, 1), high: percent(cell.share_q95, 1) })),
     actions.length ? el("ul", { class: "actions" }, actions.map((a) => el("li", {}, el("b", {}, a.channel), ` ${a.text}`))) : null,
     cell.trend.length > 1 ? el("p", { class: "trend" }, t("trend"), " ", sparkline(cell.trend, t("trend")), ` ${grid.days.map((d, i) => `${shortDay(d)}: ${count(cell.trend[i])}`).join(" · ")}`) : null,
-    links.length ? el("p", {}, t("flow_text", { day: day(grid.compared_to), into: sum(inward), out: sum(outward) })) : absent("moves"),
+    links.length ? el("p", {}, t("flow_text", { day: saidDay(grid.compared_to), into: sum(inward), out: sum(outward) })) : absent("moves"),
     links.length ? flow : null));
   if (links.length) drawFlow(flow, cell, inward, outward);
   if (data.people) {
