@@ -7,14 +7,14 @@ import re
 import pandas as pd
 import pytest
 
-from churnlab.fitting.report.text import answer
+from churnlab.fitting.report.text import answer, latest_at_risk
 
 CUSTOMERS = pd.DataFrame(
     {
         "customer_id": ["a", "b"],
         "x": [0, 2],
         "at_risk_date": pd.to_datetime(["2024-01-01", "2024-12-01"]),
-        "p_alive": [0.2, 0.9],
+        "p_return_year": [0.2, 0.9],
         "cycle_days": [90.0, 20.0],
         "expected_purchases": [0.1, 3.0],
     }
@@ -29,6 +29,12 @@ def report(**value: object) -> dict[str, object]:
         "threshold": {"value": 0.5, "basis": "p_alive", "low": None},
         "spend": {"value": config | value},
     }
+
+
+def test_nobody_is_certain_to_buy_again():
+    sure = CUSTOMERS.assign(p_alive=0.996, p_alive_q05=0.4, p_alive_q95=1.0, rhythm_days=9.0,
+                            days_since_last=9.0)  # fmt: skip
+    assert latest_at_risk(sure, pd.Timestamp("2025-01-01"))["own_p_alive"].item() == "99% (40%–99%)"
 
 
 def test_residual_value_is_totalled_with_its_basis():

@@ -95,10 +95,15 @@ def by_purchases(customers: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     found = groups.agg(
         customers=("x", "size"),
         at_risk=("at_risk", "mean"),
-        p_alive=("p_alive", "mean"),
+        p_return_year=("p_return_year", "mean"),
         cycle=("cycle_days", "median"),
     ).reset_index(names="repeats")
-    formats = {"customers": "{:,}", "at_risk": "{:.1%}", "p_alive": "{:.0%}", "cycle": "{:.0f}"}
+    formats = {
+        "customers": "{:,}",
+        "at_risk": "{:.1%}",
+        "p_return_year": "{:.0%}",
+        "cycle": "{:.0f}",
+    }
     texts = {name: found[name].map(form.format) for name, form in formats.items()}
     return pd.DataFrame({"repeats": found["repeats"].astype(str), **texts})
 
@@ -134,10 +139,16 @@ def latest_at_risk(customers: pd.DataFrame, as_of: pd.Timestamp, n: int = 10) ->
     for name in ("days_since_last", "rhythm_days"):
         shown[name] = recent[name].map("{:.0f}".format)
     shown["own_p_alive"] = [
-        f"{r.p_alive:.0%} ({r.p_alive_q05:.0%}–{r.p_alive_q95:.0%})" for r in recent.itertuples()
+        f"{_sure(r.p_alive)} ({_sure(r.p_alive_q05)}–{_sure(r.p_alive_q95)})"
+        for r in recent.itertuples()
     ]
     shown["since"] = recent["at_risk_date"].astype(str).str[:10]
     return shown
+
+
+def _sure(chance: float) -> str:
+    """Return a chance in percent; nobody is certain to buy again."""
+    return f"{min(chance, 0.99):.0%}"
 
 
 def recent_risks(fit: dict[str, Any], customers: pd.DataFrame, lang: str) -> str:
