@@ -93,7 +93,8 @@ def _pattern(phrase: str) -> str:
             parts.append(f"(?P={name})")
         else:
             seen.add(name)
-            parts.append(f"(?P<{name}>.+?)")
+            value = r"[\d,]+" if name == "n" else ".+?"
+            parts.append(f"(?P<{name}>{value})")
     return "".join(parts)
 
 
