@@ -94,23 +94,21 @@ class Fit(FittedModel):
         Raises
         ------
         UsageError
-            Fewer weeks than one; a fit on a clock.
+            Fewer weeks than one.
         """
         from churnlab.posterior.forecast import DAYS_PER_WEEK, weekly_forecast
 
         if not weeks >= 1:
             raise UsageError(f"weeks must be at least 1; got {weeks}.")
-        if self.seasons is not None:
-            raise UsageError("a fit on a clock forecasts in `backtest`: candidates=[MODEL@month].")
         rng = np.random.default_rng(seed)
-        expected, predicted = weekly_forecast(self.draws, self.data.cells, weeks, rng)
+        found = weekly_forecast(self.draws, self.data.cells, weeks, rng, ahead=self.data.ahead)
         number = np.arange(1, weeks + 1)
         until = pd.Timestamp(self.data.as_of) + pd.to_timedelta(DAYS_PER_WEEK * number, unit="D")
         table = pd.DataFrame({"week": number, "until": until})
         for name, low, high, mean, futures in (
-            ("expected", "q05", "q95", expected, predicted),
+            ("expected", "q05", "q95", *found),
             ("cumulative", "cumulative_q05", "cumulative_q95",
-             expected.cumsum(axis=1), predicted.cumsum(axis=1)),
+             found.expected.cumsum(axis=1), found.predicted.cumsum(axis=1)),
         ):  # fmt: skip
             table[name] = mean.mean(axis=0)
             table[low], table[high] = np.quantile(futures, [0.05, 0.95], axis=0)

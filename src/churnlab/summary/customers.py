@@ -143,6 +143,11 @@ class Summary:
         every = self.purchase_days()
         return Dated.collapse(self.customers["x"], first, last, every, self.as_of)
 
+    @property
+    def ahead(self) -> Callable[[Array], Array] | None:
+        """What turns days after `as_of` into the cells' time; None where that is days."""
+        return None if self.clock is None else partial(self.clock.ahead, self.as_of)
+
     def on_clock(self, clock: Clock) -> Summary:
         """Return the same customers with cells in clock days; `customers` keeps days."""
         people = self.customers.drop(columns="cell")
@@ -159,7 +164,9 @@ class Summary:
             return again(**columns).on_clock(clock)
 
         timed_again = regroup if again else None
-        return replace(self._like(made), customers=kept, clock=clock, regroup=timed_again)
+        return replace(
+            self._like(made), customers=kept, clock=clock, regroup=timed_again, gaps=self.gaps
+        )
 
     def _like(self, made: Summary) -> Summary:
         """Return a summary of the same customers that knows the same log."""

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from churnlab.nday.config import NdayCosts
-from churnlab.nday.decide.recommend import NOTHING, PLATEAU_DAY, Recommendation
+from churnlab.nday.decide.recommend import (
+    LEAST_WORST,
+    NOTHING,
+    PLATEAU_DAY,
+    Recommendation,
+)
 from churnlab.nday.report import say
 from churnlab.report.catalogue import LANGUAGES, Money
 
@@ -63,8 +68,9 @@ def _economic(found: Recommendation, tail: str, lang: str, currency: str | None)
 
 def _basis(found: Recommendation, lang: str) -> str:
     assert found.u0 is not None
-    return say("send.measured" if found.u0["measured"] else "send.assumed", lang,
+    said = say("send.measured" if found.u0["measured"] else "send.assumed", lang,
                u0=found.u0["mean"])  # fmt: skip
+    return said + (say("send.fades", lang) if found.reading == LEAST_WORST else "")
 
 
 def costs_said(costs: NdayCosts, lang: str, currency: str | None = None) -> str:
@@ -98,6 +104,11 @@ def window_cut(asked: int, used: int, last: str) -> Sentence:
 def window_longer(share: float, day: int, longer: int) -> Sentence:
     """Suggest a longer window where the curve has not come to rest and the data reach further."""
     return say.both("warning.window_longer", share=share, day=day, longer=longer)
+
+
+def log_cut(day: int, missing: float) -> Sentence:
+    """Say that nobody buys after a day, where the pace before it would bring many."""
+    return say.both("warning.log_cut", day=day, missing=missing)
 
 
 def after_expiry(day: int) -> Sentence:
