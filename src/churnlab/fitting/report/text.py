@@ -138,10 +138,8 @@ def latest_at_risk(customers: pd.DataFrame, as_of: pd.Timestamp, n: int = 10) ->
     shown = recent[["customer_id", "x"]].copy()
     for name in ("days_since_last", "rhythm_days"):
         shown[name] = recent[name].map("{:.0f}".format)
-    shown["own_p_alive"] = [
-        f"{_sure(r.p_alive)} ({_sure(r.p_alive_q05)}–{_sure(r.p_alive_q95)})"
-        for r in recent.itertuples()
-    ]
+    low, mean, high = (recent[f"p_alive{q}"].map(_sure) for q in ("_q05", "", "_q95"))
+    shown["own_p_alive"] = mean + " (" + low + "–" + high + ")"
     shown["since"] = recent["at_risk_date"].astype(str).str[:10]
     return shown
 
