@@ -39,6 +39,26 @@ def test_a_fit_comes_back_as_it_was(model, tmp_path):
     assert again.draws.theta.tobytes() == fit.draws.theta.tobytes()
 
 
+def test_a_clock_learnt_from_some_customers_comes_back(tmp_path, monkeypatch):
+    """Those customers' histories are kept beside the sample's, which is another."""
+    monkeypatch.setattr("churnlab.summary.customers.MOST_DATED", 150)
+    monkeypatch.setattr("churnlab.fitting.sample.MOST_CUSTOMERS", 100)
+    fit = cl.fit(summary(), model=ModelConfig(calendar="month"), draws=200)
+    again = cl.load(fit.save(tmp_path))
+    assert again.seasons.clock == fit.seasons.clock
+    assert fit.data.dated().weight.sum() <= 150 < len(fit.data.customers)
+    pd.testing.assert_frame_equal(fit.customers(), again.customers(), check_exact=True)
+
+
+@pytest.mark.parametrize(("more", "every"), [(0, 1), (1, 2)])
+def test_a_clock_is_learnt_from_all_up_to_the_most(more, every, monkeypatch):
+    known = summary()
+    monkeypatch.setattr("churnlab.summary.customers.MOST_DATED", len(known.customers) - more)
+    people = known.customers.iloc[::every]
+    assert known.dated().weight.sum() == len(people)
+    assert known.dated().repeats.sum() == people["x"].sum()
+
+
 def test_what_was_sampled_is_taken_from_the_file_and_not_sampled_again(tmp_path, monkeypatch):
     fit = cl.fit(summary(), draws=200)
     fit.save(tmp_path)
