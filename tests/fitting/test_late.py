@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab.fitting.late import banner, count_late, extreme_states, headline
+from churnlab.fitting.late import count_late, extreme_states
+from churnlab.fitting.report.text import banner, headline
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig, Rows, StateCut, customers_table, risk_summary
 from churnlab.posterior.bands import days_since, risk_band

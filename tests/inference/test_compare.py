@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from churnlab.errors import DataError, UsageError
-from churnlab.inference import choose_k, fit_population, maximum_likelihood
+from churnlab.inference import choose_k, fit_population, maximum_likelihood, to_datatree
 from churnlab.inference.ways.erlang import MOST_K
 from churnlab.studies.compare import compare_models, elpd
 
@@ -19,7 +19,7 @@ def test_elpd_of_cells_equals_arviz_on_customers(shop: Rows) -> None:
     import arviz as az
 
     fit = fit_population(shop, model="mbg_nbd", seed=2)
-    tree = fit.to_datatree()
+    tree = to_datatree(fit)
     tree["log_likelihood"] = tree["cell_log_likelihood"]  # a row a customer here: cells are they
     loo = az.loo(tree)
     found = elpd(fit)

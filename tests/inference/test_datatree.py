@@ -11,6 +11,7 @@ from churnlab.inference import (
     load_draws,
     load_predictive,
     save_posterior,
+    to_datatree,
 )
 from churnlab.models.draws import PopulationDraws
 
@@ -23,7 +24,7 @@ def fit(cdnow: Rows) -> PopulationFit:
 
 
 def test_groups(fit: PopulationFit, cdnow: Rows) -> None:
-    tree = fit.to_datatree()
+    tree = to_datatree(fit)
     assert set(tree.children) == {
         "posterior", "derived", "sample_stats", "cell_log_likelihood", "constant_data",
         "repeaters", "prior", "prior_derived",
@@ -40,7 +41,7 @@ def test_groups(fit: PopulationFit, cdnow: Rows) -> None:
 
 
 def test_predictive_counts_cover_the_data(fit: PopulationFit) -> None:
-    tree = fit.to_datatree()
+    tree = to_datatree(fit)
     seen = tree["repeaters"]["observed"].to_numpy()
     counts = tree["repeaters"]["posterior"]
     low, high = counts.quantile([0.005, 0.995], "posterior_draw").to_numpy()

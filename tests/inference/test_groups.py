@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from churnlab.errors import DataError, UsageError
-from churnlab.inference import fit_population, gate
+from churnlab.inference import fit_population, gate, to_datatree
 from churnlab.inference.targets.groups import GroupTarget
 from churnlab.inference.targets.structure import SeparateTarget
 from churnlab.inference.targets.target import Target
@@ -72,7 +72,7 @@ def test_no_pooling_is_each_group_on_its_own() -> None:
     assert isinstance(found.target, SeparateTarget)
     values = found.target.log_likelihoods(found.u[:3])
     assert values.shape == (3,)
-    assert found.to_datatree()["derived"]["alpha"].shape == (1, 1000, 2)
+    assert to_datatree(found)["derived"]["alpha"].shape == (1, 1000, 2)
 
 
 @pytest.mark.parametrize("effects", ["locations", "all"])
@@ -88,7 +88,7 @@ def test_partial_pooling_shrinks_small_groups_and_keeps_large_ones(effects: str)
         assert abs(row["mean"] - RATES[g]) < 4 * row["sd"]
     spread = np.log(table["q95"] / table["q05"])
     assert spread["rate_mean[c]"] > 1.5 * spread["rate_mean[a]"]
-    tree = found.to_datatree()
+    tree = to_datatree(found)
     assert tree["derived"]["alpha"].shape == (1, 500, 3)
     assert tree["posterior"]["rate_spread"].shape == (1, 500)
 

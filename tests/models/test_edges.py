@@ -8,8 +8,8 @@ from scipy.special import gammaln
 from scipy.stats import kstest
 
 from churnlab import models as likelihoods
-from churnlab.models.base import LARGEST_K
 from churnlab.models.engine import Engine
+from churnlab.models.formulas import LARGEST_K
 from churnlab.models.pareto.death import log_death_integral, sample_death
 
 #: (x, t_x, T) and what is hard about it; times in days.

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 
 from churnlab.errors import UsageError
 from churnlab.nday import NdayConfig, run_nday
-from churnlab.nday.decide.value import NdayCosts
+from churnlab.nday.config import NdayCosts
 from churnlab.nday.report import data, say, text
 from churnlab.nday.report import plots as draw
 from churnlab.report import style

@@ -10,8 +10,8 @@ import pytest
 
 from churnlab.errors import DataError, UsageError
 from churnlab.nday import NdayConfig, run_nday
+from churnlab.nday.config import NdayCosts
 from churnlab.nday.data import CohortConfig
-from churnlab.nday.decide.value import NdayCosts
 from churnlab.nday.holdout import backtest_nday, quantities, split
 from churnlab.runs.folder import RunFolder
 from churnlab.simulate import ShopConfig, simulate_shop

@@ -2,8 +2,7 @@
 
 from churnlab.fitting.comparing import compare
 from churnlab.fitting.config import InferenceConfig, ModelConfig
-from churnlab.fitting.fitted import Fit
-from churnlab.fitting.run import fit
-from churnlab.fitting.saving import load
+from churnlab.fitting.run import fit, load
+from churnlab.fitting.views import Fit
 
 __all__ = ["Fit", "InferenceConfig", "ModelConfig", "compare", "fit", "load"]

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from churnlab.fitting.fitted import FittedModel
+from churnlab.inference import to_datatree
 from churnlab.types import Array, Ints
 
 if TYPE_CHECKING:
     from xarray import DataTree
-
-    from churnlab.fitting.fitted import Fit
 
 #: Largest (draw x customer) table.
 LIMIT: Final = 20_000_000
@@ -28,7 +28,7 @@ LEAST_DRAWS: Final = 100
 OBSERVED: Final = "repeat_purchases"
 
 
-def with_customers(fit: Fit, *, limit: int = LIMIT) -> DataTree:
+def with_customers(fit: FittedModel, *, limit: int = LIMIT) -> DataTree:
     """Return the fit's DataTree with log-likelihood, predictive draws and data by customer.
 
     Parameters
@@ -38,7 +38,7 @@ def with_customers(fit: Fit, *, limit: int = LIMIT) -> DataTree:
     """
     from xarray import DataTree
 
-    tree = fit.population.to_datatree()
+    tree = to_datatree(fit.population)
     rows = _rows(fit, limit)
     if rows is None:
         tree.attrs["by_customer"] = "too many customers: churnlab.compare works on their cells"
@@ -66,7 +66,7 @@ def with_customers(fit: Fit, *, limit: int = LIMIT) -> DataTree:
     return tree
 
 
-def _rows(fit: Fit, limit: int) -> Ints | None:
+def _rows(fit: FittedModel, limit: int) -> Ints | None:
     """Return the draws taken, (chain, draw), evenly spread over each; None where too few."""
     # draws by profiles of covariates may be fewer than were sampled, and then of no chain
     chains = fit.population.chains if fit.draws.n_draws == len(fit.population.u) else 1
@@ -78,7 +78,7 @@ def _rows(fit: Fit, limit: int) -> Ints | None:
     return each * np.arange(chains)[:, None] + within
 
 
-def _log_likelihood(fit: Fit, rows: Ints, of: Ints) -> Array:
+def _log_likelihood(fit: FittedModel, rows: Ints, of: Ints) -> Array:
     cells, likelihood = fit.data.cells, fit.draws.likelihood
     values = likelihood.cell_log_likelihoods(
         fit.draws.theta[rows].transpose(0, 2, 1),
@@ -88,7 +88,7 @@ def _log_likelihood(fit: Fit, rows: Ints, of: Ints) -> Array:
     return own
 
 
-def _predictive(fit: Fit, rows: Ints, of: Ints) -> Array:
+def _predictive(fit: FittedModel, rows: Ints, of: Ints) -> Array:
     """Return simulated repeat purchases, (draw, customer), of customers of the same ages."""
     rng = np.random.default_rng(0)
     cells, likelihood = fit.data.cells, fit.draws.likelihood

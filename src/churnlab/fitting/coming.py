@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from churnlab.fitting.fitted import Fit
+from churnlab.fitting.fitted import FittedModel
 from churnlab.posterior import weekly_forecast
 from churnlab.posterior.forecast import DAYS_PER_WEEK
 from churnlab.summary import Cells
@@ -18,7 +18,7 @@ _DRAWS: Final = 200
 
 
 def purchases_to_come(
-    fit: Fit, customers: pd.DataFrame, horizon_days: float, seed: int = 1
+    fit: FittedModel, customers: pd.DataFrame, horizon_days: float, seed: int = 1
 ) -> dict[str, float]:
     """Return the expected number of purchases in the days ahead, and its 90% interval.
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.errors import UsageError
-from churnlab.fitting.fitted import Fit
+from churnlab.fitting.views import Fit
 from churnlab.studies.compare import compare_models
 
 

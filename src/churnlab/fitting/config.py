@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from churnlab.errors import UsageError, nearest
-from churnlab.inference.targets.seasons import check_calendar
+from churnlab.inference.ways.seasons import check_calendar
 from churnlab.models import MODELS
-from churnlab.models.base import LARGEST_K
+from churnlab.models.formulas import LARGEST_K
 from churnlab.summary import Calendar
 from churnlab.summary.calendar import AUTO, SPREAD
 from churnlab.vocabulary import GROUP_EFFECTS, INFERENCE_METHODS

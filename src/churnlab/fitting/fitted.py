@@ -1,4 +1,4 @@
-"""The object that data scientists hold in a notebook.
+"""A fitted model, and what follows from it for each customer.
 
 It ties the population's posterior (inference) to each customer's (posterior); both stay usable
 without it.
@@ -10,8 +10,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,6 @@ from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.misfit import Fitted, Misfit, check_fit, sentences
 from churnlab.fitting.next_purchase import NextLevels, learn_levels
 from churnlab.fitting.sample import Sample
-from churnlab.fitting.views import Views
 from churnlab.inference import PopulationFit, Seasons
 from churnlab.models.draws import PopulationDraws
 from churnlab.parts import part
@@ -31,12 +29,9 @@ from churnlab.rules import OverdueRule, Threshold
 from churnlab.spend import SpendFit
 from churnlab.summary import Summary
 
-if TYPE_CHECKING:
-    from xarray import DataTree
-
 
 @dataclass(frozen=True)
-class Fit(Views):
+class FittedModel:
     """A fitted model: the population's posterior, and through it each customer's.
 
     Attributes
@@ -51,7 +46,7 @@ class Fit(Views):
         What was asked for.
     notes : tuple of str
         What must be said of groups, covariates and one-time buyers.
-    first : Fit, optional
+    first : FittedModel, optional
         What judges customers with a single purchase where the model cannot: BG/NBD holds them
         alive for ever, so their rows are those of its MBG kin, fitted to the same customers.
     inference, seed
@@ -63,7 +58,7 @@ class Fit(Views):
     seasons: Seasons | None = None
     config: ModelConfig = field(default_factory=ModelConfig)
     notes: tuple[str, ...] = ()
-    first: Fit | None = None
+    first: FittedModel | None = None
     inference: InferenceConfig = field(default_factory=InferenceConfig)
     seed: int = 1
 
@@ -83,18 +78,6 @@ class Fit(Views):
             f"{self.data.as_of}, {self.population.method}, {self.draws.n_draws:,} draws"
         )
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the fit into a folder that `churnlab.load` reads back: netCDF, Parquet and JSON.
-
-        Raises
-        ------
-        UsageError
-            A fit that was applied to other data (`on`), or of groups fitted alone.
-        """
-        from churnlab.fitting.saving import save
-
-        return save(self, folder)
-
     @property
     def draws(self) -> PopulationDraws:
         """Equal-weight posterior draws of the population's parameters, time in days."""
@@ -104,17 +87,6 @@ class Fit(Views):
     def model(self) -> str:
         """The model's name."""
         return self.draws.model
-
-    @cached_property
-    def posterior(self) -> DataTree:
-        """Everything about the posterior as an ArviZ DataTree (groups: docs/inference.md).
-
-        Log-likelihood, predictive draws and data are by customer, so that `arviz.loo`,
-        `arviz.compare`, `arviz.plot_ppc_dist` and `arviz.plot_loo_pit` are of customers.
-        """
-        from churnlab.fitting.by_customer import with_customers
-
-        return with_customers(self)
 
     @property
     def warnings(self) -> list[str]:
@@ -276,7 +248,7 @@ class Fit(Views):
             seed=seed,
         )
 
-    def on(self, summary: Summary, *, seed: int = 1) -> Fit:
+    def on(self, summary: Summary, *, seed: int = 1) -> Self:
         """Return the same posterior applied to other customers, or the same at a later day.
 
         Groups that the fit has not seen are drawn from the population (partial pooling).

@@ -1,4 +1,4 @@
-"""How many are newly late, worth a message, probably gone: the headline, and extreme states."""
+"""How many are newly late, worth a message, probably gone: and states that hold nearly all."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from churnlab.fitting.report import say
-from churnlab.posterior.bands import FRESH_DAYS, GONE_BELOW, days_since
+from churnlab.posterior.bands import days_since
 from churnlab.report.labels import label
-from churnlab.report.notes import told
 from churnlab.rules import Costs
 from churnlab.vocabulary import RISK_BANDS
 
@@ -94,12 +92,6 @@ def three_numbers(counts: Mapping[str, Any]) -> dict[str, int]:
     return {name: int(counts[key]) for name, key in keys.items()}
 
 
-def headline(counts: Mapping[str, Any], lang: str = "en") -> str:
-    """Return who became late, who is worth a message, who is probably gone, in one sentence."""
-    stated = counts["worth_message"] is not None
-    return say("late.costs" if stated else "late.no_costs", lang, **counts)
-
-
 def extreme_states(customers: pd.DataFrame, as_of: dt.date) -> list[dict[str, Any]]:
     """Return purchase states that hold nearly everybody, with the reason.
 
@@ -137,15 +129,3 @@ def _reason(people: pd.DataFrame) -> str:
     cycles = float((people["days_since_last"] / people["rhythm_days"]).median())
     begins = (people["at_risk_date"] - people["last_purchase_at"]).dt.days / people["rhythm_days"]
     return label("note.silent_for", cycles=cycles, begins=np.median(begins), day=str(last)[:10])
-
-
-def banner(found: Mapping[str, Any], lang: str = "en") -> str:
-    """Return an extreme state as a line for the console and the report."""
-    return say(
-        "late.banner", lang, state=say(f"state.{found['state']}", lang), share=found["share"],
-        of=found["of"], reason=told(found["reason"], lang),
-    )  # fmt: skip
-
-
-__all__ = ["FRESH_DAYS", "GONE_BELOW", "LateCounts", "banner", "count_late", "extreme_states",
-           "headline"]  # fmt: skip

@@ -1,20 +1,19 @@
-"""From a summary to a fit, the kin that judges one-time buyers with it."""
+"""The two ways to a fit: from a summary, and from a folder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
-from churnlab.fitting.fitted import Fit
-from churnlab.fitting.sample import Sample
-from churnlab.inference import PopulationFit, fit_population, fit_seasons, gate
+from churnlab.fitting.saving import read
+from churnlab.fitting.views import Fit
 from churnlab.parts import part
 from churnlab.progress import Update
-from churnlab.summary import Summary, check_groups, summarise
-from churnlab.summary.calendar import AUTO, number
+from churnlab.summary import Summary, summarise
 from churnlab.summary.taking import is_summary_frame
 
 
@@ -105,86 +104,36 @@ def fit(
         how = replace(how, draws=draws)
     if chosen.groups or chosen.covariates:
         summary = summary.grouped(chosen.groups, chosen.covariates)
-    return fit_as(summary, chosen, how, seed, check=check, progress=progress)
+    return Fit.of(summary, chosen, how, seed, check=check, progress=progress)
 
 
-def fit_as(
-    summary: Summary,
-    model: ModelConfig,
-    inference: InferenceConfig,
-    seed: int,
-    *,
-    kept: Mapping[str, Mapping[str, Any]] | None = None,
-    check: bool = True,
-    progress: Update | None = None,
-) -> Fit:
-    """Fit a summary that is grouped as the model says.
+def load(folder: str | Path) -> Fit:
+    """Read a fit that `Fit.save` wrote: the same draws, diagnostics and customers.
 
     Parameters
     ----------
-    kept : mapping, optional
-        By model, what an earlier fit of the same sampled (see `inference.fit_population`).
+    folder : path
+        Where `Fit.save` wrote.
+
+    Returns
+    -------
+    Fit
+        As it was saved, without sampling anything again.
+
+    Raises
+    ------
+    UsageError
+        No saved fit, or one of a newer churnlab.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> fit = cl.fit(cl.summarise(cl.load_cdnow(as_of="1997-09-30")))
+    >>> folder = fit.save("outputs/fit")
+    >>> cl.load(folder)
+    Fit(mbg_nbd, 2,357 customers up to 1997-09-30, laplace, 1,000 draws)
     """
-    notes = check_groups(summary)
-    if model.calendar == AUTO:
-        model, said = _settled(summary, model, seed)
-        notes = [*notes, said]
-    seasons = None
-    if (buckets := model.buckets) is not None:
-        spread = model.calendar_spread
-        seasons = fit_seasons(
-            summary.dated(), buckets, model=model.name, priors=model.priors, spread=spread
-        )
-        summary = summary.on_clock(seasons.clock)
-
-    def fitted(name: str, k: int | None) -> PopulationFit:
-        found = fit_population(
-            summary.cells,
-            model=name,
-            k=k,
-            pooling=model.pooling,
-            group_effects=model.group_effects,
-            design=summary.design,
-            shrinkage=model.shrinkage,
-            method=inference.method,
-            seen_until=summary.as_of,
-            draws=inference.draws,
-            chains=inference.chains,
-            seed=seed,
-            priors=model.priors,
-            kept=(kept or {}).get(name),
-            progress=progress,
-        )
-        if check:
-            gate(found)
-        return found
-
-    result, first = fitted(model.name, model.k), None
-    kin = result.draws.likelihood.kin_for_first_purchasers
-    n_once = int(summary.cells.weight[summary.cells.x == 0].sum())
-    if kin is not None and n_once:
-        found = fitted(kin, result.draws.k if result.draws.likelihood.regular else None)
-        other = replace(model, name=kin)
-        first = Fit(summary, found, seasons, other, inference=inference, seed=seed)
-        notes = [*notes, _judged_by_kin(model.name, kin, n_once)]
-    return Fit(summary, result, seasons, model, tuple(notes), first, inference, seed)
-
-
-def _settled(summary: Summary, model: ModelConfig, seed: int) -> tuple[ModelConfig, str]:
-    """Return the model with or without months, whichever forecast the past year better."""
-    from churnlab.fitting.seasonal import Evidence, months_pay  # scores load scipy.stats
-
-    some = Sample.of(summary, seed)
-    if some.row is None or some.day is None:
-        found = Evidence()
-    else:
-        end = number(summary.as_of)
-        found = months_pay(some.row, some.day, end, model.name, model.priors, model.calendar_spread)
-    return replace(model, calendar="month" if found.pays else None), found.words
-
-
-def _judged_by_kin(model: str, kin: str, n_once: int) -> str:
-    return (
-        f"{model} holds its {n_once:,} customers with one purchase alive for ever: their rows are "
-        f"those of {kin}, fitted to the same customers (column model). Take model={kin} for all."
+    saved = read(folder)
+    return Fit.of(
+        saved.summary, saved.model, saved.inference, saved.seed, kept=saved.kept, check=False
     )

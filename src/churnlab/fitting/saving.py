@@ -10,15 +10,14 @@ import dataclasses
 import datetime as dt
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
-from churnlab.fitting.fitted import Fit
-from churnlab.fitting.run import fit_as
+from churnlab.fitting.fitted import FittedModel
 from churnlab.inference.datatree import netcdf
 from churnlab.runs import Run, RunFolder, open_run
 from churnlab.summary.customers import with_cells
@@ -26,13 +25,14 @@ from churnlab.summary.gaps import Gaps
 
 if TYPE_CHECKING:
     from churnlab.inference import PopulationFit
+    from churnlab.summary import Summary
 
 COMMAND: Final = "fit.save"
 #: Raised when a file is written that older versions cannot read.
 FORMAT: Final = 1
 
 
-def save(fit: Fit, folder: str | Path) -> Path:
+def save(fit: FittedModel, folder: str | Path) -> Path:
     """Write a fit into a folder; a fit that stands there is replaced at the end.
 
     Raises
@@ -65,7 +65,7 @@ def save(fit: Fit, folder: str | Path) -> Path:
     return run.place
 
 
-def _refuse(fit: Fit) -> None:
+def _refuse(fit: FittedModel) -> None:
     cells, own = fit.population.cells, fit.data.cells
     if not (len(cells) == len(own) and np.array_equal(cells.weight, own.weight)):
         raise UsageError("this fit was applied to other data by `on`; save the fit itself.")
@@ -93,32 +93,18 @@ def _about(population: PopulationFit) -> dict[str, Any]:
     return {"table": table} | {name: getattr(population, name) for name in names}
 
 
-def load(folder: str | Path) -> Fit:
-    """Read a fit that `Fit.save` wrote: the same draws, diagnostics and customers.
+class Saved(NamedTuple):
+    """What `save` wrote: what `Fit.of` takes."""
 
-    Parameters
-    ----------
-    folder : path
-        Where `Fit.save` wrote.
+    summary: Summary
+    model: ModelConfig
+    inference: InferenceConfig
+    seed: int
+    kept: dict[str, dict[str, Any]]
 
-    Returns
-    -------
-    Fit
-        As it was saved, without sampling anything again.
 
-    Raises
-    ------
-    UsageError
-        No saved fit, or one of a newer churnlab.
-
-    Examples
-    --------
-    >>> import churnlab as cl
-    >>> fit = cl.fit(cl.summarise(cl.load_cdnow(as_of="1997-09-30")))
-    >>> folder = fit.save("outputs/fit")
-    >>> cl.load(folder)
-    Fit(mbg_nbd, 2,357 customers up to 1997-09-30, laplace, 1,000 draws)
-    """
+def read(folder: str | Path) -> Saved:
+    """Read what `save` wrote (see `churnlab.load`)."""
     run = open_run(folder)
     _check_format(run)
     about, config = run.json("fit.json"), run.manifest["config"]
@@ -140,7 +126,7 @@ def load(folder: str | Path) -> Fit:
         summary = dataclasses.replace(summary, gaps=lambda: gaps)
     kept = {name: _kept(run, name, said) for name, said in about["models"].items()}
     model, how = ModelConfig(**config["model"]), InferenceConfig(**config["inference"])
-    return fit_as(summary, model, how, run.manifest["seed"], kept=kept, check=False)
+    return Saved(summary, model, how, run.manifest["seed"], kept)
 
 
 def _kept(run: Run, name: str, said: dict[str, Any]) -> dict[str, Any]:

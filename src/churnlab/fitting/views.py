@@ -1,19 +1,29 @@
-"""What a notebook asks of a fit in one line: pictures, and what comes next."""
+"""The object of a notebook: a fitted model with what is asked of it in one line."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
 from churnlab.errors import UsageError, nearest
+from churnlab.fitting.building import build
+from churnlab.fitting.by_customer import with_customers
+from churnlab.fitting.config import InferenceConfig, ModelConfig
+from churnlab.fitting.fitted import FittedModel
+from churnlab.fitting.saving import save
+from churnlab.progress import Update
 from churnlab.report.drawn import drawn
+from churnlab.summary import Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from churnlab.fitting.fitted import Fit
+    from xarray import DataTree
 
 #: Draws behind forecasts of totals: their interval needs no more.
 _DRAWS: Final = 200
@@ -21,12 +31,48 @@ _DRAWS: Final = 200
 _SIDE: Final = 40
 
 
-class Views:
-    """Pictures and forecasts of a fit; every picture takes `ax` and returns it."""
+class Fit(FittedModel):
+    """What data scientists hold in a notebook: the model with forecasts, pictures and a file.
 
-    @property
-    def _own(self) -> Fit:
-        return cast("Fit", self)
+    Every picture takes `ax` and returns it.
+    """
+
+    @classmethod
+    def of(
+        cls,
+        summary: Summary,
+        model: ModelConfig,
+        inference: InferenceConfig,
+        seed: int,
+        *,
+        kept: Mapping[str, Mapping[str, Any]] | None = None,
+        check: bool = True,
+        progress: Update | None = None,
+    ) -> Fit:
+        """Fit a summary that is grouped as the model says (`churnlab.fit` does both).
+
+        Parameters
+        ----------
+        kept : mapping, optional
+            By model, what an earlier fit of the same sampled (see `inference.fit_population`).
+        check : bool
+            Refuse a fit that its diagnostics do not support.
+        """
+        found = build(summary, model, inference, seed, kept=kept, check=check, progress=progress)
+        first = None
+        if found.kin is not None:
+            other = replace(found.config, name=found.kin.draws.model)
+            first = cls(found.data, found.kin, found.seasons, other, inference=inference, seed=seed)
+        return cls(
+            found.data,
+            found.population,
+            found.seasons,
+            found.config,
+            found.notes,
+            first,
+            inference,
+            seed,
+        )
 
     def forecast(self, weeks: int = 13, *, seed: int = 1) -> pd.DataFrame:
         """Return the purchases to come of the customers that the fit knows, week by week.
@@ -54,14 +100,12 @@ class Views:
 
         if not weeks >= 1:
             raise UsageError(f"weeks must be at least 1; got {weeks}.")
-        if self._own.seasons is not None:
+        if self.seasons is not None:
             raise UsageError("a fit on a clock forecasts in `backtest`: candidates=[MODEL@month].")
         rng = np.random.default_rng(seed)
-        expected, predicted = weekly_forecast(self._own.draws, self._own.data.cells, weeks, rng)
+        expected, predicted = weekly_forecast(self.draws, self.data.cells, weeks, rng)
         number = np.arange(1, weeks + 1)
-        until = pd.Timestamp(self._own.data.as_of) + pd.to_timedelta(
-            DAYS_PER_WEEK * number, unit="D"
-        )
+        until = pd.Timestamp(self.data.as_of) + pd.to_timedelta(DAYS_PER_WEEK * number, unit="D")
         table = pd.DataFrame({"week": number, "until": until})
         for name, low, high, mean, futures in (
             ("expected", "q05", "q95", expected, predicted),
@@ -82,7 +126,7 @@ class Views:
             definitions: docs/files.md.
         """
         columns = ["customer_id", "last_purchase_at", "due_date", "due_q10", "due_q90"]
-        return self._own.customers()[columns]
+        return self.customers()[columns]
 
     def states(self, rule: Any = "overdue") -> pd.DataFrame:
         """Return each customer's purchase state under a rule that needs no earlier day.
@@ -109,12 +153,12 @@ class Views:
             )
         risk = RiskConfig(basis="p_alive")
         if isinstance(chosen, OverdueRule):
-            cut = self._own.overdue(chosen).state(risk)
+            cut = self.overdue(chosen).state(risk)
         else:
             first = chosen.value if chosen.first_value is None else chosen.first_value
             cut = StateCut(risk, chosen.value, first)
-        table = self._own.customers(state=cut)
-        late = table["at_risk_date"] <= pd.Timestamp(self._own.data.as_of)
+        table = self.customers(state=cut)
+        late = table["at_risk_date"] <= pd.Timestamp(self.data.as_of)
         bought = np.where(table["x"] < 1, "first", "repeat")
         state = pd.Series(bought, index=table.index) + np.where(late, "_risk", "_active")
         return table[["customer_id"]].assign(
@@ -129,15 +173,28 @@ class Views:
         log : EventLog
             The whole log, with the new events in it.
         """
-        from churnlab.fitting.run import fit
         from churnlab.summary import summarise
 
-        return fit(
-            summarise(log),
-            model=self._own.config,
-            inference=self._own.inference,
-            seed=self._own.seed,
-        )
+        return self.of(summarise(log), self.config, self.inference, self.seed)
+
+    @cached_property
+    def posterior(self) -> DataTree:
+        """Everything about the posterior as an ArviZ DataTree (groups: docs/inference.md).
+
+        Log-likelihood, predictive draws and data are by customer, so that `arviz.loo`,
+        `arviz.compare`, `arviz.plot_ppc_dist` and `arviz.plot_loo_pit` are of customers.
+        """
+        return with_customers(self)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the fit into a folder that `churnlab.load` reads back: netCDF, Parquet and JSON.
+
+        Raises
+        ------
+        UsageError
+            A fit that was applied to other data (`on`), or of groups fitted alone.
+        """
+        return save(self, folder)
 
     @drawn
     def plot_tracking(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
@@ -152,7 +209,7 @@ class Views:
         from churnlab.fitting.report.plots import tracking
         from churnlab.report.style import axes
 
-        weeks = repeats_by_week(self._own.draws.thin(_DRAWS), self._own.data)
+        weeks = repeats_by_week(self.draws.thin(_DRAWS), self.data)
         return tracking(axes(ax), weeks, lang=lang)
 
     @drawn
@@ -162,7 +219,7 @@ class Views:
         from churnlab.fitting.report.plots import matrix
         from churnlab.report.style import axes
 
-        return matrix(axes(ax), *alive_matrix(self._own.draws, self._own.data, _SIDE), lang=lang)
+        return matrix(axes(ax), *alive_matrix(self.draws, self.data, _SIDE), lang=lang)
 
     @drawn
     def plot_history(self, customer: str, ax: Axes | None = None, *, lang: str = "en") -> Axes:
@@ -178,7 +235,7 @@ class Views:
         from churnlab.report.labels import label
         from churnlab.report.style import axes
 
-        people = self._own.data.customers.set_index("customer_id")
+        people = self.data.customers.set_index("customer_id")
         if customer not in people.index:
             known = people.index[:20_000].astype(str)
             raise UsageError(
@@ -203,8 +260,8 @@ class Views:
         ax.legend()
         return ax
 
-    def _judge(self, x: float) -> Fit:
-        return self._own.first if self._own.first is not None and x < 1 else self._own
+    def _judge(self, x: float) -> FittedModel:
+        return self.first if self.first is not None and x < 1 else self
 
     @drawn
     def plot_calibration(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
@@ -213,7 +270,7 @@ class Views:
         from churnlab.fitting.report.plots import predictive
         from churnlab.report.style import axes
 
-        tree = self._own.posterior["repeaters"]
+        tree = self.posterior["repeaters"]
         counts = {k: np.atleast_2d(tree[k].to_numpy()) for k in ("observed", "prior", "posterior")}
         return predictive(axes(ax), data.predictive(counts), lang=lang)
 
@@ -224,9 +281,7 @@ class Views:
         from churnlab.fitting.report.plots import lateness
         from churnlab.report.style import axes
 
-        return lateness(
-            axes(ax), self._own.draws, data.three_customers(self._own.customers()), lang=lang
-        )
+        return lateness(axes(ax), self.draws, data.three_customers(self.customers()), lang=lang)
 
     @drawn
     def plot_parameters(self, ax: Any = None, *, lang: str = "en") -> Any:
@@ -241,7 +296,7 @@ class Views:
 
         from churnlab.fitting.report.plots import parameters
 
-        after, before = (self._own.posterior[name] for name in ("posterior", "prior"))
+        after, before = (self.posterior[name] for name in ("posterior", "prior"))
         scalars = [str(n) for n, v in after.data_vars.items() if v.ndim == 2]
         of = {n: (after[n].to_numpy().ravel(), before[n].to_numpy().ravel()) for n in scalars}
         if ax is None:

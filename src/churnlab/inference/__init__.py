@@ -1,11 +1,11 @@
 """Posteriors of a population's parameters: laplace or NUTS, one result, one gate."""
 
 from churnlab.inference.acceptance import gate, problems
-from churnlab.inference.datatree import load_draws, load_predictive, save_posterior
+from churnlab.inference.datatree import load_draws, load_predictive, save_posterior, to_datatree
 from churnlab.inference.fit import fit_population, maximum_likelihood
 from churnlab.inference.result import Point, PopulationFit
-from churnlab.inference.targets.seasons import Seasons, fit_seasons
 from churnlab.inference.ways.erlang import choose_k
+from churnlab.inference.ways.seasons import Seasons, fit_seasons
 
 __all__ = [
     "Point",
@@ -20,4 +20,5 @@ __all__ = [
     "maximum_likelihood",
     "problems",
     "save_posterior",
+    "to_datatree",
 ]

@@ -20,6 +20,7 @@ import numpy as np
 
 from churnlab import models as likelihoods
 from churnlab.errors import DataError
+from churnlab.inference.result import PopulationFit
 from churnlab.inference.targets.covariates import CovariateTarget
 from churnlab.models.draws import PopulationDraws
 from churnlab.runs.folder import write_atomic
@@ -28,7 +29,6 @@ from churnlab.types import Array
 if TYPE_CHECKING:
     from xarray import DataTree
 
-    from churnlab.inference.result import PopulationFit
     from churnlab.summary import Cells
 
 
@@ -41,7 +41,7 @@ PREDICTIVE_MAX = 7
 LOG_LIKELIHOOD_LIMIT = 5_000_000
 
 
-def build(fit: PopulationFit) -> DataTree:
+def to_datatree(fit: PopulationFit) -> DataTree:
     """Build the tree of a fit (see the module's docstring for its groups)."""
     from xarray import DataTree
 
@@ -220,7 +220,7 @@ def _repeaters(fit: PopulationFit, prior: Array, rng: np.random.Generator) -> An
 
 def save_posterior(fit: PopulationFit, path: str | Path) -> None:
     """Write the fit's DataTree as netCDF; the file appears whole or not at all."""
-    image = netcdf(fit.to_datatree())
+    image = netcdf(to_datatree(fit))
     write_atomic(Path(path), lambda temporary: temporary.write_bytes(image))
 
 

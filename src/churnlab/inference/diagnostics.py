@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churnlab.errors import DataError
+from churnlab.inference.targets.density import Mode
 from churnlab.inference.targets.target import Target
-from churnlab.inference.ways.mode import Mode
 from churnlab.priors import Prior
 from churnlab.types import Array
 

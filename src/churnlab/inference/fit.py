@@ -19,10 +19,12 @@ from churnlab.inference.targets.covariates import (
     CovariateTarget,
     split_effect_priors,
 )
+from churnlab.inference.targets.density import Mode
 from churnlab.inference.targets.groups import GroupTarget, split_priors
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.erlang import MOST_K, choose_k
-from churnlab.inference.ways.mode import Mode, find_mode
+from churnlab.inference.ways.mode import find_mode
+from churnlab.inference.ways.separate import fit_separately
 from churnlab.inference.ways.stages import Stages
 from churnlab.inference.ways.ways import sample
 from churnlab.models.draws import PopulationDraws
@@ -110,11 +112,10 @@ def fit_population(
                 "pooling=none fits every group alone and knows no covariates; use partial or "
                 "complete, or take the group as a covariate."
             )
-        from churnlab.inference.ways.separate import fit_separately
-
         return fit_separately(
-            cells, model=model, k=k, method=method, draws=draws, chains=chains, seed=seed,
-            priors=priors, time_scale=time_scale, seen_until=seen_until, progress=progress,
+            cells, fit_population, model=model, k=k, method=method, draws=draws, chains=chains,
+            seed=seed, priors=priors, time_scale=time_scale, seen_until=seen_until,
+            progress=progress,
         )  # fmt: skip
     check_cells(cells, 2 if likelihoods.named(model).regular and k != 1 else 1)
     if pooling == "complete" and design is None:

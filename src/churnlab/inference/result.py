@@ -13,8 +13,6 @@ from churnlab.models.draws import PopulationDraws
 from churnlab.types import Array
 
 if TYPE_CHECKING:
-    from xarray import DataTree
-
     from churnlab.inference.targets.target import Target
     from churnlab.summary import Cells
 
@@ -74,12 +72,6 @@ class PopulationFit:
     cells: Cells = field(repr=False)
     sample_stats: dict[str, Array] = field(default_factory=dict, repr=False)
     chains: int = 1
-
-    def to_datatree(self) -> DataTree:
-        """Return everything as an ArviZ DataTree (groups: docs/inference.md)."""
-        from churnlab.inference.datatree import build
-
-        return build(self)
 
 
 def parameter_table(

@@ -8,10 +8,11 @@ Importing this package needs NumPy and SciPy only; numba is loaded with the firs
 from __future__ import annotations
 
 from churnlab.errors import UsageError, nearest
-from churnlab.models.base import Latent, Likelihood
+from churnlab.models.base import Likelihood
 from churnlab.models.geometric import BgCnbdK, BgNbd, MbgCnbdK, MbgNbd
 from churnlab.models.gompertz import GGomNbd
 from churnlab.models.pareto import ParetoNbd
+from churnlab.models.story import Latent
 
 #: A new model joins with one line here (and one folder): the names that configurations,
 #: backtests, bundles and simulators know follow from it.

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from churnlab.kernels.special import legendre
 from churnlab.types import Array, Ints
-
-if TYPE_CHECKING:
-    from churnlab.models.silence import Process
-
 
 #: Draws behind the quantiles of the count (their level moves by about .0025), and behind the mean
 #: too with Erlang gaps, whose formulas are slow.
 LAW_DRAWS = 64
+_DEATH_NODES = 12
 
 
 class CountLaw(Protocol):
@@ -58,20 +56,66 @@ class Living(Protocol):
         """P(X = n | alive) for the next n."""
 
 
+class LivingUntilDeath:
+    """P(X = n | alive), n = 0, 1, ...: negative binomial up to the horizon or to death before.
+
+    Parameters
+    ----------
+    shape
+        Of the rate's Gamma law, (draw,).
+    rate
+        Its rate at the ages, (age, draw).
+    survives
+        P(alive at the end | alive at the age), (age, draw).
+    lifetime
+        Time after the age by which a share of those alive then has died.
+    horizon
+        Time from the age to the end.
+    """
+
+    def __init__(
+        self,
+        shape: Array,
+        rate: Array,
+        survives: Array,
+        lifetime: Callable[[Array], Array],
+        horizon: float,
+    ) -> None:
+        self.shape, self.n = shape, 0
+        nodes, weights = legendre(_DEATH_NODES)
+        end = lifetime(nodes[:, None, None] * (1.0 - survives))
+        end = np.concatenate([end, np.full((1, *survives.shape), horizon)])
+        self.share = np.concatenate([weights[:, None, None] * (1.0 - survives), survives[None]])
+        growth = end / rate
+        self.z = growth / (1.0 + growth)
+        self.exact = Recursion(-shape * np.log1p(growth))
+
+    def first(self) -> Array:
+        """P(X = 0 | alive), (age, draw)."""
+        return np.asarray((self.share * self.exact.value).sum(axis=0))
+
+    def next(self) -> Array:
+        """P(X = n | alive) for the next n, (age, draw)."""
+        self.n += 1
+        exact = self.exact.times(self.z * ((self.shape + self.n - 1.0) / self.n))
+        return np.asarray((self.share * exact).sum(axis=0))
+
+
 class AliveCounts:
     """P(X = n) where gaps are exponential: what the living of an age buy is the same for all.
 
     Parameters
     ----------
+    alive
+        P(alive), (row, draw).
+    of
+        The age of each row, into those of `living`.
     living
-        Makes the law of the living of ages (age,).
+        The law of the living by age.
     """
 
-    def __init__(
-        self, process: Process, t_x: Array, T: Array, living: Callable[[Array], Living]
-    ) -> None:
-        ages, self.of = np.unique(T, return_inverse=True)
-        self.alive, self.living = process.alive(t_x, T), living(ages)
+    def __init__(self, alive: Array, of: Ints, living: Living) -> None:
+        self.alive, self.of, self.living = alive, of, living
 
     def first(self) -> Array:
         """P(X = 0), (row,)."""
@@ -88,27 +132,28 @@ class AliveCounts:
 
 
 class FormulaCounts:
-    """P(X = n) by the model's own formula: where there is no short recursion (Erlang gaps)."""
+    """P(X = n) by the model's own formula: where there is no short recursion (Erlang gaps).
 
-    def __init__(self, process: Process, t_x: Array, T: Array, horizon: float) -> None:
-        self.process, self.horizon, self.n = process.thin(LAW_DRAWS), horizon, 0
-        self.t_x, self.T = t_x[:, None], T[:, None]
+    Parameters
+    ----------
+    pmf
+        (n, t_x, T) -> P(X = n), (row,).
+    t_x, T
+        (row, 1).
+    """
+
+    def __init__(self, pmf: Callable[[int, Array, Array], Array], t_x: Array, T: Array) -> None:
+        self.pmf, self.t_x, self.T, self.n = pmf, t_x, T, 0
 
     def first(self) -> Array:
         """P(X = 0), (row,)."""
-        return self._pmf(0)
+        return self.pmf(0, self.t_x, self.T)
 
     def next(self) -> Array:
         """P(X = n) for the next n, (row,)."""
         self.n += 1
-        return self._pmf(self.n)
+        return self.pmf(self.n, self.t_x, self.T)
 
     def keep(self, rows: Ints) -> None:
         """Go on with some rows only."""
         self.t_x, self.T = self.t_x[rows], self.T[rows]
-
-    def _pmf(self, n: int) -> Array:
-        p = self.process
-        theta = p.theta[:, None, :]
-        value = p.likelihood.pmf(theta, float(n), p.x, self.t_x, self.T, self.horizon)
-        return np.asarray(value.mean(axis=-1))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from churnlab.models.base import Likelihood
-from churnlab.models.counts import AliveCounts, CountLaw, FormulaCounts
+from churnlab.models.counts import LAW_DRAWS, AliveCounts, CountLaw, FormulaCounts, LivingUntilDeath
+from churnlab.models.story import Story
 from churnlab.types import Array, Ints
 
 Returning = Callable[[Array, Ints], Array]
@@ -45,7 +46,7 @@ class Process(ABC):
         Largest age, in days, that will be asked for.
     """
 
-    def __init__(self, likelihood: Likelihood, theta: Array, x: float, oldest: float) -> None:
+    def __init__(self, likelihood: Story, theta: Array, x: float, oldest: float) -> None:
         from churnlab.kernels import rows
 
         self.rows = rows  # the compiled passes, loaded when first needed
@@ -127,7 +128,14 @@ class Process(ABC):
 
     def count_law(self, t_x: Array, T: Array, horizon: float) -> CountLaw:
         """Return the law of the count of purchases in (T, T + horizon]."""
-        return FormulaCounts(self, t_x, T, horizon)
+        some = self.thin(LAW_DRAWS)
+        theta = some.theta[:, None, :]
+
+        def pmf(n: int, last: Array, now: Array) -> Array:
+            found = self.likelihood.pmf(theta, float(n), self.x, last, now, horizon)
+            return np.asarray(found.mean(axis=-1))
+
+        return FormulaCounts(pmf, t_x[:, None], T[:, None])
 
 
 class FormulaProcess(Process):
@@ -214,6 +222,13 @@ class DoomProcess(Process):
 
     def count_law(self, t_x: Array, T: Array, horizon: float) -> CountLaw:
         """Negative binomials up to the horizon or to death."""
-        from churnlab.models.pareto.counts import ParetoLiving
-
-        return AliveCounts(self, t_x, T, lambda ages: ParetoLiving(self, ages, horizon))
+        ages, of = np.unique(T, return_inverse=True)
+        age = ages[:, None]
+        living = LivingUntilDeath(
+            self.shape,
+            self.alpha + age,
+            self.survival(age, horizon),
+            partial(self.lifetime, age),
+            horizon,
+        )
+        return AliveCounts(self.alive(t_x, T), of, living)

@@ -1,7 +1,6 @@
 """The N-day study: curve, plateau, decision, held-out backtest, experiment and audience."""
 
-from churnlab.nday.config import NdayConfig
-from churnlab.nday.decide.value import NdayCosts
+from churnlab.nday.config import NdayConfig, NdayCosts
 from churnlab.nday.holdout import HeldOut, backtest_nday
 from churnlab.nday.result import NdayResult
 from churnlab.nday.run import run_nday

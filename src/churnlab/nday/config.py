@@ -7,7 +7,80 @@ from dataclasses import dataclass, field
 
 from churnlab.errors import UsageError
 from churnlab.nday.data import CohortConfig
-from churnlab.nday.decide.value import NdayCosts
+
+
+@dataclass(kw_only=True)
+class NdayCosts:
+    """What a message, a coupon and an order are worth, in one currency.
+
+    There are no defaults for margin and coupon: until both are stated nothing economic is said.
+
+    Parameters
+    ----------
+    margin : float or None
+        m: margin of a first order before the coupon.
+    coupon : float or None
+        c: what a redeemed coupon costs.
+    message : float
+        k: cost of one message.
+    organic_redemption : float
+        rho: share of those who would have bought anyway that redeem the coupon. A *larger* coupon
+        has no history: this is an assumption and is printed as one.
+    revenue : float or None
+        Revenue of a first order, for the cost ratio; without it there is none.
+    """
+
+    margin: float | None = None
+    coupon: float | None = None
+    message: float = 0.0
+    organic_redemption: float = 0.8
+    revenue: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        if (self.margin is None) != (self.coupon is None):
+            raise UsageError(
+                "costs.margin and costs.coupon are stated together or not at all; got "
+                f"{self.margin} and {self.coupon}."
+            )
+        for name in ("margin", "coupon", "message"):
+            cost = getattr(self, name)
+            if cost is not None and not cost >= 0:
+                raise UsageError(f"costs.{name} must not be negative; got {cost}.")
+        if self.stated and self.unit <= 0:
+            raise UsageError(
+                f"costs.margin ({self.margin}) must exceed costs.coupon ({self.coupon}): "
+                "otherwise every extra order loses money and no uplift breaks even."
+            )
+        if not 0 <= self.organic_redemption <= 1:
+            raise UsageError(
+                f"costs.organic_redemption must lie in 0..1; got {self.organic_redemption}."
+            )
+        if self.revenue is not None and not self.revenue > 0:
+            raise UsageError(f"costs.revenue must be positive; got {self.revenue}.")
+
+    @property
+    def stated(self) -> bool:
+        """Whether margin and coupon are known."""
+        return self.margin is not None and self.coupon is not None
+
+    @property
+    def unit(self) -> float:
+        """m - c: what an extra order earns."""
+        return self._known("margin") - self._known("coupon")
+
+    @property
+    def organic_coupon(self) -> float:
+        """rho c: what an organic buyer costs."""
+        return self.organic_redemption * self._known("coupon")
+
+    def _known(self, name: str) -> float:
+        cost = getattr(self, name)
+        if cost is None:
+            raise UsageError(
+                f"costs.{name} is not stated; set nday.costs.margin and nday.costs.coupon."
+            )
+        return float(cost)
 
 
 @dataclass(kw_only=True)

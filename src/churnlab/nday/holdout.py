@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.nday.config import NdayConfig
+from churnlab.nday.config import NdayConfig, NdayCosts
 from churnlab.nday.data import CohortCounts
 from churnlab.nday.decide import value as nday
 from churnlab.nday.posterior import (
@@ -147,7 +147,7 @@ def backtest_nday(
 
 
 def quantities(
-    conversions: NDArray[np.int64], signups: NDArray[np.int64], age: int, costs: nday.NdayCosts
+    conversions: NDArray[np.int64], signups: NDArray[np.int64], age: int, costs: NdayCosts
 ) -> dict[str, Array]:
     """Reach, organic share, conversion and (with stated costs) waste, counts (..., cohort, age)."""
     before = conversions[..., :age].sum(axis=-1)
@@ -183,7 +183,7 @@ def _compare(
     real: NDArray[np.int64],
     cohorts: pd.DataFrame,
     age: int,
-    costs: nday.NdayCosts,
+    costs: NdayCosts,
 ) -> pd.DataFrame:
     signups = cohorts["signups"].to_numpy(np.int64)
     realised = quantities(real, signups, age, costs)

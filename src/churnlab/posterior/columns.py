@@ -16,8 +16,8 @@ from churnlab.posterior.counts import expected_purchases
 from churnlab.posterior.cycles import rate_quantiles
 from churnlab.posterior.dates import at_risk_days, due_days, next_days, whole_due_days
 from churnlab.posterior.risk import key_rhythm, mean_and_interval, personal_window
+from churnlab.posterior.season import Season
 from churnlab.posterior.settings import DAYS_PER_YEAR, RiskConfig, StateCut
-from churnlab.posterior.silence.season import Season
 from churnlab.posterior.silence.stream import Keys, Rows, chunks, for_each_run, keys_of
 from churnlab.posterior.states import state_days
 from churnlab.progress import Update

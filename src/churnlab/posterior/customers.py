@@ -23,8 +23,8 @@ from churnlab.posterior.columns import (
 )
 from churnlab.posterior.dates import to_dates
 from churnlab.posterior.risk import risk_summary
+from churnlab.posterior.season import Season
 from churnlab.posterior.settings import LATE, RiskConfig, StateCut
-from churnlab.posterior.silence.season import Season
 from churnlab.posterior.silence.stream import rows_of
 from churnlab.progress import Update
 

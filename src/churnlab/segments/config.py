@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from churnlab.errors import UsageError, nearest
 from churnlab.models import MODELS
 from churnlab.posterior.settings import LATE, Lateness, Measure, RiskConfig
-from churnlab.segments.grid.polarity import check_polarity
-from churnlab.vocabulary import OVERDUE, RISK_BASES
+from churnlab.vocabulary import ALL_CODES, OVERDUE, RISK_BASES, SEGMENT_CODES
+
+POLARITIES = ("positive", "neutral", "negative")
 
 
 @dataclass(kw_only=True)
@@ -147,4 +149,31 @@ def check_dates(as_of: dt.date, compare_to: dt.date, first_event: dt.date) -> No
         raise UsageError(
             f"compare_to ({compare_to}) lies before the first event ({first_event}); there is "
             "nobody to compare with. Give a later date."
+        )
+
+
+def check_polarity(mapping: Mapping[str, str]) -> None:
+    """Refuse a polarity map that misses a cell or names an unknown cell or polarity.
+
+    Raises
+    ------
+    UsageError
+        With the cell or polarity in question.
+    """
+    for code, polarity in mapping.items():
+        if code not in ALL_CODES:
+            raise UsageError(
+                f"The polarity map names the cell {code!r}, which does not exist."
+                + nearest(code, ALL_CODES)
+            )
+        if polarity not in POLARITIES:
+            raise UsageError(
+                f"The polarity of {code} must be one of {', '.join(POLARITIES)}; got "
+                f"{polarity!r}." + nearest(polarity, POLARITIES)
+            )
+    missing = [code for code in SEGMENT_CODES if code not in mapping]
+    if missing:
+        raise UsageError(
+            f"The polarity map misses {len(missing)} of 15 cells: {', '.join(missing)}. "
+            "Name every cell, or none for the default."
         )

@@ -12,7 +12,7 @@ from churnlab.inference.diagnostics import prior_only
 from churnlab.types import Array
 
 if TYPE_CHECKING:
-    from churnlab.inference.ways.mode import Mode
+    from churnlab.inference.targets.density import Mode
     from churnlab.spend.target import SpendTarget
     from churnlab.summary.spend import SpendSummary
 

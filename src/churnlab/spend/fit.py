@@ -11,8 +11,9 @@ import pandas as pd
 
 from churnlab.errors import FitRefusedError, UsageError
 from churnlab.inference.result import parameter_table
+from churnlab.inference.targets.density import Mode
 from churnlab.inference.ways.laplace import Sample, sample_laplace
-from churnlab.inference.ways.mode import Mode, find_mode
+from churnlab.inference.ways.mode import find_mode
 from churnlab.models.draws import SpendDraws
 from churnlab.spend.checks import (
     Correlation,

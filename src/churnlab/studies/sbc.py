@@ -10,7 +10,7 @@ state kept (`Likelihood.simulate_customers`), so the exact latent draws are on t
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,38 +21,21 @@ from churnlab.inference.diagnostics import check_cells
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.laplace import sample_laplace
 from churnlab.inference.ways.mode import find_mode
-from churnlab.models.base import Customers, Latent
 from churnlab.models.draws import PopulationDraws
 from churnlab.progress import Update
+from churnlab.studies.ranks import (
+    THINNED,
+    TIME_SCALE,
+    Simulation,
+    hidden_ranks,
+    model_priors_of,
+    rank,
+)
+from churnlab.studies.sbc_groups import simulate_groups_once
 from churnlab.types import Array
 
 if TYPE_CHECKING:
     from churnlab.summary import Cells
-
-
-#: Priors of the calibration: as loose as keeps nearly every simulated shop fittable.
-PRIORS: dict[str, str] = {
-    "rate_mean": "LogNormal(mu=1, sigma=0.5)",
-    "rate_shape": "LogNormal(mu=0, sigma=0.5)",
-    "dropout_mean": "Beta(alpha=3, beta=7)",
-    "dropout_concentration": "LogNormal(mu=1, sigma=0.5)",
-    "dropout_rate_mean": "LogNormal(mu=0, sigma=0.5)",
-    "dropout_shape": "LogNormal(mu=0, sigma=0.5)",
-    "ageing_rate": "LogNormal(mu=0, sigma=0.5)",
-}
-#: Days per unit of the priors' time, and the horizon of P(no purchase in H).
-TIME_SCALE = 200.0
-HORIZON = 60.0
-#: Customers per simulation whose hidden quantities are ranked.
-RANKED_CUSTOMERS = 1
-THINNED = 99
-
-
-class Simulation(NamedTuple):
-    """Ranks of one simulated population, by quantity; None when it could not be fitted."""
-
-    ranks: dict[str, int] | None
-    reason: str
 
 
 def sbc_table(
@@ -93,8 +76,6 @@ def sbc_table(
         )
     simulate = partial(simulate_once, model, k, customers)
     if groups:
-        from churnlab.studies.sbc_groups import simulate_groups_once
-
         simulate = partial(simulate_groups_once, model, k, customers, groups, effects)
     rows = []
     for i in range(simulations):
@@ -141,40 +122,10 @@ def _draw_truth(
     return target.natural_days(u)[0], target.theta_days(u)[0, 0]
 
 
-def model_priors_of(model: str) -> dict[str, str]:
-    """Return the priors that truths of a model are drawn from, by natural quantity."""
-    return {name: PRIORS[name] for name in likelihoods.get(model).map.names}
-
-
 def _cells(x: Array, t_x: Array, T: Array, gaps: Array) -> Cells:
     from churnlab.summary import Cells  # its event engine is imported late
 
     return Cells.collapse(x, t_x, T, sum_log_gap=gaps)[0]
-
-
-def hidden_ranks(
-    draws: PopulationDraws, people: Customers, rng: np.random.Generator
-) -> dict[str, int]:
-    """Ranks of one customer's hidden quantities among exact draws given the data."""
-    data = (people.x[0], people.t_x[0], people.T[0])
-    model, theta = draws.likelihood, draws.theta[:, 0].T
-    drawn, silence = model.sample_latent(theta, *data, rng), people.T[0] - people.t_x[0]
-    truth = Latent(*(np.broadcast_to(v, people.x.shape)[:1] for v in people.hidden))
-    true_risk, risk = (model.p_no_purchase_given(v, silence, HORIZON) for v in (truth, drawn))
-    gap, death = model.next_gap(drawn, silence, rng), model.time_to_death(drawn, rng)
-    waits = np.where(drawn.alive & (gap <= death), gap, np.inf)
-    return {
-        "customer_rate": rank(truth.rate[0], drawn.rate, rng),
-        "customer_dropout": rank(truth.dropout[0], drawn.dropout, rng),
-        "p_no_purchase": rank(float(true_risk[0]), risk, rng),
-        "next_purchase": rank(people.next_purchase[0], waits, rng),
-    }
-
-
-def rank(truth: float, draws: Array, rng: np.random.Generator) -> int:
-    """Number of draws below the truth; ties are broken at random."""
-    below, equal = int(np.sum(draws < truth)), int(np.sum(draws == truth))
-    return below + int(rng.integers(equal + 1))
 
 
 def sbc_summary(table: pd.DataFrame, bins: int = 20) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from churnlab.inference.ways.mode import find_mode
 from churnlab.inference.ways.twostage import sample_two_stage
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.parametrisation import SPREADS, varying_rows
-from churnlab.studies.sbc import (
+from churnlab.studies.ranks import (
     THINNED,
     TIME_SCALE,
     Simulation,

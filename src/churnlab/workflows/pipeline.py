@@ -26,13 +26,13 @@ from churnlab.runs import Result, RunFolder
 from churnlab.workflows import segment as grid
 from churnlab.workflows.backtest import BacktestSettings, backtest
 from churnlab.workflows.check import check
-from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.journey import JourneySettings, journey
 from churnlab.workflows.nday import NdaySettings, nday
 from churnlab.workflows.pages.board import PAGE, add_board
 from churnlab.workflows.pages.report import report
 from churnlab.workflows.production.export import ExportSettings, export
+from churnlab.workflows.steps.fitted import Fitted
 from churnlab.workflows.steps.placing import GridSettings
 from churnlab.workflows.steps.settings import ReportSettings
 

@@ -15,7 +15,8 @@ from churnlab import models
 from churnlab.errors import UsageError
 from churnlab.events import EventLog
 from churnlab.export.tables.files import write_csv
-from churnlab.fitting.late import banner, headline, three_numbers
+from churnlab.fitting.late import three_numbers
+from churnlab.fitting.report.text import banner, headline
 from churnlab.inference import save_posterior
 from churnlab.progress import SILENT, Progress
 from churnlab.report.drawn import drawn
@@ -36,9 +37,9 @@ from churnlab.segments.actions.plan import campaign_calendar, campaign_plan
 from churnlab.segments.grid.extremes import extreme_visits
 from churnlab.segments.report.lines import lines
 from churnlab.segments.tables import breakdowns, churn_tables, compare, visit_checks, with_bands
-from churnlab.workflows.fit import Fitted
 from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.pages.board import PAGE
+from churnlab.workflows.steps.fitted import Fitted
 from churnlab.workflows.steps.history import Compared, by_fit_of, look_back
 from churnlab.workflows.steps.keywords import use_case
 from churnlab.workflows.steps.placing import Day, GridSettings, place_fitted

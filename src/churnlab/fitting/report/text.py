@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from churnlab.fitting.late import banner, headline
 from churnlab.fitting.report import say
 from churnlab.report.catalogue import Money
 from churnlab.report.labels import label
@@ -195,3 +195,17 @@ def predictive_claim(counts: pd.DataFrame, lang: str) -> str:
 def change_our_mind(lang: str) -> str:
     """Return what would change the conclusion."""
     return heading("change_our_mind", lang) + "\n\n" + bullets(say.several("mind", lang), none="")
+
+
+def headline(counts: Mapping[str, Any], lang: str = "en") -> str:
+    """Return who became late, who is worth a message, who is probably gone, in one sentence."""
+    stated = counts["worth_message"] is not None
+    return say("late.costs" if stated else "late.no_costs", lang, **counts)
+
+
+def banner(found: Mapping[str, Any], lang: str = "en") -> str:
+    """Return an extreme state as a line for the console and the report."""
+    return say(
+        "late.banner", lang, state=say(f"state.{found['state']}", lang), share=found["share"],
+        of=found["of"], reason=told(found["reason"], lang),
+    )  # fmt: skip

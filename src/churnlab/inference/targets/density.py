@@ -1,7 +1,8 @@
-"""What `mode`, `proposal` and `laplace` need of a log posterior, whatever model is behind it."""
+"""A log posterior as `mode`, `proposal` and `laplace` need it, whatever the model; its maximum."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from churnlab.types import Array
@@ -33,3 +34,19 @@ class Density(Protocol):
 
     def quantities(self, u: Array) -> Array:
         """Everything that is reported and diagnosed, (draw, coordinate) -> (draw, quantity)."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A maximum of the target."""
+
+    u: Array
+    value: float
+    hessian: Array
+    """Second derivatives of the log density at `u` (negative definite at a proper maximum)."""
+    proper: bool
+    """Whether the gradient vanishes inside the bounds and the curvature is negative definite."""
+    at_bound: tuple[int, ...]
+    """Coordinates that ran to the bound."""
+    n_modes: int
+    """Distinct maxima met from different starts."""

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churnlab.errors import UsageError
+from churnlab.inference.targets.density import Mode
 from churnlab.inference.targets.structure import EtaTarget
 from churnlab.inference.targets.target import Target
-from churnlab.inference.ways.mode import Mode
 from churnlab.models.parametrisation import SPREADS, varying_rows
 from churnlab.priors import Prior, parse
 from churnlab.types import Array

@@ -15,8 +15,7 @@ from scipy.special import logsumexp
 
 from churnlab.inference import acceptance
 from churnlab.inference.acceptance import MIN_ESS, why_not
-from churnlab.inference.targets.density import Density
-from churnlab.inference.ways.mode import Mode
+from churnlab.inference.targets.density import Density, Mode
 from churnlab.inference.ways.proposal import Proposal, from_mode, refit
 from churnlab.inference.ways.psis import Smoothed, effective_sizes, smooth
 from churnlab.inference.ways.resampling import resample

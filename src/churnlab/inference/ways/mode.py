@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize
 
-from churnlab.inference.targets.density import Density
+from churnlab.inference.targets.density import Density, Mode
 from churnlab.inference.targets.target import Target
 from churnlab.types import Array
 
@@ -22,22 +20,6 @@ RIDGE_POINTS = 31
 MULTI_START_CELLS = 5000
 #: Coordinates up to which the full inverse curvature is carried along.
 MAX_DENSE = 60
-
-
-@dataclass(frozen=True)
-class Mode:
-    """A maximum of the target."""
-
-    u: Array
-    value: float
-    hessian: Array
-    """Second derivatives of the log density at `u` (negative definite at a proper maximum)."""
-    proper: bool
-    """Whether the gradient vanishes inside the bounds and the curvature is negative definite."""
-    at_bound: tuple[int, ...]
-    """Coordinates that ran to the bound."""
-    n_modes: int
-    """Distinct maxima met from different starts."""
 
 
 def find_mode(target: Density, starts: Array | None = None) -> Mode:

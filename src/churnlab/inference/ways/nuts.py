@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from churnlab.inference.result import parameter_table
+from churnlab.inference.targets.density import Mode
 from churnlab.inference.targets.structure import EtaTarget
 from churnlab.inference.targets.target import Target
-from churnlab.inference.ways.mode import Mode
 from churnlab.inference.ways.proposal import whitening_axes
 from churnlab.types import Array
 

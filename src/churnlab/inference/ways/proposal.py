@@ -18,8 +18,7 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.special import chdtri, gammaln, ndtri
 
-from churnlab.inference.targets.density import Density
-from churnlab.inference.ways.mode import Mode
+from churnlab.inference.targets.density import Density, Mode
 from churnlab.types import Array
 
 #: Degrees of freedom: heavier than Gaussian tails keep importance weights bounded.

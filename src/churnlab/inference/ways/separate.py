@@ -6,6 +6,7 @@ exact.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,24 +23,24 @@ if TYPE_CHECKING:
     from churnlab.summary import Cells
 
 
-def fit_separately(cells: Cells, **options: Any) -> PopulationFit:
-    """Fit every group on its own; options as in `fit_population`.
+def fit_separately(
+    cells: Cells, fit_one: Callable[..., PopulationFit], **options: Any
+) -> PopulationFit:
+    """Fit every group on its own by `fit_one`, which takes the options of `fit_population`.
 
     Raises
     ------
     DataError
         A group that cannot be fitted alone; the message names it.
     """
-    from churnlab.inference.fit import fit_population
-
     scale = options.pop("time_scale", None) or default_time_scale(cells)
     if options["k"] is None and likelihoods.named(options["model"]).regular:
-        whole = fit_population(cells, pooling="complete", time_scale=scale, **options)
+        whole = fit_one(cells, pooling="complete", time_scale=scale, **options)
         options["k"] = whole.draws.k
     fits = []
     for code, name in enumerate(cells.groups):
         try:
-            one = fit_population(_only(cells, code), time_scale=scale, **options)
+            one = fit_one(_only(cells, code), time_scale=scale, **options)
         except DataError as error:
             raise DataError(f"Group {name!r} cannot be fitted alone: {error}") from error
         fits.append(one)

@@ -10,10 +10,11 @@ import numpy as np
 from churnlab.inference.acceptance import least_effective, why_not
 from churnlab.inference.result import parameter_table
 from churnlab.inference.targets.covariates import CovariatesInGroups, CovariateTarget
+from churnlab.inference.targets.density import Mode
 from churnlab.inference.targets.groups import GroupTarget
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.laplace import PILOT, sample_laplace
-from churnlab.inference.ways.mode import Mode, find_mode
+from churnlab.inference.ways.mode import find_mode
 from churnlab.inference.ways.stages import Stages
 
 #: Coordinates up to which importance sampling is tried.

@@ -24,13 +24,14 @@ from numpy.typing import ArrayLike
 from scipy.special import betainc, expit, gammaincc, gammaln
 
 from churnlab.kernels.special import log_beta_shift, log_rising
-from churnlab.models.base import Kernels, Latent, Likelihood
+from churnlab.models.base import Kernels, Likelihood
 from churnlab.models.geometric import sql
 from churnlab.models.geometric.dropout import BetaDropout
 from churnlab.models.geometric.dropout_mean import GAUSS_LIMITS, gauss_mean, logit_mean
 from churnlab.models.geometric.renewals import erlang_one_minus_pgf
 from churnlab.models.parametrisation import Dropout
 from churnlab.models.sql import Fragment
+from churnlab.models.story import Latent
 from churnlab.types import Array
 
 if TYPE_CHECKING:

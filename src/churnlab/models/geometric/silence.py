@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnlab.models.base import Likelihood
+from churnlab.kernels.special import beta_rule
 from churnlab.models.counts import AliveCounts, CountLaw
-from churnlab.models.geometric.counts import GeometricLiving, gauss_mean_purchases
+from churnlab.models.geometric.counts import GeometricLiving
 from churnlab.models.silence import Component, Mean, Process, Returning
+from churnlab.models.story import Story
 from churnlab.types import Array, Ints
+
+_P_NODES = 16
 
 
 class GeometricProcess(Process):
     """BG/NBD, MBG/NBD and their Erlang-k kin."""
 
-    def __init__(self, likelihood: Likelihood, theta: Array, x: float, oldest: float) -> None:
+    def __init__(self, likelihood: Story, theta: Array, x: float, oldest: float) -> None:
         super().__init__(likelihood, theta, x, oldest)
         a, b = self.theta[2], self.theta[3]
         if likelihood.toss_at_first:
@@ -80,11 +83,36 @@ class GeometricProcess(Process):
         ]
 
     def mean_by_horizon(self) -> Mean:
-        """By Gauss' rule where gaps are exponential."""
-        return gauss_mean_purchases(self) if self.k == 1 else super().mean_by_horizon()
+        """By Gauss' rule over p where gaps are exponential; see `GeometricDropout`.
+
+        What a living customer buys depends on the age, not on the last purchase: rows of one age
+        share it.
+        """
+        if self.k > 1:
+            return super().mean_by_horizon()
+        nodes, weights = beta_rule(*self._dropout, _P_NODES)  # the eigenproblems are the cost
+
+        def gauss(t_x: Array, T: Array, horizon: float) -> Array:
+            ages, of = np.unique(T, return_inverse=True)
+            growth = horizon / (self.alpha + ages[:, None])
+            total = np.zeros_like(growth)
+            for p, w in zip(nodes.T, weights.T, strict=True):
+                total -= w / p * np.expm1(-self.shape * np.log1p(p * growth))
+            return np.asarray(self.alive(t_x, T) * total[of])
+
+        return gauss
+
+    @property
+    def _dropout(self) -> tuple[Array, Array]:
+        """a and b of p after the x repeat purchases, had dropout been tossed after each of them."""
+        b = self.theta[3] + self.x
+        return self.theta[2], b + self.likelihood.toss_at_first
 
     def count_law(self, t_x: Array, T: Array, horizon: float) -> CountLaw:
         """By recursion where gaps are exponential."""
         if self.k > 1:
             return super().count_law(t_x, T, horizon)
-        return AliveCounts(self, t_x, T, lambda ages: GeometricLiving(self, ages, horizon))
+        ages, of = np.unique(T, return_inverse=True)
+        growth = horizon / (self.alpha + ages[:, None])
+        living = GeometricLiving(self.shape, *self._dropout, growth)
+        return AliveCounts(self.alive(t_x, T), of, living)

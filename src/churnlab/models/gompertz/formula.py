@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from churnlab.kernels.plan import Cells, find_runs
 from churnlab.kernels.special import legendre
-from churnlab.models.base import Kernels, Latent, Likelihood
+from churnlab.models.base import Kernels, Likelihood
 from churnlab.models.gompertz import lifetime
 from churnlab.models.gompertz.dropout import AgeingDropout
 from churnlab.models.parametrisation import Dropout
 from churnlab.models.pareto.death import CUT
 from churnlab.models.pareto.formula import ParetoNbd, log_nbd
+from churnlab.models.story import Latent
 from churnlab.types import Array
 
 if TYPE_CHECKING:

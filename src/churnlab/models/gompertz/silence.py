@@ -8,9 +8,9 @@ from threading import Lock
 
 import numpy as np
 
-from churnlab.models.base import Likelihood
 from churnlab.models.gompertz.lifetime import age_at, hazard, log_decay, log_growth, rule
 from churnlab.models.silence import DoomProcess, Mean
+from churnlab.models.story import Story
 from churnlab.types import Array
 
 #: Nodes of the table of each draw; with them risks are right to 1e-8.
@@ -45,7 +45,7 @@ class GompertzProcess(DoomProcess):
     `oldest` is raised to a power of two, so that passes that ask for other ages share tables.
     """
 
-    def __init__(self, likelihood: Likelihood, theta: Array, x: float, oldest: float) -> None:
+    def __init__(self, likelihood: Story, theta: Array, x: float, oldest: float) -> None:
         super().__init__(likelihood, theta, x, 2.0 ** np.ceil(np.log2(oldest)))
         self._kept = kept_tables(self.theta, self.oldest)
 

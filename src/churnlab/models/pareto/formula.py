@@ -20,12 +20,13 @@ from scipy.special import expit
 
 from churnlab.kernels.plan import Cells, find_runs, sort_cells
 from churnlab.kernels.special import legendre, log_rising
-from churnlab.models.base import Kernels, Latent, Likelihood
+from churnlab.models.base import Kernels, Likelihood
 from churnlab.models.parametrisation import Dropout
 from churnlab.models.pareto import sql
 from churnlab.models.pareto.death import decay, log_death_integral, quadrature_error, sample_death
 from churnlab.models.pareto.dropout import GammaDropout
 from churnlab.models.sql import Fragment
+from churnlab.models.story import Latent
 from churnlab.types import Array
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from churnlab.kernels.special import legendre
-from churnlab.models.base import Likelihood
-from churnlab.models.pareto.counts import closed_mean_purchases
 from churnlab.models.pareto.death_table import DeathTable, DeathTables
 from churnlab.models.silence import DoomProcess, Mean
+from churnlab.models.story import Story
 from churnlab.types import Array
 
 #: Nodes over the death time, and the divisor of the proxy variable's power. Tried on 400 customers,
@@ -25,7 +24,7 @@ class ParetoProcess(DoomProcess):
 
     def __init__(
         self,
-        likelihood: Likelihood,
+        likelihood: Story,
         theta: Array,
         x: float,
         oldest: float,
@@ -45,8 +44,19 @@ class ParetoProcess(DoomProcess):
         return self._table(t)
 
     def mean_by_horizon(self) -> Mean:
-        """In closed form."""
-        return closed_mean_purchases(self)
+        """In closed form; see `ParetoNbd.expected_purchases`."""
+        lived = 1.0 - self.s
+
+        def closed(t_x: Array, T: Array, horizon: float) -> Array:
+            age = T[:, None]
+            y = np.log1p(horizon / (self.beta + age))
+            power = lived * y
+            safe = np.where(np.abs(power) < 1e-16, 1.0, power)  # expm1(z)/z is 1 below
+            growth = y * np.where(np.abs(power) < 1e-16, 1.0, np.expm1(safe) / safe)
+            rate = self.shape * (self.beta + age) / (self.alpha + age)
+            return np.asarray(self.alive(t_x, T) * rate * growth)
+
+        return closed
 
     def survival(self, age: Array, horizon: float) -> Array:
         """((beta + age) / (beta + age + horizon))^s."""

@@ -8,6 +8,7 @@ from math import nan
 import numpy as np
 import pandas as pd
 
+from churnlab.nday.config import NdayCosts
 from churnlab.nday.decide import value as nday
 from churnlab.nday.draws import columns
 from churnlab.types import Array
@@ -19,7 +20,7 @@ LOST_INTEREST = "lost_interest"
 
 
 def organic_table(
-    G: Array, ages: Sequence[int], costs: nday.NdayCosts, day_index: int = 0
+    G: Array, ages: Sequence[int], costs: NdayCosts, day_index: int = 0
 ) -> pd.DataFrame:
     """What cohorts before the policy can say of each N: reach, organic share, waste, break-even.
 
@@ -43,7 +44,7 @@ def value_table(
     ages: Sequence[int],
     attention: Mapping[str, Array],
     uplifts: Sequence[float],
-    costs: nday.NdayCosts,
+    costs: NdayCosts,
     day_index: int = 0,
 ) -> pd.DataFrame:
     """Value per signup over N for every reading and uplift.
@@ -96,7 +97,7 @@ def best_table(
     ages: Sequence[int],
     attention: Mapping[str, Array],
     uplifts: Sequence[float],
-    costs: nday.NdayCosts,
+    costs: NdayCosts,
     *,
     n: int,
     day_index: int = 0,

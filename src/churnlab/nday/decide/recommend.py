@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from churnlab.nday.config import NdayConfig
+from churnlab.nday.config import NdayConfig, NdayCosts
 from churnlab.nday.decide import value as nday
 from churnlab.nday.decide.decision import LOST_INTEREST
 from churnlab.nday.decide.plateau import PlateauDay
@@ -95,7 +95,7 @@ def by_value(
     ages: Sequence[int],
     attention: Mapping[str, Array],
     uplift: Uplift,
-    costs: nday.NdayCosts,
+    costs: NdayCosts,
     day_index: int = 0,
 ) -> Recommendation:
     """Take the N of the highest value per signup.

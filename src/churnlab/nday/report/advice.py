@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from churnlab.nday.config import NdayCosts
 from churnlab.nday.decide.recommend import NOTHING, PLATEAU_DAY, Recommendation
-from churnlab.nday.decide.value import NdayCosts
 from churnlab.nday.report import say
 from churnlab.report.catalogue import LANGUAGES, Money
 

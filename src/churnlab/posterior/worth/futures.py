@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from churnlab.models import Latent, Likelihood
+from churnlab.models import Latent
+from churnlab.models.story import Story
 from churnlab.types import Array, Ints
 
 
 def purchases_ahead(
-    likelihood: Likelihood,
+    likelihood: Story,
     latent: Latent,
     silence: Array,
     start: Array,

@@ -19,8 +19,8 @@ from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
 from churnlab.posterior.dates import at_risk_days
 from churnlab.posterior.risk import on_silence, windows
+from churnlab.posterior.season import Season
 from churnlab.posterior.settings import Lateness, Measure
-from churnlab.posterior.silence.season import Season
 from churnlab.posterior.silence.stream import Rows, chunks, for_each_run, keys_of
 from churnlab.summary import Clock
 from churnlab.types import Array, Ints

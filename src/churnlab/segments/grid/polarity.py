@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from churnlab.errors import UsageError, nearest
+from churnlab.segments.config import POLARITIES, check_polarity
 from churnlab.vocabulary import (
     ALL_CODES,
     CORE_CODES,
     PURCHASE_STATES,
-    SEGMENT_CODES,
     SEGMENTS,
     UNKNOWN_CODES,
     VISIT_STATES,
     VISIT_UNKNOWN,
 )
-
-POLARITIES = ("positive", "neutral", "negative")
 
 #: Parent groups that the source names: code -> (Korean, English, cells).
 PARENTS: Mapping[str, tuple[str, str, tuple[str, ...]]] = MappingProxyType(
@@ -59,33 +57,6 @@ _POLARITY_NAMES = {
     "neutral": ("중립 세그먼트", "Neutral segments"),
     "negative": ("부정 세그먼트", "Negative segments"),
 }
-
-
-def check_polarity(mapping: Mapping[str, str]) -> None:
-    """Refuse a polarity map that misses a cell or names an unknown cell or polarity.
-
-    Raises
-    ------
-    UsageError
-        With the cell or polarity in question.
-    """
-    for code, polarity in mapping.items():
-        if code not in ALL_CODES:
-            raise UsageError(
-                f"The polarity map names the cell {code!r}, which does not exist."
-                + nearest(code, ALL_CODES)
-            )
-        if polarity not in POLARITIES:
-            raise UsageError(
-                f"The polarity of {code} must be one of {', '.join(POLARITIES)}; got "
-                f"{polarity!r}." + nearest(polarity, POLARITIES)
-            )
-    missing = [code for code in SEGMENT_CODES if code not in mapping]
-    if missing:
-        raise UsageError(
-            f"The polarity map misses {len(missing)} of 15 cells: {', '.join(missing)}. "
-            "Name every cell, or none for the default."
-        )
 
 
 def polarity_of(mapping: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -19,7 +19,7 @@ from churnlab.export import (
     playbook_parts,
 )
 from churnlab.export.tables.rows import FROM_FIT
-from churnlab.fitting.late import banner
+from churnlab.fitting.report.text import banner
 from churnlab.inference import load_draws
 from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold

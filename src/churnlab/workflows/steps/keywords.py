@@ -18,7 +18,7 @@ from churnlab.parts import part
 from churnlab.progress import SILENT
 from churnlab.rules import rule_named
 from churnlab.runs.result import Made, Result
-from churnlab.workflows.check import check
+from churnlab.workflows.steps.opening import Checked
 from churnlab.workflows.steps.settings import Settings
 
 
@@ -74,7 +74,7 @@ def _made(command: str, settings: Settings, log: EventLog | None) -> Made:
         return Made(command, config, settings.seed)
     data = {"name": log.report.name, "time_zone": log.time_zone}
     config |= {"data": data, "as_of": log.as_of}
-    return Made(command, config, settings.seed, check(log))
+    return Made(command, config, settings.seed, Checked(log))
 
 
 def settings_from(kind: type[Settings], options: Mapping[str, Any]) -> Any:

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 
 from churnlab.events import DataConfig, EventLog, log_from_frames, open_log
+from churnlab.runs import Result, RunFolder
 from churnlab.simulate import ShopConfig, simulate_shop
 
 SIMULATED = "syn_shop"
+
+
+@dataclass(frozen=True)
+class Checked(Result):
+    """A log that holds to the contract."""
+
+    log: EventLog
+    files: ClassVar[str] = "report: {folder}/data_report.json"
+
+    @property
+    def lines(self) -> list[str]:
+        """Rows read, kept and dropped by reason."""
+        return self.log.report.lines()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was dropped or mended."""
+        return self.log.report.losses()
+
+    def write(self, folder: RunFolder) -> None:
+        """Write `data_report.json` and remember the tables' hashes."""
+        folder.inputs.update(self.log.hashes)
+        folder.write_json("data_report.json", self.log.report.to_dict())
 
 
 def open_data(

@@ -20,7 +20,7 @@ from churnlab.segments import (
     place,
 )
 from churnlab.summary import summarise
-from churnlab.workflows.fit import Fitted
+from churnlab.workflows.steps.fitted import Fitted
 from churnlab.workflows.steps.settings import FitSettings
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from churnlab.inference.acceptance import MAX_K_HAT, least_effective, why_not
+from churnlab.inference.targets.density import Mode
 from churnlab.inference.ways.laplace import Sample, sample_laplace
-from churnlab.inference.ways.mode import Mode, find_mode
+from churnlab.inference.ways.mode import find_mode
 from churnlab.inference.ways.proposal import Proposal, refit
 from churnlab.inference.ways.psis import effective_sizes, smooth
 from churnlab.inference.ways.resampling import resample

@@ -12,7 +12,8 @@ from scipy.optimize import minimize_scalar
 from churnlab import models as likelihoods
 from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.inference.targets.clock_target import ClockTarget, DatedDays
-from churnlab.inference.ways.mode import Mode, find_mode
+from churnlab.inference.targets.density import Mode
+from churnlab.inference.ways.mode import find_mode
 from churnlab.priors import Prior, parse
 from churnlab.summary import Calendar, Clock, Dated
 from churnlab.summary.calendar import SPREAD, date

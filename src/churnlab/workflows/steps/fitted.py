@@ -1,0 +1,197 @@
+"""A fitted log as every command writes it: `posterior.nc`, `fit.json`, `customers.parquet`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from churnlab.fitting import Fit
+from churnlab.fitting.coming import purchases_to_come
+from churnlab.fitting.late import LateCounts, count_late, extreme_states
+from churnlab.fitting.report.text import banner, headline
+from churnlab.inference import save_posterior
+from churnlab.posterior import MonteCarlo, RiskConfig, monte_carlo
+from churnlab.report.labels import LANGUAGES, label
+from churnlab.rules import Costs, Threshold
+from churnlab.runs import Result, RunFolder
+from churnlab.studies.sensitivity import prior_sensitivity
+from churnlab.workflows.steps.worth import Worth
+
+
+@dataclass(frozen=True)
+class Fitted(Result):
+    """A fitted log with its threshold, and what customers are worth.
+
+    Attributes
+    ----------
+    fit : Fit
+        The posterior.
+    threshold : Threshold
+        The rule's cut on the risk.
+    worth : Worth, optional
+        What residual values rest on.
+    make_customers : callable
+        Computes the per-customer table.
+    costs : Costs
+        Of a message, as far as they are stated.
+    risk : RiskConfig
+        Risk that the costs are held against.
+    """
+
+    files: ClassVar[str] = "files: {folder}/customers.parquet, fit.json, posterior.nc"
+    fit: Fit
+    threshold: Threshold
+    worth: Worth | None
+    make_customers: Callable[[], pd.DataFrame]
+    costs: Costs = field(default_factory=Costs)
+    risk: RiskConfig = field(default_factory=RiskConfig)
+
+    @cached_property
+    def customers(self) -> pd.DataFrame:
+        """Risk, dates and value of every customer, computed when first asked for."""
+        return self.make_customers()
+
+    @cached_property
+    def late(self) -> LateCounts:
+        """Who became late, who is worth a message, who is probably gone."""
+        as_of = self.fit.data.as_of
+        return count_late(self.customers, as_of, self.costs, self.risk.windowed_basis)
+
+    @cached_property
+    def extremes(self) -> list[dict[str, Any]]:
+        """Purchase states that hold hardly anybody or nearly everybody."""
+        return extreme_states(self.customers, self.fit.data.as_of)
+
+    @cached_property
+    def monte_carlo(self) -> MonteCarlo:
+        """What another seed would move."""
+        state = self.threshold.state(self.risk)
+        return monte_carlo(self.fit.draws, self.fit.data.cells, state)
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The per-customer table."""
+        return {"customers": self.customers}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What neither purchases nor amounts can support, in words."""
+        return [*self.fit.warnings, *(self.worth.warnings if self.worth else [])]
+
+    @property
+    def lines(self) -> list[str]:
+        """Key results, then what they rest on."""
+        customers, threshold = self.customers, self.threshold
+        as_of = pd.Timestamp(self.fit.data.as_of)
+        flagged = int((customers["at_risk_date"] <= as_of).sum())
+        share = flagged / len(customers)
+        return [
+            f"{self.fit.model}: {len(customers):,} customers up to {as_of.date()}, "
+            f"{self.fit.population.method} with {len(self.fit.draws.theta):,} draws",
+            _cycles(customers),
+            f"{_state(threshold)}: {flagged:,} at risk ({share:.1%})",
+            headline(self.late.to_dict()),
+            *map(banner, self.extremes),
+            self.monte_carlo.line(),
+            *(self.worth.lines(customers) if self.worth else []),
+            *(f"note: {n}" for n in threshold.notes),
+        ]
+
+    def write(self, folder: RunFolder) -> None:
+        """Write `posterior.nc`, `fit.json` and `customers.parquet`."""
+        folder.write("posterior.nc", lambda path: save_posterior(self.fit.population, path))
+        folder.write_json("fit.json", fit_report(self))
+        super().write(folder)
+
+
+def fit_report(fitted: Fitted) -> dict[str, Any]:
+    """Return what `fit.json` holds (docs/files.md lists the keys)."""
+    population, summary = fitted.fit.population, fitted.fit.data
+    best, mode = population.max_likelihood, population.mode
+    spend = None if fitted.worth is None else fitted.worth.spend
+    return {
+        "model": fitted.fit.model,
+        "k": fitted.fit.draws.k,
+        "method": population.method,
+        "reason": population.reason,
+        "as_of": summary.as_of,
+        "group_columns": summary.group_columns,
+        "groups": group_rows(fitted.fit),
+        "covariates": covariate_rows(fitted.fit),
+        "parameters": population.table.reset_index().to_dict("records"),
+        "n_customers": summary.cells.n_customers,
+        "n_cells": len(summary.cells.x),
+        "max_log_likelihood": best.value,
+        "max_likelihood": best.theta,
+        "log_likelihood_at_mode": mode.value,
+        "diagnostics": population.diagnostics,
+        "warnings": fitted.fit.warnings,
+        "misfit": [asdict(one) for one in fitted.fit.misfit],
+        "next_purchase": fitted.fit.next_levels(fitted.risk.due_window_days)._asdict(),
+        "due": fitted.fit.next_levels(fitted.risk.due_window_days, due=True)._asdict(),
+        "misfit_words": {lang: fitted.fit.say_misfit(lang) for lang in LANGUAGES},
+        "calendar": None if fitted.fit.seasons is None else fitted.fit.seasons.to_dict(),
+        "prior_sensitivity": prior_sensitivity(population).to_dict("records"),
+        "seconds": population.seconds | ({"amounts": spend.seconds} if spend else {}),
+        "threshold": fitted.threshold.to_dict(),
+        "late": fitted.late.to_dict(),
+        "coming": purchases_to_come(fitted.fit, fitted.customers, fitted.risk.horizon_days),
+        "extreme_states": fitted.extremes,
+        "monte_carlo": fitted.monte_carlo.to_dict(),
+        "spend": None if fitted.worth is None else fitted.worth.to_dict(),
+    }
+
+
+def group_rows(fit: Fit) -> list[dict[str, Any]]:
+    """Return customers and natural quantities of each group; empty without groups."""
+    summary, population = fit.data, fit.population
+    if not summary.group_columns or summary.design is not None or len(fit.draws.groups) == 1:
+        return []
+    target: Any = population.target
+    natural = target.natural_by_group(population.u)
+    customers = np.bincount(summary.cells.group, summary.cells.weight)
+    rows = []
+    for g, name in enumerate(fit.draws.groups):
+        row: dict[str, Any] = {"group": name, "customers": round(customers[g])}
+        for quantity, values in zip(target.map.names, natural[:, g], strict=True):
+            low, high = np.quantile(values, [0.05, 0.95])
+            row[quantity] = {"mean": values.mean(), "q05": low, "q95": high}
+        rows.append(row)
+    return rows
+
+
+def covariate_rows(fit: Fit) -> list[dict[str, Any]]:
+    """Return how each covariate was coded; its effects are among the parameters."""
+    design = fit.data.design
+    return [] if design is None else [asdict(coding) for coding in design.codings]
+
+
+def _state(threshold: Threshold) -> str:
+    """Return what puts a customer at risk, in words."""
+    if threshold.window_cycles is not None:
+        return (
+            f"late by the own rhythm (of those who come back within {threshold.window_cycles:g} "
+            f"own rhythms, {threshold.quantile:.0%} have come back by now"
+            + (f": level {threshold.value:.3f}" if threshold.learnt_until else "")
+            + ")"
+        )
+    known = threshold.low is not None and threshold.high is not None
+    interval = f", 90% interval {threshold.low:.3f} to {threshold.high:.3f}" if known else ""
+    what = label(f"formula.{threshold.basis}")
+    return f"at risk from {what} = {threshold.value:.3f} ({threshold.rule}{interval})"
+
+
+def _cycles(customers: pd.DataFrame) -> str:
+    repeat = customers.loc[customers["x"] > 0, "cycle_days"]
+    if repeat.empty:
+        return "nobody has bought twice: cycles are the population's"
+    low, middle, high = repeat.quantile([0.1, 0.5, 0.9])
+    return (
+        f"purchase cycles of the {len(repeat):,} repeat customers: median {middle:.0f} days, "
+        f"80% of them between {low:.0f} and {high:.0f}"
+    )
