@@ -10,6 +10,7 @@ from pathlib import Path
 import hypothesis
 import matplotlib as mpl
 import pytest
+from hydra.core.config_store import ConfigStore
 from playwright.sync_api import Browser, sync_playwright
 from tests.shop import run_everything
 from xdist.remote import Producer
@@ -20,6 +21,10 @@ from churnlab.report.render import Rendered
 mpl.use("Agg")
 # Properties on all their examples (tests/examples.py), as `make test-slow` asks.
 hypothesis.settings.register_profile("full", hypothesis.settings.get_profile("default"))
+
+# Hydra copies all that is stored whenever it composes, and copies what it takes from there once more:
+# in a process that composes for every command, the first copy takes longer than the composing.
+ConfigStore.__deepcopy__ = lambda store, memo: store
 
 #: What reads the shop's one run (tests/shop.py): all of one worker's.
 OF_THE_SHOP = (
