@@ -22,8 +22,8 @@ mpl.use("Agg")
 # Properties on all their examples (tests/examples.py), as `make test-slow` asks.
 hypothesis.settings.register_profile("full", hypothesis.settings.get_profile("default"))
 
-# Hydra copies all that is stored whenever it composes, and copies what it takes from there once more:
-# in a process that composes for every command, the first copy takes longer than the composing.
+# Hydra copies all that is stored whenever it composes, and what it takes from there once more: in a
+# process that composes for every command, the first copy takes longer than the composing.
 ConfigStore.__deepcopy__ = lambda store, memo: store
 
 #: What reads the shop's one run (tests/shop.py): all of one worker's.
