@@ -32,7 +32,6 @@ OF_THE_SHOP = (
     "tests/comparison/",
     "tests/docs/test_files.py",
     "tests/report/test_korean_pages.py",
-    "tests/safety/test_fuzz.py",
 )
 #: What takes longest is begun first, so that no worker has it left when the other has ended.
 FIRST = (

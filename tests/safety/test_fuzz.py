@@ -132,7 +132,7 @@ AMOUNTS_OF_WORK = ("n_members", "draws", "chains", "simulations", "replicates", 
 
 
 @pytest.fixture(scope="session")
-def place(shop_run, tmp_path_factory) -> Path:
+def place(tmp_path_factory) -> Path:
     """Return a folder with a small log, a run and a bundle."""
     root = tmp_path_factory.mktemp("fuzz")
     rows = [(f"c{i % 40:02d}", f"2024-{1 + i % 9:02d}-{1 + i % 27:02d}", i % 9) for i in range(200)]
@@ -141,8 +141,12 @@ def place(shop_run, tmp_path_factory) -> Path:
     frame.to_parquet(root / "orders.parquet")
     frame.to_excel(root / "orders.xlsx", index=False)
     (root / "orders.csv.gz").write_bytes(gzip.compress((root / "orders.csv").read_bytes()))
-    for part in ("segment", "export"):
-        shutil.copytree(shop_run / part, root / part)
+    shop = ["data=syn_shop", "shop.n_members=300", "segments.periods=0", "inference.draws=200"]
+    shop += ["segments.draws=20", "segments.replicates=20"]
+    assert main(["segment", *shop, f"run_dir={root / 'segment'}"]) == 0
+    runs = f"runs=[{root / 'segment'}]"
+    options = ["export.allow_uncalibrated=true", f"run_dir={root / 'export'}"]
+    assert main(["export", runs, *options]) == 0
     return root
 
 
