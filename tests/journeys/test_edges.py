@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.journeys import CycleConfig, JourneyConfig, LoyalConfig, PersonaConfig, personas
+from churnlab.journeys import (
+    CycleConfig,
+    JourneyConfig,
+    LoyalConfig,
+    PersonaConfig,
+    personas,
+    run,
+)
 from churnlab.journeys.audience import chosen_pairs
 from churnlab.journeys.baskets import read_baskets
 from churnlab.journeys.companions import companion_table
@@ -75,6 +82,18 @@ def test_companions_are_of_at_least_so_many_customers(make_log, n, there):
     assert bool(len(companion_table(baskets, least_customers=n))) is there
 
 
+@pytest.mark.parametrize(
+    ("group", "others", "compared"), [(5, 5, True), (4, 6, False), (6, 4, False)]
+)
+def test_groups_of_so_many_are_compared(group, others, compared):
+    flags = pd.Series([True] * group + [False] * others)
+    people = pd.DataFrame({"tone": ["warm", "cold"] * 5})
+    config = JourneyConfig(persona=PersonaConfig(least_customers=5))
+    study = run._Study(None, config, None, [1, 2])
+    assert bool(len(study._compare(people, flags, "converted"))) is compared
+    assert bool(study.missing) is not compared
+
+
 @pytest.mark.parametrize(("values", "cut"), [(12, False), (13, True)])
 def test_a_number_of_more_than_twelve_values_is_cut_at_its_quartiles(values, cut):
     members = pd.DataFrame(
@@ -128,6 +147,8 @@ def test_an_attribute_is_told_of_at_95_percent(p, told):
     ("kind", "good", "bad"),
     [
         (JourneyConfig, {"window_days": 0.01}, {"window_days": 0}),
+        (JourneyConfig, {"window_days": 36_525}, {"window_days": 36_526}),
+        (JourneyConfig, {"window_days": 10}, {"window_days": float("nan")}),
         (JourneyConfig, {"most_items": 2}, {"most_items": 1}),
         (JourneyConfig, {"least_customers": 1}, {"least_customers": 0}),
         (JourneyConfig, {"most_prefixes": 1}, {"most_prefixes": 0}),

@@ -2,6 +2,7 @@
 
 import itertools
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -152,7 +153,16 @@ def test_every_count_equals_the_obvious_way(make_log, span, history):
 def test_the_window_must_fit_into_the_history(make_log):
     log = make_log([("c", 1, "A"), ("c", 2, "B")], days=8)
     with pytest.raises(DataError, match=r"spans 8\.0 days"):
-        journeys(log, config())
+        journeys(log, config(window_days=8))
+    assert len(journeys(log, config(window_days=8 - 1e-6)))
+
+
+def test_of_customers_whose_windows_are_all_open_there_are_no_journeys(make_log):
+    """As of the few who are loyal, in a log that is longer than the window."""
+    log = make_log([("early", 1, "Q"), ("c", 95, "A"), ("c", 96, "B")])
+    baskets = read_baskets(log, level="item", window_days=10, most_items=9)
+    late = ibis.memtable(pd.DataFrame({"customer_id": ["c"]}))
+    assert mine(baskets.of(late), config()).journeys.empty
 
 
 def test_one_kind_of_goods_has_no_journeys(make_log):

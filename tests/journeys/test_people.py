@@ -210,7 +210,8 @@ def test_signups_who_bought_in_time_and_those_who_had_bought_before(make_log):
     days = [START + pd.Timedelta(days=d) for d in signup.values()]
     members = pd.DataFrame({"customer_id": list(signup), "signed_up_at": days})
     bought = [("a", 40, "A"), ("b", 41, "A"), ("c", 9, "A"), ("g", 10, "A")]
-    log = make_log(bought, members=members)
+    guest = ("guest", 12, "A")  # in no members table: nobody knows when they signed up
+    log = make_log([*bought, guest], members=members)
     found, early = personas.converted(log, 30)
     assert found.to_dict() == {"a": True, "b": False, "d": False, "f": False, "g": True}
     assert early == 1
@@ -307,6 +308,13 @@ def test_j7_the_stop_rate_is_kaplan_meiers():
 def test_j7_who_was_looked_at_for_just_the_window_has_not_stopped():
     found = stop_rate(pd.Series([10.0, 10.0, 5.0]), pd.Series([False, True, True]), 10.0)
     assert (found["censored"], found["stopped"]) == (1, 0)
+
+
+def test_j7_of_censored_ones_alone_nothing_is_known():
+    found = stop_rate(pd.Series([3.0, 10.0]), pd.Series([False, False]), 10.0)
+    assert np.isnan([found["stop_rate"], found["stop_q05"], found["stop_q95"]]).all()
+    over = stop_rate(pd.Series([3.0, 10.1]), pd.Series([False, False]), 10.0)
+    assert over["stop_rate"] == 1.0
 
 
 def test_j7_its_interval_covers_the_truth_under_censoring():
@@ -425,7 +433,7 @@ def test_the_items_rates_are_taken_to_differ_by_a_tenth_at_least(monkeypatch, ga
     gap = 10 * np.exp(np.array([-1.0, 1.0]) * gaps / np.sqrt(2))  # sd of the logs: `gaps`
     rows = pd.DataFrame({"name": ["a", "b"], "gap": gap, "x": 1.0, "t_x": gap, "T": 50.0})
     cycles._fit(rows.assign(sum_log_gap=np.log(gap)), CycleConfig(), START.date(), 1)
-    assert seen[0] == cycles.LEAVING
+    assert seen[0] == {"dropout_mean": "Beta(alpha=2, beta=8)"}
     assert seen[1]["spread"] == pytest.approx(sigma)
 
 
@@ -439,8 +447,8 @@ def test_an_item_s_priors_lie_around_all_items_together():
     assert "sigma=0.3" in texts["rate_mean"]
     assert "sigma=0.5" in texts["rate_shape"]
     a, b = (float(part.split("=")[1].rstrip(")")) for part in texts["dropout_mean"].split(","))
-    assert a + b == pytest.approx(2 + cycles.WORTH)
-    assert (a - 1) / cycles.WORTH == pytest.approx(1 / 7, rel=0.2)
+    assert a + b == pytest.approx(2 + 10)  # ten purchases
+    assert (a - 1) / 10 == pytest.approx(1 / 7, rel=0.2)
 
 
 def test_a_customers_history_of_an_item_is_counted_in_days(make_log):

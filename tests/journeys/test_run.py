@@ -11,7 +11,7 @@ from churnlab.errors import DataError
 from churnlab.events import log_from_frames
 from churnlab.journeys import CycleConfig, JourneyConfig, LoyalConfig, PersonaConfig, run_journeys
 from churnlab.journeys.baskets import read_baskets
-from churnlab.journeys.experiment import experiment_table
+from churnlab.journeys.predict import experiment_table
 from churnlab.journeys.report import plots, text
 from churnlab.journeys.result import FILES, read_tables
 from churnlab.report import style

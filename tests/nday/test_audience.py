@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churnlab.errors import DataError, UsageError
-from churnlab.nday.decide.audience import ALREADY, COLUMNS, arm_of, audience, random_n
+from churnlab.events.arms import arm_of
+from churnlab.nday.decide.audience import ALREADY, COLUMNS, SALT, audience
 
 AS_OF = dt.date(2026, 3, 31)
 
@@ -122,16 +123,12 @@ def test_opt_out_is_suppressed_with_its_reason():
 
 def test_standing_holdout_is_random_and_stands():
     ids = [f"고객{i}" for i in range(20_000)]
-    held = np.array([arm_of(i, 0.1) == "holdout" for i in ids])
+    held = np.array([arm_of(i, 0.1, SALT) == "holdout" for i in ids])
     assert abs(held.mean() - 0.1) < 0.007  # three standard errors
-    more = np.array([arm_of(i, 0.2) == "holdout" for i in ids])
+    more = np.array([arm_of(i, 0.2, SALT) == "holdout" for i in ids])
     assert (more | ~held).all()
     halves = held[::2].mean(), held[1::2].mean()
     assert abs(halves[0] - halves[1]) < 0.013
-    days = np.array([random_n(i, [7, 10, 14]) for i in ids])
-    assert np.abs([(days == d).mean() - 1 / 3 for d in (7, 10, 14)]).max() < 0.012
-    # Which N is drawn has nothing to do with the holdout.
-    assert abs(held[days == 7].mean() - held[days != 7].mean()) < 0.015
 
 
 def test_groups_may_have_an_n_of_their_own():

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import DataError, UsageError
+from churnlab.events import log_from_frames
 from churnlab.nday.data import (
     CohortConfig,
     attention_from_visits,
@@ -18,6 +19,7 @@ from churnlab.nday.data import (
     pooled_curve,
     require_enough,
 )
+from churnlab.nday.inputs import read_inputs
 
 from .simulators import cliff, config, counts_from_hazard, day, frames_from_counts
 
@@ -55,6 +57,16 @@ def test_conversion_before_signup_is_counted_and_left_out():
     # A date without a time on the signup day is a same-day purchase, not one before signup.
     assert found.frame["customer_id"].tolist() == ["c"]
     assert found.frame["age"].tolist() == [0]
+
+
+def test_a_purchaser_who_is_no_member_has_no_day_to_count_from():
+    members, bought = [("a", "2026-03-10")], [("a", "2026-03-12")]
+    guests = [("guest", "2026-03-11"), ("guest", "2026-03-12"), ("b", "2026-03-12")]
+    found = _found(_members(members), _purchases([*bought, *guests]))
+    assert found.report["no_signup"] == 2
+    frames = {"members": _members(members), "purchases": _purchases([*bought, *guests])}
+    read = read_inputs(log_from_frames(frames, as_of="2026-03-31"), None, None)
+    assert read.members["customer_id"].tolist() == ["a"]
 
 
 def test_signup_and_purchase_after_as_of_are_not_seen():

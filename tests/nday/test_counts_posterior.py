@@ -18,7 +18,7 @@ from churnlab.nday.posterior import (
     score_table,
 )
 from churnlab.nday.posterior.checks import predictive_checks
-from churnlab.nday.posterior.levels import level_draws, level_variance
+from churnlab.nday.posterior.levels import level_draws, level_variance, worth_draws
 
 from .simulators import cliff, config, counts_from_hazard, cure_hazard, day
 
@@ -35,12 +35,22 @@ def _fit(counts, seed=0, cfg=None, **kw):
     return fit_conversion(counts, cfg or config(), rng=np.random.default_rng(seed), **kw)
 
 
-def _true_organic(hazard, tau=0.0):
-    """Share of those left before day N who convert later, averaged over the cohorts' levels."""
+COSTS = nday.NdayCosts(margin=20, coupon=5, message=0.05)
+
+
+def _figures(G):
+    """Organic share after day N, break-even uplift and value of N at an uplift of 5%, (3, draw)."""
+    u = nday.uplift(G, [N], 0.05, np.ones((1, 31)))
+    organic, pays = nday.organic_after(G, [N]), nday.break_even(G, [N], COSTS)
+    return np.stack([organic, pays, nday.value(G, [N], u, COSTS)])[:, :, 0]
+
+
+def _true_figures(hazard, tau):
+    """Of the curve averaged over the cohorts' levels."""
     z, w = np.polynomial.hermite_e.hermegauss(31)
     survival = np.cumsum(np.log1p(-hazard))
     G = (w / w.sum()) @ (1 - np.exp(np.exp(tau * z)[:, None] * survival))
-    return float(nday.organic_after(G[None, :], [N])[0, 0])
+    return _figures(G[None, :])[:, 0]
 
 
 QUICK = [(40, "cliff", 20, 0.0), (40, "step", 60, 0.3)]
@@ -52,19 +62,21 @@ THOROUGH = [(200, s, n, tau) for s in SHAPES for n in (20, 60, 200) for tau in (
     [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in THOROUGH)],
 )
 def test_l5_organic_share_is_right_at_a_cliff_and_for_few_signups(repeats, shape, size, tau):
-    truth, inside, means = _true_organic(SHAPES[shape], tau), [], []
+    """And so are the break-even uplift and the value, which rest on it."""
+    truth, inside, means = _true_figures(SHAPES[shape], tau), [], []
     rng = np.random.default_rng(7)
     for _ in range(repeats):
         counts = counts_from_hazard(SHAPES[shape], rng, size=size, tau=tau)
         G = population_curves(fit_conversion(counts, config(), draws=400, rng=rng))
-        drawn = nday.organic_after(G, [N])[:, 0]
-        low, high = np.quantile(drawn, [0.05, 0.95])
-        inside.append(low <= truth <= high)
-        means.append(drawn.mean())
-    assert np.mean(means) == pytest.approx(truth, rel=0.1 if size == 20 else 0.05)
+        drawn = _figures(G)
+        low, high = np.quantile(drawn, [0.05, 0.95], axis=1)
+        inside.append((low <= truth) & (truth <= high))
+        means.append(drawn[0].mean())
+    assert np.mean(means) == pytest.approx(truth[0], rel=0.1 if size == 20 else 0.05)
     # 40 repeats: three standard errors of .047.
     low, high = (0.85, 0.95) if repeats == 200 else (0.75, 1.0)
-    assert low <= np.mean(inside) <= high
+    covered = np.mean(inside, axis=0)
+    assert ((low <= covered) & (covered <= high)).all(), covered
 
 
 def test_one_age_is_the_beta_posterior_and_nothing_is_smoothed():
@@ -141,9 +153,36 @@ def test_groups_are_pooled_partially():
     assert end["a"].mean() > end["c"].mean() > end["b"].mean()
     raw = 1 - (1 - 0.02) ** (31 * np.exp(0.4))
     assert abs(end["a"].mean() - raw) < 0.04
-    # Shrunk from 0 towards the others, and unsure.
-    assert end["d"].mean() > 0.05
-    assert end["d"].std() > 3 * end["a"].std()
+    # Shrunk towards the others from what 0 of 25 says on its own (half a conversion), and unsure.
+    assert end["d"].mean() > 1.5 * 0.5 / 26
+    assert end["d"].std() > end["d"].mean() > 3 * end["a"].std()
+
+
+def test_groups_that_go_flat_on_other_days_keep_their_own_late_buyers():
+    """Shrinking a group's days one by one to the pooled ones gave 2.5 and .4 times the truth."""
+    shapes = {"five": (cliff(day=5), 5), "ten": (cliff(), 40), "smooth": (SHAPES["smooth"], 20)}
+    rng, ratio, inside = np.random.default_rng(3), [], []
+    for _ in range(30):
+        made = [counts_from_hazard(h, rng, size=n, groups=(g,)) for g, (h, n) in shapes.items()]
+        cohorts = pd.concat([m.cohorts for m in made], ignore_index=True)
+        both = type(made[0])(cohorts, np.concatenate([m.conversions for m in made]), made[0].as_of)
+        fit = _fit(both, seed=rng, draws=400)
+        for group, (hazard, _) in shapes.items():
+            drawn, truth = _figures(population_curves(fit, group))[0], _true_figures(hazard, 0)[0]
+            low, high = np.quantile(drawn, [0.05, 0.95])
+            inside.append(low <= truth <= high)
+            ratio.append(drawn.mean() / truth)
+    assert np.reshape(ratio, (30, 3)).mean(axis=0) == pytest.approx(np.ones(3), abs=0.2)
+    assert np.mean(inside) > 0.75  # of 90
+
+
+@pytest.mark.parametrize(("spread", "low", "high"), [(0.0, 100, 1e4), (0.3, 4, 30), (9.0, 0.4, 1)])
+def test_a_prior_is_worth_what_the_units_differences_leave_it(spread, low, high):
+    expected = np.full(40, 500.0)
+    seen = expected * np.exp(spread * np.linspace(-1.5, 1.5, 40))
+    worth = worth_draws(seen, expected, 1.0, 500, np.random.default_rng(1))
+    assert worth.shape == (500, 1)
+    assert low <= np.median(worth) <= high
 
 
 def test_weekdays_have_levels_of_their_own():

@@ -11,7 +11,13 @@ from scipy.stats import chi2_contingency
 
 from churnlab.errors import DataError, UsageError
 from churnlab.nday import NdayConfig
-from churnlab.nday.data import CohortConfig, Conversions, level_names, require_enough
+from churnlab.nday.data import (
+    CohortConfig,
+    CohortCounts,
+    Conversions,
+    level_names,
+    require_enough,
+)
 from churnlab.nday.decide import experiment
 from churnlab.nday.decide.attention import attention_readings
 from churnlab.nday.decide.flat import flat_table
@@ -27,7 +33,7 @@ from churnlab.nday.draws import columns, interval
 from churnlab.nday.holdout import interleave, split
 from churnlab.nday.report.data import heat
 from churnlab.nday.report.words import LATE_BUMP, NO_PLATEAU, PLATEAU, verdict
-from churnlab.nday.window import fitting_window, longer_window
+from churnlab.nday.window import cut_window, fitting_window, longer_window
 
 from .simulators import START, cliff, config, counts_from_hazard, day
 
@@ -69,8 +75,8 @@ def test_a_window_is_shortened_so_that_a_week_of_cohorts_has_it(follow_up, windo
 
 @pytest.mark.parametrize(
     ("follow_up", "p_none", "bought", "asked"),
-    [(37, 0.51, 31, 31), (36, 0.51, 31, None), (90, 0.51, 31, 60), (90, 0.5, 31, None),
-     (90, 0.51, 30, None)],
+    [(37, 0.51, 60, 31), (36, 0.51, 60, None), (90, 0.51, 61, 60), (90, 0.5, 61, None),
+     (90, 0.51, 31, 31), (90, 0.51, 30, None)],
 )  # fmt: skip
 def test_a_longer_window_needs_a_week_of_cohorts_no_plateau_and_later_buyers(
     follow_up, p_none, bought, asked
@@ -78,6 +84,16 @@ def test_a_longer_window_needs_a_week_of_cohorts_no_plateau_and_later_buyers(
     flat = PlateauDay("x", np.where(np.arange(100) < 100 * p_none, np.inf, 10.0))
     said = longer_window(NdayConfig(), _signups(5, follow_up, bought=bought), flat, (20, 0.4))
     assert [f"window_days={asked}" in s["en"] for s in said] == [True] * (asked is not None)
+
+
+@pytest.mark.parametrize(("after", "said"), [(21, True), (20, False)])
+def test_a_log_is_cut_where_twenty_purchases_are_missing(after, said):
+    """One of a thousand signups buys on each of seven days; at that pace 19.9 would in 20 more."""
+    y = np.zeros((1, 7 + after), np.int64)
+    y[0, :7] = 1
+    cohorts = pd.DataFrame({"signup_date": [START], "group": "all", "signups": 1000})
+    found = cut_window(CohortCounts(cohorts, y, day(60), day_index=1))
+    assert [("after day 7" in s["en"], "7일" in s["ko"]) for s in found] == [(True, True)] * said
 
 
 @pytest.mark.parametrize(("days", "enough"), [(28, True), (27, False)])
@@ -173,6 +189,15 @@ def test_a_plateau_has_a_week_of_follow_up(last, day_of, days):
     assert below_early(G, days=days).draws[0] == day_of
 
 
+@pytest.mark.parametrize(("left", "over"), [(0.0049, True), (0.0051, False)])
+def test_a_curve_is_over_with_half_a_percent_of_the_signups_left(left, over):
+    """Nearly everybody buys on day 5; the few who are left then buy at once, in a second wave."""
+    G = np.where(np.arange(31) < 5, 0.0, 1 - left)[None, :].copy()
+    G[:, 20:] = 1.0
+    assert below_early(G).draws[0] == hazard_below(G).draws[0] == (6 if over else 21)
+    assert late_bump(G).probability == 1 - over
+
+
 @pytest.mark.parametrize(("drop", "found"), [(28, True), (29, False)])
 def test_a_changepoint_has_three_days_behind_it(drop, found):
     r = np.full(31, 100_000)
@@ -242,6 +267,7 @@ def test_least_signups_follow_up_and_the_longest_window(change, word):
     ("good", "bad"),
     [({"draws": 100}, {"draws": 99}), ({"active_days": 1}, {"active_days": 0}),
      ({"n": 1}, {"n": 0}), ({"n": 30}, {"n": 31}),
+     ({"n_min": 9, "n_max": 9}, {"n_min": 10, "n_max": 9}),
      ({"test_share": 0.9}, {"test_share": 1.0}),
      ({"fraction": 0.999}, {"fraction": 1.0}), ({"early_share": 1e-6}, {"early_share": 0.0})],
 )  # fmt: skip

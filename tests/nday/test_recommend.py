@@ -13,14 +13,8 @@ from churnlab.nday import NdayConfig, run_nday, summary, tables
 from churnlab.nday.data import CohortConfig
 from churnlab.nday.decide import value as nday
 from churnlab.nday.decide.decision import LOST_INTEREST, NEVER_CONVERTS, best_table
-from churnlab.nday.decide.plateau import PlateauDay, below_early
-from churnlab.nday.decide.recommend import (
-    LEAST_WORST,
-    Uplift,
-    by_plateau,
-    by_value,
-    later_share,
-)
+from churnlab.nday.decide.plateau import PlateauDay, below_early, to_come
+from churnlab.nday.decide.recommend import LEAST_WORST, Uplift, by_plateau, by_value
 from churnlab.nday.posterior.drift import Drift, cohort_drift
 from churnlab.nday.report import advice
 from churnlab.nday.summary import recommendation_part
@@ -94,6 +88,12 @@ def test_l7_without_measured_attention_the_worst_regret_is_least():
     assert found.n == AGES[worst.argmin()]
     assert found.reading == LEAST_WORST
     assert found.value["mean"] == pytest.approx(values[:, worst.argmin()].min())
+    top, runner = np.argsort(worst)[:2]
+    against = values[(values.max(axis=1) - values[:, runner]).argmax()]
+    assert found.next_best == AGES[runner]
+    assert found.regret["mean"] == pytest.approx(against[top] - against[runner])
+    assert found.regret["mean"] > 0
+    assert found.p_best == 1.0
 
 
 def test_l7_without_costs_the_plateau_speaks_with_what_it_leaves():
@@ -101,7 +101,7 @@ def test_l7_without_costs_the_plateau_speaks_with_what_it_leaves():
     found = by_plateau(G, below_early(G), 1)
     assert found.n == 11
     assert found.value is None
-    assert found.leaves["mean"] == pytest.approx(later_share(G, 10)[0])
+    assert found.leaves["mean"] == pytest.approx(to_come(G)[0, 10])
     assert "not the most profitable" in _said(found)["en"]
     assert "비용을 지정하지 않아" in _said(found)["ko"]
 

@@ -191,6 +191,8 @@ def test_errors_name_what_is_wrong(frames):
         run_nday({"purchases": frames["purchases"]}, _config())
     with pytest.raises(DataError, match="signups up to"):
         run_nday(frames, _config(cohort={"min_signups": 10**6}), as_of=day(100))
+    with pytest.raises(DataError, match=r"0 signups up to .* Messages went out from 2026-01-01 on"):
+        run_nday(frames, _config(policy_start="2026-01-01"), as_of=day(100))
     with pytest.raises(DataError, match="n_by_group names 'nobody'"):
         run_nday(
             frames,

@@ -167,6 +167,21 @@ class EventLog:
         """
         return engine.frame(self.table("members").order_by("customer_id"))
 
+    def signup_table(self) -> Any:
+        """Return those whom the members table lists, as an Ibis expression: whose signup is known.
+
+        The first event of the others is no signup: counted from it everybody would have bought on
+        the first day.
+
+        Raises
+        ------
+        DataError
+            There is no members table.
+        """
+        if self.members_derived:
+            raise DataError("the log has no members table, so that nobody's signup is known.")
+        return self._raw("members").drop(DATE)
+
     def attributes(self) -> pd.DataFrame:
         """Return `members` with what follows from the log: see `attribute_table`."""
         return engine.frame(self.attribute_table().order_by("customer_id"))

@@ -96,7 +96,6 @@ def _open(baskets: Baskets, steps: Any) -> Any:
     later = bought.select("customer", b="item", b_at="at")
     gone = standing.inner_join(later, ["customer", "b"]).filter(_.b_at >= _.first_at)
     left = standing.anti_join(gone, ["customer", "journey_id"])
-    people = baskets.table.select("customer", "customer_id").distinct()
-    return left.inner_join(people, "customer").mutate(
+    return left.inner_join(baskets.people, "customer").mutate(
         window_closes_at=_.triggered_at + baskets.window
     )

@@ -55,6 +55,11 @@ class Baskets:
         table = self.table.semi_join(customers, "customer_id").cache()
         return replace(self, table=table, lines=self.lines.semi_join(table, "customer").cache())
 
+    @property
+    def people(self) -> Any:
+        """Ibis table of ``customer`` (code) and ``customer_id``."""
+        return self.table.select("customer", "customer_id").distinct()
+
     def names(self, codes: pd.Series) -> pd.Series:
         """Return the names of item codes."""
         return codes.map(dict(enumerate(self.items)))
@@ -75,7 +80,8 @@ def read_baskets(log: EventLog, *, level: str, window_days: float, most_items: i
     Raises
     ------
     DataError
-        No such column, no basket with a name in it, or one item only.
+        No such column, no basket with a name in it, one item only, or a log that is not longer than
+        the window: nobody's is wholly known.
     """
     rows = _rows(log.table("purchases"), level)
     window = round(window_days * DAY)
@@ -84,6 +90,8 @@ def read_baskets(log: EventLog, *, level: str, window_days: float, most_items: i
     ranked = frame(counted.order_by([ibis.desc("customers"), "item"]))
     _require_several(ranked, level)
     names = ranked["item"].head(most_items).tolist()
+    end = _microseconds(log.as_of + dt.timedelta(days=1))
+    _require_history(rows, window, end)
     table = _ordered(rows, window).cache()
     codes = ibis.memtable(pd.DataFrame({"name": names, "code": range(len(names))}))
     lines = (
@@ -93,7 +101,6 @@ def read_baskets(log: EventLog, *, level: str, window_days: float, most_items: i
         .distinct()
         .cache()
     )
-    end = _microseconds(log.as_of + dt.timedelta(days=1))
     return Baskets(table, lines, names, end, window, len(ranked))
 
 
@@ -104,13 +111,17 @@ def _rows(purchases: Any, level: str) -> Any:
             f"journeys need goods: purchases have no column {level!r}. Map yours with "
             f"data.purchases.{level}=NAME; purchases have {', '.join(purchases.columns)}."
         )
-    at = purchases["event_at"].epoch_seconds() * 1_000_000 + purchases["event_at"].microsecond()
-    rows = purchases.mutate(at=at, item=purchases[level])
+    rows = purchases.mutate(at=moment(purchases["event_at"]), item=purchases[level])
     if "order_id" in purchases.columns:
         order = ibis.window(group_by=["customer_id", "order_id"])
         first = rows["at"].min().over(order)
         rows = rows.mutate(at=ibis.ifelse(rows["order_id"].notnull(), first, rows["at"]))  # noqa: PD004
     return rows.select("customer_id", "at", "item")
+
+
+def moment(time: Any) -> Any:
+    """Return a column of times as microseconds since 1970."""
+    return time.epoch_seconds() * 1_000_000 + time.microsecond()
 
 
 def _require_several(ranked: pd.DataFrame, level: str) -> None:
@@ -120,6 +131,15 @@ def _require_several(ranked: pd.DataFrame, level: str) -> None:
         raise DataError(
             f"journeys need at least two different goods; every purchase has {level} "
             f"{ranked['item'][0]!r}. Take another level: journey.level=item or category."
+        )
+
+
+def _require_history(rows: Any, window: int, end: int) -> None:
+    first = int(frame(rows.aggregate(at=rows["at"].min()))["at"][0])
+    if first + window >= end:
+        raise DataError(
+            f"no purchase has a window of {window / DAY:g} days that is over: the log spans "
+            f"{(end - first) / DAY:.1f} days. Give more history or a shorter journey.window_days."
         )
 
 

@@ -10,6 +10,8 @@ from churnlab.errors import UsageError, nearest
 LEVELS = ("item", "category")
 SPANS = ("whole", "gap")
 RULES = ("posterior", "tier")
+#: Days of the longest window: a century, whose microseconds the engine still counts.
+LONGEST_WINDOW = 36_525
 
 
 @dataclass(kw_only=True)
@@ -174,8 +176,11 @@ class JourneyConfig:
         """Check values."""
         _one_of("journey.level", self.level, LEVELS)
         _one_of("journey.span", self.span, SPANS)
-        if not self.window_days > 0:
-            raise UsageError(f"journey.window_days must be positive; got {self.window_days}.")
+        if not 0 < self.window_days <= LONGEST_WINDOW:
+            raise UsageError(
+                f"journey.window_days must lie in 0..{LONGEST_WINDOW:,} days; got "
+                f"{self.window_days:g}."
+            )
         _at_least("journey.most_items", self.most_items, 2)
         for name in ("least_customers", "most_prefixes", "most_journeys"):
             _at_least(f"journey.{name}", getattr(self, name), 1)

@@ -190,8 +190,7 @@ def _due_table(
     rows = rows[rows["x"] > 0].reset_index(drop=True)
     wanted = [c for c in _DUE if c not in ("customer_id", "item")]
     table = customers_table(_summary(rows, as_of), fitted.draws, columns=wanted)
-    people = frame(baskets.table.select("customer", "customer_id").distinct())
-    named = rows["customer"].map(people.set_index("customer")["customer_id"])
+    named = rows["customer"].map(frame(baskets.people).set_index("customer")["customer_id"])
     due = table.assign(customer_id=named, item=rows["name"])[_DUE]
     due = due.sort_values(["item", "due_date", "customer_id"], ignore_index=True)
     last = pd.Timestamp(as_of + dt.timedelta(days=config.remind_days))

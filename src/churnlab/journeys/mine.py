@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from ibis import _
 
-from churnlab.errors import DataError
 from churnlab.events.engine import frame
 from churnlab.journeys.baskets import DAY, Baskets
 from churnlab.journeys.config import JourneyConfig
@@ -54,14 +53,8 @@ def mine(baskets: Baskets, config: JourneyConfig, *, who: str = "all") -> Mined:
     ----------
     who : str
         Whose baskets they are: goes into the table.
-
-    Raises
-    ------
-    DataError
-        The log is not longer than the window: nobody's window is wholly known.
     """
     starts = first_exposures(baskets).cache()
-    _require_history(baskets, starts)
     singles = pd.DataFrame({"prefix": range(len(baskets.items))})
     singles["item_1"] = singles["prefix"]
     met = reached(starts, baskets.lines, _excluded(singles)).cache()
@@ -80,16 +73,6 @@ def mine(baskets: Baskets, config: JourneyConfig, *, who: str = "all") -> Mined:
 def journey_id(names: list[str], config: JourneyConfig) -> str:
     """Return the name of a journey: the same for the same goods, window and span."""
     return "journey_" + content_hash([names, config.window_days, config.span])[:10]
-
-
-def _require_history(baskets: Baskets, starts: Any) -> None:
-    if frame(starts.limit(1)).empty:
-        first = frame(baskets.table.aggregate(at=_.at.min()))["at"][0]
-        days = (baskets.end - int(first)) / DAY
-        raise DataError(
-            f"no purchase has a window of {baskets.window / DAY:g} days that is over: the log "
-            f"spans {days:.1f} days. Give more history or a shorter journey.window_days."
-        )
 
 
 def _excluded(prefixes: pd.DataFrame) -> Any:

@@ -145,8 +145,8 @@ def _as_text(column: pd.Series) -> pd.Series | None:
 def converted(log: EventLog, within_days: int) -> tuple[pd.Series, int]:
     """Return who of the signups bought within so many days, by customer_id.
 
-    Only signups whose days are over are in it. A purchase before the signup makes the member no
-    lead.
+    Only signups whose days are over are in it: those of the members table, for the first event of
+    anybody else is no signup. A purchase before the signup makes the member no lead.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def converted(log: EventLog, within_days: int) -> tuple[pd.Series, int]:
     int
         Signups left out because they had bought before.
     """
-    members = log.table("members").select("customer_id", "signed_up_at")
+    members = log.signup_table().select("customer_id", "signed_up_at")
     purchases = log.table("purchases")
     first = purchases.group_by("customer_id").aggregate(first_at=purchases["event_at"].min())
     joined = members.left_join(first, "customer_id")

@@ -6,6 +6,9 @@ there as the top share of all purchasers. Both groups are matched exactly on str
 known when the window of A closed: baskets before A and within the window, days from the first
 basket to A and from A to the outcome window. The estimate is the Mantel-Haenszel risk difference
 with the variance of Sato (1989), which holds for many thin strata.
+
+Only an experiment gives an effect: where the log of treatments has arms under a journey's id, the
+share of each that bought B within the window, by intention to treat.
 """
 
 from __future__ import annotations
@@ -22,9 +25,10 @@ from scipy.stats import norm
 
 from churnlab.events import EventLog
 from churnlab.events.engine import frame
-from churnlab.journeys.baskets import DAY, Baskets
+from churnlab.journeys.baskets import DAY, Baskets, moment
 from churnlab.journeys.config import JourneyConfig
 from churnlab.journeys.loyal import later_days
+from churnlab.metrics.arms import Arm, uplift
 
 #: Upper edges, inclusive, of the classes that are matched on; the last class is open.
 EDGES: Final = {
@@ -33,6 +37,9 @@ EDGES: Final = {
     "tenure": (0, 30, 90, 180, 365),
     "since": (30, 60, 90, 180, 365),
 }
+
+#: Draws from the Betas of an experiment's arms.
+DRAWS: Final = 4000
 
 
 def predict_table(
@@ -95,8 +102,7 @@ def first_chances(baskets: Baskets, a: int, b: int, until: dt.date) -> pd.DataFr
         "customer_id", walked=_.met.coalesce(False), before=_.pos - 1,
         within=_["last"] - _.pos, tenure=(_["at"] - _.begun) / DAY, since=(end - _["at"]) / DAY,
     )  # fmt: skip
-    people = frame(found.order_by("customer_id"))
-    return people
+    return frame(found.order_by("customer_id"))
 
 
 def strata(people: pd.DataFrame) -> NDArray[np.int64]:
@@ -147,3 +153,48 @@ def matched_difference(
 
 def _share(part: float, whole: float) -> float:
     return float(part / whole) if whole else float("nan")
+
+
+def experiment_table(
+    log: EventLog, baskets: Baskets, pairs: pd.DataFrame, *, seed: int
+) -> pd.DataFrame:
+    """Return the uplift of every journey with both arms and a window that is over.
+
+    Returns
+    -------
+    DataFrame
+        ``journey_id, path, n_treat, n_holdout, share_treat, share_holdout, uplift, uplift_q05,
+        uplift_q95, p_positive``: shares with a Jeffreys prior, uplift their difference.
+    """
+    if "treatments" not in log.tables or "rule_id" not in log.table("treatments").columns:
+        return pd.DataFrame()
+    rng = np.random.default_rng(seed)
+    codes = {name: i for i, name in enumerate(baskets.items)}
+    rows = []
+    for pair in pairs.itertuples(index=False):
+        arms = _arms(log, baskets, str(pair.journey_id), codes[str(pair.item_2)])
+        if set(arms["arm"]) == {"treat", "holdout"}:
+            rows.append({"journey_id": pair.journey_id, "path": pair.path} | _uplift(arms, rng))
+    return pd.DataFrame(rows)
+
+
+def _arms(log: EventLog, baskets: Baskets, rule: str, item: int) -> pd.DataFrame:
+    """Return the first treatment of each customer under a rule, and whether the item followed."""
+    sent = log.table("treatments").filter(_.rule_id == rule)
+    sent = sent.mutate(sent_at=moment(sent["event_at"])).group_by("customer_id")
+    first = sent.aggregate(arm=_.arm.argmin(_.sent_at), sent_at=_.sent_at.min())
+    first = first.filter(_.sent_at + baskets.window < baskets.end)
+    bought = baskets.lines.filter(_["item"] == item).inner_join(baskets.people, "customer")
+    hits = first.inner_join(bought.select("customer_id", "at"), "customer_id").filter(
+        (_["at"] > _.sent_at) & (_["at"] <= _.sent_at + baskets.window)
+    )
+    met = hits.select("customer_id", met=ibis.literal(True)).distinct()
+    rows = first.left_join(met, "customer_id").select("arm", met=_.met.coalesce(False))
+    return frame(rows)
+
+
+def _uplift(arms: pd.DataFrame, rng: np.random.Generator) -> dict[str, float]:
+    met = {arm: arms.loc[arms["arm"] == arm, "met"] for arm in ("treat", "holdout")}
+    treat, holdout = (Arm(int(m.sum()), len(m)) for m in met.values())
+    sizes = {"n_treat": treat.n, "n_holdout": holdout.n}
+    return sizes | uplift(treat, holdout, rng, DRAWS)

@@ -17,11 +17,10 @@ from churnlab.journeys.baskets import Baskets, read_baskets
 from churnlab.journeys.companions import companion_table
 from churnlab.journeys.config import JourneyConfig
 from churnlab.journeys.cycles import find_cycles
-from churnlab.journeys.experiment import experiment_table
 from churnlab.journeys.loyal import Loyal, find_loyal
 from churnlab.journeys.mine import mine
 from churnlab.journeys.personas import attributes_of, converted, persona_table, telltales
-from churnlab.journeys.predict import predict_table
+from churnlab.journeys.predict import experiment_table, predict_table
 from churnlab.journeys.report import say, text
 from churnlab.journeys.result import JourneyResult
 from churnlab.journeys.stops import stop_table

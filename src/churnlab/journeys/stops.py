@@ -28,7 +28,7 @@ def stop_table(baskets: Baskets, mined: Mined) -> pd.DataFrame:
     DataFrame
         ``path, length, customers`` (who reached it), ``censored`` (their window is not over and
         nothing has come), ``stopped`` (window over, nothing came), ``stop_rate, stop_q05,
-        stop_q95``.
+        stop_q95`` (missing where all are censored).
     """
     singles = pd.DataFrame({"prefix": range(len(baskets.items)), "path": baskets.items})
     pairs = mined.prefixes.assign(
@@ -88,6 +88,8 @@ def stop_rate(days: pd.Series, came: pd.Series, window: float) -> dict[str, floa
     spread = share**2 * float(hazard.sum())
     size = share * (1 - share) / spread if spread > 0 else float(inside.sum() + over.sum())
     low, high = beta.ppf([0.05, 0.95], size * share + 0.5, size * (1 - share) + 0.5)
+    if not (inside | over).any():
+        share = low = high = np.nan
     return {
         "customers": len(time),
         "censored": int((~inside & ~over).sum()),

@@ -177,6 +177,8 @@ class NdayConfig:
                 )
         if self.n_by_group and self.cohort.by is None:
             raise UsageError("n_by_group needs cohort.by: the attribute that its groups belong to.")
+        if self.n_min is not None and self.n_max is not None and self.n_min > self.n_max:
+            raise UsageError(f"n_min must not exceed n_max; got {self.n_min} and {self.n_max}.")
         low, high = self.n_range()
         if not first <= low <= high <= last:
             raise UsageError(

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from churnlab.errors import DataError
+from churnlab.events import engine
 from churnlab.nday.data.conversions import local_times
 
 
@@ -41,7 +42,7 @@ def read_inputs(source: Any, as_of: dt.date | str | None, time_zone: str | None)
     end = _date(as_of)
     log = source if end is None else source.until(end)
     return Inputs(
-        members=log.members(),
+        members=engine.frame(log.signup_table()),
         purchases=log.frame("purchases"),
         visits=log.frame("visits") if "visits" in log.tables else None,
         treatments=log.frame("treatments") if "treatments" in log.tables else None,

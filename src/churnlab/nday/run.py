@@ -33,7 +33,7 @@ from churnlab.nday.posterior import ConversionFit, fit_conversion, population_cu
 from churnlab.nday.posterior.checks import predictive_checks
 from churnlab.nday.posterior.drift import cohort_drift
 from churnlab.nday.result import NdayResult
-from churnlab.nday.window import fitting_window, longer_window
+from churnlab.nday.window import cut_window, fitting_window, longer_window
 from churnlab.progress import SILENT, Update
 from churnlab.types import Array
 
@@ -90,8 +90,7 @@ def run_nday(
     counts = count_cohorts(found, config.cohort)
     start = policy_start(config, data)
     before = counts if start is None else counts.until(_day_before(start))
-    require_enough(before, config.cohort)
-    _require_groups(before, config)
+    _require_enough(before, config, start)
     progress("fit", 0.1)
     fit = fit_conversion(before, config.cohort, draws=config.draws, rng=rngs[0])
     study = _Study(config, data, found, before, start, fit, population_curves(fit), cut)
@@ -115,7 +114,16 @@ def _day_before(day: dt.date) -> dt.date:
     return day - dt.timedelta(days=1)
 
 
-def _require_groups(counts: CohortCounts, config: NdayConfig) -> None:
+def _require_enough(counts: CohortCounts, config: NdayConfig, start: dt.date | None) -> None:
+    try:
+        require_enough(counts, config.cohort)
+    except DataError as error:
+        if start is None:
+            raise
+        raise DataError(
+            f"{error} Messages went out from {start} on (the first treatment, or "
+            "nday.policy_start): curves are learnt from what was known before."
+        ) from error
     for group in config.n_by_group:
         if group not in counts.groups:
             raise DataError(
@@ -203,6 +211,7 @@ class _Study:
             "warnings": [
                 *self.cut,
                 *summary.warnings_part(cohort_drift(self.counts), held_out),
+                *cut_window(self.counts),
                 *longer_window(config, self.found, days[0], slow),
                 *summary.expiry_part(days[0], config.cohort),
             ],

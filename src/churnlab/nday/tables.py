@@ -17,8 +17,8 @@ from churnlab.nday.decide.plateau import (
     changepoint,
     fraction_of_final,
     hazard_below,
+    to_come,
 )
-from churnlab.nday.decide.recommend import later_share
 from churnlab.nday.draws import columns
 from churnlab.nday.posterior import ConversionFit, population_curves
 from churnlab.types import Array
@@ -114,7 +114,7 @@ def _group_rows(
         best = best_table(G, config.ages(), *shared, n=n, day_index=index)
     later = nday.organic_after(G, [n - index])[:, 0]
     flat = below_early(G, config.early_share, apart=config.cohort.expiry_ages)
-    plateau = flat.quantile(0.5) + index if flat.p_none < 0.5 else np.nan
+    plateau = np.nan if flat.missing else flat.quantile(0.5) + index
     shown = columns(conversion=G[:, -1], organic_after_n=later)
     return best.assign(**shown, plateau_day=plateau, group=group)
 
@@ -125,5 +125,5 @@ def slow_share(G: Array, config: NdayConfig) -> tuple[int, float]:
     The day before the hazard is low for good, where it is; otherwise two thirds into the window.
     """
     low = below_early(G, config.early_share, later=1.0, apart=config.cohort.expiry_ages)
-    age = (2 * (G.shape[1] - 1)) // 3 if low.p_none > 0.5 else max(int(low.quantile(0.5)) - 1, 0)
-    return age + config.cohort.day_index, float(later_share(G, age + 1).mean())
+    age = (2 * (G.shape[1] - 1)) // 3 if low.missing else max(int(low.quantile(0.5)) - 1, 0)
+    return age + config.cohort.day_index, float(to_come(G)[:, age + 1].mean())

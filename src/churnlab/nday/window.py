@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from churnlab.nday.config import NdayConfig
-from churnlab.nday.data import Conversions
+from churnlab.nday.data import CohortCounts, Conversions
 from churnlab.nday.decide.plateau import PlateauDay
-from churnlab.nday.report.advice import Sentence, window_cut, window_longer
+from churnlab.nday.report.advice import Sentence, log_cut, window_cut, window_longer
 
 #: Signup days that must have the whole window when it is shortened or lengthened.
 WHOLE_DAYS = 7
+#: So many purchases the last week's pace would bring, and not one came: no curve ends like that.
+LEAST_MISSING = 20.0
 
 
 def longest_window(found: Conversions, day_index: int) -> int:
@@ -44,12 +47,25 @@ def fitting_window(config: NdayConfig, found: Conversions) -> tuple[NdayConfig, 
 def longer_window(
     config: NdayConfig, found: Conversions, flat: PlateauDay, slow: tuple[int, float]
 ) -> list[Sentence]:
-    """Suggest a longer window when there is no plateau and people bought after this one."""
+    """Suggest a longer window when there is no plateau and people bought after this one.
+
+    Not past the last day on which anybody bought: a log that is cut there would go flat.
+    """
     cohort = config.cohort
     longest = longest_window(found, cohort.day_index) - WHOLE_DAYS + 1
-    twice = min(2 * cohort.window_days, longest)
-    later = found.frame["age"].max() > cohort.last_age
-    if flat.p_none <= 0.5 or not later or twice <= cohort.window_days:
+    last = int(found.frame["age"].max()) + cohort.day_index
+    longer = min(2 * cohort.window_days, longest, last)
+    if not flat.missing or longer <= cohort.window_days:
         return []
     day, share = slow
-    return [window_longer(share, day, twice)]
+    return [window_longer(share, day, longer)]
+
+
+def cut_window(counts: CohortCounts) -> list[Sentence]:
+    """Say that the log seems cut where buying ends all at once, long before the window does."""
+    y, r = counts.conversions.sum(axis=0), counts.at_risk.sum(axis=0)
+    last = int(np.flatnonzero(y).max(initial=0))
+    week = slice(max(last - 6, 0), last + 1)
+    pace = float(y[week].sum()) / max(float(r[week].sum()), 1.0)
+    missing = pace * float(r[last + 1 :].sum())
+    return [log_cut(last + counts.day_index, missing)] if missing >= LEAST_MISSING else []

@@ -85,7 +85,8 @@ def journey_table(journeys: pd.DataFrame, lang: str) -> str:
 
 def stop_table(stops: pd.DataFrame, lang: str) -> str:
     """Return the stop rates of the most reached prefixes as a Markdown table."""
-    rows = stops.groupby("length").head(ROWS // 2).rename(columns={"stop_rate": "stop"})
+    known = stops.dropna(subset="stop_rate").rename(columns={"stop_rate": "stop"})
+    rows = known.groupby("length").head(ROWS // 2)
     columns = {"prefix": rows["path"], "reached": rows["customers"],
                "stop": _intervals(rows, "stop", ".0%")}  # fmt: skip
     return _table(say("head.stops", lang), columns, {"reached": ","}, lang)

@@ -30,8 +30,8 @@ class Conversions:
     as_of : date
         The last complete day.
     report : dict
-        Counts: members, missing_time, repeated_signup, signup_after_as_of,
-        purchase_before_signup, used, converted.
+        Counts: members, missing_time, repeated_signup, signup_after_as_of, no_signup (purchasers
+        who are no members), purchase_before_signup, used, converted.
     """
 
     frame: pd.DataFrame
@@ -69,7 +69,7 @@ def convert(
     A member who bought before signing up was no lead: counted, reported and left out. Bought
     before means an earlier local day, or the same day at an earlier time; a purchase at exactly
     00:00:00 carries a date only and counts as bought on the signup day. A repeated signup keeps
-    the first one.
+    the first one. Purchasers who are no members have no day to count from: counted, left out.
 
     Parameters
     ----------
@@ -96,6 +96,7 @@ def convert(
     people, report = _signups(members, by, time_zone, end)
     bought = _first_purchases(purchases, time_zone, end)
     first = bought.reindex(people["customer_id"]).set_axis(people.index)
+    report["no_signup"] = int((~bought.index.isin(members["customer_id"].astype(str))).sum())
     before = _bought_before(people["signed_up_at"], first)
     report["purchase_before_signup"] = int(before.sum())
     age = (first.dt.normalize() - people["signup_date"]).dt.days.fillna(NOT_CONVERTED)

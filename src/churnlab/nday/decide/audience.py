@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from churnlab.errors import UsageError
-from churnlab.events import arms
-from churnlab.events.arms import HOLDOUT, TREAT
+from churnlab.events.arms import HOLDOUT, TREAT, arm_of
 from churnlab.nday.data import convert
 
 ALREADY = "already_in_audience"
@@ -18,7 +17,8 @@ OPTED_OUT = "opted_out"
 
 COLUMNS = ("customer_id", "rule_id", "signup_date", "send_date", "arm", "suppressed_reason")
 
-_SALT = "churnlab.nday"
+#: Names the standing holdout of this message; another salt is another holdout.
+SALT = "churnlab.nday"
 
 
 @dataclass(frozen=True)
@@ -37,24 +37,6 @@ class Audience:
 
     frame: pd.DataFrame
     report: dict[str, int]
-
-
-def unit_interval(customer_id: str, salt: str = _SALT) -> float:
-    """Map an id to [0, 1): the same on every day, machine and rule."""
-    return arms.unit_interval(customer_id, salt)
-
-
-def arm_of(customer_id: str, holdout_share: float, salt: str = _SALT) -> str:
-    """Return the standing arm of the N-day message."""
-    return arms.arm_of(customer_id, holdout_share, salt)
-
-
-def random_n(customer_id: str, candidates: Iterable[int], salt: str = f"{_SALT}.n") -> int:
-    """Draw a customer's own N from candidates by hash: randomising N itself."""
-    days = sorted(candidates)
-    if not days:
-        raise UsageError("random_n needs at least one candidate N; got none.")
-    return days[int(unit_interval(customer_id, salt) * len(days))]
 
 
 def audience(
@@ -113,7 +95,9 @@ def audience(
             "rule_id": rule_id,
             "signup_date": chosen["signup_date"],
             "send_date": send_date,
-            "arm": pd.Series([arm_of(i, holdout_share) for i in ids], index=ids.index, dtype="str"),
+            "arm": pd.Series(
+                [arm_of(i, holdout_share, SALT) for i in ids], index=ids.index, dtype="str"
+            ),
             "suppressed_reason": reason,
             **({"group": chosen["group"]} if by else {}),
         }

@@ -19,6 +19,9 @@ from churnlab.types import Array
 
 #: "No such day inside the follow-up".
 NONE = np.inf
+#: With at most this share of the signups left the curve is over: the hazard of so few is noise, and
+#: where everybody has bought it is nothing but the prior's.
+NEXT_TO_NONE = 0.005
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,6 @@ class PlateauDay:
         Its name with its setting, e.g. ``hazard_below(0.001)``.
     draws : array (draw,)
         Equal-weight draws of the age from which the curve is flat; inf for none.
-    p_none : float
-        Probability that there is no such day inside the follow-up.
     """
 
     definition: str
@@ -42,6 +43,11 @@ class PlateauDay:
     def p_none(self) -> float:
         """Probability that no day of the follow-up qualifies."""
         return float(np.isinf(self.draws).mean())
+
+    @property
+    def missing(self) -> bool:
+        """Whether it is likelier that there is no such day than that there is one."""
+        return self.p_none > 0.5
 
     def quantile(self, q: float) -> float:
         """Quantile of the day; inf when it falls on "none"."""
@@ -68,11 +74,24 @@ def forward_hazard(G: Array, days: int = 7, apart: Sequence[int] = ()) -> Array:
     return np.asarray((total[:, starts + days] - total[:, starts]) / spans)
 
 
-def _stays(low: NDArray[np.bool_], least: int, apart: Sequence[int]) -> Array:
+def to_come(G: Array) -> Array:
+    """Share of the window's buyers who come on each age or later, (draw, age)."""
+    before = converted_before(G, np.arange(G.shape[1]))
+    return 1.0 - before / np.maximum(G[:, -1:], 1e-12)
+
+
+def _over(G: Array) -> NDArray[np.bool_]:
+    """Whether next to nobody is left before each age, (draw, age)."""
+    return np.asarray(1.0 - converted_before(G, np.arange(G.shape[1])) <= NEXT_TO_NONE)
+
+
+def _stays(G: Array, low: NDArray[np.bool_], least: int, apart: Sequence[int]) -> Array:
     """First age from which `low` (draw, age) holds to the end, with `least` days left; inf: none.
 
-    A day `apart` is not where a flat curve begins: its rush is still to come.
+    Low or not, a curve that is over is flat. A day `apart` is not where a flat curve begins: its
+    rush is still to come.
     """
+    low = low | _over(G)
     forever = np.flip(np.logical_and.accumulate(np.flip(low, axis=1), axis=1), axis=1)
     forever[:, list(apart)] = False
     found = forever[:, : max(low.shape[1] - least + 1, 1)]
@@ -98,7 +117,7 @@ def hazard_below(
         Ages with a hazard of their own (`forward_hazard`).
     """
     low = forward_hazard(G, days, apart) < h
-    return PlateauDay(f"hazard_below({h:g})", _stays(low, least, apart))
+    return PlateauDay(f"hazard_below({h:g})", _stays(G, low, least, apart))
 
 
 def fraction_of_final(G: Array, q: float = 0.9) -> PlateauDay:
@@ -131,10 +150,10 @@ def below_early(
         low the hazard.
     """
     weekly = forward_hazard(G, days, apart)
-    first = _stays(weekly < share * weekly.max(axis=1, keepdims=True), least, apart)
+    low = weekly < share * weekly.max(axis=1, keepdims=True)
+    first = _stays(G, low, least, apart)
     at = np.where(np.isinf(first), 0, first).astype(int)
-    before = converted_before(G, np.arange(G.shape[1]))[np.arange(len(G)), at]
-    few = G[:, -1] - before <= later * G[:, -1]
+    few = to_come(G)[np.arange(len(G)), at] <= later
     return PlateauDay(f"below_early({share:g})", np.where(few, first, NONE))
 
 
@@ -236,6 +255,7 @@ def late_bump(
     later = np.flip(np.maximum.accumulate(np.flip(weekly, axis=1), axis=1), axis=1)
     floor = np.maximum(weekly, 1e-12)
     qualifies = weekly * fall <= high_so_far
+    qualifies &= ~_over(G)[:, : weekly.shape[1]]
     ratio = np.where(qualifies, later / floor, 0.0)
     # Waves of a handful of conversions are noise in the tail, not a wave.
     gain = later * days >= 0.005

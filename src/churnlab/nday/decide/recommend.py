@@ -14,7 +14,7 @@ import numpy as np
 from churnlab.nday.config import NdayConfig, NdayCosts
 from churnlab.nday.decide import value as nday
 from churnlab.nday.decide.decision import LOST_INTEREST
-from churnlab.nday.decide.plateau import PlateauDay
+from churnlab.nday.decide.plateau import PlateauDay, to_come
 from churnlab.nday.decide.uplift import Uplift
 from churnlab.nday.draws import Interval, interval
 from churnlab.types import Array
@@ -41,8 +41,9 @@ class Recommendation:
     u0 : dict or None
         Uplift at full attention with its interval, and whether it was measured.
     value, regret : dict or None
-        Value per signup; what the next best N loses against it (mean, q05, q95). Where no day
-        pays: of the best day tried, and what it loses against no message.
+        Value per signup; what the next best N loses against it (mean, q05, q95), in the reading
+        that speaks most against it. Where no day pays: of the best day tried, and what it loses
+        against no message.
     next_best : int or None
         The next best N; the best one tried where none pays.
     p_best : float or None
@@ -66,12 +67,6 @@ class Recommendation:
     leaves: Interval | None = None
 
 
-def later_share(G: Array, age: int) -> Array:
-    """Share of the window's buyers who come on the day of that age or later, (draw,)."""
-    before = nday.converted_before(G, [age])[:, 0]
-    return 1.0 - before / np.maximum(G[:, -1], 1e-12)
-
-
 def recommend(
     G: Array, flat: PlateauDay, attention: Mapping[str, Array], uplift: Uplift, config: NdayConfig
 ) -> Recommendation:
@@ -84,10 +79,10 @@ def recommend(
 
 def by_plateau(G: Array, flat: PlateauDay, day_index: int = 0) -> Recommendation:
     """Take the plateau for N; none when it is more likely that there is no plateau."""
-    if flat.p_none > 0.5:
+    if flat.missing:
         return Recommendation(None, NOTHING)
     age = max(int(flat.quantile(0.5)), 1)
-    return Recommendation(age + day_index, PLATEAU_DAY, leaves=interval(later_share(G, age)))
+    return Recommendation(age + day_index, PLATEAU_DAY, leaves=interval(to_come(G)[:, age]))
 
 
 def by_value(
@@ -118,38 +113,39 @@ def by_value(
         for reading, a in attention.items()
     }
     if LOST_INTEREST in values:
-        reading, top = LOST_INTEREST, int(values[LOST_INTEREST].mean(axis=0).argmax())
-        V = values[reading]
-    else:
-        means = np.stack([v.mean(axis=0) for v in values.values()])
-        worst = (means.max(axis=1, keepdims=True) - means).max(axis=0)
-        reading, top = LEAST_WORST, int(worst.argmin())
-        V = values[list(values)[int(means[:, top].argmin())]]
-    return _described(G, V, top, ages, reading, uplift, day_index)
+        values = {LOST_INTEREST: values[LOST_INTEREST]}
+    found = _best(np.stack(list(values.values())), G, ages, uplift, day_index)
+    return replace(found, reading=LOST_INTEREST if LOST_INTEREST in values else LEAST_WORST)
 
 
-def _described(
-    G: Array, V: Array, top: int, ages: Sequence[int], reading: str, uplift: Uplift,
-    day_index: int,
-) -> Recommendation:  # fmt: skip
+def _best(
+    V: Array, G: Array, ages: Sequence[int], uplift: Uplift, day_index: int
+) -> Recommendation:
+    """Take the N whose worst regret over the readings of V (reading, draw, N) is least.
+
+    Its value is that of the reading in which it is worth least; the next best loses what it loses
+    in the reading that speaks most against it.
+    """
+    mean = V.mean(axis=1)
+    regret = mean.max(axis=1, keepdims=True) - mean
+    top, *others = np.argsort(regret.max(axis=0), kind="stable")
+    worth = V[mean[:, top].argmin(), :, top]
     edge = "first" if top == 0 else "last" if top == len(ages) - 1 else None
-    best, mean = V[:, top], V.mean(axis=0)
     found = Recommendation(
-        n=None, basis=VALUE, reading=reading, value=interval(best), edge=edge,
+        n=None, basis=VALUE, value=interval(worth), edge=edge,
         u0={**interval(uplift.draws), "measured": uplift.measured},
     )  # fmt: skip
-    if mean[top] <= 0:
-        return replace(found, next_best=int(ages[top]) + day_index, regret=interval(-best))
+    if worth.mean() <= 0:
+        return replace(found, next_best=int(ages[top]) + day_index, regret=interval(-worth))
+    worst = (V.max(axis=2, keepdims=True) - V).max(axis=0)
     found = replace(
         found,
         n=int(ages[top]) + day_index,
-        p_best=None if edge else float((V.argmax(axis=1) == top).mean()),
-        leaves=interval(later_share(G, int(ages[top]))),
+        p_best=None if edge else float((worst.argmin(axis=1) == top).mean()),
+        leaves=interval(to_come(G)[:, ages[top]]),
     )
-    others = np.delete(np.arange(len(ages)), top)
-    if len(others) == 0:
+    if not others:
         return found
-    runner = int(others[mean[others].argmax()])
-    return replace(
-        found, next_best=int(ages[runner]) + day_index, regret=interval(best - V[:, runner])
-    )
+    against = V[regret[:, others[0]].argmax()]
+    loss = against[:, top] - against[:, others[0]]
+    return replace(found, next_best=int(ages[others[0]]) + day_index, regret=interval(loss))

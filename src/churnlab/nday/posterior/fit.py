@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.nday.data import CohortConfig, CohortCounts, level_columns, level_names
-from churnlab.nday.posterior.levels import level_draws, level_variance
+from churnlab.nday.posterior.levels import level_draws, level_variance, worth_draws
 from churnlab.types import Array
 
 _ALMOST_ALL = 1 - 1e-9
@@ -156,7 +156,12 @@ def _hazard_draws(pooled: Pooled, draws: int, rng: np.random.Generator) -> Array
 def _group_rates(
     counts: CohortCounts, base: Array, draws: int, rng: np.random.Generator
 ) -> dict[str, Array]:
-    """Partial pooling: a group's level is shrunk to 1, its ages to the pooled shape."""
+    """Partial pooling: a group's level is shrunk to 1, its ages to the pooled shape.
+
+    The pooled shape is worth so many conversions of its own, early and late in proportion. How many
+    is read off quarters of the conversions and not off days: groups that go flat on different days
+    are alike on most of them, and the late days, which the decision rests on, would be smoothed.
+    """
     if len(counts.groups) < 2:
         return {}
     code, n = counts.group_codes, len(counts.groups)
@@ -165,16 +170,20 @@ def _group_rates(
     np.add.at(at_risk, code, counts.at_risk)
     # Those who convert are exposed for half of their day.
     exposed = at_risk - events / 2
-    mean = exposed * base.mean(axis=0)
-    spread = level_variance(events.sum(axis=1), mean.sum(axis=1))
-    level = level_draws(events.sum(axis=1), mean.sum(axis=1), spread, draws, rng)
-    expected = mean * level.mean(axis=0)[:, None]
-    shape = level_variance(events.ravel(), expected.ravel())
+    rate = base.mean(axis=0)
+    total, mean = events.sum(axis=1), (exposed * rate).sum(axis=1)
+    worth = worth_draws(total, mean, 1.0, draws, rng)
+    level = rng.gamma(worth + total) / (worth + mean)
+    share = np.exp(-np.cumsum(rate) + rate) - np.exp(-np.cumsum(rate))
+    share = share / share.sum()
+    quarter = np.eye(4)[(4 * (np.cumsum(share) - share / 2)).astype(int)]
+    expected = exposed * rate * level.mean(axis=0)[:, None]
+    worth = worth_draws(events @ quarter, expected @ quarter, share @ quarter, draws, rng)
     out = {}
     for g, group in enumerate(counts.groups):
-        own = exposed[g] * base * level[:, [g]]
-        ages = rng.gamma(1.0 / shape + events[g], size=base.shape) / (1.0 / shape + own)
-        out[group] = base * level[:, [g]] * ages
+        own = base * level[:, [g]]
+        prior = worth * share
+        out[group] = own * rng.gamma(prior + events[g]) / (prior + exposed[g] * own)
     return out
 
 

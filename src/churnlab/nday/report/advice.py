@@ -100,6 +100,11 @@ def window_longer(share: float, day: int, longer: int) -> Sentence:
     return say.both("warning.window_longer", share=share, day=day, longer=longer)
 
 
+def log_cut(day: int, missing: float) -> Sentence:
+    """Say that nobody buys after a day, where the pace before it would bring many."""
+    return say.both("warning.log_cut", day=day, missing=missing)
+
+
 def after_expiry(day: int) -> Sentence:
     """Say that the curve goes flat the day after the signup coupon expires."""
     return say.both("warning.after_expiry", day=day)

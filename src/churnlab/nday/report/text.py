@@ -151,7 +151,7 @@ def checks(rule: Rule, seen: pd.DataFrame, lang: str = "en") -> str:
             seconds=fit["seconds"], reason=told(fit["reason"], lang)).rstrip(),
         say("checks.inside", lang, inside=int(seen["inside"].sum()), n=len(seen), wrong=wrong),
         *_backtest_lines(rule["backtest"], fit["model"], lang),
-        say("checks.left_out", lang, before=data["purchase_before_signup"],
+        say("checks.left_out", lang, before=data["purchase_before_signup"], no=data.get("no_signup", 0),
             after=data["signup_after_as_of"], repeated=data["repeated_signup"],
             missing=data["missing_time"]),
     ]  # fmt: skip

@@ -53,7 +53,7 @@ def verdict(
             ratio=bump.ratio, share=bump.share_after,
         )  # fmt: skip
         return Verdict(LATE_BUMP, said)
-    if flat.p_none > 0.5:
+    if flat.missing:
         day, share = slow
         said = say.both(
             "verdict.no_plateau", share=share, window=window_days, day=day, p=flat.p_none
