@@ -184,7 +184,7 @@ def run_summary_sql(rows: pd.DataFrame, rules: ScoringBundle) -> pd.DataFrame:
     import duckdb
 
     labelled = replace(rules, group_columns=("grp",))
-    summary = rows[["x", "t_x", "T", "grp"]].assign(customer_id=np.arange(len(rows)))
+    summary = rows[["x", "t_x", "T", "grp"]].assign(customer_id=np.arange(len(rows)).astype(str))
     with duckdb.connect(
         config={"enable_external_access": False, "autoload_known_extensions": False}
     ) as connection:
