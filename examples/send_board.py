@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from email.message import EmailMessage
 from pathlib import Path
 
-from churnlab.fitting.late import headline
+from churnlab.fitting.report.text import headline
 
 #: Larger letters are refused by many mail servers.
 MOST_BYTES = 20_000_000
