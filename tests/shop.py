@@ -24,6 +24,7 @@ LIGHT = [
     "split.replicates=20",
     "split.limits.least_purchasers=50",
     "split.limits.least_events=10",
+    "split.limits.thin_cell=1",  # a small shop's cells are all thin, and a note would list them
     "nday.costs.margin=20",
     "nday.costs.coupon=5",
     "nday.costs.revenue=60",
@@ -42,7 +43,7 @@ LIGHT = [
     "cache_dir=null",
 ]
 TABLES = ("purchases", "visits", "members", "treatments")
-ATTRIBUTES = ("channel", "lead_type", "gender", "tier")
+ATTRIBUTES = ("channel", "lead_type", "gender", "tier", "coupon_expires_at")
 
 
 def keys_of(folder: Path) -> list[str]:
