@@ -66,7 +66,7 @@ def test_the_first_session_loads_and_fits(session: dict[str, Any]) -> None:
     assert list(log.frame("purchases").columns[:2]) == ["customer_id", "event_at"]
     assert repr(session["summary"]).startswith(f"Summary({CUSTOMERS} customers up to 1998-06-30")
     fit = session["fit"]
-    shown = f"Fit(mbg_nbd, {CUSTOMERS} customers up to 1998-06-30, laplace, 4,000 draws)"
+    shown = f"Fit(mbg_nbd, {CUSTOMERS} customers up to 1998-06-30, laplace, 1,000 draws)"
     assert repr(fit) == shown
     table = fit.summary()
     assert list(table.columns[:4]) == ["mean", "sd", "q05", "q95"]
