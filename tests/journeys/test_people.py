@@ -190,7 +190,7 @@ def test_j2_attributes_that_define_loyalty_are_refused_or_left_out():
 
 
 @pytest.mark.parametrize(
-    ("pure", "cover", "telling"), [(95, 0.5, True), (94, 0.5, False), (95, 0.45, False)]
+    ("pure", "cover", "telling"), [(95, 0.5, True), (94, 0.5, False), (95, 0.495, False)]
 )
 def test_j2_a_value_that_names_the_group_is_a_telltale(pure, cover, telling):
     """Of 100 with the value `pure` are loyal, who are `cover` of all the loyal."""
@@ -259,6 +259,10 @@ def test_the_matched_difference_by_hand():
     assert (found["walked"], found["others"], found["unmatched"]) == (4, 4, 3)
     assert (found["loyal_walked"], found["loyal_others"]) == (0.75, 0.25)
     assert found["difference"] == 0.5
+    assert (found["difference_q05"], found["difference_q95"]) == (
+        pytest.approx(-0.004, abs=1e-3),
+        1,
+    )
     alone = matched_difference(np.array([0, 1]), np.array([True, False]), np.array([True, True]))
     assert np.isnan(alone["difference"])
 
@@ -510,6 +514,14 @@ def test_audiences_are_of_journeys_commoner_than_chance_or_of_named_ones():
     assert chosen_pairs(journeys, list("ABC"), JourneyConfig())["path"].tolist() == ["B > A"]
     named = chosen_pairs(journeys, list("ABC"), JourneyConfig(walk=["A>C"]))
     assert named["path"].tolist() == ["A > C"]
-    with pytest.raises(UsageError, match="'D' is not among the 3 goods"):
-        chosen_pairs(journeys, list("ABC"), JourneyConfig(walk=["A > D"]))
+    signed = chosen_pairs(journeys, ["A > B", "C"], JourneyConfig(walk=["A > B > C"])).iloc[0]
+    assert (signed["item_1"], signed["item_2"]) == ("A > B", "C")
+    for walk, what in (
+        ("A > D", "'D' is not among the 3 goods"),
+        ("A > A", "two different goods"),
+        ("A > B > C", "two different goods"),
+        ("A", "two different goods"),
+    ):
+        with pytest.raises(UsageError, match=what):
+            chosen_pairs(journeys, list("ABC"), JourneyConfig(walk=[walk]))
     assert len(audience_table(None, journeys.head(0))) == 0

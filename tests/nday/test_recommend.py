@@ -93,6 +93,8 @@ def test_l7_without_measured_attention_the_worst_regret_is_least():
     assert found.next_best == AGES[runner]
     assert found.regret["mean"] == pytest.approx(against[top] - against[runner])
     assert found.regret["mean"] > 0
+    assert "interest fades fastest" in _said(found)["en"]
+    assert "가장 빨리 식는" in _said(found)["ko"]
     assert found.p_best == 1.0
 
 

@@ -43,19 +43,24 @@ def chosen_pairs(journeys: pd.DataFrame, items: list[str], config: JourneyConfig
 
 
 def _named(text: str, items: list[str], config: JourneyConfig) -> dict[str, str]:
-    parts = [p.strip() for p in text.split(ARROW.strip())]
-    unknown = [p for p in parts if p not in items]
-    if len(parts) != 2 or unknown:
+    sign, known = ARROW.strip(), set(items)
+    parts = [p.strip() for p in text.split(sign)]
+    # The sign may stand in a name as well.
+    cuts = [text.split(sign, i) for i in range(1, len(parts))]
+    ways = [[sign.join(c[:-1]).strip(), c[-1].strip()] for c in cuts]
+    pair = next((way for way in ways if known.issuperset(way)), None)
+    if pair is None or pair[0] == pair[1]:
+        unknown = [p for p in parts if p not in known]
         raise UsageError(
-            f"journey.walk takes two goods as 'A > B'; got {text!r}. "
+            f"journey.walk takes two different goods as 'A > B'; got {text!r}. "
             + (f"{unknown[0]!r} is not among the {len(items)} goods studied." if unknown else "")
             + (nearest(unknown[0], items) if unknown else "")
         )
     return {
-        "journey_id": journey_id(parts, config),
-        "path": ARROW.join(parts),
-        "item_1": parts[0],
-        "item_2": parts[1],
+        "journey_id": journey_id(pair, config),
+        "path": ARROW.join(pair),
+        "item_1": pair[0],
+        "item_2": pair[1],
     }
 
 

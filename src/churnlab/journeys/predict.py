@@ -136,7 +136,7 @@ def matched_difference(
     q = (a * (n0 - c) + c * (n1 - a)) / (2 * n)
     variance = max(difference * float(p.sum()) + float(q.sum()), 0.0) if weight else np.nan
     error = np.sqrt(variance) / weight if weight else np.nan
-    low, high = difference + norm.ppf([0.05, 0.95]) * error
+    low, high = np.clip(difference + norm.ppf([0.05, 0.95]) * error, -1.0, 1.0)
     return {
         "walked": int(n1.sum()),
         "others": int(n0.sum()),

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from churnlab.nday.config import NdayCosts
-from churnlab.nday.decide.recommend import NOTHING, PLATEAU_DAY, Recommendation
+from churnlab.nday.decide.recommend import (
+    LEAST_WORST,
+    NOTHING,
+    PLATEAU_DAY,
+    Recommendation,
+)
 from churnlab.nday.report import say
 from churnlab.report.catalogue import LANGUAGES, Money
 
@@ -63,8 +68,9 @@ def _economic(found: Recommendation, tail: str, lang: str, currency: str | None)
 
 def _basis(found: Recommendation, lang: str) -> str:
     assert found.u0 is not None
-    return say("send.measured" if found.u0["measured"] else "send.assumed", lang,
+    said = say("send.measured" if found.u0["measured"] else "send.assumed", lang,
                u0=found.u0["mean"])  # fmt: skip
+    return said + (say("send.fades", lang) if found.reading == LEAST_WORST else "")
 
 
 def costs_said(costs: NdayCosts, lang: str, currency: str | None = None) -> str:
