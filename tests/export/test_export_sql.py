@@ -99,7 +99,7 @@ def test_a_group_that_the_fit_has_not_seen_is_scored_by_the_population(sql_event
     np.testing.assert_allclose(both["p_alive"], both["p_alive_alone"], rtol=0, atol=1e-12)
 
 
-#: Either risk (P(alive) is in both), and every ratio: towards the ends the engine plans for seconds.
+#: Both risks (P(alive) is in either) and all ratios: towards the ends the engine plans for seconds.
 APART = [("fixed_days", 0.002), ("fixed_days", 0.05), ("fixed_days", 1.0), ("fixed_days", 1.1),
          ("late", 0.05), ("late", 1.0), ("late", 30.0), ("late", 900.0)]  # fmt: skip
 
