@@ -40,7 +40,7 @@ demo: $(STAMP) ## the main job on embedded real data, then where the reports lie
 test: $(STAMP) ## the fast tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-test-slow: $(STAMP) ## simulation-based calibration and long chains
+test-slow: $(STAMP) ## simulation-based calibration, long chains, every command of the pages
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m pytest -m "hypothesis and not slow" --hypothesis-profile=full
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import base64
 import inspect
 import re
 from collections import Counter, defaultdict
@@ -13,6 +13,11 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
 _HEADS = {"class": "Classes", "function": "Functions"}
+#: What the command line asks of a result (cli/run.py) is not for whoever holds one.
+OF_A_COMMAND = (
+    "closing", "failure", "files", "made", "matter", "noting", "numbers", "page", "write",
+)  # fmt: skip
+_RESULT = f"    options:\n      filters: ['!^_', '!^({'|'.join(OF_A_COMMAND)})$']"
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -34,6 +39,17 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if page.file.src_uri == "requirements.md":
         markdown = with_tests(markdown)
     return re.sub(r"\]\(\.\./experiments/([\w-]+)/README\.md\)", r"](lab/\1.md)", markdown)
+
+
+def on_post_build(config: Any) -> None:
+    """Write the font of the reports with the Hangul that is on the site (site.css names it)."""
+    from churnlab.report.font import base64_woff
+
+    site = Path(config["site_dir"])
+    texts = (page.read_text(encoding="utf-8") for page in site.rglob("*.html"))
+    letters = {letter for text in texts for letter in re.findall("[ㄱ-ㆎ가-힣]", text)}
+    font = base64.b64decode(base64_woff("".join(sorted(letters))))
+    (site / "hangul.woff").write_bytes(font)
 
 
 def with_tests(markdown: str) -> str:
@@ -82,19 +98,33 @@ def _lab() -> str:
 
 
 def reference() -> str:
-    """Return the reference: every public name where it is defined."""
+    """Return the reference: every public name where it is defined, and what functions return."""
     import churnlab
 
+    parts = ["# Reference", "", "`import churnlab as cl`; every name below is `cl.NAME`."]
     found: dict[str, list[str]] = {head: [] for head in _HEADS.values()}
+    results: dict[type, None] = {}
     for name in churnlab.__all__:
         value = getattr(churnlab, name)
         if inspect.ismodule(value):  # a package that is called: its function
             value = value._function
         kind = "class" if inspect.isclass(value) else "function"
-        module = importlib.import_module(value.__module__)
         alias = "" if value.__qualname__ == name else f"`cl.{name}`:\n\n"
-        found[_HEADS[kind]].append(f"{alias}::: {module.__name__}.{value.__qualname__}")
-    parts = ["# Reference", "", "`import churnlab as cl`; every name below is `cl.NAME`."]
+        found[_HEADS[kind]].append(f"{alias}::: {value.__module__}.{value.__qualname__}")
+        if (made := result_of(value)) is not None:
+            results[made] = None
     for head, names in found.items():
         parts += ["", f"## {head}", "", "\n\n".join(names)]
+    parts += ["", "## Results", "", "What functions return, each also a run folder (`save`).", ""]
+    parts += [f"::: {kind.__module__}.{kind.__qualname__}\n{_RESULT}\n" for kind in results]
     return "\n".join(parts) + "\n"
+
+
+def result_of(function: Any) -> type | None:
+    """Return the class of results that a function is annotated to return, if it is one."""
+    from churnlab.runs import Result
+
+    bare = inspect.unwrap(function)
+    named = getattr(bare, "__annotations__", {}).get("return")
+    kind = getattr(inspect.getmodule(bare), str(named), None)
+    return kind if isinstance(kind, type) and issubclass(kind, Result) else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, get_type_hints
+from numbers import Integral
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from churnlab.errors import UsageError, nearest
 
@@ -17,7 +19,7 @@ def part(name: str, wanted: Any, value: Any, inner: Callable[..., Any] | None = 
     name : str
         What the caller calls it, for the error.
     wanted : type
-        The dataclass; of anything else the value is returned.
+        The dataclass; else the value is returned, one alone as a list where a list is wanted.
     value : object
         An instance, a mapping of fields, or the value of the first field (its name).
     inner : callable, optional
@@ -29,7 +31,7 @@ def part(name: str, wanted: Any, value: Any, inner: Callable[..., Any] | None = 
         A field that the part does not have, or a value of another kind.
     """
     if not isinstance(wanted, type) or not is_dataclass(wanted) or isinstance(value, wanted):
-        return value
+        return _leaf(name, wanted, value)
     if not isinstance(value, str | Mapping):
         raise UsageError(
             f"{name} must be a name, a mapping of fields or a {wanted.__name__}; got {value!r}."
@@ -44,3 +46,18 @@ def part(name: str, wanted: Any, value: Any, inner: Callable[..., Any] | None = 
     hints = get_type_hints(wanted)
     make = inner or part
     return wanted(**{key: make(key, hints[key], v) for key, v in chosen.items()})
+
+
+def _leaf(name: str, wanted: Any, value: Any) -> Any:
+    if get_origin(wanted) is list and isinstance(value, str | int | float):
+        return [value]
+    if isinstance(value, str) and set(get_args(wanted) or (wanted,)) <= {int, float, NoneType}:
+        raise UsageError(f"{name} must be a number; got {value!r}.")
+    return value
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """Return a whole number, refusing others and those below `least`."""
+    if not isinstance(value, Integral) or value < least:
+        raise UsageError(f"{name} must be {least} or greater, a whole number; got {value!r}.")
+    return int(value)

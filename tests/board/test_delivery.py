@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("send_board", ROOT / "examples/send_board.py")
+    spec = importlib.util.spec_from_file_location("send_board", ROOT / "docs/send_board.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -106,14 +106,6 @@ def test_what_is_wrong_before_data_are_opened_ends_with_status_2(case, tmp_path,
     assert results(tmp_path) == set()
 
 
-def test_the_pipeline_refuses_a_calendar_that_its_bundle_does_not_know(tmp_path, capsys):
-    options = ["model.calendar=month"]
-    status, said = churnlab(capsys, tmp_path, orders(tmp_path, GOOD), *options, command="pipeline")
-    assert status == 2, said
-    assert "clock days as days" in said
-    assert "drop model.calendar" in said
-
-
 def test_an_event_outside_the_data_ends_with_status_3(tmp_path, capsys):
     typed = "model.events={sale: [2030-01-01, 2030-01-05]}"
     status, said = churnlab(capsys, tmp_path, orders(tmp_path, GOOD), typed, command="fit")

@@ -1,10 +1,8 @@
-"""What the pages show runs: Python in one session, commands as far as their settings."""
+"""What the pages show of Python runs, in one session (commands: test_commands.py)."""
 
 from __future__ import annotations
 
 import re
-import shlex
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,6 @@ import pytest
 
 import churnlab as cl
 from churnlab import load_cdnow
-from churnlab.cli.registry import COMMANDS
-from churnlab.config import compose, to_settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = {p.stem: p.read_text(encoding="utf-8") for p in sorted((ROOT / "docs").glob("*.md"))}
@@ -130,48 +126,3 @@ def test_every_function_that_a_page_names_exists() -> None:
     named = {name for text in PAGES.values() for name in re.findall(r"\bcl\.(\w+)\(", text)}
     assert {"segment", "load", "RiskConfig"} <= named
     assert named <= set(cl.__all__)
-
-
-def commands() -> list[str]:
-    """Return every `churnlab ...` of a block, and of a line of text where it has settings."""
-    found: list[str] = []
-    for text in [*PAGES.values(), (ROOT / "README.md").read_text(encoding="utf-8")]:
-        shown = re.findall(r"```\w*\n(.*?)```", text, flags=re.DOTALL)
-        shown += re.findall(r"^    churnlab .*$", text, flags=re.MULTILINE)
-        lines = "\n".join(shown).replace("\\\n", " ")
-        found += re.findall(r"^ *(churnlab [a-z][^#\n]*)", lines, flags=re.MULTILINE)
-        found += re.findall(r'bash_command="(churnlab [^"]*)"', lines)
-        found += re.findall(r"`(churnlab [a-z]+ [^`\n]*=[^`\n]*)`", text)
-    return sorted(set(found))
-
-
-@pytest.fixture(scope="module")
-def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with what the pages' own files would be: settings by `init`, a playbook."""
-    folder = tmp_path_factory.mktemp("conf")
-    shutil.copy(ROOT / "src/churnlab/segments/actions/playbook.json", folder)
-    (folder / "data").mkdir()
-    for name in ("orders", "orders_export", "cafe24"):
-        text = f"defaults: [base_data]\nname: {name}\npurchases: {{path: {name}.csv}}\n"
-        (folder / "data" / f"{name}.yaml").write_text(text)
-    return folder
-
-
-def test_the_commands_of_the_pages_can_be_run(
-    configs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(configs)
-    wrong = {}
-    for line in commands():
-        _, name, *words = shlex.split(line)
-        assert name in {*COMMANDS, "init"}, line
-        if name == "init":
-            continue
-        sweep = "-m" in words
-        overrides = [w.split(",")[0] if sweep else w for w in words if not w.startswith("-")]
-        try:
-            to_settings(compose(name, [*overrides, f"hydra.searchpath=[file://{configs}]"]))
-        except Exception as error:
-            wrong[line] = str(error)
-    assert not wrong
-    assert len(commands()) > 20

@@ -37,6 +37,8 @@ def test_every_public_name_is_in_the_reference(site):
     assert set(cl.__all__) - {"compare_runs"} <= shown
     assert "cl.compare_runs" in page  # by its own name it is the command compare
     assert {"plot_tracking", "forecast"} <= shown  # what a fit inherits
+    assert {"plot_grid", "headline", "plot_curve", "save"} <= shown  # of results
+    assert not {"noting", "closing"} & shown  # the command line's
 
 
 def test_every_page_of_the_repository_is_on_the_site(site):
@@ -78,3 +80,15 @@ def test_nothing_is_fetched(site):
     loaded = re.compile(r'<(?:script|link|img|iframe)[^>]*(?:src|href)="(https?:)?//')
     for page in site.rglob("*.html"):
         assert not loaded.search(page.read_text(encoding="utf-8")), page.name
+
+
+def test_hangul_has_a_font(site):
+    """Every letter of the pages is in the font that the style sheet names."""
+    from fontTools.ttLib import TTFont
+
+    assert "url(hangul.woff)" in (site / "site.css").read_text(encoding="utf-8")
+    known = TTFont(site / "hangul.woff").getBestCmap()
+    page = (site / "recipes.html").read_text(encoding="utf-8")
+    letters = set(map(ord, re.findall("[가-힣]", page)))
+    assert len(letters) > 10
+    assert letters <= set(known)

@@ -308,22 +308,6 @@ def test_progress_is_told(tmp_path):
     assert time.perf_counter() - start < 60
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        {"calendar": "month", "events": {}},
-        {"calendar": None, "events": {"sale": ["05-01", "05-09"]}},
-    ],
-)
-def test_a_fit_on_a_clock_is_refused_with_what_to_do(model):
-    with pytest.raises(UsageError, match=r"clock days for days.*without model\.calendar"):
-        make_inputs(config={"model": {"name": "mbg_nbd", **model}})
-
-
-def test_a_fit_on_plain_days_is_not():
-    make_inputs(config={"model": {"name": "mbg_nbd", "calendar": None, "events": {}}})
-
-
 def test_a_fit_of_orders_is_refused_since_the_sql_counts_days():
     make_inputs(config={"data": {"purchase_unit": "customer_day"}})
     with pytest.raises(UsageError, match=r"counts orders.*purchase_unit=customer_day"):

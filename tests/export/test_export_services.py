@@ -8,7 +8,15 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from export_sql_cases import CASES, assert_same, grouped_rules, rules_of
+from export_sql_cases import (
+    CASES,
+    CLOCK,
+    CLOCK_CASES,
+    assert_same,
+    grouped_rules,
+    rules_of,
+    with_dates,
+)
 
 from churnlab.bundle import score
 from churnlab.export.sql import EventSource, SummarySource, score_sql
@@ -54,6 +62,30 @@ def test_postgres_scores_a_summary_as_python_does(case, cursor, sql_summary):
     load(cursor, "customer_summary", sql_summary, types)
     found = query(cursor, score_sql(rules, "postgres", SummarySource()))
     assert_same(found, score(rules, summary=sql_summary, details=False))
+
+
+@pytest.mark.parametrize("case", CLOCK_CASES, ids=str)
+def test_postgres_scores_on_a_clock_as_python_does(case, cursor, sql_summary):
+    rules = rules_of(case, draws=4, clock=CLOCK)
+    types = {"customer_id": "text", "x": "integer", "t_x": "integer", "T": "integer",
+             "last_purchase_at": "date"}  # fmt: skip
+    load(cursor, "customer_summary", with_dates(sql_summary), types)
+    found = query(cursor, score_sql(rules, "postgres", SummarySource()))
+    assert_same(found, score(rules, summary=sql_summary, details=False))
+
+
+def test_postgres_scores_events_on_a_clock(cursor, sql_events):
+    rules = rules_of(("mbg_nbd", 1, "fixed_days"), draws=4, clock=CLOCK)
+    load(cursor, "purchases", sql_events, {"customer_id": "text", "event_at": "timestamp"})
+    found = query(cursor, score_sql(rules, "postgres"))
+    assert_same(found, score(rules, purchases=sql_events, details=False))
+
+
+def test_spark_scores_events_on_a_clock(spark, sql_events, tmp_path):
+    rules = rules_of(("mbg_nbd", 1, "fixed_days"), draws=4, clock=CLOCK)
+    events = sql_events.astype({"event_at": "datetime64[us]"})
+    found = in_spark(spark, score_sql(rules, "spark"), events, "purchases", tmp_path)
+    assert_same(found, score(rules, purchases=sql_events, details=False))
 
 
 def test_postgres_scores_events_with_names_of_any_kind(cursor, sql_events):

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 import sqlglot
-from export_sql_cases import CASES, assert_same, grouped_rules, rules_of
+from export_sql_cases import (
+    CASES,
+    CLOCK,
+    CLOCK_CASES,
+    assert_same,
+    grouped_rules,
+    rules_of,
+    with_dates,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.examples import examples
@@ -17,6 +26,7 @@ from tests.examples import examples
 from churnlab.bundle import score
 from churnlab.errors import UsageError
 from churnlab.export.sql import DIALECTS, EventSource, SummarySource, score_sql
+from churnlab.export.sql.clock import BACK
 
 NASTY = [
     '고객 "번호"',
@@ -49,6 +59,48 @@ def test_duckdb_scores_events_as_python_does(sql_events):
     rules = rules_of(("mbg_nbd", 1, "personal_cycles"))
     found = in_duckdb(score_sql(rules, "duckdb"), purchases=sql_events)
     assert_same(found, score(rules, purchases=sql_events, details=False))
+
+
+@pytest.mark.parametrize("case", CLOCK_CASES, ids=str)
+def test_on_a_clock_duckdb_scores_a_summary_as_python_does(case, sql_summary):
+    """Windows hold as much time as the season has in them; x, t_x and ages stay days."""
+    rules, dated = rules_of(case, clock=CLOCK), with_dates(sql_summary)
+    python = score(rules, summary=sql_summary, details=False)
+    found = in_duckdb(score_sql(rules, "duckdb", SummarySource()), customer_summary=dated)
+    assert_same(found, python)
+    days = found.set_index("customer_id").loc[sql_summary["customer_id"], ["t_x", "age_days"]]
+    np.testing.assert_array_equal(days, sql_summary[["t_x", "T"]])
+    plain = score(rules_of(case), summary=sql_summary, details=False)
+    assert (plain["purchase_risk"] - python["purchase_risk"]).abs().max() > 0.05
+
+
+@pytest.mark.parametrize("as_of", ["2024-06-30", "2024-12-24", "2033-12-24"])
+def test_on_a_clock_duckdb_scores_events_of_any_day_as_python_does(sql_events, as_of):
+    rules = rules_of(("mbg_nbd", 1, "fixed_days"), clock=CLOCK)
+    text = score_sql(rules, "duckdb", as_of=dt.date.fromisoformat(as_of))
+    found = in_duckdb(text, purchases=sql_events)
+    assert_same(found, score(rules, purchases=sql_events, as_of=as_of, details=False))
+
+
+def test_on_a_clock_groups_are_joined_too(sql_summary):
+    rules = grouped_rules(CLOCK)
+    channel = ['we"b', "앱; --"]
+    summary = with_dates(sql_summary)
+    summary['cha"nnel'] = [channel[i % 2] for i in range(len(summary))]
+    found = in_duckdb(score_sql(rules, "duckdb", SummarySource()), customer_summary=summary)
+    assert_same(found, score(rules, summary=summary, details=False))
+
+
+def test_customers_from_before_the_clocks_table_get_no_score(sql_summary):
+    rules = rules_of(("mbg_nbd", 1, "fixed_days"), clock=CLOCK)
+    dated = with_dates(sql_summary).iloc[:4]
+    for shift, lost in ((0, 0), (1, 1)):
+        T = [*dated["T"].iloc[:3], BACK + shift]
+        moved = dated.assign(T=T, t_x=[*dated["t_x"].iloc[:3], BACK + shift - 5])
+        moved["last_purchase_at"] = with_dates(moved)["last_purchase_at"]
+        found = in_duckdb(score_sql(rules, "duckdb", SummarySource()), customer_summary=moved)
+        assert (found["purchase_state"] == "outside_calendar").sum() == lost
+        assert found["purchase_risk"].isna().sum() == lost
 
 
 def test_groups_come_from_members_or_the_summary(sql_events):
@@ -283,14 +335,15 @@ def test_bigquery_and_snowflake_have_a_guard_of_zones_too(dialect, kind, zone, f
 
 @pytest.mark.parametrize("dialect", ["bigquery", "snowflake"])
 @pytest.mark.parametrize(
-    "case",
-    [("bg_nbd", 1, "fixed_days"), ("mbg_nbd", 1, "personal_cycles"), ("pareto_nbd", 1, "late"),
-     ("mbg_cnbd_k", 3, "late")],
+    ("case", "clock"),
+    [(("bg_nbd", 1, "fixed_days"), None), (("mbg_nbd", 1, "personal_cycles"), None),
+     (("pareto_nbd", 1, "late"), None), (("mbg_cnbd_k", 3, "late"), None),
+     (("mbg_nbd", 1, "personal_cycles"), CLOCK)],
     ids=str,
 )  # fmt: skip
-def test_what_bigquery_and_snowflake_are_told_means_the_same(case, dialect, sql_events):
+def test_what_bigquery_and_snowflake_are_told_means_the_same(case, clock, dialect, sql_events):
     """No engine for them here: their text, read as theirs and translated, is run in DuckDB."""
-    rules = rules_of(case, draws=4)
+    rules = rules_of(case, draws=4, clock=clock)
     text = score_sql(rules, dialect, EventSource(checks_zone=False))
     found = in_duckdb(
         sqlglot.transpile(text, read=dialect, write="duckdb")[0], purchases=sql_events

@@ -33,6 +33,11 @@ def test_a_season_seen_twice_switches_months_on_and_says_so(log) -> None:
     said = next(w for w in fit.warnings if "model.calendar=auto" in w)
     assert "months of the year; with months" in said
     assert fit.seasons.table["multiplier"].max() > 1.3
+    weekly = fit.forecast(weeks=8)
+    ahead = fit.customers(horizon_days=56)["expected_purchases"].sum()
+    assert weekly["expected"].sum() == pytest.approx(ahead, rel=0.01)
+    busy = fit.seasons.clock.ahead(fit.data.as_of, 56.0) / 56
+    assert abs(busy - 1) > 0.05  # eight weeks that are not average ones
 
 
 def test_a_short_log_keeps_plain_days_whatever_its_season(log) -> None:

@@ -14,7 +14,7 @@ import churnlab as cl
 from churnlab.backtest import LeakageError
 from churnlab.backtest.config import Limits, SplitConfig
 from churnlab.backtest.limits import degradations, refuse_few_customers, refuse_few_events
-from churnlab.backtest.report.answers import sentence
+from churnlab.backtest.report.answers import plain, sentence
 from churnlab.backtest.scores.answers import _brier_answer
 from churnlab.backtest.splits import plan_origins
 from churnlab.errors import DataError
@@ -166,6 +166,12 @@ def test_the_best_of_many_must_beat_the_rule_by_the_bound_of_the_greatest() -> N
     alone = _brier_answer("90d", simple, {k: v for k, v in rivals.items() if k[1] == "m7"})
     assert alone["adjusted_high"] < 0
     assert not alone["simple_is_as_good"]
+    assert alone["comparator"] is alone["comparator_value"] is None
+    strong = ("90d", "gradient_boosting", "plain")
+    strong_one = rivals["90d", "m7", "plain"]
+    beside = _brier_answer("90d", simple, {strong: strong_one, ("90d", "m7", "plain"): strong_one})
+    assert beside["comparator"] == "gradient_boosting"
+    assert beside["comparator_value"] == pytest.approx(strong_one.points[0])
 
 
 @pytest.mark.parametrize(
@@ -174,14 +180,24 @@ def test_the_best_of_many_must_beat_the_rule_by_the_bound_of_the_greatest() -> N
         (0.001, True, "is better"),
         (0.0, True, "is as good here"),
         (-0.02, True, "is as good here"),
-        (-0.02, False, "beats the simple rule (recency) by 5.0%"),
+        (-0.02, False, "beats the simple rule (recency) by 5.0% (gradient boosting: 7.5%)"),
     ],
 )
 def test_verdicts(q05: float, as_good: bool, said: str) -> None:
+    """Without the strong comparator nothing is said to beat anything, in whatever words."""
     answer = {
         "q05": q05, "simple_is_as_good": as_good, "difference": -0.01, "simple_value": 0.2,
         "metric": "brier", "target": "90d", "best": "m", "variant": "plain", "value": 0.19,
         "simple": "recency", "simple_variant": "plain", "simple_rules": 4, "contenders": 1,
         "q95": 0.1, "adjusted_high": 0.1, "origins": ["2024-01-01"],
+        "comparator": "gradient_boosting", "comparator_value": 0.185,
     }  # fmt: skip
     assert said in sentence(answer)
+    alone = answer | {"comparator": None, "comparator_value": None}
+    assert "beats" not in sentence(alone)
+    for words, lang, missing in ((plain, "en", "Gradient boosting"), (sentence, "en", "gradient "),
+                                 (plain, "ko", "부스팅"), (sentence, "ko", "부스팅")):  # fmt: skip
+        better = not as_good and q05 < 0
+        assert (missing in words(alone, lang)) == better
+        for metric in ("brier", "cost"):
+            assert words(alone | {"metric": metric}, lang)

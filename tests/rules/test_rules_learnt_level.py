@@ -14,7 +14,7 @@ from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import Lateness, Rows, at_risk_days, keys_of, rhythm_days
 from churnlab.rules import OverdueRule
 from churnlab.rules.overdue import PRIOR_GAPS
-from churnlab.summary import Summary, summarise
+from churnlab.summary import Calendar, Clock, Summary, summarise
 
 THETA = (2.0, 30.0, 0.6, 12.0)
 START = pd.Timestamp("2022-01-01")
@@ -75,6 +75,19 @@ def test_gaps_are_those_of_the_log_by_customer():
     for name, column in (("x", "x"), ("t_x", "t_x"), ("days", "gap"), ("follow", "follow")):
         assert (getattr(found, name) == expected[column].to_numpy()).all(), name
     assert set(found.group) == {0}
+
+
+def test_on_a_clock_gaps_are_measured_in_its_time():
+    """Days that count two, rates that are half as high: the level is that of plain days."""
+    log, double = shop(300, 4), Clock(Calendar("month"), (2.0,) * 12, START.date())
+    half = PopulationDraws("mbg_nbd", 1, draws().theta * np.array([1.0, 2.0, 1.0, 1.0]))
+    rule = OverdueRule(replicates=0)
+    plain = rule.learnt(draws(), summarise(log))
+    timed = rule.learnt(half, summarise(log).on_clock(double))
+    assert timed.value == pytest.approx(plain.value, abs=1e-9)
+    assert timed.value != rule.quantile
+    season = Clock(Calendar("month"), (0.5,) * 6 + (1.5,) * 6, START.date())
+    assert abs(rule.learnt(draws(), summarise(log).on_clock(season)).value - plain.value) > 0.001
 
 
 def test_with_regular_gaps_one_in_five_of_later_gaps_comes_after_the_date():

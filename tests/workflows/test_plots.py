@@ -118,7 +118,7 @@ def test_forecasts_add_up_to_the_customers_own(fit):
     assert (weeks["q05"] <= weeks["expected"]).all()
     assert (weeks["expected"] <= weeks["q95"]).all()
     assert len(fit.forecast(1)) == 1
-    with pytest.raises(UsageError, match="weeks must be at least 1; got 0"):
+    with pytest.raises(UsageError, match="weeks must be 1 or greater, a whole number; got 0"):
         fit.forecast(0)
 
 

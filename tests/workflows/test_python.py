@@ -16,6 +16,7 @@ from churnlab.config import compose, to_settings
 from churnlab.errors import DataError, UsageError
 from churnlab.posterior import RiskConfig
 from churnlab.runs import open_run
+from churnlab.workflows.backtest import BacktestSettings
 from churnlab.workflows.segment import SegmentSettings
 from churnlab.workflows.steps.keywords import settings_from
 
@@ -106,11 +107,47 @@ def test_defaults_are_those_of_the_command_line(command):
         ({"rule": "cheapest"}, "rule 'cheapest' is unknown"),
         ({"model": "bg_nbd"}, "cannot decide the first-purchase states"),
         ({"seed": -1}, "seed must be 0 or greater"),
+        ({"segments": {"periods": "six"}}, "periods must be a number; got 'six'"),
     ],
 )
 def test_a_wrong_keyword_says_what_there_is(options, said):
     with pytest.raises(UsageError, match=said):
         settings_from(SegmentSettings, options)
+
+
+def test_a_value_alone_is_a_list_of_one():
+    split = settings_from(BacktestSettings, {"candidates": "mbg_nbd", "split": {"horizon_days": 7}})
+    assert (split.candidates, split.split.horizon_days) == (["mbg_nbd"], [7])
+
+
+def test_what_takes_a_summary_takes_a_log_and_refuses_the_rest_in_words(shop):
+    summary = cl.summarise(shop)
+    fit = cl.fit(summary, draws=200)
+    assert len(fit.on(shop).data.customers) == len(summary.customers)
+    assert cl.fit_spend(shop, draws=200).data.as_of == shop.as_of
+    free = {v.name for v in cl.pymc_model(shop).free_RVs}
+    assert free == {v.name for v in cl.pymc_model(summary).free_RVs}
+    with pytest.raises(UsageError, match="got a summary of one already"):
+        cl.segment(summary)
+    with pytest.raises(UsageError, match=r"Summary\.from_arrays"):
+        fit.on(summary.customers)
+    with pytest.raises(UsageError, match="'b' is no fit"):
+        cl.compare({"a": fit, "b": 3})
+    with pytest.raises(UsageError, match="draws must be 1 or greater, a whole number; got 'many'"):
+        cl.fit(summary, draws="many")
+    with pytest.raises(UsageError, match="seed must be 0 or greater, a whole number; got -1"):
+        cl.fit(summary, seed=-1)
+    with pytest.raises(UsageError, match="Ids are text"):
+        fit.plot_history(1)
+
+
+def test_a_frame_without_its_columns_says_which_and_what_is_near():
+    frame = pd.DataFrame({"user": ["a"], "day": ["2024-01-01"]})
+    said = (
+        r"for customer_id \(.*'\) and event_at \(.*'\)\. Did you mean 'user'\? It has: user, day\."
+    )
+    with pytest.raises(DataError, match=said):
+        cl.read_events(frame)
 
 
 def test_help_shows_the_settings_as_keywords():

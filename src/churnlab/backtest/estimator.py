@@ -69,6 +69,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> silent = cl.ChurnClassifier(horizon_days=90).fit(log).predict_proba(log)
     >>> silent.shape
     (2357, 2)
+    >>> model = cl.ChurnClassifier(horizon_days=90).fit(log)
     """
 
     def __init__(
@@ -96,12 +97,23 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y : array, shape (customer,), optional
             Two labels, the second one the silent customer's; they name the classes.
 
+        Returns
+        -------
+        ChurnClassifier
+            Itself, fitted.
+
         Raises
         ------
         ValueError
             Not two classes; values that no customer can have.
         DataError, FitRefusedError
             As `churnlab.fit`.
+
+        Examples
+        --------
+        >>> frame = log.frame("purchases")  # customer_id, event_at: a frame does as well
+        >>> cl.ChurnClassifier(horizon_days=30).fit(frame).classes_
+        array([0, 1])
         """
         if not self.horizon_days > 0:
             raise ValueError(f"horizon_days must be positive; got {self.horizon_days!r}.")
@@ -121,7 +133,28 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: Any) -> Array:
-        """Return P(purchase) and P(no purchase) within the window for X, (customer, 2)."""
+        """Return P(purchase) and P(no purchase) within the window for X, (customer, 2).
+
+        Parameters
+        ----------
+        X : DataFrame, array (customer, 3), or EventLog
+            As in `fit`.
+
+        Returns
+        -------
+        array, shape (customer, 2)
+            Probabilities in the order of `classes_`: of a purchase in the window, and of none.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> bool((model.predict_proba(log).sum(axis=1).round(9) == 1).all())
+        True
+        """
         check_is_fitted(self)
         risk = RiskConfig(basis="fixed_days", horizon_days=self.horizon_days)
         table = self.fit_.on(_summary(self._rows(X, reset=False))).customers(risk=risk)
@@ -129,7 +162,23 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.column_stack([1.0 - silent, silent])
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class that is more probable for each row of X, (customer,)."""
+        """Return the class that is more probable for each row of X, (customer,).
+
+        Parameters
+        ----------
+        X : DataFrame, array (customer, 3), or EventLog
+            As in `fit`.
+
+        Returns
+        -------
+        array, shape (customer,)
+            Labels; another cut than 0.5: scikit-learn's `TunedThresholdClassifierCV`.
+
+        Examples
+        --------
+        >>> model.predict(log).shape
+        (2357,)
+        """
         silent = self.predict_proba(X)[:, 1] >= 0.5
         found: NDArray[Any] = self.classes_[silent.astype(int)]
         return found
@@ -198,8 +247,8 @@ class RollingOrigins:
     Examples
     --------
     >>> import churnlab as cl
-    >>> splits = cl.RollingOrigins(origins=3, horizon_days=90)
-    >>> X, y = splits.table(cl.load_cdnow())
+    >>> log, splits = cl.load_cdnow(), cl.RollingOrigins(origins=3, horizon_days=90)
+    >>> X, y = splits.table(log)
     >>> [len(test) for _, test in splits.split(X, y)]
     [2357, 2357]
     """
@@ -210,6 +259,13 @@ class RollingOrigins:
         self.origins = origins
         self.horizon_days = horizon_days
         self.step_days = step_days
+
+    def __repr__(self) -> str:
+        """Return the call that makes it."""
+        return (
+            f"RollingOrigins({self.origins!r}, horizon_days={self.horizon_days!r}, "
+            f"step_days={self.step_days!r})"
+        )
 
     def table(self, log: Log) -> tuple[pd.DataFrame, NDArray[np.int64]]:
         """Return every customer at every origin, and whether no purchase came in the window.
@@ -230,6 +286,12 @@ class RollingOrigins:
         ------
         DataError
             No origin with a complete window.
+
+        Examples
+        --------
+        >>> X, y = splits.table(log)
+        >>> list(X), len(X) == len(y)
+        (['customer_id', 'origin', 'x', 't_x', 'T'], True)
         """
         split = SplitConfig(
             origins=self.origins,
@@ -262,10 +324,20 @@ class RollingOrigins:
         X : DataFrame
             From `table`; `y` and `groups` are scikit-learn's and not looked at.
 
+        Yields
+        ------
+        train, test : array of int
+            Row numbers of X.
+
         Raises
         ------
         UsageError
             Rows without an origin, or no origin with a complete window before it.
+
+        Examples
+        --------
+        >>> [len(test) > 0 for train, test in splits.split(X)]
+        [True, True]
         """
         if ORIGIN not in getattr(X, "columns", ()):
             raise UsageError(
@@ -286,5 +358,21 @@ class RollingOrigins:
             )
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return how many pairs `split` yields for X (`y` and `groups` are not looked at)."""
+        """Return how many pairs `split` yields.
+
+        Parameters
+        ----------
+        X : DataFrame
+            From `table`; `y` and `groups` are not looked at.
+
+        Returns
+        -------
+        int
+            Origins but the first.
+
+        Examples
+        --------
+        >>> splits.get_n_splits(X)
+        2
+        """
         return sum(1 for _ in self.split(X))

@@ -37,6 +37,10 @@ class BacktestResult(Result):
         Forecast and outcome per customer, when asked for.
     summary : dict
         Answers, settings, origins, drops, degradations, learnt parameters.
+
+    Notes
+    -----
+    Made by `churnlab.backtest`, whose example those of the methods go on from.
     """
 
     scores: pd.DataFrame
@@ -69,7 +73,12 @@ class BacktestResult(Result):
 
     @drawn
     def plot_scores(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
-        """Draw the Brier score of each candidate for the first window, best on top."""
+        """Draw the Brier score of each candidate for the first window, best on top.
+
+        Examples
+        --------
+        >>> ax = found.plot_scores()
+        """
         from churnlab.backtest.report import data, plots
         from churnlab.report.labels import label
         from churnlab.report.style import axes
@@ -84,7 +93,12 @@ class BacktestResult(Result):
 
     @drawn
     def plot_reliability(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
-        """Draw forecast against outcome of the best model for the first window, last origin."""
+        """Draw forecast against outcome of the best model for the first window, last origin.
+
+        Examples
+        --------
+        >>> ax = found.plot_reliability()
+        """
         from churnlab.backtest.report import data, plots
         from churnlab.report.style import axes
 
@@ -120,7 +134,30 @@ class BacktestResult(Result):
         variant: str = "plain",
         level: str = "all",
     ) -> float:
-        """Return one score; the mean over origins and targets that match."""
+        """Return one score; the mean over origins and targets that match.
+
+        Parameters
+        ----------
+        metric, candidate : str
+            As in `scores`: ``brier``, ``mbg_nbd``.
+        target, origin, variant, level : str, optional
+            Narrow the rows down; docs/backtesting.md.
+
+        Returns
+        -------
+        float
+            In the metric's own unit.
+
+        Raises
+        ------
+        KeyError
+            No such score; the message names those there are.
+
+        Examples
+        --------
+        >>> bool(0 < found.score("brier", "mbg_nbd") < 0.25)
+        True
+        """
         s = self.scores
         rows = s[
             (s["metric"] == metric) & (s["candidate"] == candidate) & (s["variant"] == variant)
@@ -133,7 +170,18 @@ class BacktestResult(Result):
         return float(rows["value"].mean())
 
     def headline(self) -> pd.DataFrame:
-        """Return metrics of each candidate, averaged over its origins."""
+        """Return metrics of each candidate, averaged over its origins.
+
+        Returns
+        -------
+        DataFrame
+            A row a target and candidate, best first, with its kind and metrics.
+
+        Examples
+        --------
+        >>> {"candidate", "brier"} <= set(found.headline())
+        True
+        """
         from churnlab.backtest.scores.answers import means_table
 
         return means_table(self.scores)

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 
 from churnlab.bundle.document import REQUIRED_TABLES, Bundle, Model
-from churnlab.errors import VerificationError
+from churnlab.errors import UsageError, VerificationError
 from churnlab.models import REGISTRY
 from churnlab.vocabulary import ALL_CODES, SEGMENT_CODES
 
@@ -61,6 +61,19 @@ def _days(bundle: Bundle) -> Iterator[Problem]:
     until = bundle.thresholds.purchases.learnt_until
     if until is not None:
         yield "thresholds.purchases.learnt_until", until
+
+
+def _calendars(bundle: Bundle) -> Iterator[Problem]:
+    for name, model in _given(bundle):
+        if model.calendar is None:
+            continue
+        where = f"models.{name}.calendar"
+        if name == "visits" or REGISTRY[model.name].regular:
+            yield where, f"does not belong to {model.name} of {name}."
+        try:
+            model.calendar.clock()
+        except (UsageError, ValueError) as error:
+            yield where, str(error)
 
 
 def _given(bundle: Bundle) -> Iterator[tuple[str, Model]]:
@@ -255,6 +268,6 @@ def _files(bundle: Bundle) -> Iterator[Problem]:
 
 
 RULES: tuple[Callable[[Bundle], Iterator[Problem]], ...] = (
-    _dates, _time_zone, _models, _windows, _thresholds, _segments, _actions, _nday, _evidence,
-    _monitoring, _files,
+    _dates, _time_zone, _models, _calendars, _windows, _thresholds, _segments, _actions, _nday,
+    _evidence, _monitoring, _files,
 )  # fmt: skip

@@ -12,10 +12,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from churnlab.models import REGISTRY
+from churnlab.summary import Clock
 from churnlab.vocabulary import RISK_BASES, SEGMENT_CODES
 
 #: Semantic version of the layout; readers refuse an unknown major version.
-SCHEMA_VERSION = "1.2.0"
+SCHEMA_VERSION = "1.3.0"
 #: How the scoring SQL is written; texts of earlier editions cannot be written any more.
 SQL_EDITION = 2
 #: What the scoring SQL is written in.
@@ -142,6 +143,29 @@ class ThinningError(Section):
     n_cells: Whole
 
 
+class CalendarEffects(Section):
+    """The clock that a model's days are measured on: each day counts its bucket's multiplier."""
+
+    kind: Literal["month", "week"] | None
+    events: Annotated[
+        list[Annotated[list[Text], Field(min_length=3, max_length=3)]],
+        Field(max_length=500, description="Name, first and last day (ISO, or MM-DD every year)."),
+    ]
+    origin: Annotated[Day, Field(description="Day at whose end the clock shows 0.")]
+    multipliers: Annotated[
+        list[Annotated[float, Field(ge=1e-3, le=1e3)]],
+        Field(
+            min_length=1,
+            max_length=600,
+            description="Months 1-12, ISO weeks 1-52 (53 as 52) or ordinary days; then the events.",
+        ),
+    ]
+
+    def clock(self) -> Clock:
+        """Return it as the scorer needs it."""
+        return Clock.from_dict(self.model_dump())
+
+
 class Model(Section):
     """A model with its thinned posterior."""
 
@@ -176,6 +200,10 @@ class Model(Section):
             description="Since 1.2: the same draws of a group that the fit has not seen, draw x "
             "parameter.",
         ),
+    ] = None
+    calendar: Annotated[
+        CalendarEffects | None,
+        Field(description="Since 1.3: calendar effects; null or absent where days are days."),
     ] = None
     misfit: Annotated[
         list[Text], Field(max_length=20, description="Where the model does not fit, and the cure.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from churnlab.bundle.reading import load_bundle
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import Lateness, Measure, RiskConfig, StateCut
 from churnlab.rules.types import inside
+from churnlab.summary import Clock, Summary
+from churnlab.types import Array
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,16 @@ class PurchaseRule:
     first_value: float
     window_cycles: float | None = None
     """Cuts on lateness by the own rhythm: its window; None for cuts on the risk."""
+    clock: Clock | None = None
+    """What the draws' days are days of, where the fit has calendar effects."""
+
+    def timed(self, summary: Summary) -> Summary:
+        """Return the summary with its cells in the draws' time."""
+        return summary if self.clock is None else summary.on_clock(self.clock)
+
+    def ahead(self, day: dt.date) -> Callable[[Array], Array] | None:
+        """Return what turns days after `day` into the draws' time; None where they are days."""
+        return None if self.clock is None else partial(self.clock.ahead, day)
 
     @property
     def state(self) -> StateCut:
@@ -122,6 +136,7 @@ def rules_of(bundle: Bundle) -> ScoringBundle:
         cuts.purchases.value,
         cuts.purchases.first_value,
         cuts.purchases.window_cycles,
+        None if models.purchases.calendar is None else models.purchases.calendar.clock(),
     )
     visits = None
     if models.visits is not None and risk.visits is not None and cuts.visits is not None:

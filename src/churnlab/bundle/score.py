@@ -167,7 +167,9 @@ def _purchase_columns(
 ) -> pd.DataFrame:
     """Risk, P(alive), dates and state of purchasers, one row per customer."""
     wanted = ("customer_id", "x", "last_purchase_at", *_SCORED, *(DETAILS if details else ()))
-    table = customers_table(summary, rule.draws, rule.risk, state=rule.state, columns=wanted)
+    table = customers_table(
+        rule.timed(summary), rule.draws, rule.risk, state=rule.state, columns=wanted
+    )
     kind = np.where(table["x"] > 0, "repeat", "first")
     at_risk = table["at_risk_date"].to_numpy() <= np.datetime64(as_of)
     return table.drop(columns=["x", "last_purchase_at"]).assign(

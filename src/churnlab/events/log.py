@@ -39,6 +39,17 @@ class EventLog:
         SHA-256 of each input, by table.
     purchase_unit : str
         `customer_day` or `order`.
+
+    Notes
+    -----
+    Made by `read_events`, `load_shop` or `load_cdnow`. The examples of the methods go on from this.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> log = cl.load_shop(300)
+    >>> sorted(log.tables)
+    ['members', 'purchases', 'treatments', 'visits']
     """
 
     as_of: dt.date
@@ -82,10 +93,21 @@ class EventLog:
             `purchases`, `visits`, `treatments` (customer_id: text, event_at: local timestamp,
             event_date: date, and the optional columns there are) or `members`.
 
+        Returns
+        -------
+        ibis.Table
+            Lazy: nothing is read before it is executed.
+
         Raises
         ------
         DataError
             The log has no such table.
+
+        Examples
+        --------
+        >>> amounts = log.table("purchases").amount
+        >>> bool(amounts.mean().execute() > 0)
+        True
         """
         if name == "members":
             return members_expression(self._events(), self._raw("members"))
@@ -104,6 +126,21 @@ class EventLog:
         name : str
             `purchases`, `visits`, `members` or `treatments`; `event_date` comes as midnight of the
             day.
+
+        Returns
+        -------
+        DataFrame
+            A row an event, or a member.
+
+        Raises
+        ------
+        DataError
+            The log has no such table.
+
+        Examples
+        --------
+        >>> log.frame("purchases").columns[:3].tolist()
+        ['customer_id', 'event_at', 'event_date']
         """
         table = self.table(name)
         first = ["customer_id", time_column(name)]
@@ -113,7 +150,23 @@ class EventLog:
         return engine.frame(table.order_by([*first, *rest]))
 
     def first_day(self, events: str = "purchases") -> dt.date:
-        """Return the day of the first of `events`; `as_of` where there is none."""
+        """Return the day of the first of `events`; `as_of` where there is none.
+
+        Parameters
+        ----------
+        events : str
+            `purchases` or `visits`.
+
+        Returns
+        -------
+        date
+            In the log's time zone.
+
+        Examples
+        --------
+        >>> log.first_day("visits") <= log.as_of
+        True
+        """
         days = self.day_table(events)
         found = days.day.min().to_pyarrow().as_py()
         return self.as_of if found is None else found
@@ -138,6 +191,19 @@ class EventLog:
             `purchases` or `visits`.
         after : date, optional
             Days up to it are left out.
+        of : collection of str, optional
+            Ids; default: everybody.
+
+        Returns
+        -------
+        DataFrame
+            ``customer_id``, ``day``.
+
+        Examples
+        --------
+        >>> mine = log.days("visits", of=["m00002"])
+        >>> bool(mine["day"].is_unique)
+        True
         """
         days = self.day_table(events)
         if after is not None:
@@ -151,7 +217,28 @@ class EventLog:
         )
 
     def day_table(self, events: str = "purchases") -> Any:
-        """Return `days` of `events`, unsorted, as an Ibis expression with `day` a date."""
+        """Return `days` of `events`, unsorted, as an Ibis expression with `day` a date.
+
+        Parameters
+        ----------
+        events : str
+            `purchases` or `visits`.
+
+        Returns
+        -------
+        ibis.Table
+            ``customer_id``, ``day``.
+
+        Raises
+        ------
+        UsageError
+            Another table: only purchases and visits have days.
+
+        Examples
+        --------
+        >>> bool(log.day_table().count().execute() == len(log.days()))
+        True
+        """
         if events not in EVENTS:
             raise UsageError(f"events must be one of {', '.join(EVENTS)}; got {events!r}.")
         table = self.table(events)
@@ -164,6 +251,16 @@ class EventLog:
 
         Everybody with a purchase or visit is a member: those the members table lacks are added
         with their first event as signup and no attributes.
+
+        Returns
+        -------
+        DataFrame
+            ``customer_id``, ``signed_up_at`` (local timestamp), attributes.
+
+        Examples
+        --------
+        >>> len(log.members())
+        300
         """
         return engine.frame(self.table("members").order_by("customer_id"))
 
@@ -173,17 +270,38 @@ class EventLog:
         The first event of the others is no signup: counted from it everybody would have bought on
         the first day.
 
+        Returns
+        -------
+        ibis.Table
+            ``customer_id``, ``signed_up_at`` (local timestamp) and attributes, unsorted.
+
         Raises
         ------
         DataError
             There is no members table.
+
+        Examples
+        --------
+        >>> log.signup_table().count().execute() <= len(log.members())
+        True
         """
         if self.members_derived:
             raise DataError("the log has no members table, so that nobody's signup is known.")
         return self._raw("members").drop(DATE)
 
     def attributes(self) -> pd.DataFrame:
-        """Return `members` with what follows from the log: see `attribute_table`."""
+        """Return `members` with what follows from the log: see `attribute_table`.
+
+        Returns
+        -------
+        DataFrame
+            A row a member, sorted by id.
+
+        Examples
+        --------
+        >>> {"signup_month", "gender"} <= set(log.attributes())
+        True
+        """
         return engine.frame(self.attribute_table().order_by("customer_id"))
 
     def attribute_table(self) -> Any:
@@ -191,6 +309,16 @@ class EventLog:
 
         `signup_month` (YYYY-MM), `first_category` where purchases have categories, and
         `beginning` under `data.unknown_beginning=model`.
+
+        Returns
+        -------
+        ibis.Table
+            A row a member, unsorted.
+
+        Examples
+        --------
+        >>> "signup_month" in log.attribute_table().columns
+        True
         """
         purchases = self._raw("purchases") if "purchases" in self.tables else None
         return with_derived(self.table("members"), purchases, history.unknown(self._backend))
@@ -200,10 +328,26 @@ class EventLog:
 
         Nothing is copied; each table is filtered inside the engine.
 
+        Parameters
+        ----------
+        as_of : date or ISO text
+            The day, inclusive.
+
+        Returns
+        -------
+        EventLog
+            On the same tables.
+
         Raises
         ------
         UsageError
             A day after this log's own `as_of`: not known.
+
+        Examples
+        --------
+        >>> before = log.until(log.first_day())
+        >>> before.as_of == log.first_day()
+        True
         """
         day = parse_day(as_of)
         if day is None or day > self.as_of:

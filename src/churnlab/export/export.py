@@ -92,7 +92,7 @@ def _rules(inputs: ExportInputs, chosen: Chosen) -> ScoringBundle:
     """Return what scores the exported customers: the cuts as the bundle will state them."""
     cut = sections.threshold_section(inputs.threshold)
     cuts = cut["value"], cut["first_value"], cut["window_cycles"]
-    purchases = PurchaseRule(chosen.purchases.draws, inputs.risk, *cuts)
+    purchases = PurchaseRule(chosen.purchases.draws, inputs.risk, *cuts, clock=inputs.clock)
     seen, visits = inputs.visits, None
     if seen is not None and chosen.visits is not None:
         cuts = seen.risk_value, seen.inactive_value, seen.window_cycles

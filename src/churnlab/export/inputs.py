@@ -15,7 +15,8 @@ from churnlab.errors import DataError, UsageError
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold
-from churnlab.summary import Summary
+from churnlab.summary import Clock, Summary
+from churnlab.summary.calendar import AUTO
 from churnlab.vocabulary import OVERDUE
 
 
@@ -70,6 +71,8 @@ class ExportInputs:
         Full posterior of the purchase model.
     risk : RiskConfig
         Definition of purchase risk.
+    clock : Clock, optional
+        What the draws' days are days of, where the fit has calendar effects.
     threshold : Threshold
         Cuts with interval, curve and the price of being wrong, as `churnlab.rules` gives them.
     backtest : mapping
@@ -102,7 +105,7 @@ class ExportInputs:
     Attributes
     ----------
     purchases : Summary
-        The table `summary` with its cells, grouped as the draws are.
+        The table `summary` with its cells, grouped as the draws are and in their time.
     people : People
         Who is exported: members, else purchasers and visitors.
     """
@@ -114,6 +117,7 @@ class ExportInputs:
     backtest: Mapping[str, Any]
     risk: RiskConfig = field(default_factory=RiskConfig)
     time_zone: str = "UTC"
+    clock: Clock | None = None
     group_columns: tuple[str, ...] = ()
     members: pd.DataFrame | None = None
     customers: pd.DataFrame | None = None
@@ -138,7 +142,7 @@ class ExportInputs:
 
     def __post_init__(self) -> None:
         """Summarise once; refuse impossible summaries and what a bundle cannot score."""
-        _refuse_unknown(self.config)
+        _refuse_unknown(self.config, self.clock)
         if self.summary.empty:
             raise DataError("summary has no rows; a bundle needs at least one purchaser.")
         if self.threshold.basis not in (self.risk.basis, OVERDUE):
@@ -148,7 +152,10 @@ class ExportInputs:
             )
         grouped = len(self.draws.groups) > 1
         columns = (self.group_columns or ("group",)) if grouped else ()
-        object.__setattr__(self, "purchases", summary_of(self.summary, self.as_of, columns))
+        purchases = summary_of(self.summary, self.as_of, columns)
+        if self.clock is not None:
+            purchases = purchases.on_clock(self.clock)
+        object.__setattr__(self, "purchases", purchases)
         object.__setattr__(self, "people", self._people())
         for name in ("customers", "membership"):
             frame = getattr(self, name)
@@ -179,8 +186,8 @@ class ExportInputs:
         return People(members, self.purchases, visits, visits_observed=visits is not None)
 
 
-def _refuse_unknown(config: Mapping[str, Any]) -> None:
-    """Refuse what a bundle cannot score: orders, covariates, and clocks of the calendar."""
+def _refuse_unknown(config: Mapping[str, Any], clock: Clock | None) -> None:
+    """Refuse what a bundle cannot score: orders, covariates, calendar effects without a clock."""
     data = config.get("data")
     if isinstance(data, Mapping) and data.get("purchase_unit") == "order":
         raise UsageError(
@@ -196,11 +203,12 @@ def _refuse_unknown(config: Mapping[str, Any]) -> None:
             "model.covariates (model.group travels with a bundle), or send the dates of this fit's "
             "customers.parquet."
         )
-    if isinstance(model, Mapping) and (model.get("calendar") or model.get("events")):
+    if clock is not None or not isinstance(model, Mapping):
+        return
+    if model.get("calendar") not in (None, AUTO) or model.get("events"):
         raise UsageError(
             f"the fit has calendar effects (model.calendar={model.get('calendar')}, "
-            f"{len(model.get('events') or {})} events), and a bundle cannot carry them: its SQL "
-            "and its scorer would take clock days for days and every risk and date would be off. "
-            "Export a fit without model.calendar and model.events, or send the dates of this fit's "
-            "customers.parquet, which hold until each customer's next purchase."
+            f"{len(model.get('events') or {})} events) and no clock is given: clock days would be "
+            "taken for days and every risk and date would be off. Pass clock=fit.seasons.clock, or "
+            "export the fit's run folder."
         )

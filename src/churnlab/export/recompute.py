@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,11 @@ from numpy.typing import NDArray
 from churnlab.bundle import PurchaseRule, ScoringBundle
 from churnlab.errors import VerificationError
 from churnlab.export.sql import SummarySource, score_sql
-from churnlab.posterior import Measure, RiskConfig, risk_summary
+from churnlab.posterior import Measure, RiskConfig, Rows, risk_summary
 from churnlab.posterior.dates import falls_first
 from churnlab.posterior.settings import LAST_DAY
 from churnlab.summary import Cells
+from churnlab.summary.cells import distinct_rows
 from churnlab.types import Array
 from churnlab.vocabulary import FAR_DATE
 
@@ -62,16 +64,29 @@ def _aligned(
     return joined, draws.codes_of(list(names))[of]
 
 
-def _risk_on(
-    rule: PurchaseRule,
-    key: tuple[NDArray[np.int64], Array, Array],
-    T: Array,
-    risk: Measure | None = None,
-) -> Array:
+class _Key(NamedTuple):
+    """What a purchaser's risk depends on, in days, (row,)."""
+
+    group: NDArray[np.int64]
+    x: Array
+    t_x: Array
+    first: NDArray[np.int64]
+    """Day of the first purchase, since 1970-01-01."""
+
+
+def _risk_on(rule: PurchaseRule, key: _Key, T: Array, risk: Measure | None = None) -> Array:
     """Mean risk (or another measure) of each row at age T, per distinct cell."""
-    group, x, t_x = key
-    cells, of = Cells.collapse(x, t_x, T, group=group, groups=rule.draws.groups)
-    return risk_summary(rule.draws, cells, risk or rule.risk).mean[of]
+    group, x, t_x, first = key
+    if rule.clock is None:
+        cells, of = Cells.collapse(x, t_x, T, group=group, groups=rule.draws.groups)
+        return risk_summary(rule.draws, cells, risk or rule.risk).mean[of]
+    one, of = distinct_rows(group, x, t_x, T, first)
+    begin, now = first[one], first[one] + T[one].astype(np.int64)
+    rows = Rows(
+        group[one], x[one], rule.clock.ahead(begin, t_x[one]), rule.clock.ahead(begin, T[one])
+    )
+    found = risk_summary(rule.draws, rows, risk or rule.risk, ahead=partial(rule.clock.ahead, now))
+    return found.mean[of]
 
 
 def check_scores(frames: Mapping[str, pd.DataFrame], rules: ScoringBundle) -> str:
@@ -85,13 +100,13 @@ def check_scores(frames: Mapping[str, pd.DataFrame], rules: ScoringBundle) -> st
         "customer_id",
         "has impossible x, t_x, T",
     )
-    key = (group, x, t_x)
+    last = rows["last_purchase_at"].to_numpy().astype("datetime64[D]")
+    key = _Key(group, x, t_x, last.astype(np.int64) - t_x.astype(np.int64))
     _close(_risk_on(rule, key, T), rows, "purchase_risk")
     _close(1 - _risk_on(rule, key, T, RiskConfig()), rows, "p_alive")
     value, first = rule.inside()
     cut = np.where(x > 0, value, first)
     dates = rows["at_risk_date"].to_numpy().astype("datetime64[D]")
-    last = rows["last_purchase_at"].to_numpy().astype("datetime64[D]")
     day = np.datetime64(rules.as_of, "D")
     hold(
         last == day - (T - t_x).astype("timedelta64[D]"),
@@ -113,14 +128,14 @@ def check_scores(frames: Mapping[str, pd.DataFrame], rules: ScoringBundle) -> st
 
 def _check_dates(
     rules: ScoringBundle,
-    key: tuple[NDArray[np.int64], Array, Array],
+    key: _Key,
     dates: NDArray[np.datetime64],
     last: NDArray[np.datetime64],
     cut: Array,
     rows: pd.DataFrame,
 ) -> None:
     """X1: at the threshold or above on the date, below it the day before (unless that is day 1)."""
-    rule, t_x = rules.purchases, key[2]
+    rule, t_x = rules.purchases, key.t_x
     days = (dates - last).astype(np.int64)
     never = dates == _FAR
     hold((days >= 1) | never, rows, "at_risk_date", "is not after the last purchase")
@@ -180,11 +195,12 @@ def _around_dates(some: pd.DataFrame, rules: ScoringBundle) -> dict[str, pd.Data
 
 
 def run_summary_sql(rows: pd.DataFrame, rules: ScoringBundle) -> pd.DataFrame:
-    """Score rows (`customer_id, x, t_x, T, grp`) with the DuckDB SQL, in their order."""
+    """Score rows of `customer_summary` with the DuckDB SQL, in their order."""
     import duckdb
 
     labelled = replace(rules, group_columns=("grp",))
-    summary = rows[["x", "t_x", "T", "grp"]].assign(customer_id=np.arange(len(rows)).astype(str))
+    summary = rows[["x", "t_x", "T", "grp", "last_purchase_at"]]
+    summary = summary.assign(customer_id=np.arange(len(rows)).astype(str))
     with duckdb.connect(
         config={"enable_external_access": False, "autoload_known_extensions": False}
     ) as connection:

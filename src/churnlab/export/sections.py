@@ -302,6 +302,7 @@ def all_sections(
             "purchases": {
                 **model_section(chosen.purchases, inputs.draws.n_draws, inputs.group_columns),
                 **({"misfit": list(inputs.misfit)} if inputs.misfit else {}),
+                **({"calendar": inputs.clock.to_dict()} if inputs.clock else {}),
             },
             "visits": seen and visits and model_section(seen, visits.draws.n_draws, ()),
         },

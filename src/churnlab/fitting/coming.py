@@ -43,7 +43,9 @@ def purchases_to_come(
     mean = float(customers["expected_purchases"].sum())
     cells, share = _some(fit.data.cells, np.random.default_rng(seed))
     weeks = max(1, round(horizon_days / DAYS_PER_WEEK))
-    found = weekly_forecast(fit.draws, cells, weeks, np.random.default_rng(seed), n_draws=_DRAWS)
+    found = weekly_forecast(
+        fit.draws, cells, weeks, np.random.default_rng(seed), n_draws=_DRAWS, ahead=fit.data.ahead
+    )
     expected, predicted = found.expected.sum(axis=1), found.predicted.sum(axis=1)
     total = expected / share + (predicted - expected) / np.sqrt(share)
     scale = mean / max(float(expected.mean() / share), 1e-12)

@@ -33,7 +33,7 @@ def compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        No mapping, fewer than two fits, fits of different customers or days, or on a clock.
+        No mapping of fits, fewer than two, fits of different customers or days, or on a clock.
 
     References
     ----------
@@ -52,6 +52,9 @@ def compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
             f"expected fits by name, cl.compare({{'one': fit, 'other': fit}}); got a "
             f"{type(fits).__name__}."
         )
+    for name, one in fits.items():
+        if not isinstance(one, Fit):
+            raise UsageError(f"{name!r} is no fit (of churnlab.fit) but {type(one).__name__}.")
     if any(fit.seasons is not None for fit in fits.values()):
         raise UsageError(
             "a fit on a clock has densities per clock day, which do not compare; backtest them: "

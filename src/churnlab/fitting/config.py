@@ -47,6 +47,17 @@ class ModelConfig:
         ``{christmas: [12-01, 12-24], sale: [2011-03-01, 2011-03-07]}``.
     calendar_spread : str
         Prior of the sd of the log multipliers, as text; a number fixes it.
+
+    Raises
+    ------
+    UsageError
+        A model, pooling or calendar that does not exist.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> cl.ModelConfig(name="mbg_nbd", calendar="month").candidate
+    'mbg_nbd@month'
     """
 
     name: str = "mbg_nbd"
@@ -132,6 +143,17 @@ class InferenceConfig:
         Posterior draws (per chain under `nuts`).
     chains : int
         Chains of `nuts`.
+
+    Raises
+    ------
+    UsageError
+        An unknown method; fewer than 100 draws or 2 chains.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> cl.InferenceConfig(method="nuts", draws=500).chains
+    4
     """
 
     method: str = "laplace"

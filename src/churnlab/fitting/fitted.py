@@ -27,31 +27,12 @@ from churnlab.posterior import RiskConfig, StateCut, ValueConfig
 from churnlab.progress import Update
 from churnlab.rules import OverdueRule, Threshold
 from churnlab.spend import SpendFit
-from churnlab.summary import Summary
+from churnlab.summary import Summary, as_summary
 
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A fitted model: the population's posterior, and through it each customer's.
-
-    Attributes
-    ----------
-    data : Summary
-        What the model was fitted to.
-    population : PopulationFit
-        Draws of the population's parameters with their diagnostics.
-    seasons : Seasons, optional
-        The clock that the cells' times are measured on, with what is known of it.
-    config : ModelConfig
-        What was asked for.
-    notes : tuple of str
-        What must be said of groups, covariates and one-time buyers.
-    first : FittedModel, optional
-        What judges customers with a single purchase where the model cannot: BG/NBD holds them
-        alive for ever, so their rows are those of its MBG kin, fitted to the same customers.
-    inference, seed
-        How the posterior was reached; the same again gives the same draws.
-    """
+    """A fitted model: the population's posterior, and through it each customer's (see `Fit`)."""
 
     data: Summary
     population: PopulationFit
@@ -115,11 +96,38 @@ class FittedModel:
             Days: of purchases that come within so many days.
         due : bool
             Counted from the last purchase (`due_date`) instead of from today (`next_purchase_q50`).
+
+        Returns
+        -------
+        NextLevels
+            ``.levels`` (0-1) of the median and of the ends of the 80% interval; ``.returns``, the
+            purchases that they were learnt from.
+
+        Examples
+        --------
+        >>> len(fit.next_levels(within=90).levels)
+        3
         """
         return learn_levels(self.data, self.sample, self.draws, within, due=due)
 
     def say_misfit(self, lang: str = "en") -> list[str]:
-        """Return a sentence for each check that failed, with the setting that cures it."""
+        """Return a sentence for each check that failed, with the setting that cures it.
+
+        Parameters
+        ----------
+        lang : str
+            `en` or `ko`.
+
+        Returns
+        -------
+        list of str
+            Empty where every check holds.
+
+        Examples
+        --------
+        >>> all("replicate" in said or "model" in said for said in fit.say_misfit())
+        True
+        """
         first = self.data.customers["first_purchase_at"].min().date()
         calendar = None if self.seasons is None else str(self.config.candidate.partition("@")[2])
         known = Fitted(
@@ -137,7 +145,25 @@ class FittedModel:
         return self.overdue(OverdueRule())
 
     def overdue(self, rule: OverdueRule) -> Threshold:
-        """Return the state by a rule, its level learnt from the customers' completed gaps."""
+        """Return the state by a rule, its level learnt from the customers' completed gaps.
+
+        Parameters
+        ----------
+        rule : OverdueRule
+            From `churnlab.rules`: `quantile`, the share of those who come back (0-1), and
+            `window_cycles`, in own rhythms.
+
+        Returns
+        -------
+        Threshold
+            ``.value`` (0-1), the level that the gaps ask for; ``.state(risk)`` for `customers`.
+
+        Examples
+        --------
+        >>> from churnlab.rules import OverdueRule
+        >>> bool(0 < fit.overdue(OverdueRule(quantile=0.9)).value < 1)
+        True
+        """
         return rule.learnt(self.draws, self.data, seed=self.seed)
 
     def _cut(self, risk: RiskConfig, threshold: float | None, first: float | None) -> StateCut:
@@ -159,6 +185,11 @@ class FittedModel:
         References
         ----------
         Vehtari, Simpson, Gelman, Yao and Gabry (2024), Journal of Machine Learning Research 25(72).
+
+        Examples
+        --------
+        >>> fit.summary().loc["dropout_mean", ["mean", "q05", "q95"]].between(0, 1).all()
+        np.True_
         """
         return self.population.table.dropna(axis="columns", how="all")
 
@@ -193,6 +224,23 @@ class FittedModel:
         value : ValueConfig, optional
             Horizon, discount and margin of the residual value. With `per_purchase` it needs no
             `spend`.
+
+        Returns
+        -------
+        DataFrame
+            A row a customer, sorted by id: P(alive) and risk (0-1) with their 90% intervals, the
+            cycle in days, expected purchases within the horizon, and dates.
+
+        Raises
+        ------
+        UsageError
+            Settings that do not exist, or a horizon that is no whole number of days from 1 on.
+
+        Examples
+        --------
+        >>> customers = fit.customers(horizon_days=90)
+        >>> bool(customers["purchase_risk"].between(0, 1).all())
+        True
         """
         basis = "p_alive" if horizon_days is None else "fixed_days"
         settings: RiskConfig = part("risk", RiskConfig, risk or basis)
@@ -233,10 +281,23 @@ class FittedModel:
         seed : int
             Of the simulated futures behind the intervals.
 
+        Returns
+        -------
+        DataFrame
+            ``customer_id``, amount per purchase and residual value with their 90% intervals, in the
+            currency of the amounts.
+
         Raises
         ------
         UsageError
             Neither `spend` nor `value.per_purchase`; amounts of another day.
+
+        Examples
+        --------
+        >>> spend = cl.fit_spend(cl.summarise_spend(log))
+        >>> worth = fit.residual_value(spend, cl.ValueConfig(horizon_days=180))
+        >>> bool((worth["residual_value"] >= 0).all())
+        True
         """
         return individual.value_table(
             self.data,
@@ -256,7 +317,15 @@ class FittedModel:
         Parameters
         ----------
         summary : Summary
-            From `summarise`; grouped and with covariates as the fit's, or made from a log.
+            From `summarise`; grouped and with covariates as the fit's, or made from a log; a log
+            is summarised first.
+        seed : int
+            Of the draws of what the fit has not seen.
+
+        Returns
+        -------
+        Fit
+            With the same draws of the population; nothing is sampled again.
 
         Raises
         ------
@@ -264,8 +333,14 @@ class FittedModel:
             A group that the fit does not know, where groups are not pooled partially.
         DataError
             A covariate that is missing, or a category that the fit has not seen.
+
+        Examples
+        --------
+        >>> earlier = fit.on(cl.summarise(log, as_of="2024-12-31"))
+        >>> earlier
+        Fit(mbg_nbd, 110 customers up to 2024-12-31, laplace, 1,000 draws)
         """
-        own = self.data
+        own, summary = self.data, as_summary(summary)
         first = None if self.first is None else self.first.on(summary, seed=seed)
         summary = summary.grouped(own.group_columns, own.covariates)
         if self.seasons is not None:
@@ -300,11 +375,35 @@ class FittedModel:
         ------
         UsageError
             A day before the fit's last: summarise the log as of that day instead.
+
+        Examples
+        --------
+        >>> now, later = fit.p_alive(), fit.p_alive(at="2025-05-31")
+        >>> bool((later["p_alive"] <= now["p_alive"]).all())
+        True
         """
         return individual.p_alive_table(self.data, self.draws, at=at, first_draws=self._first_draws)
 
     def sample_latent(self, *, draws: int = 200, seed: int = 1) -> dict[str, Any]:
-        """Return exact draws of each customer's rate, dropout and being alive, (draw, customer)."""
+        """Return exact draws of each customer's rate, dropout and being alive, (draw, customer).
+
+        Parameters
+        ----------
+        draws : int
+            How many.
+        seed : int
+            Of the draws.
+
+        Returns
+        -------
+        dict of array, shape (draw, customer)
+            By name: rates per day, dropout, and ``alive`` (0 or 1); docs/inference.md.
+
+        Examples
+        --------
+        >>> {values.shape for values in fit.sample_latent(draws=10).values()}
+        {(10, 134)}
+        """
         found = individual.sample_latent(self.data, self.draws, draws=draws, seed=seed)
         if self.first is not None:
             once = self.data.customers["x"].to_numpy() == 0

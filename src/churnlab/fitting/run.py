@@ -7,23 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from churnlab.errors import UsageError
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.saving import read
 from churnlab.fitting.views import Fit
-from churnlab.parts import part
+from churnlab.parts import part, whole
 from churnlab.progress import Update
-from churnlab.summary import Summary, summarise
-from churnlab.summary.taking import is_summary_frame
-
-
-def _summarised(data: Any) -> Summary:
-    if is_summary_frame(data):
-        raise UsageError(
-            "a frame with x, t_x and T is given; expected a summary: "
-            "churnlab.Summary.from_arrays(frame.x, frame.t_x, frame.T, as_of=DAY), in days."
-        )
-    return summarise(data)
+from churnlab.summary import Summary, as_summary
 
 
 def fit(
@@ -89,8 +78,7 @@ def fit(
     >>> cl.fit(summary, model="mbg_nbd", seed=1)
     Fit(mbg_nbd, 2,357 customers up to 1997-09-30, laplace, 1,000 draws)
     """
-    if not isinstance(summary, Summary):
-        summary = _summarised(summary)
+    summary = as_summary(summary)
     chosen: ModelConfig = part("model", ModelConfig, model)
     if group is not None:
         chosen = replace(chosen, group=group if isinstance(group, str) else list(group))
@@ -101,7 +89,8 @@ def fit(
         chosen = replace(chosen, priors={**chosen.priors, **priors})
     how: InferenceConfig = part("inference", InferenceConfig, inference)
     if draws is not None:
-        how = replace(how, draws=draws)
+        how = replace(how, draws=whole("draws", draws, 1))
+    seed = whole("seed", seed, 0)
     if chosen.groups or chosen.covariates:
         summary = summary.grouped(chosen.groups, chosen.covariates)
     return Fit.of(summary, chosen, how, seed, check=check, progress=progress)

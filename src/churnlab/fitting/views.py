@@ -17,6 +17,7 @@ from churnlab.fitting.by_customer import with_customers
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.fitted import FittedModel
 from churnlab.fitting.saving import save
+from churnlab.parts import whole
 from churnlab.progress import Update
 from churnlab.report.drawn import drawn
 from churnlab.summary import Summary
@@ -32,9 +33,38 @@ _SIDE: Final = 40
 
 
 class Fit(FittedModel):
-    """What data scientists hold in a notebook: the model with forecasts, pictures and a file.
+    """A fitted model: the population's posterior, and through it each customer's.
 
-    Every picture takes `ax` and returns it.
+    Attributes
+    ----------
+    data : Summary
+        What the model was fitted to.
+    population : PopulationFit
+        Draws of the population's parameters with their diagnostics.
+    seasons : Seasons, optional
+        The clock that the cells' times are measured on, with what is known of it.
+    config : ModelConfig
+        What was asked for.
+    notes : tuple of str
+        What must be said of groups, covariates and one-time buyers.
+    first : FittedModel, optional
+        What judges customers with a single purchase where the model cannot: BG/NBD holds them
+        alive for ever, so their rows are those of its MBG kin, fitted to the same customers.
+    inference, seed
+        How the posterior was reached; the same again gives the same draws.
+
+    Notes
+    -----
+    Pictures take `ax` and `lang` (`en`, `ko`) and return their axes. The examples of the methods go
+    on from this one.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> log = cl.load_shop(400).until("2025-03-31")
+    >>> fit = cl.fit(cl.summarise(log), seed=1)
+    >>> fit
+    Fit(mbg_nbd, 134 customers up to 2025-03-31, laplace, 1,000 draws)
     """
 
     @classmethod
@@ -94,23 +124,26 @@ class Fit(FittedModel):
         Raises
         ------
         UsageError
-            Fewer weeks than one; a fit on a clock.
+            Fewer weeks than one.
+
+        Examples
+        --------
+        >>> weeks = fit.forecast(weeks=4)
+        >>> weeks["week"].tolist(), bool((weeks["q05"] <= weeks["q95"]).all())
+        ([1, 2, 3, 4], True)
         """
         from churnlab.posterior.forecast import DAYS_PER_WEEK, weekly_forecast
 
-        if not weeks >= 1:
-            raise UsageError(f"weeks must be at least 1; got {weeks}.")
-        if self.seasons is not None:
-            raise UsageError("a fit on a clock forecasts in `backtest`: candidates=[MODEL@month].")
+        weeks = whole("weeks", weeks, 1)
         rng = np.random.default_rng(seed)
-        expected, predicted = weekly_forecast(self.draws, self.data.cells, weeks, rng)
+        found = weekly_forecast(self.draws, self.data.cells, weeks, rng, ahead=self.data.ahead)
         number = np.arange(1, weeks + 1)
         until = pd.Timestamp(self.data.as_of) + pd.to_timedelta(DAYS_PER_WEEK * number, unit="D")
         table = pd.DataFrame({"week": number, "until": until})
         for name, low, high, mean, futures in (
-            ("expected", "q05", "q95", expected, predicted),
+            ("expected", "q05", "q95", *found),
             ("cumulative", "cumulative_q05", "cumulative_q95",
-             expected.cumsum(axis=1), predicted.cumsum(axis=1)),
+             found.expected.cumsum(axis=1), found.predicted.cumsum(axis=1)),
         ):  # fmt: skip
             table[name] = mean.mean(axis=0)
             table[low], table[high] = np.quantile(futures, [0.05, 0.95], axis=0)
@@ -124,6 +157,12 @@ class Fit(FittedModel):
         DataFrame
             ``customer_id``, ``last_purchase_at``, ``due_date`` (median), ``due_q10``, ``due_q90``;
             definitions: docs/files.md.
+
+        Examples
+        --------
+        >>> due = fit.next_purchase()
+        >>> bool((due["due_q10"] <= due["due_q90"]).all())
+        True
         """
         columns = ["customer_id", "last_purchase_at", "due_date", "due_q10", "due_q90"]
         return self.customers()[columns]
@@ -141,6 +180,18 @@ class Fit(FittedModel):
         DataFrame
             ``customer_id``, ``state`` (first_active, repeat_active, first_risk, repeat_risk),
             ``at_risk_date``, ``p_alive``.
+
+        Raises
+        ------
+        UsageError
+            A rule that does not exist, or one that learns from earlier days.
+
+        Examples
+        --------
+        >>> sorted(fit.states()["state"].unique())
+        ['first_active', 'first_risk', 'repeat_active', 'repeat_risk']
+        >>> from churnlab.rules import FixedRule
+        >>> few = fit.states(FixedRule(value=0.9))  # at risk where P(alive) is below 0.1
         """
         from churnlab.posterior import RiskConfig, StateCut
         from churnlab.rules import FixedRule, OverdueRule, rule_named
@@ -172,6 +223,21 @@ class Fit(FittedModel):
         ----------
         log : EventLog
             The whole log, with the new events in it.
+
+        Returns
+        -------
+        Fit
+            Fitted anew.
+
+        Raises
+        ------
+        DataError, FitRefusedError
+            As `churnlab.fit`.
+
+        Examples
+        --------
+        >>> fit.update(cl.load_shop(400))
+        Fit(mbg_nbd, 166 customers up to 2025-06-23, laplace, 1,000 draws)
         """
         from churnlab.summary import summarise
 
@@ -189,10 +255,26 @@ class Fit(FittedModel):
     def save(self, folder: str | Path) -> Path:
         """Write the fit into a folder that `churnlab.load` reads back: netCDF, Parquet and JSON.
 
+        Parameters
+        ----------
+        folder : path
+            Made where it does not exist; a fit that stands there is replaced at the end.
+
+        Returns
+        -------
+        Path
+            The folder.
+
         Raises
         ------
         UsageError
             A fit that was applied to other data (`on`), or of groups fitted alone.
+
+        Examples
+        --------
+        >>> folder = fit.save("outputs/my_fit")
+        >>> cl.load(folder).draws.theta.shape == fit.draws.theta.shape
+        True
         """
         return save(self, folder)
 
@@ -204,6 +286,10 @@ class Fit(FittedModel):
         ------
         UsageError
             A summary made from arrays, which does not know the days of purchases; a clock.
+
+        Examples
+        --------
+        >>> ax = fit.plot_tracking()
         """
         from churnlab.fitting.report.data import repeats_by_week
         from churnlab.fitting.report.plots import tracking
@@ -214,7 +300,12 @@ class Fit(FittedModel):
 
     @drawn
     def plot_alive_matrix(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
-        """Draw P(alive) by repeat purchases and days of silence, of the oldest customers."""
+        """Draw P(alive) by repeat purchases and days of silence, of the oldest customers.
+
+        Examples
+        --------
+        >>> ax = fit.plot_alive_matrix()
+        """
         from churnlab.fitting.report.data import alive_matrix
         from churnlab.fitting.report.plots import matrix
         from churnlab.report.style import axes
@@ -225,10 +316,19 @@ class Fit(FittedModel):
     def plot_history(self, customer: str, ax: Axes | None = None, *, lang: str = "en") -> Axes:
         """Draw one customer's P(alive) against silence, today marked (the story: `cl.explain`).
 
+        Parameters
+        ----------
+        customer : str
+            An id, to the letter.
+
         Raises
         ------
         UsageError
             The fit does not know the customer.
+
+        Examples
+        --------
+        >>> ax = fit.plot_history("m00200", lang="ko")
         """
         from churnlab.fitting.report import data
         from churnlab.fitting.report.plots import risk_over_silence
@@ -238,8 +338,9 @@ class Fit(FittedModel):
         people = self.data.customers.set_index("customer_id")
         if customer not in people.index:
             known = people.index[:20_000].astype(str)
+            near = nearest(str(customer), [*known])
             raise UsageError(
-                f"the fit knows no customer {customer!r}.{nearest(str(customer), [*known])}"
+                f"the fit knows no customer {customer!r}.{near} Ids are text, to the letter."
             )
         row = people.loc[[customer]].iloc[0]
         x, t_x, T = (float(row[name]) for name in ("x", "t_x", "T"))
@@ -265,7 +366,12 @@ class Fit(FittedModel):
 
     @drawn
     def plot_calibration(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
-        """Draw customers by repeat purchases: in the data, expected before it, and after it."""
+        """Draw customers by repeat purchases: in the data, expected before it, and after it.
+
+        Examples
+        --------
+        >>> ax = fit.plot_calibration()
+        """
         from churnlab.fitting.report import data
         from churnlab.fitting.report.plots import predictive
         from churnlab.report.style import axes
@@ -276,7 +382,12 @@ class Fit(FittedModel):
 
     @drawn
     def plot_threshold(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
-        """Draw P(alive) of a fast, a middling and a slow buyer, the day each is late marked."""
+        """Draw P(alive) of a fast, a middling and a slow buyer, the day each is late marked.
+
+        Examples
+        --------
+        >>> ax = fit.plot_threshold()
+        """
         from churnlab.fitting.report import data
         from churnlab.fitting.report.plots import lateness
         from churnlab.report.style import axes
@@ -291,6 +402,10 @@ class Fit(FittedModel):
         ----------
         ax : sequence of Axes, optional
             One a quantity.
+
+        Examples
+        --------
+        >>> axes = fit.plot_parameters()
         """
         from matplotlib import pyplot as plt
 

@@ -27,7 +27,7 @@ FILES: Final = {
 
 @dataclass(frozen=True)
 class JourneyResult(Result):
-    """Result of `run_journeys`.
+    """What makes customers loyal, and whom to take along.
 
     Attributes
     ----------
@@ -35,6 +35,10 @@ class JourneyResult(Result):
         By the names of `FILES`; those without their data are absent.
     summary : dict
         What `journey.json` holds.
+
+    Notes
+    -----
+    Made by `churnlab.journey`, whose example those of the methods go on from.
     """
 
     found: dict[str, pd.DataFrame]

@@ -128,9 +128,9 @@ def score_step(draws: PopulationDraws, step: Step) -> Scores:
     """Return the probabilities of one step under all pairs of factors."""
     alive = 1 - risk_by_draw(draws, step.rows, RiskConfig(basis="p_alive"))
     window = RiskConfig(basis="fixed_days", horizon_days=step.days)
-    quiet = risk_by_draw(draws, step.rows, window)
-    silence = step.rows.T - step.rows.t_x
-    new, since = step.elapsed > step.rows.T, step.elapsed > silence  # bought since the export
+    quiet = risk_by_draw(draws, step.rows, window, ahead=step.ahead)
+    new = step.is_since(step.rows.T)
+    since = step.is_since(step.rows.T - step.rows.t_x)  # bought since the export
     silent = _Part(step, ~since, quiet)
     alone = {c: silent.log_probability(c) for c in (*TOLERATED, *RATES)}
     out = np.empty((2, len(_PAIRS), draws.n_draws))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from churnlab.bundle import ScoringBundle
 from churnlab.events import EventLog
@@ -18,6 +19,8 @@ from churnlab.types import Array
 WEEK = 7
 #: Days of the first looks; whole weeks follow. Fixed beforehand, so that looks do not choose them.
 FIRST_STEPS = (1, 1, 2, 3)
+#: Sums of a clock's days carry rounding errors, so that the day of the export may seem later.
+_SAME = 1e-6
 
 
 class Step(NamedTuple):
@@ -33,6 +36,14 @@ class Step(NamedTuple):
     """Days from the export to the start of the step."""
     days: int
     """Length of the step."""
+    ahead: Callable[[Array], Array] | None = None
+    """What turns days from the start on into the rows' time; None where the rows are in days."""
+
+    def is_since(self, ago: Array) -> NDArray[np.bool_]:
+        """Say which moments, so much of the rows' time before the start, lie after the export."""
+        days = np.array([float(self.elapsed)])
+        passed = days if self.ahead is None else -self.ahead(-days)
+        return np.asarray(passed - ago > _SAME)
 
 
 def lengths() -> Iterator[int]:
@@ -52,21 +63,22 @@ def steps(rules: ScoringBundle, log: EventLog) -> Iterator[Step]:
     log : EventLog
         All history up to now.
     """
-    days = log.days("purchases")
+    days, rule = log.days("purchases"), rules.purchases
     start = rules.as_of
     for length in lengths():
         end = start + dt.timedelta(length)
         if end > log.as_of:
             return
-        summary = summarise(log, start, group=rules.grouping or None)
+        summary = rule.timed(summarise(log, start, group=rules.grouping or None))
         cell = summary.customers["cell"].to_numpy()
         window = (days["day"] > pd.Timestamp(start)) & (days["day"] <= pd.Timestamp(end))
         bought = summary.customers["customer_id"].isin(days.loc[window, "customer_id"]).to_numpy()
         yield Step(
-            rows_of(summary.cells, rules.purchases.draws),
+            rows_of(summary.cells, rule.draws),
             np.bincount(cell).astype(float),
             np.bincount(cell, bought, len(summary.cells)),
             (start - rules.as_of).days,
             length,
+            rule.ahead(start),
         )
         start = end

@@ -66,10 +66,11 @@ def vintages(
 def _vintage(
     rules: ScoringBundle, log: EventLog, days: pd.DataFrame, start: dt.date, seen: int, horizon: int
 ) -> Vintage:
-    summary = summarise(log, start, group=rules.grouping or None)
+    rule = rules.purchases
+    summary = rule.timed(summarise(log, start, group=rules.grouping or None))
     cells, people = summary.cells, summary.customers
     window = RiskConfig(basis="fixed_days", horizon_days=seen)
-    quiet = risk_by_draw(rules.purchases.draws, cells, window)
+    quiet = risk_by_draw(rule.draws, cells, window, ahead=rule.ahead(start))
     total = cells.weight @ quiet
     risk = quiet.mean(axis=1)[people["cell"]]
     last, first = pd.Timestamp(start), pd.Timestamp(start) + pd.Timedelta(days=seen)

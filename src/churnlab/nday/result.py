@@ -31,6 +31,10 @@ class NdayResult(Result):
         `fitted` (pooled curve, data and model), `organic`, `value`, `best`, `plateau`, `flat`,
         `attention`, `groups`, `parameters`, `checks`, `comparison`, `backtest`, `coverage`,
         `choice`, `experiment`: those that apply; the others are absent.
+
+    Notes
+    -----
+    Made by `churnlab.nday`, whose example those of the methods go on from.
     """
 
     curve: pd.DataFrame
@@ -41,7 +45,12 @@ class NdayResult(Result):
 
     @drawn
     def plot_curve(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
-        """Draw conversion by day since signup: cohorts, the model's band, the plateau, day N."""
+        """Draw conversion by day since signup: cohorts, the model's band, the plateau, day N.
+
+        Examples
+        --------
+        >>> ax = found.plot_curve()
+        """
         from churnlab.nday.report import data, plots
         from churnlab.report.style import axes
 
@@ -56,6 +65,10 @@ class NdayResult(Result):
         ------
         UsageError
             No costs are stated, so that no day has a value.
+
+        Examples
+        --------
+        >>> ax = found.plot_value()
         """
         from churnlab.nday.report import data, plots
         from churnlab.report.style import axes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -44,6 +45,7 @@ def weekly_forecast(
     *,
     n_draws: int = 200,
     new_per_week: float = 0.0,
+    ahead: Callable[[Array], Array] | None = None,
 ) -> WeeklyForecast:
     """Forecast purchases per week after the cutoff.
 
@@ -62,6 +64,9 @@ def weekly_forecast(
         Expected number of new customers per week (first purchases, Poisson); they add their first
         and repeat purchases to both totals. With several groups newcomers come as the known
         customers are spread.
+    ahead
+        On a clock: so many days of the calendar after the cutoff in clock days. Newcomers are then
+        not forecast.
 
     Returns
     -------
@@ -74,13 +79,17 @@ def weekly_forecast(
             f"{weeks}, {n_draws} and {new_per_week}."
         )
     rows, weight = rows_of(cells, draws), np.asarray(cells.weight, np.float64)
+    if ahead is not None and new_per_week > 0:
+        raise UsageError("newcomers are not forecast on a clock; leave new_per_week at 0.")
+    days = DAYS_PER_WEEK * np.arange(1.0, weeks + 1)
+    ends = days if ahead is None else ahead(days)
     theta, seed = spread(draws, n_draws), int(rng.integers(2**31))
     likelihood = draws.likelihood
-    expected = _expected(likelihood, theta, rows, weight, weeks)
+    expected = _expected(likelihood, theta, rows, weight, ends)
     predicted = np.zeros((n_draws, weeks), np.int64)
     for at in runs(rows.group, rows.x):
         at = at[np.lexsort((rows.T[at], rows.t_x[at]))]
-        predicted += _predict(likelihood, theta, rows, weight, at, weeks, seed)
+        predicted += _predict(likelihood, theta, rows, weight, at, ends, seed)
     if new_per_week > 0:
         shares = np.bincount(_code(rows.group, theta), weight, theta.shape[1]) / weight.sum()
         expected += _expected_new(likelihood, theta, shares, weeks, new_per_week)
@@ -92,9 +101,11 @@ def _code(group: Ints, theta: Array) -> Ints:
     return group if theta.shape[1] > 1 else np.zeros_like(group)
 
 
-def _expected(likelihood: Likelihood, theta: Array, rows: Rows, weight: Array, weeks: int) -> Array:
+def _expected(
+    likelihood: Likelihood, theta: Array, rows: Rows, weight: Array, ends: Array
+) -> Array:
     """Return the expectation per draw and week: differences of cumulative expectations."""
-    total = np.zeros((len(theta), weeks + 1))
+    total = np.zeros((len(theta), len(ends) + 1))
     code = _code(rows.group, theta)
     oldest = float(rows.T.max(initial=0.0)) + 1.0
     for at in runs(rows.group, rows.x):
@@ -104,9 +115,8 @@ def _expected(likelihood: Likelihood, theta: Array, rows: Rows, weight: Array, w
         mean = process.mean_by_horizon()
         for part in chunks(len(at), len(theta)):
             i = at[part]
-            for week in range(1, weeks + 1):
-                values = mean(rows.t_x[i], rows.T[i], float(DAYS_PER_WEEK * week))
-                total[:, week] += weight[i] @ values
+            for week, end in enumerate(ends, start=1):
+                total[:, week] += weight[i] @ mean(rows.t_x[i], rows.T[i], float(end))
     return np.diff(total, axis=1)
 
 
@@ -116,21 +126,21 @@ def _predict(
     rows: Rows,
     weight: Array,
     at: Ints,
-    weeks: int,
+    ends: Array,
     seed: int,
 ) -> Ints:
     """Simulate the futures of a run's customers, (draw, week)."""
     group, x = int(_code(rows.group, theta)[at[0]]), float(rows.x[at[0]])
     rng = generator(seed, (group, x))
     people = np.repeat(at, np.rint(weight[at]).astype(np.int64))
-    out = np.zeros((len(theta), weeks), np.int64)
+    out = np.zeros((len(theta), len(ends)), np.int64)
     step = max(1, _BLOCK // len(theta))
     for start in range(0, len(people), step):
         i = people[start : start + step]
         draw = np.repeat(np.arange(len(theta)), len(i))
         t_x, T = np.tile(rows.t_x[i], len(theta)), np.tile(rows.T[i], len(theta))
         out += _futures(
-            likelihood, theta[:, group, :], draw, x, t_x, T, np.zeros(len(draw)), weeks, rng
+            likelihood, theta[:, group, :], draw, x, t_x, T, np.zeros(len(draw)), ends, rng
         )
     return out
 
@@ -143,15 +153,15 @@ def _futures(
     t_x: Array,
     T: Array,
     start: Array,
-    weeks: int,
+    ends: Array,
     rng: np.random.Generator,
 ) -> Ints:
-    """Simulate purchases after `start` (days from the cutoff) and count them by draw and week."""
-    end = float(DAYS_PER_WEEK * weeks)
+    """Simulate purchases after `start` (time from the cutoff) and count them by draw and week."""
+    weeks, end = len(ends), float(ends[-1])
     latent = likelihood.sample_latent(theta[draw].T, x, t_x, T, rng)
     counts = np.zeros(len(theta) * weeks, np.int64)
     for active, time in purchases_ahead(likelihood, latent, T - t_x, start, end, rng):
-        week = np.minimum((time / DAYS_PER_WEEK).astype(np.int64), weeks - 1)
+        week = np.minimum(np.searchsorted(ends, time, side="right"), weeks - 1)
         counts += np.bincount(draw[active] * weeks + week, minlength=len(counts))
     return counts.reshape(len(theta), weeks)
 
@@ -179,6 +189,7 @@ def _predict_new(
     rng: np.random.Generator,
 ) -> Ints:
     """Simulate newcomers: Poisson arrivals at uniform times, then their repeat purchases."""
+    ends = DAYS_PER_WEEK * np.arange(1.0, weeks + 1)
     out = np.zeros((len(theta), weeks), np.int64)
     for group, share in enumerate(shares):
         arrivals = rng.poisson(per_week * share, size=(len(theta), weeks))
@@ -187,7 +198,5 @@ def _predict_new(
         if draw.size:
             start = DAYS_PER_WEEK * (week + rng.random(len(week)))
             zero = np.zeros(len(draw))
-            out += _futures(
-                likelihood, theta[:, group, :], draw, 0.0, zero, zero, start, weeks, rng
-            )
+            out += _futures(likelihood, theta[:, group, :], draw, 0.0, zero, zero, start, ends, rng)
     return out

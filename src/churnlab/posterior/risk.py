@@ -194,6 +194,7 @@ def risk_by_draw(
     cells: Cells,
     risk: RiskConfig | None = None,
     *,
+    ahead: Callable[[Array], Array] | None = None,
     threads: int | None = None,
 ) -> Array:
     """Return the risk of each row under each draw, (row, draw); means are `risk_summary`'s."""
@@ -202,6 +203,8 @@ def risk_by_draw(
     keys = keys_of(rows)
     window = windows(draws, keys, risk, threads=threads)
     per_row = None if window is None else window[keys.of]
+    if ahead is not None and per_row is not None:
+        per_row = ahead(per_row)
     out = np.empty((len(rows.x), draws.n_draws))
 
     def work(process: Process, at: Ints) -> None:

@@ -58,6 +58,17 @@ class RiskConfig:
     due_levels : list of float, optional
         Levels of the model's law behind `due_date`, `due_q10`, `due_q90`; default: learnt from
         earlier gaps where the history is twice that long, else [0.5, 0.1, 0.9].
+
+    Raises
+    ------
+    UsageError
+        An unknown basis; windows that are not positive.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> cl.RiskConfig(basis="fixed_days", horizon_days=30).windowed_basis
+    'fixed_days'
     """
 
     basis: str = "p_alive"
@@ -76,7 +87,7 @@ class RiskConfig:
         for name in ("horizon_days", "due_window_days"):
             value = getattr(self, name)
             if value != int(value) or value < 1:
-                raise UsageError(f"risk.{name} must be a whole number of days >= 1; got {value}.")
+                raise UsageError(f"risk.{name} must be a whole number of days >= 1; got {value!r}.")
         if not self.cycles > 0:
             raise UsageError(f"risk.cycles must be positive; got {self.cycles}.")
         if self.due_levels is not None and not _ordered(self.due_levels):
@@ -166,6 +177,16 @@ class ValueConfig:
     priors : mapping
         Priors of the spend model as text, by name: amount_mean (in units of the customers'
         geometric mean), amount_shape, amount_concentration.
+
+    Raises
+    ------
+    UsageError
+        A horizon outside 1 to 3652 days; a rate or a margin that no money can have.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> value = cl.ValueConfig(discount_rate=0.1, margin_rate=0.4)
     """
 
     horizon_days: int = 365
@@ -192,7 +213,23 @@ class ValueConfig:
                 raise UsageError(f"value.{name} must be positive; got {value}.")
 
     def discount(self, days: Array | float) -> Array:
-        """Return what one unit so many days ahead is worth today."""
+        """Return what one unit so many days ahead is worth today.
+
+        Parameters
+        ----------
+        days : float or array
+            Days ahead.
+
+        Returns
+        -------
+        array
+            Of the shape of `days`; (1 + discount_rate)^(-days / 365).
+
+        Examples
+        --------
+        >>> float(value.discount(365).round(3))
+        0.909
+        """
         return np.asarray((1.0 + self.discount_rate) ** (-np.asarray(days) / DAYS_PER_YEAR))
 
 

@@ -17,6 +17,8 @@ from churnlab.rules.costs import Costs
 from churnlab.rules.threshold import CapacityRule
 from churnlab.rules.types import Evidence, Threshold
 from churnlab.summary import Summary
+from churnlab.summary.calendar import number
+from churnlab.summary.gaps import Gaps
 from churnlab.types import Array, Ints
 from churnlab.vocabulary import OVERDUE
 
@@ -108,7 +110,7 @@ class OverdueRule(Costs):
         plain = self.threshold()
         if self.learn == "never":
             return plain
-        if summary.gaps is None or summary.clock is not None:
+        if summary.gaps is None:
             return plain
         evidence, n = self._evidence(draws, summary)
         if n == 0:
@@ -131,7 +133,7 @@ class OverdueRule(Costs):
     def _evidence(self, draws: PopulationDraws, summary: Summary) -> tuple[Evidence, int]:
         """Return the lateness of completed gaps beside uniform ones, and how many are completed."""
         assert summary.gaps is not None
-        gaps = summary.gaps()
+        gaps, silences = _timed(summary.gaps(), summary)
         draws = draws.thin(max(_DRAWS, _BUDGET // max(len(gaps.x), 1)))
         group = draws.codes_of(summary.cells.groups)[gaps.group]
         measure = Lateness(window_cycles=self.window_cycles)
@@ -140,12 +142,23 @@ class OverdueRule(Costs):
         assert window is not None, "lateness has a window"
         own = window[keys.of]
         at = np.flatnonzero((own <= gaps.follow) & (gaps.days <= own))
-        silence = np.maximum(gaps.days[at] - 1.0, 0.0)
-        table = np.stack([group[at].astype(float), gaps.x[at], gaps.t_x[at], silence])
+        table = np.stack([group[at].astype(float), gaps.x[at], gaps.t_x[at], silences[at]])
         alike, row = np.unique(table, axis=1, return_inverse=True)
         rows = Rows(alike[0].astype(np.int64), alike[1], alike[2], alike[2] + alike[3])
         late = risk_summary(draws, rows, measure).mean if at.size else np.empty(0)
         return _with_uniform(late, row.ravel(), gaps.customer[at]), len(at)
+
+
+def _timed(gaps: Gaps, summary: Summary) -> tuple[Gaps, Array]:
+    """Return gaps, and the silence on the day before each ended, in the time of the cells."""
+    eve = np.maximum(gaps.days - 1.0, 0.0)
+    if (clock := summary.clock) is None:
+        return gaps, eve
+    end = number(summary.as_of)
+    start = (end - gaps.follow).astype(np.int64)
+    t_x, days = -clock.ahead(start, -gaps.t_x), clock.ahead(start, gaps.days)
+    timed = gaps._replace(t_x=t_x, days=days, follow=clock.ahead(start, end - start))
+    return timed, clock.ahead(start, eve)
 
 
 def _with_uniform(late: Array, row: Ints, customer: Ints) -> Evidence:

@@ -71,7 +71,18 @@ class Result:
         return None
 
     def closing(self, folder: Path) -> list[str]:
-        """Return the lines that end a run: what was found, then where its files are."""
+        """Return the lines that end a run: what was found, then where its files are.
+
+        Parameters
+        ----------
+        folder : Path
+            The run folder.
+
+        Returns
+        -------
+        list of str
+            Lines.
+        """
         place = [self.files.format(folder=folder)] if self.files else []
         return [*self.lines, *place]
 
@@ -81,11 +92,28 @@ class Result:
         return {}
 
     def matter(self, folder: Path) -> Mapping[str, Path]:
-        """Return the few files that matter, by what they are for."""
+        """Return the few files that matter, by what they are for.
+
+        Parameters
+        ----------
+        folder : Path
+            The run folder.
+
+        Returns
+        -------
+        mapping of str to Path
+            What for -> file.
+        """
         return {}
 
     def write(self, folder: RunFolder) -> None:
-        """Write each table as `NAME.parquet`."""
+        """Write each table as `NAME.parquet`.
+
+        Parameters
+        ----------
+        folder : RunFolder
+            Open; `save` opens and finishes one.
+        """
         for name, table in self.tables.items():
             folder.write_parquet(f"{name}.parquet", table)
 
@@ -99,10 +127,26 @@ class Result:
 
         A finished run that stands there is replaced at the end.
 
+        Parameters
+        ----------
+        folder : path
+            Made where it does not exist.
+
+        Returns
+        -------
+        Path
+            The folder.
+
         Raises
         ------
         UsageError
             The folder cannot be written, or the result is a part of another one.
+
+        Examples
+        --------
+        >>> folder = found.save("outputs/saved")
+        >>> (folder / "manifest.json").is_file()
+        True
         """
         if self.made is None:
             raise UsageError(

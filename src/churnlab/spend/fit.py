@@ -24,7 +24,7 @@ from churnlab.spend.checks import (
     independence,
 )
 from churnlab.spend.target import SpendTarget
-from churnlab.summary.spend import SpendSummary
+from churnlab.summary.spend import SpendSummary, summarise_spend
 from churnlab.types import Array
 
 
@@ -48,6 +48,10 @@ class SpendFit:
         Correlation of how often and how much (in logs); None with too few customers.
     warnings
         What the amounts cannot support, and what became of zero amounts, in words.
+
+    Notes
+    -----
+    Made by `churnlab.fit_spend`, whose example those of the methods go on from.
     """
 
     data: SpendSummary
@@ -71,11 +75,33 @@ class SpendFit:
         return f"<p><b>{self!r}</b></p>{shown}"
 
     def summary(self) -> pd.DataFrame:
-        """Return one row per parameter, as `Fit.summary`; amounts in the log's currency."""
+        """Return one row per parameter, as `Fit.summary`; amounts in the log's currency.
+
+        Returns
+        -------
+        DataFrame
+            A row a parameter: ``mean``, ``sd``, ``q05``, ``q95`` and the diagnostics of its draws.
+
+        Examples
+        --------
+        >>> "amount_mean" in spend.summary().index
+        True
+        """
         return self.table.dropna(axis="columns", how="all")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `fit.json` says of the spend model."""
+        """Return what `fit.json` says of the spend model.
+
+        Returns
+        -------
+        dict
+            Counts of customers and amounts, diagnostics, warnings.
+
+        Examples
+        --------
+        >>> spend.to_dict()["n_negative"]
+        0
+        """
         return {
             "parameters": self.table.reset_index().to_dict("records"),
             "n_customers": int((self.data.customers["n_amounts"] > 0).sum()),
@@ -106,7 +132,7 @@ def fit_spend(
     Parameters
     ----------
     summary : SpendSummary
-        Amounts per customer, from `summarise_spend`.
+        Amounts per customer, from `summarise_spend`; a log is summarised first.
     each : bool
         Learn from each amount (default) or, as Fader and Hardie and lifetimes do, from each
         customer's mean alone; see docs/spend.md for what that costs.
@@ -147,6 +173,8 @@ def fit_spend(
     """
     if draws < 1:
         raise UsageError(f"draws must be at least 1; got {draws}.")
+    if not isinstance(summary, SpendSummary):
+        summary = summarise_spend(summary)
     check_amounts(summary)
     start, rng = time.perf_counter(), np.random.default_rng(seed)
     cells = summary.cells

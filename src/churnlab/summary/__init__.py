@@ -5,7 +5,7 @@ depends on the data only through (group, x, t_x, T) and the sum of log gaps, so 
 values become one weighted cell: the posterior is exactly the same, the work much less.
 """
 
-from churnlab.summary.aggregate import summarise
+from churnlab.summary.aggregate import as_summary, summarise
 from churnlab.summary.calendar import Calendar
 from churnlab.summary.cells import POOLED, Cells
 from churnlab.summary.clock import Clock
@@ -28,6 +28,7 @@ __all__ = [
     "SpendCells",
     "SpendSummary",
     "Summary",
+    "as_summary",
     "check_groups",
     "summarise",
     "summarise_spend",

@@ -17,8 +17,26 @@ from churnlab.events import FIRST_CATEGORY, EventLog
 from churnlab.events.engine import frame
 from churnlab.summary.customers import Summary, gaps_of, with_cells
 from churnlab.summary.design import column_of
-from churnlab.summary.taking import as_log
+from churnlab.summary.taking import as_log, is_summary_frame
 from churnlab.types import Ints
+
+
+def as_summary(data: Any) -> Summary:
+    """Return a summary; a log, or a path or frame of purchases, is summarised first.
+
+    Raises
+    ------
+    UsageError
+        A frame of x, t_x and T, whose day is not known.
+    """
+    if isinstance(data, Summary):
+        return data
+    if is_summary_frame(data):
+        raise UsageError(
+            "a frame with x, t_x and T is given; expected a summary: "
+            "churnlab.Summary.from_arrays(frame.x, frame.t_x, frame.T, as_of=DAY), in days."
+        )
+    return summarise(data)
 
 
 def summarise(

@@ -68,6 +68,19 @@ class Clock:
         start = min(first, zero)
         return whole[first - start : last - start + 1]
 
+    def stretches(self, first: int, last: int) -> tuple[Ints, Array, Array]:
+        """Return the runs of days with one multiplier that make up the days `first` .. `last`.
+
+        Returns
+        -------
+        array of int, array, array (stretch,)
+            First day (days since 1970-01-01), clock time at the end of the day before, multiplier.
+        """
+        days = np.arange(first, last + 1)
+        code = self.calendar.codes(days)
+        start = np.flatnonzero(np.diff(code, prepend=-1))
+        return days[start], self.table(first - 1, last)[start], self.rate(days[start])
+
     def time(self, days: ArrayLike) -> Array:
         """Return clock time at the end of each day (whole days since 1970-01-01)."""
         day = np.asarray(days, np.int64)

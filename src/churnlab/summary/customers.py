@@ -60,6 +60,18 @@ class Summary:
         With one, the *cells'* t_x and T are clock days; those of `customers` stay days.
     beginning : Beginning, optional
         What speaks for purchases before the log.
+
+    Notes
+    -----
+    Made by `churnlab.summarise` or `from_arrays`. The examples of the methods go on from this one.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> log = cl.load_shop(300)
+    >>> summary = cl.summarise(log)
+    >>> bool((summary.customers["t_x"] <= summary.customers["T"]).all())
+    True
     """
 
     customers: pd.DataFrame
@@ -98,10 +110,25 @@ class Summary:
     def grouped(self, columns: Sequence[str], covariates: Sequence[str] = ()) -> Summary:
         """Return the same customers with cells by these columns and covariates.
 
+        Parameters
+        ----------
+        columns, covariates : sequence of str
+            Columns of `EventLog.attributes`.
+
+        Returns
+        -------
+        Summary
+            Of the same log and day.
+
         Raises
         ------
         UsageError
             The summary does not know the log that it came from.
+
+        Examples
+        --------
+        >>> summary.grouped(["gender"]).cells.groups
+        ('female', 'male')
         """
         wanted = tuple(columns), tuple(covariates)
         if wanted == (self.group_columns, self.covariates):
@@ -117,10 +144,26 @@ class Summary:
     def coded_as(self, codings: tuple[Coding, ...]) -> Summary:
         """Return the same customers with covariates coded by the `codings` of another summary.
 
+        Parameters
+        ----------
+        codings : tuple of Coding
+            ``other.design.codings``.
+
+        Returns
+        -------
+        Summary
+            With a design of its own.
+
         Raises
         ------
         DataError
             A category that the coding does not know; see `Coding.encode`.
+
+        Examples
+        --------
+        >>> aged = cl.summarise(log, covariates=["gender"])
+        >>> aged.coded_as(aged.design.codings).covariates
+        ('gender',)
         """
         people = self.customers.drop(columns="cell")
         made = with_cells(people, self.as_of, self.group_columns, self.covariates, codings)
@@ -129,10 +172,20 @@ class Summary:
     def dated(self) -> Dated:
         """Return the customers by the days of their first and last purchase.
 
+        Returns
+        -------
+        Dated
+            Distinct (x, first day, last day) with weights, and every purchase's day.
+
         Raises
         ------
         UsageError
             The summary does not know the log that it came from.
+
+        Examples
+        --------
+        >>> type(summary.dated()).__name__
+        'Dated'
         """
         if self.purchase_days is None:
             raise UsageError(
@@ -143,8 +196,30 @@ class Summary:
         every = self.purchase_days()
         return Dated.collapse(self.customers["x"], first, last, every, self.as_of)
 
+    @property
+    def ahead(self) -> Callable[[Array], Array] | None:
+        """What turns days after `as_of` into the cells' time; None where that is days."""
+        return None if self.clock is None else partial(self.clock.ahead, self.as_of)
+
     def on_clock(self, clock: Clock) -> Summary:
-        """Return the same customers with cells in clock days; `customers` keeps days."""
+        """Return the same customers with cells in clock days; `customers` keeps days.
+
+        Parameters
+        ----------
+        clock : Clock
+            Of a fit's `seasons`: how fast time runs on each day.
+
+        Returns
+        -------
+        Summary
+            With `clock`.
+
+        Examples
+        --------
+        >>> seasonal = cl.fit(summary, model=cl.ModelConfig(calendar="month"))
+        >>> summary.on_clock(seasonal.seasons.clock).clock is not None
+        True
+        """
         people = self.customers.drop(columns="cell")
         begin, end = (clock.time(v) for v in _day_numbers(people))
         stop = clock.time([number(self.as_of)])
@@ -159,7 +234,9 @@ class Summary:
             return again(**columns).on_clock(clock)
 
         timed_again = regroup if again else None
-        return replace(self._like(made), customers=kept, clock=clock, regroup=timed_again)
+        return replace(
+            self._like(made), customers=kept, clock=clock, regroup=timed_again, gaps=self.gaps
+        )
 
     def _like(self, made: Summary) -> Summary:
         """Return a summary of the same customers that knows the same log."""
@@ -199,10 +276,20 @@ class Summary:
         covariates : DataFrame, optional
             One row per customer.
 
+        Returns
+        -------
+        Summary
+            Without a log behind it: `dated` and other groups are not to be had.
+
         Raises
         ------
         UsageError
             Lengths differ, or values that no customer can have (t_x > T, t_x > 0 at x = 0, ...).
+
+        Examples
+        --------
+        >>> cl.Summary.from_arrays(x=[0, 3], t_x=[0.0, 80.0], T=[100.0, 90.0], as_of="2025-06-30")
+        Summary(2 customers up to 2025-06-30, 1 came back, 2 cells)
         """
         day = pd.Timestamp(as_of).normalize().as_unit("us")
         columns = {

@@ -17,7 +17,10 @@ MOST_CUSTOMERS: Final = 20_000
 
 
 class Gaps(NamedTuple):
-    """Gaps from one purchase to the next, each with what was known at its start, (gap,)."""
+    """Gaps from one purchase to the next, each with what was known at its start, (gap,).
+
+    Times are days, on a clock too.
+    """
 
     customer: Ints
     """Whose: a number among the customers looked at."""

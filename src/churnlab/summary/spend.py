@@ -60,6 +60,17 @@ class SpendSummary:
         the log.
     as_of : date, optional
         Last known day.
+
+    Notes
+    -----
+    Made by `churnlab.summarise_spend` or `from_amounts`. Examples of methods go on from this one.
+
+    Examples
+    --------
+    >>> import churnlab as cl
+    >>> amounts = cl.SpendSummary.from_amounts(["a", "a", "b"], [10.0, 20.0, 0.0])
+    >>> amounts
+    SpendSummary(2 amounts of 1 customers)
     """
 
     customers: pd.DataFrame
@@ -86,11 +97,44 @@ class SpendSummary:
         return SpendCells(*(np.ascontiguousarray(c, dtype=np.float64) for c in columns))
 
     def count(self, name: str) -> int:
-        """Return the sum of one of the counts over all customers."""
+        """Return the sum of one of the counts over all customers.
+
+        Parameters
+        ----------
+        name : str
+            `n_amounts`, `n_zero`, `n_negative` or `n_missing`.
+
+        Returns
+        -------
+        int
+            Purchases.
+
+        Examples
+        --------
+        >>> amounts.count("n_zero")
+        1
+        """
         return int(self.customers[name].sum())
 
     def of(self, customer_id: pd.Series) -> tuple[Array, Array]:
-        """Return (n_amounts, mean_amount) in the order of ids; 0 and 0 for unknown customers."""
+        """Return (n_amounts, mean_amount) in the order of ids; 0 and 0 for unknown customers.
+
+        Parameters
+        ----------
+        customer_id : Series of str
+            Ids.
+
+        Returns
+        -------
+        n_amounts, mean_amount : array, shape (customer,)
+            Purchases with a positive amount; their mean in the log's currency.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> [each.tolist() for each in amounts.of(pd.Series(["b", "a"]))]
+        [[0.0, 2.0], [0.0, 15.0]]
+        """
         at = pd.Index(self.customers["customer_id"]).get_indexer(pd.Index(customer_id))
         n = np.where(at >= 0, self.customers["n_amounts"].to_numpy(np.float64)[at], 0.0)
         mean = self.customers["mean_amount"].to_numpy(np.float64)[at]
@@ -105,10 +149,29 @@ class SpendSummary:
     ) -> SpendSummary:
         """Make a summary from one amount per purchase.
 
+        Parameters
+        ----------
+        customer_id : array of str, shape (purchase,)
+            Ids.
+        amount : array, shape (purchase,)
+            In one currency; NaN: unknown.
+        as_of : date, optional
+            Last known day.
+
+        Returns
+        -------
+        SpendSummary
+            A row a customer.
+
         Raises
         ------
         UsageError
             The two differ in length, or there is no purchase.
+
+        Examples
+        --------
+        >>> list(cl.SpendSummary.from_amounts(["a"], [5.0]).customers["mean_amount"])
+        [5.0]
         """
         values = np.asarray(amount, dtype=np.float64)
         ids = pd.Series(list(customer_id), dtype="str")

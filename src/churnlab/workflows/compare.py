@@ -47,6 +47,10 @@ class Comparison(Result):
         What they are called.
     lang : str
         Language of the report.
+
+    Notes
+    -----
+    Made by `churnlab.compare_runs`, whose example those of the methods go on from.
     """
 
     table: pd.DataFrame

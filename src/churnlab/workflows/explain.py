@@ -42,6 +42,10 @@ class Explanation(Result):
         What `explain.json` holds.
     lang : str
         Language of the picture and of the lines.
+
+    Notes
+    -----
+    Made by `churnlab.explain`, whose example those of the methods go on from.
     """
 
     told: dict[str, Any]

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from churnlab.backtest import BacktestResult
-from churnlab.errors import DataError, FitRefusedError, UsageError
+from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
 from churnlab.export import ExportConfig
 from churnlab.fitting import ModelConfig
@@ -43,16 +43,6 @@ class PipelineSettings(GridSettings, BacktestSettings, NdaySettings, JourneySett
 
     export: ExportConfig = field(default_factory=ExportConfig)
     default_rule: ClassVar[type[Any]] = GridSettings.default_rule
-
-    def __post_init__(self) -> None:
-        """Refuse clocks, which the bundle does not know."""
-        super().__post_init__()
-        if self.model.buckets is not None:
-            raise UsageError(
-                "churnlab pipeline ends in a bundle, whose SQL counts days and would read clock "
-                "days as days; drop model.calendar and model.events here. `churnlab fit`, "
-                "`segment`, `explain` and `backtest` take them."
-            )
 
 
 @dataclass(frozen=True)

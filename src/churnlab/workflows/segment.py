@@ -85,6 +85,10 @@ class Segmentation(Result):
         What is told of the most urgent customers one by one (`stories.json`).
     with_fit : bool
         Whether the fit's files are written, too; a pipeline has them in a folder of their own.
+
+    Notes
+    -----
+    Made by `churnlab.segment`, whose example those of the methods go on from.
     """
 
     now: Day
@@ -137,7 +141,12 @@ class Segmentation(Result):
 
     @drawn
     def plot_grid(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
-        """Draw the grid with shares and changes; the purchase states alone without visits."""
+        """Draw the grid with shares and changes; the purchase states alone without visits.
+
+        Examples
+        --------
+        >>> ax = found.plot_grid()
+        """
         from churnlab.backtest.report.plots import purchase_axis
         from churnlab.report.style import axes
         from churnlab.segments.report import data, plots
@@ -149,7 +158,17 @@ class Segmentation(Result):
 
     @drawn
     def plot_flow(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
-        """Draw the largest moves between cells since the earlier day."""
+        """Draw the largest moves between cells since the earlier day.
+
+        Raises
+        ------
+        UsageError
+            A grid without an earlier day to compare with.
+
+        Examples
+        --------
+        >>> ax = found.plot_flow()
+        """
         from churnlab.report.style import axes
         from churnlab.segments.report import data, plots
 
@@ -160,7 +179,22 @@ class Segmentation(Result):
     def plot_shares(
         self, ax: Axes | None = None, *, level: str | None = None, lang: str = "en"
     ) -> Axes:
-        """Draw shares by day: of `polarity`, of the purchase states where there are no visits."""
+        """Draw shares by day: of `polarity`, of the purchase states where there are no visits.
+
+        Parameters
+        ----------
+        level : str, optional
+            Whose shares: `polarity`, `purchase_state`, `visit_state` or `cell`.
+
+        Raises
+        ------
+        UsageError
+            A grid without earlier days (``segments={"periods": 6}``).
+
+        Examples
+        --------
+        >>> ax = found.plot_shares(level="purchase_state")
+        """
         from churnlab.report.style import axes
         from churnlab.segments.report import data, plots
 
@@ -248,7 +282,7 @@ def segment(log: EventLog, settings: SegmentSettings, progress: Progress = SILEN
     Examples
     --------
     >>> import churnlab as cl
-    >>> found = cl.segment(cl.load_shop(300), segments={"periods": 0}, inference={"draws": 200})
+    >>> found = cl.segment(cl.load_shop(300), segments={"periods": 2}, inference={"draws": 200})
     >>> len(found.tables["membership"])
     300
     >>> _ = found.save("outputs/mine")  # a run folder, for `export`, `board` and reports

@@ -11,11 +11,16 @@ from churnlab.backtest.scores.decisions import OWN_CUTOFF
 from churnlab.report.notes import told
 
 Comparison = Mapping[str, Any]
+_ALONE = "better_alone"
 
 
 def plain(answer: Comparison, lang: str = "en") -> str:
     """Return the verdict of a comparison in one sentence without statistics."""
-    return say(f"plain.{answer['metric']}_{_verdict(answer)}", lang, **_values(answer, lang))
+    verdict = _verdict(answer)
+    said = say(
+        f"plain.{answer['metric']}_{verdict.partition('_')[0]}", lang, **_values(answer, lang)
+    )
+    return said + (say("plain.unopposed", lang) if verdict == _ALONE else "")
 
 
 def sentence(answer: Comparison, lang: str = "en") -> str:
@@ -36,22 +41,28 @@ def sentence(answer: Comparison, lang: str = "en") -> str:
 
 
 def _verdict(answer: Comparison) -> str:
-    """Return `better`, `equal` or `worse`: of the best contender, or of the visit log."""
+    """Return `better`, `equal` or `worse`: of the best contender, or of the visit log.
+
+    `better_alone` where a contender is better and no strong comparator stood beside it.
+    """
     if "verdict" in answer:
         return str(answer["verdict"])
     if answer["q05"] > 0:
         return "worse"
-    return "equal" if answer["simple_is_as_good"] else "better"
+    if answer["simple_is_as_good"]:
+        return "equal"
+    return "better" if answer.get("comparator") else _ALONE
 
 
 def _values(answer: Comparison, lang: str) -> dict[str, Any]:
-    bar = answer["simple_value"]
+    bar, strong = answer["simple_value"], answer.get("comparator_value")
     return {
         **answer,
         "window": window_words(answer["target"], lang),
         "best": _named(answer, "best", lang),
         "simple": _named(answer, "simple", lang),
         "share": -answer["difference"] / bar if bar else 0.0,
+        "comparator_share": 1 - strong / bar if bar and strong is not None else 0.0,
         "n": len(answer["origins"]),
     }
 

@@ -12,11 +12,14 @@ from churnlab.backtest.scores.board import PLAIN, Entry
 from churnlab.backtest.scores.decisions import Decision, cost_series
 from churnlab.backtest.scores.differences import Series, series_of
 from churnlab.backtest.scores.resample import Resample, quantiles, simultaneous_high
+from churnlab.candidates.boosting import GradientBoosting
 from churnlab.types import Array
 
 #: Kind of the simple rules: none is left out because it does well.
 _SIMPLE = "baseline"
 _CONTENDERS = ("model", "comparator")
+#: Without this one among the contenders no answer says that a model beats anything.
+STRONG = GradientBoosting.name
 
 
 def brier_answers(entries: list[Entry], resample: Resample) -> list[dict[str, Any]]:
@@ -89,9 +92,19 @@ def _brier_answer(
         "q95": high,
         "adjusted_high": float(highs[best]),
         "contenders": len(pairs),
+        **_strong(pairs),
         "origins": [o.isoformat() for o in origins],
         "simple_is_as_good": bool(highs[best] >= 0),
         "caution": "; ".join(dict.fromkeys(n for e in simple_at for n in e.notes)),
+    }
+
+
+def _strong(pairs: Mapping[Any, tuple[float, Array]]) -> dict[str, Any]:
+    """Return the strong comparator among the contenders, its best form, or None for both."""
+    values = [value for key, (value, _) in pairs.items() if key[1] == STRONG]
+    return {
+        "comparator": STRONG if values else None,
+        "comparator_value": min(values) if values else None,
     }
 
 
@@ -160,6 +173,7 @@ def _cost_answer(
         "q95": high,
         "adjusted_high": float(highs[best]),
         "contenders": len(pairs),
+        **_strong(pairs),
         "origins": [o.isoformat() for o in origins],
         "simple_is_as_good": bool(highs[best] >= 0),
     }

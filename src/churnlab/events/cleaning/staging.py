@@ -104,12 +104,10 @@ def stage(backend: Backend, source: Source, config: SourceTable, zone: str) -> S
 def _require(source: Source, mapped: list[Mapped]) -> None:
     missing = [m for m in mapped if not set(m.inputs) <= set(source.columns)]
     if missing:
-        lines = "; ".join(
-            f"{m.column.name} (looked for {m.source!r}).{nearest(m.source, source.columns)}"
-            for m in missing
-        )
+        names = " and ".join(f"{m.column.name} (looked for {m.source!r})" for m in missing)
+        near = "".join(dict.fromkeys(nearest(m.source, source.columns) for m in missing))
         raise DataError(
-            f"{source.table}: {source.label} has no column for {lines} "
+            f"{source.table}: {source.label} has no column for {names}.{near} "
             f"It has: {', '.join(source.columns)}. "
             f"Map yours with data.{source.table}.{missing[0].column.name}=NAME."
         )

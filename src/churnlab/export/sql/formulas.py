@@ -8,6 +8,7 @@ purchase_risk)`, averaged over the draws. Text is in the canonical dialect.
 from __future__ import annotations
 
 from churnlab.errors import UsageError
+from churnlab.export.sql.clock import timed_ctes
 from churnlab.export.sql.names import number
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.sql import KEYS, doubles
@@ -33,19 +34,28 @@ def draws_ctes(draws: PopulationDraws) -> list[str]:
     return doubles("draws", ("grp", "draw"), draws.likelihood.parameters, rows)
 
 
-def window_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
-    """Return the CTE `windowed`: cells with the window of their risk."""
+def window_ctes(draws: PopulationDraws, risk: RiskConfig, *, on_clock: bool = False) -> list[str]:
+    """Return the CTE `windowed`: cells with the window of their risk.
+
+    On a clock the cells have the day `today` that their window begins on, and
+    `timed(grp, x, t_x, age, today, days, horizon)` holds the window in both times.
+    """
+    timed = on_clock and risk.basis != "p_alive"
+    cells = "SELECT c.grp, c.x, c.t_x, c.age" + (", c.today" if timed else "")
+    name, width = ("looks", "days") if timed else ("windowed", "horizon")
+    end = timed_ctes() if timed else []
     if risk.basis != "personal_cycles":
         days = number(risk.horizon_days) if risk.basis == "fixed_days" else "CAST(0 AS DOUBLE)"
-        return [f"windowed AS (SELECT c.grp, c.x, c.t_x, c.age, {days} AS horizon FROM cells AS c)"]
+        return [f"{name} AS ({cells}, {days} AS {width} FROM cells AS c)", *end]
     low, high = (number(v) for v in (SHORTEST_WINDOW_DAYS, LONGEST_WINDOW_DAYS))
     return [
         "keys AS (SELECT DISTINCT c.grp, c.x, c.t_x FROM cells AS c)",
         f"spans AS (SELECT k.grp, k.x, k.t_x, CEIL(GREATEST({low}, LEAST({high}, "
-        f"{number(risk.cycles)} * ({_rhythm(draws)})))) AS horizon "
+        f"{number(risk.cycles)} * ({_rhythm(draws)})))) AS {width} "
         "FROM keys AS k JOIN draws AS d ON d.grp = k.grp GROUP BY k.grp, k.x, k.t_x)",
-        "windowed AS (SELECT c.grp, c.x, c.t_x, c.age, s.horizon FROM cells AS c JOIN spans AS s "
+        f"{name} AS ({cells}, s.{width} FROM cells AS c JOIN spans AS s "
         "ON s.grp = c.grp AND s.x = c.x AND s.t_x = c.t_x)",
+        *end,
     ]
 
 

@@ -12,6 +12,7 @@ from sqlglot import exp
 from churnlab.bundle import ScoringBundle
 from churnlab.errors import UsageError, nearest
 from churnlab.export.sql import formulas
+from churnlab.export.sql.clock import PLAIN, clock_ctes, day_number
 from churnlab.export.sql.names import (
     CANONICAL,
     DIALECTS,
@@ -54,7 +55,10 @@ class EventSource:
 
 @dataclass(frozen=True, kw_only=True)
 class SummarySource:
-    """A table with one row per customer: x, t_x, T in days (and the group columns)."""
+    """A table with one row per customer: x, t_x, T in days (and the group columns).
+
+    `last_purchase_at`, a day, is read where the bundle has calendar effects.
+    """
 
     name: str = "customer_summary"
     schema: str | None = None
@@ -62,6 +66,7 @@ class SummarySource:
     x: str = "x"
     t_x: str = "t_x"
     T: str = "T"
+    last_purchase_at: str = "last_purchase_at"
 
 
 Source = EventSource | SummarySource
@@ -165,10 +170,13 @@ def _canonical(bundle: ScoringBundle, source: Source, as_of: dt.date) -> str:
     draws, risk = bundle.purchases.draws, bundle.purchases.risk
     ctes = formulas.draws_ctes(draws)
     ctes += _summary_ctes(bundle, source, as_of)
-    ctes.append("cells AS (SELECT DISTINCT s.grp, s.x, s.t_x, s.age FROM summary AS s)")
+    clock = bundle.purchases.clock
+    today = ", s.today" if _dated_windows(bundle) else ""
+    ctes.append(f"cells AS (SELECT DISTINCT s.grp, s.x, s.t_x, s.age{today} FROM summary AS s)")
     ctes += draws.likelihood.terms_sql(draws.theta_by_code)
     late = bundle.purchases.window_cycles
-    ctes += formulas.window_ctes(draws, risk) + formulas.score_ctes(draws, risk)
+    ctes += formulas.window_ctes(draws, risk, on_clock=clock is not None)
+    ctes += formulas.score_ctes(draws, risk)
     if late is not None:
         ctes += formulas.late_ctes(draws, late)
     return "WITH " + ",\n".join(ctes) + "\n" + _final(bundle)
@@ -177,9 +185,10 @@ def _canonical(bundle: ScoringBundle, source: Source, as_of: dt.date) -> str:
 def _summary_ctes(bundle: ScoringBundle, source: Source, as_of: dt.date) -> list[str]:
     """CTEs that end in `summary(customer_id, x, t_x, age, grp)` with double columns."""
     if isinstance(source, SummarySource):
-        return _grouped(bundle, source, _counted_rows(bundle, source))
+        return _grouped(bundle, source, _counted_rows(bundle, source), as_of)
     at = f"e.{column(source.event_at)}"
     day = f"{LOCAL_DAY}({at})" if source.checks_zone else f"CAST({at} AS DATE)"
+    last = f", {day_number('MAX(d.event_day)')} AS last_day" if bundle.purchases.clock else ""
     return [
         f"params AS (SELECT CAST({text(as_of.isoformat())} AS DATE) AS as_of)",
         f"days AS (SELECT DISTINCT CAST(e.{column(source.customer_id)} AS TEXT) AS customer_id, "
@@ -190,8 +199,9 @@ def _summary_ctes(bundle: ScoringBundle, source: Source, as_of: dt.date) -> list
             source,
             "SELECT d.customer_id, COUNT(*) - 1 AS x, "
             "DATE_DIFF('day', MIN(d.event_day), MAX(d.event_day)) AS t_x, "
-            "DATE_DIFF('day', MIN(d.event_day), MAX(p.as_of)) AS age "
+            f"DATE_DIFF('day', MIN(d.event_day), MAX(p.as_of)) AS age{last} "
             "FROM days AS d CROSS JOIN params AS p GROUP BY d.customer_id",
+            as_of,
         ),
     ]
 
@@ -200,6 +210,9 @@ def _counted_rows(bundle: ScoringBundle, source: SummarySource) -> str:
     names = {"x": source.x, "t_x": source.t_x, "age": source.T}
     fields = ", ".join(f"c.{column(name)} AS {key}" for key, name in names.items())
     label = ""
+    if bundle.purchases.clock:
+        last = f"CAST(c.{column(source.last_purchase_at)} AS DATE)"
+        fields += f", {day_number(last)} AS last_day"
     if bundle.grouping:
         label = f", {_label(bundle, 'c')} AS label"
     return (
@@ -216,20 +229,30 @@ def _label(bundle: ScoringBundle, row: str) -> str:
     return f" || {text(JOINED)} || ".join(parts)
 
 
-def _grouped(bundle: ScoringBundle, source: Source, counted: str) -> list[str]:
+def _dated_windows(bundle: ScoringBundle) -> bool:
+    """Say whether a window's time depends on the day that it begins on."""
+    return bundle.purchases.clock is not None and bundle.purchases.risk.basis != "p_alive"
+
+
+def _grouped(bundle: ScoringBundle, source: Source, counted: str, as_of: dt.date) -> list[str]:
     """Attach the group code; a label without draws is a group that the fit has not seen.
 
     Where the bundle knows no population of groups it keeps a null code and gets no score.
     """
-    doubles = ", ".join(f"CAST(k.{c} AS DOUBLE) AS {c}" for c in ("x", "t_x", "age"))
-    draws = bundle.purchases.draws
+    draws, clock = bundle.purchases.draws, bundle.purchases.clock
+    times = ("x", "t_x", "age") if clock is None else ("x", "t_x", "age", *PLAIN)
+    doubles = ", ".join(f"CAST(k.{c} AS DOUBLE) AS {c}" for c in times)
+    labelled = bool(bundle.grouping) and isinstance(source, SummarySource)
+    begin = [f"counted AS ({counted})"]
+    if clock is not None:
+        begin = clock_ctes(clock, as_of, counted, labelled=labelled)
     if not bundle.grouping:
         return [
-            f"counted AS ({counted})",
+            *begin,
             f"summary AS (SELECT k.customer_id, {doubles}, 0 AS grp FROM counted AS k)",
         ]
     rows = [(str(i), text(name)) for i, name in enumerate(draws.groups)]
-    ctes = [values("group_names", ("grp", "label"), rows), f"counted AS ({counted})"]
+    ctes = [values("group_names", ("grp", "label"), rows), *begin]
     label, joined = "k.label", ""
     code = "g.grp" if draws.unseen is None else f"COALESCE(g.grp, {len(draws.groups)}) AS grp"
     if isinstance(source, EventSource):
@@ -256,15 +279,26 @@ def _final(bundle: ScoringBundle) -> str:
         else ""
     )
     horizon = "NULL" if rule.risk.basis == "p_alive" else "v.horizon"
+    days, timed, lost = "s.t_x, s.age", "", ""
+    if rule.clock is not None:
+        days, lost = "s.days_t_x AS t_x, s.days_age", "WHEN s.age IS NULL THEN 'outside_calendar' "
+    if _dated_windows(bundle):
+        horizon = "w.days"
+        timed = (
+            "LEFT JOIN timed AS w ON w.grp = s.grp AND w.x = s.x AND w.t_x = s.t_x "
+            "AND w.age = s.age AND w.today = s.today "
+        )
+    window = " AND v.horizon = w.horizon" if timed else ""
     state = (
-        "CASE WHEN v.purchase_risk IS NULL THEN 'unknown_group' "
+        f"CASE {lost}WHEN v.purchase_risk IS NULL THEN 'unknown_group' "
         f"WHEN s.age > s.t_x AND {measure} >= {cut} "
         "THEN CASE WHEN s.x = 0 THEN 'first_risk' ELSE 'repeat_risk' END "
         "ELSE CASE WHEN s.x = 0 THEN 'first_active' ELSE 'repeat_active' END END"
     )
     return (
-        "SELECT s.customer_id, s.x, s.t_x, s.age AS age_days, v.p_alive, v.purchase_risk, "
+        f"SELECT s.customer_id, s.x, {days} AS age_days, v.p_alive, "
+        "v.purchase_risk, "
         f"CAST({horizon} AS DOUBLE) AS horizon_days, {state} AS purchase_state, "
-        f"{text(bundle.bundle_id)} AS bundle_id FROM summary AS s LEFT JOIN scores AS v "
-        f"ON v.grp = s.grp AND v.x = s.x AND v.t_x = s.t_x AND v.age = s.age{also}"
+        f"{text(bundle.bundle_id)} AS bundle_id FROM summary AS s {timed}LEFT JOIN scores AS v "
+        f"ON v.grp = s.grp AND v.x = s.x AND v.t_x = s.t_x AND v.age = s.age{window}{also}"
     )

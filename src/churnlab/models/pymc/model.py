@@ -27,6 +27,7 @@ from churnlab.models.base import Likelihood
 from churnlab.models.parametrisation import SPREADS, varying_rows
 from churnlab.models.pymc.kernel_op import RowLogLikelihood
 from churnlab.priors import Prior, parse
+from churnlab.summary import as_summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +56,8 @@ def pymc_model(
     Parameters
     ----------
     summary
-        From `churnlab.summarise`; its groups and covariates become the model's.
+        From `churnlab.summarise`; its groups and covariates become the model's. A log is summarised
+        first.
     model, k
         One of `churnlab.models.MODELS`, and the Erlang shape where it has one (default 2).
     group
@@ -92,8 +94,8 @@ def pymc_model(
     >>> sorted(v.name for v in model.free_RVs)
     ['dropout_concentration', 'dropout_mean', 'rate_mean', 'rate_shape']
     """
-    kind = likelihoods.named(model)
-    likelihood = kind(k)
+    likelihood = likelihoods.named(model)(k)
+    summary = as_summary(summary)
     if group is not None:
         summary = summary.grouped((group,) if isinstance(group, str) else tuple(group))
     texts = dict(priors or {})

@@ -49,6 +49,10 @@ class Board(Result):
     ----------
     document : Document
         What the page shows, part by part.
+
+    Notes
+    -----
+    Made by `churnlab.board`, whose example those of the methods go on from.
     """
 
     document: Document

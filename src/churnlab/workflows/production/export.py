@@ -31,7 +31,23 @@ class ExportSettings(Settings):
 
 @dataclass(frozen=True)
 class Exported(Verified):
-    """A bundle that was written and verified, at `path`, from data that end on `as_of`."""
+    """A bundle that was written and verified.
+
+    Attributes
+    ----------
+    path : Path
+        Where it stands.
+    as_of : date
+        The data's last day.
+    valid_days : int
+        Days after it that the thresholds are meant to be used.
+    found : dict
+        As `Verified`.
+
+    Notes
+    -----
+    Made by `churnlab.export`, whose example those of the methods go on from.
+    """
 
     path: Path
     as_of: dt.date

@@ -24,7 +24,17 @@ class MonitorSettings(BundleSettings):
 
 @dataclass(frozen=True)
 class Monitored(Verified):
-    """A bundle that was held against newer data."""
+    """A bundle that was held against newer data.
+
+    Attributes
+    ----------
+    found : dict
+        As `Verified`, with `as_of`.
+
+    Notes
+    -----
+    Made by `churnlab.monitor`, whose example those of the methods go on from.
+    """
 
     @property
     def state(self) -> str:

@@ -22,6 +22,10 @@ class Verified(Result):
     ----------
     found : dict
         `bundle_id`, `status`, `calibration` and `checks` (name, status, detail).
+
+    Notes
+    -----
+    Made by `churnlab.verify`, whose example those of the methods go on from.
     """
 
     found: dict[str, Any]

@@ -18,6 +18,7 @@ from churnlab.parts import part
 from churnlab.progress import SILENT
 from churnlab.rules import rule_named
 from churnlab.runs.result import Made, Result
+from churnlab.summary.taking import as_log
 from churnlab.workflows.steps.opening import Checked
 from churnlab.workflows.steps.settings import Settings
 
@@ -53,6 +54,8 @@ def use_case[R](
                 )
             options = dict(zip(names, values, strict=False)) | options
             given = {p.name: options.pop(p.name) for p in own if p.name in options}
+            if "log" in given:
+                given["log"] = as_log(given["log"])
             if settings is None:
                 settings = settings_from(kind, options)
             elif options:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from churnlab.errors import UsageError
 from churnlab.fitting import InferenceConfig, ModelConfig
+from churnlab.parts import whole
 from churnlab.posterior import RiskConfig, ValueConfig
 from churnlab.report.config import ReportConfig
 from churnlab.report.labels import LANGUAGES
@@ -33,8 +34,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse negative seeds."""
-        if self.seed < 0:
-            raise UsageError(f"seed must be 0 or greater; got {self.seed}.")
+        whole("seed", self.seed, 0)
 
 
 @dataclass(kw_only=True)

@@ -1,8 +1,8 @@
 """Send a run's board: to people by e-mail, with the zip attached, or a line to a chat's webhook.
 
     churnlab pipeline ... run_dir=outputs/today report.deliver=outputs/today.zip
-    python examples/send_board.py outputs/today --zip outputs/today.zip --mail-to team@example.com
-    python examples/send_board.py outputs/today          # to the webhook in CHURNLAB_WEBHOOK
+    python docs/send_board.py outputs/today --zip outputs/today.zip --mail-to team@example.com
+    python docs/send_board.py outputs/today          # to the webhook in CHURNLAB_WEBHOOK
 
 Nothing goes anywhere unless you name the receiver. Secrets come from the environment, where neither
 a shell's history nor a log keeps them: CHURNLAB_WEBHOOK (the address is one), SMTP_PASSWORD.
