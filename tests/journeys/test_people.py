@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from lifelines import KaplanMeierFitter
+from scipy.stats import beta
 
 from churnlab.errors import DataError, UsageError
 from churnlab.events import log_from_frames
@@ -293,6 +294,10 @@ def test_as_many_days_as_the_loyal_have_at_least_are_loyal(make_log):
     found = predict_table(log, read(log), pairs, until, JourneyConfig()).iloc[0]
     assert (found["least_days"], found["walked"], found["others"]) == (1.0, 2, 2)
     assert (found["loyal_walked"], found["loyal_others"]) == (1.0, 1.0)
+    # Where fewer than a fifth come back it takes a day all the same.
+    log = make_log([row for row in bought if row[1] < 60 or row[0] == "a"])
+    found = predict_table(log, read(log), pairs, until, JourneyConfig()).iloc[0]
+    assert (found["least_days"], found["loyal_walked"], found["loyal_others"]) == (1.0, 0.5, 0.0)
 
 
 # -- stops ---------------------------------------------------------------------------------------
@@ -312,6 +317,13 @@ def test_j7_the_stop_rate_is_kaplan_meiers():
 def test_j7_who_was_looked_at_for_just_the_window_has_not_stopped():
     found = stop_rate(pd.Series([10.0, 10.0, 5.0]), pd.Series([False, True, True]), 10.0)
     assert (found["censored"], found["stopped"]) == (1, 0)
+
+
+def test_j7_one_of_two_has_the_interval_of_half_a_success_more_on_either_side():
+    found = stop_rate(pd.Series([5.0, 10.1]), pd.Series([True, False]), 10.0)
+    assert found["stop_rate"] == 0.5
+    assert found["stop_q05"] == pytest.approx(beta.ppf(0.05, 1.5, 1.5))
+    assert found["stop_q95"] == pytest.approx(beta.ppf(0.95, 1.5, 1.5))
 
 
 def test_j7_of_censored_ones_alone_nothing_is_known():
