@@ -78,7 +78,8 @@ def register(command: str) -> None:
     if "rule" in fields:
         from churnlab.rules import RULES
 
-        for name, rule in RULES.items():
+        rules: dict[str, Any] = {**RULES}
+        for name, rule in rules.items():
             _store("rule", name, rule)
 
 
