@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pandas as pd
 import pytest
 
@@ -10,12 +12,16 @@ from churnlab.errors import UsageError
 from churnlab.fitting import ModelConfig
 from churnlab.studies.compare import compare_models
 
-SHOP = cl.load_shop(600)
 GROUPED = ModelConfig(group="gender")
 
 
+@cache
+def the_shop():
+    return cl.load_shop(600)
+
+
 def summary():
-    return cl.summarise(SHOP)
+    return cl.summarise(the_shop())
 
 
 @pytest.mark.parametrize(
@@ -99,7 +105,7 @@ def test_other_folders_are_refused_in_words(tmp_path):
 
 def test_fits_that_cannot_come_back_are_refused(tmp_path):
     fit = cl.fit(summary(), draws=200)
-    earlier = cl.summarise(SHOP, "2025-01-31")
+    earlier = cl.summarise(the_shop(), "2025-01-31")
     with pytest.raises(UsageError, match="save the fit itself"):
         fit.on(earlier).save(tmp_path)
     alone = cl.fit(summary(), model=ModelConfig(group="gender", pooling="none"), draws=200)
@@ -129,7 +135,7 @@ def test_fits_that_do_not_compare_are_refused():
         cl.compare([fit, fit])
     with pytest.raises(UsageError, match="at least two"):
         cl.compare({"alone": fit})
-    earlier = cl.fit(cl.summarise(SHOP, "2025-01-31"), draws=200)
+    earlier = cl.fit(cl.summarise(the_shop(), "2025-01-31"), draws=200)
     with pytest.raises(UsageError, match="'then' is of other customers"):
         cl.compare({"now": fit, "then": earlier})
     clocked = cl.fit(summary(), model=ModelConfig(calendar="month"), draws=200)
