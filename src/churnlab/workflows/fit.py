@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from churnlab.backtest import Context, calibrate_threshold
 from churnlab.events import EventLog
+from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
 from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.posterior import CustomerTable
@@ -54,7 +55,7 @@ def fit(
         threshold = (
             posterior.overdue(settings.rule)
             if isinstance(settings.rule, OverdueRule)
-            else choose_threshold(log, settings)
+            else choose_threshold(log, settings, posterior)
         )
     worth = find_worth(log, settings, progress) if with_worth else None
 
@@ -74,9 +75,13 @@ def fit(
     return fitted
 
 
-def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:
-    """Choose a cut on the risk by the rule, on earlier origins of the same log where it learns."""
-    model = settings.model
+def choose_threshold(log: EventLog, settings: ModelSettings, fit: Fit) -> Threshold:
+    """Choose a cut on the risk by the rule, on earlier origins of the same log where it learns.
+
+    A calendar that the fit has not taken is not asked for at the earlier ones either.
+    """
+    calendar = settings.model.calendar if fit.config.calendar else None
+    model = replace(settings.model, calendar=calendar)
     priors, _ = split_effect_priors(model.priors)
     chosen = calibrate_threshold(
         log,

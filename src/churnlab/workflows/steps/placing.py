@@ -52,7 +52,9 @@ class GridSettings(FitSettings):
 
 def visit_model(chosen: VisitsConfig) -> ModelConfig:
     """Return how the visit-days are modelled, by groups of members where wanted."""
-    return ModelConfig(name=chosen.model, k=chosen.k, group=chosen.group, pooling=chosen.pooling)
+    return ModelConfig(
+        name=chosen.model, k=chosen.k, group=chosen.group, pooling=chosen.pooling, calendar=None
+    )
 
 
 @dataclass(frozen=True)
