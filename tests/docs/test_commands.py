@@ -183,7 +183,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, shop: cl.EventLog) -> Itera
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", [c for c in commands() if not c.startswith("churnlab init")])
+@pytest.mark.parametrize(
+    "line", [c for c in commands() if not c.startswith("churnlab init")], ids=str
+)
 def test_the_command_runs(
     line: str, folder: Path, shop: cl.EventLog, capsys: pytest.CaptureFixture[str]
 ) -> None:
