@@ -211,7 +211,7 @@ def test_a_changepoint_has_three_days_behind_it(drop, found):
 
 @pytest.mark.parametrize("y", [[9, 3, 2, 3, 1, 0, 1, 0, 0], [9, 30, 1, 25, 2, 3, 0, 6, 0]])
 def test_the_changepoint_is_the_posterior_of_one_drop(y):
-    """By enumeration: half of the prior on none, hazards Beta(1, 19), counts over the dispersion."""
+    """By enumeration: half of the prior on none, Beta(1, 19), counts over the dispersion."""
     y, r = np.array(y[1:], float), np.full(8, 60.0)
 
     def log_likelihood(hits, n):
