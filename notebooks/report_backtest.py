@@ -56,22 +56,6 @@ if run.has("tracking.parquet"):
     show(figure, say("alt.tracking", lang, claim=claim))
 
 # %%
-curves = data.reliability_curves(run.frame("calibration.parquet"), headline)
-figure, axes = plt.subplots(1, len(curves), figsize=(4.2 * len(curves), 4.2), squeeze=False)
-for ax, (name, curve) in zip(axes[0], curves.items(), strict=True):
-    forecasts.reliability(
-        ax,
-        curve["forecast"],
-        curve["observed"],
-        band=(curve["forecast"], curve["low"], curve["high"]),
-        name=name,
-        lang=lang,
-    )
-claim = text.reliability_claim(headline, list(curves), lang)
-figure.suptitle(claim, x=0.02, ha="left", fontweight="bold")
-show(figure, say("alt.reliability", lang, claim=claim))
-
-# %%
 answers = summary["comparisons"]
 curve = data.best_cost_curve(run.frame("curves.parquet"), rules, answers)
 if curve is not None:
@@ -88,6 +72,22 @@ Markdown(text.checks(summary, lang))
 
 # %%
 Markdown(text.candidates_table(headline, lang))
+
+# %%
+curves = data.reliability_curves(run.frame("calibration.parquet"), headline)
+figure, axes = plt.subplots(1, len(curves), figsize=(4.2 * len(curves), 4.2), squeeze=False)
+for ax, (name, curve) in zip(axes[0], curves.items(), strict=True):
+    forecasts.reliability(
+        ax,
+        curve["forecast"],
+        curve["observed"],
+        band=(curve["forecast"], curve["low"], curve["high"]),
+        name=name,
+        lang=lang,
+    )
+claim = text.reliability_claim(headline, list(curves), lang)
+figure.suptitle(claim, x=0.02, ha="left", fontweight="bold")
+show(figure, say("alt.reliability", lang, claim=claim))
 
 # %%
 ranked = data.ranked(headline)

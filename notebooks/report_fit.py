@@ -64,15 +64,6 @@ figure.suptitle(claim, x=0.02, ha="left", fontweight="bold")
 show(figure, say("alt.silence", lang, n=len(people), claim=claim))
 
 # %%
-pairs = data.shrinkage(customers)
-if len(pairs):
-    figure, ax = plt.subplots(figsize=(6.5, 4.5))
-    draw.shrinkage(ax, pairs, lang=lang)
-    claim = text.shrinkage_claim(pairs, lang)
-    ax.set_title(claim)
-    show(figure, say("alt.shrinkage", lang, claim=claim))
-
-# %%
 curve = data.cost_curve(fit["threshold"])
 if curve is not None:
     figure, ax = plt.subplots()
@@ -93,6 +84,15 @@ Markdown(text.recent_risks(fit, customers, lang))
 
 # %%
 Markdown(text.checks(fit, lang))
+
+# %%
+pairs = data.shrinkage(customers)
+if len(pairs):
+    figure, ax = plt.subplots(figsize=(6.5, 4.5))
+    draw.shrinkage(ax, pairs, lang=lang)
+    claim = text.shrinkage_claim(pairs, lang)
+    ax.set_title(claim)
+    show(figure, say("alt.shrinkage", lang, claim=claim))
 
 # %%
 counts = data.predictive(load_predictive(run.file("posterior.nc")))

@@ -58,18 +58,8 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
 draw.draw_curve(left, curve, plateau=flat, n=rule["n"], lang=lang)
 draw.draw_hazard(right, curve, n=rule["n"], threshold=rule.get("hazard_threshold"), lang=lang)
 claim = rule["plateau"]["statement"][lang]
-figure.suptitle(claim, fontsize=10, wrap=True)
+figure.suptitle(claim, x=0.02, ha="left", fontweight="bold")
 show(figure, say("alt.curve", lang, claim=claim))
-
-# %%
-figure, ax = plt.subplots()
-draw.draw_plateau(ax, run.frame("nday_plateau.parquet"), lang=lang)
-claim = text.plateau_claim(rule, lang)
-ax.set_title(claim, wrap=True)
-show(figure, say("alt.plateau", lang, claim=claim))
-
-# %%
-Markdown(text.flat_sentence(rule, run.frame("nday_flat.parquet"), lang))
 
 # %%
 if best is not None:
@@ -91,6 +81,27 @@ if run.has("nday_groups.parquet"):
     show(figure, say("alt.groups", lang, claim=claim))
 
 # %%
+Markdown(text.cannot_tell(rule, lang))
+
+# %%
+checks = text.checks(rule, run.frame("nday_checks.parquet"), lang)
+Markdown(words.heading("checks", lang) + "\n\n" + checks)
+
+# %%
+if run.has("nday_experiment.parquet"):
+    display(Markdown(text.experiment_table(run.frame("nday_experiment.parquet"), lang)))  # noqa: F821
+
+# %%
+Markdown(text.flat_sentence(rule, run.frame("nday_flat.parquet"), lang))
+
+# %%
+figure, ax = plt.subplots()
+draw.draw_plateau(ax, run.frame("nday_plateau.parquet"), lang=lang)
+claim = text.plateau_claim(rule, lang)
+ax.set_title(claim)
+show(figure, say("alt.plateau", lang, claim=claim))
+
+# %%
 if run.has("nday_backtest.parquet"):
     figure, ax = plt.subplots()
     held = data.held_out(run.frame("nday_backtest.parquet"), rule["fit"]["model"])
@@ -98,17 +109,6 @@ if run.has("nday_backtest.parquet"):
     claim = say("claim.held_out", lang, share=float(held["inside"].mean()))
     ax.set_title(claim)
     show(figure, say("alt.held_out", lang, claim=claim))
-
-# %%
-if run.has("nday_experiment.parquet"):
-    display(Markdown(text.experiment_table(run.frame("nday_experiment.parquet"), lang)))  # noqa: F821
-
-# %%
-Markdown(text.cannot_tell(rule, lang))
-
-# %%
-checks = text.checks(rule, run.frame("nday_checks.parquet"), lang)
-Markdown(words.heading("checks", lang) + "\n\n" + checks)
 
 # %%
 Markdown(words.heading("change_our_mind", lang) + "\n\n" + say("mind", lang))

@@ -58,7 +58,7 @@ Markdown(words.heading("evidence", lang))
 
 # %%
 if backtest_run is not None and backtest_run.has("tracking.parquet"):
-    weeks = backtests.followed(backtest_run.frame("tracking.parquet"))
+    weeks = backtests.followed(backtest_run.frame("tracking.parquet"), fit["model"])
     figure, ax = plt.subplots()
     draw_fits.tracking(ax, weeks, lang=lang)
     claim = backtest_text.tracking_claim(weeks, lang)
@@ -79,20 +79,6 @@ draw_fits.silence(
 claim = fit_text.silence_claim(people, lang)
 figure.suptitle(claim, x=0.02, ha="left", fontweight="bold")
 show(figure, of_fits("alt.silence", lang, n=len(people), claim=claim))
-
-# %%
-if backtest_run is not None:
-    headline = backtest_run.frame("headline.parquet")
-    curves = backtests.reliability_curves(backtest_run.frame("calibration.parquet"), headline)
-    figure, axes = plt.subplots(1, len(curves), figsize=(4.2 * len(curves), 4.2), squeeze=False)
-    for ax, (name, curve) in zip(axes[0], curves.items(), strict=True):
-        band = (curve["forecast"], curve["low"], curve["high"])
-        forecasts.reliability(
-            ax, curve["forecast"], curve["observed"], band=band, name=name, lang=lang
-        )
-    claim = backtest_text.reliability_claim(headline, list(curves), lang)
-    figure.suptitle(claim, x=0.02, ha="left", fontweight="bold")
-    show(figure, of_backtests("alt.reliability", lang, claim=claim))
 
 # %%
 curve = fits.cost_curve(fit["threshold"])
@@ -132,6 +118,20 @@ Markdown(fit_text.recent_risks(fit, customers, lang))
 
 # %%
 Markdown(text.checks(run, lang))
+
+# %%
+if backtest_run is not None:
+    headline = backtest_run.frame("headline.parquet")
+    curves = backtests.reliability_curves(backtest_run.frame("calibration.parquet"), headline)
+    figure, axes = plt.subplots(1, len(curves), figsize=(4.2 * len(curves), 4.2), squeeze=False)
+    for ax, (name, curve) in zip(axes[0], curves.items(), strict=True):
+        band = (curve["forecast"], curve["low"], curve["high"])
+        forecasts.reliability(
+            ax, curve["forecast"], curve["observed"], band=band, name=name, lang=lang
+        )
+    claim = backtest_text.reliability_claim(headline, list(curves), lang)
+    figure.suptitle(claim, x=0.02, ha="left", fontweight="bold")
+    show(figure, of_backtests("alt.reliability", lang, claim=claim))
 
 # %%
 counts = fits.predictive(load_predictive(fit_run.file("posterior.nc")))

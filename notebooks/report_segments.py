@@ -80,10 +80,6 @@ if run.has("shares_over_time.parquet"):
     show(figure, say("alt.over_time", lang, claim=claim))
 
 # %%
-if refitted is not None:
-    display(Markdown(text.behaviour(refitted, lang)))  # noqa: F821
-
-# %%
 if grid.unknown_share < 1 and run.has("transitions.parquet"):
     flows = data.flows(run.frame("transitions.parquet"), lang=lang)
     figure, ax = plt.subplots(figsize=(9, 6))
@@ -92,9 +88,7 @@ if grid.unknown_share < 1 and run.has("transitions.parquet"):
     show(figure, say("alt.flows", lang, n=int(flows.n.max(initial=0))))
 
 # %%
-if run.has("leaks.parquet"):
-    display(Markdown(text.leaks(run.frame("leaks.parquet"), lang)))  # noqa: F821
-display(Markdown(text.leak_alert(segments["core_leak"], lang)))  # noqa: F821
+display(Markdown(text.core(run, segments, lang)))  # noqa: F821
 
 # %%
 display(Markdown(text.breakdowns(run, lang)))  # noqa: F821
@@ -104,6 +98,10 @@ Markdown(text.actions(run.frame("actions.parquet"), lang))
 
 # %%
 Markdown(text.checks(run, segments, lang))
+
+# %%
+if refitted is not None:
+    display(Markdown(text.behaviour(refitted, lang)))  # noqa: F821
 
 # %%
 display(Markdown(text.calibrations(run, lang)))  # noqa: F821

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -12,7 +13,7 @@ from tests.board.crowd import mended
 from tests.docs.test_files import ENTRIES, SINCE_LAST
 
 from churnlab.board.parts import Parts
-from churnlab.board.since import since_last
+from churnlab.board.since import MOST_BESIDE, since_last
 from churnlab.report.config import ReportConfig
 from churnlab.runs import RunFolder, open_run
 from churnlab.runs.folder import content_hash
@@ -49,6 +50,17 @@ def test_the_latest_earlier_run_of_the_same_data_is_the_last_time(shop, today, t
     (tmp_path / "broken" / "manifest.json").write_text("{")
     found = since_last(today, tmp_path / "today")
     assert (found["run"], found["compared_to"]) == ("last", "2025-02-01")
+
+
+@pytest.mark.parametrize(("newer", "run"), [(MOST_BESIDE - 1, "last"), (MOST_BESIDE, None)])
+def test_of_many_folders_beside_the_latest_written_are_opened(shop, today, tmp_path, newer, run):
+    earlier(shop, tmp_path / "last", "2025-02-01")
+    os.utime(tmp_path / "last" / "manifest.json", (1, 1))
+    for i in range(newer):
+        (tmp_path / f"n{i}").mkdir()
+        (tmp_path / f"n{i}" / "manifest.json").write_text("{")
+    found = since_last(today, tmp_path / "today")
+    assert (found and found["run"]) == run
 
 
 def test_runs_of_one_title_are_of_one_shop(shop, today, tmp_path):

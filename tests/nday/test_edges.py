@@ -86,7 +86,7 @@ def test_a_longer_window_needs_a_week_of_cohorts_no_plateau_and_later_buyers(
 ):
     flat = PlateauDay("x", np.where(np.arange(100) < 100 * p_none, np.inf, 10.0))
     said = longer_window(NdayConfig(), _signups(5, follow_up, bought=bought), flat, (20, 0.4))
-    assert [f"window_days={asked}" in s["en"] for s in said] == [True] * (asked is not None)
+    assert [f"window of {asked} days" in s["en"] for s in said] == [True] * (asked is not None)
 
 
 @pytest.mark.parametrize(("after", "said"), [(21, True), (20, False)])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 
-from churnlab.fitting.report.text import answer
+from churnlab.fitting.report.text import answer, latest_at_risk
 
 CUSTOMERS = pd.DataFrame(
     {
         "customer_id": ["a", "b"],
         "x": [0, 2],
         "at_risk_date": pd.to_datetime(["2024-01-01", "2024-12-01"]),
-        "p_alive": [0.2, 0.9],
+        "p_return_year": [0.2, 0.9],
         "cycle_days": [90.0, 20.0],
         "expected_purchases": [0.1, 3.0],
     }
@@ -29,12 +31,21 @@ def report(**value: object) -> dict[str, object]:
     }
 
 
+def test_nobody_is_certain_to_buy_again():
+    sure = CUSTOMERS.assign(p_alive=0.996, p_alive_q05=0.4, p_alive_q95=1.0, rhythm_days=9.0,
+                            days_since_last=9.0)  # fmt: skip
+    assert latest_at_risk(sure, pd.Timestamp("2025-01-01"))["own_p_alive"].item() == "99% (40%–99%)"
+
+
 def test_residual_value_is_totalled_with_its_basis():
     customers = CUSTOMERS.assign(residual_value=[100.0, 2000.0])
     said = answer(report(), customers, 90, "en")
-    assert "next 365 days: 2,100 in all, 1,050 per customer (margin rate 0.3, 10%" in said
+    assert "next 365 days these customers should bring 2,100, 1,050 each (30% of what" in said
     said = answer(report(per_purchase=12.5), customers, 90, "ko")
-    assert "365일의 잔존 가치는 모두 2,100, 고객당 1,050입니다(구매당 12" in said
+    assert (
+        "365일 동안 이 고객들에게서 기대되는 금액은 모두 2,100, 고객당 1,050입니다(구매 1건당 12"
+        in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,13 +60,15 @@ def test_money_is_written_in_its_currency(lang, currency, total):
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_nothing_is_said_of_money_that_nobody_knows(lang):
     said = answer(report(), CUSTOMERS, 90, lang)
-    assert "esidual" not in said
-    assert "잔존" not in said
+    assert "bring" not in said
+    assert "금액" not in said
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_a_threshold_is_of_a_risk_and_says_of_which(lang):
-    """.5 on 1 - P(alive), not "on p_alive": high is bad."""
+    """Of the chance that they have stopped, in words: high is bad."""
     said = answer(report(), CUSTOMERS, 90, lang)
-    assert "(1 - P(alive))" in said
-    assert "p_alive" not in said
+    assert {"en": "have stopped buying has reached 50%", "ko": "멈췄을 확률이 50% 이상"}[
+        lang
+    ] in said
+    assert not re.search("p_alive|P\\(alive|mbg_nbd", said)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import re
 
+import IPython.display
 import nbformat
+import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
 from churnlab.errors import UsageError
-from churnlab.report import figures
+from churnlab.report import figures, phone
 from churnlab.report.exporter import page
 from churnlab.report.front import chosen, data_name, front
 from churnlab.report.labels import label
+from churnlab.report.page import SMALL
 from churnlab.report.words import provenance, table
 from churnlab.runs import Run, RunFolder, open_run
 from churnlab.workflows.pages.report import NOTEBOOKS
@@ -65,17 +68,70 @@ def test_a_page_has_its_language_its_contents_and_scrolling_tables():
     assert "<nav>" not in page(book("# T", "## One"), "T")
 
 
-def test_a_figure_is_a_vector_with_its_text_and_a_wide_one_scrolls():
-    for inches, kind in ((7.2, "narrow"), (10, "wide")):
-        figure, _ = plt.subplots(figsize=(inches, 4))
-        mime, data = figures.drawn(figure)
-        plt.close(figure)
-        assert mime == "image/svg+xml"
-        html = page(book(svg=data), "T")
-        assert (
-            f'<img class="{kind}" alt="a &quot;line&quot;" src="data:image/svg+xml;base64,' in html
-        )
+def test_a_figure_is_a_vector_with_its_text():
+    figure, _ = plt.subplots(figsize=(7.2, 4))
+    mime, data = figures.drawn(figure)
+    plt.close(figure)
+    assert mime == "image/svg+xml"
+    html = page(book(svg=data), "T")
+    assert '<img alt="a &quot;line&quot;" src="data:image/svg+xml;base64,' in html
     assert "<svg" not in html  # inside the picture, where nothing of it can run
+
+
+def test_a_phone_is_shown_a_figure_of_its_own(monkeypatch):
+    told = {}
+    monkeypatch.setattr(
+        IPython.display, "publish_display_data", lambda d, metadata: told.update(d=d, m=metadata)
+    )
+    figure, panels = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    panels[0].barh(["a name of a bar that is much too long", "b"], [1, 2])
+    panels[1].set_title("many words " * 12)
+    figures.show(figure, "two bars")
+    small = told["m"][SMALL]["image/svg+xml"]
+    widths = [
+        float(re.search(r'width="([\d.]+)pt"', svg)[1])
+        for svg in (told["d"]["image/svg+xml"], small)
+    ]
+    assert widths[0] > 2 * widths[1]
+    assert widths[1] < 1.1 * 72 * phone.WIDTH
+    cells = book(png="")
+    cells.cells[0].outputs[0].metadata[SMALL] = {"image/png": "c21hbGw="}
+    html = page(cells, "T")
+    assert '<source media="(max-width: 600px)" srcset="data:image/png;base64,c21hbGw=">' in html
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "found"),
+    [
+        ("a bc d", 4, "a bc\nd"),
+        ("a bc d", 3, "a\nbc\nd"),
+        ("가나 다", 7, "가나 다"),
+        ("가나 다", 6, "가나\n다"),
+    ],
+)
+def test_a_line_takes_so_many_columns(text, columns, found):
+    assert phone.lines(text, columns) == found
+
+
+def test_on_a_phone_a_row_of_many_columns_is_a_card_without_what_is_missing():
+    head = "| id | a | b | <c> |\n|---|---:|---:|---|\n| 7 | 1 | – | x |"
+    html = page(book(head), "T")
+    assert '<table class="cards">' in html
+    assert '<td data-name="b" style="text-align:right" class="missing">–' in html
+    assert 'data-name="&lt;c&gt;"' in html
+    assert '<table class="cards">' not in page(
+        book("| a | b | c |\n|---|---|---|\n| 1 | 2 | 3 |"), "T"
+    )
+
+
+def test_no_line_breaks_inside_an_interval():
+    assert "61%\u2060–\u206069%" in page(book("65% (61%–69%)"), "T")
+
+
+def test_names_of_digits_alone_stand_on_the_left():
+    frame = pd.DataFrame({"customer": ["0012", "7"], "n": ["1", "2"]})
+    assert table(frame, names=1).split("\n")[1] == "|---|---:|"
+    assert table(frame).split("\n")[1] == "|---:|---:|"
 
 
 def test_a_scatter_of_thousands_becomes_pixels(monkeypatch):

@@ -39,11 +39,18 @@ def test_every_note_is_phrased_as_the_code_writes_it():
     [
         ("no customer qualifies today", "오늘 해당하는 고객이 없습니다"),
         ("learnt on windows of 136 days instead of 273d: only 272 days of history at 1997-09-30",
-         "1997-09-30까지의 기록이 272일뿐이어서 273d 대신 136일 기간으로 학습했습니다"),
+         "1997년 9월 30일까지의 기록이 272일뿐이어서 273일 대신 136일 기간으로 학습했습니다"),
         ("members have no column coupon_expires_at; map it with "
          "data.members.attributes={coupon_expires_at: COLUMN}",
          "회원 테이블에 쿠폰 만료일(coupon_expires_at) 열이 없습니다. "
          "data.members.attributes={coupon_expires_at: 열 이름}으로 지정하세요"),
+        # of one candidate, and how often
+        ("mbg_nbd: The likelihood has no proper maximum (runs off along a -> 3e-07); the posterior "
+         "is held by the priors there. Report intervals, not point estimates, or use a simpler "
+         "model. (3 times, the last at 2011-09-10)",
+         "mbg_nbd: 가능도에 제대로 된 최댓값이 없습니다(a -> 3e-07 방향). 그 방향의 사후분포는 "
+         "사전분포가 붙잡고 있으므로 점추정값 대신 구간을 쓰거나 더 단순한 모형을 쓰세요. "
+         "(3번, 마지막은 2011년 9월 10일)"),
         # a note inside a note
         ("no spend model: all amounts are equal (3): there is no spread to learn. State what a "
          "purchase is worth in value.per_purchase, the margin of one purchase.",

@@ -21,13 +21,35 @@ LEAK = {
 }  # fmt: skip
 
 
+ACTIONS = pd.DataFrame({"n": [3, 0], "action_id": ["keep", "cart"],
+                        "reason": [None, "no customer qualifies today"]})  # fmt: skip
+
+
+def checked(leak, lang, basis="overdue"):
+    """What the checks say."""
+    cut = {"value": 0.287, "basis": basis, "rule": "cost_ratio", "notes": []}
+    segments = {"threshold": cut, "notes": [], "visit_cuts": None, "core_leak": leak}
+    run = SimpleNamespace(has=lambda _: False, frame=lambda _: ACTIONS)
+    return text.checks(run, segments, lang)
+
+
+def test_whom_nobody_needs_to_write_to_stands_under_checks():
+    assert "- nobody to write to, no customer qualifies today: cart" in checked(None, "en")
+    assert "오늘 해당하는 고객이 없습니다): cart" in checked(None, "ko")
+
+
 def test_the_alert_comes_with_its_false_alarm_rate_or_its_reason():
     said = text.leak_alert(LEAK, "en")
     assert said.startswith("**Core-leak alert.**")
     assert "40.0% of 200 core customers" in said
-    assert "usual over 5 earlier periods is 25.0%" in said
-    assert "at most 5% of such checks" in said
-    assert "5% 이하" in text.leak_alert(LEAK, "ko")
+    assert "usually 25.0% do" in said
+    assert "p = " not in said  # statistics stand under Checks
+    assert "one-sided p = 0.012 against 5 earlier periods" in checked(LEAK, "en")
+    assert "at most 5% of such checks" in checked(LEAK, "en")
+    assert "5% 이하" in checked(LEAK, "ko")
+    assert "No core-leak alert: a closed cohort." in checked(
+        LEAK | {"alert": None, "reason": "a closed cohort"}, "en"
+    )
     assert text.leak_alert(LEAK | {"alert": False}, "en").startswith("No core-leak alert.")
     none = text.leak_alert(LEAK | {"alert": None, "reason": "a closed cohort"}, "en")
     assert none == "No core-leak alert: a closed cohort."
@@ -45,9 +67,7 @@ def test_an_empty_core_is_said_instead_of_a_share_of_nobody(lang, words):
 
 @pytest.mark.parametrize("basis", [*RISK_BASES, OVERDUE])
 def test_the_checks_say_which_risk_the_threshold_cuts(basis):
-    cut = {"value": 0.287, "basis": basis, "rule": "cost_ratio", "notes": []}
-    run = SimpleNamespace(has=lambda _: False)
-    said = text.checks(run, {"threshold": cut, "notes": [], "visit_cuts": None}, "en")
+    said = checked(None, "en", basis)
     assert f"purchase threshold: {label(f'formula.{basis}')} = 0.287 (cost_ratio)" in said
 
 
@@ -78,16 +98,18 @@ def test_without_visits_the_largest_state_is_told(n, name):
     assert name in text.grid_claim(shares, "en")
 
 
-def test_the_first_bullet_tells_behaviour_from_a_new_fit():
+def test_the_first_bullet_counts_both_days_by_one_fit_and_says_what_was_counted_then():
     shares = pd.DataFrame([GROUP | {"n": 121, "share": 0.12, "share_q05": 0.1, "share_q95": 0.14}])
     changes = pd.DataFrame([GROUP | {"change": -0.06, "change_q05": -0.08, "change_q95": -0.04,
                                      "compared_to": pd.Timestamp("2024-10-31")}])  # fmt: skip
     moved = pd.DataFrame([GROUP | {"n_before": 187, "n": 121, "behaviour": 7, "reestimation": -73}])
     said = text.answer(shares, changes, moved, "en")
-    assert "−6.0 points (−8.0 to −4.0) since 31 October 2024: 114 to 121 members, +7 by b" in said
-    assert "187 were counted then; −73 because the model was fitted anew" in said
-    assert "모형을 다시 추정해서 생긴 변화는 −73명" in text.answer(shares, changes, moved, "ko")
-    assert "members," not in text.answer(shares, changes, None, "en")
+    assert "−6.0 points (−8.0 to −4.0) since 31 October 2024: 114 to 121 members (both" in said
+    assert "187 were counted then" in said
+    assert "당시 집계는 187명" in text.answer(shares, changes, moved, "ko")
+    same = moved.assign(n_before=114, reestimation=0)
+    assert "counted" not in text.answer(shares, changes, same, "en")
+    assert "members (" not in text.answer(shares, changes, None, "en")
 
 
 def _finished(path, tables) -> Run:

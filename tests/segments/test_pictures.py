@@ -52,7 +52,7 @@ def test_the_grid_is_drawn_with_names_shares_and_arrows(
         words = "\n".join(t.get_text() for t in ax.texts)
         assert f"{data.share[0, 2]:.1%}" in words
         # every cell's name is there (wrapped, without the word for customer)
-        flat = words.replace("\n", " ")
+        flat = words.replace("-\n", "-").replace("\n", " ")
         for name in data.names.ravel():
             assert str(name).removesuffix(" 고객") in flat
         arrows = (np.abs(data.change) >= 0.0005).sum()

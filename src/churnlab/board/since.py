@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,8 @@ from churnlab.types import Ints
 from churnlab.vocabulary import ALL_CODES
 
 SINCE: Final = "since.json"
+#: Finished folders beside a run that are opened, the latest written first.
+MOST_BESIDE: Final = 50
 
 
 def since_last(parts: Parts, place: Path) -> dict[str, Any] | None:
@@ -29,7 +32,8 @@ def since_last(parts: Parts, place: Path) -> dict[str, Any] | None:
     Parameters
     ----------
     place : Path
-        Where the run will stand; the one before stands there or in a folder beside it.
+        Where the run will stand; the one before stands there or in a folder beside it, of which
+        the `MOST_BESIDE` written last are opened.
 
     Returns
     -------
@@ -77,15 +81,28 @@ def _latest(found: Iterator[Parts]) -> Parts | None:
 
 def _earlier(parts: Parts, place: Path) -> Iterator[Parts]:
     """Yield the runs of the same data that end on an earlier day."""
-    for folder in (place, *place.absolute().parent.iterdir()):
+    for folder in (place, *_beside(place)):
         try:
-            if not (folder / MANIFEST).is_file():
-                continue
             other = Parts(Run(folder))
             if _same(parts, other) and other.data_report["as_of"] < parts.data_report["as_of"]:
                 yield other
         except (UsageError, OSError, KeyError, TypeError):
             continue  # what else lies there is no run that could be read
+
+
+def _beside(place: Path) -> list[Path]:
+    """Return the finished folders beside a place, the latest written first."""
+    written = {path: _written(path) for path in place.absolute().parent.iterdir()}
+    finished = (path for path, at in written.items() if at is not None)
+    return heapq.nlargest(MOST_BESIDE, finished, key=lambda path: written[path] or 0.0)
+
+
+def _written(folder: Path) -> float | None:
+    """Return when a run was finished; None where none was, or it has just gone."""
+    try:
+        return (folder / MANIFEST).stat().st_mtime
+    except OSError:
+        return None
 
 
 def _same(one: Parts, other: Parts) -> bool:

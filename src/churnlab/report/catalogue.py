@@ -31,6 +31,8 @@ from churnlab.errors import UsageError
 
 LANGUAGES: Final = ("en", "ko")
 MISSING: Final = "–"
+#: Amounts from here on are written without cents.
+_WHOLE: Final = 10_000
 _LOCALES: Final = {"en": "en_GB", "ko": "ko_KR"}
 
 #: Particles: as a catalogue spells them, behind a consonant, behind a vowel.
@@ -70,7 +72,12 @@ class Money:
             return signed(f"{self.amount:,.{2 if small else 0}f}")
         if (lang, self.currency) == ("ko", "KRW"):  # in prose nobody writes the sign
             return signed(f"{self.amount:,.{1 if small else 0}f}원")
-        return signed(format_currency(self.amount, self.currency, locale=_LOCALES[lang]))
+        whole = "¤#,##0" if abs(self.amount) >= _WHOLE else None
+        return signed(
+            format_currency(
+                self.amount, self.currency, whole, _LOCALES[lang], currency_digits=whole is None
+            )
+        )
 
 
 class Catalogue:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import re
+from collections.abc import Mapping
 from functools import cache
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,16 @@ from jinja2 import Template
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from churnlab.report.font import base64_woff
-from churnlab.report.page import escaped, policy
+from churnlab.report.page import SMALL, escaped, policy
 
-#: Points: a wider figure is scrolled on a phone instead of shrunk until nobody can read it.
-_WIDE = 600
-_WIDTH = re.compile(r'<svg[^>]* width="([\d.]+)pt"')
+#: Columns that a phone shows side by side.
+_FEW = 3
+_TABLE = re.compile("<table>.*?</table>", re.DOTALL)
+_HEAD = re.compile("<th[^>]*>(.*?)</th>", re.DOTALL)
+_CELL = re.compile("<td([^>]*)>(–(?=</td>))?")
+#: The dash of an interval, where no line may break.
+_RANGE = re.compile(r"(?<=[\d%])–(?=[\d+−])")
+_TAG = re.compile("<[^>]*>")
 _HEADING = re.compile(r"<h2[^>]*>(.*?)</h2>", re.DOTALL)
 
 
@@ -65,25 +73,44 @@ def _output(output: Any) -> str:
     for mime in ("image/svg+xml", "image/png"):
         if mime in data:
             alt = output.metadata.get(mime, {}).get("alt", "")
-            return _image(mime, "".join(data[mime]), alt)
+            return _image(mime, "".join(data[mime]), alt, output.metadata.get(SMALL, {}))
     text = "".join(data.get("text/plain", ""))
     return f"<pre>{escaped(text)}</pre>" if text else ""
 
 
-def _image(mime: str, content: str, alt: str) -> str:
-    """Return a picture that stands in the page; a vector graphic in it can neither run nor load."""
+def _image(mime: str, content: str, alt: str, small: Mapping[str, str]) -> str:
+    """Return a picture and the one for phones; a vector graphic in it can neither run nor load."""
+    source = "".join(
+        f'<source media="(max-width: 600px)" srcset="{_data(kind, drawn)}">'
+        for kind, drawn in small.items()
+    )
+    image = f'<img alt="{escaped(alt)}" src="{_data(mime, content)}">'
+    return f"<picture>{source}{image}</picture>"
+
+
+def _data(mime: str, content: str) -> str:
     text = base64.b64encode(content.encode()).decode() if mime == "image/svg+xml" else content
-    source = f"data:{mime};base64,{text.replace(chr(10), '')}"
-    width = _WIDTH.search(content[:2000])
-    kind = "wide" if width is not None and float(width[1]) >= _WIDE else "narrow"
-    return f'<div class="scroll"><img class="{kind}" alt="{escaped(alt)}" src="{source}"></div>'
+    return f"data:{mime};base64,{text.replace(chr(10), '')}"
 
 
 def _markdown(source: str) -> str:
     html = str(MarkdownWithMath(renderer=_TextOnly(escape=True)).render(source))
-    return html.replace("<table>", '<div class="scroll"><table>').replace(
-        "</table>", "</table></div>"
-    )
+    html = _RANGE.sub("\u2060–\u2060", html)
+    return _TABLE.sub(lambda found: _stacking(found[0]), html)
+
+
+def _stacking(table: str) -> str:
+    """Return a table whose cells carry their column's name: a phone shows a row as a card."""
+    names = [escaped(unescape(_TAG.sub("", head))) for head in _HEAD.findall(table)]
+    column = itertools.cycle(names)
+
+    def named(found: re.Match[str]) -> str:
+        missing = ' class="missing"' if found[2] else ""
+        return f'<td data-name="{next(column)}"{found[1]}{missing}>{found[2] or ""}'
+
+    cells = _CELL.sub(named, table)
+    kind = ' class="cards"' if len(names) > _FEW else ""
+    return f'<div class="scroll">{cells.replace("<table>", f"<table{kind}>")}</div>'
 
 
 def _contents(parts: list[str]) -> list[str]:

@@ -10,12 +10,15 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from churnlab.report.page import SMALL
+from churnlab.report.phone import narrowed, titled
+
 #: Larger vector graphics (scatters of thousands) become pictures of pixels.
 LARGEST_SVG: Final = 400_000
 
 
 def show(figure: Figure, alt: str) -> None:
-    """Show a figure as the output of a notebook's cell, and close it.
+    """Show a figure as the output of a notebook's cell, with one for phones; close it.
 
     Parameters
     ----------
@@ -24,10 +27,12 @@ def show(figure: Figure, alt: str) -> None:
     """
     from IPython.display import publish_display_data
 
+    titled(figure)
     mime, data = drawn(figure)
+    narrowed(figure)
+    told = {mime: {"alt": alt}, SMALL: dict([drawn(figure)])}
     plt.close(figure)
-    shown, told = {mime: data, "text/plain": alt}, {mime: {"alt": alt}}
-    publish_display_data(shown, metadata=told)  # type: ignore[no-untyped-call]
+    publish_display_data({mime: data, "text/plain": alt}, metadata=told)  # type: ignore[no-untyped-call]
 
 
 def drawn(figure: Figure) -> tuple[str, str]:

@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from functools import cache
 from string import Formatter
 
-from churnlab.report.catalogue import LANGUAGES, fill
+from churnlab.report.catalogue import LANGUAGES, date, fill
 from churnlab.report.labels import label
 
 _SECTION = "note."
 _AND = "; "
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_WINDOW = re.compile(r"(\d+)d")
 
 
 def told(text: str | None, lang: str) -> str:
@@ -34,7 +36,15 @@ def told(text: str | None, lang: str) -> str:
     phrase = label.phrases(lang)[key]
     assert isinstance(phrase, str)
     plain = _plain(phrase)
-    return fill(plain, lang, {name: told(value, lang) for name, value in values.items()})
+    return fill(plain, lang, {name: _value(value, lang) for name, value in values.items()})
+
+
+def _value(value: str, lang: str) -> str:
+    """Return a value of a note in a language: a day, a window, or a note itself."""
+    if _DAY.fullmatch(value):
+        return date(value, lang)
+    days = _WINDOW.fullmatch(value)
+    return told(value, lang) if days is None else label("days", lang, n=days[1])
 
 
 def in_each(text: str) -> dict[str, str]:
@@ -83,7 +93,8 @@ def _pattern(phrase: str) -> str:
             parts.append(f"(?P={name})")
         else:
             seen.add(name)
-            parts.append(f"(?P<{name}>.+?)")
+            value = r"[\d,]+" if name == "n" else ".+?"
+            parts.append(f"(?P<{name}>{value})")
     return "".join(parts)
 
 

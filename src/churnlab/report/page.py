@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+#: Where the metadata of a notebook's output hold its figure for a phone.
+SMALL = "narrow"
 #: Code spans of one line (they are left as they are), or what begins markup or a link.
 _MARKUP = re.compile(r"(?P<code>(?P<ticks>`+)[^`\n|]+(?P=ticks))|<(?=[A-Za-z/!?])|\](?=[(:\[])")
 

@@ -17,7 +17,7 @@ from typing import Any
 from churnlab import errors
 from churnlab.errors import ChurnlabError, UsageError
 from churnlab.progress import Update
-from churnlab.report.page import inert
+from churnlab.report.page import SMALL, inert
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,10 @@ def render(
     _inject(book, parameters)
     execute(book, progress)
     nbformat.validate(book)
-    return Rendered(
-        page(book, title, lang), summary_text(book), str(jupytext.writes(book, "ipynb"))
-    )
+    html = page(book, title, lang)
+    for output in (output for cell in book.cells for output in cell.get("outputs", [])):
+        output.get("metadata", {}).pop(SMALL, None)  # the notebook is not for phones
+    return Rendered(html, summary_text(book), str(jupytext.writes(book, "ipynb")))
 
 
 def _inject(book: Any, parameters: Mapping[str, Any]) -> None:

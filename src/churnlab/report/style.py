@@ -17,6 +17,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter
+from matplotlib.transforms import ScaledTranslation
 
 _STYLE = Path(__file__).with_name("churnlab.mplstyle")
 
@@ -71,6 +72,12 @@ def log_scale(ax: Axes, which: str) -> None:
         axis = {"x": ax.xaxis, "y": ax.yaxis}[name]
         axis.set_major_formatter(LogFormatter())
         axis.set_minor_formatter(LogFormatter())
+
+
+def legend_below(ax: Axes) -> None:
+    """Place the legend below the name of the horizontal axis, whatever the height of the axes."""
+    down = ScaledTranslation(0, -46 / 72, ax.figure.dpi_scale_trans)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=ax.transAxes + down)
 
 
 @contextmanager

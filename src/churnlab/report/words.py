@@ -21,18 +21,21 @@ def heading(key: str, lang: str = "en") -> str:
     return f"## {label(f'heading.{key}', lang)}"
 
 
-def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
+def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None, *, names: int = 0) -> str:
     """Return a frame as a Markdown table.
 
     Parameters
     ----------
     formats : mapping, optional
         A format specification per column, e.g. ``{"brier": ".4f"}``; missing values become "–".
+    names : int
+        The first so many columns are names, on the left even where all of them are digits.
     """
     wanted = dict(formats or {})
+    numeric = [i >= names and _numeric(frame.iloc[:, i]) for i in range(frame.shape[1])]
     lines = [
         "| " + " | ".join(str(c) for c in frame.columns) + " |",
-        "|" + "|".join("---:" if _numeric(frame[c]) else "---" for c in frame.columns) + "|",
+        "|" + "|".join("---:" if right else "---" for right in numeric) + "|",
     ]
     for row in frame.itertuples(index=False):
         cells = (_cell(v, wanted.get(str(c), "")) for c, v in zip(frame.columns, row, strict=True))

@@ -16,10 +16,11 @@ _ALONE = "better_alone"
 
 def plain(answer: Comparison, lang: str = "en") -> str:
     """Return the verdict of a comparison in one sentence without statistics."""
-    verdict = _verdict(answer)
-    said = say(
-        f"plain.{answer['metric']}_{verdict.partition('_')[0]}", lang, **_values(answer, lang)
-    )
+    verdict, values = _verdict(answer), _values(answer, lang)
+    simple = f"simple.{answer['simple']}"
+    if say.has(simple):
+        values["simple"] = say(simple, lang)
+    said = say(f"plain.{answer['metric']}_{verdict.partition('_')[0]}", lang, **values)
     return said + (say("plain.unopposed", lang) if verdict == _ALONE else "")
 
 

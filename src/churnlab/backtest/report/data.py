@@ -24,8 +24,10 @@ class CostCurve(NamedTuple):
     interval: tuple[float, float] | None
 
 
-def followed(tracking: pd.DataFrame) -> pd.DataFrame:
-    """Return the tracking of the Bayesian models only; plug-in twins lie on top of them."""
+def followed(tracking: pd.DataFrame, model: str | None = None) -> pd.DataFrame:
+    """Return the tracking of a model, or of the Bayesian ones: plug-in twins lie on top of them."""
+    if model in set(tracking["candidate"]):
+        return tracking[tracking["candidate"] == model].reset_index(drop=True)
     return tracking[~tracking["candidate"].str.endswith("_ml")].reset_index(drop=True)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from churnlab.backtest.report import say
-from churnlab.backtest.report.answers import plain, sentence
+from churnlab.backtest.report.answers import plain, sentence, window_words
 from churnlab.backtest.report.data import cheapest
 from churnlab.report.catalogue import Money, date
 from churnlab.report.notes import all_told, told
@@ -38,7 +38,17 @@ _RULE_FORMATS: Final = {
 
 def _table(frame: pd.DataFrame, formats: dict[str, str], lang: str) -> str:
     named = {say(f"col.{name}", lang): spec for name, spec in formats.items()}
-    return table(say.heads(frame, lang), named)
+    return table(say.heads(_worded(frame, lang), lang), named)
+
+
+def _worded(frame: pd.DataFrame, lang: str) -> pd.DataFrame:
+    """Return a table whose windows, forms, risks and rules are said in words."""
+
+    def said(value: Any) -> str:
+        return say(f"value.{value}", lang) if say.has(f"value.{value}") else str(value)
+
+    words = {c: frame[c].map(said) for c in ("variant", "basis", "rule") if c in frame}
+    return frame.assign(**words, target=[window_words(t, lang) for t in frame["target"]])
 
 
 def question(summary: dict[str, Any], lang: str) -> str:
@@ -59,7 +69,7 @@ def answer_lines(summary: dict[str, Any], lang: str) -> list[str]:
 
 def candidates_table(headline: pd.DataFrame, lang: str) -> str:
     """Return scores per target and candidate, means over origins, best Brier first."""
-    keep = ["target", "candidate", "variant", *[m for m in _FORMATS if m in headline]]
+    keep = ["candidate", "variant", "target", *[m for m in _FORMATS if m in headline]]
     ordered = headline.sort_values(["target", "brier"], na_position="last")
     return say("scores", lang) + "\n\n" + _table(ordered[keep], _FORMATS, lang)
 
@@ -106,6 +116,10 @@ def reliability_claim(headline: pd.DataFrame, names: list[str], lang: str) -> st
 def tracking_claim(weeks: pd.DataFrame, lang: str) -> str:
     """Return the claim of the tracking figure: how far each model ended from what came."""
     last = weeks[weeks["week"] == weeks["week"].max()]
+    if len(last) == 1:
+        gap = float(last["cumulative_expected"].iloc[0] / last["cumulative_actual"].iloc[0] - 1)
+        key = "claim.over" if gap > 0 else "claim.under"
+        return say(key, lang, n=int(last["week"].iloc[0]), gap=abs(gap))
     gaps = ", ".join(
         f"{r.candidate} {r.cumulative_expected / r.cumulative_actual - 1:+.0%}".replace("-", "−")
         for r in last.itertuples()
@@ -131,6 +145,7 @@ def rules_table(rules: pd.DataFrame, lang: str) -> str:
     means = means.reset_index()
     order = [c for c in ("target", "cost_per_customer") if c in means]
     ordered = means.sort_values(order, kind="stable").groupby("target").head(12)
+    ordered = ordered[["candidate", "variant", *ordered.columns.drop(["candidate", "variant"])]]
     return say("rules", lang) + "\n\n" + _table(ordered, _RULE_FORMATS, lang)
 
 

@@ -48,7 +48,7 @@ function changed() {
       el("span", { class: "delta" }, signed(more)), el("small", {}, [moved, chance ? t("within_chance") : ""].filter(Boolean).join(" · ")));
   });
   const leak = front.leak?.alert ? el("p", { class: "note warn" }, t("leak", { share: percent(front.leak.share), usual: percent(front.leak.usual_share) })) : null;
-  return el("div", { class: "card" }, el("h3", {}, t("changed", { day: day(since.day) })), leak,
+  return el("div", { class: "card" }, el("h3", {}, t("changed", { day: saidDay(since.day) })), leak,
     el("p", { class: "hint" }, t(since.run ? "changed_run" : "changed_day", { run: since.run ?? "" })), el("ul", { class: "changes" }, lines));
 }
 
@@ -94,7 +94,7 @@ function openCell(code) {
     el("p", {}, t("cell_text", { n: count(cell.n), share: percent(cell.share, 1), low: percent(cell.share_q05, 1), high: percent(cell.share_q95, 1) })),
     actions.length ? el("ul", { class: "actions" }, actions.map((a) => el("li", {}, el("b", {}, a.channel), ` ${a.text}`))) : null,
     cell.trend.length > 1 ? el("p", { class: "trend" }, t("trend"), " ", sparkline(cell.trend, t("trend")), ` ${grid.days.map((d, i) => `${shortDay(d)}: ${count(cell.trend[i])}`).join(" · ")}`) : null,
-    links.length ? el("p", {}, t("flow_text", { day: day(grid.compared_to), into: sum(inward), out: sum(outward) })) : absent("moves"),
+    links.length ? el("p", {}, t("flow_text", { day: saidDay(grid.compared_to), into: sum(inward), out: sum(outward) })) : absent("moves"),
     links.length ? flow : null));
   if (links.length) drawFlow(flow, cell, inward, outward);
   if (data.people) {
@@ -255,15 +255,16 @@ function showPlan() {
   const texts = new Map((grid?.actions ?? []).map((a) => [a.action_id, a]));
   const head = el("tr", {}, el("th", { scope: "col" }, t("col_action")), plan.days.map((d) => el("th", { scope: "col", title: longDay(d) }, el("small", {}, weekday(d)), dayOfMonth(d))));
   const totals = plan.actions.map((action) => plan.calendar.filter((c) => c.action === action).reduce((n, c) => n + c.treat, 0));
-  const rows = plan.actions.map((action, i) => {
-    if (!totals[i]) return null;
+  const order = [...plan.actions.keys()].filter((i) => totals[i]).sort((a, b) => totals[b] - totals[a]);
+  const rows = order.map((i) => {
+    const action = plan.actions[i];
     const cells = plan.days.map((d) => {
       const c = at.get(`${action} ${d}`);
-      return el("td", { class: "number", style: c?.treat ? `--heat:${Math.round(15 + 60 * Math.sqrt(c.treat / most))}%` : null }, c?.treat ? count(c.treat) : "");
+      return el("td", { class: "number", "data-day": `${weekday(d)} ${dayOfMonth(d)}`, style: c?.treat ? `--heat:${Math.round(15 + 60 * Math.sqrt(c.treat / most))}%` : null }, c?.treat ? count(c.treat) : "");
     });
     const text = texts.get(action);
     const save = about.ids ? el("button", { "data-plan": i, "aria-label": t("csv_of", { action }) }, t("csv")) : null;
-    return el("tr", {}, el("th", { scope: "row" }, el("div", {}, el("span", {}, text?.text ?? action), save), el("small", {}, el("bdi", {}, action), text ? ` · ${text.channel}` : "")), cells);
+    return el("tr", { title: action }, el("th", { scope: "row" }, el("div", {}, el("span", {}, text?.text ?? action), save), el("small", {}, text?.channel ?? "")), cells);
   });
   const held = plan.calendar.reduce((n, c) => n + c.holdout, 0);
   place.append(

@@ -109,14 +109,14 @@ function showPerson(place) {
 function sentences(row) {
   const said = [];
   if (!row.last) {
-    said.push(t("person_never", { day: day(row.signup) }));
+    said.push(t("person_never", { day: saidDay(row.signup) }));
   } else {
     said.push(t(row.purchases > 1 ? "person_bought" : "person_once", {
-      n: count(row.purchases), last: day(row.last), silence: count(row.silence), cycle: count(row.cycle) }));
-    if (row.late) said.push(t(since(row) >= 0 ? "person_late" : "person_until", { day: day(row.late) }));
+      n: count(row.purchases), last: saidDay(row.last), silence: count(row.silence), cycle: count(row.cycle) }));
+    if (row.late) said.push(t(since(row) >= 0 ? "person_late" : "person_until", { day: saidDay(row.late) }));
     said.push(t("person_chance", { p: percent(row.alive), year: percent(row.returns) }));
   }
-  if (row.visit) said.push(t("person_visit", { day: day(row.visit) }));
+  if (row.visit) said.push(t("person_visit", { day: saidDay(row.visit) }));
   return said.join(" ");
 }
 

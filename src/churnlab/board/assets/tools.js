@@ -42,6 +42,8 @@ function money(value, compact = false) {
 const utc = { timeZone: "UTC" };
 const parsed = (iso) => new Date(`${iso.slice(0, 10)}T00:00:00Z`);
 const day = (iso) => (iso ? format("DateTimeFormat", { dateStyle: "medium", ...utc }).format(parsed(iso)) : none);
+/** A day inside a sentence. */
+const saidDay = (iso) => format("DateTimeFormat", { dateStyle: "long", ...utc }).format(parsed(iso));
 const longDay = (iso) =>
   format("DateTimeFormat", { dateStyle: "full", ...utc }).format(parsed(iso));
 const shortDay = (iso) =>

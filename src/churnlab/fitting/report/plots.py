@@ -178,7 +178,9 @@ def tracking(ax: Axes, weeks: pd.DataFrame, *, lang: str = "en") -> Axes:
         `candidate`, `week`, `cumulative_actual`, `cumulative_expected`, `cumulative_q05`,
         `cumulative_q95`: of a fit `data.repeats_by_week`, held out a backtest's `tracking.parquet`.
     """
+    alone = len(set(weeks["candidate"])) == 1
     for position, (name, rows) in enumerate(weeks.groupby("candidate", sort=False)):
+        said = label("model", lang) if alone else str(name)
         colour = f"C{position}"
         ax.fill_between(
             rows["week"],
@@ -188,7 +190,7 @@ def tracking(ax: Axes, weeks: pd.DataFrame, *, lang: str = "en") -> Axes:
             alpha=0.15,
             lw=0,
         )
-        ax.plot(rows["week"], rows["cumulative_expected"], color=colour, label=str(name))
+        ax.plot(rows["week"], rows["cumulative_expected"], color=colour, label=said)
     first = weeks.drop_duplicates("week")
     ax.plot(
         first["week"],

@@ -40,9 +40,9 @@ def answer(
     text = say(
         "answer.late" if cut["basis"] == OVERDUE else "answer.risk", lang,
         flagged=int(flagged.sum()), n=len(customers), share=flagged.mean(),
-        basis=label(f"formula.{cut['basis']}", lang), value=cut.get("quantile") or cut["value"],
+        basis=_basis(cut, lang), value=cut.get("quantile") or cut["value"],
         interval=_interval(cut, lang),
-        model=fit["model"], expected=customers["expected_purchases"].sum(),
+        expected=customers["expected_purchases"].sum(),
         days=horizon_days,
     )  # fmt: skip
     newly = [bullets(late_lines(fit, lang), none="")] if fit.get("late") else []
@@ -74,6 +74,10 @@ def _money(
     return (said,)
 
 
+def _basis(cut: dict[str, Any], lang: str) -> str:
+    return "" if cut["basis"] == OVERDUE else label(f"basis.{cut['basis']}", lang)
+
+
 def _interval(cut: dict[str, Any], lang: str) -> str:
     if cut.get("low") is None:
         return ""
@@ -91,10 +95,15 @@ def by_purchases(customers: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     found = groups.agg(
         customers=("x", "size"),
         at_risk=("at_risk", "mean"),
-        p_alive=("p_alive", "mean"),
+        p_return_year=("p_return_year", "mean"),
         cycle=("cycle_days", "median"),
     ).reset_index(names="repeats")
-    formats = {"customers": "{:,}", "at_risk": "{:.1%}", "p_alive": "{:.3f}", "cycle": "{:.0f}"}
+    formats = {
+        "customers": "{:,}",
+        "at_risk": "{:.1%}",
+        "p_return_year": "{:.0%}",
+        "cycle": "{:.0f}",
+    }
     texts = {name: found[name].map(form.format) for name, form in formats.items()}
     return pd.DataFrame({"repeats": found["repeats"].astype(str), **texts})
 
@@ -129,22 +138,26 @@ def latest_at_risk(customers: pd.DataFrame, as_of: pd.Timestamp, n: int = 10) ->
     shown = recent[["customer_id", "x"]].copy()
     for name in ("days_since_last", "rhythm_days"):
         shown[name] = recent[name].map("{:.0f}".format)
-    shown["own_p_alive"] = [
-        f"{r.p_alive:.2f} ({r.p_alive_q05:.2f}–{r.p_alive_q95:.2f})" for r in recent.itertuples()
-    ]
+    low, mean, high = (recent[f"p_alive{q}"].map(_sure) for q in ("_q05", "", "_q95"))
+    shown["own_p_alive"] = mean + " (" + low + "–" + high + ")"
     shown["since"] = recent["at_risk_date"].astype(str).str[:10]
     return shown
+
+
+def _sure(chance: float) -> str:
+    """Return a chance in percent; nobody is certain to buy again."""
+    return f"{min(chance, 0.99):.0%}"
 
 
 def recent_risks(fit: dict[str, Any], customers: pd.DataFrame, lang: str) -> str:
     """Return the table of those who became at risk last."""
     shown = latest_at_risk(customers, pd.Timestamp(fit["as_of"]))
-    return say("recent", lang) + "\n\n" + table(say.heads(shown, lang))
+    return say("recent", lang) + "\n\n" + table(say.heads(shown, lang), names=1)
 
 
 def checks(fit: dict[str, Any], lang: str) -> str:
     """Return the parameter table with its diagnostics, and the warnings."""
-    parameters = say.heads(pd.DataFrame(fit["parameters"]), lang)
+    parameters = say.heads(pd.DataFrame(fit["parameters"]).dropna(axis=1, how="all"), lang)
     formats = dict.fromkeys(parameters.columns[1:], ".4g")
     method = fit["method"]
     if fit["reason"]:

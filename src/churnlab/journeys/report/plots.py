@@ -9,7 +9,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from churnlab.journeys.report import say
-from churnlab.report.style import COLOURS, log_scale
+from churnlab.report.style import COLOURS, legend_below, log_scale
 
 _FLOWS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00")
 _GAP = 0.03
@@ -127,7 +127,7 @@ def draw_predicts(ax: Axes, predicts: pd.DataFrame, *, lang: str = "en") -> Axes
     ax.plot(rows["raw_difference"], np.arange(len(rows)), "x", color=COLOURS["muted"],
             label=say("legend.raw", lang))  # fmt: skip
     ax.set_xlabel(say("axis.points", lang))
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)
+    legend_below(ax)
     return ax
 
 
@@ -140,7 +140,7 @@ def draw_cycles(ax: Axes, cycles: pd.DataFrame, *, lang: str = "en") -> Axes:
             label=say("legend.gap", lang))  # fmt: skip
     ax.set_xlim(left=0)
     ax.set_xlabel(say("axis.days", lang))
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)
+    legend_below(ax)
     return ax
 
 

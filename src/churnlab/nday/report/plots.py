@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from churnlab.nday.report import say, text
 from churnlab.nday.report.data import CurveData, HeatData
 from churnlab.nday.report.words import definition
-from churnlab.report.style import COLOURS, day_format, log_scale
+from churnlab.report.style import COLOURS, day_format, legend_below, log_scale
 
 #: Median, q05 and q95 of the plateau day (q95 null: none); None without a plateau.
 type Flat = tuple[float, float, float | None] | None
@@ -47,7 +47,7 @@ def draw_heat(
     ax.set_xlabel(say("axis.day", lang))
     ax.set_ylabel(say("axis.signup_week" if data.weekly else "axis.signup_day", lang))
     ax.grid(visible=False)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
+    legend_below(ax)
     return ax
 
 

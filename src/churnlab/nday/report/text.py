@@ -37,7 +37,8 @@ def answer_lines(rule: Rule, lang: str = "en", currency: str | None = None) -> l
                 organic=share(at["organic_after"], lang), window=rule["window_days"])  # fmt: skip
     pays = at["break_even_uplift"]
     pays = "" if pays is None else " " + say("pays", lang, uplift=share(pays, lang, fine=True))
-    return [f"**{in_currency(rule, lang, currency)}**", rule["plateau"]["statement"][lang],
+    first, stop, rest = in_currency(rule, lang, currency).partition(". ")
+    return [f"**{first}{stop.rstrip()}** {rest}".rstrip(), rule["plateau"]["statement"][lang],
             facts + pays, uplift(rule, lang)]  # fmt: skip
 
 

@@ -6,7 +6,6 @@ Each function draws on an `Axes` and returns it; numbers come from `data`.
 from __future__ import annotations
 
 import itertools
-import textwrap
 
 import matplotlib as mpl
 import matplotlib.dates as mdates
@@ -15,7 +14,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from churnlab.report.style import day_format
+from churnlab.report.phone import lines
+from churnlab.report.style import day_format, legend_below
 from churnlab.segments.report import say
 from churnlab.segments.report.data import COLUMNS, ROWS, FlowData, GridData, TimeData
 
@@ -31,6 +31,8 @@ _STATE_COLOURS = POLARITY_COLOURS | {
     "core_active": "#009E73", "purchase_risk_visit_active": "#0072B2",
 }  # fmt: skip
 _BEND = 0.16
+#: How far below a cell's middle, where its name does not stand, arrows begin and end.
+_BELOW = 0.14
 
 
 def draw_grid(ax: Axes, data: GridData, *, lang: str = "en") -> Axes:
@@ -57,7 +59,7 @@ def draw_flows(ax: Axes, data: FlowData, *, lang: str = "en") -> Axes:
     for row in range(len(ROWS)):
         for column in range(len(COLUMNS)):
             _rectangle(ax, column, row, "#F4F4F4", "#CCCCCC")
-            _name(ax, column, row, str(data.names[row, column]), "#333333")
+            _name(ax, column, row, str(data.names[row, column]), "#333333", over="#F4F4F4")
             stay = data.stay[row, column]
             if np.isfinite(stay):
                 ax.text(column - 0.44, row + 0.38, say("axis.stay", lang, share=stay), fontsize=7,
@@ -99,7 +101,7 @@ def draw_over_time(
         for style, word in (("-", "latest_fit"), ("--", "own_fit")):
             ax.plot([], [], color="#555555", linestyle=style, linewidth=1.4,
                     label=say(f"axis.{word}", lang))  # fmt: skip
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=1)
+        legend_below(ax)
     return ax
 
 
@@ -126,9 +128,9 @@ def _grid_cell(ax: Axes, data: GridData, row: int, column: int, shade: float, la
     _name(ax, column, row, str(data.names[row, column]), ink)
     share = data.share[row, column]
     low, high = data.share_q05[row, column], data.share_q95[row, column]
-    ax.text(column - 0.44, row + 0.12, f"{share:.1%}", fontsize=13, color=ink,
+    ax.text(column - 0.44, row + 0.08, f"{share:.1%}", fontsize=12, color=ink,
             ha="left", va="center")  # fmt: skip
-    ax.text(column - 0.44, row + 0.36, f"{low:.1%}–{high:.1%}", fontsize=7, color=ink,
+    ax.text(column - 0.44, row + 0.4, f"{low:.1%}–{high:.1%}", fontsize=7, color=ink,
             ha="left", va="center")  # fmt: skip
     _change(ax, data, row, column, ink, lang)
 
@@ -145,8 +147,8 @@ def _change(ax: Axes, data: GridData, row: int, column: int, ink: str, lang: str
             FancyArrowPatch((x, row + 0.1 + half), (x, row + 0.1 - half), arrowstyle="-|>",
                             mutation_scale=11, linewidth=1.8, color=ink, alpha=alpha)
         )  # fmt: skip
-    ax.text(x, row + 0.39, say("axis.points", lang, change=100 * change), fontsize=7.5, color=ink,
-            alpha=alpha, ha="center", va="center")  # fmt: skip
+    ax.text(column - 0.44, row + 0.26, say("axis.points", lang, change=100 * change), fontsize=7,
+            color=ink, alpha=alpha, ha="left", va="center")  # fmt: skip
 
 
 def _rectangle(ax: Axes, column: float, row: float, face: object, edge: str) -> None:
@@ -156,18 +158,27 @@ def _rectangle(ax: Axes, column: float, row: float, face: object, edge: str) -> 
     )  # fmt: skip
 
 
-def _name(ax: Axes, column: float, row: float, name: str, ink: str) -> None:
-    text = name.removesuffix(" 고객")
-    lines = textwrap.wrap(text, 24, break_on_hyphens=False)
-    ax.text(column - 0.44, row - 0.28, "\n".join(lines), fontsize=7.5, color=ink,
-            ha="left", va="center")  # fmt: skip
+def _name(
+    ax: Axes, column: float, row: float, name: str, ink: str, over: str | None = None
+) -> None:
+    """Write a cell's name in lines that fit a phone; on a ground of its own over arrows."""
+    ground = None if over is None else {"facecolor": over, "edgecolor": "none", "pad": 1.0}
+    ax.text(column - 0.44, row - 0.44, lines(_parted(name), 18).replace("- ", "-"), fontsize=7.5,
+            color=ink, ha="left", va="top", zorder=5, bbox=ground)  # fmt: skip
+
+
+def _parted(name: str) -> str:
+    """Return a cell's name as it may be broken: a Korean one has its only joint at the hyphen."""
+    name = name.removesuffix(" 고객")
+    return name if " " in name else name.replace("-", "- ")
 
 
 def _arrow(ax: Axes, origin: np.ndarray, destination: np.ndarray, n: int, share: float) -> None:
-    start, end = origin.astype(float), destination.astype(float)
+    below = np.array([0.0, _BELOW])
+    start, end = origin + below, destination + below
     step = end - start
     length = float(np.hypot(*step))
-    start, end = start + 0.2 * step / length, end - 0.25 * step / length
+    start, end = start + 0.2 * step / length, end - 0.22 * step / length
     ax.add_patch(
         FancyArrowPatch(tuple(start), tuple(end), arrowstyle="-|>", mutation_scale=9 + 9 * share,
                         linewidth=0.8 + 4 * share, color="#0072B2", alpha=0.7, zorder=2,

@@ -73,14 +73,13 @@ def _moved(changes: pd.DataFrame | None, level: str, code: str, lang: str) -> st
 
 
 def _why(moved: pd.DataFrame | None, level: str, code: str, lang: str) -> str:
-    """Return what of a group's change is the customers', and the new fit's part beside it."""
+    """Return a group's members then and now by the latest fit, and what was counted then."""
     if moved is None:
         return ""
     row = _row(moved, level, code)
-    return say(
-        "why", lang, before=row["n_before"] + row["reestimation"], n=row["n"],
-        behaviour=row["behaviour"], own=row["n_before"], new=row["reestimation"],
-    )  # fmt: skip
+    key = "why_new" if row["reestimation"] else "why"
+    before = row["n_before"] + row["reestimation"]
+    return say(key, lang, before=before, n=row["n"], own=row["n_before"])
 
 
 def _shares(rows: pd.DataFrame, lang: str) -> list[str]:
@@ -112,8 +111,17 @@ def leaks(leaked: pd.DataFrame, lang: str) -> str:
     return say("leak.share", lang, n=int(total["n_core"]), **_share(total))
 
 
+def core(run: Run, segments: dict[str, Any], lang: str) -> str:
+    """Return who left the core: the alert's sentence, without a verdict what the moves say."""
+    found = segments["core_leak"]
+    if found is not None and found["alert"] is not None:
+        return leak_alert(found, lang)
+    moved = run.frame("leaks.parquet") if run.has("leaks.parquet") else None
+    return "" if moved is None or not moved["n_core"].any() else leaks(moved, lang)
+
+
 def leak_alert(found: dict[str, Any] | None, lang: str) -> str:
-    """Return the core-leak alert with its false-alarm rate, or why there is none."""
+    """Return the core-leak alert for people, or why there is none."""
     if found is None:
         return ""
     reason = told(found["reason"], lang)
@@ -121,8 +129,7 @@ def leak_alert(found: dict[str, Any] | None, lang: str) -> str:
         return say("leak.none", lang, reason=reason)
     text = say(
         "leak.text", lang, days=found["period_days"], share=found["share"], n=found["n_core"],
-        p=found["p_value"], periods=found["n_periods"], usual=found["usual_share"],
-        level=found["level"],
+        usual=found["usual_share"],
     )  # fmt: skip
     weak = "" if found["reason"] is None else say("leak.weak", lang, reason=reason)
     return say("leak.alert" if found["alert"] else "leak.quiet", lang, text=text) + weak
@@ -210,16 +217,24 @@ def channel(name: str, lang: str) -> str:
 
 
 def actions(frame: pd.DataFrame, lang: str) -> str:
-    """Return the actions with somebody to reach, and why the others are empty."""
+    """Return the actions with somebody to reach, those that reach most first."""
+    frame = frame[frame["n"] > 0].sort_values("n", ascending=False)
     shown = pd.DataFrame(
         {
-            "action_id": frame["action_id"], "channel": [channel(c, lang) for c in frame["channel"]],
-            "reached": frame["n"].map("{:,}".format),
-            "reason": [told(reason, lang) for reason in frame["reason"].fillna("")],
-            "text": frame[f"text_{lang}"],
+            "text": frame[f"text_{lang}"], "channel": [channel(c, lang) for c in frame["channel"]],
+            "reached": frame["n"].map("{:,}".format), "action_id": frame["action_id"],
         }
     )  # fmt: skip
     return say("actions", lang) + "\n\n" + table(say.heads(shown, lang))
+
+
+def unreached(frame: pd.DataFrame, lang: str) -> list[str]:
+    """Return why actions reach nobody: each reason once, with the actions."""
+    empty = frame[frame["n"] == 0].groupby("reason", sort=False)["action_id"]
+    return [
+        say("unreached", lang, reason=told(str(reason), lang), names=", ".join(ids))
+        for reason, ids in empty
+    ]
 
 
 def checks(run: Run, segments: dict[str, Any], lang: str) -> str:
@@ -230,12 +245,19 @@ def checks(run: Run, segments: dict[str, Any], lang: str) -> str:
     if segments["visit_cuts"]:
         low, high = segments["visit_cuts"]
         items.append(say("checks.visit_cuts", lang, low=low, high=high))
+    leak = segments["core_leak"]
+    if leak is not None and leak["alert"] is None:
+        items.append(leak_alert(leak, lang))
+    elif leak is not None:
+        items.append(say("leak.check", lang, p=leak["p_value"], periods=leak["n_periods"],
+                         level=leak["level"]))  # fmt: skip
     items += [told(note, lang) for note in (*cut["notes"], *segments["notes"])]
     if run.has("reestimation.parquet"):
         moved = run.frame("reestimation.parquet")
         moved = moved[moved["level"] == "segment"]
         n = int(moved["moved_by_reestimation"].sum()) // 2
         items.append(say("checks.reestimated", lang, n=n))
+    items += unreached(run.frame("actions.parquet"), lang)
     return heading("checks", lang) + "\n\n" + bullets(items, none="–")
 
 
