@@ -39,7 +39,7 @@ def draw_sankey(ax: Axes, journeys: pd.DataFrame, *, most: int = 4) -> Axes:
     triples = triples.merge(pairs[["item_1", "item_2"]]).groupby(["item_1", "item_2"]).head(1)
     steps = [("item_1", "item_2", pairs), ("item_2", "item_3", triples)]
     steps = [step for step in steps if len(step[2])]
-    sizes = np.maximum(firsts, pairs.groupby("item_1")["support"].sum()[firsts.index])
+    sizes = firsts.clip(lower=pairs.groupby("item_1")["support"].sum()[firsts.index])
     most_bars = max([len(firsts), *(rows[to].nunique() for _, to, rows in steps)])
     scale = (1 - _GAP * (most_bars - 1)) / float(sizes.sum())
     left = _bars(ax, 0, sizes * scale, firsts)
