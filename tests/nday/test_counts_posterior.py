@@ -176,6 +176,16 @@ def test_groups_that_go_flat_on_other_days_keep_their_own_late_buyers():
     assert np.mean(inside) > 0.75  # of 90
 
 
+def test_a_group_whose_days_bring_many_keeps_their_share():
+    """Who buys on a day was exposed for half of it: else 30% a day would come to 26%."""
+    hazard = np.full(5, 0.3)
+    counts = counts_from_hazard(
+        hazard, np.random.default_rng(2), n_cohorts=30, groups=("a", "b"), size=500
+    )
+    G = population_curves(_fit(counts, cfg=config(window_days=4)), "a").mean(axis=0)
+    assert pytest.approx(1 - np.cumprod(1 - hazard), abs=0.01) == G
+
+
 @pytest.mark.parametrize(("spread", "low", "high"), [(0.0, 100, 1e4), (0.3, 4, 30), (9.0, 0.4, 1)])
 def test_a_prior_is_worth_what_the_units_differences_leave_it(spread, low, high):
     expected = np.full(40, 500.0)

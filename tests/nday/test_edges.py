@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import betaln
 from scipy.stats import chi2_contingency
 
 from churnlab.errors import DataError, UsageError
@@ -31,6 +33,7 @@ from churnlab.nday.decide.plateau import (
 )
 from churnlab.nday.draws import columns, interval
 from churnlab.nday.holdout import interleave, split
+from churnlab.nday.posterior import fit
 from churnlab.nday.report.data import heat
 from churnlab.nday.report.words import LATE_BUMP, NO_PLATEAU, PLATEAU, verdict
 from churnlab.nday.window import cut_window, fitting_window, longer_window
@@ -206,6 +209,38 @@ def test_a_changepoint_has_three_days_behind_it(drop, found):
     assert bool(np.median(days) == drop) is found
 
 
+@pytest.mark.parametrize("y", [[9, 3, 2, 3, 1, 0, 1, 0, 0], [9, 30, 1, 25, 2, 3, 0, 6, 0]])
+def test_the_changepoint_is_the_posterior_of_one_drop(y):
+    """By enumeration: half of the prior on none, Beta(1, 19), counts over the dispersion."""
+    y, r = np.array(y[1:], float), np.full(8, 60.0)
+
+    def log_likelihood(hits, n):
+        return betaln(1 + hits, 19 + n - hits) - betaln(1, 19)
+
+    def both(k, phi):
+        parts = ((y[:k].sum() / phi, r[:k].sum() / phi), (y[k:].sum() / phi, r[k:].sum() / phi))
+        return sum(log_likelihood(*part) for part in parts)
+
+    splits = [k for k in range(1, 6) if y[k:].mean() < y[:k].mean()]
+    best = max(splits, key=lambda k: both(k, 1))
+    p = np.where(np.arange(8) < best, y[:best].mean(), y[best:].mean()) / 60
+    phi = max(1.0, float(np.sum((y - r * p) ** 2 / (r * p * (1 - p)))) / (8 - 3))
+    logs = [both(k, phi) - np.log(5) for k in splits] + [log_likelihood(y.sum() / phi, 480 / phi)]
+    weights = np.exp(np.array(logs) - max(logs))
+    days = changepoint(
+        np.append(9, y), np.full(9, 60), np.random.default_rng(1), draws=40_000
+    ).draws
+    found = [np.mean(days == day) for day in [*(k + 1 for k in splits), np.inf]]
+    assert found == pytest.approx(weights / weights.sum(), abs=0.01)
+
+
+def test_an_age_that_few_reach_has_the_prior_s_hazard():
+    pooled = SimpleNamespace(events=np.array([0, 1, 0]), at_risk=np.array([4, 4, 0]))
+    drawn = fit._hazard_draws(pooled, 40_000, np.random.default_rng(1))
+    a, b = np.array([0, 1, 0]) + 1 / 3, np.array([4, 3, 0]) + 0.5
+    assert drawn.mean(axis=0) == pytest.approx(a / (a + b), abs=0.006)
+
+
 def _wave(trough, later):
     """Weekly hazard .08 for two weeks, the trough for two, then the second wave for two."""
     return _G(np.repeat([0.08, trough, later], 14))
@@ -272,6 +307,7 @@ def test_least_signups_follow_up_and_the_longest_window(change, word):
      ({"fraction": 0.999}, {"fraction": 1.0}), ({"early_share": 1e-6}, {"early_share": 0.0})],
 )  # fmt: skip
 def test_limits_of_the_configuration(good, bad):
+    assert NdayConfig().n_range() == (1, 23)  # a week of the window is left after the last one
     NdayConfig(**good)
     with pytest.raises(UsageError):
         NdayConfig(**bad)
