@@ -38,14 +38,14 @@ demo: $(STAMP) ## the main job on embedded real data, then where the reports lie
 
 # Two workers on two cores: a second thread of linear algebra in each would wait for the others'.
 test: $(STAMP) ## the fast tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 test-slow: $(STAMP) ## simulation-based calibration, long chains, every command of the pages
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m pytest -m "hypothesis and not slow" --hypothesis-profile=full
 
 coverage: $(STAMP) ## lines and branches that the fast tests reach, also as build/coverage/index.html
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html:build/coverage
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-report=html:build/coverage
 
 # Warnings of old versions about each other are none of ours, hence no errors here.
 minimal: $(STAMP) ## the fast tests on the oldest versions that pyproject.toml allows
@@ -53,7 +53,7 @@ minimal: $(STAMP) ## the fast tests on the oldest versions that pyproject.toml a
 	$(UV) pip compile --quiet --python build/minimal/bin/python --resolution lowest-direct --no-header --group test \
 	  pyproject.toml -o build/minimal/requirements.txt
 	$(UV) pip sync --quiet --python build/minimal/bin/python build/minimal/requirements.txt
-	PYTHONPATH=src OMP_NUM_THREADS=1 build/minimal/bin/python -m pytest -W default -n 2 --dist loadfile
+	PYTHONPATH=src OMP_NUM_THREADS=1 build/minimal/bin/python -m pytest -W default -n 2
 
 lint: $(STAMP) ## ruff, mypy, import-linter
 	$(BIN)/ruff format --check .

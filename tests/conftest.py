@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,13 +11,71 @@ from pathlib import Path
 import hypothesis
 import matplotlib as mpl
 import pytest
+from hydra.core.config_store import ConfigStore
 from playwright.sync_api import Browser, sync_playwright
+from tests.shop import run_everything
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+
+from churnlab.report.render import Rendered
 
 mpl.use("Agg")
 # Properties on all their examples (tests/examples.py), as `make test-slow` asks.
 hypothesis.settings.register_profile("full", hypothesis.settings.get_profile("default"))
 
+# Hydra copies all that is stored whenever it composes, and what it takes from there once more: in a
+# process that composes for every command, the first copy takes longer than the composing.
+ConfigStore.__deepcopy__ = lambda store, memo: store
+
+#: What reads the shop's one run (tests/shop.py): all of one worker's.
+OF_THE_SHOP = (
+    "tests/board/",
+    "tests/comparison/",
+    "tests/docs/test_files.py",
+    "tests/report/test_korean_pages.py",
+)
+#: What takes longest is begun first, so that no worker has it left when the other has ended.
+FIRST = (
+    "tests/shop.py",
+    "tests/docs/test_pages.py",
+    "tests/safety/test_machine.py",
+    "tests/export/test_export_sql.py",
+    "tests/docs/test_reference.py",
+)
+
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def unit(nodeid: str) -> str:
+    """Return what goes to a worker as a whole: the test's file, or all that reads the shop."""
+    file = nodeid.split("::", 1)[0]
+    return "tests/shop.py" if file.startswith(OF_THE_SHOP) else file
+
+
+class Units(LoadFileScheduling):
+    """Whole units, in the order in which they were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Units:
+    """Share the tests out among the workers (xdist itself would begin with the most tests)."""
+    config.option.loadscopereorder = False
+    return Units(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, and leave the order as it is otherwise."""
+    place = {name: i for i, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(unit(item.nodeid), len(FIRST)))
+
+
+def pytest_collection_finish() -> None:
+    """Seek garbage less often, and not among the half million objects that stay to the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 10)
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +85,18 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the workshop's data folder {folder} is absent")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shop_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the finished pipeline of the shop; no test may change it."""
+    folder = tmp_path_factory.mktemp("shop")
+    with pytest.MonkeyPatch.context() as patch:
+        # Rendering takes longer than all else and is tested where it lives.
+        page = Rendered(html="<html></html>", summary="", notebook="{}")
+        patch.setattr("churnlab.workflows.pages.report.render", lambda *_, **__: page)
+        run_everything(folder)
+    return folder / "run"
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ RULES = {
 
 def test_without_signal_beyond_recency_the_simple_rule_is_as_good():
     """One rate and one dropout for everybody: idle days are all there is to know."""
-    log = simulate_log(1500, 500, 3, gap_days=(20.0, 20.001), dropout=0.1, entry=0.5)
+    log = simulate_log(900, 500, 3, gap_days=(20.0, 20.001), dropout=0.1, entry=0.5)
     split = SplitConfig(origins=3, horizon_days=[40], limits=LIMITS, counts=False)
     result = run_backtest(log, candidates=["mbg_nbd_ml", "gradient_boosting"], split=split)
     brier = result.summary["comparisons"][0]

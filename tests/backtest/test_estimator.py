@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -15,23 +16,27 @@ from sklearn.utils.estimator_checks import check_estimator
 import churnlab as cl
 from churnlab.errors import UsageError
 
-LOG = cl.load_cdnow()
 SPLITS = cl.RollingOrigins(["1997-09-30", "1997-12-31", "1998-03-31"], horizon_days=91)
 #: The checks that hand over features of any number and value: ours are counts and times.
 OWN_FEATURES = "X is x, t_x and T of customers: whole x >= 0 and 0 <= t_x <= T"
 
 
+@cache
+def cdnow():
+    return cl.load_cdnow()
+
+
 @pytest.fixture(scope="module")
 def table():
-    return SPLITS.table(LOG)
+    return SPLITS.table(cdnow())
 
 
 def test_the_probability_is_the_customers_table_s_risk():
-    model = cl.ChurnClassifier(horizon_days=91).fit(LOG)
-    fit = cl.fit(cl.summarise(LOG))
+    model = cl.ChurnClassifier(horizon_days=91).fit(cdnow())
+    fit = cl.fit(cl.summarise(cdnow()))
     risk = fit.customers(horizon_days=91)["purchase_risk"]
-    np.testing.assert_allclose(model.predict_proba(LOG)[:, 1], risk, rtol=1e-12)
-    assert (model.predict(LOG) == (risk >= 0.5)).all()
+    np.testing.assert_allclose(model.predict_proba(cdnow())[:, 1], risk, rtol=1e-12)
+    assert (model.predict(cdnow()) == (risk >= 0.5)).all()
 
 
 def test_an_event_frame_is_read_as_it_is():
@@ -45,11 +50,11 @@ def test_an_event_frame_is_read_as_it_is():
 def test_labels_are_what_came_in_the_window(table):
     X, y = table
     first = X["origin"] == "1997-09-30"
-    days = LOG.days()
+    days = cdnow().days()
     after = days[(days["day"] > "1997-09-30") & (days["day"] <= "1997-12-30")]["customer_id"]
     came = X.loc[first, "customer_id"].isin(set(after))
     assert (y[first] == ~came).all()
-    assert X.loc[first, "x"].sum() == cl.summarise(LOG, "1997-09-30").customers["x"].sum()
+    assert X.loc[first, "x"].sum() == cl.summarise(cdnow(), "1997-09-30").customers["x"].sum()
 
 
 def test_splits_learn_only_from_windows_complete_by_the_origin(table):

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.board.conftest import MARKUP
+from tests.shop import MARKUP
 
 from churnlab.board.serve import server
 from churnlab.errors import UsageError

@@ -9,8 +9,8 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from tests.board.conftest import MARKUP
 from tests.board.crowd import crowded
+from tests.shop import MARKUP
 
 import churnlab as cl
 from churnlab.board import people, plan, read_document, render

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pandas as pd
 import pytest
-from tests.board.conftest import BACKWARDS, ITEM, MARKUP, QUOTES
 from tests.report.test_korean_pages import english
+from tests.shop import BACKWARDS, ITEM, MARKUP, QUOTES
 
 NOISE = ("error", "warning")
 WIDTHS = {"desk": (1280, 900), "phone": (390, 844)}
@@ -34,7 +34,9 @@ class Desk:
 
     def _open(self, page_file, width, options):
         w, h = WIDTHS[width]
-        context = self.browser.new_context(viewport={"width": w, "height": h}, **options)
+        # Whoever asks for less motion is not kept waiting while the page scrolls; nor is a test.
+        options = {"viewport": {"width": w, "height": h}, "reduced_motion": "reduce", **options}
+        context = self.browser.new_context(**options)
         page, wrong = context.new_page(), []
         page.on("console", lambda m: wrong.append(m.text) if m.type in NOISE else None)
         page.on("pageerror", lambda e: wrong.append(str(e)))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pandas as pd
 import pytest
+from tests.shop import keys_of
 
 import churnlab as cl
 from churnlab.cli import main
@@ -14,21 +17,17 @@ from churnlab.runs import RunFolder, open_run, overview
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
+def folders(shop_run, tmp_path_factory):
     place = tmp_path_factory.mktemp("runs")
-    shop = ["data=syn_shop", "shop.n_members=1500"]
-    for name, arguments in {
-        "one": ["fit", *shop],
-        "two": ["fit", *shop, "model=pareto_nbd"],
-        "scores": [
-            "backtest", *shop, "split.horizon_days=[28]", "split.origins=1", "split.counts=false",
-            "candidates=[mbg_nbd]", "split.replicates=20", "split.limits.least_purchasers=100",
-            "split.limits.least_events=20",
-        ],
-        "nday": ["nday", *shop, "nday.draws=100", "nday.backtest=false"],
-        "check": ["check", *shop],
-    }.items():  # fmt: skip
-        assert main([*arguments, f"run_dir={place / name}"]) == 0
+    for name, part in {
+        "one": "fit",
+        "scores": "backtest",
+        "nday": "nday",
+        "check": "check",
+    }.items():
+        shutil.copytree(shop_run / part, place / name)
+    other = ["model=pareto_nbd", "inference.draws=200", f"run_dir={place / 'two'}"]
+    assert main(["fit", *keys_of(shop_run.parent), *other]) == 0
     return place
 
 
@@ -57,7 +56,7 @@ def test_the_command_writes_a_table_and_a_report_in_either_language(folders, tmp
     runs = f"runs=[{folders / 'scores'},{folders / 'nday'}]"
     assert main(["compare", runs, "lang=ko", f"run_dir={tmp_path}"]) == 0
     shown = capsys.readouterr().out
-    assert "28d, best first:" in shown
+    assert "56d, best first:" in shown
     assert pd.read_parquet(tmp_path / "compare.parquet")["command"].unique().tolist() == [
         "backtest", "nday",
     ]  # fmt: skip
@@ -101,7 +100,7 @@ def test_every_run_s_provenance_is_one_row(folders):
     assert set(table["run"]) == {"one", "two", "scores", "nday", "check"}
     assert table["finished"].is_monotonic_decreasing
     row = table.set_index("run").loc["two"]
-    assert (row["command"], row["model"], row["data"]) == ("fit", "pareto_nbd", "syn_shop")
+    assert (row["command"], row["model"], row["data"]) == ("fit", "pareto_nbd", "files")
     assert row["seconds"] > 0
     with pytest.raises(UsageError, match="is no folder"):
         cl.runs(folders / "nowhere")

@@ -1,12 +1,14 @@
-"""One small run of every command, whose files the documentation is held against."""
+"""Runs of every command, whose files the documentation is held against."""
 
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.shop import LIGHT, keys_of
 
 from churnlab.cli import main
 from churnlab.journeys import JourneyConfig
@@ -15,47 +17,28 @@ from churnlab.report.render import Rendered
 from churnlab.simulate import ShopConfig
 
 SHOP = ["data=syn_shop", "shop.n_members=600"]
-#: Small, so that the whole takes seconds: what is tested here is names and types, not numbers.
-LIGHT = [
-    "candidates=[mbg_nbd]",
-    "split.horizon_days=[56]",
-    "split.replicates=20",
-    "split.limits.least_purchasers=50",
-    "split.limits.least_events=10",
-    "nday.costs.margin=20",
-    "nday.costs.coupon=5",
-    "nday.costs.revenue=60",
-    "nday.draws=100",
-    "journey.least_customers=5",
-    "journey.loyal.least_customers=10",
-    "journey.cycles.least_customers=5",
-    'journey.walk=["item-001 > item-002", "item-002 > item-003", "item-003 > item-001"]',
-    "journey.window_days=30",
-    "inference.draws=200",
-    "cache_dir=null",
-]
 
 
 @pytest.fixture(scope="session")
-def written(tmp_path_factory) -> Path:
+def written(shop_run, tmp_path_factory) -> Path:
     """Return a folder with a run of each command in a folder of its name."""
     root = tmp_path_factory.mktemp("written")
+    shutil.copytree(shop_run, root / "pipeline")
     bundle = f"bundle={root / 'pipeline' / 'export'}"
+    data = keys_of(shop_run.parent)
+    tomorrow = ShopConfig().as_of() + dt.timedelta(1)
     jobs = [
         ["simulate", "shop.n_members=200"],
-        ["pipeline", *SHOP, *LIGHT],
-        ["explain", *SHOP, "customer=m00002", "inference.draws=200"],
+        ["explain", *data, "customer=m00002", "inference.draws=200"],
         ["verify", bundle],
-        ["score", bundle, *SHOP],
-        ["monitor", bundle, *SHOP, f"monitor.today={ShopConfig().as_of() + dt.timedelta(1)}"],
+        ["score", bundle, *data],
+        ["monitor", bundle, *data, f"monitor.today={tomorrow}"],
         ["sbc", "simulations=20", "customers=50"],
         ["compare", f"runs=[{root / 'pipeline' / 'backtest'},{root / 'pipeline' / 'nday'}]"],
     ]
     with pytest.MonkeyPatch.context() as patch:
-        # Rendering takes longer than all else and is tested where it lives.
         page = Rendered(html="<html></html>", summary="", notebook="{}")
-        for module in ("pages.report", "compare"):
-            patch.setattr(f"churnlab.workflows.{module}.render", lambda *_, **__: page)
+        patch.setattr("churnlab.workflows.compare.render", lambda *_, **__: page)
         for command, *rest in jobs:
             status = main([command, *rest, f"run_dir={root / command}"])
             assert status == 0, f"churnlab {command} ended with {status}"

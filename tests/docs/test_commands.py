@@ -30,7 +30,7 @@ MEMBERS = 700
 
 #: Why a command is not run here.
 NOT_RUN = {
-    "postgres://": "needs a server; tests/events/test_postgres.py has one",
+    "postgres://": "needs a server; tests/intake/test_postgres.py has one",
     "--serve": "serves until it is interrupted; tests/board/test_delivery.py asks the server",
 }
 #: What stands for a folder or an id on a page, and what it is here.

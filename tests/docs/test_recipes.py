@@ -39,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_shopify_by_init(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = importlib.util.spec_from_file_location("exports", ROOT / "tests/events/exports.py")
+    spec = importlib.util.spec_from_file_location("exports", ROOT / "tests/intake/exports.py")
     assert spec is not None
     assert spec.loader is not None
     exports = importlib.util.module_from_spec(spec)

@@ -27,7 +27,7 @@ from churnlab.rules import OverdueRule
 #: Two buyers of the same 420 days, silent for 40: every two months, every two weeks.
 PAIR = pd.DataFrame(
     {"customer_id": ["A", "B"], "x": [7.0, 30.0], "t_x": 420.0, "T": 460.0, "grp": "all"}
-)
+).assign(last_purchase_at=pd.Timestamp("2024-05-21"))
 
 
 @pytest.fixture(scope="module", params=["mbg_nbd", "pareto_nbd"])

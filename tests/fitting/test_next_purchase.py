@@ -71,7 +71,8 @@ def coverage(purchases: pd.DataFrame, as_of, within: int) -> tuple[float, float]
     """Share of the returns of the last `within` days inside plain and learnt 80% intervals."""
     origin = as_of - pd.Timedelta(days=within).to_pytimedelta()
     past = purchases[purchases["event_at"].dt.date <= origin]
-    fit = cl.fit(summarise(log_from_frames({"purchases": past}, as_of=str(origin))))
+    plain = cl.ModelConfig(calendar=None)  # the misfit is what is to be learnt
+    fit = cl.fit(summarise(log_from_frames({"purchases": past}, as_of=str(origin))), model=plain)
     later = purchases[purchases["event_at"].dt.date > origin]
     back = later.groupby("customer_id")["event_at"].min()
     people = fit.data.customers

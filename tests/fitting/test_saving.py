@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pandas as pd
 import pytest
 
@@ -10,12 +12,16 @@ from churnlab.errors import UsageError
 from churnlab.fitting import ModelConfig
 from churnlab.studies.compare import compare_models
 
-SHOP = cl.load_shop(600)
 GROUPED = ModelConfig(group="gender")
 
 
+@cache
+def the_shop():
+    return cl.load_shop(600)
+
+
 def summary():
-    return cl.summarise(SHOP)
+    return cl.summarise(the_shop())
 
 
 @pytest.mark.parametrize(
@@ -37,6 +43,26 @@ def test_a_fit_comes_back_as_it_was(model, tmp_path):
     pd.testing.assert_frame_equal(fit.customers(), again.customers(), check_exact=True)
     assert (fit.warnings, fit.seed, repr(fit)) == (again.warnings, again.seed, repr(again))
     assert again.draws.theta.tobytes() == fit.draws.theta.tobytes()
+
+
+def test_a_clock_learnt_from_some_customers_comes_back(tmp_path, monkeypatch):
+    """Those customers' histories are kept beside the sample's, which is another."""
+    monkeypatch.setattr("churnlab.summary.customers.MOST_DATED", 150)
+    monkeypatch.setattr("churnlab.fitting.sample.MOST_CUSTOMERS", 100)
+    fit = cl.fit(summary(), model=ModelConfig(calendar="month"), draws=200)
+    again = cl.load(fit.save(tmp_path))
+    assert again.seasons.clock == fit.seasons.clock
+    assert fit.data.dated().weight.sum() <= 150 < len(fit.data.customers)
+    pd.testing.assert_frame_equal(fit.customers(), again.customers(), check_exact=True)
+
+
+@pytest.mark.parametrize(("more", "every"), [(0, 1), (1, 2)])
+def test_a_clock_is_learnt_from_all_up_to_the_most(more, every, monkeypatch):
+    known = summary()
+    monkeypatch.setattr("churnlab.summary.customers.MOST_DATED", len(known.customers) - more)
+    people = known.customers.iloc[::every]
+    assert known.dated().weight.sum() == len(people)
+    assert known.dated().repeats.sum() == people["x"].sum()
 
 
 def test_what_was_sampled_is_taken_from_the_file_and_not_sampled_again(tmp_path, monkeypatch):
@@ -79,7 +105,7 @@ def test_other_folders_are_refused_in_words(tmp_path):
 
 def test_fits_that_cannot_come_back_are_refused(tmp_path):
     fit = cl.fit(summary(), draws=200)
-    earlier = cl.summarise(SHOP, "2025-01-31")
+    earlier = cl.summarise(the_shop(), "2025-01-31")
     with pytest.raises(UsageError, match="save the fit itself"):
         fit.on(earlier).save(tmp_path)
     alone = cl.fit(summary(), model=ModelConfig(group="gender", pooling="none"), draws=200)
@@ -109,7 +135,7 @@ def test_fits_that_do_not_compare_are_refused():
         cl.compare([fit, fit])
     with pytest.raises(UsageError, match="at least two"):
         cl.compare({"alone": fit})
-    earlier = cl.fit(cl.summarise(SHOP, "2025-01-31"), draws=200)
+    earlier = cl.fit(cl.summarise(the_shop(), "2025-01-31"), draws=200)
     with pytest.raises(UsageError, match="'then' is of other customers"):
         cl.compare({"now": fit, "then": earlier})
     clocked = cl.fit(summary(), model=ModelConfig(calendar="month"), draws=200)

@@ -8,7 +8,15 @@ import pytest
 import churnlab as cl
 from churnlab.candidates import Context, candidate_named
 from churnlab.events import log_from_frames
-from churnlab.fitting.seasonal import LEAST_HISTORY, MOST_WINDOWS, SURE, Evidence, months_pay
+from churnlab.fitting import seasonal
+from churnlab.fitting.seasonal import (
+    LEAST_EFFECT,
+    LEAST_HISTORY,
+    MOST_WINDOWS,
+    SURE,
+    Evidence,
+    months_pay,
+)
 from churnlab.origins.panel import Panel
 from churnlab.origins.targets import Target
 from churnlab.simulate import simulate_btyd
@@ -27,7 +35,7 @@ def log():
 
 
 def test_a_season_seen_twice_switches_months_on_and_says_so(log) -> None:
-    fit = cl.fit(cl.summarise(log), model=cl.ModelConfig(calendar="auto"), draws=100)
+    fit = cl.fit(cl.summarise(log), draws=100)
     assert fit.config.calendar == "month"
     assert fit.seasons is not None
     said = next(w for w in fit.warnings if "model.calendar=auto" in w)
@@ -42,21 +50,39 @@ def test_a_season_seen_twice_switches_months_on_and_says_so(log) -> None:
 
 def test_a_short_log_keeps_plain_days_whatever_its_season(log) -> None:
     short = cl.summarise(log.until("2025-06-30"))
-    fit = cl.fit(short, model=cl.ModelConfig(calendar="auto"), draws=100)
+    fit = cl.fit(short, draws=100)
     assert fit.config.calendar is None
     assert fit.seasons is None
-    assert any("728 days of history" in w for w in fit.warnings)
-    plain = cl.fit(short, draws=100)
+    assert not any("calendar" in w for w in fit.warnings)
+    plain = cl.fit(short, model=cl.ModelConfig(calendar=None), draws=100)
     np.testing.assert_array_equal(fit.draws.theta, plain.draws.theta)
 
 
 @pytest.mark.parametrize(("short_of", "asked"), [(0, True), (1, False)])
-def test_two_years_are_needed(short_of: int, asked: bool) -> None:
+def test_two_years_are_needed(short_of: int, asked: bool, monkeypatch) -> None:
     """Everybody comes every 30 days, from day 0 on: the first day decides."""
+    monkeypatch.setattr(seasonal, "LEAST_EFFECT", 0.0)
     row = np.repeat(np.arange(60), 24)
     day = np.tile(np.arange(24) * 30, 60) + np.repeat(np.arange(60) % 30, 24)
     found = months_pay(row, day, LEAST_HISTORY - 1 - short_of, "mbg_nbd", {}, FLAT)
     assert bool(found.gains) == asked
+
+
+@pytest.mark.parametrize(("effect", "asked"), [(LEAST_EFFECT, True), (0.999 * LEAST_EFFECT, False)])
+def test_a_month_must_move_the_rate(log, monkeypatch, effect: float, asked: bool) -> None:
+    monkeypatch.setattr(seasonal._Window, "effect", effect)
+    monkeypatch.setattr(seasonal._Window, "gain", lambda self, n: np.arange(n) % 2.0)
+    row, day = Panel.from_log(log).until(log.as_of).some_purchases(300, 1)
+    found = months_pay(row, day, int(day.max()), "mbg_nbd", {}, FLAT)
+    assert found.gains == ((150.0,) * 4 if asked else ())
+
+
+def test_erlang_gaps_and_arrays_take_no_calendar(log) -> None:
+    regular = cl.fit(cl.summarise(log), model=cl.ModelConfig(name="mbg_cnbd_k", k=2), draws=100)
+    assert regular.seasons is None
+    x = cl.summarise(log).customers
+    arrays = cl.Summary.from_arrays(x["x"], x["t_x"], x["T"], as_of=log.as_of)
+    assert cl.fit(arrays, draws=100).seasons is None
 
 
 def test_a_gain_must_be_sure_and_in_most_windows() -> None:

@@ -25,7 +25,6 @@ CODE = re.compile(r"`[^`]*`|\S*[._=/]\S*")
 HEADS = re.compile(
     r"N|AUC|CRPS|Brier|P\(.*|r_hat|k_hat|ess(_\w+)?|\d+%|channel|lead_type|tier|.*\(sd\)"
 )
-LIGHT = ["inference.draws=200", "segments.draws=20", "segments.replicates=50", "seed=3"]
 
 
 def english(text: str) -> list[str]:
@@ -70,37 +69,12 @@ def read(command: str, run: Path, lang: str = "ko") -> list[str]:
     return said
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory) -> Path:
-    """A pipeline on a small shop, whose steps are all there or say why they are not."""
-    folder = tmp_path_factory.mktemp("korean") / "shop"
-    command = [
-        "pipeline", "data=syn_shop", "shop.n_members=900", "lang=ko", f"run_dir={folder}", *LIGHT,
-        "split.limits.least_purchasers=100", "split.limits.least_events=20", "split.origins=1",
-        "split.horizon_days=[60]", "segments.periods=2", "candidates=[mbg_nbd, hiatus]",
-        f"cache_dir={folder}/cache",
-    ]  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("churnlab.workflows.pipeline.report", _no_report)
-        assert main(command) == 0
-    return folder
-
-
-class _NoReport:
-    def write(self, folder: object) -> None:
-        """The pages are read below, without a kernel."""
-
-
-def _no_report(*_: object, **__: object) -> _NoReport:
-    return _NoReport()
-
-
 PARTS = ["fit", "segment", "backtest", "nday", "journey", "pipeline"]
 
 
 @pytest.mark.parametrize("command", PARTS)
-def test_a_korean_report_has_no_english_sentence(shop, command):
-    said = read(command, shop if command == "pipeline" else shop / command)
+def test_a_korean_report_has_no_english_sentence(shop_run, command):
+    said = read(command, shop_run if command == "pipeline" else shop_run / command)
     assert len("".join(said)) > 500
     assert [s for text in said for s in english(text)] == []
     assert [h for text in said for h in heads(text) if not _korean(h)] == []
@@ -133,8 +107,8 @@ def _korean(head: str) -> bool:
 
 
 @pytest.mark.parametrize("command", PARTS)
-def test_an_english_report_has_no_korean(shop, command):
-    said = read(command, shop if command == "pipeline" else shop / command, "en")
+def test_an_english_report_has_no_korean(shop_run, command):
+    said = read(command, shop_run if command == "pipeline" else shop_run / command, "en")
     assert [text for text in said if re.search("[가-힣]", text)] == []
 
 

@@ -89,10 +89,13 @@ def test_a_full_standard_output_is_said(arguments, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("sent", "status", "word"),
-    [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
+    ("command", "sent", "status", "word"),
+    [
+        ("report", signal.SIGTERM, 143, "terminated"),
+        ("report", signal.SIGINT, 130, "interrupted"),
+        ("sbc", signal.SIGTERM, 143, "terminated"),  # SIGINT: tests/cli/test_bad_input.py
+    ],
 )
-@pytest.mark.parametrize("command", ["report", "sbc"])
 def test_signals_end_every_command_with_their_status(command, sent, status, word, fit, tmp_path):
     arguments = {"report": [f"run={fit}"], "sbc": ["simulations=100000"]}[command]
     place = [f"run_dir={tmp_path / command}"]

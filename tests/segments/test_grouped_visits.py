@@ -26,7 +26,7 @@ TEAMS = "abcdefgh"
 CHANNELS = ["direct", "referral", "search", "social"]
 SMALL = [
     "data=syn_shop", "shop.n_members=500", "shop.days=240", "inference.draws=200",
-    "segments.replicates=20", "segments.draws=20",
+    "segments.replicates=20", "segments.draws=20", "segments.periods=0",
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,12 +14,15 @@ from matplotlib.text import Text
 import churnlab as cl
 from churnlab.errors import UsageError
 
-SHOP = cl.load_shop(900)
+
+@cache
+def the_shop():
+    return cl.load_shop(900)
 
 
 @pytest.fixture(scope="module")
 def fit():
-    return cl.fit(cl.summarise(SHOP))
+    return cl.fit(cl.summarise(the_shop()))
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +32,9 @@ def results(tmp_path_factory):
     costs = {"margin": 20, "coupon": 5, "revenue": 60}
     study = {"costs": costs, "draws": 100, "backtest": False, "holdout_share": 0.2}
     return {
-        "segment": cl.segment(SHOP, segments={"periods": 2}),
-        "backtest": cl.backtest(SHOP, candidates=["mbg_nbd"], split=split),
-        "nday": cl.nday(SHOP, nday=study),
+        "segment": cl.segment(the_shop(), segments={"periods": 2}),
+        "backtest": cl.backtest(the_shop(), candidates=["mbg_nbd"], split=split),
+        "nday": cl.nday(the_shop(), nday=study),
     }
 
 
@@ -143,16 +147,16 @@ def test_next_purchases_are_the_due_dates(fit):
 
 
 def test_an_update_is_the_same_fit_on_newer_events(fit):
-    earlier = cl.fit(cl.summarise(SHOP, "2025-03-31"), model="pareto_nbd", draws=200, seed=5)
-    newer = earlier.update(SHOP)
+    earlier = cl.fit(cl.summarise(the_shop(), "2025-03-31"), model="pareto_nbd", draws=200, seed=5)
+    newer = earlier.update(the_shop())
     assert (newer.model, newer.seed, newer.draws.n_draws) == ("pareto_nbd", 5, 200)
-    assert newer.data.as_of == SHOP.as_of
-    direct = cl.fit(cl.summarise(SHOP), model="pareto_nbd", draws=200, seed=5)
+    assert newer.data.as_of == the_shop().as_of
+    direct = cl.fit(cl.summarise(the_shop()), model="pareto_nbd", draws=200, seed=5)
     np.testing.assert_array_equal(newer.draws.theta, direct.draws.theta)
 
 
 def test_what_has_no_picture_says_why(fit):
-    segments = cl.segment(SHOP, segments={"periods": 0})
+    segments = cl.segment(the_shop(), segments={"periods": 0})
     with pytest.raises(UsageError, match=r"segments\.periods"):
         segments.plot_shares()
     arrays = cl.Summary.from_arrays([2, 0, 1], [30, 0, 9], [60, 40, 50], as_of="2025-01-01")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from mlflow import MlflowClient
 
 from churnlab.cli import main
 from churnlab.cli.run import _track
@@ -19,6 +18,8 @@ LIGHT = ["fit", "data=syn_shop", "shop.n_members=200", "inference.draws=200"]
 @pytest.fixture(scope="module")
 def noted(tmp_path_factory):
     """Return a run's folder, its note, and the client of the store that a run makes itself."""
+    from mlflow import MlflowClient  # seconds, which only this fixture needs
+
     place = tmp_path_factory.mktemp("tracking")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)

@@ -54,8 +54,8 @@ _MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, ggom_nbd, bg_cnbd_k, mbg_cnbd
 _GRID_MODEL = ("model=mbg_nbd", "or pareto_nbd, mbg_cnbd_k: models that judge first purchasers")
 _GROUP = ("model.group=COLUMN", "partial pooling by an attribute of the customers; model.pooling")
 _CALENDAR = (
-    "model.calendar=month",
-    "or week: purchases by season; model.events={sale: [FROM, TO]}",
+    "model.calendar=auto",
+    "months where two years say so; or month, week, null; model.events={sale: [FROM, TO]}",
 )
 _INFERENCE = ("inference=laplace", "or nuts; inference.draws=N, inference.chains=N")
 _RISK = ("risk.basis=p_alive", "or personal_cycles, fixed_days; risk.horizon_days, risk.cycles")

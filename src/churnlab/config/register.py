@@ -69,19 +69,26 @@ def __getattr__(name: str) -> type:
 
 def register(command: str) -> None:
     """Store what `command` composes under the names that the YAML options start from (`base_`)."""
-    from hydra.core.config_store import ConfigStore
-
-    store, settings = ConfigStore.instance(), settings_class(command)
-    store.store(name=f"base_{command}", node=settings)
+    settings = settings_class(command)
+    _store(None, command, settings)
     fields: dict[str, Any] = settings.__dataclass_fields__  # type: ignore[attr-defined]
     for group, place in _GROUPS.items():
         if group in fields:
-            store.store(group=group, name=f"base_{group}", node=_load(place))
+            _store(group, group, _load(place))
     if "rule" in fields:
         from churnlab.rules import RULES
 
-        for name, rule in RULES.items():
-            store.store(group="rule", name=f"base_{name}", node=rule)
+        rules: dict[str, Any] = {**RULES}
+        for name, rule in rules.items():
+            _store("rule", name, rule)
+
+
+@cache
+def _store(group: str | None, name: str, node: type) -> None:
+    """Store one of them, once in a process: Hydra looks through all of its fields."""
+    from hydra.core.config_store import ConfigStore
+
+    ConfigStore.instance().store(group=group, name=f"base_{name}", node=node)
 
 
 def _load(place: str) -> type:

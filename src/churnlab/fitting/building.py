@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.sample import Sample
@@ -12,6 +12,9 @@ from churnlab.inference import PopulationFit, Seasons, fit_population, fit_seaso
 from churnlab.progress import Update
 from churnlab.summary import Summary, check_groups
 from churnlab.summary.calendar import AUTO, number
+
+if TYPE_CHECKING:
+    from churnlab.fitting.seasonal import Evidence
 
 
 class Built(NamedTuple):
@@ -38,8 +41,9 @@ def build(
     """Reach the posteriors of a summary that is grouped as the model says (see `Fit.of`)."""
     notes = check_groups(summary)
     if model.calendar == AUTO:
-        model, said = _settled(summary, model, seed)
-        notes = [*notes, said]
+        months = _months(summary, model, seed)
+        model = replace(model, calendar="month" if months.pays else None)
+        notes = [*notes, months.words] if months.pays else notes
     seasons = None
     if (buckets := model.buckets) is not None:
         spread = model.calendar_spread
@@ -79,17 +83,18 @@ def build(
     return Built(summary, result, seasons, model, tuple(notes), kin)
 
 
-def _settled(summary: Summary, model: ModelConfig, seed: int) -> tuple[ModelConfig, str]:
-    """Return the model with or without months, whichever forecast the past year better."""
-    from churnlab.fitting.seasonal import Evidence, months_pay  # scores load scipy.stats
+def _months(summary: Summary, model: ModelConfig, seed: int) -> Evidence:
+    """Return whether months of the year forecast the past year better, where that can be asked."""
+    from churnlab.fitting.seasonal import LEAST_HISTORY, Evidence, months_pay
 
-    some = Sample.of(summary, seed)
-    if some.row is None or some.day is None:
-        found = Evidence()
-    else:
-        end = number(summary.as_of)
-        found = months_pay(some.row, some.day, end, model.name, model.priors, model.calendar_spread)
-    return replace(model, calendar="month" if found.pays else None), found.words
+    began = summary.customers["first_purchase_at"].min().date()
+    known = (summary.as_of - began).days + 1 >= LEAST_HISTORY
+    if not known or summary.histories is None or model.buckets is None:
+        return Evidence()  # scores load scipy.stats, and a sample reads the log: not for nothing
+    some, end = Sample.of(summary, seed), number(summary.as_of)
+    assert some.row is not None, "a summary with histories"
+    assert some.day is not None, "a summary with histories"
+    return months_pay(some.row, some.day, end, model.name, model.priors, model.calendar_spread)
 
 
 def _judged_by_kin(model: str, kin: str, n_once: int) -> str:

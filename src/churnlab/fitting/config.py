@@ -8,7 +8,7 @@ from typing import Any
 
 from churnlab.errors import UsageError, nearest
 from churnlab.inference.ways.seasons import check_calendar
-from churnlab.models import MODELS
+from churnlab.models import MODELS, named
 from churnlab.models.formulas import LARGEST_K
 from churnlab.summary import Calendar
 from churnlab.summary.calendar import AUTO, SPREAD
@@ -41,7 +41,7 @@ class ModelConfig:
         Priors as text in PyMC's notation, by name: ``{"rate_shape": "Gamma(alpha=2, beta=1)"}``.
     calendar : str, optional
         `month` or `week`: purchases come faster or slower by the bucket of the year. `auto`:
-        months, where two years of history show that forecasts gain by them.
+        months, where two years of history show that forecasts gain by them; not with Erlang gaps.
     events : mapping
         Days with a rate of their own, both ends inclusive, every year or once:
         ``{christmas: [12-01, 12-24], sale: [2011-03-01, 2011-03-07]}``.
@@ -68,7 +68,7 @@ class ModelConfig:
     covariates: list[str] = field(default_factory=list)
     shrinkage: bool = False
     priors: dict[str, str] = field(default_factory=dict)
-    calendar: str | None = None
+    calendar: str | None = AUTO
     events: dict[str, Any] = field(default_factory=dict)
     calendar_spread: str = SPREAD
 
@@ -106,8 +106,11 @@ class ModelConfig:
 
     @property
     def buckets(self) -> Calendar | None:
-        """The calendar, or None without effects of it."""
-        return Calendar.of("month" if self.calendar == AUTO else self.calendar, self.events)
+        """The calendar that may be, or None without effects of it."""
+        kind = self.calendar
+        if kind == AUTO:  # months where a model has them
+            kind = None if named(self.name).regular else "month"
+        return Calendar.of(kind, self.events)
 
     @property
     def candidate(self) -> str:

@@ -50,7 +50,7 @@ def save(fit: FittedModel, folder: str | Path) -> Path:
     run.write_parquet("customers.parquet", summary.customers.drop(columns="cell"))
     if config.buckets is not None and summary.purchase_days is not None:
         run.write_parquet("purchases.parquet", pd.DataFrame({"day": summary.purchase_days()}))
-    if (histories := fit.sample.frame()) is not None:
+    if (histories := _histories(fit)) is not None:
         run.write_parquet("histories.parquet", histories)
     if summary.gaps is not None:
         run.write_parquet("gaps.parquet", pd.DataFrame(summary.gaps()._asdict()))
@@ -63,6 +63,15 @@ def save(fit: FittedModel, folder: str | Path) -> Path:
     run.write_json("fit.json", about)
     run.finish()
     return run.place
+
+
+def _histories(fit: FittedModel) -> pd.DataFrame | None:
+    """Return the purchase-days of the fit's sample, and of whom its clock is learnt from."""
+    summary = fit.data
+    if fit.seasons is None or summary.histories is None:
+        return fit.sample.frame()
+    who = pd.concat([one["customer_id"] for one in (fit.sample.people, summary.spaced)])
+    return summary.histories(who.drop_duplicates().tolist())
 
 
 def _refuse(fit: FittedModel) -> None:
@@ -117,9 +126,11 @@ def read(folder: str | Path) -> Saved:
     if run.has("purchases.parquet"):
         days = run.frame("purchases.parquet")["day"].to_numpy()
         summary = dataclasses.replace(summary, purchase_days=lambda: days)
-    if run.has("histories.parquet"):  # of the fit's sample, which is all that is asked for
-        histories = run.frame("histories.parquet")
-        summary = dataclasses.replace(summary, histories=lambda ids: histories)
+    if run.has("histories.parquet"):  # of those that are asked for
+        every = run.frame("histories.parquet")
+        summary = dataclasses.replace(
+            summary, histories=lambda ids: every[every["customer_id"].isin(ids)]
+        )
     if run.has("gaps.parquet"):
         columns = run.frame("gaps.parquet")
         gaps = Gaps(*(columns[name].to_numpy() for name in Gaps._fields))

@@ -28,6 +28,8 @@ from churnlab.types import Array, Ints
 LEAST_HISTORY: Final = 728
 #: Windows that are forecast, one after the other up to the present: a year of them.
 WINDOWS, WINDOW_DAYS = 4, 91
+#: A season that moves the rate of no month by so much is not asked about further.
+LEAST_EFFECT: Final = 0.1
 #: The gain of all windows together must lie so many standard errors (over customers) above zero,
 #: and so many windows must gain: what is common to all customers, these errors do not hold.
 SURE, MOST_WINDOWS = 1.645, 3
@@ -54,7 +56,7 @@ class Evidence(NamedTuple):
         if not self.gains:
             return (
                 f"model.calendar=auto: no calendar; it is asked for from {LEAST_HISTORY} days of "
-                "history on, and where every window of the past year can be forecast with one."
+                f"history on, and where a month moves the rate by {LEAST_EFFECT:.0%} or more."
             )
         said = "months of the year" if self.pays else "no calendar"
         better = sum(g > 0 for g in self.gains)
@@ -82,46 +84,59 @@ def months_pay(
     if not len(day) or end - int(day.min()) + 1 < LEAST_HISTORY:
         return Evidence()
     n = int(row.max()) + 1
+    gains = np.zeros((WINDOWS, n))
     try:
-        gains = np.array(
-            [
-                _gain(row, day, end - WINDOW_DAYS * j, model, dict(priors), spread)
-                for j in range(WINDOWS, 0, -1)
-            ]
-        )
+        for j in range(1, WINDOWS + 1):
+            window = _Window(row, day, end - WINDOW_DAYS * j, model, dict(priors), spread)
+            if j == 1 and window.effect < LEAST_EFFECT:
+                return Evidence()
+            gains[-j] = window.gain(n)
     except (DataError, FitRefusedError):  # a fit that cannot be made speaks for nothing
         return Evidence()
     error = float(gains.sum(axis=0).std(ddof=1) * np.sqrt(n))
     return Evidence(tuple(float(g) for g in gains.sum(axis=1)), error)
 
 
-def _gain(
-    row: Ints, day: Ints, origin: int, model: str, priors: dict[str, str], spread: str
-) -> Array:
-    """Return the log score that months gain in the window after `origin`, (customer,)."""
-    n, known = int(row.max()) + 1, day <= origin
-    x = np.bincount(row[known], minlength=n) - 1
-    there = np.flatnonzero(x >= 0)
-    first, last = np.full(n, origin), np.full(n, 0)
-    np.minimum.at(first, row[known], day[known])
-    np.maximum.at(last, row[known], day[known])
-    back = np.unique(row[(day > origin) & (day <= origin + WINDOW_DAYS)])
-    outcome: Array = (~np.isin(there, back)).astype(np.float64)
-    x, first, last, as_of = x[there], first[there], last[there], date(origin)
-    dated = Dated.collapse(x, first, last, day[known], as_of)
-    months = Calendar("month")
-    clocks = (
-        Clock.flat(months, as_of),
-        fit_seasons(dated, months, model=model, priors=priors, spread=spread).clock,
-    )
-    gain = np.zeros(n)
-    for sign, clock in zip((1.0, -1.0), clocks, strict=True):
-        begin, late, now = clock.time(first), clock.time(last), clock.time([origin])
-        rows = Rows(np.zeros(len(x), np.int64), x.astype(float), late - begin, now - begin)
+class _Window:
+    """The customers known at an origin, months learnt from their past, and who came back."""
+
+    def __init__(
+        self, row: Ints, day: Ints, origin: int, model: str, priors: dict[str, str], spread: str
+    ) -> None:
+        self.origin, self.model, self.priors = origin, model, priors
+        n, known = int(row.max()) + 1, day <= origin
+        x = np.bincount(row[known], minlength=n) - 1
+        self.there = np.flatnonzero(x >= 0)
+        first, last = np.full(n, origin), np.full(n, 0)
+        np.minimum.at(first, row[known], day[known])
+        np.maximum.at(last, row[known], day[known])
+        back = np.unique(row[(day > origin) & (day <= origin + WINDOW_DAYS)])
+        self.outcome: Array = (~np.isin(self.there, back)).astype(np.float64)
+        self.x, self.first, self.last = x[self.there], first[self.there], last[self.there]
+        dated = Dated.collapse(self.x, self.first, self.last, day[known], date(origin))
+        months = Calendar("month")
+        self.flat = Clock.flat(months, date(origin))
+        self.clock = fit_seasons(dated, months, model=model, priors=priors, spread=spread).clock
+
+    @property
+    def effect(self) -> float:
+        """By how much the most extreme month moves the rate, in logs."""
+        return float(np.abs(np.log(self.clock.multipliers)).max())
+
+    def gain(self, n: int) -> Array:
+        """Return the log score that months gain in the window, (customer,)."""
+        gain = np.zeros(n)
+        gain[self.there] = self._losses(self.flat) - self._losses(self.clock)
+        return gain
+
+    def _losses(self, clock: Clock) -> Array:
+        begin, late = clock.time(self.first), clock.time(self.last)
+        now = clock.time([self.origin])
+        zeros = np.zeros(len(self.x), np.int64)
+        rows = Rows(zeros, self.x.astype(float), late - begin, now - begin)
         cells = Cells.collapse(rows.x, rows.t_x, rows.T)[0]
-        draws = fit_population(cells, model=model, draws=_DRAWS, priors=priors).draws
-        gain[there] += sign * log_losses(_silence(rows, draws, clock, origin), outcome)
-    return gain
+        draws = fit_population(cells, model=self.model, draws=_DRAWS, priors=self.priors).draws
+        return log_losses(_silence(rows, draws, clock, self.origin), self.outcome)
 
 
 def _silence(rows: Rows, draws: PopulationDraws, clock: Clock, origin: int) -> Array:

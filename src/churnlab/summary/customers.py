@@ -24,6 +24,9 @@ from churnlab.types import Array, Ints
 
 #: Group of customers whose attribute is missing.
 UNKNOWN = "unknown"
+#: Customers that a clock is learnt from: months are known to half a percent by then, and a million
+#: customers cost no more.
+MOST_DATED = 30_000
 #: Between the values of several grouping columns.
 JOINED = " | "
 
@@ -172,6 +175,8 @@ class Summary:
     def dated(self) -> Dated:
         """Return the customers by the days of their first and last purchase.
 
+        Those of `spaced`, where the summary knows everybody's history.
+
         Returns
         -------
         Dated
@@ -192,9 +197,19 @@ class Summary:
                 "calendar effects need the day of every purchase, and this summary was made from "
                 "arrays; make it from a log with summarise(log)."
             )
-        first, last = _day_numbers(self.customers)
-        every = self.purchase_days()
-        return Dated.collapse(self.customers["x"], first, last, every, self.as_of)
+        people = self.customers if self.histories is None else self.spaced
+        if self.histories is None or len(people) == len(self.customers):
+            every = self.purchase_days()
+        else:
+            days = self.histories(people["customer_id"].tolist())["day"]
+            every = days.to_numpy().astype("datetime64[D]").astype(np.int64)
+        first, last = _day_numbers(people)
+        return Dated.collapse(people["x"], first, last, every, self.as_of)
+
+    @property
+    def spaced(self) -> pd.DataFrame:
+        """At most `MOST_DATED` customers, evenly spaced in the order of their ids."""
+        return self.customers.iloc[:: max(1, -(-len(self.customers) // MOST_DATED))]
 
     @property
     def ahead(self) -> Callable[[Array], Array] | None:
@@ -302,7 +317,7 @@ class Summary:
         first = day - pd.to_timedelta(columns["T"], unit="D")
         customers = pd.DataFrame(
             {
-                "customer_id": pd.Series(list(ids), dtype="str"),
+                "customer_id": pd.Series(ids, dtype="str").array,
                 **columns,
                 "sum_log_gap": gaps,
                 "first_purchase_at": first,

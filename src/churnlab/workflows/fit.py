@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pandas as pd
-
 from churnlab.backtest import Context, calibrate_threshold
 from churnlab.events import EventLog
+from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
 from churnlab.inference.targets.covariates import split_effect_priors
+from churnlab.posterior import CustomerTable
 from churnlab.progress import SILENT, Progress
 from churnlab.rules import OverdueRule, Threshold
 from churnlab.summary import summarise
@@ -55,12 +55,12 @@ def fit(
         threshold = (
             posterior.overdue(settings.rule)
             if isinstance(settings.rule, OverdueRule)
-            else choose_threshold(log, settings)
+            else choose_threshold(log, settings, posterior)
         )
     worth = find_worth(log, settings, progress) if with_worth else None
 
-    def customers() -> pd.DataFrame:
-        return posterior.customers(
+    def table() -> CustomerTable:
+        return posterior.customer_table(
             risk=settings.risk,
             state=threshold.state(settings.risk),
             spend=None if worth is None else worth.spend,
@@ -68,16 +68,20 @@ def fit(
             progress=progress.update,
         )
 
-    fitted = Fitted(posterior, threshold, worth, customers, settings.rule, settings.risk)
+    fitted = Fitted(posterior, threshold, worth, table, settings.rule, settings.risk)
     if with_worth:
         with progress.stage("risk, dates and value of every customer"):
-            _ = fitted.customers
+            _ = fitted.table
     return fitted
 
 
-def choose_threshold(log: EventLog, settings: ModelSettings) -> Threshold:
-    """Choose a cut on the risk by the rule, on earlier origins of the same log where it learns."""
-    model = settings.model
+def choose_threshold(log: EventLog, settings: ModelSettings, fit: Fit) -> Threshold:
+    """Choose a cut on the risk by the rule, on earlier origins of the same log where it learns.
+
+    A calendar that the fit has not taken is not asked for at the earlier ones either.
+    """
+    calendar = settings.model.calendar if fit.config.calendar else None
+    model = replace(settings.model, calendar=calendar)
     priors, _ = split_effect_priors(model.priors)
     chosen = calibrate_threshold(
         log,

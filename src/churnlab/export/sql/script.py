@@ -113,9 +113,16 @@ def score_sql(
     for value in vars(place).values():
         if isinstance(value, str):
             check_identifier(value, "name", dialect)
-    tree = _parsed(_canonical(bundle, place, as_of or bundle.as_of))
-    tree = with_local_days(tree, dialect, bundle.time_zone)
-    return _header(bundle, dialect, place) + _written(tree, dialect, pretty=pretty) + "\n"
+    statement = _canonical(bundle, place, as_of or bundle.as_of)
+    return (
+        _header(bundle, dialect, place) + _told(statement, dialect, bundle.time_zone, pretty) + "\n"
+    )
+
+
+@lru_cache(maxsize=16)
+def _told(canonical: str, dialect: str, time_zone: str, pretty: bool) -> str:
+    """Write a canonical statement in a dialect; one that is exported is soon verified."""
+    return _written(with_local_days(_parsed(canonical), dialect, time_zone), dialect, pretty=pretty)
 
 
 @lru_cache(maxsize=4)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.stats import beta, gamma, halfnorm, lognorm, norm
+from tests.inference.conftest import Rows, simulated
 
 from churnlab.inference import fit_population
 from churnlab.inference.targets.groups import GroupTarget
@@ -15,8 +16,6 @@ from churnlab.studies.sensitivity import (
     slope,
     verdict,
 )
-
-from .conftest import Rows, simulated
 
 #: One observation `SEEN` ~ Normal(mean, 1) under mean ~ Normal(0, sd `PRIOR_SD`).
 SEEN, PRIOR_SD = 2.0, 0.5

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
+from tests.inference.conftest import Rows, collapsed, rows, simulated
 
 from churnlab.errors import DataError, UsageError
 from churnlab.inference import choose_k, fit_population, maximum_likelihood, to_datatree
 from churnlab.inference.ways.erlang import MOST_K
 from churnlab.studies.compare import compare_models, elpd
-
-from .conftest import Rows, collapsed, rows, simulated
 
 
 @pytest.fixture(scope="module")

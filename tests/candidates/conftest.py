@@ -1,0 +1,3 @@
+"""The log of the backtests."""
+
+from tests.backtest.conftest import small_log  # noqa: F401 (a fixture)
