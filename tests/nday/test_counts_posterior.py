@@ -122,6 +122,8 @@ def test_level_variance_and_draws_by_simulation():
     assert level_variance(seen, expected) == pytest.approx(0.09, abs=0.01)
     assert level_variance(expected, expected) == 1e-4
     assert level_variance(seen[:1], expected[:1]) == 1e-4
+    # Two units: (2 (100 + 100) - 20) / 200, for one residual of the two went into the pooling.
+    assert level_variance(np.array([0.0, 20.0]), np.array([10.0, 10.0])) == pytest.approx(1.9)
     drawn = level_draws(seen, expected, 0.09, 400, rng)
     low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
     assert np.mean((levels >= low) & (levels <= high)) == pytest.approx(0.9, abs=0.02)

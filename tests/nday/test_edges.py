@@ -33,7 +33,7 @@ from churnlab.nday.decide.plateau import (
 )
 from churnlab.nday.draws import columns, interval
 from churnlab.nday.holdout import interleave, split
-from churnlab.nday.posterior import fit
+from churnlab.nday.posterior import checks, fit
 from churnlab.nday.report.data import heat
 from churnlab.nday.report.words import LATE_BUMP, NO_PLATEAU, PLATEAU, verdict
 from churnlab.nday.window import cut_window, fitting_window, longer_window
@@ -139,6 +139,31 @@ def test_arms_that_differ_are_refused_below_one_in_a_thousand(monkeypatch, p, re
             experiment._check_balance(log)
     else:
         assert experiment._check_balance(log) == pytest.approx(0.001, rel=1e-5)
+
+
+@pytest.mark.parametrize(("p", "refused"), [(0.00051, False), (0.00049, True)])
+def test_the_sample_ratio_of_a_day_is_paid_for_by_the_number_of_days(monkeypatch, p, refused):
+    monkeypatch.setattr(experiment, "sample_ratio_p", lambda arm, share: 1 if len(arm) > 100 else p)
+    found = _signups(200, 60)
+    days = START + pd.to_timedelta(np.repeat([10, 11], 100), unit="D")
+    log = pd.DataFrame({"customer_id": found.frame["customer_id"], "event_at": days,
+                        "arm": (["holdout"] * 20 + ["treat"] * 80) * 2})  # fmt: skip
+    read = {"last_age": 30, "holdout_share": 0.2, "rng": np.random.default_rng(1)}
+    if refused:
+        with pytest.raises(DataError, match=r"mismatch in rule 'nday', day 10.*limit 0\.0005"):
+            experiment.read_experiment(log, found, **read)
+    else:
+        assert len(experiment.read_experiment(log, found, **read).table) == 3
+
+
+def test_what_the_predictive_checks_look_at():
+    y = np.array([[1, 0, 1, 0, 0, 0], [0, 0, 0, 0, 1, 3]])
+    found = {k: float(v) for k, v in checks._statistics(y, np.array([10, 10])).items()}
+    assert found == pytest.approx(
+        {"conversions": 6, "conversions_on_signup_day": 1, "conversions_in_last_third": 4,
+         "spread_between_cohorts": 0.1, "share_on_peak_day": 0.6,
+         "cohorts_without_conversion_in_second_half": 0.5}
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("held", "cells"), [(20, 2), (19, 0)])
