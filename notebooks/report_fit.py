@@ -31,7 +31,7 @@ from churnlab.runs import open_run
 style.use()
 run = open_run(run_dir)
 fit = run.json("fit.json")
-customers = run.frame("customers.parquet")
+customers = run.frame("customers.parquet", data.SHOWN)
 horizon_days = run.manifest["config"]["risk"]["horizon_days"]
 
 # %%

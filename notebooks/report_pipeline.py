@@ -42,7 +42,7 @@ style.use()
 run = open_run(run_dir)
 fit_run, backtest_run, segment_run = run.part("fit"), run.part("backtest"), run.part("segment")
 fit = fit_run.json("fit.json")
-customers = fit_run.frame("customers.parquet")
+customers = fit_run.frame("customers.parquet", fits.SHOWN)
 
 # %%
 Markdown(front.front(run, fit["as_of"], lang, title))

@@ -163,6 +163,15 @@ def test_every_written_file_is_named_on_the_page(written):
     assert unnamed == []
 
 
+def test_bands_in_the_bundle_are_those_of_the_customers(written):
+    pipeline = written / "pipeline"
+    customers = pd.read_parquet(pipeline / "fit" / "customers.parquet").set_index("customer_id")
+    for name in ("segment_membership", "segment_audience"):
+        table = pd.read_parquet(pipeline / "export" / f"{name}.parquet")
+        assert table["risk_band"].notna().any()
+        assert table["risk_band"].equals(table["customer_id"].map(customers["risk_band"]))
+
+
 def test_whom_journeys_reach_is_in_the_campaign_plan_and_in_the_bundle(written):
     pipeline = written / "pipeline"
     reached = pd.read_parquet(pipeline / "journey" / "journey_audience.parquet")

@@ -246,6 +246,12 @@ def _draw_all(result):
     names = " ".join(t.get_text() for t in axes[0].texts)
     assert "item-001" in names
     assert "item-003" in names
+    pair = rows[rows["length"] == 2].iloc[0]
+    assert f"{pair['item_1']}\n{pair['exposed_customers']:,}" in names
+    # A band is as thick of its bar as its walkers are of those who bought the first item.
+    bar = axes[0].collections[0].get_datalim(axes[0].transData).height
+    ends = axes[0].patches[0].get_path().vertices[:, 1]
+    assert (ends[3] - ends[4]) / bar == pytest.approx(pair["support"] / pair["exposed_customers"])
     plots.draw_lifts(axes[1], rows)
     assert len(axes[1].get_yticklabels()) == min(len(rows), 12)
     plots.draw_persona(axes[2], result.tables["personas"], lang="ko")

@@ -122,6 +122,8 @@ def test_level_variance_and_draws_by_simulation():
     assert level_variance(seen, expected) == pytest.approx(0.09, abs=0.01)
     assert level_variance(expected, expected) == 1e-4
     assert level_variance(seen[:1], expected[:1]) == 1e-4
+    # Two units: (2 (100 + 100) - 20) / 200, for one residual of the two went into the pooling.
+    assert level_variance(np.array([0.0, 20.0]), np.array([10.0, 10.0])) == pytest.approx(1.9)
     drawn = level_draws(seen, expected, 0.09, 400, rng)
     low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
     assert np.mean((levels >= low) & (levels <= high)) == pytest.approx(0.9, abs=0.02)
@@ -174,6 +176,16 @@ def test_groups_that_go_flat_on_other_days_keep_their_own_late_buyers():
             ratio.append(drawn.mean() / truth)
     assert np.reshape(ratio, (30, 3)).mean(axis=0) == pytest.approx(np.ones(3), abs=0.2)
     assert np.mean(inside) > 0.75  # of 90
+
+
+def test_a_group_whose_days_bring_many_keeps_their_share():
+    """Who buys on a day was exposed for half of it: else 30% a day would come to 26%."""
+    hazard = np.full(5, 0.3)
+    counts = counts_from_hazard(
+        hazard, np.random.default_rng(2), n_cohorts=30, groups=("a", "b"), size=500
+    )
+    G = population_curves(_fit(counts, cfg=config(window_days=4)), "a").mean(axis=0)
+    assert pytest.approx(1 - np.cumprod(1 - hazard), abs=0.01) == G
 
 
 @pytest.mark.parametrize(("spread", "low", "high"), [(0.0, 100, 1e4), (0.3, 4, 30), (9.0, 0.4, 1)])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import betaln
 from scipy.stats import chi2_contingency
 
 from churnlab.errors import DataError, UsageError
@@ -15,6 +17,7 @@ from churnlab.nday.data import (
     CohortConfig,
     CohortCounts,
     Conversions,
+    attention_from_visits,
     level_names,
     require_enough,
 )
@@ -29,10 +32,14 @@ from churnlab.nday.decide.plateau import (
     hazard_below,
     late_bump,
 )
+from churnlab.nday.decide.uplift import full_uplift
+from churnlab.nday.decide.value import NdayCosts
 from churnlab.nday.draws import columns, interval
 from churnlab.nday.holdout import interleave, split
+from churnlab.nday.posterior import checks, fit
 from churnlab.nday.report.data import heat
 from churnlab.nday.report.words import LATE_BUMP, NO_PLATEAU, PLATEAU, verdict
+from churnlab.nday.summary import power_part
 from churnlab.nday.window import cut_window, fitting_window, longer_window
 
 from .simulators import START, cliff, config, counts_from_hazard, day
@@ -63,6 +70,20 @@ def test_attention_is_measured_of_thirty_unconverted(unconverted, measured):
         _signups(unconverted, 90), visits, NdayConfig(draws=100), np.random.default_rng(1)
     )
     assert found.from_visits is measured
+
+
+def test_attention_is_looked_at_for_all_of_its_days():
+    """Known for 40 days, 20 of which are looked ahead: day 21 is the last that can be."""
+    visits = pd.DataFrame({"customer_id": ["m0"], "event_at": [START + pd.Timedelta(days=3)]})
+    found = attention_from_visits(_signups(30, 40), visits, last_age=30, active_days=20)
+    assert found.unconverted.tolist() == [30] * 22 + [0] * 9
+
+
+@pytest.mark.parametrize(("holdout", "share"), [(0.2, 0.2), (0.0, 0.1)])
+def test_the_next_experiment_holds_out_a_tenth_where_none_is_held_out(holdout, share):
+    costs = NdayCosts(margin=20, coupon=5, message=0.05)
+    asked = power_part(_G(cliff()), NdayConfig(holdout_share=holdout, costs=costs))
+    assert asked["holdout_share"] == share
 
 
 @pytest.mark.parametrize(("follow_up", "window"), [(30, 30), (29, 23), (20, 14), (19, 30)])
@@ -138,6 +159,43 @@ def test_arms_that_differ_are_refused_below_one_in_a_thousand(monkeypatch, p, re
         assert experiment._check_balance(log) == pytest.approx(0.001, rel=1e-5)
 
 
+@pytest.mark.parametrize(("p", "refused"), [(0.00051, False), (0.00049, True)])
+def test_the_sample_ratio_of_a_day_is_paid_for_by_the_number_of_days(monkeypatch, p, refused):
+    monkeypatch.setattr(experiment, "sample_ratio_p", lambda arm, share: 1 if len(arm) > 100 else p)
+    found = _signups(200, 60)
+    days = START + pd.to_timedelta(np.repeat([10, 11], 100), unit="D")
+    log = pd.DataFrame({"customer_id": found.frame["customer_id"], "event_at": days,
+                        "arm": (["holdout"] * 20 + ["treat"] * 80) * 2})  # fmt: skip
+    read = {"last_age": 30, "holdout_share": 0.2, "rng": np.random.default_rng(1)}
+    if refused:
+        with pytest.raises(DataError, match=r"mismatch in rule 'nday', day 10.*limit 0\.0005"):
+            experiment.read_experiment(log, found, **read)
+    else:
+        assert len(experiment.read_experiment(log, found, **read).table) == 3
+
+
+def test_an_arms_share_has_half_a_success_more_on_either_side():
+    arm = pd.DataFrame({"age": 10, "seen_age": 60, "bought_age": [12, -1, -1, -1]})
+    share, facts = experiment._conversion_draws(arm, 30, np.random.default_rng(1), 40_000)
+    assert facts == {"n": 4, "converted": 1, "censored": 0}
+    assert share.mean() == pytest.approx(1.5 / 5, abs=0.005)
+
+
+def test_without_an_experiment_the_middle_of_the_grid_is_assumed():
+    found = full_uplift({}, {}, NdayConfig(uplifts=[0.3, 0.01, 0.02]))
+    assert (found.draws.item(), found.measured) == (0.02, False)
+
+
+def test_what_the_predictive_checks_look_at():
+    y = np.array([[1, 0, 1, 0, 0, 0], [0, 0, 0, 0, 1, 3]])
+    found = {k: float(v) for k, v in checks._statistics(y, np.array([10, 10])).items()}
+    assert found == pytest.approx(
+        {"conversions": 6, "conversions_on_signup_day": 1, "conversions_in_last_third": 4,
+         "spread_between_cohorts": 0.1, "share_on_peak_day": 0.6,
+         "cohorts_without_conversion_in_second_half": 0.5}
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(("held", "cells"), [(20, 2), (19, 0)])
 def test_an_arm_of_twenty_is_reported(held, cells):
     n = 5 * held
@@ -206,6 +264,38 @@ def test_a_changepoint_has_three_days_behind_it(drop, found):
     assert bool(np.median(days) == drop) is found
 
 
+@pytest.mark.parametrize("y", [[9, 3, 2, 3, 1, 0, 1, 0, 0], [9, 30, 1, 25, 2, 3, 0, 6, 0]])
+def test_the_changepoint_is_the_posterior_of_one_drop(y):
+    """By enumeration: half of the prior on none, Beta(1, 19), counts over the dispersion."""
+    y, r = np.array(y[1:], float), np.full(8, 60.0)
+
+    def log_likelihood(hits, n):
+        return betaln(1 + hits, 19 + n - hits) - betaln(1, 19)
+
+    def both(k, phi):
+        parts = ((y[:k].sum() / phi, r[:k].sum() / phi), (y[k:].sum() / phi, r[k:].sum() / phi))
+        return sum(log_likelihood(*part) for part in parts)
+
+    splits = [k for k in range(1, 6) if y[k:].mean() < y[:k].mean()]
+    best = max(splits, key=lambda k: both(k, 1))
+    p = np.where(np.arange(8) < best, y[:best].mean(), y[best:].mean()) / 60
+    phi = max(1.0, float(np.sum((y - r * p) ** 2 / (r * p * (1 - p)))) / (8 - 3))
+    logs = [both(k, phi) - np.log(5) for k in splits] + [log_likelihood(y.sum() / phi, 480 / phi)]
+    weights = np.exp(np.array(logs) - max(logs))
+    days = changepoint(
+        np.append(9, y), np.full(9, 60), np.random.default_rng(1), draws=40_000
+    ).draws
+    found = [np.mean(days == day) for day in [*(k + 1 for k in splits), np.inf]]
+    assert found == pytest.approx(weights / weights.sum(), abs=0.01)
+
+
+def test_an_age_that_few_reach_has_the_prior_s_hazard():
+    pooled = SimpleNamespace(events=np.array([0, 1, 0]), at_risk=np.array([4, 4, 0]))
+    drawn = fit._hazard_draws(pooled, 40_000, np.random.default_rng(1))
+    a, b = np.array([0, 1, 0]) + 1 / 3, np.array([4, 3, 0]) + 0.5
+    assert drawn.mean(axis=0) == pytest.approx(a / (a + b), abs=0.006)
+
+
 def _wave(trough, later):
     """Weekly hazard .08 for two weeks, the trough for two, then the second wave for two."""
     return _G(np.repeat([0.08, trough, later], 14))
@@ -272,6 +362,7 @@ def test_least_signups_follow_up_and_the_longest_window(change, word):
      ({"fraction": 0.999}, {"fraction": 1.0}), ({"early_share": 1e-6}, {"early_share": 0.0})],
 )  # fmt: skip
 def test_limits_of_the_configuration(good, bad):
+    assert NdayConfig().n_range() == (1, 23)  # a week of the window is left after the last one
     NdayConfig(**good)
     with pytest.raises(UsageError):
         NdayConfig(**bad)

@@ -115,7 +115,7 @@ def test_l7_no_plateau_no_n(none, n):
     # Half of the draws on "none": the median is still a day.
     assert found.n == n
     if n is None:
-        assert "40% of the buyers" in _said(found)["en"]
+        assert _said(found)["en"].startswith("No N is recommended")
 
 
 def test_costs_have_no_defaults_and_are_stated_together():
@@ -304,7 +304,7 @@ def test_the_sentence_states_the_costs_that_the_value_rests_on():
     rule = {"recommendation": stated, "window_days": 30}
     assert advice.in_currency(rule, "ko", None) == stated["sentence"]["ko"]
     assert "마진 11,000원, 쿠폰 3,000원, 메시지 20원." in advice.in_currency(rule, "ko", "KRW")
-    assert "margin US$11,000.00, coupon" in advice.in_currency(rule, "en", "USD")
+    assert "margin US$11,000, coupon" in advice.in_currency(rule, "en", "USD")
     silent = recommendation_part(found, NdayConfig(), (20, 0.4))
     assert "stated costs" not in silent["sentence"]["en"]
 

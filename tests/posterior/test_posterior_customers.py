@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,12 +17,14 @@ from churnlab.posterior import (
     RiskConfig,
     StateCut,
     ValueConfig,
+    customer_columns,
     customers_table,
     p_alive_table,
     risk_summary,
     value_table,
 )
 from churnlab.posterior.silence import stream
+from churnlab.runs import RunFolder
 from churnlab.summary import Summary
 
 #: docs/files.md, to the letter.
@@ -252,3 +255,27 @@ def test_progress_names_the_stages(some, make_draws):
     assert [s for s, _ in seen][-1] == "customers"
     assert seen[-1][1] == 1.0
     assert all(0 <= share <= 1 for _, share in seen)
+
+
+def test_rows_and_columns_of_the_table_are_those_of_the_whole(make_rows, make_draws, tmp_path):
+    names = np.repeat("web", 20)
+    summary = Summary.from_arrays(*make_rows(20)[1:], as_of="2024-06-30", group=names)
+    draws = replace(make_draws("mbg_nbd", 20), groups=("web",))
+    table = customer_columns(summary, draws, RiskConfig(basis="personal_cycles"))
+    worth = pd.DataFrame(
+        {"customer_id": summary.customers["customer_id"], "value": np.arange(20.0)}
+    )
+    worth.attrs["worth"] = "amount"
+    table = table.with_worth(worth)
+    whole = table.frame()
+    assert tuple(whole) == table.names == (*CONTRACT, "value", "group")
+    assert whole.attrs["worth"] == "amount"
+    some = table.frame(["risk_band", "nothing", "value"])
+    pd.testing.assert_frame_equal(some, whole[["risk_band", "value"]])
+    for rows in (slice(1, 3), np.array([3, 0])):
+        expected = whole.iloc[rows].reset_index(drop=True)
+        pd.testing.assert_frame_equal(table.frame(rows=rows), expected)
+    for name, source in (("frame", whole), ("rows", table)):
+        RunFolder(tmp_path / name, "fit").write_parquet("customers.parquet", source)
+    one, other = (tmp_path / name / "customers.parquet" for name in ("frame", "rows"))
+    assert one.read_bytes() == other.read_bytes()

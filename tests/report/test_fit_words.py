@@ -7,6 +7,7 @@ import re
 import pandas as pd
 import pytest
 
+from churnlab.fitting.report.data import SHOWN
 from churnlab.fitting.report.text import answer, latest_at_risk
 
 CUSTOMERS = pd.DataFrame(
@@ -29,6 +30,10 @@ def report(**value: object) -> dict[str, object]:
         "threshold": {"value": 0.5, "basis": "p_alive", "low": None},
         "spend": {"value": config | value},
     }
+
+
+def test_reports_read_every_column_that_they_show():
+    assert set(CUSTOMERS) <= set(SHOWN)
 
 
 def test_nobody_is_certain_to_buy_again():

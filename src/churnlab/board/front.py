@@ -86,7 +86,8 @@ def read_front(parts: Parts, lang: str) -> Front | None:
     if fit is None:
         return None
     told = fit.json("fit.json")
-    customers = fit.frame("customers.parquet")
+    risk = f"risk_{_windowed(parts.config)}"
+    customers = fit.frame("customers.parquet", (risk, "risk_band", "residual_value_if_returns"))
     segment = parts.part("segment")
     spend = told["spend"]
     worth = bool(spend and spend["worth"])
@@ -102,9 +103,7 @@ def read_front(parts: Parts, lang: str) -> Front | None:
 
 def _money(config: Mapping[str, Any], customers: pd.DataFrame) -> Money:
     stated = Costs(**{k: config["rule"].get(k) for k in Costs.__dataclass_fields__})
-    basis = config["risk"]["basis"]
-    windowed = "personal_cycles" if basis == "p_alive" else basis
-    steps = np.floor(customers[f"risk_{windowed}"].to_numpy() * _STEPS).astype(int)
+    steps = np.floor(customers[f"risk_{_windowed(config)}"].to_numpy() * _STEPS).astype(int)
     late = {
         band: _counted(steps[(customers["risk_band"] == band).to_numpy()])
         for band in RISK_BANDS[1:]
@@ -121,6 +120,12 @@ def _money(config: Mapping[str, Any], customers: pd.DataFrame) -> Money:
         risks=late,
         typical=typical,
     )
+
+
+def _windowed(config: Mapping[str, Any]) -> str:
+    """Return the basis of the risk that costs are held against: P(alive) is never observed."""
+    basis = str(config["risk"]["basis"])
+    return "personal_cycles" if basis == "p_alive" else basis
 
 
 def _counted(steps: np.ndarray[Any, Any]) -> list[list[int]]:

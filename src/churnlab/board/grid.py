@@ -82,7 +82,7 @@ def read_grid(parts: Parts, lang: str) -> Grid | None:
     then = None if changes is None else _by_code(changes)
     trend = _trend(parts.frame("segment", "shares_over_time"))
     actions = run.frame("actions.parquet")
-    membership = run.frame("membership.parquet")
+    membership = run.frame("membership.parquet", ("segment_code", "previous_code"))
     polarity = polarity_of(parts.config["segments"]["polarity"])
     visits = bool(now.loc[list(SEGMENT_CODES), "n"].sum())
     shown = [c for c in ALL_CODES if _shown(c, now, visits)]

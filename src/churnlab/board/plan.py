@@ -13,6 +13,8 @@ from churnlab.events.arms import TREAT
 
 #: Messages in a page; with some 40 bytes each they stay under a megabyte.
 MOST: Final = 20_000
+_READ: Final = ("customer_id", "action_id", "segment_code", "send_date", "arm", "priority",
+                "suppressed_reason")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,15 @@ class Plan:
 
 def read_plan(parts: Parts, *, ids: bool) -> Plan | None:
     """Read calendar and plan of a run; without ids nobody can be listed."""
-    calendar, plan = (parts.frame("segment", f"campaign_{n}") for n in ("calendar", "plan"))
+    calendar = parts.frame("segment", "campaign_calendar")
+    plan = parts.frame("segment", "campaign_plan", _READ)
     if calendar is None or plan is None:
         return None
     kept = plan[(plan["arm"] == TREAT) & plan["suppressed_reason"].isna()]
     days = _days(parts)
-    kept = kept[kept["send_date"].astype(str).str[:10].isin(days)]
+    kept = kept[kept["send_date"].isin(pd.to_datetime(days))]
     actions = sorted(set(calendar["action_id"].astype(str)))
-    segments = sorted(set(kept["segment_code"].astype(str)))
+    segments = sorted(map(str, kept["segment_code"].unique()))
     return Plan(
         days=days,
         actions=actions,
@@ -74,7 +77,8 @@ def _days(parts: Parts) -> list[str]:
 def _messages(
     kept: pd.DataFrame, actions: list[str], days: list[str], segments: list[str]
 ) -> list[tuple[str, int, int, int]]:
-    first = kept.sort_values(["send_date", "priority", "customer_id"]).head(MOST)
+    # The table comes sorted by customers, and so do ties.
+    first = kept.sort_values(["send_date", "priority"], kind="stable").head(MOST)
     places = [
         first["action_id"].map({a: i for i, a in enumerate(actions)}),
         first["send_date"].astype(str).str[:10].map({d: i for i, d in enumerate(days)}),

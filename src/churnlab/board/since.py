@@ -22,6 +22,7 @@ from churnlab.types import Ints
 from churnlab.vocabulary import ALL_CODES
 
 SINCE: Final = "since.json"
+_READ: Final = ("customer_id", "segment_code")
 #: Finished folders beside a run that are opened, the latest written first.
 MOST_BESIDE: Final = 50
 
@@ -41,11 +42,11 @@ def since_last(parts: Parts, place: Path) -> dict[str, Any] | None:
         ``run, compared_to, late`` of the run before, and ``groups``: counts of all levels with
         their exact flows. None: there is no such run, or one of both has no segments.
     """
-    now = parts.frame("segment", "membership")
+    now = parts.frame("segment", "membership", _READ)
     before = None if now is None else _latest(_earlier(parts, place))
     if now is None or before is None:
         return None
-    then = before.frame("segment", "membership")
+    then = before.frame("segment", "membership", _READ)
     fit = before.part("fit")
     if then is None or fit is None:
         return None

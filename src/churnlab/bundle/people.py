@@ -8,9 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from churnlab.errors import DataError, UsageError, nearest
 from churnlab.events import EventLog, read_events
@@ -164,12 +161,6 @@ def _members(frame: pd.DataFrame | None, as_of: dt.date) -> pd.DataFrame:
     return first
 
 
-def is_among(values: pd.Series[str], among: pd.Series[str]) -> NDArray[np.bool_]:
-    """Return which texts occur among others; pandas asks value by value, Arrow hashes once."""
-    found = pc.is_in(pa.array(values, pa.string()), value_set=pa.array(among, pa.string()))
-    return np.asarray(found)
-
-
 def summary_of(
     frame: pd.DataFrame,
     as_of: dt.date,
@@ -245,4 +236,6 @@ def ids(values: pd.Series, what: str) -> pd.Series:
     """
     if pd.api.types.is_float_dtype(values) and len(values):
         raise DataError(f"{what} holds ids as floats; read them as text, so that no digit is lost.")
+    if values.dtype == "str":
+        return values
     return values.astype("object").map(str, na_action="ignore").astype("str")

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.bundle.people import People, is_among, people_of_frames
+from churnlab.bundle.people import People, people_of_frames
 from churnlab.bundle.rules import PurchaseRule, ScoringBundle, VisitRule, read_bundle
 from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
+from churnlab.events.ids import increasing, positions, text
 from churnlab.posterior import Rows, at_risk_days, customers_table, keys_of, to_dates
 from churnlab.summary import Summary
 from churnlab.types import Array
@@ -41,6 +42,8 @@ COLUMNS = (
 DETAILS = ("cycle_days", "cycle_q05", "cycle_q95", "due_date", "due_q10", "due_q90")
 _SCORED = ("rhythm_days", "purchase_risk", "purchase_risk_q05", "purchase_risk_q95", "p_alive",
            "horizon_days", "at_risk_date")  # fmt: skip
+#: Position = (one purchase only) + 2 (at risk).
+BOUGHT = ("repeat_active", "first_active", "repeat_risk", "first_risk")
 
 
 def score(
@@ -148,7 +151,8 @@ def score_people(
                                        "valid_for_last_purchase_at"])  # fmt: skip
     else:
         scored = _purchase_columns(rules.purchases, people.purchases, as_of, details=details)
-        table = table.merge(scored, on="customer_id", how="left")
+        scored = scored.reindex(positions(table["customer_id"], scored["customer_id"]))
+        table = scored.assign(customer_id=table["customer_id"].array).reset_index(drop=True)
     table = table.assign(**_visit_columns(rules.visits, people, as_of))
     stamp = pd.Timestamp(scored_at or dt.datetime.now(dt.UTC)).as_unit("us")
     stamp = stamp.tz_localize("UTC") if stamp.tz is None else stamp.tz_convert("UTC")
@@ -170,10 +174,10 @@ def _purchase_columns(
     table = customers_table(
         rule.timed(summary), rule.draws, rule.risk, state=rule.state, columns=wanted
     )
-    kind = np.where(table["x"] > 0, "repeat", "first")
+    once = (table["x"] == 0).to_numpy()
     at_risk = table["at_risk_date"].to_numpy() <= np.datetime64(as_of)
     return table.drop(columns=["x", "last_purchase_at"]).assign(
-        purchase_state=np.char.add(kind, np.where(at_risk, "_risk", "_active")).astype(object),
+        purchase_state=text(BOUGHT, once + 2 * at_risk),
         horizon_days=table["horizon_days"].astype("Float64").to_numpy(float, na_value=np.nan),
         valid_for_last_purchase_at=table["last_purchase_at"],
     ).reindex(columns=["customer_id", "purchase_state", *_SCORED, *DETAILS,
@@ -183,17 +187,16 @@ def _purchase_columns(
 def _visit_columns(rule: VisitRule | None, people: People, as_of: dt.date) -> dict[str, Any]:
     """Visit state and dates; a member without purchase or visit starts at signup."""
     n = len(people.members)
-    state = np.full(n, VISIT_UNKNOWN, object)
+    state = np.full(n, len(VISIT_STATES))
     risk, inactive, last = (np.full(n, np.datetime64("NaT", "us")) for _ in range(3))
     if rule is not None and people.visits_observed:
         x, t_x, last = _visit_clocks(people)
         known = ~np.isnat(last)
         risk[known], inactive[known] = visit_dates(rule, x[known], t_x[known], last[known])
-        step = (risk[known] <= np.datetime64(as_of)).astype(int)
-        step += inactive[known] <= np.datetime64(as_of)
-        state[known] = np.array(VISIT_STATES, object)[step]
+        state[known] = (risk[known] <= np.datetime64(as_of)).astype(int)
+        state[known] += inactive[known] <= np.datetime64(as_of)
     return {
-        "visit_state": state,
+        "visit_state": text((*VISIT_STATES, VISIT_UNKNOWN), state),
         "visit_risk_date": risk,
         "visit_inactive_date": inactive,
         "valid_for_last_visit_at": last,
@@ -213,7 +216,7 @@ def _visit_clocks(people: People) -> tuple[Array, Array, Days]:
         last = rows["last_purchase_at"].to_numpy().astype("datetime64[us]")
     bought = np.zeros(len(who), bool)
     if people.purchases is not None:
-        bought = is_among(who, people.purchases.customers["customer_id"])
+        bought = positions(who, people.purchases.customers["customer_id"]) >= 0
     signup = people.members["signed_up_at"].to_numpy().astype("datetime64[D]")
     return x, t_x, np.where(np.isnat(last) & ~bought, signup.astype(last.dtype), last)
 
@@ -236,4 +239,6 @@ def _finish(table: pd.DataFrame) -> pd.DataFrame:
         table[column] = pd.to_datetime(table[column]).astype("datetime64[us]").fillna(FAR)
     for column in ("valid_for_last_purchase_at", "valid_for_last_visit_at"):
         table[column] = pd.to_datetime(table[column]).astype("datetime64[us]")
-    return table[list(COLUMNS)].sort_values("customer_id", ignore_index=True)
+    table = table[list(COLUMNS)]
+    alone = increasing(table["customer_id"])
+    return table if alone else table.sort_values("customer_id", ignore_index=True)

@@ -116,14 +116,17 @@ def _write(
     rules: ScoringBundle,
     config: ExportConfig,
 ) -> Path:
-    names = list(everything)  # let go of one by one: few tables are there twice
-    data = {name: files.to_arrow(everything.pop(name), TABLES[name]) for name in names}
-    if config.changed_since is not None:
-        data |= _changed(data, Path(config.changed_since), config.changed_columns)
     staging = Staging(folder)
     try:
-        for name, table in data.items():
+        changed = None
+        for name in list(everything):  # let go of one by one: few tables are there twice
+            table = files.to_arrow(everything.pop(name), TABLES[name])
+            if name == "customer_thresholds" and config.changed_since is not None:
+                earlier = Path(config.changed_since)
+                table, changed = _changed(table, earlier, config.changed_columns)
             _write_table(staging, name, table, config)
+        if changed is not None:
+            _write_table(staging, "customer_thresholds_changed", changed, config)
         document = columns.columns_document()
         staging.add("columns.md", partial(_write_text, document))
         staging.add("bundle.schema.json", partial(_write_text, schema_text()))
@@ -170,12 +173,10 @@ def sql_files(rules: ScoringBundle, sql: Mapping[str, Any]) -> dict[str, str]:
 _STAMPS = ("bundle_id", "scored_at", "updated_at")
 
 
-def _changed(data: dict[str, pa.Table], earlier: Path, what: str) -> dict[str, pa.Table]:
-    """Return `<table>_changed`: rows that are new or differ from an earlier export.
+def _changed(data: pa.Table, earlier: Path, what: str) -> tuple[pa.Table, pa.Table]:
+    """Return `customer_thresholds`, and of it the rows that are new or differ from an earlier one.
 
-    `what` is ``dates`` (text and day columns) or ``all``.
-
-    An unchanged row keeps its `updated_at` in the full table, too.
+    `what` is ``dates`` (text and day columns) or ``all``. An unchanged row keeps its `updated_at`.
 
     Raises
     ------
@@ -183,7 +184,7 @@ def _changed(data: dict[str, pa.Table], earlier: Path, what: str) -> dict[str, p
         When the earlier export cannot be read.
     """
     old = _earlier_table(earlier, columns.CUSTOMER_THRESHOLDS)
-    new = data["customer_thresholds"].to_pandas(ignore_metadata=True)
+    new = data.to_pandas(ignore_metadata=True)
     kinds = (columns.TEXT, columns.DAY) if what == "dates" else tuple(columns.KINDS)
     every = columns.CUSTOMER_THRESHOLDS.columns
     compared = [c.name for c in every if c.name not in _STAMPS and c.kind in kinds]
@@ -194,10 +195,7 @@ def _changed(data: dict[str, pa.Table], earlier: Path, what: str) -> dict[str, p
         same &= (a == b) | (a.isna() & b.isna())
     kept = before["updated_at"].where(same & before["updated_at"].notna(), new["updated_at"])
     full = files.to_arrow(new.assign(updated_at=kept), columns.CUSTOMER_THRESHOLDS)
-    return {
-        "customer_thresholds": full,
-        "customer_thresholds_changed": full.filter(pa.array(~same.to_numpy())),
-    }
+    return full, full.filter(pa.array(~same.to_numpy()))
 
 
 def _earlier_table(earlier: Path, table: columns.Table) -> pd.DataFrame:

@@ -12,7 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.bundle import PurchaseRule, ScoringBundle
+from churnlab.bundle.score import BOUGHT
 from churnlab.errors import VerificationError
+from churnlab.events.ids import positions, text
 from churnlab.export.sql import SummarySource, score_sql
 from churnlab.posterior import Measure, RiskConfig, Rows, risk_summary
 from churnlab.posterior.dates import falls_first
@@ -26,6 +28,8 @@ from churnlab.vocabulary import FAR_DATE
 TOLERANCE = 1e-9
 #: Distinct rows that are recomputed in SQL; all are recomputed in Python.
 SQL_ROWS = 5_000
+#: Columns of `customer_thresholds` that are held against what they rest on.
+_COMPARED = ("customer_id", "purchase_state", "purchase_risk", "p_alive", "at_risk_date")
 _FAR = np.datetime64(FAR_DATE, "D")
 
 
@@ -46,12 +50,15 @@ def hold(fine: Any, customers: pd.DataFrame, column: str, what: str) -> None:
         )
 
 
-def _aligned(
+def aligned(
     frames: Mapping[str, pd.DataFrame], rules: ScoringBundle
 ) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """Thresholds of the purchasers joined to what they rest on, and their group codes."""
+    """Thresholds of the purchasers beside what they rest on, and their group codes."""
     summary, customers = frames["customer_summary"], frames["customer_thresholds"]
-    joined = customers.merge(summary, on="customer_id", how="inner", validate="one_to_one")
+    at = positions(customers["customer_id"], summary["customer_id"])
+    joined = customers.loc[at >= 0, list(_COMPARED)].reset_index(drop=True)
+    own = summary.drop(columns="customer_id").take(at[at >= 0]).reset_index(drop=True)
+    joined = pd.concat([joined, own], axis="columns")
     bought = customers["purchase_state"].ne("none").sum()
     if len(joined) != len(summary) or bought != len(summary):
         raise VerificationError(
@@ -89,9 +96,8 @@ def _risk_on(rule: PurchaseRule, key: _Key, T: Array, risk: Measure | None = Non
     return found.mean[of]
 
 
-def check_scores(frames: Mapping[str, pd.DataFrame], rules: ScoringBundle) -> str:
-    """Risk, P(alive), states and dates of every purchaser, recomputed from the bundle's draws."""
-    rows, group = _aligned(frames, rules)
+def check_scores(rows: pd.DataFrame, group: NDArray[np.int64], rules: ScoringBundle) -> str:
+    """Risk, P(alive), states and dates of purchasers, recomputed from the bundle's draws."""
     rule = rules.purchases
     x, t_x, T = (rows[c].to_numpy(np.float64) for c in ("x", "t_x", "T"))
     hold(
@@ -115,10 +121,8 @@ def check_scores(frames: Mapping[str, pd.DataFrame], rules: ScoringBundle) -> st
         "does not fit to as_of, t_x and T",
     )
     _check_dates(rules, key, dates, last, cut, rows)
-    kind = np.where(x > 0, "repeat", "first")
-    state = np.char.add(kind, np.where(dates <= day, "_risk", "_active"))
     hold(
-        rows["purchase_state"].to_numpy().astype(str) == state,
+        rows["purchase_state"].array == text(BOUGHT, (x == 0) + 2 * (dates <= day)),
         rows,
         "purchase_state",
         "does not follow from at_risk_date",
@@ -162,9 +166,8 @@ def _close(values: Array, rows: pd.DataFrame, column: str) -> None:
     hold(off <= TOLERANCE, rows, column, "differs from the score of the bundle's draws")
 
 
-def check_sql(frames: Mapping[str, pd.DataFrame], rules: ScoringBundle) -> str:
+def check_sql(rows: pd.DataFrame, rules: ScoringBundle) -> str:
     """Run the DuckDB SQL on the shipped rows, at the cutoff and around `at_risk_date`."""
-    rows, _ = _aligned(frames, rules)
     some = rows.drop_duplicates(["grp", "x", "t_x", "T"])
     if len(some) > SQL_ROWS:
         some = some.iloc[np.linspace(0, len(some) - 1, SQL_ROWS).round().astype(int)]

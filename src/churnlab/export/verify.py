@@ -14,13 +14,16 @@ from churnlab.bundle.document import SQL_EDITION, Bundle
 from churnlab.bundle.reading import bundle_path, load_bundle, locate
 from churnlab.bundle.rules import rules_of
 from churnlab.errors import UsageError, VerificationError
-from churnlab.export.recompute import check_scores, check_sql, hold, refuse_unknown
+from churnlab.events.ids import positions
+from churnlab.export.recompute import aligned, check_scores, check_sql, hold, refuse_unknown
 from churnlab.export.tables import files
 from churnlab.runs.folder import file_hash
 from churnlab.vocabulary import ALL_CODES
 
 #: A table of a bundle may take so much memory: some ten million customers.
 MAX_TABLE_GB = 2.0
+#: Tables that are kept while a bundle is verified; the others are let go of once they are read.
+_HELD = ("customer_thresholds", "customer_summary", "segment_membership", "segment_share")
 
 
 def verify(
@@ -53,13 +56,15 @@ def verify(
     _check_files(folder, bundle)
     report.append(_entry("files", f"{len(bundle.files)} files match their hashes"))
     limit = None if max_table_gb is None else int(max_table_gb * 1e9)
-    frames = _read_tables(folder, bundle, limit)
+    frames, n_tables = _read_tables(folder, bundle, limit)
     _check_rows(frames, bundle)
-    report.append(_entry("tables", f"{len(frames)} tables: columns, types, keys, ids"))
-    report.append(_entry("dates", check_scores(frames, rules)))
+    report.append(_entry("tables", f"{n_tables} tables: columns, types, keys, ids"))
+    rows, group = aligned(frames, rules)
+    del frames
+    report.append(_entry("dates", check_scores(rows, group, rules)))
     report.append(_entry("sql text", _check_sql_text(folder, bundle, rules)))
     if sql and bundle.sql.dialects:
-        report.append(_entry("sql against python", check_sql(frames, rules)))
+        report.append(_entry("sql against python", check_sql(rows, rules)))
     return {
         "status": "ok",
         "bundle_id": rules.bundle_id,
@@ -90,8 +95,11 @@ def _check_files(folder: Path, bundle: Bundle) -> None:
             )
 
 
-def _read_tables(folder: Path, bundle: Bundle, max_bytes: int | None) -> dict[str, pd.DataFrame]:
-    frames = {}
+def _read_tables(
+    folder: Path, bundle: Bundle, max_bytes: int | None
+) -> tuple[dict[str, pd.DataFrame], int]:
+    """Read and check each table; return those that others are held against, and how many."""
+    frames, n_tables = {}, 0
     for entry in bundle.files:
         table = files.spec(entry.name)
         if table is None or not entry.name.endswith((".parquet", ".csv")):
@@ -106,29 +114,36 @@ def _read_tables(folder: Path, bundle: Bundle, max_bytes: int | None) -> dict[st
                 f"{entry.name}: {len(frame)} rows; the bundle names {entry.rows}."
             )
         if entry.name == f"{table.name}.parquet":
-            frames[table.name] = frame
-    return frames
+            n_tables += 1
+            _check_names(table.name, frame, bundle)
+            if table.name in _HELD:
+                frames[table.name] = frame
+    return frames, n_tables
+
+
+def _check_names(name: str, frame: pd.DataFrame, bundle: Bundle) -> None:
+    """Refuse names that the bundle does not know."""
+    known = {
+        "segment_code": set(ALL_CODES),
+        "action_id": {a.action_id for a in bundle.actions},
+        "rule_id": {r.rule_id for r in bundle.nday_rules},
+        "journey_id": {j.journey_id for j in bundle.journeys},
+    }
+    for column, allowed in known.items():
+        if column in frame.columns:
+            refuse_unknown(frame[column], allowed, f"{name}.{column}")
 
 
 def _check_rows(frames: Mapping[str, pd.DataFrame], bundle: Bundle) -> None:
     """Rules between the tables and the bundle."""
     customers = frames["customer_thresholds"]
     refuse_unknown(customers["bundle_id"], {bundle.bundle_id}, "customer_thresholds.bundle_id")
-    known = {
-        "segment_code": set(ALL_CODES),
-        "action_id": {a.action_id for a in bundle.actions},
-    }
-    known["rule_id"] = {r.rule_id for r in bundle.nday_rules}
-    known["journey_id"] = {j.journey_id for j in bundle.journeys}
-    for name, frame in frames.items():
-        for column, allowed in known.items():
-            if column in frame.columns:
-                refuse_unknown(frame[column], allowed, f"{name}.{column}")
     states = customers["purchase_state"] + "." + customers["visit_state"]
     hold(states.eq(customers["segment_code"]), customers, "segment_code", "is not its two states")
-    member = frames["segment_membership"].set_index("customer_id")["segment_code"]
-    same = member.reindex(customers["customer_id"]).to_numpy() == customers["segment_code"]
-    hold(same, customers, "segment_code", "differs from segment_membership")
+    member = frames["segment_membership"]
+    at = positions(customers["customer_id"], member["customer_id"])
+    same = member["segment_code"].array.take(at, allow_fill=True) == customers["segment_code"]
+    hold(same.fillna(False), customers, "segment_code", "differs from segment_membership")
     if len(member) != len(customers) or len(customers) != bundle.provenance.n_members:
         raise VerificationError(
             f"customer_thresholds has {len(customers)} rows, segment_membership {len(member)}, "

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from churnlab.fitting.fitted import FittedModel
-from churnlab.posterior import weekly_forecast
+from churnlab.posterior import CustomerTable, weekly_forecast
 from churnlab.posterior.forecast import DAYS_PER_WEEK
 from churnlab.summary import Cells
 
@@ -18,13 +17,13 @@ _DRAWS: Final = 200
 
 
 def purchases_to_come(
-    fit: FittedModel, customers: pd.DataFrame, horizon_days: float, seed: int = 1
+    fit: FittedModel, customers: CustomerTable, horizon_days: float, seed: int = 1
 ) -> dict[str, float]:
     """Return the expected number of purchases in the days ahead, and its 90% interval.
 
     Parameters
     ----------
-    customers : DataFrame
+    customers : CustomerTable
         The per-customer table; its `expected_purchases` look `horizon_days` ahead.
     horizon_days : float
         Days.
@@ -40,7 +39,7 @@ def purchases_to_come(
     the customers: what the parameters leave open moves all customers alike and grows with their
     number, what chance leaves open with its root.
     """
-    mean = float(customers["expected_purchases"].sum())
+    mean = float(customers.frame(("expected_purchases",))["expected_purchases"].sum())
     cells, share = _some(fit.data.cells, np.random.default_rng(seed))
     weeks = max(1, round(horizon_days / DAYS_PER_WEEK))
     found = weekly_forecast(

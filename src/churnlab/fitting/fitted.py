@@ -242,6 +242,41 @@ class FittedModel:
         >>> bool(customers["purchase_risk"].between(0, 1).all())
         True
         """
+        return self.customer_table(
+            horizon_days=horizon_days,
+            risk=risk,
+            threshold=threshold,
+            first_threshold=first_threshold,
+            state=state,
+            spend=spend,
+            value=value,
+            progress=progress,
+        ).frame()
+
+    def customer_table(
+        self,
+        *,
+        horizon_days: int | None = None,
+        risk: str | Mapping[str, Any] | RiskConfig | None = None,
+        threshold: float | None = None,
+        first_threshold: float | None = None,
+        state: StateCut | None = None,
+        spend: SpendFit | None = None,
+        value: ValueConfig | None = None,
+        progress: Update | None = None,
+    ) -> individual.CustomerTable:
+        """Return what `customers` makes its rows of, for millions of them.
+
+        Parameters
+        ----------
+        horizon_days, risk, threshold, first_threshold, state, spend, value, progress
+            As of `customers`.
+
+        Returns
+        -------
+        CustomerTable
+            ``.frame(columns, rows)`` makes some of the rows and columns.
+        """
         basis = "p_alive" if horizon_days is None else "fixed_days"
         settings: RiskConfig = part("risk", RiskConfig, risk or basis)
         if horizon_days is not None:
@@ -249,7 +284,7 @@ class FittedModel:
         if settings.due_levels is None:
             due = self.next_levels(settings.due_window_days, due=True)
             settings = replace(settings, due_levels=due.levels)
-        table = individual.customers_table(
+        table = individual.customer_columns(
             self.data,
             self.draws,
             settings,
@@ -260,12 +295,7 @@ class FittedModel:
         )
         if spend is None and (value is None or value.per_purchase is None):
             return table
-        worth = self.residual_value(spend, value).drop(columns="customer_id")
-        own = len(table.columns) - len(self.data.group_columns)  # groups come last
-        for place, name in enumerate(worth.columns, start=own):  # in place: no table twice
-            table.insert(place, name, worth[name])
-        table.attrs |= worth.attrs
-        return table
+        return table.with_worth(self.residual_value(spend, value))
 
     def residual_value(
         self, spend: SpendFit | None = None, value: ValueConfig | None = None, *, seed: int = 1

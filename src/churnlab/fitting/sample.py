@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from churnlab.events.ids import positions
 from churnlab.summary import Summary
 from churnlab.types import Ints
 
@@ -43,7 +44,7 @@ class Sample:
         if summary.histories is None:
             return cls(people, None, None)
         days = summary.histories(list(people["customer_id"]))
-        row: Ints = pd.Index(people["customer_id"]).get_indexer(pd.Index(days["customer_id"]))
+        row = positions(days["customer_id"], people["customer_id"])
         return cls(people, row, days["day"].to_numpy().astype("datetime64[D]").astype(np.int64))
 
     @property

@@ -5,10 +5,12 @@ Notation and shapes: `churnlab.models.formulas`.
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +23,9 @@ from churnlab.models.sql import Fragment
 from churnlab.models.story import Story
 from churnlab.priors import Prior, stated_priors
 from churnlab.types import Array
+
+#: Values (draw, cell) of one temporary array: a quarter of a megabyte.
+_BLOCK: Final = 1 << 15
 
 
 class TimeSlopes(NamedTuple):
@@ -129,14 +134,24 @@ class Likelihood(Story):
             (draw, parameter, group).
         group, x, t_x, T, sum_log_gap
             Of each cell; `group` is a code into theta's last axis, unless that has one group only.
+
+        Notes
+        -----
+        Some cells at a time, in threads: each cell's value is a function of its own, and temporary
+        arrays stay in the cache.
         """
-        x = np.asarray(x, float)
-        out = np.empty((len(theta), x.size))
-        step = max(1, 2_000_000 // max(x.size, 1))
-        for start in range(0, len(theta), step):
-            rows = np.moveaxis(theta[start : start + step], 1, 0)
-            rows = rows if rows.shape[2] == 1 else rows[:, :, np.asarray(group)]
-            out[start : start + step] = self.log_likelihood(rows, x, t_x, T, sum_log_gap)
+        cells = np.broadcast_arrays(x, t_x, T, sum_log_gap)
+        rows, codes = np.moveaxis(theta, 1, 0), np.asarray(group)
+        out = np.empty((len(theta), cells[0].size))
+
+        def some(part: slice) -> None:
+            own = rows if rows.shape[2] == 1 else rows[:, :, codes[part]]
+            out[:, part] = self.log_likelihood(own, *(np.asarray(c[part], float) for c in cells))
+
+        step = max(1, _BLOCK // max(len(theta), 1))
+        parts = [slice(i, i + step) for i in range(0, cells[0].size, step)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(some, parts))
         return out
 
     @abstractmethod

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError
+from churnlab.events.ids import positions, ranks
 from churnlab.origins.daysums import SPAN, date_of, day_number, day_sums
 from churnlab.origins.groups import grouped
 from churnlab.origins.guards import LeakageError
@@ -264,13 +265,14 @@ class Panel:
         days = log.days()
         if days.empty:
             raise DataError("the log has no purchases; a backtest needs some.")
-        ids, customer = np.unique(days["customer_id"].to_numpy(dtype=object), return_inverse=True)
+        customer = ranks(days["customer_id"])
+        first = np.unique(customer, return_index=True)[1]
+        ids = days["customer_id"].iloc[first].to_numpy(dtype=object)
         day = days["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
         order = np.lexsort((day, customer))
         names, codes = grouped(log, group, ids)
-        amount = _amounts(log, days)
-        kept = None if amount is None else amount[order]
-        who, when = customer[order].astype(np.int64), day[order]
+        who, when = customer[order], day[order]
+        kept = _amounts(log, ids, who * SPAN + when)
         seen = VisitDays.read(log, ids, who, when) if visits else None
         return cls(ids, Events(who, when, kept, codes, names, seen), log.as_of)
 
@@ -294,16 +296,19 @@ class Panel:
         return self.events.counts(past, windows)
 
 
-def _amounts(log: Any, days: pd.DataFrame) -> Array | None:
-    """Amount per purchase-day in the order of `days`, or None where the log has none."""
+def _amounts(log: Any, ids: NDArray[Any], keys: Ints) -> Array | None:
+    """Amount per purchase-day, by the sorted keys of customers and days; None where there is none.
+
+    Orders of one day have no day of their own.
+    """
     frame = getattr(log, "frame", None)
     if frame is None:
         return None
     rows = frame("purchases")
-    if "amount" not in rows.columns or len(days) != len(days.drop_duplicates()):
+    if "amount" not in rows.columns or not np.all(keys[1:] > keys[:-1]):
         return None
-    day = pd.to_datetime(rows["event_at"]).dt.normalize()
-    total = rows.assign(day=day).groupby(["customer_id", "day"])["amount"].sum()
-    index = pd.MultiIndex.from_frame(days[["customer_id", "day"]])
-    values: Array | None = total.reindex(index).fillna(0.0).to_numpy(dtype=np.float64)
+    day = rows["event_at"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    key = positions(rows["customer_id"], ids) * SPAN + day
+    total = rows["amount"].groupby(key).sum()
+    values: Array = total.reindex(keys).fillna(0.0).to_numpy(dtype=np.float64)
     return values

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError
+from churnlab.events.ids import positions
 from churnlab.origins.daysums import SPAN, date_of, day_sums
 from churnlab.types import Array, Ints
 
@@ -111,7 +112,7 @@ class VisitDays:
                 "columns), or choose candidates without visits."
             )
         table = log.days("visits")
-        at = pd.Index(ids).get_indexer(pd.Index(table["customer_id"].to_numpy(dtype=object)))
+        at = positions(table["customer_id"], ids)
         if not (at >= 0).any():
             raise DataError(
                 f"none of the {table['customer_id'].nunique():,} customers in the visit log has a "

@@ -8,6 +8,8 @@ from __future__ import annotations
 from churnlab.posterior.counts import Purchases, expected_purchases
 from churnlab.posterior.customers import (
     COLUMNS,
+    CustomerTable,
+    customer_columns,
     customers_table,
     first_purchase_warning,
     p_alive_table,
@@ -50,6 +52,7 @@ __all__ = [
     "NEVER",
     "VALUE_COLUMNS",
     "Amounts",
+    "CustomerTable",
     "Discounted",
     "Keys",
     "Lateness",
@@ -64,6 +67,7 @@ __all__ = [
     "ValueConfig",
     "WeeklyForecast",
     "at_risk_days",
+    "customer_columns",
     "customers_table",
     "discounted_purchases",
     "due_days",

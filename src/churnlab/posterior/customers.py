@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from churnlab.posterior.season import Season
 from churnlab.posterior.settings import LATE, RiskConfig, StateCut
 from churnlab.posterior.silence.stream import rows_of
 from churnlab.progress import Update
+from churnlab.types import Ints
 
 if TYPE_CHECKING:
     from churnlab.summary import Summary
@@ -42,6 +44,57 @@ COLUMNS: Final = (
     "risk_band", "p_return_year", "due_date", "due_q10", "due_q90",
     "next_purchase_q10", "next_purchase_q50", "next_purchase_q90",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CustomerTable:
+    """The per-customer table before its rows are made: columns by cell, and each customer's own.
+
+    Millions of customers share some hundred thousand cells, so this takes a fraction of the
+    table's memory; columns and rows are made as they are asked for.
+
+    Attributes
+    ----------
+    summary : Summary
+        Whose rows, in its order.
+    names : tuple of str
+        The columns.
+    cells : mapping of str to array, shape (cell,)
+        What the cell decides.
+    own : mapping of str to array, shape (customer,)
+        What it does not.
+    attrs : dict
+        Of the frames.
+    """
+
+    summary: Summary
+    names: tuple[str, ...]
+    cells: Mapping[str, Values]
+    own: Mapping[str, Any] = field(default_factory=dict)
+    attrs: dict[Any, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Return the number of customers."""
+        return len(self.summary.customers)
+
+    def frame(
+        self, columns: Iterable[str] | None = None, rows: slice | Ints = slice(None)
+    ) -> pd.DataFrame:
+        """Return the rows, or some of them, of all columns or of those of `columns` it has."""
+        wanted = self.names if columns is None else [c for c in columns if c in self.names]
+        joined = _join(self.summary, self.cells, [c for c in wanted if c not in self.own], rows)
+        made = {c: self.own[c][rows] if c in self.own else joined[c] for c in wanted}
+        table = pd.DataFrame(made, copy=False)
+        table.attrs |= self.attrs
+        return table
+
+    def with_worth(self, worth: pd.DataFrame) -> CustomerTable:
+        """Return the table with columns of `value_table`; the groups' columns stay last."""
+        own = {name: worth[name].to_numpy() for name in worth.columns if name != "customer_id"}
+        last = len(self.names) - len(self.summary.group_columns)
+        names = (*self.names[:last], *own, *self.names[last:])
+        attrs = self.attrs | worth.attrs
+        return replace(self, names=names, own={**self.own, **own}, attrs=attrs)
 
 
 def first_purchase_warning(draws: PopulationDraws) -> str | None:
@@ -103,6 +156,26 @@ def customers_table(
         datetime64[s]: the far date 9999-12-31 does not fit nanoseconds. ``attrs["warnings"]``
         holds `first_purchase_warning` when it applies.
     """
+    given = (summary, draws, risk)
+    return customer_columns(
+        *given, state=state, first_draws=first_draws, columns=columns, next_levels=next_levels,
+        threads=threads, progress=progress,
+    ).frame()  # fmt: skip
+
+
+def customer_columns(
+    summary: Summary,
+    draws: PopulationDraws,
+    risk: RiskConfig | None = None,
+    *,
+    state: StateCut | None = LATE,
+    first_draws: PopulationDraws | None = None,
+    columns: Sequence[str] | None = None,
+    next_levels: tuple[float, ...] = (0.5, 0.1, 0.9),
+    threads: int | None = None,
+    progress: Update | None = None,
+) -> CustomerTable:
+    """Return what `customers_table` makes its rows of; arguments as there."""
     risk = risk or RiskConfig()
     wanted = _wanted(columns, state, tuple(summary.group_columns))
     request = Request(
@@ -120,19 +193,21 @@ def customers_table(
     warning = first_purchase_warning(draws)
     if first_draws is not None and first.size:
         overrule(cells, cell_columns(request.only(first, first_draws)), first)
-    table = _join(summary, cells, wanted)
+    own, attrs = {}, {}
     if first_draws is not None and columns is None:
-        table.insert(len(table.columns) - len(summary.group_columns), "model",
-                     _models(summary, draws, first_draws))  # fmt: skip
+        wanted.insert(len(wanted) - len(summary.group_columns), "model")
+        own["model"] = _models(summary, draws, first_draws)
     if warning and first_draws is None and first.size:
-        table.attrs["warnings"] = [warning]
-    return table
+        attrs["warnings"] = [warning]
+    return CustomerTable(summary, tuple(wanted), cells, own, attrs)
 
 
-def _models(summary: Summary, draws: PopulationDraws, first: PopulationDraws) -> pd.Series[str]:
+def _models(
+    summary: Summary, draws: PopulationDraws, first: PopulationDraws
+) -> pd.Categorical[str]:
     """Return the model that each customer's row comes from."""
     once = (summary.customers["x"].to_numpy() == 0).astype(np.int8)
-    return pd.Series(pd.Categorical.from_codes(once, pd.Index([draws.model, first.model])))
+    return pd.Categorical.from_codes(once, pd.Index([draws.model, first.model]))
 
 
 def _wanted(
@@ -154,12 +229,17 @@ def _wanted(
     return list(columns)
 
 
-def _join(summary: Summary, cells: dict[str, Values], wanted: list[str]) -> pd.DataFrame:
+def _join(
+    summary: Summary,
+    cells: Mapping[str, Values],
+    wanted: Sequence[str],
+    rows: slice | Ints,
+) -> dict[str, Any]:
     """Bring cell columns back to customers and turn days after the last purchase into dates."""
-    people = summary.customers
+    people = summary.customers.iloc[rows]
     cell = people["cell"].to_numpy()
     last = people["last_purchase_at"].to_numpy()
-    out: dict[str, object] = {}
+    out: dict[str, Any] = {}
     if BAND in wanted:
         dates = to_dates(last, cells["at_risk_date"][cell])
         days_at_risk = days_since(dates, summary.as_of)
@@ -185,7 +265,7 @@ def _join(summary: Summary, cells: dict[str, Values], wanted: list[str]) -> pd.D
             out[name] = pd.array(np.full(len(cell), pd.NA, object), dtype="Int64")
         else:
             out[name] = people[name].to_numpy() if name != "customer_id" else people[name].array
-    return pd.DataFrame(out, copy=False)
+    return out
 
 
 def p_alive_table(

@@ -19,15 +19,18 @@ _NAME: Final = 20
 _LINE: Final = 0.17
 _ROOM: Final = 1.5
 _POINTS: Final = 72
+#: Of a figure's width a title takes so much, above axes beside names less.
+_TITLE: Final = 0.86
+_BESIDE: Final = 0.5
 
 
 def titled(figure: Figure) -> None:
     """Put titles that are longer than a figure is wide into lines."""
     width = float(figure.get_figwidth())
-    named = [ax for ax in figure.axes if ax.get_title(loc="left")]
-    titles = [ax.set_title(ax.get_title(loc="left"), loc="left") for ax in named]
-    for text in (*figure.texts, *titles):
-        _wrap(text, 0.86 * width)
+    for text in figure.texts:
+        _wrap(text, _TITLE * width)
+    for ax in figure.axes:
+        _title(ax, _TITLE * width)
 
 
 def narrowed(figure: Figure) -> None:
@@ -41,10 +44,12 @@ def narrowed(figure: Figure) -> None:
     if any(spot.get_gridspec().ncols > 1 for spot in panels.values()):
         _stack(figure, list(panels))
         height *= 0.8 * len(panels)
-    height = max(height, _ROOM + _LINE * sum(map(_names, panels)))
+    names = {ax: _names(ax) for ax in panels}
+    height = max(height, _ROOM + _LINE * sum(names.values()))
     figure.set_size_inches(WIDTH, height)
     titled(figure)
     for ax in panels:
+        _title(ax, (_BESIDE if names[ax] else _TITLE) * WIDTH)
         _wrap_axes(ax, height / len(panels))
 
 
@@ -53,6 +58,12 @@ def _stack(figure: Figure, panels: list[Axes]) -> None:
     for i, ax in enumerate(panels):
         ax.set_subplotspec(grid[i, 0])
         ax.tick_params(labelleft=True)  # what it shared with its neighbour
+
+
+def _title(ax: Axes, inches: float) -> None:
+    text = ax.get_title(loc="left")
+    if text:
+        _wrap(ax.set_title(text, loc="left"), inches)
 
 
 def _wrap_axes(ax: Axes, height: float) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -156,6 +156,18 @@ def timestamped_folder(command: str, root: Path = Path("outputs")) -> Path:
     return root / f"{command}_{stamp}"
 
 
+class Rows(Protocol):
+    """A table whose rows are made when asked for."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        ...
+
+    def frame(self, *, rows: slice) -> pd.DataFrame:
+        """Return some of the rows, all columns."""
+        ...
+
+
 def _nothing() -> None:
     """Release nothing: the folder is not held."""
 
@@ -272,8 +284,8 @@ class RunFolder:
         """Write text as UTF-8."""
         return self.write(name, lambda path: path.write_text(text, encoding="utf-8"))
 
-    def write_parquet(self, name: str, frame: pd.DataFrame) -> Path:
-        """Write a frame as Parquet without its index, by row groups."""
+    def write_parquet(self, name: str, frame: pd.DataFrame | Rows) -> Path:
+        """Write a frame, or what makes its rows when asked, as Parquet without index, by groups."""
         return self.write(name, lambda path: _write_rows(frame, path))
 
     def so_far(self) -> Path:
@@ -342,22 +354,28 @@ def settle(place: Path) -> None:
     staging.rmdir()
 
 
-def _write_rows(frame: pd.DataFrame, path: Path) -> None:
+def _write_rows(table: pd.DataFrame | Rows, path: Path) -> None:
     """Write a frame as Parquet: no more than `_ROW_GROUP` rows stand in memory a second time.
 
-    The schema is that of the whole frame, so what a column is does not hang on a group's rows.
+    The schema is that of the whole frame, so what a column is does not hang on a group's rows;
+    where rows are made when asked, columns have one type throughout.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
-    schema = pa.Schema.from_pandas(frame, preserve_index=False)
-    if frame.attrs:  # as pandas keeps them
-        about = {**schema.metadata, b"PANDAS_ATTRS": json.dumps(frame.attrs).encode()}
+    def rows(start: int) -> pd.DataFrame:
+        group = slice(start, start + _ROW_GROUP)
+        return table.iloc[group] if isinstance(table, pd.DataFrame) else table.frame(rows=group)
+
+    whole = table if isinstance(table, pd.DataFrame) else rows(0)
+    schema = pa.Schema.from_pandas(whole, preserve_index=False)
+    if whole.attrs:  # as pandas keeps them
+        about = {**schema.metadata, b"PANDAS_ATTRS": json.dumps(whole.attrs).encode()}
         schema = schema.with_metadata(about)
     with parquet.ParquetWriter(path, schema) as writer:
-        for start in range(0, max(len(frame), 1), _ROW_GROUP):
-            rows = frame.iloc[start : start + _ROW_GROUP]
-            writer.write_table(pa.Table.from_pandas(rows, schema=schema, preserve_index=False))
+        for start in range(0, max(len(table), 1), _ROW_GROUP):
+            group = pa.Table.from_pandas(rows(start), schema=schema, preserve_index=False)
+            writer.write_table(group)
 
 
 def read_json(path: Path) -> Any:

@@ -110,13 +110,19 @@ class Run:
         """Read a JSON file."""
         return read_json(self.file(name))
 
-    def frame(self, name: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
-        """Read a Parquet file, or of some columns those that it has."""
+    def frame(
+        self, name: str, columns: Iterable[str] | None = None, *, coded: Iterable[str] = ()
+    ) -> pd.DataFrame:
+        """Read a Parquet file, or of some columns those that it has.
+
+        Text of few values in `coded` columns comes as categories, a byte a row.
+        """
         file = self.file(name)
-        if columns is None:
-            return pd.read_parquet(file)
         known = read_schema(file).names
-        return pd.read_parquet(file, columns=[c for c in columns if c in known])
+        wanted = None if columns is None else [c for c in columns if c in known]
+        return pd.read_parquet(
+            file, columns=wanted, read_dictionary=[c for c in coded if c in known]
+        )
 
     def part(self, name: str) -> Run | None:
         """Return the run of a pipeline's step, or None where the step was skipped."""

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from churnlab.events import EventLog
-from churnlab.posterior import RiskConfig
+from churnlab.events.ids import positions, text
+from churnlab.posterior import CustomerTable, RiskConfig
 from churnlab.segments.actions.bands import churn_bands
 from churnlab.segments.actions.winback import WinbackConfig, break_even_table, worth_once_back
 from churnlab.segments.config import SegmentsConfig, VisitsConfig
@@ -16,7 +17,7 @@ from churnlab.segments.grid.visits import visit_calibration
 from churnlab.segments.movement.change import change_table, reestimation_table, segment_share_frame
 from churnlab.segments.movement.leaks import leak_table
 from churnlab.segments.movement.repeat import repeat_table
-from churnlab.segments.movement.resampling import Pairing
+from churnlab.segments.movement.resampling import ABSENT, Pairing
 from churnlab.segments.movement.shares import breakdown_table, shares_table
 from churnlab.segments.movement.transitions import transition_table
 from churnlab.vocabulary import ALL_CODES
@@ -61,25 +62,26 @@ def _with_previous(now: Snapshot, before: Snapshot) -> pd.DataFrame:
     """Add each member's cell on the earlier day; new members have none."""
     pairing = Pairing.of(before, now)
     was = pairing.codes()[0][pairing.after_at]
-    names = np.array([*ALL_CODES, None], dtype=object)
-    return now.membership.assign(previous_code=names[was])
+    return now.membership.assign(previous_code=text(ALL_CODES, np.where(was == ABSENT, -1, was)))
 
 
-def with_bands(membership: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
+def with_bands(membership: pd.DataFrame, customers: CustomerTable) -> pd.DataFrame:
     """Add how far at risk each purchaser is (`risk_band`); null without a purchase."""
-    bands = customers.set_index("customer_id")["risk_band"]
-    return membership.assign(risk_band=membership["customer_id"].map(bands))
+    known = customers.frame(("customer_id", "risk_band"))
+    at = positions(membership["customer_id"], known["customer_id"])
+    return membership.assign(risk_band=known["risk_band"].array.take(at, allow_fill=True))
 
 
-def churn_tables(customers: pd.DataFrame, risk: RiskConfig, winback: WinbackConfig) -> Tables:
+def churn_tables(customers: CustomerTable, risk: RiskConfig, winback: WinbackConfig) -> Tables:
     """Return each customer's churn-rate band, and what winning one back of each must achieve.
 
     Parameters
     ----------
-    customers : DataFrame
-        Risk, and value where it is known, of every customer (`Fit.customers`).
+    customers : CustomerTable
+        Risk, and value where it is known, of every customer (`Fit.customer_table`).
     """
-    bands = churn_bands(customers, basis=risk.windowed_basis)
+    read = ("customer_id", "x", f"risk_{risk.windowed_basis}")
+    bands = churn_bands(customers.frame(read), basis=risk.windowed_basis)
     rates = bands.groupby("churn_band", observed=True)["churn_rate"].mean()
     worth = _worth_by_band(customers, bands)
     return {
@@ -88,13 +90,14 @@ def churn_tables(customers: pd.DataFrame, risk: RiskConfig, winback: WinbackConf
     }
 
 
-def _worth_by_band(customers: pd.DataFrame, bands: pd.DataFrame) -> list[float] | None:
+def _worth_by_band(customers: CustomerTable, bands: pd.DataFrame) -> list[float] | None:
     """Return what a customer of each band is worth once back, in the bands' order; or nothing."""
-    if "residual_value" not in customers.columns:
+    if "residual_value" not in customers.names:
         return None
-    names = ["residual_value", "residual_value_if_returns"]
-    by_id = customers[["customer_id", *names]].set_index("customer_id").loc[bands["customer_id"]]
-    return list(worth_once_back(by_id, bands.set_index("customer_id")["churn_band"]))
+    read = ("customer_id", "residual_value", "residual_value_if_returns")
+    known = customers.frame(read)
+    own = known.iloc[positions(bands["customer_id"], known["customer_id"])].reset_index(drop=True)
+    return list(worth_once_back(own, bands["churn_band"]))
 
 
 def breakdowns(log: EventLog, now: Placed, config: SegmentsConfig, seed: int) -> Tables:

@@ -317,7 +317,7 @@ class Summary:
         first = day - pd.to_timedelta(columns["T"], unit="D")
         customers = pd.DataFrame(
             {
-                "customer_id": pd.Series(list(ids), dtype="str"),
+                "customer_id": pd.Series(ids, dtype="str").array,
                 **columns,
                 "sum_log_gap": gaps,
                 "first_purchase_at": first,

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
 from churnlab.events.engine import frame
+from churnlab.events.ids import positions
 from churnlab.summary.taking import as_log
 from churnlab.types import Array
 
@@ -135,7 +136,7 @@ class SpendSummary:
         >>> [each.tolist() for each in amounts.of(pd.Series(["b", "a"]))]
         [[0.0, 2.0], [0.0, 15.0]]
         """
-        at = pd.Index(self.customers["customer_id"]).get_indexer(pd.Index(customer_id))
+        at = positions(customer_id, self.customers["customer_id"])
         n = np.where(at >= 0, self.customers["n_amounts"].to_numpy(np.float64)[at], 0.0)
         mean = self.customers["mean_amount"].to_numpy(np.float64)[at]
         return n, np.where(n > 0, mean, 0.0)

@@ -10,7 +10,7 @@ from churnlab.backtest import SplitConfig
 from churnlab.events import DataConfig
 from churnlab.nday import NdayConfig, NdayCosts
 from churnlab.progress import SILENT, Progress
-from churnlab.runs import Result, RunFolder
+from churnlab.runs import Result, RunFolder, open_run
 from churnlab.segments import SegmentsConfig
 from churnlab.simulate import ShopConfig
 from churnlab.workflows.pages.board import PAGE
@@ -123,22 +123,19 @@ def _run(
 
 def _about_cdnow(ran: Piped) -> list[str]:
     said = ["CDNOW: real customers of a CD shop, 1997-98", *ran.log.report.lines()[:2]]
-    said += [fitted.lines[0] for fitted in ran.fits.values()]
-    said += ran.fits["mbg_nbd"].lines[1:4]
-    said += [] if ran.backtest is None else ran.backtest.lines
+    said += [lines[0] for step, lines in ran.said.items() if step.split("_")[0] == "fit"]
+    said += [*ran.said["fit"][1:4], *ran.said.get("backtest", ())]
     return [*said, f"report: {ran.page}", ""]
 
 
 def _about_shop(ran: Piped) -> list[str]:
     said = ["Simulated shop: members, visits and purchases with known truth"]
     said += ran.log.report.lines()[:2]
-    if ran.segments is not None:
-        grid = ran.segments.now.placed.snapshot
-        codes = grid.membership["segment_code"].value_counts(normalize=True)
-        top = ", ".join(f"{code} {share:.0%}" for code, share in codes.head(4).items())
-        said.append(f"{grid.n_members:,} members on {grid.as_of}, largest cells: {top}")
-    if ran.nday is not None:
-        said += ran.nday.lines[:3]
-    if ran.journey is not None:
-        said += ran.journey.lines[:3]
+    if (grid := open_run(ran.page.parent).part("segment")) is not None:
+        shares = grid.frame("shares.parquet")
+        cells = shares[shares["level"] == "segment"].set_index("segment_code")["share"]
+        top = ", ".join(f"{code} {share:.0%}" for code, share in cells.nlargest(4).items())
+        told = grid.json("segments.json")
+        said.append(f"{told['n_members']:,} members on {told['as_of']}, largest cells: {top}")
+    said += [*ran.said.get("nday", ())[:3], *ran.said.get("journey", ())[:3]]
     return [*said, f"report: {ran.page}"]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pandas as pd
-
 from churnlab.backtest import Context, calibrate_threshold
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
 from churnlab.inference.targets.covariates import split_effect_priors
+from churnlab.posterior import CustomerTable
 from churnlab.progress import SILENT, Progress
 from churnlab.rules import OverdueRule, Threshold
 from churnlab.summary import summarise
@@ -60,8 +59,8 @@ def fit(
         )
     worth = find_worth(log, settings, progress) if with_worth else None
 
-    def customers() -> pd.DataFrame:
-        return posterior.customers(
+    def table() -> CustomerTable:
+        return posterior.customer_table(
             risk=settings.risk,
             state=threshold.state(settings.risk),
             spend=None if worth is None else worth.spend,
@@ -69,10 +68,10 @@ def fit(
             progress=progress.update,
         )
 
-    fitted = Fitted(posterior, threshold, worth, customers, settings.rule, settings.risk)
+    fitted = Fitted(posterior, threshold, worth, table, settings.rule, settings.risk)
     if with_worth:
         with progress.stage("risk, dates and value of every customer"):
-            _ = fitted.customers
+            _ = fitted.table
     return fitted
 
 

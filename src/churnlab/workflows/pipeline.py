@@ -5,22 +5,18 @@ Each step has a folder of its own; one without its data is skipped, and why is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pandas as pd
-
-from churnlab.backtest import BacktestResult
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
+from churnlab.events.engine import give_back
 from churnlab.export import ExportConfig
 from churnlab.fitting import ModelConfig
 from churnlab.fitting.late import three_numbers
-from churnlab.journeys import JourneyResult
-from churnlab.nday import NdayResult
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.workflows import segment as grid
@@ -32,7 +28,6 @@ from churnlab.workflows.nday import NdaySettings, nday
 from churnlab.workflows.pages.board import PAGE, add_board
 from churnlab.workflows.pages.report import report
 from churnlab.workflows.production.export import ExportSettings, export
-from churnlab.workflows.steps.fitted import Fitted
 from churnlab.workflows.steps.placing import GridSettings
 from churnlab.workflows.steps.settings import ReportSettings
 
@@ -47,14 +42,14 @@ class PipelineSettings(GridSettings, BacktestSettings, NdaySettings, JourneySett
 
 @dataclass(frozen=True)
 class Piped(Result):
-    """What the steps of a pipeline found.
+    """What the steps of a pipeline found; their tables are in the run's folder alone.
 
     Attributes
     ----------
-    fits : mapping of str to Fitted
-        By model: the chosen one first.
-    segments, backtest, nday, journey
-        None where the step was skipped.
+    said : mapping of str to list of str
+        By step that was done: its lines.
+    late : mapping
+        Who is late, as `fit.json` has it.
     outcomes : mapping of str to str
         `done` or `skipped: reason` of each step.
     page : Path
@@ -62,52 +57,30 @@ class Piped(Result):
     """
 
     log: EventLog
-    fits: dict[str, Fitted]
-    segments: grid.Segmentation | None
-    backtest: BacktestResult | None
-    nday: NdayResult | None
-    journey: JourneyResult | None
+    said: dict[str, list[str]]
+    late: Mapping[str, Any]
     outcomes: dict[str, str]
     page: Path
 
     @property
-    def steps(self) -> dict[str, Result]:
-        """The results of the steps that were done."""
-        found = {
-            "segment": self.segments, "backtest": self.backtest, "nday": self.nday,
-            "journey": self.journey,
-        }  # fmt: skip
-        done = {name: result for name, result in found.items() if result is not None}
-        return {"fit": next(iter(self.fits.values())), **done}
-
-    @property
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """The steps' tables, as `STEP.NAME`."""
-        return {
-            f"{step}.{name}": table
-            for step, result in self.steps.items()
-            for name, table in result.tables.items()
-        }
+    def numbers(self) -> dict[str, int]:
+        """The headline's."""
+        return three_numbers(self.late)
 
     @property
     def lines(self) -> list[str]:
         """What the steps found."""
-        return [line for result in self.steps.values() for line in result.lines]
+        return [line for lines in self.said.values() for line in lines]
 
     def closing(self, folder: Path) -> list[str]:
         """Return where the report is; what the steps found was said when they were done."""
         return [f"report: {self.page}"]
 
-    @property
-    def numbers(self) -> dict[str, int]:
-        """The headline's."""
-        return three_numbers(next(iter(self.fits.values())).late.to_dict())
-
     def matter(self, folder: Path) -> dict[str, Path]:
         """Return the page, and whom to write to or else what it rests on."""
         plan = folder / "segment" / "campaign_plan.csv"
         return {"to look at": folder / PAGE} | (
-            {"to send": plan} if self.segments is not None else {"to read": self.page}
+            {"to send": plan} if "segment" in self.said else {"to read": self.page}
         )
 
     def write(self, folder: RunFolder) -> None:
@@ -122,14 +95,17 @@ class _Steps:
     progress: Progress
     outcomes: dict[str, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
+    said: dict[str, list[str]] = field(default_factory=dict)
 
     def run[R: Result](self, name: str, work: Callable[[], R]) -> R:
         """Run a step; its folder gets a manifest only when it came to its end."""
         # A model's own fit goes by the name of the command that reads it: fit.
         part = self.folder.part(name, name.split("_", 1)[0], beside=name == "export")
+        give_back()
         with self.progress.part(name):
             result = work()
             result.write(part)
+            self.said[name] = list(result.lines)
             self.progress.say(*result.closing(part.place))
             self.progress.warn(result.warnings)
         part.finish()
@@ -172,26 +148,27 @@ def pipeline(
     steps.run("check", partial(check, log))
     folder.inputs.update(log.hashes)
     grid.check(log, settings)
-    fits = {settings.model.name: steps.run("fit", partial(fit_log, log, settings, progress))}
+    fitted = steps.run("fit", partial(fit_log, log, settings, progress))
+    late = fitted.late.to_dict()
     for name in also:
         other = replace(settings, model=ModelConfig(name=name))
-        fits[name] = steps.run(f"fit_{name}", partial(fit_log, log, other, progress))
-    fitted = fits[settings.model.name]
+        steps.run(f"fit_{name}", partial(fit_log, log, other, progress))
     # Before the segments: whom journeys reach is part of the campaign plan.
     walked = steps.attempt("journey", partial(journey, log, **given))
     reached = None if walked is None else walked.tables["audience"]
-    segments = steps.attempt(
-        "segment",
-        partial(grid.segment_fitted, log, fitted, settings, progress, journeys=reached),
-    )
-    tested = steps.attempt("backtest", partial(backtest, log, **given))
-    studied = steps.attempt("nday", partial(nday, log, **given))
+    grid_of = partial(grid.segment_fitted, log, fitted, settings, progress, journeys=reached)
+    del fitted, walked  # what is written needs no memory while the next step works
+    steps.attempt("segment", grid_of)
+    del grid_of, reached
+    steps.attempt("backtest", partial(backtest, log, **given))
+    steps.attempt("nday", partial(nday, log, **given))
     chosen = ExportSettings(runs=list(steps.done), export=settings.export)
     place = folder.place / "export"
     steps.attempt("export", partial(export, place, settings=chosen, progress=progress))
     folder.write_json("steps.json", steps.outcomes)
+    give_back()
     told = ReportSettings(run=str(folder.so_far()), lang=settings.lang, report=settings.report)
     report(told, progress).write(folder)
     add_board(folder, settings, progress)
     page = folder.place / "report.html"
-    return Piped(log, fits, segments, tested, studied, walked, steps.outcomes, page)
+    return Piped(log, steps.said, late, steps.outcomes, page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -26,6 +27,7 @@ from churnlab.segments import (
     AudienceData,
     Past,
     Playbook,
+    Snapshot,
     all_audiences,
     audience_frame,
     check_breakdown,
@@ -71,8 +73,10 @@ class Segmentation(Result):
 
     Attributes
     ----------
-    now, before : Day
-        The last day and the one compared with, each with a fit of its own.
+    now : Day
+        The last day.
+    before : Snapshot, optional
+        The day compared with, as it was said then: by a fit of its own.
     past : Past, optional
         What still earlier days say.
     found : mapping of str to DataFrame
@@ -92,7 +96,7 @@ class Segmentation(Result):
     """
 
     now: Day
-    before: Day | None
+    before: Snapshot | None
     past: Past | None
     found: dict[str, pd.DataFrame]
     playbook: Playbook
@@ -123,11 +127,10 @@ class Segmentation(Result):
     @property
     def lines(self) -> list[str]:
         """The grid's shares, what changed, whom to reach."""
-        before = None if self.before is None else self.before.placed.snapshot
         past = () if self.past is None else self.past.lines
         fitted = self.now.fitted
         first = [headline(fitted.late.to_dict()), *map(banner, self.extremes)]
-        grid = lines(self.now.placed.snapshot, before, self.found, self.audiences, past)
+        grid = lines(self.now.placed.snapshot, self.before, self.found, self.audiences, past)
         return [*first, *grid, *effect_lines(self.found["action_effects"], self.effect_days)]
 
     @property
@@ -243,9 +246,14 @@ class Segmentation(Result):
 
 def _to_csv(plan: Path, path: Path) -> None:
     """Write the plan's Parquet as CSV: people open it in a spreadsheet."""
-    table = pq.read_table(plan)
-    day = table.schema.get_field_index("send_date")
-    write_csv(table.set_column(day, "send_date", table.column(day).cast(pa.date32())), path)
+    file = pq.ParquetFile(plan)
+    day = file.schema_arrow.get_field_index("send_date")
+
+    def dated(group: int) -> pa.Table:
+        table = file.read_row_group(group)
+        return table.set_column(day, "send_date", table.column(day).cast(pa.date32()))
+
+    write_csv(map(dated, range(file.num_row_groups)), path)
 
 
 @use_case(SegmentSettings)
@@ -317,29 +325,15 @@ def segment_fitted(
         with progress.stage(f"the grid of {day}, by a fit of its own"):
             past = log.until(day)
             then = fit_log(past, settings, progress, with_worth=False)
-            return place_fitted(past, then, settings, progress)
+            return place_fitted(past, then, settings, progress, slim=True)
 
     now = place_fitted(log, fitted, settings, progress)
-    earlier, before, own = _comparison_day(log, settings), None, None
-    if earlier is not None:
-        before, own = by_fit_of(now, log, log.attributes(), earlier, settings), on(earlier)
-    compared = None if before is None or own is None else Compared(own, before)
-    past = look_back(log, now, compared, settings, progress, on)
-    placed, then = now.placed, None if own is None else own.placed
-    with progress.stage("shares, changes and audiences"):
-        tables = (
-            compare(
-                placed.snapshot,
-                before,
-                None if then is None else then.snapshot,
-                settings.segments,
-                settings.seed,
-            )
-            | churn_tables(fitted.customers, settings.risk, settings.winback)
-            | breakdowns(log, placed, settings.segments, settings.seed)
-            | visit_checks(log, then, settings.visits)
-        )
-        tables["membership"] = with_bands(tables["membership"], fitted.customers)
+    placed = now.placed
+    tables, before, past = _moved(log, now, settings, progress, on)
+    with progress.stage("audiences and campaigns"):
+        tables |= churn_tables(fitted.table, settings.risk, settings.winback)
+        tables |= breakdowns(log, placed, settings.segments, settings.seed)
+        members = tables["membership"] = with_bands(tables["membership"], fitted.table)
         playbook = load_playbook(settings.playbook)
         chosen = settings.audiences
         effects = action_effects(
@@ -356,7 +350,7 @@ def segment_fitted(
             log.as_of,
             treatments=log.frame("treatments") if "treatments" in log.tables else None,
             journeys=() if journeys is None else set(journeys["journey_id"]),
-            bands=fitted.customers.set_index("customer_id")["risk_band"],
+            bands=pd.Series(members["risk_band"].array, members["customer_id"]),
             holdout_share=chosen.holdout_share,
             seed=settings.seed,
         )
@@ -366,8 +360,36 @@ def segment_fitted(
     with progress.stage("the most urgent customers' stories"):
         told = stories(log, now, playbook)
     return Segmentation(
-        now, own, past, found, playbook, audiences, chosen.effect_days, stories=told
+        now, before, past, found, playbook, audiences, chosen.effect_days, stories=told
     )
+
+
+def _moved(
+    log: EventLog,
+    now: Day,
+    settings: GridSettings,
+    progress: Progress,
+    on: Callable[[dt.date], Day],
+) -> tuple[dict[str, pd.DataFrame], Snapshot | None, Past | None]:
+    """Return the tables of shares and changes, the earlier day as it was said then, and the past.
+
+    Parameters
+    ----------
+    on : callable
+        Fits the data up to a day and places everybody on it.
+    """
+    earlier, before, own = _comparison_day(log, settings), None, None
+    if earlier is not None:
+        before, own = by_fit_of(now, log, log.attributes(), earlier, settings), on(earlier)
+    compared = None if before is None or own is None else Compared(own, before)
+    past = look_back(log, now, compared, settings, progress, on)
+    then = None if own is None else own.placed
+    said = None if then is None else then.snapshot
+    with progress.stage("shares and changes"):
+        tables = compare(now.placed.snapshot, before, said, settings.segments, settings.seed)
+        tables |= visit_checks(log, then, settings.visits)
+    now.placed.snapshot.paired.clear()
+    return tables, said, past
 
 
 def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> AudienceData:
@@ -378,8 +400,8 @@ def audience_data(log: EventLog, now: Day, churn_bands: pd.DataFrame) -> Audienc
     return AudienceData(
         as_of=log.as_of,
         membership=now.placed.snapshot.membership,
-        customers=now.fitted.customers,
-        members=log.members(),
+        customers=now.fitted.table.frame(("customer_id", "due_date", "due_q10", "due_q90")),
+        members=_rows(log, "members", {"coupon_expires_at"}),
         visits=visits,
         purchases=_rows(log, "purchases", needs),
         churn_bands=churn_bands,

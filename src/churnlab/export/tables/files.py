@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from churnlab.errors import VerificationError
+from churnlab.events.ids import increasing, ranks
 from churnlab.export.tables.columns import DAY, INSTANT, NUMBER, TABLES, TEXT, WHOLE, Column, Table
 
 #: Rows that are turned into text at a time.
@@ -49,8 +50,8 @@ def to_arrow(frame: pd.DataFrame, table: Table) -> pa.Table:
     missing = [c for c in table.names if c not in frame.columns]
     if missing:
         raise VerificationError(f"{table.name} lacks {', '.join(missing)}.")
-    frame = frame[table.names].sort_values(list(table.key), ignore_index=True)
     check_keys(frame, table)
+    frame = _in_order(frame[table.names], list(table.key))
     arrays = [_array(frame[c.name], c, table) for c in table.columns]
     result = pa.Table.from_arrays(arrays, schema=arrow_schema(table))
     for field in result.schema:
@@ -58,6 +59,25 @@ def to_arrow(frame: pd.DataFrame, table: Table) -> pa.Table:
             raise VerificationError(f"{table.name}.{field.name} holds nulls; expected none.")
     check_text(result, table.name)
     return result
+
+
+def _in_order(frame: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Return the frame sorted by a key without nulls and repetitions."""
+    if frame[key].dtypes.eq("object").any():
+        return frame.sort_values(key, ignore_index=True)
+    order = np.lexsort([_comparable(frame[name]).to_numpy() for name in reversed(key)])
+    if (np.diff(order) == 1).all():
+        return frame.reset_index(drop=True)
+    return frame.take(order).reset_index(drop=True)
+
+
+def _comparable(values: pd.Series) -> pd.Series:
+    """Return numbers in place of text: in the same order, and as often alike."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return pd.Series(ranks(values.cat.categories)[values.cat.codes], values.index)
+    if values.dtype != "str":
+        return values
+    return pd.Series(ranks(values), values.index)
 
 
 def _array(values: pd.Series, column: Column, table: Table) -> pa.Array:
@@ -71,6 +91,8 @@ def _array(values: pd.Series, column: Column, table: Table) -> pa.Array:
         if column.kind == NUMBER:
             numbers = pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
             return pa.array(numbers, type=pa.float64(), from_pandas=True)
+        if column.kind == TEXT and isinstance(values.dtype, pd.CategoricalDtype):
+            return pa.array(values.array).cast(pa.string())
         if column.kind == TEXT and values.dtype != "str":
             values = values.astype("object").where(values.notna(), None)
         return pa.array(values, type=_TYPES[column.kind], from_pandas=True)
@@ -91,7 +113,9 @@ def check_keys(frame: pd.DataFrame, table: Table, where: str | None = None) -> N
     keys = frame[list(table.key)]
     if keys.isna().any(axis=None):
         raise VerificationError(f"{where or table.name}: the key {', '.join(table.key)} is null.")
-    repeated = keys.duplicated()
+    if len(table.key) == 1 and keys.iloc[:, 0].dtype == "str" and increasing(keys.iloc[:, 0]):
+        return
+    repeated = keys.apply(_comparable).duplicated()
     if repeated.any():
         raise VerificationError(
             f"{where or table.name}: the key {tuple(keys[repeated].iloc[0])!r} occurs twice."
@@ -103,23 +127,43 @@ def write_parquet(data: pa.Table, path: Path) -> None:
     pq.write_table(data, path, compression="zstd")
 
 
-def write_csv(data: pa.Table, path: Path, *, guard: bool = True) -> None:
+def write_csv(data: pa.Table | Iterable[pa.Table], path: Path, *, guard: bool = True) -> None:
     """Write CSV: UTF-8, ISO dates, UTC instants with offset, empty for null.
 
     Parameters
     ----------
+    data : Table, or several with one schema
+        Text is made of some rows at a time.
     guard : bool
         Put an apostrophe before text that a spreadsheet would take for a formula (it begins with
         ``=``, ``+``, ``-``, ``@``, tab or return), and before text that begins with an apostrophe
         already, so that taking one away from the front gives the text back.
     """
+    writer = None
+    try:
+        for piece in _pieces(data) if isinstance(data, pa.Table) else data:
+            text = _as_text(piece, guard=guard)
+            writer = writer or pyarrow.csv.CSVWriter(path, text.schema)
+            writer.write_table(text)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _pieces(data: pa.Table) -> Iterator[pa.Table]:
+    """Cut a table into pieces, an empty one into one."""
+    for start in range(0, max(data.num_rows, 1), _BATCH):
+        yield data.slice(start, _BATCH)
+
+
+def _as_text(data: pa.Table, *, guard: bool) -> pa.Table:
     for i, field in enumerate(data.schema):
         if pa.types.is_timestamp(field.type):
             data = data.set_column(i, field.name, _by_value(data.column(i), _stamp))
         elif guard and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
             text = data.column(i).cast(pa.string())
             data = data.set_column(i, field.name, _by_value(text, _guard))
-    pyarrow.csv.write_csv(data, path)
+    return data
 
 
 def _by_value(column: pa.ChunkedArray, make: Callable[[pa.Array], pa.Array]) -> pa.Array:

@@ -11,6 +11,7 @@ import pandas as pd
 from churnlab.bundle import ScoringBundle
 from churnlab.bundle.score import FAR, score_people
 from churnlab.errors import DataError
+from churnlab.events.ids import positions, text
 from churnlab.export.inputs import ExportInputs
 from churnlab.export.tables.columns import SEGMENT_SHARE
 from churnlab.vocabulary import ALL_CODES, SEGMENTS, UNKNOWN_CODES
@@ -61,17 +62,18 @@ def tables_of(
 
 
 def _with_fit(table: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
-    fitted = customers.set_index("customer_id").reindex(table["customer_id"])
+    at = positions(table["customer_id"], customers["customer_id"])
+    fitted = {name: customers[name].array.take(at, allow_fill=True) for name in FROM_FIT}
     bought = table["purchase_state"].ne("none").to_numpy()
-    if fitted.loc[bought, "cycle_days"].isna().any():
+    if pd.isna(fitted["cycle_days"][bought]).any():
         raise DataError(
             "customers lacks purchasers of the summary; give both from the same fit and as_of."
         )
     table = table.copy()
     for column in FROM_FIT:
         if column.startswith("due"):
-            days = pd.to_datetime(fitted[column]).dt.normalize().astype("datetime64[us]")
-            table[column] = days.fillna(FAR).to_numpy()
+            days = pd.to_datetime(pd.Series(fitted[column])).dt.normalize()
+            table[column] = days.astype("datetime64[us]").fillna(FAR).to_numpy()
         else:
             table[column] = fitted[column].to_numpy()
     return table
@@ -114,12 +116,14 @@ def membership_frame(
     given = inputs.membership
     if given is None or "previous_code" not in given.columns:
         return out
-    keyed = given.drop_duplicates("customer_id", keep="last").set_index("customer_id")
-    rows = keyed.reindex(out["customer_id"])
-    out["previous_code"] = rows["previous_code"].astype("object").to_numpy()
-    if "entered_at" in rows.columns:
-        same = rows["segment_code"].to_numpy() == out["segment_code"].to_numpy()
-        known = pd.to_datetime(rows["entered_at"]).to_numpy().astype("datetime64[us]")
+    last = given.drop_duplicates("customer_id", keep="last")
+    at = positions(out["customer_id"], last["customer_id"])
+    out["previous_code"] = last["previous_code"].array.take(at, allow_fill=True)
+    if "entered_at" in last.columns:
+        code = last["segment_code"].array.take(at, allow_fill=True)
+        same = pd.Series(code == out["segment_code"].array).fillna(False).to_numpy(bool)
+        entered = pd.to_datetime(last["entered_at"]).array.take(at, allow_fill=True)
+        known = entered.to_numpy().astype("datetime64[us]")
         keep = same & ~np.isnat(known)
         out["entered_at"] = np.where(keep, known, out["entered_at"].to_numpy())
     return out
@@ -129,7 +133,8 @@ def _bands(table: pd.DataFrame, inputs: ExportInputs) -> pd.Series | None:
     """Return how far at risk each customer is by the fit; null without a purchase or a fit."""
     if inputs.customers is None or "risk_band" not in inputs.customers.columns:
         return None
-    return table["customer_id"].map(inputs.customers.set_index("customer_id")["risk_band"])
+    at = positions(table["customer_id"], inputs.customers["customer_id"])
+    return pd.Series(inputs.customers["risk_band"].array.take(at, allow_fill=True), table.index)
 
 
 def _entered(table: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:
@@ -177,14 +182,16 @@ def audience_frame(
     """
     first = actions[actions["priority"] == 1][["segment_code", "action_id"]]
     table = table.assign(risk_band=_bands(table, inputs))
-    known = table[table["segment_code"].isin([s.code for s in SEGMENTS])]
+    at = positions(table["segment_code"], first["segment_code"])
+    known = table["segment_code"].isin([s.code for s in SEGMENTS]) & (at >= 0)
     columns = ["customer_id", "action_id", "segment_code", "due_date", "at_risk_date", "risk_band"]
-    return known.merge(first, on="segment_code")[columns]
+    table = table.assign(action_id=text(list(first["action_id"]), at))
+    return table.loc[known, columns].reset_index(drop=True)
 
 
 def without_empty_text(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with nulls in place of empty reasons: null means "send"."""
     if "suppressed_reason" not in frame.columns:
         return frame
-    reason = frame["suppressed_reason"].astype("object")
+    reason = frame["suppressed_reason"]
     return frame.assign(suppressed_reason=reason.where(reason.notna() & (reason != ""), None))

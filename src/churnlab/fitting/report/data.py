@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,13 @@ from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
 from churnlab.summary import Summary
 from churnlab.types import Array
+
+#: Columns of the customers table that pages show: a large one is not read whole.
+SHOWN: Final = (
+    "customer_id", "x", "t_x", "days_since_last", "rhythm_days", "p_alive", "p_alive_q05",
+    "p_alive_q95", "p_return_year", "cycle_days", "at_risk_date", "expected_purchases",
+    "residual_value",
+)  # fmt: skip
 
 
 class SilenceCurve(NamedTuple):

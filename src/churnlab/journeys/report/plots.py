@@ -28,65 +28,50 @@ def draw_sankey(ax: Axes, journeys: pd.DataFrame, *, most: int = 4) -> Axes:
 
     Notes
     -----
-    Bands are customers who walked a way. A customer can walk several, so those that leave a bar are
-    drawn to the scale of their sum.
+    Bands are customers who walked a way, bars at the left those who bought the item: what no band
+    leaves stopped there. A customer can walk several ways; where these come to more than the
+    buyers, the bar is as high as they are together.
     """
     pairs = journeys[journeys["length"] == 2]
     firsts = pairs.groupby("item_1", sort=False)["exposed_customers"].first().head(most)
     pairs = pairs[pairs["item_1"].isin(firsts.index)].groupby("item_1").head(most)
     triples = journeys[(journeys["length"] == 3) & journeys["item_1"].isin(firsts.index)]
     triples = triples.merge(pairs[["item_1", "item_2"]]).groupby(["item_1", "item_2"]).head(1)
-    columns = [
-        firsts,
-        pairs.groupby("item_2")["support"].sum().sort_values(ascending=False),
-        triples.groupby("item_3")["support"].sum().sort_values(ascending=False),
-    ]
-    columns = [c for c in columns if len(c)]
-    places = [_bars(ax, i, column) for i, column in enumerate(columns)]
-    _bands(ax, places, 0, pairs, "item_1", "item_2", list(firsts.index))
-    if len(columns) == 3:
-        _bands(ax, places, 1, triples, "item_2", "item_3", list(columns[1].index))
-    ax.set_xlim(-0.1, len(columns) - 0.4)
+    steps = [("item_1", "item_2", pairs), ("item_2", "item_3", triples)]
+    steps = [step for step in steps if len(step[2])]
+    sizes = firsts.clip(lower=pairs.groupby("item_1")["support"].sum()[firsts.index])
+    most_bars = max([len(firsts), *(rows[to].nunique() for _, to, rows in steps)])
+    scale = (1 - _GAP * (most_bars - 1)) / float(sizes.sum())
+    left = _bars(ax, 0, sizes * scale, firsts)
+    order = list(firsts.index)
+    for x, (source, target, rows) in enumerate(steps, 1):
+        ways = rows.groupby(target)["support"]
+        walked = ways.sum().sort_values(ascending=False)
+        # Who came along two ways would count twice.
+        right = _bars(ax, x, walked * scale, walked[ways.size()[walked.index] == 1])
+        out, into = dict(left), dict(right)
+        for a, b, n in rows[[source, target, "support"]].itertuples(index=False):
+            colour, thick = _FLOWS[order.index(a) % len(_FLOWS)], n * scale
+            ax.add_patch(_band((x - 0.96, out[a], thick), (x, into[b], thick), colour))
+            out[a], into[b] = out[a] - thick, into[b] - thick
+        left, order = right, list(walked.index)
+    ax.set_xlim(-0.1, len(steps) + 0.6)
     ax.set_ylim(-0.02, 1.02)
     ax.axis("off")
     return ax
 
 
-def _bars(ax: Axes, x: int, column: pd.Series) -> dict[str, tuple[float, float]]:
-    """Draw a column of bars; return each one's lower and upper end."""
-    heights = column.to_numpy(float) / column.sum() * (1 - _GAP * (len(column) - 1))
-    tops = 1.0 - np.cumsum(heights + _GAP) + _GAP + heights
-    places = {}
-    for name, height, top in zip(column.index, heights, tops, strict=True):
+def _bars(ax: Axes, x: int, heights: pd.Series, customers: pd.Series) -> dict[str, float]:
+    """Draw a column of bars, with the customers known; return each one's upper end."""
+    high, n = heights.to_numpy(float), len(heights)
+    gap = (1 - high.sum()) / (n - 1) if n > 1 else 0.0
+    tops = (1.0 if n > 1 else (1 + high[0]) / 2) - np.cumsum(high + gap) + high + gap
+    box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1.0}
+    for name, height, top in zip(heights.index, high, tops, strict=True):
         ax.fill_between([x, x + 0.04], top - height, top, color=COLOURS["actual"], lw=0)
-        label = _short(str(name)) + (f"\n{column[name]:,}" if x == 0 else "")
-        box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1.0}
+        label = _short(str(name)) + (f"\n{customers[name]:,}" if name in customers else "")
         ax.text(x + 0.05, top - height / 2, label, va="center", fontsize=8, zorder=3, bbox=box)
-        places[str(name)] = (top - height, top)
-    return places
-
-
-def _bands(
-    ax: Axes,
-    places: list[dict[str, tuple[float, float]]],
-    x: int,
-    rows: pd.DataFrame,
-    source: str,
-    target: str,
-    order: list[str],
-) -> None:
-    left, right = places[x], places[x + 1]
-    out = {k: v[1] for k, v in left.items()}
-    into = {k: v[1] for k, v in right.items()}
-    for a, b, n in rows[[source, target, "support"]].itertuples(index=False):
-        thick = [
-            n / rows.loc[rows[key] == name, "support"].sum() * (ends[name][1] - ends[name][0])
-            for key, name, ends in ((source, a, left), (target, b, right))
-        ]
-        colour = _FLOWS[order.index(a) % len(_FLOWS)]
-        ax.add_patch(_band((x + 0.04, out[a], thick[0]), (x + 1, into[b], thick[1]), colour))
-        out[a] -= thick[0]
-        into[b] -= thick[1]
+    return dict(zip(heights.index, tops, strict=True))
 
 
 def _band(

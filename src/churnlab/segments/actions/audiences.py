@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.errors import UsageError
+from churnlab.events.ids import increasing
 from churnlab.report.labels import label
 from churnlab.segments.actions.playbook import Action, Playbook
 
@@ -104,8 +105,9 @@ def all_audiences(
 
 def audience(action: Action, data: AudienceData, config: AudienceConfig) -> Audience:
     """Return who gets `action`: its cells' members, narrowed by the kind of audience."""
-    cells = data.membership[data.membership["segment_code"].isin(action.cells)]
-    base = cells[["customer_id", "segment_code"]].assign(action_id=action.action_id)[_KEYS]
+    inside = data.membership["segment_code"].isin(action.cells)
+    base = data.membership.loc[inside, ["customer_id", "segment_code"]]
+    base = base.assign(action_id=action.action_id)[_KEYS]
     find = {
         "due_reminder": _due,
         "coupon_expiry": _coupon,
@@ -116,7 +118,9 @@ def audience(action: Action, data: AudienceData, config: AudienceConfig) -> Audi
         "journey": _journey,
     }.get(action.audience)
     frame, reason = (base, None) if find is None else find(base, data, config)
-    frame = frame.sort_values("customer_id", kind="stable", ignore_index=True)
+    if not increasing(frame["customer_id"]):
+        frame = frame.sort_values("customer_id", kind="stable")
+    frame = frame.reset_index(drop=True)
     if len(frame) == 0 and reason is None:
         reason = "no customer qualifies today"
     return Audience(action.action_id, frame, reason)

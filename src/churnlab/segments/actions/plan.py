@@ -8,10 +8,15 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionArray
 
-from churnlab.events.arms import HOLDOUT, TREAT, arm_of
+from churnlab.events.arms import ARMS, HOLDOUT, TREAT, held_out
+from churnlab.events.ids import positions, ranks, text
 from churnlab.segments.actions.audiences import Audience
 from churnlab.segments.actions.playbook import Playbook
+from churnlab.types import Ints
+from churnlab.vocabulary import ALL_CODES
 
 #: Audiences whose occasion passes: they go before those that can wait a day.
 _DATED: Final = ("coupon_expiry", "due_reminder", "cart", "journey")
@@ -62,22 +67,21 @@ def campaign_plan(
         items, suppressed_reason``, by customer, date and priority. Send to ``arm == "treat"``
         without a reason.
     """
-    rank = _priorities(playbook)
-    parts = [
-        _rows(a.frame, playbook, rank[a.action_id], as_of, (holdout_share, seed))
-        for a in audiences
-        if len(a.frame)
-    ]
-    if not parts:
+    reached = [a for a in audiences if len(a.frame)]
+    if not reached:
         return pd.DataFrame(columns=list(COLUMNS))
-    plan = pd.concat(parts, ignore_index=True)
-    plan["risk_band"] = None if bands is None else plan["customer_id"].map(bands)
+    plan, who = _rows(playbook, reached, as_of, holdout_share, seed)
+    plan["risk_band"] = None if bands is None else _of(plan["customer_id"], bands)
     plan["suppressed_reason"] = _cooling(plan, playbook, _named(treatments, playbook, journeys))
-    plan = plan.sort_values(["customer_id", "send_date", "priority"], ignore_index=True)
-    free = plan[plan["suppressed_reason"].isna()]
-    second = free.index[free.duplicated(["customer_id", "send_date"])]
-    plan.loc[second, "suppressed_reason"] = OTHER_ACTION
+    keys = pd.DataFrame({"who": who, "send_date": plan["send_date"]})
+    free = keys[plan["suppressed_reason"].isna()]
+    plan.loc[free.index[free.duplicated()], "suppressed_reason"] = OTHER_ACTION
     return plan[list(COLUMNS)]
+
+
+def _of(ids: pd.Series[str], bands: pd.Series[str]) -> ExtensionArray:
+    """Return the customers' bands; null for whoever has none."""
+    return bands.array.take(positions(ids, bands.index), allow_fill=True)
 
 
 def _priorities(playbook: Playbook) -> dict[str, int]:
@@ -87,26 +91,46 @@ def _priorities(playbook: Playbook) -> dict[str, int]:
 
 
 def _rows(
-    frame: pd.DataFrame, playbook: Playbook, priority: int, as_of: dt.date, arms: tuple[float, int]
-) -> pd.DataFrame:
-    """Return one action's people with date and arm."""
-    action = str(frame["action_id"].iloc[0])
-    tomorrow = pd.Timestamp(as_of) + pd.Timedelta(days=1)
-    share, seed = arms
-    salt = f"churnlab.plan.{seed}.{action}"
-    send = frame["send_date"] if "send_date" in frame else pd.Series(tomorrow, frame.index)
-    return pd.DataFrame(
+    playbook: Playbook, audiences: Sequence[Audience], as_of: dt.date, share: float, seed: int
+) -> tuple[pd.DataFrame, Ints]:
+    """Return everybody's dates and arms by customer, date and priority, and a number a customer.
+
+    Names are numbers until the rows are in their order: a large plan is then there once.
+    """
+    names, frames = [a.action_id for a in audiences], [a.frame for a in audiences]
+    rank = _priorities(playbook)
+    action = np.repeat(np.arange(len(frames)), [len(f) for f in frames])
+    ids = pd.concat([f["customer_id"] for f in frames], ignore_index=True).astype("str")
+    code = np.concatenate([positions(f["segment_code"], ALL_CODES) for f in frames])
+    send = np.concatenate([_days(f, as_of) for f in frames])
+    salts = [f"churnlab.plan.{seed}.{name}" for name in names]
+    arm = np.concatenate(
+        [held_out(f["customer_id"], share, salt) for f, salt in zip(frames, salts, strict=True)]
+    )
+    items = [f["items"] if "items" in f else pd.Series(None, f.index, "str") for f in frames]
+    priority, who = np.array([rank[name] for name in names], np.int64)[action], ranks(ids)
+    order = np.lexsort((priority, send, who))
+    action = action[order]
+    plan = pd.DataFrame(
         {
-            "customer_id": frame["customer_id"],
-            "action_id": action,
-            "segment_code": frame["segment_code"],
-            "channel": playbook.action(action).channel,
-            "send_date": pd.to_datetime(send).dt.normalize().astype("datetime64[s]"),
-            "arm": [arm_of(i, share, salt) for i in frame["customer_id"].astype(str).to_list()],
-            "priority": np.int64(priority),
-            "items": frame["items"] if "items" in frame else pd.Series(None, frame.index, "str"),
+            "customer_id": ids.array.take(order),
+            "action_id": text(names, action),
+            "segment_code": text(ALL_CODES, code[order]),
+            "channel": text([playbook.action(name).channel for name in names], action),
+            "send_date": send[order],
+            "arm": text(ARMS, arm[order]),
+            "priority": priority[order],
+            "items": pd.concat(items, ignore_index=True).array.take(order),
         }
     )
+    return plan, who[order]
+
+
+def _days(frame: pd.DataFrame, as_of: dt.date) -> NDArray[np.datetime64]:
+    """Return when each is sent; whatever has no date of its own is sent the day after."""
+    if "send_date" not in frame:
+        return np.full(len(frame), np.datetime64(as_of, "s") + np.timedelta64(1, "D"))
+    return np.asarray(frame["send_date"], "datetime64[D]").astype("datetime64[s]")
 
 
 def _named(

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
 from churnlab.events import SIGNUP_MONTH
+from churnlab.events.ids import increasing, positions
 from churnlab.posterior import rows_of
 from churnlab.posterior.silence.stream import Rows
 from churnlab.segments.config import SegmentsConfig
 from churnlab.segments.grid.axes import Axis, cut_days, drawn_levels
-from churnlab.segments.grid.membership import Side, membership_frame, stamps
-from churnlab.segments.grid.snapshot import DrawnStates, Snapshot, positions
+from churnlab.segments.grid.membership import Side, membership_frame, slim_frame
+from churnlab.segments.grid.snapshot import DrawnStates, Snapshot
 from churnlab.segments.grid.states import (
     Codes,
     Days,
@@ -57,7 +58,8 @@ def take_snapshot(
     as_of : date, optional
         Must equal the summaries' day.
     slim : bool
-        Leave the membership at ids and signup days: enough for shares, changes and leaks.
+        Leave the membership at ids, signup days and `state_since`: enough for shares, changes and
+        leaks.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def take_snapshot(
         seen.row,
     )
     if slim:
-        frame = pd.DataFrame({"customer_id": ids, "signed_up_at": stamps(signup)})
+        frame = slim_frame(ids, signup, (bought, seen), day)
     else:
         frame = membership_frame(ids, signup, (code, drawn), (bought, seen), day, config)
     return Snapshot(pd.Timestamp(day).date(), frame, code, drawn, notes)
@@ -121,13 +123,14 @@ def _check(
 
 def _everybody(
     members: pd.DataFrame, purchases: Summary, visits: Summary | None, day: np.datetime64
-) -> tuple[NDArray[np.object_], Days, list[Ints], tuple[str, ...]]:
+) -> tuple[pd.Series[str], Days, list[Ints], tuple[str, ...]]:
     """Return ids (sorted) and signup days of all who are members on the day, and notes.
 
     With them where the customers of the summaries stand among the ids.
     """
-    known = members.drop_duplicates("customer_id")
-    ids = known["customer_id"].to_numpy(dtype=object)
+    alone = increasing(members["customer_id"])
+    known = members if alone else members.drop_duplicates("customer_id")
+    ids = known["customer_id"].astype("str").reset_index(drop=True)
     signup = known["signed_up_at"].to_numpy().astype("datetime64[D]")
     notes, found = [], []
     for name, summary in (("purchasers", purchases), ("visitors", visits)):
@@ -146,13 +149,19 @@ def _everybody(
                 f"{missing.sum()} {name} are missing from the members table; they were added with "
                 "their first event as the signup."
             )
-            ids = np.concatenate([ids, others[missing].to_numpy(dtype=object)])
+            ids = pd.concat([ids, others[missing].astype("str")], ignore_index=True)
             signup = np.concatenate([signup, first[missing]])
-    member = np.flatnonzero(signup <= day)
-    order = member[np.argsort(ids[member], kind="stable")]  # fast where they are sorted already
+    order = np.flatnonzero(signup <= day)
+    if not increasing(ids.iloc[order]):
+        order = order[ids.iloc[order].array.argsort()]
     rank = np.full(len(ids), -1)
     rank[order] = np.arange(len(order))
-    return ids[order], signup[order], [rank[at] for at in found], tuple(notes)
+    return (
+        ids.iloc[order].reset_index(drop=True),
+        signup[order],
+        [rank[at] for at in found],
+        tuple(notes),
+    )
 
 
 def _match(n: int, summary: Summary, axis: Axis, at: Ints) -> tuple[Rows, Ints, Days]:
@@ -175,7 +184,7 @@ def _dates(axis: Axis, as_of: dt.date, rows: Rows, row: Ints, start: Days) -> li
 
 
 def _visit_side(
-    ids: NDArray[np.object_],
+    ids: pd.Series[str],
     signup: Days,
     members: pd.DataFrame,
     visits: Summary | None,
@@ -192,7 +201,7 @@ def _visit_side(
     seen, row, last = _match(len(ids), visits, axis, at[0])
     start = last.copy()
     new = np.flatnonzero((row < 0) & ~purchased)
-    group = _member_groups(ids[new], signup[new], members, visits, axis)
+    group = _member_groups(ids.iloc[new], signup[new], members, visits, axis)
     idle = (day - signup[new]).astype(float)
     key, of = np.unique(np.stack([group.astype(float), idle]), axis=1, return_inverse=True)
     zero = np.zeros(key.shape[1])
@@ -204,7 +213,7 @@ def _visit_side(
 
 
 def _member_groups(
-    ids: NDArray[np.object_], signup: Days, members: pd.DataFrame, visits: Summary, axis: Axis
+    ids: pd.Series[str], signup: Days, members: pd.DataFrame, visits: Summary, axis: Axis
 ) -> Ints:
     """Group codes of members who have no visit rows."""
     if len(axis.draws.groups) == 1 or len(ids) == 0:

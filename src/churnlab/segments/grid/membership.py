@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churnlab.events.ids import text
 from churnlab.posterior.silence.stream import Rows
 from churnlab.segments.config import SegmentsConfig
 from churnlab.segments.grid.polarity import polarity_of
-from churnlab.segments.grid.snapshot import DrawnStates, state_columns
-from churnlab.segments.grid.states import N_PURCHASE_STATES, Codes, Days, cell_names
+from churnlab.segments.grid.snapshot import DrawnStates
+from churnlab.segments.grid.states import ALL_VISIT_STATES, N_PURCHASE_STATES, Codes, Days
 from churnlab.types import Ints
+from churnlab.vocabulary import ALL_CODES, PURCHASE_STATES
 
 #: Positions of the two at-risk states.
 _RISK_STATES = [2, 3]
@@ -32,8 +34,18 @@ class Side:
     """Per cut point, (member,); NaT for none."""
 
 
+def slim_frame(
+    ids: pd.Series[str], signup: Days, sides: tuple[Side, Side], day: np.datetime64
+) -> pd.DataFrame:
+    """Return of `Snapshot.membership` what shares, changes and leaks need."""
+    since = stamps(_since(signup, *sides, day))
+    return pd.DataFrame(
+        {"customer_id": ids.array, "signed_up_at": stamps(signup), "state_since": since}
+    )
+
+
 def membership_frame(
-    ids: NDArray[np.object_],
+    ids: pd.Series[str],
     signup: Days,
     states: tuple[Codes, DrawnStates],
     sides: tuple[Side, Side],
@@ -55,16 +67,15 @@ def membership_frame(
     """
     code, drawn = states
     bought, seen = sides
-    purchase_state, visit_state = state_columns(code)
-    names, polarity = cell_names(code), polarity_of(config.polarity)
+    polarity = polarity_of(config.polarity)
     return pd.DataFrame(
         {
-            "customer_id": ids,
+            "customer_id": ids.array,
             "as_of": pd.Timestamp(day),
-            "segment_code": names,
-            "purchase_state": purchase_state,
-            "visit_state": visit_state,
-            "polarity": np.array([polarity[c] for c in names], dtype=object),
+            "segment_code": text(ALL_CODES, code),
+            "purchase_state": text(PURCHASE_STATES, code % N_PURCHASE_STATES),
+            "visit_state": text(ALL_VISIT_STATES, code // N_PURCHASE_STATES),
+            "polarity": text([polarity[c] for c in ALL_CODES], code),
             **_probabilities(code, drawn),
             "signed_up_at": stamps(signup),
             "last_purchase_at": stamps(bought.last),

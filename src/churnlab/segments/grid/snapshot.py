@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from churnlab.segments.grid.states import (
@@ -22,7 +19,7 @@ from churnlab.segments.grid.states import (
     Codes,
     cells,
 )
-from churnlab.vocabulary import ALL_CODES, PURCHASE_STATES
+from churnlab.vocabulary import ALL_CODES
 
 N_CODES = len(ALL_CODES)
 
@@ -139,12 +136,6 @@ class Snapshot:
         return self.membership["customer_id"]
 
 
-def positions(ids: Iterable[str], among: Iterable[str]) -> NDArray[np.int64]:
-    """Return where each id stands in `among`, -1 where it does not; Arrow hashes text fastest."""
-    found = pc.index_in(pa.array(ids, pa.string()), value_set=pa.array(among, pa.string()))
-    return np.asarray(found.fill_null(-1), dtype=np.int64)
-
-
 def _take(states: Codes, draws: NDArray[np.int64], row: NDArray[np.int64], missing: int) -> Codes:
     """Return the states of rows under draws, (draw, row); `missing` at row -1."""
     if states.shape[1] == 0:
@@ -167,9 +158,3 @@ def _frequencies(states: Codes, n_states: int, missing: int) -> NDArray[np.float
             out[:-1, state] = (states == state).mean(axis=0)
     out[-1, missing] = 1.0
     return out
-
-
-def state_columns(code: Codes) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    """Return purchase and visit states as text for cells."""
-    purchase = np.array(PURCHASE_STATES, dtype=object)[code % N_PURCHASE_STATES]
-    return purchase, np.array(ALL_VISIT_STATES, dtype=object)[code // N_PURCHASE_STATES]

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import UsageError
+from churnlab.events.ids import positions
 from churnlab.metrics.binary import calibration_verdicts, jeffreys_interval
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
@@ -41,7 +42,7 @@ def any_event(
     """
     start = pd.Timestamp(origin)
     inside = (days["day"] > start) & (days["day"] <= start + pd.Timedelta(days=horizon_days))
-    return np.asarray(pd.Index(customer_id).isin(days.loc[inside, "customer_id"]))
+    return positions(customer_id, days.loc[inside, "customer_id"]) >= 0
 
 
 def forecast_silence(

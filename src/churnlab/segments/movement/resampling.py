@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.segments.grid.snapshot import N_CODES, Snapshot, positions
+from churnlab.events.ids import positions
+from churnlab.segments.grid.snapshot import N_CODES, Snapshot
 from churnlab.types import Array, Ints
 
 #: Position of "not a member on that day" in the joint tables.

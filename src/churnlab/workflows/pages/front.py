@@ -6,6 +6,7 @@ from typing import Final
 
 from churnlab.backtest.report import text as backtest_text
 from churnlab.fitting.report import text as fit_text
+from churnlab.fitting.report.data import SHOWN
 from churnlab.journeys.report import text as journey_text
 from churnlab.journeys.result import read_tables
 from churnlab.nday.report import text as nday_text
@@ -26,7 +27,7 @@ def answer(run: Run, lang: str, currency: str | None = None) -> str:
     """Return the answers of the fit, the backtest, the N-day rule and the journeys' first ones."""
     fit = run.part("fit")
     assert fit is not None  # a pipeline without a fit does not finish
-    customers = fit.frame("customers.parquet")
+    customers = fit.frame("customers.parquet", SHOWN)
     days = run.manifest["config"]["risk"]["horizon_days"]
     parts = [fit_text.answer(fit.json("fit.json"), customers, days, lang, currency)]
     said = (_backtest(run, lang), _nday(run, lang, currency), _journeys(run, lang))

@@ -28,7 +28,7 @@ def overview(real: Path, simulated: Path, *, lang: str = "en") -> Figure:
     assert grid is not None
     return draw_overview(
         backtest.frame("tracking.parquet"),
-        fit.frame("customers.parquet"),
+        fit.frame("customers.parquet", fits.SHOWN),
         load_draws(fit.file("posterior.nc")),
         grid.frame("shares.parquet"),
         grid.frame("changes.parquet"),

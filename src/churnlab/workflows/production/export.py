@@ -118,6 +118,8 @@ def export(
         inputs = export_inputs(settings.runs)
     with progress.stage("writing the bundle"):
         path = export_bundle(Path(folder), inputs, settings.export, progress=progress.update)
+    as_of = inputs.as_of
+    del inputs  # what is written needs no memory while it is verified
     with progress.stage("verifying the bundle"):
         found = verify_bundle(path, max_table_gb=None)
-    return Exported(found, path, inputs.as_of, settings.export.valid_days)
+    return Exported(found, path, as_of, settings.export.valid_days)

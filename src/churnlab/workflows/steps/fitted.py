@@ -15,7 +15,7 @@ from churnlab.fitting.coming import purchases_to_come
 from churnlab.fitting.late import LateCounts, count_late, extreme_states
 from churnlab.fitting.report.text import banner, headline
 from churnlab.inference import save_posterior
-from churnlab.posterior import MonteCarlo, RiskConfig, monte_carlo
+from churnlab.posterior import CustomerTable, MonteCarlo, RiskConfig, monte_carlo
 from churnlab.report.labels import LANGUAGES, label
 from churnlab.rules import Costs, Threshold
 from churnlab.runs import Result, RunFolder
@@ -35,8 +35,8 @@ class Fitted(Result):
         The rule's cut on the risk.
     worth : Worth, optional
         What residual values rest on.
-    make_customers : callable
-        Computes the per-customer table.
+    make_table : callable
+        Computes the per-customer table's columns.
     costs : Costs
         Of a message, as far as they are stated.
     risk : RiskConfig
@@ -47,25 +47,33 @@ class Fitted(Result):
     fit: Fit
     threshold: Threshold
     worth: Worth | None
-    make_customers: Callable[[], pd.DataFrame]
+    make_table: Callable[[], CustomerTable]
     costs: Costs = field(default_factory=Costs)
     risk: RiskConfig = field(default_factory=RiskConfig)
 
     @cached_property
-    def customers(self) -> pd.DataFrame:
+    def table(self) -> CustomerTable:
         """Risk, dates and value of every customer, computed when first asked for."""
-        return self.make_customers()
+        return self.make_table()
+
+    @cached_property
+    def customers(self) -> pd.DataFrame:
+        """The same, with all rows and columns in memory."""
+        return self.table.frame()
 
     @cached_property
     def late(self) -> LateCounts:
         """Who became late, who is worth a message, who is probably gone."""
         as_of = self.fit.data.as_of
-        return count_late(self.customers, as_of, self.costs, self.risk.windowed_basis)
+        basis = self.risk.windowed_basis
+        read = ("at_risk_date", "risk_band", f"risk_{basis}", "residual_value")
+        return count_late(self.table.frame(read), as_of, self.costs, basis)
 
     @cached_property
     def extremes(self) -> list[dict[str, Any]]:
         """Purchase states that hold hardly anybody or nearly everybody."""
-        return extreme_states(self.customers, self.fit.data.as_of)
+        read = ("x", "at_risk_date", "last_purchase_at", "days_since_last", "rhythm_days")
+        return extreme_states(self.table.frame(read), self.fit.data.as_of)
 
     @cached_property
     def monte_carlo(self) -> MonteCarlo:
@@ -86,7 +94,8 @@ class Fitted(Result):
     @property
     def lines(self) -> list[str]:
         """Key results, then what they rest on."""
-        customers, threshold = self.customers, self.threshold
+        threshold = self.threshold
+        customers = self.table.frame(("x", "cycle_days", "at_risk_date", "residual_value"))
         as_of = pd.Timestamp(self.fit.data.as_of)
         flagged = int((customers["at_risk_date"] <= as_of).sum())
         share = flagged / len(customers)
@@ -106,7 +115,7 @@ class Fitted(Result):
         """Write `posterior.nc`, `fit.json` and `customers.parquet`."""
         folder.write("posterior.nc", lambda path: save_posterior(self.fit.population, path))
         folder.write_json("fit.json", fit_report(self))
-        super().write(folder)
+        folder.write_parquet("customers.parquet", self.table)
 
 
 def fit_report(fitted: Fitted) -> dict[str, Any]:
@@ -140,7 +149,7 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "seconds": population.seconds | ({"amounts": spend.seconds} if spend else {}),
         "threshold": fitted.threshold.to_dict(),
         "late": fitted.late.to_dict(),
-        "coming": purchases_to_come(fitted.fit, fitted.customers, fitted.risk.horizon_days),
+        "coming": purchases_to_come(fitted.fit, fitted.table, fitted.risk.horizon_days),
         "extreme_states": fitted.extremes,
         "monte_carlo": fitted.monte_carlo.to_dict(),
         "spend": None if fitted.worth is None else fitted.worth.to_dict(),

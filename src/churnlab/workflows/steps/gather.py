@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from churnlab.bundle.people import is_among
 from churnlab.errors import UsageError
+from churnlab.events.ids import positions
 from churnlab.export import (
     ExportInputs,
     VisitEvidence,
@@ -22,6 +22,7 @@ from churnlab.export.tables.rows import FROM_FIT
 from churnlab.fitting.report.text import banner
 from churnlab.inference import load_draws
 from churnlab.posterior import RiskConfig
+from churnlab.posterior.bands import BAND
 from churnlab.rules import Threshold
 from churnlab.runs import Run, open_run
 from churnlab.segments import default_playbook
@@ -34,6 +35,8 @@ JOURNEY_ACTION = "journey_next_step"
 _SUMMARY = ("customer_id", "x", "t_x", "T")
 _MEMBERSHIP = ("customer_id", "as_of", "segment_code", "previous_code", "entered_at",
                "visit_state", "signed_up_at")  # fmt: skip
+#: Text of the campaign plan that occurs again and again.
+_CODED = ("action_id", "segment_code", "channel", "arm", "risk_band", "suppressed_reason")
 _PARTS = ("fit", "segment", "backtest", "nday", "journey")
 
 
@@ -54,7 +57,7 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         )
     fit = source.json("fit.json")
     groups = tuple(fit.get("group_columns", ()))
-    customers = source.frame("customers.parquet", (*_SUMMARY, *FROM_FIT, *groups))
+    customers = source.frame("customers.parquet", (*_SUMMARY, *FROM_FIT, BAND, *groups))
     config = source.manifest["config"]
     segment, nday, backtest = runs.get("segment"), runs.get("nday"), runs.get("backtest")
     journey = runs.get("journey")
@@ -167,7 +170,7 @@ def _visits(segment: Run, membership: pd.DataFrame | None) -> VisitEvidence | No
 def _with_signups(visits: pd.DataFrame, membership: pd.DataFrame) -> pd.DataFrame:
     """Add members whose visit clock starts at signup: known visit state, no visit yet."""
     known = membership[membership["visit_state"] != VISIT_UNKNOWN]
-    quiet = known[~is_among(known["customer_id"], visits["customer_id"])]
+    quiet = known[positions(known["customer_id"], visits["customer_id"]) < 0]
     age = (quiet["as_of"] - quiet["signed_up_at"]).dt.days.astype("float64")
     clock = pd.DataFrame({"customer_id": quiet["customer_id"], "x": 0.0, "t_x": 0.0, "T": age})
     return pd.concat([visits[["customer_id", "x", "t_x", "T"]], clock], ignore_index=True)
@@ -212,7 +215,7 @@ def _plan(segment: Run | None) -> pd.DataFrame | None:
     """Return the campaign plan of a segment run; None where it has none, or nobody is in it."""
     if segment is None or not segment.has("campaign_plan.parquet"):
         return None
-    plan = segment.frame("campaign_plan.parquet")
+    plan = segment.frame("campaign_plan.parquet", coded=_CODED)
     return plan if len(plan) else None
 
 

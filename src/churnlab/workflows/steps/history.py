@@ -62,12 +62,7 @@ def look_back(
         by_latest[before.latest.as_of], known[before.latest.as_of] = before.latest, before.own
     with progress.stage("earlier days by the latest fit"):
         members = log.attributes()
-        # objects once, not anew on each day
-        members["customer_id"] = members["customer_id"].astype(object)
-        latest = [
-            by_latest.get(day) or by_fit_of(now, log, members, day, settings, slim=True)
-            for day in days
-        ]
+        latest = [by_latest.get(day) or by_fit_of(now, log, members, day, settings) for day in days]
     own, notes = _by_own_fits(days, known, on if settings.segments.own_fit else None)
     rng = np.random.default_rng([settings.seed, 2])
     with progress.stage("shares over time"):
@@ -130,9 +125,8 @@ def _fit(log: EventLog, settings: GridSettings) -> Fit:
 
 
 def by_fit_of(
-    now: Day, log: EventLog, members: pd.DataFrame, day: dt.date, settings: GridSettings, *,
-    slim: bool = False,
-) -> Snapshot:  # fmt: skip
+    now: Day, log: EventLog, members: pd.DataFrame, day: dt.date, settings: GridSettings
+) -> Snapshot:
     """Return an earlier day's grid by the latest fit: its draws and cut points on older clocks."""
     placed, visits = now.placed, None
     if placed.visits is not None:
@@ -150,4 +144,4 @@ def by_fit_of(
         purchases = purchases.on_clock(clock)
     axes = placed.purchase_axis, placed.visit_axis
     config = settings.segments
-    return place(members, purchases, axes[0], visits, axes[1], config, slim=slim).snapshot
+    return place(members, purchases, axes[0], visits, axes[1], config, slim=True).snapshot

@@ -67,9 +67,17 @@ class Day:
 
 
 def place_fitted(
-    log: EventLog, fitted: Fitted, settings: GridSettings, progress: Progress = SILENT
+    log: EventLog,
+    fitted: Fitted,
+    settings: GridSettings,
+    progress: Progress = SILENT,
+    *,
+    slim: bool = False,
 ) -> Day:
-    """Fit the visit-days and place every member of a log in the grid on its last day."""
+    """Fit the visit-days and place every member of a log in the grid on its last day.
+
+    A `slim` grid is enough to compare another day with.
+    """
     visits = _fit_visits(log, settings, progress)
     measure, value, first = fitted.threshold.state(settings.risk)
     fit = fitted.fit
@@ -83,6 +91,7 @@ def place_fitted(
             None if visits is None else visits.data,
             visit_axis,
             settings.segments,
+            slim=slim,
         )
     snapshot = replace(placed.snapshot, notes=(*_added(log), *placed.snapshot.notes))
     return Day(fitted, visits, replace(placed, snapshot=snapshot))

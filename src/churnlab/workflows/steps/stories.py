@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
+import numpy as np
 import pandas as pd
 
 from churnlab.board.people import URGENCY, joined, most_urgent
@@ -37,8 +38,8 @@ class _Few:
 
 def stories(log: EventLog, day: Day, playbook: Playbook) -> list[dict[str, Any]]:
     """Return each one's days, curves and paragraph, as `stories.json` holds them."""
-    customers = day.fitted.customers
-    everybody = joined(*map(_urgency, (day.placed.snapshot.membership, customers)))
+    table = day.fitted.table
+    everybody = joined(_urgency(day.placed.snapshot.membership), table.frame(URGENCY))
     ids = set(most_urgent(everybody, pd.Timestamp(log.as_of)).head(MOST)["customer_id"])
     placed = _placed(day.placed, ids)
     few = _Few(
@@ -46,7 +47,8 @@ def stories(log: EventLog, day: Day, playbook: Playbook) -> list[dict[str, Any]]
         log.tables,
         {n: log.days(n, of=ids) for n in ("purchases", "visits") if n in log.tables},
     )
-    own, threshold = _of(customers, ids), day.fitted.threshold.to_dict()
+    at = np.flatnonzero(table.summary.customers["customer_id"].isin(ids))
+    own, threshold = table.frame(rows=at), day.fitted.threshold.to_dict()
     return [
         _short(explanation(cast(EventLog, few), who, placed, own, threshold, playbook))
         for who in sorted(ids)
