@@ -109,3 +109,12 @@ def test_a_history_without_repeats_or_amounts_is_forecast(panel: Panel) -> None:
     )
     assert np.isfinite(found.score).all()
     assert found.seen_until <= past.origin
+
+
+def test_the_last_amount_beside_a_mean_of_nothing_is_unknown() -> None:
+    frame = pd.DataFrame({"customer_id": ["a", "a", "b", "b"], "amount": [0.0, 0.0, 2.0, 4.0]})
+    frame["event_at"] = pd.to_datetime(["2024-01-01", "2024-03-01"] * 2)
+    past = Panel.from_log(cl.read_events(purchases=frame, as_of="2024-12-31")).until(ORIGIN)
+    names, values = features(past, np.full(past.n, 60))
+    ratio = dict(zip(names, values.T, strict=True))["spend_last_per_mean"]
+    np.testing.assert_allclose(ratio, [np.nan, 4 / 3])

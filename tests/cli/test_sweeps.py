@@ -10,9 +10,9 @@ from churnlab.errors import ChurnlabError
 
 SMALL = [
     "data=syn_shop",
-    "shop.n_members=900",
-    "split.limits.least_purchasers=100",
-    "split.limits.least_events=20",
+    "shop.n_members=600",
+    "split.limits.least_purchasers=50",
+    "split.limits.least_events=10",
     "split.horizon_days=[28]",
     "split.origins=1",
     "split.counts=false",

@@ -5,6 +5,7 @@ They run in one folder, on the files that the pages name, with fewer customers a
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shlex
 import shutil
@@ -19,6 +20,7 @@ from churnlab.cli import main
 from churnlab.cli.registry import COMMANDS
 from churnlab.config import compose, to_settings
 from churnlab.report.render import Rendered
+from churnlab.simulate import ShopConfig
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -49,6 +51,7 @@ FEWER = {
     "sbc": ["simulations=10", "customers=50"],
     "nday": SIGNUPS,
     "journey": WALKED,
+    "monitor": [f"monitor.today={ShopConfig().as_of() + dt.timedelta(1)}"],
     "pipeline": [*SCORED, *SIGNUPS, *WALKED, "candidates=[mbg_nbd]", "split.horizon_days=[56]"],
 }
 
@@ -183,7 +186,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, shop: cl.EventLog) -> Itera
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", [c for c in commands() if not c.startswith("churnlab init")])
+@pytest.mark.parametrize(
+    "line", [c for c in commands() if not c.startswith("churnlab init")], ids=str
+)
 def test_the_command_runs(
     line: str, folder: Path, shop: cl.EventLog, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,6 +41,8 @@ def test_a_season_seen_twice_switches_months_on_and_says_so(log) -> None:
     said = next(w for w in fit.warnings if "model.calendar=auto" in w)
     assert "months of the year; with months" in said
     assert fit.seasons.table["multiplier"].max() > 1.3
+    with pytest.raises(cl.UsageError, match="'calendar': None"):
+        cl.compare({"one": fit, "other": fit})
     weekly = fit.forecast(weeks=8)
     ahead = fit.customers(horizon_days=56)["expected_purchases"].sum()
     assert weekly["expected"].sum() == pytest.approx(ahead, rel=0.01)

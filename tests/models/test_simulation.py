@@ -88,10 +88,10 @@ def _check(model, theta, n, rng):
 def _waits(model, theta, x, t_x, wait, q):
     """Who bought by the q-quantile of the time to the next purchase, against q.
 
-    Of the first 8,000 customers (the long form: 40,000) where the quantile lies within the
+    Of the first 4,000 customers (the long form: 40,000) where the quantile lies within the
     horizon; elsewhere 0 and 0.
     """
-    some = slice(0, max(8_000, x.size // 25))
+    some = slice(0, max(4_000, x.size // 25))
     quantile = np.full(x.size, np.inf)
     quantile[some] = model.next_purchase_quantile(theta, x[some], t_x[some], AGE, q)
     told = quantile <= HORIZON

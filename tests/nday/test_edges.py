@@ -17,6 +17,7 @@ from churnlab.nday.data import (
     CohortConfig,
     CohortCounts,
     Conversions,
+    attention_from_visits,
     level_names,
     require_enough,
 )
@@ -31,11 +32,14 @@ from churnlab.nday.decide.plateau import (
     hazard_below,
     late_bump,
 )
+from churnlab.nday.decide.uplift import full_uplift
+from churnlab.nday.decide.value import NdayCosts
 from churnlab.nday.draws import columns, interval
 from churnlab.nday.holdout import interleave, split
 from churnlab.nday.posterior import checks, fit
 from churnlab.nday.report.data import heat
 from churnlab.nday.report.words import LATE_BUMP, NO_PLATEAU, PLATEAU, verdict
+from churnlab.nday.summary import power_part
 from churnlab.nday.window import cut_window, fitting_window, longer_window
 
 from .simulators import START, cliff, config, counts_from_hazard, day
@@ -66,6 +70,20 @@ def test_attention_is_measured_of_thirty_unconverted(unconverted, measured):
         _signups(unconverted, 90), visits, NdayConfig(draws=100), np.random.default_rng(1)
     )
     assert found.from_visits is measured
+
+
+def test_attention_is_looked_at_for_all_of_its_days():
+    """Known for 40 days, 20 of which are looked ahead: day 21 is the last that can be."""
+    visits = pd.DataFrame({"customer_id": ["m0"], "event_at": [START + pd.Timedelta(days=3)]})
+    found = attention_from_visits(_signups(30, 40), visits, last_age=30, active_days=20)
+    assert found.unconverted.tolist() == [30] * 22 + [0] * 9
+
+
+@pytest.mark.parametrize(("holdout", "share"), [(0.2, 0.2), (0.0, 0.1)])
+def test_the_next_experiment_holds_out_a_tenth_where_none_is_held_out(holdout, share):
+    costs = NdayCosts(margin=20, coupon=5, message=0.05)
+    asked = power_part(_G(cliff()), NdayConfig(holdout_share=holdout, costs=costs))
+    assert asked["holdout_share"] == share
 
 
 @pytest.mark.parametrize(("follow_up", "window"), [(30, 30), (29, 23), (20, 14), (19, 30)])
@@ -154,6 +172,18 @@ def test_the_sample_ratio_of_a_day_is_paid_for_by_the_number_of_days(monkeypatch
             experiment.read_experiment(log, found, **read)
     else:
         assert len(experiment.read_experiment(log, found, **read).table) == 3
+
+
+def test_an_arms_share_has_half_a_success_more_on_either_side():
+    arm = pd.DataFrame({"age": 10, "seen_age": 60, "bought_age": [12, -1, -1, -1]})
+    share, facts = experiment._conversion_draws(arm, 30, np.random.default_rng(1), 40_000)
+    assert facts == {"n": 4, "converted": 1, "censored": 0}
+    assert share.mean() == pytest.approx(1.5 / 5, abs=0.005)
+
+
+def test_without_an_experiment_the_middle_of_the_grid_is_assumed():
+    found = full_uplift({}, {}, NdayConfig(uplifts=[0.3, 0.01, 0.02]))
+    assert (found.draws.item(), found.measured) == (0.02, False)
 
 
 def test_what_the_predictive_checks_look_at():

@@ -130,7 +130,7 @@ def test_heat_map_curve_and_value_mark_plateau_and_recommendation(result, rule, 
 
 
 def test_no_headline_without_a_plateau(rule):
-    slow = {"median": 20.0, "q05": 18.0, "q95": None, "p_none": 0.51}
+    slow = {"median": 20.0, "q05": 18.0, "q95": None, "p_none": 0.501}
     headline = rule["plateau"]["headline"]
     no = {"plateau": {"headline": headline, "definitions": {headline: slow}}}
     assert data.headline(no) is None

@@ -140,7 +140,9 @@ def _calendar(past: Past) -> dict[str, Array]:
 
 
 def _amounts(past: Past) -> dict[str, Array]:
-    """Mean and last amount; nothing where the log has none."""
+    """Mean and last amount; nothing where the log has none. Unknown beside a mean of 0."""
     if past.spend is None:
         return {}
-    return {"spend": past.spend, "spend_last_per_mean": past.last_amount / past.spend}
+    ratio = np.full(past.n, np.nan)
+    np.divide(past.last_amount, past.spend, out=ratio, where=past.spend > 0)
+    return {"spend": past.spend, "spend_last_per_mean": ratio}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import errno
 import os
 import resource
@@ -12,6 +14,8 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 INTERRUPTED, TERMINATED = 130, 143
+#: glibc's M_MMAP_THRESHOLD, and what is large: a number for each of half a million customers.
+_MMAP_THRESHOLD, _LARGE = -3, 1 << 22
 _REFUSALS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -60,6 +64,7 @@ def own_process() -> Iterator[None]:
         _received.append(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
         raise _received[-1]
 
+    _frugal()
     _received.clear()
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
@@ -68,6 +73,17 @@ def own_process() -> Iterator[None]:
     finally:  # the status is known; a signal while Python takes itself apart would replace it
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _frugal() -> None:
+    """Let large arrays return to the system when they are let go of.
+
+    glibc raises the size from which arrays are mapped with every large one that is freed, and
+    Arrow's own allocator keeps what it had.
+    """
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
 
 
 def leave(status: int) -> NoReturn:

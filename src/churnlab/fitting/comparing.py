@@ -57,7 +57,8 @@ def compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
             raise UsageError(f"{name!r} is no fit (of churnlab.fit) but {type(one).__name__}.")
     if any(fit.seasons is not None for fit in fits.values()):
         raise UsageError(
-            "a fit on a clock has densities per clock day, which do not compare; backtest them: "
+            "a fit on a clock has densities per clock day, which do not compare: fit with "
+            "model={'name': ..., 'calendar': None}, or backtest them: "
             "candidates=[mbg_nbd, mbg_nbd@month]."
         )
     people = {name: fit.data.customers for name, fit in fits.items()}

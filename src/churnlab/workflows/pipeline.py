@@ -5,19 +5,15 @@ Each step has a folder of its own; one without its data is skipped, and why is s
 
 from __future__ import annotations
 
-import ctypes
-import gc
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pyarrow as pa
-
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
+from churnlab.events.engine import give_back
 from churnlab.export import ExportConfig
 from churnlab.fitting import ModelConfig
 from churnlab.fitting.late import three_numbers
@@ -105,7 +101,7 @@ class _Steps:
         """Run a step; its folder gets a manifest only when it came to its end."""
         # A model's own fit goes by the name of the command that reads it: fit.
         part = self.folder.part(name, name.split("_", 1)[0], beside=name == "export")
-        _give_back()
+        give_back()
         with self.progress.part(name):
             result = work()
             result.write(part)
@@ -125,14 +121,6 @@ class _Steps:
             self.outcomes[name] = f"skipped: {error}"
             self.progress.warn([f"{name} skipped: {error}"])
             return None
-
-
-def _give_back() -> None:
-    """Return memory of the steps before to the system, which allocators keep for a while."""
-    gc.collect()
-    pa.default_memory_pool().release_unused()
-    with suppress(AttributeError, OSError):  # glibc's
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def pipeline(
@@ -178,7 +166,7 @@ def pipeline(
     place = folder.place / "export"
     steps.attempt("export", partial(export, place, settings=chosen, progress=progress))
     folder.write_json("steps.json", steps.outcomes)
-    _give_back()
+    give_back()
     told = ReportSettings(run=str(folder.so_far()), lang=settings.lang, report=settings.report)
     report(told, progress).write(folder)
     add_board(folder, settings, progress)
