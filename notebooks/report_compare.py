@@ -40,17 +40,26 @@ Markdown(
 )
 
 # %%
-Markdown(words.heading("evidence", lang))
+targets = table.loc[table["figure"] == "brier", "target"].unique()
+if len(targets):
+    display(Markdown(words.heading("evidence", lang)))
 
 # %%
-for target in table.loc[table["figure"] == "brier", "target"].unique():
+for target in targets:
     figure, ax = plt.subplots(figsize=(8, 4.5))
     report.draw_scores(ax, table, target, lang=lang)
-    ax.set_title(target)
-    show(figure, report.say("alt", lang, target=target))
+    ax.set_title(report.window(target, lang))
+    show(figure, report.say("alt", lang, target=report.window(target, lang)))
 
 # %%
-Markdown("### " + report.say("all", lang) + "\n\n" + report.markdown(table, lang))
+Markdown(
+    words.heading("checks", lang)
+    + "\n\n**"
+    + report.say("all", lang)
+    + "**"
+    + "\n\n"
+    + report.markdown(table, lang)
+)
 
 # %%
 about = overview(opened)[["run", "command", "model", "data", "seed", "finished"]]

@@ -69,9 +69,15 @@ def scored(*rows):
     return pd.DataFrame(rows, columns=columns).assign(target="28d", figure="brier")
 
 
+def test_a_window_of_days_is_said_in_words_and_another_target_as_it_is():
+    found = [report.window(target, "ko") for target in ("28d", "2 cycles", "d", "")]
+    assert found == ["28일", "2 cycles", "d", ""]
+
+
 def test_whether_runs_differ_is_said_by_their_intervals():
     best = ("a", "mbg_nbd", 0.10, 0.09, 0.11)
     (apart,) = report.answer(scored(best, ("b", "rfm", 0.13, 0.1101, 0.14)))
+    assert apart.startswith("28 days: ")
     assert "does not overlap" in apart
     (alike,) = report.answer(scored(best, ("b", "rfm", 0.13, 0.11, 0.14)))
     assert "no difference shown" in alike

@@ -48,7 +48,7 @@ WALKED += ["journey.cycles.least_customers=5"]
 #: What makes a command small, but for what the page itself sets.
 FEWER = {
     "backtest": SCORED,
-    "sbc": ["simulations=10", "customers=50"],
+    "sbc": ["simulations=20", "customers=80"],
     "nday": SIGNUPS,
     "journey": WALKED,
     "monitor": [f"monitor.today={ShopConfig().as_of() + dt.timedelta(1)}"],

@@ -86,7 +86,7 @@ def test_tracking_is_the_log_s_own_count(fit):
     days_left = (fit.data.customers["T"].max()) % 7  # of the week that is not over
     assert last <= repeats
     assert last >= 0.95 * repeats or days_left > 0
-    model = next(line for line in ax.lines if line.get_label() == "mbg_nbd")
+    model = next(line for line in ax.lines if line.get_label() == "model")
     assert abs(model.get_ydata()[-1] / last - 1) < 0.15
 
 

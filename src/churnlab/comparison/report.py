@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 
 from churnlab.comparison.figures import LOWER_IS_BETTER, SCORES
 from churnlab.report import words
-from churnlab.report.catalogue import MISSING, Catalogue, date
+from churnlab.report.catalogue import MISSING, Catalogue, date, signed
 from churnlab.report.front import data_name
+from churnlab.report.labels import label
 from churnlab.report.style import COLOURS
 from churnlab.runs import Run
 
@@ -42,7 +43,8 @@ def answer(table: pd.DataFrame, lang: str = "en") -> list[str]:
     for _, rows in scores.groupby("target", sort=False):
         best = rows.iloc[0]
         others = rows[rows["run"] != best["run"]]
-        line = say("best", lang, **best)
+        values = {str(key): value for key, value in best.items()}
+        line = say("best", lang, **values | {"target": window(best["target"], lang)})
         if len(others):
             other = others.iloc[0]
             key = "apart" if other["q05"] > best["q95"] else "alike"
@@ -78,10 +80,17 @@ def _printed(wide: pd.DataFrame, spec: str) -> list[str]:
     return text.split("\n")
 
 
+def window(target: str, lang: str) -> str:
+    """Return a window of days in words; other targets and levels as they are."""
+    days = target.removesuffix("d")
+    return label("days", lang, n=days) if target != days and days.isdigit() else target
+
+
 def markdown(table: pd.DataFrame, lang: str = "en") -> str:
     """Return all figures as a Markdown table."""
     shown = table[["run", "target", "name", "figure", "value"]].assign(
-        value=[f"{v:,.0f}" if v == round(v) else f"{v:.4g}" for v in table["value"]],
+        target=[window(target, lang) for target in table["target"]],
+        value=[signed(f"{v:,.0f}" if v == round(v) else f"{v:.4g}") for v in table["value"]],
         interval=[_interval(row, ".4g") for _, row in table.iterrows()],
     )
     told = shown.loc[:, [bool((column.fillna("") != "").any()) for _, column in shown.items()]]

@@ -276,6 +276,12 @@ class FittedModel:
         -------
         CustomerTable
             ``.frame(columns, rows)`` makes some of the rows and columns.
+
+        Examples
+        --------
+        >>> table = fit.customer_table()
+        >>> list(table.frame(["customer_id", "p_alive"], slice(0, 2)).columns)
+        ['customer_id', 'p_alive']
         """
         basis = "p_alive" if horizon_days is None else "fixed_days"
         settings: RiskConfig = part("risk", RiskConfig, risk or basis)

@@ -84,15 +84,17 @@ def beta_rule(a: Any, b: Any, nodes: int) -> tuple[Array, Array]:
     neither a + b = 1 nor a + b = 2 needs a branch.
     """
     a, b = np.broadcast_arrays(np.asarray(a, float), np.asarray(b, float))
-    diagonal, off = _beta_recurrence(a[..., None], b[..., None], nodes)
-    matrix = np.zeros((*a.shape, nodes, nodes))
+    distinct, where = np.unique(a + 1j * b, return_inverse=True)  # the eigenproblems are the cost
+    diagonal, off = _beta_recurrence(distinct.real[:, None], distinct.imag[:, None], nodes)
+    matrix = np.zeros((len(distinct), nodes, nodes))
     index = np.arange(nodes)
     matrix[..., index, index] = diagonal
     matrix[..., index[1:], index[:-1]] = np.sqrt(off)
     p, vectors = np.linalg.eigh(matrix)  # reads the lower triangle
-    weights = vectors[..., 0, :] ** 2
-    tiny = np.finfo(float).tiny
-    return np.clip(p, tiny, 1.0), weights / weights.sum(axis=-1, keepdims=True)
+    weights = vectors[:, 0, :] ** 2
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    where = where.reshape(a.shape)
+    return np.clip(p, np.finfo(float).tiny, 1.0)[where], weights[where]
 
 
 def _beta_recurrence(a: Array, b: Array, nodes: int) -> tuple[Array, Array]:
