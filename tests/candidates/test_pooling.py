@@ -305,7 +305,8 @@ def test_where_groups_cannot_be_fitted_the_threshold_is_the_plain_models(log, mo
 @pytest.mark.parametrize(
     ("asked", "name"),
     [
-        ({}, "mbg_nbd"), ({"group": "shop"}, "mbg_nbd+partial"),
+        ({}, "mbg_nbd@auto"), ({"calendar": None}, "mbg_nbd"),
+        ({"group": "shop"}, "mbg_nbd+partial"),
         ({"calendar": "month"}, "mbg_nbd@month"),
         ({"group": ["shop"], "group_effects": "all"}, "mbg_nbd+partial_all"),
         ({"group": "shop", "pooling": "none"}, "mbg_nbd+none"),

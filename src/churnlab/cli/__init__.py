@@ -33,13 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         unsaid = process.flush(1)
         if unsaid is not None and not isinstance(unsaid, BrokenPipeError):
             status = status or _complain(unsaid)
-    if status in (process.INTERRUPTED, process.TERMINATED):
+    if status in (process.FAULT, process.INTERRUPTED, process.TERMINATED):
         process.leave(status)
     return status
 
 
 def _ending(arguments: list[str]) -> int:
     try:
+        process.reserve()
         return _dispatch(arguments)
     except KeyboardInterrupt as error:
         return _interrupted(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import mmap
 import os
 import resource
 import signal
@@ -13,9 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-INTERRUPTED, TERMINATED = 130, 143
+FAULT, INTERRUPTED, TERMINATED = 1, 130, 143
 #: glibc's M_MMAP_THRESHOLD, and what is large: a number for each of half a million customers.
 _MMAP_THRESHOLD, _LARGE = -3, 1 << 22
+#: What the buffers of two BLAS libraries may take, and a product that all of their threads work on.
+_BLAS_BYTES, _BLAS_SIDE = 1 << 28, 256
 _REFUSALS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -86,9 +89,30 @@ def _frugal() -> None:
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
 
 
+def reserve() -> None:
+    """Where address space is limited, let BLAS take its buffers while there is room.
+
+    OpenBLAS takes them at its first product, and ends the process by a signal where it cannot.
+
+    Raises
+    ------
+    OSError
+        There is no room for them.
+    """
+    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+        return
+    mmap.mmap(-1, _BLAS_BYTES).close()
+    import numpy as np
+    from scipy import linalg
+
+    square = np.eye(_BLAS_SIDE)
+    linalg.eigh(square @ square)
+
+
 def leave(status: int) -> NoReturn:
     """End the process with a status, whatever Python thinks of the interrupt.
 
+    Libraries that were refused memory may crash while Python takes itself apart.
     A SIGINT that arrives within `exec` (dataclasses and namedtuples are made so, on import) is
     remembered by CPython as unhandled, and sys.exit would end in death by signal, status -2.
     """

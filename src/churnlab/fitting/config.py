@@ -117,9 +117,10 @@ class ModelConfig:
         """The name of the same model in a backtest: ``mbg_nbd``, ``mbg_nbd@month``.
 
         With groups ``mbg_nbd+partial``, ``+partial_all``, ``+none`` or ``+complete``. No candidate
-        has covariates, and none a calendar and groups: the calendar goes before.
+        has covariates, and none a calendar and groups: a calendar that is asked for goes before,
+        groups before months that evidence may choose.
         """
-        if self.buckets is not None:
+        if self.buckets is not None and not (self.calendar == AUTO and self.groups):
             return f"{self.name}@{self.calendar or 'events'}"
         if not self.groups:
             return self.name

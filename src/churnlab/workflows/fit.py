@@ -100,7 +100,7 @@ def choose_threshold(log: EventLog, settings: ModelSettings, fit: Fit) -> Thresh
         ),
     )
     left_out = ["covariates"] if model.covariates else []
-    left_out += ["groups"] if model.groups and model.buckets is not None else []
+    left_out += ["groups"] if model.groups and "@" in model.candidate else []
     if not left_out or chosen.learnt_until is None:
         return chosen
     note = f"the threshold was learnt on the model without {' and '.join(left_out)}"
