@@ -161,11 +161,11 @@ def _refused(error: BaseException) -> str | None:
     number = error.errno if isinstance(error, OSError) else None
     if number not in _REFUSALS:
         number = next((n for words, n in _SAID.items() if words in text), None)
+    limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
     if number is None:
-        limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
         loading = isinstance(error, (ImportError, OSError)) and "shared object" in text
         return _memory() if limited and loading else None
-    if number == errno.ENOMEM:
+    if number == errno.ENOMEM or (number == errno.EAGAIN and limited):  # a thread wants a stack
         return _memory()
     name = getattr(error, "filename", None)
     return _REFUSALS[number] + (f" ({name})" if name else "")
