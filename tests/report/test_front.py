@@ -17,6 +17,7 @@ from churnlab.report.exporter import page
 from churnlab.report.front import chosen, data_name, front
 from churnlab.report.labels import label
 from churnlab.report.page import SMALL
+from churnlab.report.style import styled
 from churnlab.report.words import provenance, table
 from churnlab.runs import Run, RunFolder, open_run
 from churnlab.workflows.pages.report import NOTEBOOKS
@@ -83,10 +84,11 @@ def test_a_phone_is_shown_a_figure_of_its_own(monkeypatch):
     monkeypatch.setattr(
         IPython.display, "publish_display_data", lambda d, metadata: told.update(d=d, m=metadata)
     )
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    panels[0].barh(["a name of a bar that is much too long", "b"], [1, 2])
-    panels[1].set_title("many words " * 12)
-    figures.show(figure, "two bars")
+    with styled():
+        figure, panels = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+        panels[0].barh(["a name of a bar that is much too long", "b"], [1, 2])
+        panels[1].set_title("many words " * 12)
+        figures.show(figure, "two bars")
     small = told["m"][SMALL]["image/svg+xml"]
     widths = [
         float(re.search(r'width="([\d.]+)pt"', svg)[1])

@@ -48,8 +48,9 @@ def narrowed(figure: Figure) -> None:
     height = max(height, _ROOM + _LINE * sum(names.values()))
     figure.set_size_inches(WIDTH, height)
     titled(figure)
+    across = (_BESIDE if any(names.values()) else _TITLE) * WIDTH  # panels begin at one place
     for ax in panels:
-        _title(ax, (_BESIDE if names[ax] else _TITLE) * WIDTH)
+        _title(ax, across)
         _wrap_axes(ax, height / len(panels))
 
 
@@ -61,9 +62,9 @@ def _stack(figure: Figure, panels: list[Axes]) -> None:
 
 
 def _title(ax: Axes, inches: float) -> None:
-    text = ax.get_title(loc="left")
-    if text:
-        _wrap(ax.set_title(text, loc="left"), inches)
+    for loc in ("left", "center", "right"):
+        if text := ax.get_title(loc=loc):
+            _wrap(ax.set_title(text, loc=loc), inches)
 
 
 def _wrap_axes(ax: Axes, height: float) -> None:
