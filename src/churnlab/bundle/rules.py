@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,6 @@ from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import Lateness, Measure, RiskConfig, StateCut
 from churnlab.rules.types import inside
 from churnlab.summary import Clock, Summary
-from churnlab.types import Array
 
 
 @dataclass(frozen=True)
@@ -35,10 +32,6 @@ class PurchaseRule:
     def timed(self, summary: Summary) -> Summary:
         """Return the summary with its cells in the draws' time."""
         return summary if self.clock is None else summary.on_clock(self.clock)
-
-    def ahead(self, day: dt.date) -> Callable[[Array], Array] | None:
-        """Return what turns days after `day` into the draws' time; None where they are days."""
-        return None if self.clock is None else partial(self.clock.ahead, day)
 
     @property
     def state(self) -> StateCut:

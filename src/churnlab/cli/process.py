@@ -99,7 +99,7 @@ def reserve() -> None:
     OSError
         There is no room for them.
     """
-    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+    if _address_limit() is None:
         return
     mmap.mmap(-1, _BLAS_BYTES).close()
     import numpy as np
@@ -161,7 +161,7 @@ def _refused(error: BaseException) -> str | None:
     number = error.errno if isinstance(error, OSError) else None
     if number not in _REFUSALS:
         number = next((n for words, n in _SAID.items() if words in text), None)
-    limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    limited = _address_limit() is not None
     if number is None:
         loading = isinstance(error, (ImportError, OSError)) and "shared object" in text
         return _memory() if limited and loading else None
@@ -172,6 +172,11 @@ def _refused(error: BaseException) -> str | None:
 
 
 def _memory() -> str:
+    limit = _address_limit()
+    return _REFUSALS[errno.ENOMEM] + ("" if limit is None else f" within ulimit -v {limit // 1024}")
+
+
+def _address_limit() -> int | None:
+    """Return the bytes of address space that the process may have; None without a limit."""
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    within = "" if limit == resource.RLIM_INFINITY else f" within ulimit -v {limit // 1024}"
-    return _REFUSALS[errno.ENOMEM] + within
+    return None if limit == resource.RLIM_INFINITY else limit

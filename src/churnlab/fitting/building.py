@@ -38,7 +38,17 @@ def build(
     check: bool = True,
     progress: Update | None = None,
 ) -> Built:
-    """Reach the posteriors of a summary that is grouped as the model says (see `Fit.of`)."""
+    """Reach the posteriors of a summary that is grouped as the model says.
+
+    Parameters
+    ----------
+    kept : mapping, optional
+        By model, what an earlier fit of the same sampled (see `inference.fit_population`).
+    check : bool
+        Refuse a fit that its diagnostics do not support.
+    progress : callable, optional
+        Called with (stage, share done).
+    """
     notes = check_groups(summary)
     if model.calendar == AUTO:
         months = _months(summary, model, seed)

@@ -166,11 +166,6 @@ class FittedModel:
         """
         return rule.learnt(self.draws, self.data, seed=self.seed)
 
-    def _cut(self, risk: RiskConfig, threshold: float | None, first: float | None) -> StateCut:
-        if threshold is None:
-            return self.late.state(risk)
-        return StateCut(risk, threshold, threshold if first is None else first)
-
     def summary(self) -> pd.DataFrame:
         """Return the population's parameters, as `arviz.summary` would, with the model's own.
 
@@ -242,24 +237,21 @@ class FittedModel:
         >>> bool(customers["purchase_risk"].between(0, 1).all())
         True
         """
+        basis = "p_alive" if horizon_days is None else "fixed_days"
+        settings: RiskConfig = part("risk", RiskConfig, risk or basis)
+        if horizon_days is not None:
+            settings = replace(settings, horizon_days=horizon_days)
+        if threshold is not None and state is None:
+            first = threshold if first_threshold is None else first_threshold
+            state = StateCut(settings, threshold, first)
         return self.customer_table(
-            horizon_days=horizon_days,
-            risk=risk,
-            threshold=threshold,
-            first_threshold=first_threshold,
-            state=state,
-            spend=spend,
-            value=value,
-            progress=progress,
+            settings, state=state, spend=spend, value=value, progress=progress
         ).frame()
 
     def customer_table(
         self,
+        risk: RiskConfig | None = None,
         *,
-        horizon_days: int | None = None,
-        risk: str | Mapping[str, Any] | RiskConfig | None = None,
-        threshold: float | None = None,
-        first_threshold: float | None = None,
         state: StateCut | None = None,
         spend: SpendFit | None = None,
         value: ValueConfig | None = None,
@@ -269,7 +261,9 @@ class FittedModel:
 
         Parameters
         ----------
-        horizon_days, risk, threshold, first_threshold, state, spend, value, progress
+        risk : RiskConfig, optional
+            Basis and horizons of the risk; default: 1 - P(alive).
+        state, spend, value, progress
             As of `customers`.
 
         Returns
@@ -283,10 +277,7 @@ class FittedModel:
         >>> list(table.frame(["customer_id", "p_alive"], slice(0, 2)).columns)
         ['customer_id', 'p_alive']
         """
-        basis = "p_alive" if horizon_days is None else "fixed_days"
-        settings: RiskConfig = part("risk", RiskConfig, risk or basis)
-        if horizon_days is not None:
-            settings = replace(settings, horizon_days=horizon_days)
+        settings = risk or RiskConfig()
         if settings.due_levels is None:
             due = self.next_levels(settings.due_window_days, due=True)
             settings = replace(settings, due_levels=due.levels)
@@ -294,7 +285,7 @@ class FittedModel:
             self.data,
             self.draws,
             settings,
-            state=state or self._cut(settings, threshold, first_threshold),
+            state=state or self.late.state(settings),
             first_draws=self._first_draws,
             next_levels=self.next_levels(settings.due_window_days).levels,
             progress=progress,

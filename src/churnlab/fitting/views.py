@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +17,6 @@ from churnlab.fitting.config import InferenceConfig, ModelConfig
 from churnlab.fitting.fitted import FittedModel
 from churnlab.fitting.saving import save
 from churnlab.parts import whole
-from churnlab.progress import Update
 from churnlab.report.drawn import drawn
 from churnlab.summary import Summary
 
@@ -74,21 +72,16 @@ class Fit(FittedModel):
         model: ModelConfig,
         inference: InferenceConfig,
         seed: int,
-        *,
-        kept: Mapping[str, Mapping[str, Any]] | None = None,
-        check: bool = True,
-        progress: Update | None = None,
+        **how: Any,
     ) -> Fit:
         """Fit a summary that is grouped as the model says (`churnlab.fit` does both).
 
         Parameters
         ----------
-        kept : mapping, optional
-            By model, what an earlier fit of the same sampled (see `inference.fit_population`).
-        check : bool
-            Refuse a fit that its diagnostics do not support.
+        how
+            ``kept``, ``check`` and ``progress`` of `building.build`.
         """
-        found = build(summary, model, inference, seed, kept=kept, check=check, progress=progress)
+        found = build(summary, model, inference, seed, **how)
         first = None
         if found.kin is not None:
             other = replace(found.config, name=found.kin.draws.model)

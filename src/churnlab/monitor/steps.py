@@ -79,6 +79,6 @@ def steps(rules: ScoringBundle, log: EventLog) -> Iterator[Step]:
             np.bincount(cell, bought, len(summary.cells)),
             (start - rules.as_of).days,
             length,
-            rule.ahead(start),
+            summary.ahead,
         )
         start = end

@@ -70,7 +70,7 @@ def _vintage(
     summary = rule.timed(summarise(log, start, group=rules.grouping or None))
     cells, people = summary.cells, summary.customers
     window = RiskConfig(basis="fixed_days", horizon_days=seen)
-    quiet = risk_by_draw(rule.draws, cells, window, ahead=rule.ahead(start))
+    quiet = risk_by_draw(rule.draws, cells, window, ahead=summary.ahead)
     total = cells.weight @ quiet
     risk = quiet.mean(axis=1)[people["cell"]]
     last, first = pd.Timestamp(start), pd.Timestamp(start) + pd.Timedelta(days=seen)

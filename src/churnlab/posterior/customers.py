@@ -117,7 +117,6 @@ def customers_table(
     first_draws: PopulationDraws | None = None,
     columns: Sequence[str] | None = None,
     next_levels: tuple[float, ...] = (0.5, 0.1, 0.9),
-    seed: int = 0,
     threads: int | None = None,
     progress: Update | None = None,
 ) -> pd.DataFrame:
@@ -142,8 +141,6 @@ def customers_table(
         Only these columns are returned, and only what they need is computed; default: all.
     next_levels
         Levels of the model's law behind `next_purchase_q50`, `_q10`, `_q90`.
-    seed
-        Unused: nothing here is random. Kept so that callers may pass the run's seed.
     threads
         Default: one per core.
     progress
