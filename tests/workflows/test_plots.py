@@ -101,6 +101,19 @@ def test_a_history_begins_at_its_customer_s_last_purchase(fit):
         fit.plot_history("nobody")
 
 
+@pytest.mark.parametrize("model", [{"group": "gender"}, {"calendar": "month"}], ids=str)
+def test_curves_are_of_the_customer_s_group_and_clock(model):
+    """The dot of today lies where the customers table says."""
+    fit = cl.fit(the_shop(), model=model, draws=100)
+    assert len(fit.draws.groups) > 1 or fit.seasons is not None
+    alive = fit.p_alive().set_index("customer_id")["p_alive"]
+    for customer in fit.data.customers.query("x > 0")["customer_id"].iloc[:8]:
+        (dot,) = [line for line in fit.plot_history(customer).lines if line.get_marker() == "o"]
+        assert dot.get_ydata()[0] == pytest.approx(alive[customer], abs=0.004)
+    ax = fit.plot_threshold()
+    assert len(ax.lines) >= 3
+
+
 def test_each_parameter_has_its_panel(fit):
     axes = fit.plot_parameters(lang="ko")
     assert [ax.get_xlabel() for ax in axes] == list(fit.population.target.map.names)

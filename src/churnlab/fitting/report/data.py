@@ -7,12 +7,13 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
+from churnlab.posterior.silence.stream import rows_of
 from churnlab.summary import Summary
-from churnlab.types import Array
+from churnlab.types import Array, Ints
 
 #: Columns of the customers table that pages show: a large one is not read whole.
 SHOWN: Final = (
@@ -48,6 +49,28 @@ def three_customers(customers: pd.DataFrame, *, least_gaps: int = 3) -> pd.DataF
 def p_alive_curve(draws: PopulationDraws, x: float, t_x: float, days: Array) -> SilenceCurve:
     """Return P(alive) of one customer against the days of silence."""
     value = draws.likelihood.p_alive(draws.theta_rows(_first(draws)), x, t_x, t_x + days)
+    return _summarised(days, value)
+
+
+def p_alive_of(
+    draws: PopulationDraws, summary: Summary, person: pd.Series, days: Array
+) -> SilenceCurve:
+    """Return P(alive) of one of a summary's customers, in their group and on the summary's clock.
+
+    Parameters
+    ----------
+    person : Series
+        A row of `summary.customers`.
+    days : array (day,)
+        Whole days of silence.
+    """
+    cells, cell = summary.cells, [int(person["cell"])]
+    rows = rows_of(cells, draws).at(np.array(cell))
+    silence = days
+    if summary.clock is not None:
+        silence = summary.clock.ahead(person["last_purchase_at"].date(), days)
+    theta = draws.theta_rows(rows.group)
+    value = draws.likelihood.p_alive(theta, rows.x[0], rows.t_x[0], rows.t_x[0] + silence)
     return _summarised(days, value)
 
 
@@ -129,13 +152,10 @@ def repeats_by_week(draws: PopulationDraws, summary: Summary) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        The summary was made from arrays, or is on a clock.
+        The summary was made from arrays.
     """
-    if summary.purchase_days is None or summary.clock is not None:
-        raise UsageError(
-            "tracking needs the day of every purchase in plain days; fit summarise(log) without "
-            "a calendar."
-        )
+    if summary.purchase_days is None:
+        raise UsageError("tracking needs the day of every purchase; fit summarise(log).")
     people = summary.customers
     end = np.datetime64(summary.as_of, "D").astype(np.int64)
     first = end - people["T"].to_numpy().round().astype(np.int64)
@@ -146,16 +166,17 @@ def repeats_by_week(draws: PopulationDraws, summary: Summary) -> pd.DataFrame:
     actual = np.searchsorted(days, until) - np.searchsorted(np.sort(first), until)
     group = summary.cells.group[people["cell"].to_numpy()]
     expected = np.zeros((draws.n_draws, len(weeks)))
-    days_old = np.arange(end - start + 1)
+    time = _plain if summary.clock is None else summary.clock.time
+    now = time(until)
+    ages = np.arange(np.ceil(time([end])[0] - time([start])[0]) + 2)
     for code in np.unique(group):
         began, n = np.unique(first[group == code], return_counts=True)
         theta = draws.theta[:, code if len(draws.groups) > 1 else 0].T[:, :, None]
-        bought = draws.likelihood.expected_new(theta, days_old.astype(np.float64))  # (draw, age)
+        bought = draws.likelihood.expected_new(theta, ages)  # (draw, age)
         # how many customers are how old at each week's end; who comes later has bought nothing
-        ages = np.stack(
-            [np.bincount(np.maximum(day - began, 0), n, len(days_old)) for day in until], axis=1
-        )
-        expected += bought @ ages
+        at = time(began)
+        old = [_by_age(np.maximum(one - at, 0.0), n, len(ages)) for one in now]
+        expected += bought @ np.stack(old, axis=1)
     low, high = np.quantile(expected, [0.05, 0.95], axis=0)
     return pd.DataFrame(
         {
@@ -167,6 +188,17 @@ def repeats_by_week(draws: PopulationDraws, summary: Summary) -> pd.DataFrame:
             "cumulative_q95": high,
         }
     )
+
+
+def _plain(days: ArrayLike) -> Array:
+    return np.asarray(days, np.float64)
+
+
+def _by_age(age: Array, n: Ints, size: int) -> Array:
+    """Return `n` customers counted by whole ages; who lies between two is shared by both."""
+    low = np.floor(age).astype(np.int64)
+    part = age - low
+    return np.bincount(low, n * (1 - part), size) + np.bincount(low + 1, n * part, size)
 
 
 def alive_matrix(
