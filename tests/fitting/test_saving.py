@@ -101,6 +101,10 @@ def test_other_folders_are_refused_in_words(tmp_path):
     ).save(tmp_path)
     with pytest.raises(UsageError, match=r"churnlab backtest.*Fit\.save"):
         cl.load(tmp_path)
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "bundle.json").write_text("{}")
+    with pytest.raises(UsageError, match="is a bundle"):
+        cl.load(tmp_path / "bundle")
 
 
 def test_fits_that_cannot_come_back_are_refused(tmp_path):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import fields
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -139,6 +140,12 @@ def test_what_takes_a_summary_takes_a_log_and_refuses_the_rest_in_words(shop):
         cl.fit(summary, seed=-1)
     with pytest.raises(UsageError, match="Ids are text"):
         fit.plot_history(1)
+    with pytest.raises(DataError, match="no customer 2 among"):
+        cl.explain(shop, 2)
+    with pytest.raises(UsageError, match=r"Axes of one panel.*got ndarray"):
+        fit.plot_alive_matrix(np.array([None, None]))
+    assert "up to 2025-03-31, of what was read up to" in repr(shop.until("2025-03-31"))
+    assert "what was read" not in repr(shop.until(shop.as_of))
 
 
 def test_a_frame_without_its_columns_says_which_and_what_is_near():

@@ -1,10 +1,11 @@
 """A fit's posterior as ArviZ compares and checks it: one observation a customer.
 
 The observation is the customer's history of repeat purchases; its predictive draws are their
-number. A fit on a clock is compared in days like any other (`in_days`). Who bought for the first time on the last day has no history yet (likelihood 1 under every
-draw, on which importance sampling fails) and is left out. Below `LIMIT` values every posterior draw
-is there; above it draws are thinned, and from `LEAST_DRAWS` draws on the groups are left out
-(`churnlab.compare` works on cells of any size).
+number. A fit on a clock is compared in days like any other (`in_days`). Who bought for the first
+time on the last day has no history yet (likelihood 1 under every draw, on which importance sampling
+fails) and is left out. Below `LIMIT` values every posterior draw is there; above it draws are
+thinned, and from `LEAST_DRAWS` draws on the groups are left out (`churnlab.compare` works on cells
+of any size).
 """
 
 from __future__ import annotations

@@ -190,7 +190,8 @@ def _attributes(log: EventLog, columns: tuple[str, ...], covariates: tuple[str, 
         if column not in known:
             raise DataError(
                 f"members have no attribute {column!r}.{nearest(column, known)} "
-                f"They have: {', '.join(known)}. Name yours in data.members.attributes"
+                f"They have: {', '.join(known)}. Name yours in data.members.attributes, "
+                'in Python columns={"members": {NAME: COLUMN}}'
                 + (
                     "; first_category needs data.purchases.category."
                     if column == FIRST_CATEGORY
