@@ -13,6 +13,7 @@ from matplotlib.text import Text
 
 import churnlab as cl
 from churnlab.errors import UsageError
+from churnlab.fitting.report.plots import silence
 
 
 @cache
@@ -110,8 +111,13 @@ def test_curves_are_of_the_customer_s_group_and_clock(model):
     for customer in fit.data.customers.query("x > 0")["customer_id"].iloc[:8]:
         (dot,) = [line for line in fit.plot_history(customer).lines if line.get_marker() == "o"]
         assert dot.get_ydata()[0] == pytest.approx(alive[customer], abs=0.004)
-    ax = fit.plot_threshold()
-    assert len(ax.lines) >= 3
+    assert len(fit.plot_threshold().lines) >= 3
+    if fit.seasons is None:
+        people = fit.customers().query("x > 0").groupby("gender").first().reset_index()
+        left, right = plt.subplots(1, 2)[1]
+        silence((left, right), fit.draws, people, horizon_days=90, groups=["gender"])
+        dots = [line.get_ydata()[0] for line in left.lines if line.get_marker() == "o"]
+        assert dots == pytest.approx(alive[people["customer_id"]].tolist(), abs=0.004)
 
 
 def test_each_parameter_has_its_panel(fit):

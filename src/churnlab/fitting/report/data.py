@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.silence.stream import rows_of
 from churnlab.summary import Summary
+from churnlab.summary.customers import JOINED
 from churnlab.types import Array, Ints
 
 #: Columns of the customers table that pages show: a large one is not read whole.
@@ -46,9 +47,17 @@ def three_customers(customers: pd.DataFrame, *, least_gaps: int = 3) -> pd.DataF
     return ordered.iloc[rows].reset_index(drop=True)
 
 
-def p_alive_curve(draws: PopulationDraws, x: float, t_x: float, days: Array) -> SilenceCurve:
-    """Return P(alive) of one customer against the days of silence."""
-    value = draws.likelihood.p_alive(draws.theta_rows(_first(draws)), x, t_x, t_x + days)
+def group_of(draws: PopulationDraws, person: Any, columns: Sequence[str]) -> int:
+    """Return the code of a customer's group in the draws; 0 where the columns do not name one."""
+    name = JOINED.join(str(getattr(person, column)) for column in columns)
+    return draws.groups.index(name) if name in draws.groups else 0
+
+
+def p_alive_curve(
+    draws: PopulationDraws, x: float, t_x: float, days: Array, group: int = 0
+) -> SilenceCurve:
+    """Return P(alive) of one customer of a group against the days of silence."""
+    value = draws.likelihood.p_alive(draws.theta_rows(np.array([group])), x, t_x, t_x + days)
     return _summarised(days, value)
 
 
@@ -75,17 +84,13 @@ def p_alive_of(
 
 
 def risk_curve(
-    draws: PopulationDraws, x: float, t_x: float, days: Array, horizon_days: float
+    draws: PopulationDraws, x: float, t_x: float, days: Array, horizon_days: float, group: int = 0
 ) -> SilenceCurve:
     """Return P(no purchase in the next `horizon_days`) of one customer against silence."""
     value = draws.likelihood.p_no_purchase(
-        draws.theta_rows(_first(draws)), x, t_x, t_x + days, horizon_days
+        draws.theta_rows(np.array([group])), x, t_x, t_x + days, horizon_days
     )
     return _summarised(days, value)
-
-
-def _first(draws: PopulationDraws) -> NDArray[np.int64] | None:
-    return None if len(draws.groups) == 1 else np.zeros(1, dtype=np.int64)
 
 
 def _summarised(days: Array, value: Array) -> SilenceCurve:
@@ -214,7 +219,7 @@ def alive_matrix(
     x = np.unique(np.linspace(0, max(most, 1), min(side, most + 1)).round().astype(np.int64))
     silence = np.linspace(0.0, age, side)
     t_x = np.where(x[:, None] > 0, age - silence[None, :], 0.0)
-    theta = draws.theta_rows(_first(draws))
+    theta = draws.theta_rows(np.array([0]))
     T = np.where(x[:, None] > 0, age, silence[None, :])
     shape = (len(x), side)
     rows = [np.broadcast_to(v, shape).ravel() for v in (x[:, None].astype(float), t_x, T)]

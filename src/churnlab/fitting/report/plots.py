@@ -27,6 +27,7 @@ def silence(
     *,
     horizon_days: float,
     threshold: float | None = None,
+    groups: Sequence[str] = (),
     lang: str = "en",
 ) -> None:
     """Draw P(alive) and the risk of no purchase against silence, one line per customer.
@@ -39,6 +40,8 @@ def silence(
         Rows of the customers table; the dots mark where they stand.
     threshold : float, optional
         On 1 - P(alive): drawn in the left panel.
+    groups : sequence of str
+        Columns of `people` that the draws' groups come from.
     """
     left, right = axes
     reach = max(
@@ -49,8 +52,9 @@ def silence(
     for person, colour in zip(people.itertuples(), _COLOURS, strict=False):
         name = label("customer", lang, name=person.customer_id, days=person.rhythm_days)
         today = float(person.days_since_last)
-        alive = data.p_alive_curve(draws, person.x, person.t_x, days)
-        risk = data.risk_curve(draws, person.x, person.t_x, days, horizon_days)
+        group = data.group_of(draws, person, groups)
+        alive = data.p_alive_curve(draws, person.x, person.t_x, days, group)
+        risk = data.risk_curve(draws, person.x, person.t_x, days, horizon_days, group)
         for ax, curve in ((left, alive), (right, risk)):
             risk_over_silence(ax, *curve, name=name, colour=colour, today=today, lang=lang)
     if threshold is not None:
