@@ -7,6 +7,7 @@ import inspect
 import subprocess
 import sys
 from dataclasses import fields
+from importlib import metadata
 
 import numpy as np
 import pandas as pd
@@ -155,6 +156,10 @@ def test_a_frame_without_its_columns_says_which_and_what_is_near():
     )
     with pytest.raises(DataError, match=said):
         cl.read_events(frame)
+
+
+def test_the_version_is_the_one_installed():
+    assert cl.__version__ == metadata.version("churnlab")
 
 
 def test_help_shows_the_settings_as_keywords():
