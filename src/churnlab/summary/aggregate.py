@@ -114,7 +114,7 @@ def summarise(
         raise DataError(
             f"no {events} up to {view.as_of}; give a later as_of or data that reach back further."
         )
-    counting = {"events": events, "count_purchases": count_purchases}
+    counting: dict[str, Any] = {"events": events, "count_purchases": count_purchases}
     again = partial(summarise, view, **counting)
     made = with_cells(found, view.as_of, columns, wanted)
     histories = partial(_histories, days)
