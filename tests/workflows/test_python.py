@@ -149,6 +149,14 @@ def test_what_takes_a_summary_takes_a_log_and_refuses_the_rest_in_words(shop):
     assert "what was read" not in repr(shop.until(shop.as_of))
 
 
+def test_a_log_shows_what_must_be_known_of_it():
+    days = pd.DataFrame({"customer_id": ["a", "b"], "event_at": ["2024-01-01", "2099-01-01"]})
+    log = cl.read_events(days)
+    said = "the last day in the logs, 2099-01-01, lies in the future: give as_of"
+    assert repr(log) == f"EventLog(files up to 2099-01-01: purchases 2 rows)\n{said}"
+    assert said in log._repr_html_()
+
+
 def test_a_frame_without_its_columns_says_which_and_what_is_near():
     frame = pd.DataFrame({"user": ["a"], "day": ["2024-01-01"]})
     said = (
