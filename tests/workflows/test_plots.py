@@ -13,6 +13,7 @@ from matplotlib.text import Text
 
 import churnlab as cl
 from churnlab.errors import UsageError
+from churnlab.fitting.report.data import alive_matrix
 from churnlab.fitting.report.plots import silence
 
 
@@ -113,6 +114,12 @@ def test_curves_are_of_the_customer_s_group_and_clock(model):
         assert dot.get_ydata()[0] == pytest.approx(alive[customer], abs=0.004)
     assert len(fit.plot_threshold().lines) >= 3
     if fit.seasons is None:
+        x, silent, p = alive_matrix(fit.draws, fit.data, 10)
+        once = float(x[1]), silent.max() - silent, silent.max()
+        groups = [fit.draws.theta_rows(np.array([g])) for g in range(len(fit.draws.groups))]
+        each = [fit.draws.likelihood.p_alive(theta, *once).mean(axis=0) for theta in groups]
+        share = fit.data.customers["gender"].value_counts(normalize=True)[[*fit.draws.groups]]
+        assert p[1] == pytest.approx(share.to_numpy() @ np.array(each), abs=0.03)
         people = fit.customers().query("x > 0").groupby("gender").first().reset_index()
         left, right = plt.subplots(1, 2)[1]
         silence((left, right), fit.draws, people, horizon_days=90, groups=["gender"])

@@ -211,7 +211,8 @@ def alive_matrix(
 ) -> tuple[NDArray[np.int64], Array, Array]:
     """Return repeat purchases (row,), days of silence (column,) and P(alive) (row, column).
 
-    Of a customer as old as the oldest; as many purchases as 99% of the customers have at most.
+    Of a customer as old as the oldest, of any group (each draw is of one, as often as it has
+    customers); as many purchases as 99% of the customers have at most.
     """
     people = summary.customers
     age = float(summary.cells.T.max())
@@ -219,7 +220,11 @@ def alive_matrix(
     x = np.unique(np.linspace(0, max(most, 1), min(side, most + 1)).round().astype(np.int64))
     silence = np.linspace(0.0, age, side)
     t_x = np.where(x[:, None] > 0, age - silence[None, :], 0.0)
-    theta = draws.theta_rows(np.array([0]))
+    share = summary.cells.weight / summary.cells.weight.sum()
+    code = np.random.default_rng(0).choice(
+        rows_of(summary.cells, draws).group, draws.n_draws, p=share
+    )
+    theta = draws.theta_by_code[np.arange(draws.n_draws), code].T[:, :, None]
     T = np.where(x[:, None] > 0, age, silence[None, :])
     shape = (len(x), side)
     rows = [np.broadcast_to(v, shape).ravel() for v in (x[:, None].astype(float), t_x, T)]
