@@ -113,6 +113,9 @@ def test_curves_are_of_the_customer_s_group_and_clock(model):
         fit = replace(
             fit, population=replace(fit.population, draws=replace(fit.draws, theta=theta))
         )
+    else:  # and a clock far from even
+        clock = replace(fit.seasons.clock, multipliers=(0.2, 1.8) * 6)
+        fit = replace(fit, data=fit.data.on_clock(clock))
     alive = fit.p_alive().set_index("customer_id")["p_alive"]
     for customer in fit.data.customers.query("x > 0")["customer_id"].iloc[:8]:
         (dot,) = [line for line in fit.plot_history(customer).lines if line.get_marker() == "o"]
