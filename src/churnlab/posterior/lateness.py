@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnlab.models.silence import Process
+from churnlab.models.silence import Process, Returning
 from churnlab.posterior.settings import Lateness
 from churnlab.posterior.silence.stream import chunks
 from churnlab.types import Array
@@ -23,7 +23,7 @@ def late_matrix(
     measure: Lateness, process: Process, t_x: Array, T: Array, window: Array | None
 ) -> Array:
     """Return F of each draw at the silence T - t_x, (row, draw)."""
-    back, whole = _returned(measure, process, t_x, T, window)
+    back, whole = _returned(measure, process.returning(t_x), t_x, T, window)
     return np.asarray(back / whole)
 
 
@@ -34,19 +34,20 @@ def late_mean(
     out = np.empty(len(t_x))
     for part in chunks(len(t_x), process.n_draws):
         wide = None if window is None else window[part]
-        back, whole = _returned(measure, process, t_x[part], T[part], wide)
-        out[part] = back.mean(axis=1) / whole.mean(axis=1)
+        within = process.returned(t_x[part])
+        back, whole = _returned(measure, within, t_x[part], T[part], wide)
+        out[part] = back / whole
     return out
 
 
 def _returned(
-    measure: Lateness, process: Process, t_x: Array, T: Array, window: Array | None
+    measure: Lateness, within: Returning, t_x: Array, T: Array, window: Array | None
 ) -> tuple[Array, Array]:
     """Return P(next purchase by T), and P(next purchase within the window), seen from the last.
 
     Before the shortest silence that can be late, nobody counts as due.
     """
     assert window is not None, "lateness has a window"
-    within, everyone = process.returning(t_x), np.arange(len(t_x))
+    everyone = np.arange(len(t_x))
     silence = np.where(T - t_x < measure.shortest(window), 0.0, np.minimum(T - t_x, window))
     return within(silence, everyone), within(window, everyone)
