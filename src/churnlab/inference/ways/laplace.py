@@ -146,9 +146,7 @@ def _extend(target: Density, found: _Round, size: int, rng: np.random.Generator)
     return _weigh(target, found.proposal, np.concatenate([found.u, u]), values, ratios)
 
 
-def _weigh(
-    target: Density, proposal: Proposal, u: Array, values: Array, ratios: Array
-) -> _Round:
+def _weigh(target: Density, proposal: Proposal, u: Array, values: Array, ratios: Array) -> _Round:
     smoothed = smooth(ratios)
     weights = np.exp(smoothed.log_weights)
     bulk, tail = effective_sizes(target.quantities(u), weights)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -23,6 +24,8 @@ Maker = Callable[[float], Process]
 
 #: Elements (row x draw) of one temporary matrix: a megabyte, so that it stays in cache.
 CHUNK_ELEMENTS = 1 << 17
+#: So few of them are done sooner than threads are started.
+ALONE_ELEMENTS = 1 << 20
 #: Numbers of purchases x draws whose tables are held at once; each takes some 30 doubles.
 TABLE_ELEMENTS = 1 << 18
 
@@ -152,7 +155,8 @@ def for_each_run(
     pieces = runs(group, x, *(() if age is None else (age,)))
     done, total = 0, max(len(x), 1)
     workers = threads or min(os.cpu_count() or 1, 16)
-    with ThreadPoolExecutor(workers) as pool:
+    alone = len(x) * draws.n_draws <= ALONE_ELEMENTS
+    with nullcontext() if alone else ThreadPoolExecutor(workers) as pool:
         for batch in _batches(pieces, draws.n_draws):
             makers = _makers(draws, group, x, batch, oldest)
 
@@ -161,7 +165,8 @@ def for_each_run(
                 work(makers[int(group[first])](float(x[first])), positions)
                 return len(positions)
 
-            for size in pool.map(one, sorted(batch, key=len, reverse=True)):
+            each = map if pool is None else pool.map
+            for size in each(one, sorted(batch, key=len, reverse=True)):
                 done += size
                 if progress is not None:
                     progress(done / total)
