@@ -1,6 +1,8 @@
 """Risk: requirement P1, twins, relations, and independence of order, chunks and threads."""
 
-from __future__ import threading
+from __future__ import annotations
+
+import threading
 
 import numpy as np
 import pytest
