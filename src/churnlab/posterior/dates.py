@@ -96,15 +96,8 @@ def _last_crossing(
 ) -> Ints:
     """Search the day for all keys of a run: coarse draws first, then all draws around it."""
 
-    def on(some: Process) -> _Risk:
-        def mean(days: Array, rows: Ints) -> Array:
-            wide = None if window is None else window[rows]
-            return measure.mean(some, t_x[rows], t_x[rows] + days, wide)
-
-        return mean
-
-    n = len(t_x)
-    coarse, full = on(process.thin(COARSE_DRAWS)), on(process)
+    n, few = len(t_x), process.thin(COARSE_DRAWS)
+    coarse, full = (measure.by_day(some, t_x, window) for some in (few, process))
     return first_day_above(coarse, full, level, n, _lowest_day(coarse, n) if falling else None)
 
 
