@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from churnlab.events.engine import give_back
 from churnlab.fitting import Fit
 from churnlab.fitting.coming import purchases_to_come
 from churnlab.fitting.late import LateCounts, count_late, extreme_states
@@ -114,6 +115,7 @@ class Fitted(Result):
 
     def write(self, folder: RunFolder) -> None:
         """Write `posterior.nc`, `fit.json` and `customers.parquet`."""
+        give_back()  # what the table was computed with: tree and table are made side by side
         with ThreadPoolExecutor(1) as beside:  # neither tree nor table keeps a second core busy
             image = beside.submit(posterior_image, self.fit.population)
             folder.write_parquet("customers.parquet", self.table)
