@@ -7,13 +7,19 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
-from churnlab.backtest import Context, Panel, Target, candidate_named
+from churnlab.backtest import DEFAULT_CANDIDATES, Context, Panel, Target, candidate_named
 from churnlab.backtest.scores.tracking import weekly_expected
+from churnlab.candidates import stacked
 from churnlab.errors import FitRefusedError, UsageError
 from churnlab.events import EventLog, read_events
+from churnlab.fitting import ModelConfig
+from churnlab.fitting.seasonal import LEAST_HISTORY
+from churnlab.origins.training import training_for
 from churnlab.simulate import simulate_btyd
 from churnlab.summary import Clock, summarise
+from churnlab.workflows.backtest import _usual
 
 START, DAYS = dt.date(2021, 1, 1), 1000
 ORIGIN = dt.date(2022, 12, 31)  # two years behind, the quiet half of the year ahead
@@ -46,6 +52,23 @@ def losses(panel: Panel, name: str, horizon: int = 91, context: Context = LIGHT)
     return (forecast.risk - (counts == 0)) ** 2, (forecast.expected - counts) ** 2, forecast, counts
 
 
+@pytest.mark.parametrize(
+    ("days", "asked", "own"),
+    [
+        (LEAST_HISTORY, {}, ["mbg_nbd@auto"]),
+        (LEAST_HISTORY - 1, {}, []),
+        (300, {"calendar": "month"}, ["mbg_nbd@month"]),
+        (LEAST_HISTORY, {"calendar": None}, []),
+        (LEAST_HISTORY, {"name": "mbg_cnbd_k"}, []),
+    ],
+)
+def test_the_default_set_has_the_model_that_a_fit_uses(days, asked, own):
+    bought = [START, START + dt.timedelta(days=days - 1)]
+    rows = pd.DataFrame({"customer_id": ["a", "b"], "event_at": pd.to_datetime(bought)})
+    log = read_events(purchases=rows, as_of=bought[-1])
+    assert _usual(log, ModelConfig(**asked)) == [*DEFAULT_CANDIDATES, *own]
+
+
 def test_in_a_season_the_clock_betters_the_forecast(panel):
     plain, timed = losses(panel, "mbg_nbd"), losses(panel, "mbg_nbd@month")
     for without, with_clock in zip(plain[:2], timed[:2], strict=True):
@@ -54,6 +77,31 @@ def test_in_a_season_the_clock_betters_the_forecast(panel):
     counts = plain[3]
     assert plain[2].expected.sum() > 1.4 * counts.sum()  # half the rate is coming, unseen by it
     assert timed[2].expected.sum() == pytest.approx(counts.sum(), rel=0.15)
+
+
+def test_the_stack_has_the_season_of_its_origin_at_all_earlier_ones(panel, monkeypatch):
+    """Its last member knows one clock; learners see a quarter once and its height in their rows."""
+    past, seen = panel.until(ORIGIN), {}
+
+    def both(rows, outcome, customer, now):
+        seen["rows"], seen["now"], seen["outcome"] = rows.logits, now.logits, outcome
+        return now.logits[:, -1], now.logits[:, -1]
+
+    monkeypatch.setattr(stacked, "_both", both)
+    found, target = candidate_named("stacked"), Target("fixed_days", 91.0)
+    found.family = found.family[:1]
+    made = found.forecast(past, target, LIGHT)
+    assert made.details["months"] is True
+    on_clock = candidate_named("mbg_nbd@auto").forecast(past, target, LIGHT)
+    np.testing.assert_array_equal(made.p_alive, on_clock.p_alive)
+    np.testing.assert_allclose(made.risk, on_clock.risk, rtol=1e-6)
+    origin = np.repeat(np.arange(6), [q.n for q in training_for(past, target, 6).pasts])
+    off = [
+        np.bincount(origin, expit(-seen["rows"][:, j])) / np.bincount(origin, 1 - seen["outcome"])
+        for j in (0, 1)
+    ]
+    worst = [np.abs(bias[2:] - 1).max() for bias in off]  # a year; before, customers are few
+    assert worst[1] < 0.1 < worst[0]
 
 
 def test_without_a_season_the_clock_does_no_harm():

@@ -307,7 +307,7 @@ def test_where_groups_cannot_be_fitted_the_threshold_is_the_plain_models(log, mo
     [
         ({}, "mbg_nbd@auto"), ({"calendar": None}, "mbg_nbd"),
         ({"group": "shop"}, "mbg_nbd+partial"),
-        ({"calendar": "month"}, "mbg_nbd@month"),
+        ({"calendar": "month"}, "mbg_nbd@month"), ({"name": "ggom_nbd"}, "ggom_nbd@auto"),
         ({"group": ["shop"], "group_effects": "all"}, "mbg_nbd+partial_all"),
         ({"group": "shop", "pooling": "none"}, "mbg_nbd+none"),
         ({"group": "shop", "pooling": "none", "group_effects": "all"}, "mbg_nbd+none"),

@@ -55,7 +55,7 @@ def _of_model(make: Callable[[str, BayesianCandidate], Candidate | None]) -> _Wr
 
 
 def _on_clock(kind: str, name: str, base: BayesianCandidate) -> Candidate | None:
-    return CalendarCandidate(name, base.model, kind) if base.model in _PEERS else None
+    return None if named(base.model).regular else CalendarCandidate(name, base.model, kind)
 
 
 def _pooled(how: str, effects: str, name: str, base: BayesianCandidate) -> Candidate:

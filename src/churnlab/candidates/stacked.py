@@ -3,8 +3,11 @@
 A generative model knows what silence means and extrapolates to long windows; a learner sees season,
 regularity and trend. Two forecasts are made from earlier origins: a ridge logistic regression on
 the logits of the family's models, and gradient boosting on the same logits beside the features of
-a history. With `ENOUGH_ORIGINS` earlier origins the second is taken as it is. With fewer their
-logits are averaged, with a weight learnt on the latest earlier origin, which neither has seen then.
+a history. Where months of the year pay, the family has one member more, on the clock that is learnt
+at the present origin: one season for all rows, so that a learner need not have seen a quarter twice
+to know what it means. With `ENOUGH_ORIGINS` earlier origins the boosting is taken as it is. With
+fewer their logits are averaged, with a weight learnt on the latest earlier origin, which neither
+has seen then.
 
 References
 ----------
@@ -13,6 +16,7 @@ Yao, Vehtari, Simpson and Gelman (2018), Bayesian Analysis 13 (weights by held-o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
@@ -21,6 +25,7 @@ from scipy.special import expit, logsumexp
 
 from churnlab.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.candidates.boosting import ORIGINS, Booster, customers_of
+from churnlab.candidates.calendar import CalendarCandidate
 from churnlab.candidates.features import features
 from churnlab.candidates.models import BayesianCandidate
 from churnlab.errors import DataError, FitRefusedError
@@ -28,6 +33,7 @@ from churnlab.metrics.binary import log_losses
 from churnlab.origins.panel import Past
 from churnlab.origins.targets import Target
 from churnlab.origins.training import Training, training_for
+from churnlab.summary.calendar import AUTO
 from churnlab.types import Array, Ints
 
 #: Models whose forecasts are stacked: one without memory, one with regular gaps.
@@ -53,42 +59,35 @@ class _Rows(NamedTuple):
 
 
 class Stacked(Candidate):
-    """Family and booster in one forecast; P(alive) stays the first model's."""
+    """Family and booster in one forecast; P(alive) stays that of MBG/NBD, on its clock or plain."""
 
     name = "stacked"
     kind: ClassVar[Kind] = "model"
 
     def __init__(self) -> None:
         self.family = [BayesianCandidate(name, name) for name in FAMILY]
+        self.seasonal = CalendarCandidate("mbg_nbd@auto", FAMILY[0], AUTO)
 
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
         """Learn from earlier origins, weigh by the latest of them, forecast the present one."""
         training = training_for(past, target, ORIGINS)
-        rows = self._training_rows(training, context)
+        on_clock = self.seasonal.fixed(past, context)
+        family = self.family if on_clock is None else [*self.family, on_clock]
+        rows = _training_rows(family, training, context)
         outcome, customer = training.outcome, customers_of(training)
         if len(np.unique(outcome)) < 2:
             return self.family[0].forecast(past, target, context)
         context.report("train")
         weight = self._weight(training, rows, outcome, customer)
-        now = self._rows(past, target.windows(past), context)
+        now = _rows(family, past, target.windows(past), context)
         both = _both(rows, outcome, customer, now)
         risk = expit(_mean_logit(both, weight))
-        plain = self.family[0].forecast(past, target, replace(context, counts=False))
+        alive = (on_clock or self.family[0]).forecast(past, target, replace(context, counts=False))
         notes = (training.note,) if training.note else ()
         return Forecast(
-            risk, training.seen_until, risk=risk, p_alive=plain.p_alive,
-            details={"weight_of_learner": weight}, notes=notes,
+            risk, past.origin, risk=risk, p_alive=alive.p_alive,
+            details={"weight_of_learner": weight, "months": on_clock is not None}, notes=notes,
         )  # fmt: skip
-
-    def _training_rows(self, training: Training, context: Context) -> _Rows:
-        parts = [
-            self._rows(p, w, context) for p, w in zip(training.pasts, training.windows, strict=True)
-        ]
-        return _Rows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-    def _rows(self, past: Past, windows: Ints, context: Context) -> _Rows:
-        logits = np.column_stack([_logit(_risk(m, past, windows, context)) for m in self.family])
-        return _Rows(logits, np.column_stack([features(past, windows)[1], logits]))
 
     def _weight(self, training: Training, rows: _Rows, outcome: Array, customer: Ints) -> float:
         """Return the learner's weight: by the latest earlier origin where there are two or three.
@@ -105,6 +104,21 @@ class Stacked(Candidate):
             return 0.5
         both = _both(rows.at(~held), outcome[~held], customer[~held], rows.at(held))
         return posterior_weight(both, outcome[held])
+
+
+def _training_rows(
+    family: Sequence[BayesianCandidate], training: Training, context: Context
+) -> _Rows:
+    pairs = zip(training.pasts, training.windows, strict=True)
+    parts = [_rows(family, past, windows, context) for past, windows in pairs]
+    return _Rows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _rows(
+    family: Sequence[BayesianCandidate], past: Past, windows: Ints, context: Context
+) -> _Rows:
+    logits = np.column_stack([_logit(_risk(m, past, windows, context)) for m in family])
+    return _Rows(logits, np.column_stack([features(past, windows)[1], logits]))
 
 
 def _both(rows: _Rows, outcome: Array, customer: Ints, now: _Rows) -> tuple[Array, Array]:

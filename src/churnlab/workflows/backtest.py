@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from churnlab.backtest import BacktestResult, SplitConfig, default_rules, run_backtest
+from churnlab.backtest import (
+    DEFAULT_CANDIDATES,
+    BacktestResult,
+    SplitConfig,
+    default_rules,
+    run_backtest,
+)
 from churnlab.events import EventLog
+from churnlab.fitting import ModelConfig
+from churnlab.fitting.seasonal import LEAST_HISTORY
 from churnlab.progress import SILENT, Progress
 from churnlab.rules import CalibratedRule, ThresholdRule
+from churnlab.summary.calendar import AUTO
 from churnlab.workflows.steps.keywords import use_case
 from churnlab.workflows.steps.settings import ModelSettings
 
@@ -20,7 +29,8 @@ class BacktestSettings(ModelSettings):
     Parameters
     ----------
     candidates : list of str
-        Models and baselines; the compulsory ones are added. Empty: the default set.
+        Models and baselines; the compulsory ones are added. Empty: the default set, and the
+        configured model on its calendar where the log is long enough for one.
     rules : mapping of str to ThresholdRule
         Rules that are scored on the same forecasts; by default those of `default_rules` at the
         costs that `rule` states, and `rule` itself where it cuts a risk.
@@ -81,7 +91,7 @@ def backtest(
     with progress.stage("backtest"):
         return run_backtest(
             log,
-            candidates=settings.candidates,
+            candidates=settings.candidates or _usual(log, settings.model),
             split=settings.split,
             rules=_rules(settings),
             costs=settings.rule,
@@ -97,6 +107,14 @@ def backtest(
             keep_predictions=settings.keep_predictions,
             progress=progress.update,
         )
+
+
+def _usual(log: EventLog, model: ModelConfig) -> list[str]:
+    """Return the default set, and the configured model where a fit of this log has a calendar."""
+    own = model.candidate
+    if model.calendar == AUTO and (log.as_of - log.first_day()).days + 1 < LEAST_HISTORY:
+        own = model.name  # no origin is asked
+    return list(dict.fromkeys([*DEFAULT_CANDIDATES, *([own] if "@" in own else [])]))
 
 
 def _rules(settings: BacktestSettings) -> dict[str, ThresholdRule]:
