@@ -10,7 +10,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
 STAMP := $(VENV)/.installed
 export MPLBACKEND ?= Agg
 
-.PHONY: help setup lock demo docs test test-slow coverage minimal lint format bench lab clean
+.PHONY: help setup lock demo docs test test-slow coverage minimal mutants lint format bench lab clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -54,6 +54,17 @@ minimal: $(STAMP) ## the fast tests on the oldest versions that pyproject.toml a
 	  pyproject.toml -o build/minimal/requirements.txt
 	$(UV) pip sync --quiet --python build/minimal/bin/python build/minimal/requirements.txt
 	PYTHONPATH=src OMP_NUM_THREADS=1 build/minimal/bin/python -m pytest -W default -n 2
+
+# mutmut wants packages that nobody else here does, hence an environment of its own.
+build/mutants/.installed: requirements.lock pyproject.toml $(STAMP)
+	$(UV) venv --quiet --clear --python $(BIN)/python build/mutants
+	$(UV) pip sync --quiet --python build/mutants/bin/python --require-hashes requirements.lock
+	$(UV) pip install --quiet --python build/mutants/bin/python --no-deps --no-build-isolation --editable .
+	$(UV) pip install --quiet --python build/mutants/bin/python "mutmut==3.8.1"
+	@touch $@
+
+mutants: build/mutants/.installed ## plant faults in the code that decides; how many do the tests notice?
+	OMP_NUM_THREADS=1 build/mutants/bin/python benchmarks/mutants.py
 
 lint: $(STAMP) ## ruff, mypy, import-linter
 	$(BIN)/ruff format --check .

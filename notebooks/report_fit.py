@@ -31,7 +31,7 @@ from churnlab.runs import open_run
 style.use()
 run = open_run(run_dir)
 fit = run.json("fit.json")
-customers = run.frame("customers.parquet", data.SHOWN)
+customers = run.frame("customers.parquet", (*data.SHOWN, *fit["group_columns"]))
 horizon_days = run.manifest["config"]["risk"]["horizon_days"]
 
 # %%
@@ -57,6 +57,7 @@ draw.silence(
     people,
     horizon_days=horizon_days,
     threshold=fit["threshold"]["value"] if on_p_alive else None,
+    groups=fit["group_columns"],
     lang=lang,
 )
 claim = text.silence_claim(people, lang)

@@ -42,7 +42,7 @@ style.use()
 run = open_run(run_dir)
 fit_run, backtest_run, segment_run = run.part("fit"), run.part("backtest"), run.part("segment")
 fit = fit_run.json("fit.json")
-customers = fit_run.frame("customers.parquet", fits.SHOWN)
+customers = fit_run.frame("customers.parquet", (*fits.SHOWN, *fit["group_columns"]))
 
 # %%
 Markdown(front.front(run, fit["as_of"], lang, title))
@@ -74,6 +74,7 @@ draw_fits.silence(
     people,
     horizon_days=run.manifest["config"]["risk"]["horizon_days"],
     threshold=fit["threshold"]["value"] if fit["threshold"]["basis"] == "p_alive" else None,
+    groups=fit["group_columns"],
     lang=lang,
 )
 claim = fit_text.silence_claim(people, lang)

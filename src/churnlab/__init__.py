@@ -175,6 +175,8 @@ def __getattr__(name: str) -> Any:
     """Load a public name on first use (PEP 562)."""
     if name in _CALLED:
         return importlib.import_module(f"churnlab.{name}")
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("churnlab")
     if name not in _HOMES:
         from churnlab.errors import nearest
 

@@ -104,6 +104,7 @@ def test_it_is_cloned_with_its_parameters():
     ("X", "y", "said"),
     [
         (np.ones((9, 4)), None, "expecting 3 features"),
+        (pd.DataFrame({"x": [1.0], "T": [4.0], "name": ["a"]}), None, "X has no column t_x;"),
         ([[1.0, 5.0, 4.0]], None, "row 0"),
         ([[0.0, 0.0, 4.0]] * 3, [0, 1, 2], "Only binary"),
         ([[0.0, 0.0, 4.0]] * 3, [0, 1], "2 labels and X 3 rows"),

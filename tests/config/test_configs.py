@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from churnlab.cli.registry import COMMANDS
 from churnlab.config import compose, configs_folder, explain, recorded, to_settings
+from churnlab.config.overrides import _GROUPS
 from churnlab.config.register import COMMAND_SETTINGS, register, settings_class
 from churnlab.errors import UsageError
 from churnlab.models import MODELS
@@ -152,7 +153,9 @@ def test_unknown_keys_and_options_name_the_nearest():
         ("backtest", "split.horizon_days=90", r"Write split.horizon_days=\[90\]"),
         ("fit", "++model.priors=3", r"model.priors must give values by name; got 3"),
         ("fit", "risk=5", "risk is no value but holds keys; got 5. Set risk.basis, risk.horizon"),
-        ("fit", "rule=null", "are chosen by name; got null. Leave the key out"),
+        ("fit", "rule=null", "rule is chosen by name; got null. Leave it out"),
+        ("segment", "visits=[1,2]", r"visits is chosen by name; got \[1,2\]."),
+        ("fit", "model={a:1}", "model is chosen by name; got {a:1}."),
     ],
 )
 def test_values_of_the_wrong_shape_are_said_in_the_users_words(command, typed, said):
@@ -163,6 +166,11 @@ def test_values_of_the_wrong_shape_are_said_in_the_users_words(command, typed, s
     with pytest.raises(UsageError, match=said):
         raise error
     assert not re.search("full_key|ListConfig|DictConfig|Error merging|Optional", str(error))
+
+
+def test_every_folder_of_choices_is_chosen_by_name():
+    folders = {p.name for p in configs_folder().iterdir() if p.is_dir()}
+    assert set(_GROUPS) == folders - {"hydra"}  # Hydra's own are Hydra's
 
 
 @pytest.mark.parametrize("typed", ["model.group=3", "model.group=[age,3]"])

@@ -103,6 +103,16 @@ def test_slash_dates_are_tried_on_the_whole_column():
         read_events(orders([*early, "31/12/2022"]))
 
 
+def test_a_day_far_ahead_is_a_bad_row_not_another_format():
+    days = [f"{1 + i % 28}.{1 + i % 12}.2022 10:00" for i in range(299)]
+    for bad, found in ((1, True), (300 - int(300 * ENOUGH) + 1, False)):
+        times = days[: 300 - bad] + ["31.12.2099 10:00"] * bad
+        with pytest.raises(DataError) as caught:
+            read_events(orders(times))
+        said = "time_format='%d.%m.%Y %H:%M' reads all" in str(caught.value)
+        assert said is found
+
+
 def test_a_format_of_the_wrong_order_is_refused_although_bad_rows_may_go():
     """Below the share of bad rows, too: the rest would be read with day and month exchanged."""
     times = ["1/2/2022"] * 400 + ["12/31/2022"]

@@ -101,6 +101,10 @@ def test_other_folders_are_refused_in_words(tmp_path):
     ).save(tmp_path)
     with pytest.raises(UsageError, match=r"churnlab backtest.*Fit\.save"):
         cl.load(tmp_path)
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "bundle.json").write_text("{}")
+    with pytest.raises(UsageError, match="is a bundle"):
+        cl.load(tmp_path / "bundle")
 
 
 def test_fits_that_cannot_come_back_are_refused(tmp_path):
@@ -138,6 +142,26 @@ def test_fits_that_do_not_compare_are_refused():
     earlier = cl.fit(cl.summarise(the_shop(), "2025-01-31"), draws=200)
     with pytest.raises(UsageError, match="'then' is of other customers"):
         cl.compare({"now": fit, "then": earlier})
-    clocked = cl.fit(summary(), model=ModelConfig(calendar="month"), draws=200)
-    with pytest.raises(UsageError, match="clock"):
-        cl.compare({"days": fit, "clock": clocked})
+
+
+def test_a_clock_whose_customers_are_not_all_kept_is_not_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr("churnlab.summary.customers.MOST_DATED", 150)
+    monkeypatch.setattr("churnlab.fitting.sample.MOST_CUSTOMERS", 100)
+    fit = cl.fit(summary(), model=ModelConfig(calendar="month"), draws=200)
+    again = cl.load(fit.save(tmp_path))
+    with pytest.raises(UsageError, match=r"'read' is on a clock.*'calendar': None"):
+        cl.compare({"made": fit, "read": again})
+    assert "log_likelihood" not in again.posterior.children
+
+
+@pytest.mark.parametrize("columns", [{"group": "gender"}, {"covariates": "gender"}])
+def test_an_update_keeps_groups_covariates_and_what_is_counted(columns, tmp_path, monkeypatch):
+    at = cl.summarise(the_shop(), "2025-03-31", events="visits")
+    fit = cl.fit(at, **columns, draws=200)
+    again = cl.load(fit.save(tmp_path / "fit"))
+    monkeypatch.setattr(cl.Fit, "of", staticmethod(lambda summary, *_: summary))
+    whole = cl.summarise(the_shop(), events="visits", **columns)
+    for newer in (fit.update(the_shop()), again.update(the_shop())):
+        pd.testing.assert_frame_equal(newer.customers, whole.customers)
+        assert (newer.group_columns, newer.covariates) == (whole.group_columns, whole.covariates)
+        assert newer.counting == whole.counting

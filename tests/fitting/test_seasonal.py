@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import arviz as az
 import numpy as np
+import pandas as pd
 import pytest
 
 import churnlab as cl
 from churnlab.candidates import Context, candidate_named
 from churnlab.events import log_from_frames
 from churnlab.fitting import seasonal
+from churnlab.fitting.by_customer import in_days
+from churnlab.fitting.report.data import repeats_by_week
 from churnlab.fitting.seasonal import (
     LEAST_EFFECT,
     LEAST_HISTORY,
@@ -20,6 +24,7 @@ from churnlab.fitting.seasonal import (
 from churnlab.origins.panel import Panel
 from churnlab.origins.targets import Target
 from churnlab.simulate import simulate_btyd
+from churnlab.summary import Clock
 
 FLAT = "HalfNormal(sigma=0.5)"
 
@@ -41,13 +46,41 @@ def test_a_season_seen_twice_switches_months_on_and_says_so(log) -> None:
     said = next(w for w in fit.warnings if "model.calendar=auto" in w)
     assert "months of the year; with months" in said
     assert fit.seasons.table["multiplier"].max() > 1.3
-    with pytest.raises(cl.UsageError, match="'calendar': None"):
-        cl.compare({"one": fit, "other": fit})
     weekly = fit.forecast(weeks=8)
     ahead = fit.customers(horizon_days=56)["expected_purchases"].sum()
     assert weekly["expected"].sum() == pytest.approx(ahead, rel=0.01)
     busy = fit.seasons.clock.ahead(fit.data.as_of, 56.0) / 56
     assert abs(busy - 1) > 0.05  # eight weeks that are not average ones
+
+
+def test_a_clock_and_plain_days_compare_in_days(log) -> None:
+    """What the clock adds is what its joint density has of it, less the multipliers learnt."""
+    summary = cl.summarise(log)
+    plain = cl.ModelConfig(calendar=None)
+    fits = {"clock": cl.fit(summary, draws=200), "days": cl.fit(summary, model=plain, draws=200)}
+    seasons = fits["clock"].seasons
+    assert seasons is not None
+    added = float(seasons.table["repeats"] @ np.log(seasons.table["multiplier"]))
+    assert in_days(fits["clock"]).sum() == pytest.approx(added - seasons.learnt)
+    assert 8 < seasons.learnt < 12  # twelve months, seen with hundreds of purchases each
+    ours = cl.compare(fits)
+    assert ours.loc["days", "elpd_diff"] < -5 * ours.loc["days", "diff_se"] < 0
+    assert np.isnan(ours.loc["clock", "log_evidence"])
+    theirs = az.compare({n: f.posterior for n, f in fits.items()}, round_to="none").loc[ours.index]
+    np.testing.assert_allclose(theirs["elpd"], ours["elpd"], atol=0.5)
+    np.testing.assert_allclose(theirs["dse"], ours["diff_se"], atol=0.2)
+
+
+def test_a_clock_that_runs_evenly_changes_no_picture(log) -> None:
+    """On a clock of ones, and in plain days, the week by week is the same; a season moves it."""
+    fit = cl.fit(cl.summarise(log), draws=100)
+    even = fit.data.on_clock(Clock.flat(fit.seasons.clock.calendar, fit.data.as_of))
+    weeks = repeats_by_week(fit.draws, cl.summarise(log))
+    pd.testing.assert_frame_equal(repeats_by_week(fit.draws, even), weeks)
+    seasonal = repeats_by_week(fit.draws, fit.data)
+    error = [(t["cumulative_expected"] - t["cumulative_actual"]).abs().mean()
+             for t in (seasonal, weeks)]  # fmt: skip
+    assert error[0] < 0.7 * error[1]
 
 
 def test_a_short_log_keeps_plain_days_whatever_its_season(log) -> None:

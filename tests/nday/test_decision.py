@@ -7,7 +7,7 @@ import pytest
 
 from churnlab.errors import UsageError
 from churnlab.nday.decide import value as nday
-from churnlab.nday.decide.decision import best_table, organic_table, value_table
+from churnlab.nday.decide.decision import _best, best_table, organic_table, value_table
 from churnlab.nday.decide.power import signups_needed
 
 from .simulators import cure_hazard
@@ -162,3 +162,33 @@ def test_power_is_the_power():
     assert 3.3 < smaller.signups / size.signups < 4.2
     with pytest.raises(UsageError, match="uplift must lie"):
         signups_needed(0.95, organic=0.1)
+
+
+@pytest.mark.parametrize(("best", "edge"), [(0, True), (1, False), (2, False), (3, True)])
+def test_the_best_day_at_an_edge_of_those_tried_has_no_probability(best, edge):
+    """Days 3 to 6, counted from 1: a draw in four prefers the neighbour."""
+    V = np.zeros((4, 4))
+    V[:, best] = 1.0
+    V[3, (best + 1) % 4] = 2.0
+    found = _best(V, everyone=np.full(4, 0.5), ages=[3, 4, 5, 6], at=1, day_index=1)
+    assert (found["best_n"], found["edge"], found["n"]) == (4 + best, edge, 5)
+    assert np.isnan(found["p_best"]) if edge else found["p_best"] == 0.75
+    days = sorted([4 + best] * 3 + [4 + (best + 1) % 4])
+    assert (found["best_n_q05"], found["best_n_q95"]) == (days[0], days[-1])
+    assert (found["value_best"], found["p_worth_it"], found["advice"]) == (1.0, 1.0, "rule")
+    assert found["p_rule_beats_all"] == (V[:, 1] > 0.5).mean()
+    assert found["value_n"] == V[:, 1].mean()
+
+
+def test_the_value_table_has_a_mean_for_each_day():
+    attention = np.ones((1, 31))
+    table = value_table(G, AGES, {"steady": attention}, [0.1], COSTS)
+    u = nday.uplift(G, AGES, 0.1, attention)
+    both, extra = nday.cost_ratio(G, AGES, u, COSTS)
+    np.testing.assert_allclose(table["cost_ratio"], both.mean(axis=0))
+    np.testing.assert_allclose(table["cost_ratio_extra"], extra.mean(axis=0))
+    np.testing.assert_allclose(table["value"], nday.value(G, AGES, u, COSTS).mean(axis=0))
+    organic = organic_table(G, AGES, COSTS)
+    np.testing.assert_allclose(
+        organic["break_even_uplift"], nday.break_even(G, AGES, COSTS).mean(axis=0)
+    )

@@ -15,7 +15,8 @@ from churnlab.backtest import LeakageError
 from churnlab.backtest.config import Limits, SplitConfig
 from churnlab.backtest.limits import degradations, refuse_few_customers, refuse_few_events
 from churnlab.backtest.report.answers import plain, sentence
-from churnlab.backtest.scores.answers import _brier_answer
+from churnlab.backtest.scores import answers
+from churnlab.backtest.scores.answers import _brier_answer, _cost_answer, means_table
 from churnlab.backtest.splits import plan_origins
 from churnlab.errors import DataError
 from churnlab.origins.guards import assert_seen
@@ -172,6 +173,116 @@ def test_the_best_of_many_must_beat_the_rule_by_the_bound_of_the_greatest() -> N
     beside = _brier_answer("90d", simple, {strong: strong_one, ("90d", "m7", "plain"): strong_one})
     assert beside["comparator"] == "gradient_boosting"
     assert beside["comparator_value"] == pytest.approx(strong_one.points[0])
+
+
+def keyed(candidate: str, values: dict[int, float], kind: str, *more: str):  # type: ignore[no-untyped-def]
+    """Return a key and the series of a candidate with a value by origin (days after the first)."""
+    origins = [DAY + dt.timedelta(days=d) for d in values]
+    entries = [
+        SimpleNamespace(truth=SimpleNamespace(origin=o), kind=kind, notes=()) for o in origins
+    ]
+    draws = [np.array([v - 0.01, v + 0.01]) for v in values.values()]
+    key = ("90d", candidate, *(more or ("plain",)))
+    return key, SimpleNamespace(entries=entries, points=list(values.values()), replicated=draws)
+
+
+def test_an_answer_is_the_best_contender_less_the_best_simple_rule() -> None:
+    simple = dict([keyed("recency", {0: 0.30}, "baseline"), keyed("rfm", {0: 0.25}, "baseline")])
+    rivals = dict([keyed("a", {0: 0.22}, "model"), keyed("b", {0: 0.21}, "model", "recalibrated")])
+    answer = _brier_answer("90d", simple, rivals)
+    assert (answer["best"], answer["variant"], answer["value"]) == ("b", "recalibrated", 0.21)
+    assert (answer["simple"], answer["simple_variant"]) == ("rfm", "plain")
+    assert (answer["simple_value"], answer["simple_rules"], answer["contenders"]) == (0.25, 2, 2)
+    assert answer["difference"] == pytest.approx(-0.04)
+    assert answer["q05"] == answer["q95"] == answer["adjusted_high"] == pytest.approx(-0.04)
+    assert (answer["metric"], answer["origins"]) == ("brier", ["2024-01-01"])
+    assert not answer["simple_is_as_good"]
+
+
+def test_the_cheapest_decision_is_named_in_full() -> None:
+    simple = dict([keyed("rfm", {0: 0.5}, "baseline", "recalibrated", "fixed_days", "calibrated")])
+    rivals = dict([
+        keyed("a", {0: 0.4}, "model", "plain", "p_alive", "cost_ratio"),
+        keyed("b", {0: 0.6}, "model", "plain", "p_alive", "cost_ratio"),
+    ])  # fmt: skip
+    answer = _cost_answer("90d", simple, rivals)
+    named = [answer[k] for k in ("best", "variant", "basis", "rule")]
+    assert named == ["a", "plain", "p_alive", "cost_ratio"]
+    bar = [answer[f"simple{k}"] for k in ("", "_variant", "_basis", "_rule")]
+    assert bar == ["rfm", "recalibrated", "fixed_days", "calibrated"]
+    assert (answer["value"], answer["simple_value"]) == (0.4, 0.5)
+    assert answer["difference"] == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize(("recalibrated", "used"), [([1, 2, 3], 3), ([2, 3], 2), ([3], 4)])
+def test_recalibrated_forms_count_where_they_keep_half_of_the_origins(recalibrated, used) -> None:  # type: ignore[no-untyped-def]
+    """They lack the first origins; of four, two are enough and one is not."""
+    simple = dict([keyed("rfm", dict.fromkeys(range(4), 0.3), "baseline")])
+    rivals = dict([
+        keyed("a", dict.fromkeys(range(4), 0.25), "model"),
+        keyed("a", dict.fromkeys(recalibrated, 0.2), "model", "recalibrated"),
+    ])  # fmt: skip
+    answer = _brier_answer("90d", simple, rivals)
+    assert len(answer["origins"]) == used
+    assert answer["variant"] == ("plain" if used == 4 else "recalibrated")
+
+
+@pytest.mark.parametrize(("late", "rows"), [(2, 4), (3, 5)])
+def test_the_headline_is_over_common_origins_where_they_are_half(late: int, rows: int) -> None:
+    """One candidate has four origins, the other those from `late` on."""
+    table = pd.DataFrame(
+        [("90d", c, "model", "plain", "all", "brier", 0.2, origin)
+         for c, first in (("a", 0), ("b", late)) for origin in range(first, 4)],
+        columns=["target", "candidate", "kind", "variant", "slice", "metric", "value", "origin"],
+    )  # fmt: skip
+    assert means_table(table)["origins"].sum() == rows
+
+
+def test_without_a_rule_or_a_contender_there_is_no_answer(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    for only in ("baseline", "model"):
+        found = dict([keyed("a", {0: 0.2}, only)])
+        monkeypatch.setattr(answers, "series_of", lambda *_, found=found: found)
+        assert answers.brier_answers([], None) == []  # type: ignore[arg-type]
+
+
+def test_each_degradation_names_its_target_and_why() -> None:
+    short = truth(200, 200)
+    short.target = SimpleNamespace(label="120d", reach_days=120)
+    later = [truth(200, 200, origin=DAY + dt.timedelta(days=i), cell=49) for i in range(2)]
+    warm = truth(1, 1, origin=DAY - dt.timedelta(days=9), scored=False, cell=1)
+    first = DAY - dt.timedelta(days=299)
+    assert degradations([short, warm, *later], first, Limits()) == [
+        {"target": "120d", "what": "short_history", "reason": (
+            "300 days of history at the first origin 2024-01-01; 3 windows would be 360 days")},
+        {"target": "120d", "what": "few_origins",
+         "reason": "1 scored origin(s); below 3 `export` refuses"},
+        {"target": "90d", "what": "few_origins",
+         "reason": "2 scored origin(s); below 3 `export` refuses"},
+        {"target": "90d", "what": "thin_cells",
+         "reason": "fewer than 50 customers at an origin in: x small"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("count", "step", "back"),
+    [
+        (1, None, [0]),
+        (2, None, [30, 0]),
+        (4, None, [30, 20, 10, 0]),
+        (3, 15, [30, 15, 0]),
+        (9, 15, [30, 15, 0]),
+    ],
+)
+def test_origins_are_laid_back_evenly_over_the_room(
+    count: int, step: int | None, back: list[int]
+) -> None:
+    """71 days of log and a window of 30: 40 days of room, of which 10 are history."""
+    split = SplitConfig(
+        origins=count, horizon_days=[30], step_days=step, min_history_days=10, warmup=0
+    )
+    plan = plan_origins(panel(5, 71), split, targets([30], []))
+    last = DAY + dt.timedelta(days=40)
+    assert [(last - o.date).days for o in plan.scored] == back
 
 
 @pytest.mark.parametrize(

@@ -234,3 +234,50 @@ def test_every_rule_on_a_risk_honours_the_contract(name):
 def test_bad_values_are_said_plainly(make, words):
     with pytest.raises(UsageError, match=words):
         make()
+
+
+def test_the_price_of_ten_points_either_way_by_hand():
+    """Risks .45, .55, .65: the cut .5 flags two; .4 flags all, .6 one."""
+    costs = {"cost_contact_wasted": 1.0, "cost_churn_missed": 3.0}
+    chosen = FixedRule(value=0.5, **costs).choose(
+        [0.45, 0.55, 0.65], [0.0, 1.0, 1.0], basis="fixed_days"
+    )
+    assert chosen.cost_per_customer == 0.0
+    assert chosen.extra_cost_lower == pytest.approx(1 / 3)  # one message wasted
+    assert chosen.extra_cost_higher == pytest.approx(3 / 3)  # one customer missed
+    free = FixedRule(value=0.5, **costs).choose([0.45, 0.65], [1.0, 1.0], basis="fixed_days")
+    assert free.cost_per_customer == pytest.approx(3 / 2)
+    assert (free.extra_cost_lower, free.extra_cost_higher) == pytest.approx((-3 / 2, 0.0))
+
+
+@pytest.mark.parametrize("first", [0.0, 1.0])
+def test_a_cut_for_first_purchasers_may_be_everybody_or_nobody(first):
+    chosen = FixedRule(first_value=first).choose([0.2], basis="p_alive")
+    assert chosen.first_value == first
+    assert chosen.inside() == (0.5, pytest.approx(first, abs=2e-6))
+    assert 0 < chosen.inside()[1] < 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "value", "whom"),
+    [([0.0, 1.0], None, ""), ([0.0, 0.0], 1.0, "nobody"), ([1.0, 1.0], 0.0, "everybody")],
+)
+def test_a_cut_that_flags_all_or_none_is_said(outcome, value, whom):
+    chosen = CostRatioRule(**COSTS).choose([0.3, 0.6], outcome, basis="p_alive")
+    assert chosen.value == value or (value is None and 0.3 < chosen.value <= 0.6)
+    assert chosen.to_dict()["notes"] == list(chosen.notes)
+    assumed, *more = chosen.notes
+    assert "an assumption until a test measures it" in assumed
+    said = [f"at these costs the cheapest decision was to contact {whom}"]
+    assert more == (said if whom else [])
+
+
+@pytest.mark.parametrize(("least", "hits", "flagged"), [(50, 45, 50), (51, 45, 0), (50, 44, 0)])
+def test_a_precision_of_too_few_is_not_looked_at(least, hits, flagged):
+    """Fifty customers at one risk, nine in ten without a purchase, and fifty who all bought."""
+    risk, outcome = np.repeat([0.7, 0.2], 50), np.zeros(100)
+    outcome[:hits] = 1.0
+    rule = PrecisionRule(least_flagged=least)
+    assert (PrecisionRule().target, PrecisionRule().least_flagged) == (0.9, 50)
+    chosen = rule.choose(risk, outcome, basis="p_alive")
+    assert chosen.flag(risk).sum() == flagged

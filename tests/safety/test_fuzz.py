@@ -186,6 +186,8 @@ def run_configuration(place: Path, command: str, typed: list[str]) -> int:
 @example(("fit", ["model.group=5"]))
 @example(("fit", ["seed=${oc.env:UNSET_VARIABLE}"]))
 @example(("fit", ["model.group=[null]"]))
+@example(("score", [f"bundle={'x' * 300}"]))
+@example(("segment", ["visits=[1,2]"]))
 @fuzzed("configurations", full=False)
 @given(configurations())
 def test_a_configuration(place, made):

@@ -153,6 +153,14 @@ def test_refusals_of_the_machine_are_told_from_faults(error, said):
     assert process.refusal(wrapped) == said
 
 
+def test_a_path_that_is_too_long_for_a_file_is_a_usage_error(tmp_path, capsys):
+    assert main(["verify", f"bundle={'x' * 300}", f"run_dir={tmp_path}/run"]) == 2
+    assert f"a path of 300 characters is too long for a file: {'x' * 60}..." in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert process.no_path(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
+
+
 def test_a_posterior_is_made_in_memory(tmp_path, monkeypatch):
     import xarray as xr
 

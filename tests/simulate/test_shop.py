@@ -121,7 +121,8 @@ def test_some_members_are_unseen_and_their_purchases_remain(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"n_members": 0}, "n_members must be at least 1; got 0"),
+        ({"n_members": 0}, "n_members must be 1 or greater, a whole number; got 0"),
+        ({"n_members": "a"}, "n_members must be 1 or greater, a whole number; got 'a'"),
         ({"response": 1.5}, r"response must lie in \[0, 1\]; got 1.5"),
         ({"visit_rate_mean": 0.0}, "visit_rate_mean must be positive"),
         ({"start": "soon"}, "start must be a date such as 2024-01-01; got 'soon'"),

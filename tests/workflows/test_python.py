@@ -7,7 +7,9 @@ import inspect
 import subprocess
 import sys
 from dataclasses import fields
+from importlib import metadata
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -139,6 +141,20 @@ def test_what_takes_a_summary_takes_a_log_and_refuses_the_rest_in_words(shop):
         cl.fit(summary, seed=-1)
     with pytest.raises(UsageError, match="Ids are text"):
         fit.plot_history(1)
+    with pytest.raises(DataError, match="no customer 2 among"):
+        cl.explain(shop, 2)
+    with pytest.raises(UsageError, match=r"Axes of one panel.*got ndarray"):
+        fit.plot_alive_matrix(np.array([None, None]))
+    assert "up to 2025-03-31, of what was read up to" in repr(shop.until("2025-03-31"))
+    assert "what was read" not in repr(shop.until(shop.as_of))
+
+
+def test_a_log_shows_what_must_be_known_of_it():
+    days = pd.DataFrame({"customer_id": ["a", "b"], "event_at": ["2024-01-01", "2099-01-01"]})
+    log = cl.read_events(days)
+    said = "the last day in the logs, 2099-01-01, lies in the future: give as_of"
+    assert repr(log) == f"EventLog(files up to 2099-01-01: purchases 2 rows)\n{said}"
+    assert said in log._repr_html_()
 
 
 def test_a_frame_without_its_columns_says_which_and_what_is_near():
@@ -148,6 +164,10 @@ def test_a_frame_without_its_columns_says_which_and_what_is_near():
     )
     with pytest.raises(DataError, match=said):
         cl.read_events(frame)
+
+
+def test_the_version_is_the_one_installed():
+    assert cl.__version__ == metadata.version("churnlab")
 
 
 def test_help_shows_the_settings_as_keywords():

@@ -194,6 +194,9 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             values = validate_data(self, X[list(FEATURES)], reset=reset, dtype=np.float64)
             found = pd.DataFrame(values, columns=list(FEATURES))
             return found.assign(origin=np.asarray(X[ORIGIN])) if ORIGIN in columns else found
+        if columns & set(FEATURES):
+            missing = ", ".join(name for name in FEATURES if name not in columns)
+            raise ValueError(f"X has no column {missing}; expected x, t_x and T, times in days.")
         values = validate_data(self, X, reset=reset, dtype=np.float64)
         if values.shape[1] != len(FEATURES):
             raise ValueError(

@@ -67,6 +67,9 @@ def _complain(error: Exception) -> int:
     if isinstance(error, ChurnlabError):
         _say(str(error))
         return error.exit_status
+    if (impossible := process.no_path(error)) is not None:
+        _say(f"{impossible} Give the path of a file or folder that is there, or can be made.")
+        return UsageError.exit_status
     refused = process.refusal(error)
     if refused is not None:
         _say(

@@ -32,6 +32,8 @@ _REFUSALS = {
     errno.ENOMEM: "there is not enough memory",
     errno.EAGAIN: "no more processes or threads can be started (ulimit -u)",
 }
+#: Characters of a path that are shown of one that is too long.
+_SHOWN = 60
 #: How libraries that keep no errno say it; DuckDB, Arrow, HDF5.
 _SAID = {
     "No space left on device": errno.ENOSPC,
@@ -150,6 +152,16 @@ def refusal(error: BaseException | None) -> str | None:
         found = _refused(error)
         if found is not None:
             return found
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def no_path(error: BaseException | None) -> str | None:
+    """Return in words that what was typed is too long for a path, or None for another error."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            name = str(error.filename)
+            return f"a path of {len(name)} characters is too long for a file: {name[:_SHOWN]}..."
         error = error.__cause__ or error.__context__
     return None
 

@@ -71,7 +71,7 @@ def run_command(command: Command, arguments: Sequence[str]) -> int:
             return error.code if isinstance(error.code, int) else UsageError.exit_status
         except ChurnlabError:
             raise
-        except (HydraException, OmegaConfBaseException, ValueError, OSError) as error:
+        except (HydraException, OmegaConfBaseException, ValueError, TypeError, OSError) as error:
             # The command itself cannot end here: what it raises is kept in `failures`.
             raise explain(error, command.name) from error
         except RuntimeError as error:

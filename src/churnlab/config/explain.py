@@ -24,7 +24,6 @@ _UNSET = re.compile(
 )
 _PLUGIN = re.compile(r"Unknown plugin class : 'hydra_plugins\.(?P<module>\w+)\.")
 _MERGING = re.compile(r"Error merging override \+*(?P<key>[\w.]+)=(?P<value>.*)")
-_NULL_GROUP = "Config group override must be a string or a list"
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Bool": "true or false"}
 _OPTIONS = re.compile(
     r"Available options in '[^']*':\s*(?P<options>.*?)(?:\n\s*\n|\nConfig search|$)", re.DOTALL
@@ -90,11 +89,6 @@ def _wrong_kind(text: str) -> UsageError | None:
 
 def _wrong_shape(text: str, command: str) -> UsageError | None:
     """Return what is said of null where a value is due, and of one value where several are."""
-    if _NULL_GROUP in text:
-        return UsageError(
-            "data, model, inference, rule and the like are chosen by name; got null. Leave the key "
-            f"out for its default. See `churnlab {command} --help`."
-        )
     match = _MERGING.search(text)
     if match is None:
         return None

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from churnlab.errors import UsageError
@@ -26,6 +27,10 @@ _FREE_MAPPINGS = (
     "nday.n_by_group",
     "nday.cohort.campaigns",
 )
+#: What a name of a file in `configs/` chooses; Hydra stumbles over anything else.
+_GROUPS = (
+    "data", "debug", "experiment", "export", "inference", "model", "rule", "split", "visits",
+)  # fmt: skip
 _REFERENCE = re.compile(r"\$\{(?![\w.]+:)")  # but ${oc.env:HOME} is meant
 _KEY = re.compile(r"^(?P<key>[+~]{0,2}[^=\s]+)=(?P<value>.*)$", re.DOTALL)
 
@@ -61,7 +66,8 @@ def _mend_one(parser: OverridesParser, text: str) -> str:
     else:
         forms = [value, *_quoted_list(value), _quoted(value)]
     for form in forms:
-        if _parses(parser, f"{key}={form}"):
+        if (parsed := _parsed(parser, f"{key}={form}")) is not None:
+            _check_group(parsed, match["value"])
             return f"{key}={form}"
     raise UsageError(f"cannot read the option {text!r}; expected KEY=VALUE with a plain key.")
 
@@ -78,9 +84,22 @@ def _quoted_list(value: str) -> list[str]:
     return ["[" + ",".join(_quoted(w.strip()) for w in words) + "]"]
 
 
-def _parses(parser: OverridesParser, text: str) -> bool:
+def _parsed(parser: OverridesParser, text: str) -> Override | None:
     try:
-        parser.parse_override(text)
+        return parser.parse_override(text)
     except HydraException:
-        return False
-    return True
+        return None
+
+
+def _check_group(parsed: Override, value: str) -> None:
+    """Refuse what is neither a name nor a list of names where a file is chosen."""
+    group = parsed.key_or_group
+    if group not in _GROUPS or parsed.is_delete() or parsed.is_sweep_override():
+        return
+    given = parsed.value()
+    names = given if isinstance(given, list) else [given]
+    if not all(isinstance(name, str) for name in names):
+        raise UsageError(
+            f"{group} is chosen by name; got {value}. Leave it out for its default, or name one "
+            "of those that --help lists."
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any
 
 import ibis
@@ -60,9 +61,9 @@ class EventLog:
     _backend: Backend = field(repr=False, kw_only=True)
 
     def __repr__(self) -> str:
-        """One line: where from, up to which day, and what is kept of each table."""
+        """Where from, up to which day, what is kept of each table; a line for each note."""
         kept = ", ".join(f"{name} {t.kept:,} rows" for name, t in self.report.tables.items())
-        return f"EventLog({self.report.name} up to {self.as_of}: {kept})"
+        return "\n".join([f"EventLog({self._title}: {kept})", *self.report.notes])
 
     def _repr_html_(self) -> str:
         """Return the account of the reading as a table, for a notebook."""
@@ -71,8 +72,15 @@ class EventLog:
             name: {column: getattr(table, column) for column in columns}
             for name, table in self.report.tables.items()
         }
-        title = f"<p><b>EventLog</b> {self.report.name} up to {self.as_of}, {self.time_zone}</p>"
-        return title + pd.DataFrame.from_dict(rows, orient="index").to_html(na_rep="")
+        title = f"<p><b>EventLog</b> {self._title}, {self.time_zone}</p>"
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.report.notes)
+        return title + pd.DataFrame.from_dict(rows, orient="index").to_html(na_rep="") + notes
+
+    @property
+    def _title(self) -> str:
+        read = self.report.as_of  # what is said of tables is of what was read, not of a cut
+        cut = f", of what was read up to {read}" if self.as_of < read else ""
+        return f"{self.report.name} up to {self.as_of}{cut}"
 
     @property
     def tables(self) -> frozenset[str]:

@@ -1,10 +1,11 @@
 """A fit's posterior as ArviZ compares and checks it: one observation a customer.
 
 The observation is the customer's history of repeat purchases; its predictive draws are their
-number. Who bought for the first time on the last day has no history yet (likelihood 1 under every
-draw, on which importance sampling fails) and is left out. Below `LIMIT` values every posterior draw
-is there; above it draws are thinned, and from `LEAST_DRAWS` draws on the groups are left out
-(`churnlab.compare` works on cells of any size).
+number. A fit on a clock is compared in days like any other (`in_days`). Who bought for the first
+time on the last day has no history yet (likelihood 1 under every draw, on which importance sampling
+fails) and is left out. Below `LIMIT` values every posterior draw is there; above it draws are
+thinned, and from `LEAST_DRAWS` draws on the groups are left out (`churnlab.compare` works on cells
+of any size).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pandas as pd
 
 from churnlab.fitting.fitted import FittedModel
 from churnlab.inference import to_datatree
@@ -39,12 +41,13 @@ def with_customers(fit: FittedModel, *, limit: int = LIMIT) -> DataTree:
     from xarray import DataTree
 
     tree = to_datatree(fit.population)
-    rows = _rows(fit, limit)
-    if rows is None:
+    rows, clock = _rows(fit, limit), in_days(fit)
+    if rows is None or clock is None:
         tree.attrs["by_customer"] = "too many customers: churnlab.compare works on their cells"
         return tree
     people = fit.data.customers
-    people = people[people["T"] > 0]
+    seen = people["T"].to_numpy() > 0
+    people = people[seen]
     of = people["cell"].to_numpy()
     coords = {
         "chain": np.arange(rows.shape[0]),
@@ -52,7 +55,7 @@ def with_customers(fit: FittedModel, *, limit: int = LIMIT) -> DataTree:
         "customer": people["customer_id"].astype(str).to_numpy(object),
     }
     tables = {
-        "log_likelihood": _log_likelihood(fit, rows.ravel(), of),
+        "log_likelihood": _log_likelihood(fit, rows.ravel(), of) + clock[seen],
         "posterior_predictive": _predictive(fit, rows.ravel(), of),
     }
     dims = ("chain", "draw", "customer")
@@ -64,6 +67,33 @@ def with_customers(fit: FittedModel, *, limit: int = LIMIT) -> DataTree:
     for name, dataset in (groups | {"observed_data": observed}).items():
         tree[name] = DataTree(dataset)
     return tree
+
+
+def in_days(fit: FittedModel) -> Array | None:
+    """Return what turns each customer's log-likelihood on a clock into one in days, (customer,).
+
+    A purchase on a day that counts m clock days is m times as dense per day: ln m is added for each
+    repeat purchase. The clock stands at its estimate, whoever is left out; so its multipliers are
+    paid for as parameters are by AIC, in equal shares.
+
+    Returns
+    -------
+    array (customer,) or None
+        Zeros without a clock; None where not everybody's purchase-days are known (a fit of more
+        than `summary.customers.MOST_DATED` customers that was read from a folder).
+    """
+    people = fit.data.customers
+    plus = np.zeros(len(people))
+    if fit.seasons is None or fit.data.clock is None or fit.data.histories is None:
+        return plus
+    days = fit.data.histories(people["customer_id"].tolist())
+    who = pd.Index(people["customer_id"]).get_indexer(days["customer_id"])
+    if len(np.unique(who)) < len(people):
+        return None
+    day = days["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    again = np.diff(who, prepend=-1) == 0
+    np.add.at(plus, who[again], np.log(fit.data.clock.rate(day[again])))
+    return plus - fit.seasons.learnt / len(people)
 
 
 def _rows(fit: FittedModel, limit: int) -> Ints | None:

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from churnlab.errors import UsageError
+from churnlab.fitting.by_customer import in_days
 from churnlab.fitting.views import Fit
 from churnlab.studies.compare import compare_models
+from churnlab.types import Array
 
 
 def compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
@@ -21,19 +23,20 @@ def compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
     Parameters
     ----------
     fits : mapping of str to Fit
-        Fits by a name of your choice; groups and covariates may differ.
+        Fits by a name of your choice; groups, covariates and calendars may differ (a calendar's
+        multipliers are held at their estimates and count as that many parameters).
 
     Returns
     -------
     DataFrame
         One row per fit, best first: ``elpd`` (log density, time in days), ``se``, ``elpd_diff``
         to the best, ``diff_se`` (paired over customers), ``p_loo``, ``max_k_hat``,
-        ``log_evidence`` (laplace only).
+        ``log_evidence`` (laplace only, not on a clock).
 
     Raises
     ------
     UsageError
-        No mapping of fits, fewer than two, fits of different customers or days, or on a clock.
+        No mapping of fits, fewer than two, or fits of different customers or days.
 
     References
     ----------
@@ -55,12 +58,6 @@ def compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
     for name, one in fits.items():
         if not isinstance(one, Fit):
             raise UsageError(f"{name!r} is no fit (of churnlab.fit) but {type(one).__name__}.")
-    if any(fit.seasons is not None for fit in fits.values()):
-        raise UsageError(
-            "a fit on a clock has densities per clock day, which do not compare: fit with "
-            "model={'name': ..., 'calendar': None}, or backtest them: "
-            "candidates=[mbg_nbd, mbg_nbd@month]."
-        )
     people = {name: fit.data.customers for name, fit in fits.items()}
     first = next(iter(people.values()), pd.DataFrame())
     for name, own in people.items():
@@ -70,4 +67,18 @@ def compare(fits: Mapping[str, Fit]) -> pd.DataFrame:
                 "summary."
             )
     cell_of = {name: own["cell"].to_numpy() for name, own in people.items()}
-    return compare_models({name: fit.population for name, fit in fits.items()}, cell_of)
+    plus = {name: _in_days(name, fit) for name, fit in fits.items()}
+    table = compare_models({name: fit.population for name, fit in fits.items()}, cell_of, plus)
+    table.loc[[name for name, fit in fits.items() if fit.seasons], "log_evidence"] = np.nan
+    return table
+
+
+def _in_days(name: str, fit: Fit) -> Array:
+    found = in_days(fit)
+    if found is None:
+        raise UsageError(
+            f"the fit {name!r} is on a clock and was read from a folder, which holds the days of a "
+            "sample of its customers; compare it before it is saved, or fit it with "
+            "model={'name': ..., 'calendar': None}."
+        )
+    return found

@@ -48,7 +48,7 @@ def save(fit: FittedModel, folder: str | Path) -> Path:
     for name, population in models.items():
         run.write(f"{name}.nc", partial(Path.write_bytes, data=netcdf(_arrays(population))))
     run.write_parquet("customers.parquet", summary.customers.drop(columns="cell"))
-    if config.buckets is not None and summary.purchase_days is not None:
+    if summary.purchase_days is not None:
         run.write_parquet("purchases.parquet", pd.DataFrame({"day": summary.purchase_days()}))
     if (histories := _histories(fit)) is not None:
         run.write_parquet("histories.parquet", histories)
@@ -58,6 +58,7 @@ def save(fit: FittedModel, folder: str | Path) -> Path:
         "as_of": summary.as_of,
         "group_columns": summary.group_columns,
         "covariates": summary.covariates,
+        "counting": dict(summary.counting),
         "models": {name: _about(population) for name, population in models.items()},
     }
     run.write_json("fit.json", about)
@@ -123,6 +124,7 @@ def read(folder: str | Path) -> Saved:
         tuple(about["group_columns"]),
         tuple(about["covariates"]),
     )
+    summary = dataclasses.replace(summary, counting=about.get("counting", {}))
     if run.has("purchases.parquet"):
         days = run.frame("purchases.parquet")["day"].to_numpy()
         summary = dataclasses.replace(summary, purchase_days=lambda: days)

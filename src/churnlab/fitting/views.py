@@ -18,11 +18,15 @@ from churnlab.fitting.fitted import FittedModel
 from churnlab.fitting.saving import save
 from churnlab.parts import whole
 from churnlab.report.drawn import drawn
-from churnlab.summary import Summary
+from churnlab.summary import Summary, summarise
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.axes import Axes
     from xarray import DataTree
+
+    from churnlab.fitting.report.data import SilenceCurve
 
 #: Draws behind forecasts of totals: their interval needs no more.
 _DRAWS: Final = 200
@@ -210,7 +214,7 @@ class Fit(FittedModel):
         )
 
     def update(self, log: Any) -> Fit:
-        """Return the same model fitted to newer events, with the same settings and seed.
+        """Return the same model fitted to newer events: same settings, groups and seed.
 
         Parameters
         ----------
@@ -232,9 +236,11 @@ class Fit(FittedModel):
         >>> fit.update(cl.load_shop(400))
         Fit(mbg_nbd, 166 customers up to 2025-06-23, laplace, 1,000 draws)
         """
-        from churnlab.summary import summarise
-
-        return self.of(summarise(log), self.config, self.inference, self.seed)
+        own = self.data
+        newer = summarise(
+            log, group=own.group_columns, covariates=own.covariates, **dict(own.counting)
+        )
+        return self.of(newer, self.config, self.inference, self.seed)
 
     @cached_property
     def posterior(self) -> DataTree:
@@ -278,7 +284,7 @@ class Fit(FittedModel):
         Raises
         ------
         UsageError
-            A summary made from arrays, which does not know the days of purchases; a clock.
+            A summary made from arrays, which does not know the days of purchases.
 
         Examples
         --------
@@ -323,27 +329,24 @@ class Fit(FittedModel):
         --------
         >>> ax = fit.plot_history("m00200", lang="ko")
         """
-        from churnlab.fitting.report import data
         from churnlab.fitting.report.plots import risk_over_silence
         from churnlab.report.labels import label
         from churnlab.report.style import axes
 
-        people = self.data.customers.set_index("customer_id")
-        if customer not in people.index:
-            known = people.index[:20_000].astype(str)
+        people = self.data.customers
+        if not (chosen := people["customer_id"] == customer).any():
+            known = people["customer_id"][:20_000].astype(str)
             near = nearest(str(customer), [*known])
             raise UsageError(
                 f"the fit knows no customer {customer!r}.{near} Ids are text, to the letter."
             )
-        row = people.loc[[customer]].iloc[0]
-        x, t_x, T = (float(row[name]) for name in ("x", "t_x", "T"))
+        person = people[chosen].iloc[0]
+        x, t_x, T = (float(person[name]) for name in ("x", "t_x", "T"))
         reach = max(1.3 * (T - t_x), 3.0 * t_x / max(x, 1.0), 30.0)
-        draws = self._judge(x).draws
-        curve = data.p_alive_curve(draws, x, t_x, np.linspace(0.0, reach, 121))
         today = T - t_x
         ax = risk_over_silence(
             axes(ax),
-            *curve,
+            *self._alive_over(reach)(customer),
             name=str(customer),
             colour="C0",
             today=today,
@@ -354,8 +357,19 @@ class Fit(FittedModel):
         ax.legend()
         return ax
 
-    def _judge(self, x: float) -> FittedModel:
-        return self.first if self.first is not None and x < 1 else self
+    def _alive_over(self, reach: float) -> Callable[[str], SilenceCurve]:
+        """Return what tells a customer's P(alive) by days of silence, 0 to `reach`."""
+        from churnlab.fitting.report.data import p_alive_of
+
+        people = self.data.customers.set_index("customer_id")
+        days = np.unique(np.linspace(0.0, reach, 121).round())
+
+        def curve(customer: str) -> SilenceCurve:
+            person = people.loc[[customer]].iloc[0]
+            judge = self.first if self.first is not None and person["x"] < 1 else self
+            return p_alive_of(judge.draws, self.data, person, days)
+
+        return curve
 
     @drawn
     def plot_calibration(self, ax: Axes | None = None, *, lang: str = "en") -> Axes:
@@ -385,7 +399,8 @@ class Fit(FittedModel):
         from churnlab.fitting.report.plots import lateness
         from churnlab.report.style import axes
 
-        return lateness(axes(ax), self.draws, data.three_customers(self.customers()), lang=lang)
+        people = data.three_customers(self.customers())
+        return lateness(axes(ax), self._alive_over, people, lang=lang)
 
     @drawn
     def plot_parameters(self, ax: Any = None, *, lang: str = "en") -> Any:

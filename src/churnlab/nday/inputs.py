@@ -104,5 +104,5 @@ def _no_members() -> DataError:
     return DataError(
         "there is no members table; the N-day rule counts days from signup and needs customer_id "
         "and signed_up_at (first events cannot stand in: everyone would convert on day 0). Give "
-        "data.members.path=FILE."
+        "data.members.path=FILE, in Python read_events(..., members=FILE or frame)."
     )

@@ -19,6 +19,8 @@ from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter
 from matplotlib.transforms import ScaledTranslation
 
+from churnlab.errors import UsageError
+
 _STYLE = Path(__file__).with_name("churnlab.mplstyle")
 
 #: Colours with a meaning, the same in every figure.
@@ -98,7 +100,13 @@ def day_format(locator: mdates.AutoDateLocator) -> mdates.ConciseDateFormatter:
 
 def axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.2)) -> Axes:
     """Return the axes given, or new ones."""
-    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+    if ax is None:
+        return plt.subplots(figsize=size, layout="constrained")[1]
+    if not isinstance(ax, Axes):
+        raise UsageError(
+            f"ax must be the Axes of one panel, such as plt.subplots()[1]; got {type(ax).__name__}."
+        )
+    return ax
 
 
 def set_fonts(drawn: Any) -> None:

@@ -182,6 +182,11 @@ def open_run(folder: str | Path) -> Run:
     if not (path / "manifest.json").exists():
         _settle(path)
     if not (path / "manifest.json").exists():
+        if (path / "bundle.json").exists():
+            raise UsageError(
+                f"{path} is a bundle of `churnlab export`, not a run; `verify`, `score` and "
+                "`monitor` read it."
+            )
         raise UsageError(
             f"{path} has no manifest.json: no run finished there. Run the command again."
         )

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from churnlab.errors import UsageError
+from churnlab.parts import whole
 
 LEAD_TYPES = ("information_seeker", "social_media", "acquaintance", "high_involvement")
 CHANNELS = ("search", "social", "referral", "direct")
@@ -105,8 +106,7 @@ class ShopConfig:
             ("n_members", 1), ("days", 2), ("plateau_day", 2), ("experiment_day", 1),
             ("response_window_days", 1), ("coupon_days", 1), ("n_items", 3), ("n_categories", 1),
         ):  # fmt: skip
-            if getattr(self, name) < least:
-                raise UsageError(f"{name} must be at least {least}; got {getattr(self, name)}.")
+            whole(name, getattr(self, name), least)
 
     def _check_shares(self) -> None:
         for name in (

@@ -53,10 +53,8 @@ def elpd(fit: PopulationFit) -> Elpd:
     weight = fit.cells.weight
     by_cell, k_hat = _leave_one_out(matrix)
     total = float(weight @ by_cell)
-    n = float(weight.sum())
-    variance = float(weight @ (by_cell - total / n) ** 2) / n
     full = float(weight @ (logsumexp(matrix, axis=0) - np.log(len(matrix))))
-    return Elpd(total, float(np.sqrt(n * variance)), full - total, float(k_hat.max()), by_cell)
+    return Elpd(total, _sum_error(by_cell, weight), full - total, float(k_hat.max()), by_cell)
 
 
 def _leave_one_out(matrix: Array) -> tuple[Array, Array]:
@@ -71,7 +69,9 @@ def _leave_one_out(matrix: Array) -> tuple[Array, Array]:
 
 
 def compare_models(
-    fits: Mapping[str, PopulationFit], cell_of: Mapping[str, NDArray[np.int64]] | None = None
+    fits: Mapping[str, PopulationFit],
+    cell_of: Mapping[str, NDArray[np.int64]] | None = None,
+    plus: Mapping[str, Array] | None = None,
 ) -> pd.DataFrame:
     """Rank fits of the same customers by leave-one-out elpd.
 
@@ -82,6 +82,8 @@ def compare_models(
     cell_of
         Per fit each customer's cell, customers in one order: for fits with different groups, whose
         cells differ.
+    plus
+        With `cell_of`: what is added to each customer's log density, (customer,).
 
     Returns
     -------
@@ -96,20 +98,22 @@ def compare_models(
     if len(fits) < 2:
         raise UsageError(f"Comparing takes at least two fits; got {len(fits)}.")
     found = {name: elpd(fit) for name, fit in fits.items()}
-    best = max(found, key=lambda name: found[name].total)
+    own = {name: one.by_cell for name, one in found.items()}
     if cell_of is None:
         _check_same_data(fits)
-        own, weight = {n: one.by_cell for n, one in found.items()}, fits[best].cells.weight
+        weight = next(iter(fits.values())).cells.weight
     else:
-        own = {name: one.by_cell[cell_of[name]] for name, one in found.items()}
-        weight = np.ones(len(own[best]))
+        own = {name: own[name][cell_of[name]] + (plus[name] if plus else 0.0) for name in own}
+        weight = np.ones(len(next(iter(own.values()))))
+    total = {name: float(weight @ one) for name, one in own.items()}
+    best = max(total, key=lambda name: total[name])
     rows = [
         {
             "model": name,
-            "elpd": one.total,
-            "se": one.se,
-            "elpd_diff": one.total - found[best].total,
-            "diff_se": _difference_error(own[name] - own[best], weight),
+            "elpd": total[name],
+            "se": _sum_error(own[name], weight),
+            "elpd_diff": total[name] - total[best],
+            "diff_se": _sum_error(own[name] - own[best], weight),
             "p_loo": one.p_loo,
             "max_k_hat": one.max_k_hat,
             "log_evidence": fits[name].diagnostics.get("log_evidence", np.nan),
@@ -120,10 +124,10 @@ def compare_models(
     return table.sort_values("elpd", ascending=False)
 
 
-def _difference_error(difference: Array, weight: Array) -> float:
-    n = float(weight.sum())
-    mean = float(weight @ difference) / n
-    return float(np.sqrt(weight @ (difference - mean) ** 2))
+def _sum_error(values: Array, weight: Array) -> float:
+    """Standard error of a sum over customers."""
+    mean = float(weight @ values) / float(weight.sum())
+    return float(np.sqrt(weight @ (values - mean) ** 2))
 
 
 def _check_same_data(fits: Mapping[str, PopulationFit]) -> None:

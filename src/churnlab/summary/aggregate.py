@@ -114,7 +114,8 @@ def summarise(
         raise DataError(
             f"no {events} up to {view.as_of}; give a later as_of or data that reach back further."
         )
-    again = partial(summarise, view, events=events, count_purchases=count_purchases)
+    counting: dict[str, Any] = {"events": events, "count_purchases": count_purchases}
+    again = partial(summarise, view, **counting)
     made = with_cells(found, view.as_of, columns, wanted)
     histories = partial(_histories, days)
     return replace(
@@ -122,6 +123,7 @@ def summarise(
         regroup=again,
         purchase_days=partial(_purchase_days, days),
         histories=histories,
+        counting=counting,
         beginning=view.report.beginning if events == "purchases" else None,
         gaps=gaps_of(made, histories),
     )
@@ -188,7 +190,8 @@ def _attributes(log: EventLog, columns: tuple[str, ...], covariates: tuple[str, 
         if column not in known:
             raise DataError(
                 f"members have no attribute {column!r}.{nearest(column, known)} "
-                f"They have: {', '.join(known)}. Name yours in data.members.attributes"
+                f"They have: {', '.join(known)}. Name yours in data.members.attributes, "
+                'in Python columns={"members": {NAME: COLUMN}}'
                 + (
                     "; first_category needs data.purchases.category."
                     if column == FIRST_CATEGORY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -63,6 +63,8 @@ class Summary:
         With one, the *cells'* t_x and T are clock days; those of `customers` stay days.
     beginning : Beginning, optional
         What speaks for purchases before the log.
+    counting : mapping
+        `events` and `count_purchases` of `summarise`: what was counted.
 
     Notes
     -----
@@ -91,6 +93,7 @@ class Summary:
     gaps: Callable[[], Gaps] | None = field(default=None, repr=False, compare=False)
     clock: Clock | None = None
     beginning: Beginning | None = None
+    counting: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
         """One line: customers, those who came back, day, cells and groups."""
@@ -261,6 +264,7 @@ class Summary:
             purchase_days=self.purchase_days,
             histories=self.histories,
             beginning=self.beginning,
+            counting=self.counting,
             gaps=None if self.histories is None else gaps_of(made, self.histories),
         )
 

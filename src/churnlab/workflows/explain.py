@@ -125,7 +125,7 @@ def _require(log: EventLog, customer: str) -> None:
     known = log.members()["customer_id"].tolist()
     if customer in set(known):
         return
-    near = near_ids(customer, known)
+    near = near_ids(str(customer), known)
     close = f" Near it: {', '.join(map(repr, near))}." if near else ""
     raise DataError(
         f"there is no customer {customer!r} among the {len(known):,} members.{close} "

@@ -67,11 +67,13 @@ def candidates(table: Any, column: str, zone: str) -> list[Candidate]:
     read = [read_time(cell, zone, p, column) for p in patterns]
     if not read:
         return []
+    until = dt.datetime.now() + _AHEAD  # a row of 2099 is a bad row, not another format
+    near = [t.local <= until for t in read]
     found = table.aggregate(
         total=read[-1].text.count(),
-        **{f"n{i}": t.local.count() for i, t in enumerate(read)},
-        **{f"first{i}": t.local.min() for i, t in enumerate(read)},
-        **{f"last{i}": t.local.max() for i, t in enumerate(read)},
+        **{f"n{i}": t.local.count(where=near[i]) for i, t in enumerate(read)},
+        **{f"first{i}": t.local.min(where=near[i]) for i, t in enumerate(read)},
+        **{f"last{i}": t.local.max(where=near[i]) for i, t in enumerate(read)},
     ).to_pyarrow()
     values = {k: v[0] for k, v in found.to_pydict().items()}
     kept = [
@@ -79,7 +81,7 @@ def candidates(table: Any, column: str, zone: str) -> list[Candidate]:
         for i, p in enumerate(patterns)
         if values[f"n{i}"] and values[f"n{i}"] >= ENOUGH * values["total"]
     ]
-    return sorted((c for c in kept if _plausible(c)), key=lambda c: -c.n)
+    return sorted((c for c in kept if c.last.year >= FIRST_YEAR), key=lambda c: -c.n)
 
 
 def _of_a_sample(table: Any, cell: Any, patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -110,10 +112,6 @@ def _of_its_age(value: float, unit: str) -> bool:
     first, last = dt.datetime(FIRST_YEAR, 1, 1), dt.datetime.now() + _AHEAD
     low, high = (written_as(t, unit) for t in (first, last))
     return low <= value <= high
-
-
-def _plausible(candidate: Candidate) -> bool:
-    return candidate.last.year >= FIRST_YEAR and candidate.last <= dt.datetime.now() + _AHEAD
 
 
 def said(found: list[Candidate], key: str) -> str:

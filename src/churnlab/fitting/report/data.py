@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
+from churnlab.posterior.silence.stream import rows_of
 from churnlab.summary import Summary
-from churnlab.types import Array
+from churnlab.summary.customers import JOINED
+from churnlab.types import Array, Ints
 
 #: Columns of the customers table that pages show: a large one is not read whole.
 SHOWN: Final = (
@@ -45,24 +47,50 @@ def three_customers(customers: pd.DataFrame, *, least_gaps: int = 3) -> pd.DataF
     return ordered.iloc[rows].reset_index(drop=True)
 
 
-def p_alive_curve(draws: PopulationDraws, x: float, t_x: float, days: Array) -> SilenceCurve:
-    """Return P(alive) of one customer against the days of silence."""
-    value = draws.likelihood.p_alive(draws.theta_rows(_first(draws)), x, t_x, t_x + days)
+def group_of(draws: PopulationDraws, person: Any, columns: Sequence[str]) -> int:
+    """Return the code of a customer's group in the draws; 0 where the columns do not name one."""
+    name = JOINED.join(str(getattr(person, column)) for column in columns)
+    return draws.groups.index(name) if name in draws.groups else 0
+
+
+def p_alive_curve(
+    draws: PopulationDraws, x: float, t_x: float, days: Array, group: int = 0
+) -> SilenceCurve:
+    """Return P(alive) of one customer of a group against the days of silence."""
+    value = draws.likelihood.p_alive(draws.theta_rows(np.array([group])), x, t_x, t_x + days)
+    return _summarised(days, value)
+
+
+def p_alive_of(
+    draws: PopulationDraws, summary: Summary, person: pd.Series, days: Array
+) -> SilenceCurve:
+    """Return P(alive) of one of a summary's customers, in their group and on the summary's clock.
+
+    Parameters
+    ----------
+    person : Series
+        A row of `summary.customers`.
+    days : array (day,)
+        Whole days of silence.
+    """
+    cells, cell = summary.cells, [int(person["cell"])]
+    rows = rows_of(cells, draws).at(np.array(cell))
+    silence = days
+    if summary.clock is not None:
+        silence = summary.clock.ahead(person["last_purchase_at"].date(), days)
+    theta = draws.theta_rows(rows.group)
+    value = draws.likelihood.p_alive(theta, rows.x[0], rows.t_x[0], rows.t_x[0] + silence)
     return _summarised(days, value)
 
 
 def risk_curve(
-    draws: PopulationDraws, x: float, t_x: float, days: Array, horizon_days: float
+    draws: PopulationDraws, x: float, t_x: float, days: Array, horizon_days: float, group: int = 0
 ) -> SilenceCurve:
     """Return P(no purchase in the next `horizon_days`) of one customer against silence."""
     value = draws.likelihood.p_no_purchase(
-        draws.theta_rows(_first(draws)), x, t_x, t_x + days, horizon_days
+        draws.theta_rows(np.array([group])), x, t_x, t_x + days, horizon_days
     )
     return _summarised(days, value)
-
-
-def _first(draws: PopulationDraws) -> NDArray[np.int64] | None:
-    return None if len(draws.groups) == 1 else np.zeros(1, dtype=np.int64)
 
 
 def _summarised(days: Array, value: Array) -> SilenceCurve:
@@ -129,13 +157,10 @@ def repeats_by_week(draws: PopulationDraws, summary: Summary) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        The summary was made from arrays, or is on a clock.
+        The summary was made from arrays.
     """
-    if summary.purchase_days is None or summary.clock is not None:
-        raise UsageError(
-            "tracking needs the day of every purchase in plain days; fit summarise(log) without "
-            "a calendar."
-        )
+    if summary.purchase_days is None:
+        raise UsageError("tracking needs the day of every purchase; fit summarise(log).")
     people = summary.customers
     end = np.datetime64(summary.as_of, "D").astype(np.int64)
     first = end - people["T"].to_numpy().round().astype(np.int64)
@@ -146,16 +171,17 @@ def repeats_by_week(draws: PopulationDraws, summary: Summary) -> pd.DataFrame:
     actual = np.searchsorted(days, until) - np.searchsorted(np.sort(first), until)
     group = summary.cells.group[people["cell"].to_numpy()]
     expected = np.zeros((draws.n_draws, len(weeks)))
-    days_old = np.arange(end - start + 1)
+    time = _plain if summary.clock is None else summary.clock.time
+    now = time(until)
+    ages = np.arange(np.ceil(time([end])[0] - time([start])[0]) + 2)
     for code in np.unique(group):
         began, n = np.unique(first[group == code], return_counts=True)
         theta = draws.theta[:, code if len(draws.groups) > 1 else 0].T[:, :, None]
-        bought = draws.likelihood.expected_new(theta, days_old.astype(np.float64))  # (draw, age)
+        bought = draws.likelihood.expected_new(theta, ages)  # (draw, age)
         # how many customers are how old at each week's end; who comes later has bought nothing
-        ages = np.stack(
-            [np.bincount(np.maximum(day - began, 0), n, len(days_old)) for day in until], axis=1
-        )
-        expected += bought @ ages
+        at = time(began)
+        old = [_by_age(np.maximum(one - at, 0.0), n, len(ages)) for one in now]
+        expected += bought @ np.stack(old, axis=1)
     low, high = np.quantile(expected, [0.05, 0.95], axis=0)
     return pd.DataFrame(
         {
@@ -169,12 +195,24 @@ def repeats_by_week(draws: PopulationDraws, summary: Summary) -> pd.DataFrame:
     )
 
 
+def _plain(days: ArrayLike) -> Array:
+    return np.asarray(days, np.float64)
+
+
+def _by_age(age: Array, n: Ints, size: int) -> Array:
+    """Return `n` customers counted by whole ages; who lies between two is shared by both."""
+    low = np.floor(age).astype(np.int64)
+    part = age - low
+    return np.bincount(low, n * (1 - part), size) + np.bincount(low + 1, n * part, size)
+
+
 def alive_matrix(
     draws: PopulationDraws, summary: Summary, side: int
 ) -> tuple[NDArray[np.int64], Array, Array]:
     """Return repeat purchases (row,), days of silence (column,) and P(alive) (row, column).
 
-    Of a customer as old as the oldest; as many purchases as 99% of the customers have at most.
+    Of a customer as old as the oldest, of any group (each draw is of one, as often as it has
+    customers); as many purchases as 99% of the customers have at most.
     """
     people = summary.customers
     age = float(summary.cells.T.max())
@@ -182,7 +220,11 @@ def alive_matrix(
     x = np.unique(np.linspace(0, max(most, 1), min(side, most + 1)).round().astype(np.int64))
     silence = np.linspace(0.0, age, side)
     t_x = np.where(x[:, None] > 0, age - silence[None, :], 0.0)
-    theta = draws.theta_rows(_first(draws))
+    share = summary.cells.weight / summary.cells.weight.sum()
+    code = np.random.default_rng(0).choice(
+        rows_of(summary.cells, draws).group, draws.n_draws, p=share
+    )
+    theta = draws.theta_by_code[np.arange(draws.n_draws), code].T[:, :, None]
     T = np.where(x[:, None] > 0, age, silence[None, :])
     shape = (len(x), side)
     rows = [np.broadcast_to(v, shape).ravel() for v in (x[:, None].astype(float), t_x, T)]

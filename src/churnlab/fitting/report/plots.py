@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ def silence(
     *,
     horizon_days: float,
     threshold: float | None = None,
+    groups: Sequence[str] = (),
     lang: str = "en",
 ) -> None:
     """Draw P(alive) and the risk of no purchase against silence, one line per customer.
@@ -36,9 +37,11 @@ def silence(
     axes : two Axes
         Left P(alive), right P(no purchase in `horizon_days`).
     people : DataFrame
-        Rows of the customers table; the dots mark where they stand.
+        Rows of the customers table; dots mark where they stand today.
     threshold : float, optional
         On 1 - P(alive): drawn in the left panel.
+    groups : sequence of str
+        Columns of `people` that the draws' groups come from.
     """
     left, right = axes
     reach = max(
@@ -49,8 +52,9 @@ def silence(
     for person, colour in zip(people.itertuples(), _COLOURS, strict=False):
         name = label("customer", lang, name=person.customer_id, days=person.rhythm_days)
         today = float(person.days_since_last)
-        alive = data.p_alive_curve(draws, person.x, person.t_x, days)
-        risk = data.risk_curve(draws, person.x, person.t_x, days, horizon_days)
+        group = data.group_of(draws, person, groups)
+        alive = data.p_alive_curve(draws, person.x, person.t_x, days, group)
+        risk = data.risk_curve(draws, person.x, person.t_x, days, horizon_days, group)
         for ax, curve in ((left, alive), (right, risk)):
             risk_over_silence(ax, *curve, name=name, colour=colour, today=today, lang=lang)
     if threshold is not None:
@@ -65,6 +69,7 @@ def silence(
         )
     left.set_ylabel(label("p_alive", lang))
     right.set_ylabel(label("no_purchase_in", lang, days=horizon_days))
+    right.plot([], [], "o", color=COLOURS["actual"], label=label("today", lang))
     right.legend(title=label("rhythm", lang), loc="lower right")
 
 
@@ -216,21 +221,30 @@ def matrix(
     return ax
 
 
-def lateness(ax: Axes, draws: PopulationDraws, people: pd.DataFrame, *, lang: str = "en") -> Axes:
+def lateness(
+    ax: Axes,
+    alive_over: Callable[[float], Callable[[str], data.SilenceCurve]],
+    people: pd.DataFrame,
+    *,
+    lang: str = "en",
+) -> Axes:
     """Draw customers' P(alive) against silence, the day from which each is at risk marked.
 
     Parameters
     ----------
+    alive_over : callable
+        Days of silence to what tells a customer's curve up to there, by id.
     people : DataFrame
         Rows of the customers table.
     """
     late = (people["at_risk_date"] - people["last_purchase_at"]).dt.days.to_numpy(float)
-    days = np.linspace(0.0, max(1.3 * np.nanmax(late), float(people["rhythm_days"].max())), 121)
+    curve_of = alive_over(max(1.3 * np.nanmax(late), float(people["rhythm_days"].max())))
     person: Any
     for person, colour, day in zip(people.itertuples(), _COLOURS, late, strict=False):
-        curve = data.p_alive_curve(draws, person.x, person.t_x, days)
         name = label("customer", lang, name=person.customer_id, days=person.rhythm_days)
-        risk_over_silence(ax, *curve, name=name, colour=colour, today=float(day), lang=lang)
+        risk_over_silence(
+            ax, *curve_of(person.customer_id), name=name, colour=colour, today=float(day), lang=lang
+        )
     ax.plot([], [], "o", color=COLOURS["actual"], label=label("late_from", lang))
     ax.set_ylabel(label("p_alive", lang))
     ax.legend(title=label("rhythm", lang))

@@ -54,6 +54,13 @@ class Seasons:
     widening: float
     warnings: list[str]
 
+    @property
+    def learnt(self) -> float:
+        """How many multipliers the data settled: 1 each, 0 where all of it is the prior's."""
+        kept = self.table[~self.table["pooled"]]
+        sd = np.log(kept["q95"] / kept["q05"]) / (2 * _Z90)
+        return float(np.maximum(1 - (sd / self.spread) ** 2, 0.0).sum())
+
     def to_dict(self) -> dict[str, Any]:
         """Return what `fit.json` holds under `calendar`."""
         return {

@@ -53,7 +53,8 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
     if source is None or not source.has("posterior.nc"):
         raise UsageError(
             "runs=[...] must name a finished fit, segment or pipeline folder; got "
-            f"{list(folders)}. Run `churnlab pipeline` or `churnlab fit` first."
+            f"{list(folders)}. Run `churnlab pipeline` or `churnlab fit` first; in Python save "
+            "what cl.segment returns (what Fit.save writes has no thresholds)."
         )
     fit = source.json("fit.json")
     groups = tuple(fit.get("group_columns", ()))
