@@ -20,8 +20,8 @@ from churnlab.types import Array, Ints
 #: Columns of the customers table that pages show: a large one is not read whole.
 SHOWN: Final = (
     "customer_id", "x", "t_x", "last_purchase_at", "days_since_last", "rhythm_days", "p_alive",
-    "p_alive_q05", "p_alive_q95", "p_return_year", "cycle_days", "at_risk_date", "expected_purchases",
-    "residual_value",
+    "p_alive_q05", "p_alive_q95", "p_return_year", "cycle_days", "at_risk_date",
+    "expected_purchases", "residual_value",
 )  # fmt: skip
 
 
