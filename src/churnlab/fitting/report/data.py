@@ -95,7 +95,7 @@ def silence_curves(
         last = number(person.last_purchase_at.date())
         silence, horizon = (
             clock.ahead(np.asarray(last), days),
-            clock.ahead(last + days, horizon_days),
+            clock.ahead(last + days.astype(np.int64), horizon_days),
         )
         t_x = float(clock.ahead(np.asarray(last - round(t_x)), round(t_x)))
     theta, likelihood = draws.theta_rows(np.array([group])), draws.likelihood
