@@ -93,10 +93,8 @@ def silence_curves(
     t_x, silence, horizon = float(person.t_x), days, np.asarray(float(horizon_days))
     if (clock := Clock.of_fit(fit)) is not None:
         last = number(person.last_purchase_at.date())
-        silence, horizon = (
-            clock.ahead(np.asarray(last), days),
-            clock.ahead(last + days.astype(np.int64), horizon_days),
-        )
+        silence = clock.ahead(np.asarray(last), days)
+        horizon = clock.ahead(last + days.astype(np.int64), horizon_days)
         t_x = float(clock.ahead(np.asarray(last - round(t_x)), round(t_x)))
     theta, likelihood = draws.theta_rows(np.array([group])), draws.likelihood
     alive = likelihood.p_alive(theta, person.x, t_x, t_x + silence)
