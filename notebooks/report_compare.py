@@ -22,6 +22,7 @@ from matplotlib import pyplot as plt
 from churnlab.comparison import report, side_by_side
 from churnlab.report import style, words
 from churnlab.report.figures import show
+from churnlab.report.labels import window
 from churnlab.runs import open_run, overview
 
 style.use()
@@ -48,18 +49,11 @@ if len(targets):
 for target in targets:
     figure, ax = plt.subplots(figsize=(8, 4.5))
     report.draw_scores(ax, table, target, lang=lang)
-    ax.set_title(report.window(target, lang))
-    show(figure, report.say("alt", lang, target=report.window(target, lang)))
+    ax.set_title(window(target, lang))
+    show(figure, report.say("alt", lang, target=window(target, lang)))
 
 # %%
-Markdown(
-    words.heading("checks", lang)
-    + "\n\n**"
-    + report.say("all", lang)
-    + "**"
-    + "\n\n"
-    + report.markdown(table, lang)
-)
+Markdown(words.heading("checks", lang) + "\n\n" + report.checks(table, lang))
 
 # %%
 about = overview(opened)[["run", "command", "model", "data", "seed", "finished"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pandas as pd
@@ -13,6 +14,7 @@ from churnlab.cli import main
 from churnlab.comparison import report, side_by_side
 from churnlab.comparison.figures import named
 from churnlab.errors import UsageError
+from churnlab.report.labels import window
 from churnlab.runs import RunFolder, open_run, overview
 
 
@@ -62,6 +64,7 @@ def test_the_command_writes_a_table_and_a_report_in_either_language(folders, tmp
     ]  # fmt: skip
     page = (tmp_path / "report.html").read_text()
     assert "예측은 어느 쪽이" in page
+    assert "수치로 보면" in page
 
 
 def scored(*rows):
@@ -70,19 +73,36 @@ def scored(*rows):
 
 
 def test_a_window_of_days_is_said_in_words_and_another_target_as_it_is():
-    found = [report.window(target, "ko") for target in ("28d", "2 cycles", "d", "")]
-    assert found == ["28일", "2 cycles", "d", ""]
+    found = [window(target, "ko") for target in ("28d", "2 cycles", "d", "", "polarity")]
+    assert found == ["28일", "자신의 구매 주기 2회", "d", "", "polarity"]
 
 
 def test_whether_runs_differ_is_said_by_their_intervals():
     best = ("a", "mbg_nbd", 0.10, 0.09, 0.11)
     (apart,) = report.answer(scored(best, ("b", "rfm", 0.13, 0.1101, 0.14)))
-    assert apart.startswith("28 days: ")
-    assert "does not overlap" in apart
+    assert apart.startswith("Over 28 days, **a** ")
+    assert "b, the next best run, is clearly behind" in apart
     (alike,) = report.answer(scored(best, ("b", "rfm", 0.13, 0.11, 0.14)))
-    assert "no difference shown" in alike
+    assert "no difference is shown" in alike
     (alone,) = report.answer(scored(best, ("a", "rfm", 0.13, 0.12, 0.14)))
-    assert "other runs" not in alone
+    assert alone == "Over 28 days, only **a** was tried on past dates."
+
+
+def test_candidates_are_named_in_the_checks_only():
+    table = scored(("a", "mbg_nbd", 0.10, 0.09, 0.11), ("b", "rfm", 0.13, 0.1101, 0.14))
+    assert not re.search("mbg_nbd|rfm|Brier", " ".join(report.answer(table)))
+    (said,) = report.details(table)
+    assert "mbg_nbd of a, Brier score 0.1000 (90% interval 0.0900–0.1100)" in said
+    assert "rfm of b, Brier score 0.1300" in said
+
+
+def test_what_is_one_number_a_run_is_told_beside_each_other():
+    row = {"target": "", "name": "", "figure": "at_risk_share"}
+    rows = [row | {"run": "a", "value": 0.5}, row | {"run": "b", "value": 0.25}]
+    assert report.answer(pd.DataFrame(rows)) == [
+        "At risk: 50.0% of the purchasers by **a**, 25.0% of the purchasers by **b**."
+    ]
+    assert report.answer(pd.DataFrame(rows[:1])) == [report.say("no_scores")]
 
 
 def test_what_cannot_be_compared_is_refused_in_words(folders):
@@ -125,7 +145,13 @@ def test_a_fit_beside_the_chosen_one_goes_by_its_own_model(tmp_path):
 
 
 def test_a_table_leaves_out_what_is_empty_and_counts_in_whole_numbers():
-    row = {"run": "a", "target": "", "name": "", "figure": "customers", "value": 2357.0}
-    shown = report.markdown(pd.DataFrame([row | {"q05": float("nan"), "q95": float("nan")}]))
-    assert "2,357" in shown
-    assert "window" not in shown
+    row = {"command": "fit", "target": "", "name": "", "figure": "customers", "value": 2357.0}
+    row |= {"q05": float("nan"), "q95": float("nan")}
+    spread = {"figure": "r", "value": -0.51234, "q05": -0.6, "q95": -0.4}
+    table = pd.DataFrame([row | {"run": "a"}, row | spread | {"run": "a"}, row | {"run": "b"}])
+    assert report.markdown(table).split("\n") == [
+        "| figure | a | b |",
+        "|---|---:|---:|",
+        "| customers | 2,357 | 2,357 |",
+        "| r | −0.5123 (−0.6 … −0.4) | – |",
+    ]

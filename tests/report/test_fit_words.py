@@ -42,6 +42,16 @@ def test_nobody_is_certain_to_buy_again():
     assert latest_at_risk(sure, pd.Timestamp("2025-01-01"))["own_p_alive"].item() == "99% (40%–99%)"
 
 
+def test_people_hear_that_the_model_does_not_fit_and_statisticians_why():
+    misfit = {"en": ["x (model.group=COLUMN)", "y"], "ko": ["엑스", "와이"]}
+    said = answer(report() | {"misfit_words": misfit}, CUSTOMERS, 90, "en")
+    assert "in 2 ways these customers are not as the model" in said
+    assert "model.group" not in said
+    assert "2가지 점에서" in answer(report() | {"misfit_words": misfit}, CUSTOMERS, 90, "ko")
+    for none in (report(), report() | {"misfit_words": {"en": [], "ko": []}}):
+        assert "with care" not in answer(none, CUSTOMERS, 90, "en")
+
+
 def test_residual_value_is_totalled_with_its_basis():
     customers = CUSTOMERS.assign(residual_value=[100.0, 2000.0])
     said = answer(report(), customers, 90, "en")

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import jupytext
+import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
 from churnlab.cli import main
 from churnlab.report import figures
+from churnlab.report.labels import LANGUAGES
 from churnlab.report.render import notebooks_folder
+from churnlab.segments.person.plots import draw_explanation
+from churnlab.workflows.pages.overview import overview
 from churnlab.workflows.pages.report import NOTEBOOKS
 
 #: Four words of English in a row; keys, models and code are no such words.
@@ -40,24 +44,33 @@ def heads(text: str) -> Iterator[str]:
             yield from (cell.strip() for cell in head.strip("|").split(" | "))
 
 
+def written(figure: Any) -> list[str]:
+    """A figure's words; those of its legends, too."""
+    return [text.get_text().replace("\n", " ") for text in figure.findobj(plt.Text)]
+
+
 def read(command: str, run: Path, lang: str = "ko") -> list[str]:
     """What a report says: its Markdown, its figures' words, and the texts that stand for them."""
+    told = f"run_dir, lang = {str(run)!r}, {lang!r}"
+    if command == "compare":
+        parts = ["fit", "backtest", "segment", "nday"]
+        names = list({"en": "abcd", "ko": "가나다라"}[lang])
+        told += f"\nruns, names = {[str(run / part) for part in parts]!r}, {names!r}"
     said: list[str] = []
 
     def show(figure: Any, alt: str) -> None:
-        said.append(alt)
-        for text in figure.findobj(plt.Text):
-            said.append(text.get_text().replace("\n", " "))
+        said.extend([alt, *written(figure)])
         plt.close(figure)
 
     names: dict[str, Any] = {"display": lambda shown: said.append(shown.data)}
-    book = jupytext.read(notebooks_folder() / f"{NOTEBOOKS[command]}.py")
+    notebook = NOTEBOOKS.get(command, f"report_{command}")
+    book = jupytext.read(notebooks_folder() / f"{notebook}.py")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "show", show)
         for cell in (c for c in book.cells if c.cell_type == "code"):
             source = cell.source.replace("import Markdown, display", "import Markdown")
             if "parameters" in cell.metadata.get("tags", []):
-                source += f"\nrun_dir, lang = {str(run)!r}, {lang!r}"
+                source += f"\n{told}"
             *before, last = ast.parse(source).body
             value = isinstance(last, ast.Expr)
             body = ast.Module([*before, *([] if value else [last])], [])
@@ -69,12 +82,18 @@ def read(command: str, run: Path, lang: str = "ko") -> list[str]:
     return said
 
 
-PARTS = ["fit", "segment", "backtest", "nday", "journey", "pipeline"]
+#: Reports of a step, and of a whole run.
+PARTS = ["fit", "segment", "backtest", "nday", "journey", "pipeline", "compare"]
+
+
+def place(run: Path, command: str) -> Path:
+    """The folder that a report is of."""
+    return run if command in ("pipeline", "compare") else run / command
 
 
 @pytest.mark.parametrize("command", PARTS)
 def test_a_korean_report_has_no_english_sentence(shop_run, command):
-    said = read(command, shop_run if command == "pipeline" else shop_run / command)
+    said = read(command, place(shop_run, command))
     assert len("".join(said)) > 500
     assert [s for text in said for s in english(text)] == []
     assert [h for text in said for h in heads(text) if not _korean(h)] == []
@@ -108,8 +127,40 @@ def _korean(head: str) -> bool:
 
 @pytest.mark.parametrize("command", PARTS)
 def test_an_english_report_has_no_korean(shop_run, command):
-    said = read(command, shop_run if command == "pipeline" else shop_run / command, "en")
+    said = read(command, place(shop_run, command), "en")
     assert [text for text in said if re.search("[가-힣]", text)] == []
+
+
+@pytest.mark.parametrize("basis", ["overdue", "p_alive"])
+def test_the_picture_of_a_customer_is_in_korean(basis):
+    """What `explain` draws; boards draw it anew in the browser and are read there."""
+    days = [f"2024-06-{day:02}" for day in range(10, 31)]
+    curve = {"day": days} | dict.fromkeys(("mean", "q05", "q95"), np.linspace(0.1, 0.5, 21))
+    story = {
+        "customer_id": "7", "as_of": days[-1], "purchase_days": days[:1], "visit_days": days[:2],
+        "risk": {"basis": basis}, "visit_basis": basis, "visit_cuts": (0.8, 0.95),
+        "threshold": {"value": 0.4, "first_value": 0.3}, "risk_by_day": curve,
+        "alive_by_day": curve, "visit_risk_by_day": curve,
+        "member": {"segment_code": "repeat_risk.visit_active", "visit_risk_date": days[5],
+                   "visit_inactive_date": "2024-07-09"},
+        "customer": {"x": 3, "due_q10": days[2], "due_q90": days[9], "due_date": days[4],
+                     "at_risk_date": days[6]},
+    }  # fmt: skip
+    for lang in LANGUAGES:
+        figure = draw_explanation(story, lang=lang)
+        figure.canvas.draw()
+        said = [text for text in written(figure) if re.search("[A-Za-z가-힣]", text)]
+        plt.close(figure)
+        assert len(said) > 10
+        assert {bool(re.search("[가-힣]", text)) for text in said} == {lang == "ko"}, said
+
+
+def test_the_picture_of_the_demo_is_in_korean(shop_run):
+    figure = overview(shop_run, shop_run, lang="ko")
+    said = written(figure)
+    plt.close(figure)
+    assert "오늘" in said
+    assert [s for text in said for s in english(text)] == []
 
 
 @pytest.mark.parametrize(

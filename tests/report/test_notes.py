@@ -61,6 +61,11 @@ def test_every_note_is_phrased_as_the_code_writes_it():
          "missing from the backtest",
          "꺼져 있음; 백테스트 기준일이 0개이며 3개 이상이어야 합니다; 백테스트에 hiatus 기준선이 "
          "없습니다"),
+        # a list of notes, one with a note inside
+        ("fewer than 50 customers at an origin in: age 180-364 days, age 365 days or more, "
+         "age 90-179 days, age under 90 days, frequency 7+, group Seoul, frequency 6",
+         "기준일에 고객이 50명 미만인 칸: 첫 구매 후 180–364일, 첫 구매 후 365일 이상, "
+         "첫 구매 후 90–179일, 첫 구매 후 90일 미만, 재구매 7+회, 그룹 Seoul, 재구매 6회"),
     ],
 )  # fmt: skip
 def test_a_stored_note_is_told_in_korean(english, korean):
@@ -75,3 +80,14 @@ def test_what_has_no_phrase_stays_as_it_is():
 
 def test_the_same_note_is_told_once():
     assert all_told(["turned off", "turned off", "x"], "ko") == ["꺼져 있음", "x"]
+
+
+def test_every_class_of_a_backtest_has_korean_words():
+    """The names that `limits` writes are those of the classes by which scores are broken down."""
+    from churnlab.backtest.scores import board
+
+    cells = [f"frequency {name}" for name in board._FREQUENCIES]
+    cells += [f"age {name}" for _, name in board._AGES]
+    for cell in [*cells, "group 3"]:
+        said = told(f"fewer than 50 customers at an origin in: {cell}", "ko")
+        assert not re.search("[a-z]", said), said

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+import sys
+import types
 
 import nbformat
 import pandas as pd
@@ -13,7 +16,7 @@ from matplotlib import pyplot as plt
 from churnlab.report import style, words
 from churnlab.report.exporter import page
 from churnlab.report.page import embedded, escaped, inert, policy
-from churnlab.report.render import summary_text
+from churnlab.report.render import no_grammars, summary_text
 
 ATTACKS = (
     "<svg onload=hit()>",
@@ -140,3 +143,39 @@ def test_a_name_with_dollars_is_no_mathematics():
         plt.close(figure)
     assert "100" in numbers
     assert not any("$" in n for n in numbers)
+
+
+@pytest.mark.service
+@pytest.mark.parametrize(("columns", "few"), [(4, 5), (3, 12)])
+def test_a_phone_shows_the_first_rows_of_a_long_table_and_all_when_asked(
+    browser, tmp_path, columns, few
+):
+    """Wide tables are cards there; one row more than fits is folded, paper and desks show all."""
+    for n in (few, few + 1):
+        table = words.table(pd.DataFrame({c: range(n) for c in "abcd"[:columns]}))
+        tab, _ = opened(browser, tmp_path / "long.html", page(book(table), "t", "ko"))
+        rows, switch = tab.locator("tbody tr:visible"), tab.locator("label:visible")
+        assert (rows.count(), switch.count()) == (2 * n, 0)  # the notebook's text and its output
+        tab.set_viewport_size({"width": 390, "height": 800})
+        assert rows.count() == 2 * few
+        if n > few:
+            assert switch.first.inner_text() == f"전체 {n}행 보기"
+            tab.keyboard.press("Tab")
+            tab.keyboard.press("Space")
+            assert rows.count() == n + few
+        tab.emulate_media(media="print")
+        assert rows.count() == 2 * n
+        tab.close()
+
+
+def test_a_report_is_made_without_grammars_of_addresses(monkeypatch):
+    """With JupyterLab beside it, importing a checker of notebooks would cost a second."""
+    monkeypatch.delitem(sys.modules, "rfc3987_syntax", raising=False)
+    with no_grammars(), pytest.raises(ImportError):
+        importlib.import_module("rfc3987_syntax")
+    assert "rfc3987_syntax" not in sys.modules
+    there = types.ModuleType("rfc3987_syntax")
+    monkeypatch.setitem(sys.modules, "rfc3987_syntax", there)
+    with no_grammars():
+        assert importlib.import_module("rfc3987_syntax") is there
+    assert sys.modules["rfc3987_syntax"] is there

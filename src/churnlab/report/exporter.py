@@ -15,12 +15,16 @@ from jinja2 import Template
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from churnlab.report.font import base64_woff
+from churnlab.report.labels import label
 from churnlab.report.page import SMALL, escaped, policy
 
 #: Columns that a phone shows side by side.
 _FEW = 3
+#: Rows that a phone shows before it is asked for the others: as cards, and as lines.
+_CARDS, _LINES = 5, 12
 _TABLE = re.compile("<table>.*?</table>", re.DOTALL)
 _HEAD = re.compile("<th[^>]*>(.*?)</th>", re.DOTALL)
+_PLACED = re.compile('<div class="scroll"><table( class="cards")?>.*?</table></div>', re.DOTALL)
 _CELL = re.compile("<td([^>]*)>(–(?=</td>))?")
 #: The dash of an interval, where no line may break.
 _RANGE = re.compile(r"(?<=[\d%])–(?=[\d+−])")
@@ -42,12 +46,18 @@ def page(book: Any, title: str, lang: str = "en") -> str:
     lang : str
         Language of its words.
     """
-    parts = [part for cell in book.cells for part in _cell(cell)]
+    parts = _folding([part for cell in book.cells for part in _cell(cell)], lang)
     shown = "".join([title, *parts])
     hangul = any("\uac00" <= letter <= "\ud7a3" for letter in shown)
     fonts = {weight: base64_woff(shown, weight) for weight in ("", "Bold") if hangul}
     return _template().render(
-        title=title, lang=lang, policy=policy(), parts=_contents(parts), fonts=fonts
+        title=title,
+        lang=lang,
+        policy=policy(),
+        parts=_contents(parts),
+        fonts=fonts,
+        cards=_CARDS,
+        lines=_LINES,
     )
 
 
@@ -111,6 +121,21 @@ def _stacking(table: str) -> str:
     cells = _CELL.sub(named, table)
     kind = ' class="cards"' if len(names) > _FEW else ""
     return f'<div class="scroll">{cells.replace("<table>", f"<table{kind}>")}</div>'
+
+
+def _folding(parts: list[str], lang: str) -> list[str]:
+    """Return the parts with a switch before each long table, which phones shorten."""
+    count = itertools.count(1)
+
+    def folded(found: re.Match[str]) -> str:
+        rows = found[0].count("<tr>") - 1
+        if rows <= (_CARDS if found[1] else _LINES):
+            return found[0]
+        name = f"t{next(count)}"
+        box = f'<input type="checkbox" id="{name}"><label for="{name}">'
+        return f'<div class="long">{box}{label("all_rows", lang, n=rows)}</label>{found[0]}</div>'
+
+    return [_PLACED.sub(folded, part) for part in parts]
 
 
 def _contents(parts: list[str]) -> list[str]:

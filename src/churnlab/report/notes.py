@@ -17,6 +17,7 @@ from churnlab.report.labels import label
 
 _SECTION = "note."
 _AND = "; "
+_COMMA = ", "
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _WINDOW = re.compile(r"(\d+)d")
 
@@ -40,11 +41,15 @@ def told(text: str | None, lang: str) -> str:
 
 
 def _value(value: str, lang: str) -> str:
-    """Return a value of a note in a language: a day, a window, or a note itself."""
+    """Return a value of a note in a language: a day, a window, a note itself or a list of them."""
     if _DAY.fullmatch(value):
         return date(value, lang)
     days = _WINDOW.fullmatch(value)
-    return told(value, lang) if days is None else label("days", lang, n=days[1])
+    if days is not None:
+        return label("days", lang, n=days[1])
+    if (said := told(value, lang)) != value:
+        return said
+    return _COMMA.join(told(part, lang) for part in value.split(_COMMA))
 
 
 def in_each(text: str) -> dict[str, str]:

@@ -66,10 +66,11 @@ def render(
     ChurnlabError
         A cell failed; the message carries the cell's error.
     """
-    import jupytext
-    import nbformat
+    with no_grammars():
+        import jupytext
+        import nbformat
 
-    from churnlab.report.exporter import page
+        from churnlab.report.exporter import page
 
     path = notebooks_folder() / f"{notebook}.py"
     if not path.exists():
@@ -82,6 +83,24 @@ def render(
     for output in (output for cell in book.cells for output in cell.get("outputs", [])):
         output.get("metadata", {}).pop(SMALL, None)  # the notebook is not for phones
     return Rendered(html, summary_text(book), str(jupytext.writes(book, "ipynb")))
+
+
+@contextmanager
+def no_grammars() -> Iterator[None]:
+    """Import without rfc3987-syntax, with which JupyterLab comes.
+
+    From it jsonschema builds the grammars of 38 kinds of addresses, a second of work whenever it
+    is imported, to check what no notebook holds.
+    """
+    name = "rfc3987_syntax"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def _inject(book: Any, parameters: Mapping[str, Any]) -> None:

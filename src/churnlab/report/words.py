@@ -47,7 +47,8 @@ def _numeric(column: pd.Series[Any]) -> bool:
     """Say whether a column holds numbers, days, or texts that begin as numbers do."""
     if pd.api.types.is_numeric_dtype(column):
         return True
-    return len(column) > 0 and all(_NUMBER.match(str(value)) for value in column)
+    told = [str(value) for value in column if pd.notna(value) and value != MISSING]
+    return bool(told) and all(map(_NUMBER.match, told))
 
 
 def _cell(value: Any, spec: str) -> str:

@@ -67,7 +67,10 @@ class Comparison(Result):
     @cached_property
     def lines(self) -> list[str]:
         """The table, best first, and which run forecasts best."""
-        return [*console(self.table), *(line.replace("**", "") for line in answer(self.table))]
+        return [
+            *console(self.table),
+            *(line.replace("**", "") for line in answer(self.table, self.lang)),
+        ]
 
     def write(self, folder: RunFolder) -> None:
         """Write `compare.parquet` and the report."""

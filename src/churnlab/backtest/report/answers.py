@@ -8,6 +8,7 @@ from typing import Any
 from churnlab.backtest.report import say
 from churnlab.backtest.scores.board import RECALIBRATED
 from churnlab.backtest.scores.decisions import OWN_CUTOFF
+from churnlab.report.labels import window
 from churnlab.report.notes import told
 
 Comparison = Mapping[str, Any]
@@ -59,7 +60,7 @@ def _values(answer: Comparison, lang: str) -> dict[str, Any]:
     bar, strong = answer["simple_value"], answer.get("comparator_value")
     return {
         **answer,
-        "window": window_words(answer["target"], lang),
+        "window": window(answer["target"], lang),
         "best": _named(answer, "best", lang),
         "simple": _named(answer, "simple", lang),
         "share": -answer["difference"] / bar if bar else 0.0,
@@ -79,10 +80,3 @@ def _named(answer: Comparison, side: str, lang: str) -> str:
     if rule == OWN_CUTOFF:
         return name
     return say("name.ruled", lang, name=name, rule=rule, basis=answer[f"{more}basis"])
-
-
-def window_words(label: str, lang: str = "en") -> str:
-    """Return a target's label in words: 90 days, 2 cycles of one's own."""
-    if label.endswith("d"):
-        return say("window.days", lang, n=label[:-1])
-    return say("window.cycles", lang, n=label.partition(" ")[0])

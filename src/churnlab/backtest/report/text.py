@@ -8,9 +8,10 @@ from typing import Any, Final
 import pandas as pd
 
 from churnlab.backtest.report import say
-from churnlab.backtest.report.answers import plain, sentence, window_words
+from churnlab.backtest.report.answers import plain, sentence
 from churnlab.backtest.report.data import cheapest
 from churnlab.report.catalogue import Money, date
+from churnlab.report.labels import label, window
 from churnlab.report.notes import all_told, told
 from churnlab.report.words import bullets, heading, table
 
@@ -37,8 +38,11 @@ _RULE_FORMATS: Final = {
 
 
 def _table(frame: pd.DataFrame, formats: dict[str, str], lang: str) -> str:
-    named = {say(f"col.{name}", lang): spec for name, spec in formats.items()}
-    return table(say.heads(_worded(frame, lang), lang), named)
+    shown = label.heads(say.heads(_worded(frame, lang), lang), lang)
+    named = {
+        n: formats[c] for c, n in zip(frame.columns, shown.columns, strict=True) if c in formats
+    }
+    return table(shown, named)
 
 
 def _worded(frame: pd.DataFrame, lang: str) -> pd.DataFrame:
@@ -48,7 +52,7 @@ def _worded(frame: pd.DataFrame, lang: str) -> pd.DataFrame:
         return say(f"value.{value}", lang) if say.has(f"value.{value}") else str(value)
 
     words = {c: frame[c].map(said) for c in ("variant", "basis", "rule") if c in frame}
-    return frame.assign(**words, target=[window_words(t, lang) for t in frame["target"]])
+    return frame.assign(**words, target=[window(t, lang) for t in frame["target"]])
 
 
 def question(summary: dict[str, Any], lang: str) -> str:
@@ -134,7 +138,8 @@ def cost_claim(rules: pd.DataFrame, answers: Iterable[Mapping[str, Any]], lang: 
         return ""
     variant = "" if best["variant"] == "plain" else f", {best['variant']}"
     name = f"{best['candidate']} ({best['rule']} on {best['basis']}{variant})"
-    return say("claim.cost", lang, target=best["target"], name=name, cost=best["cost_per_customer"])
+    target = window(best["target"], lang)
+    return say("claim.cost", lang, target=target, name=name, cost=best["cost_per_customer"])
 
 
 def rules_table(rules: pd.DataFrame, lang: str) -> str:

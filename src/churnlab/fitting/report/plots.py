@@ -37,7 +37,7 @@ def silence(
     axes : two Axes
         Left P(alive), right P(no purchase in `horizon_days`).
     people : DataFrame
-        Rows of the customers table; the dots mark where they stand.
+        Rows of the customers table; dots mark where they stand today.
     threshold : float, optional
         On 1 - P(alive): drawn in the left panel.
     fit : mapping
@@ -67,6 +67,7 @@ def silence(
         )
     left.set_ylabel(label("p_alive", lang))
     right.set_ylabel(label("no_purchase_in", lang, days=horizon_days))
+    right.plot([], [], "o", color=COLOURS["actual"], label=label("today", lang))
     right.legend(title=label("rhythm", lang), loc="lower right")
 
 

@@ -47,8 +47,14 @@ def answer(
     )  # fmt: skip
     newly = [bullets(late_lines(fit, lang), none="")] if fit.get("late") else []
     groups = table(say.heads(by_purchases(customers, as_of), lang))
-    said = (text, *newly, *_money(fit, customers, lang, currency), groups)
+    said = (text, *_care(fit, lang), *newly, *_money(fit, customers, lang, currency), groups)
     return "\n\n".join((heading("answer", lang), *said))
+
+
+def _care(fit: dict[str, Any], lang: str) -> list[str]:
+    """Return, where the model does not fit, that it does not: in what stands under the checks."""
+    n = len(fit.get("misfit_words", {}).get(lang, ()))
+    return [say("answer.care", lang, n=n)] if n else []
 
 
 def late_lines(found: dict[str, Any], lang: str) -> list[str]:

@@ -144,7 +144,7 @@ def cannot_tell(rule: Rule, lang: str = "en") -> str:
 def checks(rule: Rule, seen: pd.DataFrame, lang: str = "en") -> str:
     """Fit, predictive checks, held-out coverage, what was left out."""
     fit, data = rule["fit"], rule["data"]
-    figures = ", ".join(f"{k} {_short(v)}" for k, v in fit["diagnostics"].items())
+    figures = ", ".join(f"`{k}` {_short(v)}" for k, v in fit["diagnostics"].items())
     missed = [say(f"statistic.{name}", lang) for name in seen.loc[~seen["inside"], "statistic"]]
     wrong = say("checks.wrong", lang, names=", ".join(missed)) if missed else ""
     said = [
