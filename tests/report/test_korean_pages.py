@@ -15,10 +15,10 @@ import pytest
 from matplotlib import pyplot as plt
 
 from churnlab.cli import main
+from churnlab.explanation.plots import draw_explanation
 from churnlab.report import figures
 from churnlab.report.labels import LANGUAGES
 from churnlab.report.render import notebooks_folder
-from churnlab.segments.person.plots import draw_explanation
 from churnlab.workflows.pages.overview import overview
 from churnlab.workflows.pages.report import NOTEBOOKS
 
