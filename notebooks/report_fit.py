@@ -57,7 +57,7 @@ draw.silence(
     people,
     horizon_days=horizon_days,
     threshold=fit["threshold"]["value"] if on_p_alive else None,
-    groups=fit["group_columns"],
+    fit=fit,
     lang=lang,
 )
 claim = text.silence_claim(people, lang)

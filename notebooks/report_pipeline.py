@@ -74,7 +74,7 @@ draw_fits.silence(
     people,
     horizon_days=run.manifest["config"]["risk"]["horizon_days"],
     threshold=fit["threshold"]["value"] if fit["threshold"]["basis"] == "p_alive" else None,
-    groups=fit["group_columns"],
+    fit=fit,
     lang=lang,
 )
 claim = fit_text.silence_claim(people, lang)

@@ -105,7 +105,7 @@ ax.plot(truth, y, "x", color="black", label="truth")
 ax.set_yticks(y, [f"{s} ({n})" for s, n in zip(stores, sizes, strict=True)])
 ax.set_xlabel("mean purchases per day while a customer")
 ax.set_title("Small stores lean on their region")
-ax.legend()
+ax.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]

@@ -54,7 +54,7 @@ def test_numbers_without_a_format_name_the_one_that_is_plausible(unit):
     with pytest.raises(DataError) as caught:
         read_events(frame)
     assert "not times" in str(caught.value)
-    assert wanted is None or f"time_format='{wanted}' reads all 300" in str(caught.value)
+    assert wanted is None or f"time_format='{wanted}' reads 300" in str(caught.value)
 
 
 def test_a_missing_number_is_one_missing_time():
@@ -67,7 +67,7 @@ def test_a_missing_number_is_one_missing_time():
 @pytest.mark.parametrize("unit", ["epoch_s", "epoch_ms", "epoch_us"])
 def test_a_wrong_unit_ends_in_1970_and_is_named(unit):
     frame = orders(range(300)).assign(event_at=SERIAL)
-    with pytest.raises(DataError, match=r"lies in 1970.*time_format='excel_days' reads all 300"):
+    with pytest.raises(DataError, match=r"lies in 1970.*time_format='excel_days' reads 300"):
         read_events(frame, time_format=unit)
     with pytest.raises(
         DataError, match="lies in 1970"
@@ -97,9 +97,9 @@ def test_d4_slash_dates_that_both_orders_read_are_an_error_that_names_both():
 def test_slash_dates_are_tried_on_the_whole_column():
     """The first rows fit both orders; one far below decides."""
     early = ["1/2/2022"] * 200
-    with pytest.raises(DataError, match=r"time_format='%m/%d/%Y' reads all 201"):
+    with pytest.raises(DataError, match=r"time_format='%m/%d/%Y' reads 201"):
         read_events(orders([*early, "12/31/2022"]))
-    with pytest.raises(DataError, match=r"time_format='%d/%m/%Y' reads all 201"):
+    with pytest.raises(DataError, match=r"time_format='%d/%m/%Y' reads 201"):
         read_events(orders([*early, "31/12/2022"]))
 
 
@@ -109,7 +109,7 @@ def test_a_day_far_ahead_is_a_bad_row_not_another_format():
         times = days[: 300 - bad] + ["31.12.2099 10:00"] * bad
         with pytest.raises(DataError) as caught:
             read_events(orders(times))
-        said = "time_format='%d.%m.%Y %H:%M' reads all" in str(caught.value)
+        said = "time_format='%d.%m.%Y %H:%M' reads 29" in str(caught.value)
         assert said is found
 
 
@@ -117,7 +117,7 @@ def test_a_format_of_the_wrong_order_is_refused_although_bad_rows_may_go():
     """Below the share of bad rows, too: the rest would be read with day and month exchanged."""
     times = ["1/2/2022"] * 400 + ["12/31/2022"]
     for options in ({}, {"on_bad_rows": "drop"}):
-        with pytest.raises(DataError, match=r"time_format='%m/%d/%Y' reads all 401"):
+        with pytest.raises(DataError, match=r"time_format='%m/%d/%Y' reads 401"):
             read_events(orders(times, n=range(401)), time_format="%d/%m/%Y", **options)
     bad = ["1/2/2022"] * 400 + ["soon"]
     log = read_events(orders(bad, n=range(401)), time_format="%d/%m/%Y")

@@ -72,13 +72,20 @@ def local_spark(folder: Path):
     settings = {
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": "1",
-        "spark.sql.codegen.wholeStage": "false",  # compiling costs more than a hundred rows
+        # compiling, and planning anew after each stage, cost more than a hundred rows
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.sql.adaptive.enabled": "false",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.driver.memory": "1g",
         "spark.sql.session.timeZone": "UTC",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
     }
+    # read when Java starts: its best compiler pays for itself after minutes
+    os.environ["PYSPARK_SUBMIT_ARGS"] = (
+        '--driver-java-options="-XX:TieredStopAtLevel=1" pyspark-shell'
+    )
     for key, value in settings.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()

@@ -134,6 +134,10 @@ def test_a_hierarchy_of_ones_own_has_the_likelihood_of_its_quantities() -> None:
                   dropout_concentration=2.0)  # fmt: skip
         with pytest.raises(UsageError, match="needs the quantities rate_mean, rate_shape"):
             purchases("again", cells, rate_mean=rate)
+        by_row = rate[cells.group]
+        with pytest.raises(UsageError, match=r"rate_mean has the shape .*not one a row"):
+            purchases("rows", cells, rate_mean=by_row, rate_shape=0.7, dropout_mean=0.3,
+                      dropout_concentration=3.0)  # fmt: skip
     logp = built.compile_logp(vars=built["bought"], **QUICK)
     theta = np.stack([np.full(2, 0.7), 0.7 / rates, np.full(2, 0.6), np.full(2, 1.4)])
     one = likelihood.log_likelihood(theta[:, cells.group], cells.x, cells.t_x, cells.T)

@@ -84,6 +84,18 @@ def test_silence_from_now_on_is_that_of_the_states(model, make_draws):
     some, horizon = np.array([2, 0]), np.array([30.0, 400.0])
     found = process.silent(t_x, T)(horizon, some)
     np.testing.assert_array_equal(found, process.states(t_x[some], T[some], horizon)[1])
+    mean = (process.alive(t_x[some], T[some]) * (1.0 - found)).mean(axis=1)
+    np.testing.assert_allclose(process.back(t_x, T)(horizon, some), mean, rtol=1e-14)
+
+
+@pytest.mark.parametrize("n_draws", [7, 30, 1000])
+@pytest.mark.parametrize("model", MODELS)
+def test_means_of_those_who_return_are_those_of_the_matrix(model, n_draws, make_draws):
+    draws = make_draws(model, n_draws)
+    process = draws.likelihood.process(draws.theta[:, 0, :].T, 2.0, 5000.0)(2.0)
+    t_x, some, horizon = np.array([10.0, 40.0, 0.0]), np.array([2, 0]), np.array([0.5, 400.0])
+    mean = process.returning(t_x)(horizon, some).mean(axis=1)
+    np.testing.assert_allclose(process.returned(t_x)(horizon, some), mean, rtol=1e-12)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -101,12 +103,24 @@ def test_order_chunks_and_threads_change_nothing(model, make_draws, make_rows, m
     draws, rows = make_draws(model, 64), make_rows(80)
     config = RiskConfig(basis="personal_cycles")
     whole = risk_summary(draws, rows, config, threads=1)
+    monkeypatch.setattr(stream, "SMALL_ELEMENTS", 0)
     order = np.random.default_rng(3).permutation(len(rows.x))
     shuffled = risk_summary(draws, Rows(*(v[order] for v in rows)), config, threads=3)
     np.testing.assert_array_equal(np.array(shuffled[:3]), np.array(whole[:3])[:, order])
     monkeypatch.setattr(stream, "CHUNK_ELEMENTS", 200)
     small = risk_summary(draws, rows, config, threads=2)
     np.testing.assert_array_equal(np.array(small[:3]), np.array(whole[:3]))
+
+
+@pytest.mark.parametrize(("most", "threaded"), [(80 * 64, False), (80 * 64 - 1, True)])
+def test_small_work_starts_no_threads(most, threaded, make_draws, make_rows, monkeypatch):
+    monkeypatch.setattr(stream, "SMALL_ELEMENTS", most)
+    draws, rows = make_draws("mbg_nbd", 64), make_rows(80)
+    seen = set()
+    stream.for_each_run(
+        draws, rows.group, rows.x, 9e3, lambda *_: seen.add(threading.current_thread())
+    )
+    assert (threading.main_thread() not in seen) == threaded
 
 
 @given(

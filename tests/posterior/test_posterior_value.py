@@ -200,7 +200,7 @@ def test_the_simulated_futures_average_to_the_stated_mean(small):
     known, fit, spend = small
     n, mean = known.amounts.of(known.summary.customers["customer_id"])
     value = ValueConfig(discount_rate=2.0)  # heavy, so that a lost discount shows
-    latents = SpendLatents(spend.draws).prepare(n)
+    latents = SpendLatents(spend.draws)
     futures = _Futures(known.summary, fit.draws, value, latents, n, mean, 1)
     total = np.zeros(VALUE_DRAWS)
     cell = known.summary.customers["cell"].to_numpy()
@@ -211,7 +211,8 @@ def test_the_simulated_futures_average_to_the_stated_mean(small):
         alive = futures._alive(process, np.array([at]), rng)
         worth = np.where(alive, futures._worth(process, np.array([at]), rng), 0.0)
         people = np.flatnonzero(cell == at)
-        total += (worth * latents.inverse_nu(n[people], mean[people])).sum(axis=0)
+        nu = latents.inverse_nu(n[people], mean[people])
+        total += (worth * (nu.gamma + nu.total[:, None]) / nu.standard[nu.size]).sum(axis=0)
     stated = fit.residual_value(spend, value)["residual_value"].sum()
     error = total.std() / np.sqrt(VALUE_DRAWS)
     assert abs(total.mean() - stated) < 4 * error

@@ -17,11 +17,11 @@ from matplotlib import dates as mdates
 from matplotlib import pyplot as plt
 
 from churnlab.cli import main
+from churnlab.explanation import plots
 from churnlab.report import figures
 from churnlab.report.labels import LANGUAGES
 from churnlab.report.render import notebooks_folder
 from churnlab.report.style import styled
-from churnlab.segments.person import plots
 from churnlab.workflows.pages.overview import overview
 from churnlab.workflows.pages.report import NOTEBOOKS
 

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from churnlab.explanation import text as explain_text
 from churnlab.report.labels import label
 from churnlab.runs import Run, RunFolder, open_run
 from churnlab.segments import segment_name
-from churnlab.segments.person import text as explain_text
 from churnlab.segments.report import text
 from churnlab.vocabulary import OVERDUE, RISK_BASES
 

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
+from churnlab.explanation.curves import risk_by_day
+from churnlab.explanation.data import near_ids
 from churnlab.posterior import RiskConfig
 from churnlab.posterior.risk import risk_curve
 from churnlab.segments import (
@@ -24,8 +26,6 @@ from churnlab.segments import (
 )
 from churnlab.segments.movement.history import LeakVerdict
 from churnlab.segments.movement.leaks import leak_alert
-from churnlab.segments.person.curves import risk_by_day
-from churnlab.segments.person.explanation import near_ids
 
 from .conftest import PURCHASE_THETA, draws_around
 from .test_shares_change import ids_of, made_up

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from churnlab.events import log_from_frames
+from churnlab.explanation.curves import risk_by_day
 from churnlab.posterior import RiskConfig, customers_table
 from churnlab.posterior.settings import LATE, StateCut
 from churnlab.segments import Axis, SegmentsConfig
 from churnlab.segments.grid.moments import cells_then
 from churnlab.segments.grid.placed import place
-from churnlab.segments.person.curves import risk_by_day
 from churnlab.summary import Calendar, Clock, summarise
 
 from .conftest import PURCHASE_THETA, draws_around

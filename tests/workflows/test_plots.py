@@ -107,6 +107,7 @@ def test_a_history_begins_at_its_customer_s_last_purchase(fit):
 def test_curves_are_of_the_customer_s_group_and_clock(model):
     """The dot of today lies where the customers table says."""
     fit = cl.fit(the_shop(), model=model, draws=100)
+    about = {"group_columns": ["gender"]}
     if fit.seasons is None:  # groups that are far apart
         theta = fit.draws.theta.copy()
         theta[:, 0, 1] *= 6
@@ -116,23 +117,36 @@ def test_curves_are_of_the_customer_s_group_and_clock(model):
     else:  # and a clock far from even
         clock = replace(fit.seasons.clock, multipliers=(0.2, 1.8) * 6)
         fit = replace(fit, data=fit.data.on_clock(clock))
+        table = fit.seasons.table.assign(multiplier=clock.multipliers)
+        about = {"group_columns": [], "calendar": replace(fit.seasons, table=table).to_dict()}
     alive = fit.p_alive().set_index("customer_id")["p_alive"]
-    for customer in fit.data.customers.query("x > 0")["customer_id"].iloc[:8]:
-        (dot,) = [line for line in fit.plot_history(customer).lines if line.get_marker() == "o"]
-        assert dot.get_ydata()[0] == pytest.approx(alive[customer], abs=0.004)
+    table = fit.customers(horizon_days=90).query("x > 0").iloc[::11][:3]
+    for customer in table["customer_id"]:
+        assert dots(fit.plot_history(customer)) == pytest.approx([alive[customer]], abs=0.004)
     assert len(fit.plot_threshold().lines) >= 3
-    if fit.seasons is None:
-        x, silent, p = alive_matrix(fit.draws, fit.data, 10)
-        once = float(x[1]), silent.max() - silent, silent.max()
-        groups = [fit.draws.theta_rows(np.array([g])) for g in range(len(fit.draws.groups))]
-        each = [fit.draws.likelihood.p_alive(theta, *once).mean(axis=0) for theta in groups]
-        share = fit.data.customers["gender"].value_counts(normalize=True)[[*fit.draws.groups]]
-        assert p[1] == pytest.approx(share.to_numpy() @ np.array(each), abs=0.03)
-        people = fit.customers().query("x > 0").groupby("gender").first().reset_index()
-        left, right = plt.subplots(1, 2)[1]
-        silence((left, right), fit.draws, people, horizon_days=90, groups=["gender"])
-        dots = [line.get_ydata()[0] for line in left.lines if line.get_marker() == "o"]
-        assert dots == pytest.approx(alive[people["customer_id"]].tolist(), abs=0.004)
+    left, right = plt.subplots(1, 2)[1]
+    silence((left, right), fit.draws, table, horizon_days=90, fit=about)
+    assert dots(left) == pytest.approx(alive[table["customer_id"]].tolist(), abs=0.004)
+    assert dots(right) == pytest.approx(table["purchase_risk"].tolist(), abs=0.004)
+
+
+def dots(ax):
+    """Where the dots lie; the legend's own has no place."""
+    found = [line.get_ydata() for line in ax.lines if line.get_marker() == "o"]
+    return [y[0] for y in found if len(y)]
+
+
+def test_the_alive_matrix_is_of_all_groups():
+    fit = cl.fit(the_shop(), group="gender", draws=100)
+    theta = fit.draws.theta.copy()
+    theta[:, 0, 1] *= 6
+    draws = replace(fit.draws, theta=theta)
+    x, silent, p = alive_matrix(draws, fit.data, 10)
+    once = float(x[1]), silent.max() - silent, silent.max()
+    each = [draws.likelihood.p_alive(draws.theta_rows(np.array([g])), *once).mean(axis=0)
+            for g in range(len(draws.groups))]  # fmt: skip
+    share = fit.data.customers["gender"].value_counts(normalize=True)[[*draws.groups]]
+    assert p[1] == pytest.approx(share.to_numpy() @ np.array(each), abs=0.03)
 
 
 def test_each_parameter_has_its_panel(fit):

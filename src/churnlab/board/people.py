@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.board.parts import Parts
+from churnlab.events.ids import positions
 from churnlab.posterior.bands import days_since
 from churnlab.types import Ints
 from churnlab.vocabulary import FAR_DATE
@@ -52,6 +53,8 @@ URGENCY: Final = ("customer_id", "segment_code", "at_risk_date", "risk_band", "r
                   "expected_purchases", "signed_up_at", "T")  # fmt: skip
 #: Significant digits of numbers in a page.
 _DIGITS: Final = 7
+#: Bands in the order of their urgency.
+_BANDS: Final = ("fresh", "winnable", "active", "gone")
 
 
 @dataclass(frozen=True)
@@ -115,15 +118,10 @@ def most_urgent(everybody: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
 def _order(everybody: pd.DataFrame, as_of: pd.Timestamp) -> Ints:
     """Return positions, most urgent first."""
     since = days_since(everybody["at_risk_date"].to_numpy(), as_of.date())
-    band = everybody["risk_band"].fillna("none").astype(str).to_numpy()
-    tiers = [
-        (since >= 0) & (since < _WEEK),
-        band == "fresh",
-        (since < 0) & (since >= -_SOON),
-        band == "winnable",
-        band == "active",
-        band == "gone",
-    ]
+    band = positions(everybody["risk_band"].astype("str"), _BANDS)
+    fresh, winnable, active, gone = (band == i for i in range(len(_BANDS)))
+    soon = (since < 0) & (since >= -_SOON)
+    tiers = [(since >= 0) & (since < _WEEK), fresh, soon, winnable, active, gone]
     tier = np.select(tiers, list(range(len(tiers))), default=len(tiers))
     worth = "residual_value" if "residual_value" in everybody else "expected_purchases"
     value = everybody[worth].fillna(0.0).to_numpy()

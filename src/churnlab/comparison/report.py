@@ -133,7 +133,7 @@ def _others(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def _beside(rest: pd.DataFrame, keys: list[str], values: str) -> pd.DataFrame:
     """Return one column of values for each run."""
     told = rest.drop_duplicates([*keys, "run"]).set_index([*keys, "run"])[values]
-    return told.unstack("run", sort=False).reset_index()
+    return told.unstack("run", sort=False).reset_index()  # noqa: PD010 - that drops empty rows
 
 
 def _printed(wide: pd.DataFrame, spec: str) -> list[str]:

@@ -99,7 +99,7 @@ def members_report(events: dict[str, Any], members: Any | None) -> MembersReport
     if members is None:
         return MembersReport(derived=True, count=_size(first_events(list(events.values()))))
     purchases = events.get("purchases")
-    lacking = {k: _ids(t).anti_join(members, "customer_id") for k, t in events.items()}
+    lacking = {k: _ids(t.anti_join(members, "customer_id")) for k, t in events.items()}
     buyers = lacking.get("purchases")
     visitors = lacking.get("visits")
     if visitors is not None and buyers is not None:

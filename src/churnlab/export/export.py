@@ -22,7 +22,7 @@ from churnlab.export import sections
 from churnlab.export.config import ExportConfig
 from churnlab.export.draws import Chosen, choose
 from churnlab.export.inputs import ExportInputs
-from churnlab.export.publish import Staging, previous_id
+from churnlab.export.publish import Staging, Writer, previous_id
 from churnlab.export.sql import EventSource, SummarySource, score_sql
 from churnlab.export.tables import TABLES, columns, files, rows
 from churnlab.progress import Update
@@ -148,10 +148,10 @@ def _write_text(text: str, path: Path) -> None:
 
 
 def _write_table(staging: Staging, name: str, table: pa.Table, config: ExportConfig) -> None:
-    staging.add(f"{name}.parquet", lambda path: files.write_parquet(table, path), table.num_rows)
+    writers: dict[str, Writer] = {f"{name}.parquet": partial(files.write_parquet, table)}
     if config.csv:
-        write = partial(files.write_csv, table, guard=config.csv_guard)
-        staging.add(f"{name}.csv", write, table.num_rows)
+        writers[f"{name}.csv"] = partial(files.write_csv, table, guard=config.csv_guard)
+    staging.add_table(writers, table.num_rows)
 
 
 def sql_files(rules: ScoringBundle, sql: Mapping[str, Any]) -> dict[str, str]:

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,19 +54,27 @@ class Staging:
 
     def add(self, name: str, write: Writer, rows: int | None = None) -> None:
         """Write one file and remember its hash."""
+        self.files.append(self._written(name, write, rows))
+
+    def add_table(self, writers: Mapping[str, Writer], rows: int) -> None:
+        """Write the files of one table at once, and remember their hashes in the order given."""
+        with ThreadPoolExecutor() as pool:
+            made = pool.map(lambda name: self._written(name, writers[name], rows), writers)
+            self.files += made
+
+    def _written(self, name: str, write: Writer, rows: int | None) -> dict[str, Any]:
         path = self.path / name
         with _plain_errors(self.folder):
             write(path)
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
             path.chmod(0o644)
-        entry = {
+        return {
             "name": name,
             "sha256": file_hash(path),
             "bytes": path.stat().st_size,
             "rows": rows,
         }
-        self.files.append(entry)
 
     def publish(self, bundle_id: str, content: Mapping[str, Any], text: str) -> Path:
         """Make the bundle visible; `text` is `content` as written into bundle.json."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,22 @@ def _entry(name: str, detail: str) -> dict[str, str]:
 
 
 def _check_files(folder: Path, bundle: Bundle) -> None:
-    for i, entry in enumerate(bundle.files):
-        path, where = locate(folder, bundle.bundle_id, entry.name), f"files[{i}] {entry.name}"
+    def stated(name: str) -> tuple[int, str] | OSError:
+        path = locate(folder, bundle.bundle_id, name)
         try:
-            size, found = path.stat().st_size, file_hash(path)
+            return path.stat().st_size, file_hash(path)
         except OSError as error:
+            return error
+
+    with ThreadPoolExecutor() as pool:
+        everything = list(pool.map(stated, (entry.name for entry in bundle.files)))
+    for i, (entry, known) in enumerate(zip(bundle.files, everything, strict=True)):
+        where = f"files[{i}] {entry.name}"
+        if isinstance(known, OSError):
             raise VerificationError(
-                f"{where}: cannot be read ({error.strerror}); copy the whole export."
-            ) from error
+                f"{where}: cannot be read ({known.strerror}); copy the whole export."
+            ) from known
+        size, found = known
         if size != entry.bytes or found != entry.sha256:
             raise VerificationError(
                 f"{where}: {size} bytes with hash {found[:12]}...; the bundle names "

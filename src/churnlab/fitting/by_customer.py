@@ -41,8 +41,8 @@ def with_customers(fit: FittedModel, *, limit: int = LIMIT) -> DataTree:
     from xarray import DataTree
 
     tree = to_datatree(fit.population)
-    rows, clock = _rows(fit, limit), in_days(fit)
-    if rows is None or clock is None:
+    rows = _rows(fit, limit)
+    if rows is None or (clock := in_days(fit)) is None:
         tree.attrs["by_customer"] = "too many customers: churnlab.compare works on their cells"
         return tree
     people = fit.data.customers

@@ -1,7 +1,13 @@
 """Posteriors of a population's parameters: laplace or NUTS, one result, one gate."""
 
 from churnlab.inference.acceptance import gate, problems
-from churnlab.inference.datatree import load_draws, load_predictive, save_posterior, to_datatree
+from churnlab.inference.datatree import (
+    load_draws,
+    load_predictive,
+    posterior_image,
+    save_posterior,
+    to_datatree,
+)
 from churnlab.inference.fit import fit_population, maximum_likelihood
 from churnlab.inference.result import Point, PopulationFit
 from churnlab.inference.ways.erlang import choose_k
@@ -18,6 +24,7 @@ __all__ = [
     "load_draws",
     "load_predictive",
     "maximum_likelihood",
+    "posterior_image",
     "problems",
     "save_posterior",
     "to_datatree",

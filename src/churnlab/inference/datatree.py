@@ -144,8 +144,7 @@ def _effects(fit: PopulationFit, u: Array, chains: int) -> dict[str, Any]:
 def _statistics(fit: PopulationFit) -> Any:
     from xarray import Dataset
 
-    values = fit.target.values(fit.u).reshape(fit.chains, -1)
-    stats = {"lp": (("chain", "draw"), values)}
+    stats = {"lp": (("chain", "draw"), fit.log_posterior.reshape(fit.chains, -1))}
     for name, array in fit.sample_stats.items():
         stats[name] = (("chain", "draw"), np.asarray(array))
     figures = {k: v for k, v in fit.diagnostics.items() if isinstance(v, int | float)}
@@ -220,8 +219,13 @@ def _repeaters(fit: PopulationFit, prior: Array, rng: np.random.Generator) -> An
 
 def save_posterior(fit: PopulationFit, path: str | Path) -> None:
     """Write the fit's DataTree as netCDF; the file appears whole or not at all."""
-    image = netcdf(to_datatree(fit))
+    image = posterior_image(fit)
     write_atomic(Path(path), lambda temporary: temporary.write_bytes(image))
+
+
+def posterior_image(fit: PopulationFit) -> memoryview:
+    """Return what `save_posterior` writes."""
+    return netcdf(to_datatree(fit))
 
 
 def netcdf(data: Any) -> memoryview:

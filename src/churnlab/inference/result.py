@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -56,6 +57,8 @@ class PopulationFit:
         Sampler statistics by name, (chain, draw); empty under ``laplace``.
     chains
         Chains behind the draws: draw ``c * n + i`` is draw i of chain c.
+    log_density
+        Log posterior of each draw where sampling has computed it; see `log_posterior`.
     """
 
     draws: PopulationDraws
@@ -72,6 +75,17 @@ class PopulationFit:
     cells: Cells = field(repr=False)
     sample_stats: dict[str, Array] = field(default_factory=dict, repr=False)
     chains: int = 1
+    log_density: Array | None = field(default=None, repr=False)
+
+    @cached_property
+    def log_posterior(self) -> Array:
+        """Log posterior (time in days) of each draw, (draw,): as sampled, or a pass over cells."""
+        return self.target.values(self.u) if self.log_density is None else self.log_density
+
+    @property
+    def log_likelihood(self) -> Array:
+        """Log-likelihood (time in days) of each draw, (draw,)."""
+        return np.asarray(self.log_posterior - self.target.log_prior(self.u.T)[0])
 
 
 def parameter_table(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from churnlab.kernels._compile import fused, njit
-from churnlab.kernels.vector import vexp, vlog
+from churnlab.kernels.vector import vexp, vexpm1, vlog
 
 #: Draws that are looked at together for one that is wanted.
 _LANES = 16
@@ -78,6 +78,63 @@ def quiet_from_doom(cost, doom, now, later, out):  # type: ignore[no-untyped-def
             row[j] = value if value < 1.0 else 1.0
 
 
+@fused
+def mean_return(alpha, shape, t_x, T, alive, now, horizon, at, out):  # type: ignore[no-untyped-def]
+    """Write mean over draws of alive (1 - S(T + H) / S(T)), exponential gaps, for the rows `at`.
+
+    `now` is the cost of `geometric_cost` at T. No matrix of the products has to stand in memory.
+    """
+    n = alpha.shape[0]
+    product, lanes = np.empty(n), np.empty(8)
+    for row in range(out.shape[0]):
+        i = at[row]
+        a, start, t, u = alive[i], now[i], t_x[i], T[i] + horizon[row]
+        for j in range(n):
+            product[j] = shape[j] * vlog((alpha[j] + u) / (alpha[j] + t))
+        for j in range(n):
+            gap = start[j] - product[j]
+            product[j] = a[j] * (1.0 - vexp(gap if gap < 0.0 else 0.0))
+        out[row] = _sum(product, lanes) / n
+
+
+@fused
+def returned(alpha, shape, stayed, t_x, horizon, at, out):  # type: ignore[no-untyped-def]
+    """Write stayed (1 - S(H)), exponential gaps, for the rows `at`, (row, draw)."""
+    for row in range(out.shape[0]):
+        t, values = t_x[at[row]], out[row]
+        u = t + horizon[row]
+        for j in range(values.shape[0]):
+            values[j] = shape[j] * vlog((alpha[j] + u) / (alpha[j] + t))
+        for j in range(values.shape[0]):
+            values[j] = -vexpm1(-values[j]) * stayed[j]
+
+
+@fused
+def mean_returned(alpha, shape, stayed, t_x, horizon, at, out):  # type: ignore[no-untyped-def]
+    """Write the mean over draws of `returned`, (row,)."""
+    n = alpha.shape[0]
+    values, lanes = np.empty((1, n)), np.empty(8)
+    for row in range(out.shape[0]):
+        returned(alpha, shape, stayed, t_x, horizon[row : row + 1], at[row : row + 1], values)
+        out[row] = _sum(values[0], lanes) / n
+
+
+@fused
+def _sum(values, lanes):  # type: ignore[no-untyped-def]
+    """Sum by eight lanes, which LLVM may not reorder a plain sum to."""
+    even = values.shape[0] - values.shape[0] % 8
+    lanes[:] = 0.0
+    for j in range(0, even, 8):
+        for lane in range(8):
+            lanes[lane] += values[j + lane]
+    total = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + (
+        (lanes[4] + lanes[5]) + (lanes[6] + lanes[7])
+    )
+    for j in range(even, values.shape[0]):
+        total += values[j]
+    return total
+
+
 @njit
 def at_risk(alive, quiet):  # type: ignore[no-untyped-def]
     """Turn P(no purchase | alive) into P(no purchase) = 1 - alive (1 - quiet), in place."""
@@ -118,15 +175,33 @@ def tails(values, mean, low, high, at_low, at_high):  # type: ignore[no-untyped-
     n = values.shape[1]
     sample, work = np.empty(min(_SAMPLE, n)), np.empty(n)
     for i in range(values.shape[0]):
-        row = values[i]
         if mean[i] != mean[i]:
             at_low[i] = at_high[i] = np.nan
-            continue
-        for j in range(sample.shape[0]):
-            sample[j] = row[j * n // sample.shape[0]]
-        _sort(sample)
-        at_low[i] = _quantile(row, low, sample, work)
-        at_high[i] = _quantile(row, high, sample, work)
+        else:
+            at_low[i], at_high[i] = _tails(values[i], low, high, sample, work)
+
+
+@njit
+def tails_of_values(worth, of, gamma, total, standard, size, low, high, out):  # type: ignore[no-untyped-def]
+    """Write quantiles over draws of worth (gamma + total) / standard, of shape (2, row).
+
+    `of` are the rows of `worth`, (future, draw), and `size` those of `standard`, (size, draw).
+    """
+    n = worth.shape[1]
+    sample, work, row = np.empty(min(_SAMPLE, n)), np.empty(n), np.empty(n)
+    for i in range(out.shape[1]):
+        own, chance = worth[of[i]], standard[size[i]]
+        for j in range(n):
+            row[j] = own[j] * ((gamma[j] + total[i]) / chance[j])
+        out[0, i], out[1, i] = _tails(row, low, high, sample, work)
+
+
+@njit
+def _tails(row, low, high, sample, work):  # type: ignore[no-untyped-def]
+    for j in range(sample.shape[0]):
+        sample[j] = row[j * row.shape[0] // sample.shape[0]]
+    _sort(sample)
+    return _quantile(row, low, sample, work), _quantile(row, high, sample, work)
 
 
 @njit
@@ -166,6 +241,9 @@ def _few(row, left, right, sample, work):  # type: ignore[no-untyped-def]
         low, before = row.min(), 0
     if upto <= right:
         high, upto = np.nextafter(row.max(), np.inf), row.shape[0]
+    above = np.nextafter(low, np.inf)
+    if _count(row, above) > right:  # many equal values, as of those who buy nothing: no half parts
+        high, upto = above, right + 1
     for turn in range(_TURNS):
         if upto - before <= _FEW or not low < 0.5 * (low + high) < high:
             break

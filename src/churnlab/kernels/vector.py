@@ -63,6 +63,27 @@ def vexp(x):  # type: ignore[no-untyped-def]
 
 
 @fused
+def vexpm1(x):  # type: ignore[no-untyped-def]
+    """Return e^x - 1 to 3 units in the last place, near 0 too; x is cut as by `vexp`.
+
+    2^k (e^r - 1) + (2^k - 1): where k = 0, and only there, the answer may be small.
+    """
+    x = -_LIMIT if x < -_LIMIT else x
+    x = _LIMIT if x > _LIMIT else x
+    shifted = x * _LOG2E + _SHIFT
+    k = shifted - _SHIFT
+    r = (x - k * _LN2_HIGH) - k * _LN2_LOW
+    p = 1 / 479001600 + r * (1 / 6227020800)
+    p = 1 / 3628800 + r * (1 / 39916800 + r * p)
+    p = 1 / 40320 + r * (1 / 362880 + r * p)
+    p = 1 / 720 + r * (1 / 5040 + r * p)
+    p = 1 / 24 + r * (1 / 120 + r * p)
+    p = r * (1.0 + r * (1 / 2 + r * (1 / 6 + r * p)))
+    power = _float((_bits(shifted) + 1023) << 52)
+    return power * p + (power - 1.0)
+
+
+@fused
 def _log_of(f, k):  # type: ignore[no-untyped-def]
     """Return ln(2^k (1 + f)), sqrt(1/2) <= 1 + f < sqrt(2).
 

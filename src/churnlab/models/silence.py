@@ -91,12 +91,25 @@ class Process(ABC):
         purchase only; what does not depend on the horizon is computed once.
         """
 
+    def returned(self, t_x: Array) -> Returning:
+        """Return the mean of `returning` over the draws, (row,)."""
+        within = self.returning(t_x)
+        return lambda horizon, i: np.asarray(within(horizon, i).mean(axis=1))
+
     def silent(self, t_x: Array, T: Array) -> Returning:
         """Return a function (horizon, positions) -> P(no purchase in (T, T+H] | alive at T).
 
         What does not depend on the horizon is computed once.
         """
         return lambda horizon, i: self.states(t_x[i], T[i], horizon)[1]
+
+    def back(self, t_x: Array, T: Array) -> Returning:
+        """Return a function (horizon, positions) -> P(next purchase within it of T), (row,).
+
+        The mean over the draws; what does not depend on the horizon is computed once.
+        """
+        alive, silent = self.alive(t_x, T), self.silent(t_x, T)
+        return lambda horizon, i: np.asarray((alive[i] * (1.0 - silent(horizon, i))).mean(axis=1))
 
     def alive(self, t_x: Array, T: Array) -> Array:
         """P(alive at T | data), (row, draw)."""

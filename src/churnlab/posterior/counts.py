@@ -53,12 +53,12 @@ def expected_purchases(
     def work(process: Process, at: Ints) -> None:
         some, few = count_draws(process), process.thin(LAW_DRAWS)
         mean = some.mean_by_horizon()
-        for part in chunks(len(at), process.n_draws):
+        for part in chunks(len(at), some.n_draws):
             i = at[part]
             t_x, T = rows.t_x[i], rows.T[i]
             out[0, i] = mean(t_x, T, horizon_days).mean(axis=1)
-            out[0, i] *= alive_of_all(process, some, t_x, T)
             out[1:, i] = _quantiles(few, t_x, T, horizon_days)
+        out[0, at] *= alive_of_all(process, some, rows.t_x[at], rows.T[at])
 
     oldest = float(rows.T.max(initial=0.0)) + horizon_days + 1.0
     for_each_run(draws, rows.group, rows.x, oldest, work, age=rows.T, threads=threads)
@@ -77,8 +77,16 @@ def alive_of_all(process: Process, some: Process, t_x: Array, T: Array) -> Array
     """
     if some.n_draws == process.n_draws:
         return np.ones(len(t_x))
-    whole, part = (one.alive(t_x, T).mean(axis=1) for one in (process, some))
+    whole, part = (_alive(one, t_x, T) for one in (process, some))
     return np.divide(whole, part, out=np.ones_like(whole), where=part > 0)
+
+
+def _alive(process: Process, t_x: Array, T: Array) -> Array:
+    """Return mean P(alive) over the draws, (row,)."""
+    out = np.empty(len(t_x))
+    for part in chunks(len(t_x), process.n_draws):
+        out[part] = process.alive(t_x[part], T[part]).mean(axis=1)
+    return out
 
 
 def _quantiles(process: Process, t_x: Array, T: Array, horizon: float) -> Array:

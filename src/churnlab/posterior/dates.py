@@ -96,15 +96,8 @@ def _last_crossing(
 ) -> Ints:
     """Search the day for all keys of a run: coarse draws first, then all draws around it."""
 
-    def on(some: Process) -> _Risk:
-        def mean(days: Array, rows: Ints) -> Array:
-            wide = None if window is None else window[rows]
-            return measure.mean(some, t_x[rows], t_x[rows] + days, wide)
-
-        return mean
-
-    n = len(t_x)
-    coarse, full = on(process.thin(COARSE_DRAWS)), on(process)
+    n, few = len(t_x), process.thin(COARSE_DRAWS)
+    coarse, full = (measure.by_day(some, t_x, window) for some in (few, process))
     return first_day_above(coarse, full, level, n, _lowest_day(coarse, n) if falling else None)
 
 
@@ -268,7 +261,7 @@ def next_days(
     def work(process: Process, at: Ints) -> None:
         for part in chunks(len(at), process.n_draws):
             i = at[part]
-            back = _back(process, rows.t_x[i], rows.T[i])
+            back = process.back(rows.t_x[i], rows.T[i])
             out[:, i] = _quantiles(back, np.full(len(i), within), levels)
 
     for_each_run(few, rows.group, rows.x, oldest, work, threads=threads)
@@ -290,19 +283,13 @@ def share_by(
     def work(process: Process, at: Ints) -> None:
         for part in chunks(len(at), process.n_draws):
             i = at[part]
-            back, every = _back(process, rows.t_x[i], rows.T[i]), np.arange(len(i))
-            by, whole = (back(h, every).mean(axis=1) for h in (days[i], window[i]))
+            back, every = process.back(rows.t_x[i], rows.T[i]), np.arange(len(i))
+            by, whole = (back(h, every) for h in (days[i], window[i]))
             out[i] = by / np.maximum(whole, _TINY)
 
     oldest = float(rows.T.max(initial=0.0)) + float(window.max(initial=0.0)) + 1.0
     for_each_run(few, rows.group, rows.x, oldest, work, threads=threads)
     return out
-
-
-def _back(process: Process, t_x: Array, now: Array) -> Returning:
-    """Return a function (horizon, positions) -> P(next purchase within it of now), (row, draw)."""
-    alive, silent = process.alive(t_x, now), process.silent(t_x, now)
-    return lambda horizon, i: np.asarray(alive[i] * (1.0 - silent(horizon, i)))
 
 
 def _due(
@@ -313,21 +300,21 @@ def _due(
     guess: Array | None = None,
 ) -> Array:
     """Solve F(h) = q for each level from the last purchase on."""
-    return _quantiles(process.returning(t_x), within, levels, guess)
+    return _quantiles(process.returned(t_x), within, levels, guess)
 
 
 def _quantiles(
     returning: Returning, within: Array, levels: tuple[float, ...], guess: Array | None = None
 ) -> Array:
-    """Solve mean returning(h) = q mean returning(within) for each level, in ln h."""
+    """Solve returning(h) = q returning(within), (row,), for each level, in ln h."""
     n = len(within)
-    whole = np.maximum(returning(within, np.arange(n)).mean(axis=1), _TINY)
+    whole = np.maximum(returning(within, np.arange(n)), _TINY)
     low, high = np.full(n, np.log(_SHORTEST_DAYS)), np.log(within)
     out = np.empty((len(levels), n))
     for row, level in enumerate(levels):
 
         def excess(y: Array, i: Ints, level: float = level) -> Array:
-            return np.asarray(returning(np.exp(y), i).mean(axis=1) / whole[i] - level)
+            return np.asarray(returning(np.exp(y), i) / whole[i] - level)
 
         start = np.log(within * level / 4) if guess is None else np.log(guess[row])
         step = 0.5 if guess is None else 0.02

@@ -13,40 +13,49 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnlab.models.silence import Process
+from churnlab.models.silence import Process, Returning
 from churnlab.posterior.settings import Lateness
 from churnlab.posterior.silence.stream import chunks
-from churnlab.types import Array
+from churnlab.types import Array, Ints
 
 
 def late_matrix(
     measure: Lateness, process: Process, t_x: Array, T: Array, window: Array | None
 ) -> Array:
     """Return F of each draw at the silence T - t_x, (row, draw)."""
-    back, whole = _returned(measure, process, t_x, T, window)
-    return np.asarray(back / whole)
+    assert window is not None, "lateness has a window"
+    within, everyone = process.returning(t_x), np.arange(len(t_x))
+    return np.asarray(within(_due(measure, T - t_x, window), everyone) / within(window, everyone))
 
 
 def late_mean(
     measure: Lateness, process: Process, t_x: Array, T: Array, window: Array | None
 ) -> Array:
     """Return F at the silence T - t_x, (row,): a ratio of means over the draws."""
+    return late_by_day(measure, process, t_x, window)(T - t_x, np.arange(len(t_x)))
+
+
+def late_by_day(measure: Lateness, process: Process, t_x: Array, window: Array | None) -> Returning:
+    """Return F as a function of (days of silence, positions); the window's share is found once."""
+    assert window is not None, "lateness has a window"
+    whole = _mean(process, t_x, window)
+
+    def late(days: Array, rows: Ints) -> Array:
+        silence = _due(measure, days, window[rows])
+        return np.asarray(_mean(process, t_x[rows], silence) / whole[rows])
+
+    return late
+
+
+def _mean(process: Process, t_x: Array, within: Array) -> Array:
+    """Return P(next purchase within so many days of the last), mean over the draws, (row,)."""
     out = np.empty(len(t_x))
     for part in chunks(len(t_x), process.n_draws):
-        wide = None if window is None else window[part]
-        back, whole = _returned(measure, process, t_x[part], T[part], wide)
-        out[part] = back.mean(axis=1) / whole.mean(axis=1)
+        n = len(t_x[part])
+        out[part] = process.returned(t_x[part])(within[part], np.arange(n))
     return out
 
 
-def _returned(
-    measure: Lateness, process: Process, t_x: Array, T: Array, window: Array | None
-) -> tuple[Array, Array]:
-    """Return P(next purchase by T), and P(next purchase within the window), seen from the last.
-
-    Before the shortest silence that can be late, nobody counts as due.
-    """
-    assert window is not None, "lateness has a window"
-    within, everyone = process.returning(t_x), np.arange(len(t_x))
-    silence = np.where(T - t_x < measure.shortest(window), 0.0, np.minimum(T - t_x, window))
-    return within(silence, everyone), within(window, everyone)
+def _due(measure: Lateness, days: Array, window: Array) -> Array:
+    """Return the silence as it counts: before the shortest that can be late, nobody is due."""
+    return np.where(days < measure.shortest(window), 0.0, np.minimum(days, window))

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from churnlab.models.draws import PopulationDraws
-from churnlab.models.silence import Process
-from churnlab.posterior.lateness import late_matrix, late_mean
+from churnlab.models.silence import Process, Returning
+from churnlab.posterior.lateness import late_by_day, late_matrix, late_mean
 from churnlab.posterior.settings import (
     LONGEST_WINDOW_DAYS,
     SHORTEST_WINDOW_DAYS,
@@ -115,6 +115,14 @@ def risk_mean(process: Process, t_x: Array, T: Array, window: Array | None) -> A
     return out
 
 
+def _risk_by_day(process: Process, t_x: Array, window: Array | None) -> Returning:
+    def risk(days: Array, rows: Ints) -> Array:
+        wide = None if window is None else window[rows]
+        return risk_mean(process, t_x[rows], t_x[rows] + days, wide)
+
+    return risk
+
+
 _OnSilence = Callable[[Process, Array, Array, Array | None], Array]
 
 
@@ -125,13 +133,16 @@ class OnSilence(NamedTuple):
     """Per row and draw."""
     mean: _OnSilence
     """Per row, over the draws."""
+    by_day: Callable[[Process, Array, Array | None], Returning]
+    """The mean as a function (days of silence, positions), of (process, t_x, window)."""
 
 
 def on_silence(measure: Measure) -> OnSilence:
     """Return how a risk, or lateness by the own rhythm, is computed."""
     if isinstance(measure, Lateness):
-        return OnSilence(partial(late_matrix, measure), partial(late_mean, measure))
-    return OnSilence(risk_matrix, risk_mean)
+        matrix, mean = partial(late_matrix, measure), partial(late_mean, measure)
+        return OnSilence(matrix, mean, partial(late_by_day, measure))
+    return OnSilence(risk_matrix, risk_mean, _risk_by_day)
 
 
 def risk_summary(

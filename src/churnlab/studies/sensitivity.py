@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from churnlab.types import Array
+from churnlab.types import Array, Ints
 
 if TYPE_CHECKING:
     from churnlab.inference.result import PopulationFit
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 POWERS = (0.99, 1.01)
 #: Sensitivity from which a component matters (the paper's; a mean moving 0.3 sd per doubling).
 MATTERS = 0.05
-#: Draws looked at; each costs one pass over the cells.
+#: Draws looked at.
 DRAWS = 1000
 ROBUST, CONFLICT, PRIOR_LED = "robust", "possible_conflict", "prior_led"
 
@@ -49,8 +49,9 @@ def prior_sensitivity(fit: PopulationFit, draws: int = DRAWS) -> pd.DataFrame:
         `shift_sd` (posterior standard deviations that the mean moves when the power of the
         priors doubles, to first order); `verdict` (`verdict`).
     """
-    u = _thinned(fit.u, draws)
-    by_prior, by_data = fit.target.log_stated_prior(u), fit.target.log_likelihoods(u)
+    keep = _thinned(fit.u, draws)
+    u = np.ascontiguousarray(fit.u[keep])
+    by_prior, by_data = fit.target.log_stated_prior(u), fit.log_likelihood[keep]
     texts = {name: prior.text for name, prior in fit.target.stated_priors()}
     rows = []
     for name, values in _quantities(fit, u).items():
@@ -65,7 +66,7 @@ def most_prior_sensitive(fit: PopulationFit, draws: int = DRAWS) -> dict[str, st
 
     Keys as columns of `prior_sensitivity`: `parameter`, `prior_sensitivity`, `shift_sd`.
     """
-    u = _thinned(fit.u, draws)
+    u = np.ascontiguousarray(fit.u[_thinned(fit.u, draws)])
     by_prior = fit.target.log_stated_prior(u)
     quantities = _quantities(fit, u)
     slopes = {name: slope(values, by_prior) for name, values in quantities.items()}
@@ -77,9 +78,8 @@ def most_prior_sensitive(fit: PopulationFit, draws: int = DRAWS) -> dict[str, st
     }
 
 
-def _thinned(u: Array, draws: int) -> Array:
-    keep = np.linspace(0, len(u) - 1, min(draws, len(u))).round().astype(int)
-    return np.ascontiguousarray(u[keep])
+def _thinned(u: Array, draws: int) -> Ints:
+    return np.linspace(0, len(u) - 1, min(draws, len(u))).round().astype(int)
 
 
 def _quantities(fit: PopulationFit, u: Array) -> dict[str, Array]:

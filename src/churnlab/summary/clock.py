@@ -124,3 +124,10 @@ class Clock:
         """Read what `to_dict` wrote."""
         origin = dt.date.fromisoformat(str(values["origin"]))
         return cls(Calendar.from_dict(values), tuple(map(float, values["multipliers"])), origin)
+
+    @classmethod
+    def of_fit(cls, fit: Mapping[str, Any]) -> Clock | None:
+        """Return the clock of a fit with calendar effects, from its ``fit.json``."""
+        if (known := fit.get("calendar")) is None:
+            return None
+        return cls.from_dict(known | {"multipliers": [b["multiplier"] for b in known["buckets"]]})

@@ -9,10 +9,10 @@ import pandas as pd
 
 from churnlab.errors import DataError
 from churnlab.events import EventLog
+from churnlab.explanation.data import explanation, near_ids
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.segments import load_playbook
-from churnlab.segments.person.explanation import explanation, near_ids
 from churnlab.workflows.fit import fit as fit_log
 from churnlab.workflows.segment import SegmentSettings
 from churnlab.workflows.steps.keywords import use_case
@@ -67,8 +67,8 @@ class Explanation(Result):
         """Write `explain.json` and draw `explain.png`."""
         from matplotlib import pyplot as plt
 
+        from churnlab.explanation.plots import draw_explanation
         from churnlab.report.style import styled
-        from churnlab.segments.person.plots import draw_explanation
 
         with styled():
             figure = draw_explanation(self.told, lang=self.lang)

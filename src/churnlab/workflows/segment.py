@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,7 +19,7 @@ from churnlab.events import EventLog
 from churnlab.export.tables.files import write_csv
 from churnlab.fitting.late import three_numbers
 from churnlab.fitting.report.text import banner, headline
-from churnlab.inference import save_posterior
+from churnlab.inference import posterior_image
 from churnlab.progress import SILENT, Progress
 from churnlab.report.drawn import drawn
 from churnlab.runs import Result, RunFolder
@@ -218,10 +219,16 @@ class Segmentation(Result):
         """Write the tables, the audiences, the visit-days' posterior and `segments.json`."""
         if self.with_fit:
             self.now.fitted.write(folder)
+        visits = self.now.visits
+        with ThreadPoolExecutor(1) as beside:  # neither tree nor tables keep a second core busy
+            image = None if visits is None else beside.submit(posterior_image, visits.population)
+            self._write_tables(folder)
+            if visits is not None and image is not None:
+                folder.write("visits_posterior.nc", lambda p: p.write_bytes(image.result()))
+                folder.write_parquet("visits.parquet", visits.data.customers)
+
+    def _write_tables(self, folder: RunFolder) -> None:
         super().write(folder)
-        if (visits := self.now.visits) is not None:
-            folder.write("visits_posterior.nc", lambda p: save_posterior(visits.population, p))
-            folder.write_parquet("visits.parquet", visits.data.customers)
         plan = folder.path / "campaign_plan.parquet"
         folder.write("campaign_plan.csv", lambda path: _to_csv(plan, path))
         for audience in self.audiences:

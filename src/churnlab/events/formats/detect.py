@@ -120,9 +120,9 @@ def said(found: list[Candidate], key: str) -> str:
         return f"Give {key} if they follow another format."
     best = [c for c in found if c.n == found[0].n]
     if len(best) == 1:
-        return f"{key}='{best[0].time_format}' reads all {best[0].n:,} of them."
+        return f"{key}='{best[0].time_format}' reads {best[0].n:,} of them."
     listed = " and ".join(map(str, best))
     return (
-        f"{listed} read all {best[0].n:,} of them alike: say which is meant, e.g. "
+        f"{listed} read {best[0].n:,} of them alike: say which is meant, e.g. "
         f"{key}='{best[0].time_format}'."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -12,15 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.silence.stream import rows_of
-from churnlab.summary import Summary
+from churnlab.summary import Clock, Summary
+from churnlab.summary.calendar import number
 from churnlab.summary.customers import JOINED
 from churnlab.types import Array, Ints
 
 #: Columns of the customers table that pages show: a large one is not read whole.
 SHOWN: Final = (
-    "customer_id", "x", "t_x", "days_since_last", "rhythm_days", "p_alive", "p_alive_q05",
-    "p_alive_q95", "p_return_year", "cycle_days", "at_risk_date", "expected_purchases",
-    "residual_value",
+    "customer_id", "x", "t_x", "last_purchase_at", "days_since_last", "rhythm_days", "p_alive",
+    "p_alive_q05", "p_alive_q95", "p_return_year", "cycle_days", "at_risk_date",
+    "expected_purchases", "residual_value",
 )  # fmt: skip
 
 
@@ -47,20 +48,6 @@ def three_customers(customers: pd.DataFrame, *, least_gaps: int = 3) -> pd.DataF
     return ordered.iloc[rows].reset_index(drop=True)
 
 
-def group_of(draws: PopulationDraws, person: Any, columns: Sequence[str]) -> int:
-    """Return the code of a customer's group in the draws; 0 where the columns do not name one."""
-    name = JOINED.join(str(getattr(person, column)) for column in columns)
-    return draws.groups.index(name) if name in draws.groups else 0
-
-
-def p_alive_curve(
-    draws: PopulationDraws, x: float, t_x: float, days: Array, group: int = 0
-) -> SilenceCurve:
-    """Return P(alive) of one customer of a group against the days of silence."""
-    value = draws.likelihood.p_alive(draws.theta_rows(np.array([group])), x, t_x, t_x + days)
-    return _summarised(days, value)
-
-
 def p_alive_of(
     draws: PopulationDraws, summary: Summary, person: pd.Series, days: Array
 ) -> SilenceCurve:
@@ -83,14 +70,36 @@ def p_alive_of(
     return _summarised(days, value)
 
 
-def risk_curve(
-    draws: PopulationDraws, x: float, t_x: float, days: Array, horizon_days: float, group: int = 0
-) -> SilenceCurve:
-    """Return P(no purchase in the next `horizon_days`) of one customer against silence."""
-    value = draws.likelihood.p_no_purchase(
-        draws.theta_rows(np.array([group])), x, t_x, t_x + days, horizon_days
-    )
-    return _summarised(days, value)
+def silence_curves(
+    draws: PopulationDraws,
+    person: Any,
+    days: Array,
+    horizon_days: int,
+    fit: Mapping[str, Any],
+) -> tuple[SilenceCurve, SilenceCurve]:
+    """Return P(alive) and P(no purchase in the next `horizon_days`) of one customer.
+
+    Parameters
+    ----------
+    person
+        A row of the customers table, with the columns of the fit's groups.
+    days : array (day,)
+        Whole days of silence.
+    fit : mapping
+        ``fit.json``: whose groups and clock these are.
+    """
+    name = JOINED.join(str(getattr(person, column)) for column in fit["group_columns"])
+    group = draws.groups.index(name) if name in draws.groups else 0
+    t_x, silence, horizon = float(person.t_x), days, np.asarray(float(horizon_days))
+    if (clock := Clock.of_fit(fit)) is not None:
+        last = number(person.last_purchase_at.date())
+        silence = clock.ahead(np.asarray(last), days)
+        horizon = clock.ahead(last + days.astype(np.int64), horizon_days)
+        t_x = float(clock.ahead(np.asarray(last - round(t_x)), round(t_x)))
+    theta, likelihood = draws.theta_rows(np.array([group])), draws.likelihood
+    alive = likelihood.p_alive(theta, person.x, t_x, t_x + silence)
+    risk = likelihood.p_no_purchase(theta, person.x, t_x, t_x + silence, horizon)
+    return _summarised(days, alive), _summarised(days, risk)
 
 
 def _summarised(days: Array, value: Array) -> SilenceCurve:

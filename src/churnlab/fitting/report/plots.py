@@ -25,9 +25,9 @@ def silence(
     draws: PopulationDraws,
     people: pd.DataFrame,
     *,
-    horizon_days: float,
+    horizon_days: int,
     threshold: float | None = None,
-    groups: Sequence[str] = (),
+    fit: Mapping[str, Any],
     lang: str = "en",
 ) -> None:
     """Draw P(alive) and the risk of no purchase against silence, one line per customer.
@@ -40,22 +40,20 @@ def silence(
         Rows of the customers table; dots mark where they stand today.
     threshold : float, optional
         On 1 - P(alive): drawn in the left panel.
-    groups : sequence of str
-        Columns of `people` that the draws' groups come from.
+    fit : mapping
+        ``fit.json``.
     """
     left, right = axes
     reach = max(
         1.3 * float(people["days_since_last"].max()), 3.0 * float(people["rhythm_days"].max())
     )
-    days = np.linspace(0.0, reach, 121)
+    days = np.unique(np.linspace(0.0, reach, 121).round())
     person: Any
     for person, colour in zip(people.itertuples(), _COLOURS, strict=False):
         name = label("customer", lang, name=person.customer_id, days=person.rhythm_days)
         today = float(person.days_since_last)
-        group = data.group_of(draws, person, groups)
-        alive = data.p_alive_curve(draws, person.x, person.t_x, days, group)
-        risk = data.risk_curve(draws, person.x, person.t_x, days, horizon_days, group)
-        for ax, curve in ((left, alive), (right, risk)):
+        curves = data.silence_curves(draws, person, days, horizon_days, fit)
+        for ax, curve in zip(axes, curves, strict=True):
             risk_over_silence(ax, *curve, name=name, colour=colour, today=today, lang=lang)
     if threshold is not None:
         left.axhline(1 - threshold, color="#555555", lw=1, ls=":")

@@ -37,6 +37,8 @@ class Sample:
 
     u: Array
     """(draw, coordinate)."""
+    log_density: Array
+    """Log posterior (time in days) of each draw."""
     k_hat: float
     ess_bulk: Array
     """Per natural quantity and model parameter, of the equal-weight draws."""
@@ -63,6 +65,7 @@ class Sample:
 class _Round:
     proposal: Proposal
     u: Array
+    log_density: Array
     log_ratios: Array
     smoothed: Smoothed
     weights: Array
@@ -127,7 +130,8 @@ def _quality(found: _Round) -> tuple[bool, float]:
 
 def _draw(target: Density, proposal: Proposal, size: int, rng: np.random.Generator) -> _Round:
     u, log_q = proposal.sample(size, rng)
-    return _weigh(target, proposal, u, target.values(u) - log_q)
+    values = target.values(u)
+    return _weigh(target, proposal, u, values, values - log_q)
 
 
 def _extend(target: Density, found: _Round, size: int, rng: np.random.Generator) -> _Round:
@@ -136,15 +140,18 @@ def _extend(target: Density, found: _Round, size: int, rng: np.random.Generator)
     if missing <= 0:
         return found
     u, log_q = found.proposal.sample(missing, rng)
-    ratios = np.concatenate([found.log_ratios, target.values(u) - log_q])
-    return _weigh(target, found.proposal, np.concatenate([found.u, u]), ratios)
+    more = target.values(u)
+    values = np.concatenate([found.log_density, more])
+    ratios = np.concatenate([found.log_ratios, more - log_q])
+    return _weigh(target, found.proposal, np.concatenate([found.u, u]), values, ratios)
 
 
-def _weigh(target: Density, proposal: Proposal, u: Array, ratios: Array) -> _Round:
+def _weigh(target: Density, proposal: Proposal, u: Array, values: Array, ratios: Array) -> _Round:
     smoothed = smooth(ratios)
     weights = np.exp(smoothed.log_weights)
     bulk, tail = effective_sizes(target.quantities(u), weights)
-    return _Round(proposal, u, ratios, smoothed, weights, float(min(bulk.min(), tail.min())))
+    ess = float(min(bulk.min(), tail.min()))
+    return _Round(proposal, u, values, ratios, smoothed, weights, ess)
 
 
 def _finish(
@@ -157,6 +164,7 @@ def _finish(
     evidence, error = log_evidence(found.log_ratios)
     return Sample(
         u=found.u[rows],
+        log_density=found.log_density[rows],
         k_hat=found.smoothed.k_hat,
         ess_bulk=bulk,
         ess_tail=tail,
@@ -181,6 +189,6 @@ def log_evidence(log_ratios: Array) -> tuple[float, float]:
 def _unusable(target: Density, mode: Mode, draws: int, reason: str) -> Sample:
     size = len(target.parameter_names)
     return Sample(
-        np.repeat(mode.u[None], draws, axis=0), np.inf, np.zeros(size), np.zeros(size),
-        0.0, 0, 0, np.nan, np.nan, reason,
+        np.repeat(mode.u[None], draws, axis=0), np.full(draws, np.nan), np.inf, np.zeros(size),
+        np.zeros(size), 0.0, 0, 0, np.nan, np.nan, reason,
     )  # fmt: skip

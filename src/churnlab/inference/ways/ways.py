@@ -75,7 +75,8 @@ def _try_laplace(
     # the gate judges the draws that are kept: resampling costs some of the weighted ones
     kept = float(min(sample.ess_bulk.min(), sample.ess_tail.min()))
     reason = sample.reason or why_not(sample.k_hat, kept, least_effective(draws))
-    return _weighed(target, sample, "laplace", diagnostics), reason
+    parts = _weighed(target, sample, "laplace", diagnostics)
+    return parts | {"log_density": sample.log_density}, reason
 
 
 def _try_two_stages(

@@ -45,13 +45,44 @@ class GeometricProcess(Process):
 
         return within
 
+    def back(self, t_x: Array, T: Array) -> Returning:
+        """In one pass where gaps are exponential."""
+        if self.k > 1:
+            return super().back(t_x, T)
+        alive, now = self.alive(t_x, T), self._cost(t_x, T)
+        known = self.alpha, self.shape, t_x, T, alive, now
+
+        def within(horizon: Array, i: Ints) -> Array:
+            out = np.empty(len(i))
+            self.rows.mean_return(*known, horizon, i, out)
+            return out
+
+        return within
+
     def returning(self, t_x: Array) -> Returning:
         """P(not dropped out at the last purchase) (1 - S(H)/S(0))."""
         stayed = 1.0 / (1.0 + self.dead_odds)
 
         def within(horizon: Array, i: Ints) -> Array:
-            cost = self._cost(t_x[i], t_x[i] + horizon)
-            return np.asarray(-np.expm1(-cost) * stayed)
+            if self.k > 1:
+                cost = self._cost(t_x[i], t_x[i] + horizon)
+                return np.asarray(-np.expm1(-cost) * stayed)
+            out = np.empty((len(i), self.n_draws))
+            self.rows.returned(self.alpha, self.shape, stayed, t_x, horizon, i, out)
+            return out
+
+        return within
+
+    def returned(self, t_x: Array) -> Returning:
+        """In one pass where gaps are exponential."""
+        if self.k > 1:
+            return super().returned(t_x)
+        stayed = 1.0 / (1.0 + self.dead_odds)
+
+        def within(horizon: Array, i: Ints) -> Array:
+            out = np.empty(len(i))
+            self.rows.mean_returned(self.alpha, self.shape, stayed, t_x, horizon, i, out)
+            return out
 
         return within
 

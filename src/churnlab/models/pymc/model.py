@@ -12,6 +12,7 @@ compilation. The tests hold the two densities equal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -146,7 +147,8 @@ def purchases(
     Raises
     ------
     UsageError
-        Quantities that are missing or that the model does not have.
+        Quantities that are missing or that the model does not have, or of another length than
+        the groups.
     """
     likelihood = likelihoods.named(model)(k)
     wanted = likelihood.map.names
@@ -155,9 +157,23 @@ def purchases(
             f"{model} needs the quantities {', '.join(wanted)}; got "
             f"{', '.join(quantities) or 'none'}."
         )
-    eta = [_logit_or_log(q.support, pt.as_tensor(quantities[q.name], dtype="float64"))
-           for q in likelihood.map.quantities]  # fmt: skip
+    eta = []
+    for q in likelihood.map.quantities:
+        value = pt.as_tensor(quantities[q.name], dtype="float64")
+        _check_shape(q.name, value, cells.groups)
+        eta.append(_logit_or_log(q.support, value))
     return _observe(name, likelihood, cells, _theta(likelihood, eta, 1.0))
+
+
+def _check_shape(name: str, value: Any, groups: Sequence[str]) -> None:
+    """Refuse what is no number a group: by row of the cells it would be read for other groups."""
+    shape = tuple(map(int, value.shape.eval(mode="FAST_COMPILE"))) if value.ndim else ()
+    if shape not in ((), (len(groups),)):
+        raise UsageError(
+            f"{name} has the shape {shape}; expected one number, or one for each of the "
+            f"{len(groups)} groups of the cells in their order, not one a row (rate, not "
+            "rate[cells.group])."
+        )
 
 
 def to_pymc(prior: Prior) -> Any:

@@ -7,7 +7,7 @@ nor the size of chunks, nor the number of threads can change it. Memory is O(chu
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -23,6 +23,8 @@ Maker = Callable[[float], Process]
 
 #: Elements (row x draw) of one temporary matrix: a megabyte, so that it stays in cache.
 CHUNK_ELEMENTS = 1 << 17
+#: So few of them are done in the caller's thread sooner than others are started.
+SMALL_ELEMENTS = 1 << 20
 #: Numbers of purchases x draws whose tables are held at once; each takes some 30 doubles.
 TABLE_ELEMENTS = 1 << 18
 
@@ -153,6 +155,8 @@ def for_each_run(
     done, total = 0, max(len(x), 1)
     workers = threads or min(os.cpu_count() or 1, 16)
     with ThreadPoolExecutor(workers) as pool:
+        small = len(x) * draws.n_draws <= SMALL_ELEMENTS
+        each: Callable[..., Iterable[int]] = map if small else pool.map
         for batch in _batches(pieces, draws.n_draws):
             makers = _makers(draws, group, x, batch, oldest)
 
@@ -161,7 +165,7 @@ def for_each_run(
                 work(makers[int(group[first])](float(x[first])), positions)
                 return len(positions)
 
-            for size in pool.map(one, sorted(batch, key=len, reverse=True)):
+            for size in each(one, sorted(batch, key=len, reverse=True)):
                 done += size
                 if progress is not None:
                     progress(done / total)

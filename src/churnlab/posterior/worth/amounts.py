@@ -7,7 +7,7 @@ rows, chunks and threads cannot change it, and prices times c give amounts times
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammaincinv
@@ -15,10 +15,7 @@ from scipy.special import gammaincinv
 from churnlab.models import gamma_gamma
 from churnlab.models.draws import SpendDraws
 from churnlab.posterior.latent import generator
-from churnlab.types import Array
-
-if TYPE_CHECKING:
-    pass
+from churnlab.types import Array, Ints
 
 #: Draws behind intervals of amounts and values: the level of a 5% quantile moves by about .014
 #: (less for amounts, whose uniform numbers are stratified).
@@ -39,6 +36,19 @@ class Amounts(NamedTuple):
     """95% quantile of it."""
 
 
+class InverseNu(NamedTuple):
+    """1 / nu = (gamma + total) / standard, (customer, draw), in its parts."""
+
+    gamma: Array
+    """Of the draws, (draw,)."""
+    total: Array
+    """Of the customer's amounts, (customer,)."""
+    standard: Array
+    """Draws of Gamma(q + p n, 1), (number of amounts, draw)."""
+    size: Ints
+    """Each customer's row of `standard`."""
+
+
 class SpendLatents:
     """Exact draws of 1 / nu for any customer, from one table per number of amounts.
 
@@ -55,18 +65,13 @@ class SpendLatents:
         self.seed = seed
         self._tables: dict[float, Array] = {}
 
-    def prepare(self, n: Array) -> SpendLatents:
-        """Make the tables of these numbers of amounts ahead; threads may then read them."""
-        for size in np.unique(n):
-            self.standard(float(size))
-        return self
-
-    def inverse_nu(self, n: Array, mean: Array) -> Array:
-        """Return 1 / nu, (customer, draw)."""
+    def inverse_nu(self, n: Array, mean: Array) -> InverseNu:
+        """Return what 1 / nu of every customer is made of."""
         sizes, code = np.unique(n, return_inverse=True)
         standard = np.stack([self.standard(float(size)) for size in sizes])
         total = n * np.where(n > 0, mean, 0.0)
-        return np.asarray((self.draws.theta[:, 2] + total[:, None]) / standard[code])
+        gamma = np.ascontiguousarray(self.draws.theta[:, 2])
+        return InverseNu(gamma, total, standard, np.asarray(code, np.int64))
 
     def standard(self, n: float) -> Array:
         """Return draws of Gamma(q + p n, 1), (draw,), stratified and in random order."""
@@ -90,7 +95,7 @@ def expected_amounts(draws: SpendDraws, n: Array, mean: Array, *, seed: int = 1)
     """
     n, mean = np.asarray(n, float), np.asarray(mean, float)
     sizes, code = np.unique(n, return_inverse=True)
-    latents = SpendLatents(draws, seed).prepare(sizes)
+    latents = SpendLatents(draws, seed)
     order = np.argsort(code, kind="stable")
     out = np.empty((3, len(n)))
     ends = np.searchsorted(code[order], np.arange(len(sizes) + 1))

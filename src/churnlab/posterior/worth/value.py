@@ -25,7 +25,6 @@ from churnlab.models.draws import PopulationDraws, SpendDraws
 from churnlab.models.silence import Process
 from churnlab.posterior.counts import alive_of_all, count_draws
 from churnlab.posterior.latent import generator
-from churnlab.posterior.risk import mean_and_interval
 from churnlab.posterior.settings import DAYS_PER_YEAR, ValueConfig
 from churnlab.posterior.silence.stream import Cells, chunks, for_each_run, rows_of
 from churnlab.posterior.worth.amounts import (
@@ -55,7 +54,6 @@ _NODES = 8
 _SHARE_DRAWS = 16
 #: Rows x draws simulated together; fixed, because the stream of random numbers depends on it.
 _BLOCK = 1 << 17
-_ELEMENTS = 1 << 17
 _LEVELS = (0.05, 0.95)
 
 
@@ -90,21 +88,26 @@ def discounted_purchases(
 
     def work(process: Process, at: Ints) -> None:
         some = count_draws(process)
+        few, share = some.thin(_SHARE_DRAWS), np.empty(len(at))
+        early = few.mean_by_horizon()
+        for part in chunks(len(at), few.n_draws):
+            t_x, T = rows.t_x[at[part]], rows.T[at[part]]
+            share[part] = sum(
+                weight * early(t_x, T, float(t)).mean(axis=1)
+                for weight, t in zip(parts, times, strict=True)
+            )
+            all_of_it = early(t_x, T, horizon).mean(axis=1)
+            np.divide(share[part], all_of_it, out=share[part], where=all_of_it > 0)
         mean = some.mean_by_horizon()
-        few = some.thin(_SHARE_DRAWS).mean_by_horizon()
-        for part in chunks(len(at), process.n_draws):
+        for part in chunks(len(at), some.n_draws):
             i = at[part]
             t_x, T = rows.t_x[i], rows.T[i]
-            early = np.zeros(len(i))
-            for weight, t in zip(parts, times, strict=True):
-                early += weight * few(t_x, T, float(t)).mean(axis=1)
-            all_of_it = few(t_x, T, horizon).mean(axis=1)
-            share = np.divide(early, all_of_it, out=early, where=all_of_it > 0)
-            out[0, i] = mean(t_x, T, horizon).mean(axis=1) * (value.discount(horizon) + share)
+            bought = mean(t_x, T, horizon).mean(axis=1)
+            out[0, i] = bought * (value.discount(horizon) + share[part])
             alive, silent = some.states(t_x, T, np.full(len(i), horizon))
             # not 1 - no_purchase(): of those long gone 1e-17 must be left to divide by
             out[1, i] = (alive * (1.0 - silent)).mean(axis=1)
-            out[:, i] *= alive_of_all(process, some, t_x, T)
+        out[:, at] *= alive_of_all(process, some, rows.t_x[at], rows.T[at])
 
     oldest = float(rows.T.max(initial=0.0)) + horizon + 1.0
     for_each_run(draws, rows.group, rows.x, oldest, work, age=rows.T, threads=threads)
@@ -157,7 +160,7 @@ def value_table(
     if value.per_purchase is not None:
         latents, margin = None, value.per_purchase
     elif spend is not None and amounts is not None:
-        latents = SpendLatents(spend, seed).prepare(n)
+        latents = SpendLatents(spend, seed)
         margin = value.margin_rate * found.mean
     else:
         raise UsageError(
@@ -225,7 +228,7 @@ class _Futures:
         even = np.linspace(0, draws.n_draws - 1, VALUE_DRAWS).round().astype(int)
         self.draws = draws.keep(even)
         self.value, self.latents, self.seed = value, latents, seed
-        self.n, self.mean = n, mean
+        self.inverse_nu = None if latents is None else latents.inverse_nu(n, mean)
         cell = summary.customers["cell"].to_numpy()
         self.order = np.argsort(cell, kind="stable")
         self.starts = np.searchsorted(cell[self.order], np.arange(len(self.rows.x) + 1))
@@ -310,10 +313,12 @@ class _Futures:
         sizes = self.starts[at + 1] - self.starts[at]
         where = np.repeat(np.arange(len(at)), sizes)
         people = np.concatenate([self.order[self.starts[c] : self.starts[c + 1]] for c in at])
-        if self.latents is None:
+        if (nu := self.inverse_nu) is None:
             out[:, people] = np.quantile(worth, _LEVELS, axis=1)[:, where]
             return
-        for part in chunks(len(people), VALUE_DRAWS, _ELEMENTS):
-            i = people[part]
-            own = worth[where[part]] * self.latents.inverse_nu(self.n[i], self.mean[i])
-            out[:, i] = mean_and_interval(own)[1:]
+        from churnlab.kernels.rows import tails_of_values  # compiled, loaded when first needed
+
+        own = np.empty((2, len(people)))
+        of_each = nu.total[people], nu.standard, nu.size[people]
+        tails_of_values(worth, where, nu.gamma, *of_each, *_LEVELS, own)
+        out[:, people] = own

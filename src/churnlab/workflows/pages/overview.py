@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -30,6 +31,7 @@ def overview(real: Path, simulated: Path, *, lang: str = "en") -> Figure:
         backtest.frame("tracking.parquet"),
         fit.frame("customers.parquet", fits.SHOWN),
         load_draws(fit.file("posterior.nc")),
+        fit.json("fit.json"),
         grid.frame("shares.parquet"),
         grid.frame("changes.parquet"),
         horizon_days=fit.manifest["config"]["risk"]["horizon_days"],
@@ -41,18 +43,19 @@ def draw_overview(
     tracking: pd.DataFrame,
     customers: pd.DataFrame,
     draws: PopulationDraws,
+    fit: dict[str, Any],
     shares: pd.DataFrame,
     changes: pd.DataFrame | None,
     *,
-    horizon_days: float,
+    horizon_days: int,
     lang: str = "en",
 ) -> Figure:
     """Draw tracking and silence of real customers beside the grid of the simulated shop.
 
     Parameters
     ----------
-    tracking, customers, draws
-        Of the real log: a backtest's tracking, the customers table, the posterior draws.
+    tracking, customers, draws, fit
+        Of the real log: a backtest's tracking, the customers table, the posterior draws, fit.json.
     shares, changes : DataFrame
         Of the shop with visits: tables of `churnlab segment`.
     horizon_days : float
@@ -66,7 +69,7 @@ def draw_overview(
     left = figure.add_subplot(grid[1, 0])
     right = figure.add_subplot(grid[1, 1], sharey=left)
     people = fits.three_customers(customers)
-    draw_fits.silence((left, right), draws, people, horizon_days=horizon_days, lang=lang)
+    draw_fits.silence((left, right), draws, people, horizon_days=horizon_days, fit=fit, lang=lang)
     left.set_title(say("overview.silence", lang))
     place = figure.add_subplot(grid[:, 2])
     draw_cells.draw_grid(place, cells.grid(shares, changes, lang=lang), lang=lang)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -10,11 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from churnlab.events.engine import give_back
 from churnlab.fitting import Fit
 from churnlab.fitting.coming import purchases_to_come
 from churnlab.fitting.late import LateCounts, count_late, extreme_states
 from churnlab.fitting.report.text import banner, headline
-from churnlab.inference import save_posterior
+from churnlab.inference import posterior_image
 from churnlab.posterior import CustomerTable, MonteCarlo, RiskConfig, monte_carlo
 from churnlab.report.labels import LANGUAGES, label
 from churnlab.rules import Costs, Threshold
@@ -113,9 +115,12 @@ class Fitted(Result):
 
     def write(self, folder: RunFolder) -> None:
         """Write `posterior.nc`, `fit.json` and `customers.parquet`."""
-        folder.write("posterior.nc", lambda path: save_posterior(self.fit.population, path))
-        folder.write_json("fit.json", fit_report(self))
-        folder.write_parquet("customers.parquet", self.table)
+        give_back()  # what the table was computed with: tree and table are made side by side
+        with ThreadPoolExecutor(1) as beside:  # neither tree nor table keeps a second core busy
+            image = beside.submit(posterior_image, self.fit.population)
+            folder.write_parquet("customers.parquet", self.table)
+            folder.write_json("fit.json", fit_report(self))
+            folder.write("posterior.nc", lambda path: path.write_bytes(image.result()))
 
 
 def fit_report(fitted: Fitted) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         summary=customers,
         group_columns=groups,
         draws=load_draws(source.file("posterior.nc")),
-        clock=_clock(fit.get("calendar")),
+        clock=Clock.of_fit(fit),
         risk=_risk(config["risk"], fit),
         threshold=threshold_of(fit["threshold"]),
         backtest={} if backtest is None else _backtest(backtest),
@@ -102,15 +102,6 @@ def _risk(typed: dict[str, Any], fit: dict[str, Any]) -> RiskConfig:
     if typed.get("due_levels") is None and learnt["returns"]:
         typed = typed | {"due_levels": learnt["levels"]}
     return RiskConfig(**typed)
-
-
-def _clock(calendar: dict[str, Any] | None) -> Clock | None:
-    """Return the clock of a fit with calendar effects."""
-    if calendar is None:
-        return None
-    return Clock.from_dict(
-        calendar | {"multipliers": [bucket["multiplier"] for bucket in calendar["buckets"]]}
-    )
 
 
 def _by_command(folders: Sequence[str]) -> dict[str, Run]:

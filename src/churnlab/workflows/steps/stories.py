@@ -12,8 +12,8 @@ import pandas as pd
 
 from churnlab.board.people import URGENCY, joined, most_urgent
 from churnlab.events import EventLog
+from churnlab.explanation.data import explanation
 from churnlab.segments import Placed, Playbook
-from churnlab.segments.person.explanation import explanation
 from churnlab.workflows.steps.placing import Day
 
 #: Customers with a story.

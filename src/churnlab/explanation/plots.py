@@ -13,9 +13,9 @@ from matplotlib import ticker as mticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from churnlab.explanation.text import say
 from churnlab.report.style import COLOURS, day_format
 from churnlab.segments import segment_name
-from churnlab.segments.person.text import say
 from churnlab.vocabulary import FAR_DATE, OVERDUE
 
 _VISITS = "#CC79A7"

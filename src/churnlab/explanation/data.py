@@ -12,13 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.events import EventLog
+from churnlab.explanation.curves import risk_by_day
+from churnlab.explanation.text import paragraph
 from churnlab.posterior import Lateness, Measure, RiskConfig, rows_of
 from churnlab.report.labels import LANGUAGES
 from churnlab.segments.actions.playbook import Playbook
 from churnlab.segments.grid.axes import Axis
 from churnlab.segments.grid.placed import Placed
-from churnlab.segments.person.curves import risk_by_day
-from churnlab.segments.person.text import paragraph
 from churnlab.summary import Summary
 from churnlab.vocabulary import OVERDUE, VISIT_UNKNOWN
 
