@@ -50,6 +50,8 @@ def running(made):
 def test_the_zip_holds_board_report_and_audiences(zipped, shop):
     names = set(zipfile.ZipFile(zipped).namelist())
     assert {"board.html", "report.html", "summary.md", "segment/campaign_plan.csv"} <= names
+    files = [Path(name).name for name in names]
+    assert sorted(set(files)) == sorted(files), "each file once, not its copy in the export"
     assert any(n.startswith("segment/audiences/") for n in names)
     assert zipfile.ZipFile(zipped).read("board.html") == (shop / "board.html").read_bytes()
 

@@ -121,7 +121,8 @@ def deliver(folder: Path, chosen: ReportConfig) -> Path | None:
     if chosen.deliver is None:
         return None
     patterns = _READ + (_REACH if chosen.ids else ())
-    found = sorted({path for pattern in patterns for path in folder.rglob(pattern)})
+    told = {path for pattern in patterns for path in folder.rglob(pattern)}
+    found = sorted(told - set((folder / "export").rglob("*")))  # copies, for other programs
 
     def pack(path: Path) -> None:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
