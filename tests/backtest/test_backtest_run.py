@@ -303,7 +303,7 @@ def test_the_cost_figure_and_its_claim_are_of_one_decision():
     assert found.chosen == 0.6
     assert found.cost.tolist() == [0.30, 0.20]
     claim = cost_claim(rules, [], "en")
-    assert "no purchase in 30d: mbg (cost_ratio on fixed_days), 0.2500 per customer" in claim
+    assert "no purchase in 30 days: mbg (cost_ratio on fixed_days), 0.2500 per customer" in claim
     assert "mbg" in cost_claim(rules, [], "ko")
     # A twin that another package computes is no contender of the answer, nor of the figure.
     answer = {"metric": "cost", "target": "30d", "best": "bg", "variant": "plain", "value": 0.26}

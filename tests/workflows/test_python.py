@@ -39,6 +39,8 @@ def segments(shop):
 def test_segments_are_tables_lines_and_a_run_folder(segments, shop, tmp_path):
     assert len(segments.tables["membership"]) == len(shop.members())
     assert any(" members on " in line for line in segments.lines)
+    first = segments.audiences[0]
+    assert repr(first) == f"Audience({first.action_id}, {len(first.frame):,} customers)"
     place = segments.save(tmp_path / "segments")
     run = open_run(place)
     assert run.command == "segment"

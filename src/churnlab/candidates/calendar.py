@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from numpy.typing import NDArray
+
 from churnlab.candidates.base import Context
-from churnlab.candidates.models import BayesianCandidate, data_hash
+from churnlab.candidates.models import BayesianCandidate, arrays_hash, data_hash
 from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.fitting.sample import MOST_CUSTOMERS
-from churnlab.fitting.seasonal import months_pay
+from churnlab.fitting.seasonal import LEAST_HISTORY, months_pay
 from churnlab.models.draws import PopulationDraws
 from churnlab.origins.daysums import day_number
 from churnlab.origins.panel import Past
@@ -79,9 +81,17 @@ class CalendarCandidate(BayesianCandidate):
         return None if clock is None else _OnClock(self.name, self.model, clock)
 
     def _months_pay(self, past: Past, context: Context) -> bool:
+        """Ask the past, once for all windows and candidates of an origin."""
+        if (past.origin - past.first_day).days + 1 < LEAST_HISTORY:
+            return False
         row, day = past.some_purchases(MOST_CUSTOMERS, context.seed)
-        end, priors = day_number(past.origin), context.priors
-        return months_pay(row, day, end, self.model, priors, context.calendar_spread).pays
+        how = (self.model, dict(context.priors), context.calendar_spread)
+        key = {"months": how, "origin": str(past.origin), "data": arrays_hash(row, day)}
+
+        def ask() -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+            return {}, {"pay": months_pay(row, day, day_number(past.origin), *how).pays}
+
+        return bool(context.cache.get(key, ask)[1]["pay"])
 
     def _fit_past(self, past: Past, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         from churnlab import inference

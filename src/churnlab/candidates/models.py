@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from churnlab import models
 from churnlab.candidates import forecasts
@@ -232,7 +232,7 @@ def data_hash(rows: Cells | Dated) -> str:
     return arrays_hash(*(v for _, v in sorted(vars(rows).items()) if isinstance(v, np.ndarray)))
 
 
-def arrays_hash(*columns: Array) -> str:
+def arrays_hash(*columns: ArrayLike) -> str:
     """Return a hash of the numbers that a fit depends on."""
     return content_hash([_digest(np.asarray(c, dtype=np.float64)) for c in columns])
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,16 +66,20 @@ def decide(
     """Choose and apply every rule to every scored entry; the interval at the last origin only."""
     earlier: dict[tuple[str, str, str], list[Entry]] = {}
     last = max(e.truth.origin for e in entries)
-    found: list[Decision] = []
+    jobs: list[tuple[Entry, list[Entry]]] = []
     for entry in entries:
         key = (entry.truth.target.label, *entry.series)
         if entry.truth.scored:
-            past = usable_at(entry.truth.origin, earlier.get(key, []))
-            want = entry.truth.origin == last
-            made = _decisions(entry, past, rules, rng_for if want else None)
-            found += [_paid_for(d, costs, resample) for d in made]
+            jobs.append((entry, usable_at(entry.truth.origin, earlier.get(key, []))))
         earlier.setdefault(key, []).append(entry)
-    return found
+
+    def work(job: tuple[Entry, list[Entry]]) -> list[Decision]:
+        want = job[0].truth.origin == last
+        made = _decisions(*job, rules, rng_for if want else None)
+        return [_paid_for(d, costs, resample) for d in made]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(itertools.chain.from_iterable(pool.map(work, jobs)))
 
 
 def _paid_for(decision: Decision, costs: Costs, resample: Resample) -> Decision:

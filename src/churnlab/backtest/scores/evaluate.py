@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -55,11 +58,10 @@ def _count_scores(entry: Entry, rows: NDArray[Any] | slice) -> dict[str, float]:
 
 def scores_frame(entries: list[Entry], resample: Resample, thin: int) -> pd.DataFrame:
     """Return the tidy table of scores of all scored entries."""
-    rows: list[dict[str, Any]] = []
-    for entry in entries:
-        if entry.truth.scored:
-            rows.extend(_rows(entry, resample, thin))
-    return pd.DataFrame(rows)
+    scored = [entry for entry in entries if entry.truth.scored]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(lambda entry: list(_rows(entry, resample, thin)), scored)
+        return pd.DataFrame(itertools.chain.from_iterable(found))
 
 
 def _rows(entry: Entry, resample: Resample, thin: int) -> Iterator[dict[str, Any]]:

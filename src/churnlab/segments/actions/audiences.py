@@ -63,6 +63,11 @@ class Audience(NamedTuple):
     frame: pd.DataFrame
     reason: str | None = None
 
+    def __repr__(self) -> str:
+        """One line: the action, and how many customers, or why none."""
+        why = f": {self.reason}" if self.reason else ""
+        return f"Audience({self.action_id}, {len(self.frame):,} customers{why})"
+
 
 @dataclass(frozen=True)
 class AudienceData:
