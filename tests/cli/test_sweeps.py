@@ -7,6 +7,8 @@ import pytest
 
 from churnlab.cli import main, sweep
 from churnlab.errors import ChurnlabError
+from churnlab.runs import RunFolder
+from churnlab.workflows.compare import Comparison
 
 SMALL = [
     "data=syn_shop",
@@ -75,6 +77,20 @@ def test_a_sweep_that_lost_jobs_is_an_error(tmp_path):
     sweep.record(tmp_path / "0", 0, ["seed=1"])
     with pytest.raises(ChurnlabError, match="asked for 2 jobs and 1 ran"):
         sweep.close(tmp_path, "check", 2)
+
+
+@pytest.mark.parametrize(("config", "lang"), [({"lang": "ko"}, "ko"), ({}, "en")])
+def test_a_sweep_s_report_is_in_the_language_of_its_jobs(tmp_path, monkeypatch, config, lang):
+    """Commands without words (`fit`) have no language: English."""
+    monkeypatch.setattr(Comparison, "page", lambda self: self.lang)
+    jobs = {}
+    for n in (7, 14):
+        folder = RunFolder(tmp_path / str(n), "nday", config, seed=1)
+        folder.write_json("rule.json", {"recommendation": {"basis": "value", "n": n}})
+        folder.finish()
+        jobs[tmp_path / str(n)] = {"status": 0, "overrides": [f"nday.n={n}"]}
+    sweep._side_by_side(jobs, tmp_path)
+    assert (tmp_path / "report.html").read_text() == lang
 
 
 def test_swept_values_are_counted():

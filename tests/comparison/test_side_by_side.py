@@ -148,10 +148,14 @@ def test_a_table_leaves_out_what_is_empty_and_counts_in_whole_numbers():
     row = {"command": "fit", "target": "", "name": "", "figure": "customers", "value": 2357.0}
     row |= {"q05": float("nan"), "q95": float("nan")}
     spread = {"figure": "r", "value": -0.51234, "q05": -0.6, "q95": -0.4}
-    table = pd.DataFrame([row | {"run": "a"}, row | spread | {"run": "a"}, row | {"run": "b"}])
+    rows = [row | {"run": "a"}, row | spread | {"run": "a"}, row | {"run": "b"},
+            row | {"run": "b", "figure": "n", "value": float("nan")}]  # fmt: skip
+    table = pd.DataFrame(rows)
     assert report.markdown(table).split("\n") == [
         "| figure | a | b |",
         "|---|---:|---:|",
         "| customers | 2,357 | 2,357 |",
         "| r | −0.5123 (−0.6 … −0.4) | – |",
+        "| n | – | – |",
     ]
+    assert [line.split() for line in report.console(table[3:])] == [["figure", "b"], ["n", "–"]]

@@ -11,14 +11,17 @@ from typing import Any
 
 import jupytext
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib import dates as mdates
 from matplotlib import pyplot as plt
 
 from churnlab.cli import main
-from churnlab.explanation.plots import draw_explanation
+from churnlab.explanation import plots
 from churnlab.report import figures
 from churnlab.report.labels import LANGUAGES
 from churnlab.report.render import notebooks_folder
+from churnlab.report.style import styled
 from churnlab.workflows.pages.overview import overview
 from churnlab.workflows.pages.report import NOTEBOOKS
 
@@ -147,12 +150,25 @@ def test_the_picture_of_a_customer_is_in_korean(basis):
                      "at_risk_date": days[6]},
     }  # fmt: skip
     for lang in LANGUAGES:
-        figure = draw_explanation(story, lang=lang)
-        figure.canvas.draw()
+        with styled():
+            figure = plots.draw_explanation(story, lang=lang)
+            figure.canvas.draw()
         said = [text for text in written(figure) if re.search("[A-Za-z가-힣]", text)]
         plt.close(figure)
         assert len(said) > 10
         assert {bool(re.search("[가-힣]", text)) for text in said} == {lang == "ko"}, said
+
+
+@pytest.mark.parametrize(("last", "shown"), [(0.979, 59), (0.981, 58), (0.999, 58)])
+def test_the_picture_of_a_customer_ends_where_nothing_moves(last, shown):
+    """A day is shown while a curve is two points from its end, thirty days ahead in any case."""
+    days = pd.date_range("2024-06-01", periods=60).strftime("%Y-%m-%d").tolist()
+    curve = {"day": days, "mean": [*np.linspace(0.1, 0.97, 59), last]}
+    told = {"as_of": "2024-06-10", "risk_by_day": curve, "alive_by_day": None,
+            "visit_risk_by_day": None}  # fmt: skip
+    assert plots._reach(told) == mdates.date2num(np.datetime64(days[shown]))
+    still = told | {"risk_by_day": curve | {"mean": [1.0] * 60}}
+    assert plots._reach(still) == mdates.date2num(np.datetime64("2024-07-10"))
 
 
 def test_the_picture_of_the_demo_is_in_korean(shop_run):

@@ -63,9 +63,11 @@ def test_every_note_is_phrased_as_the_code_writes_it():
          "없습니다"),
         # a list of notes, one with a note inside
         ("fewer than 50 customers at an origin in: age 180-364 days, age 365 days or more, "
-         "age 90-179 days, age under 90 days, frequency 7+, group Seoul, frequency 6",
+         "age 90-179 days, age under 90 days, frequency 6, frequency 7+, group Seoul, North",
          "기준일에 고객이 50명 미만인 칸: 첫 구매 후 180–364일, 첫 구매 후 365일 이상, "
-         "첫 구매 후 90–179일, 첫 구매 후 90일 미만, 재구매 7+회, 그룹 Seoul, 재구매 6회"),
+         "첫 구매 후 90–179일, 첫 구매 후 90일 미만, 재구매 6회, 재구매 7+회, 그룹 Seoul, North"),
+        ("fewer than 50 customers at an origin in: frequency 4, frequency 5",
+         "기준일에 고객이 50명 미만인 칸: 재구매 4회, 재구매 5회"),
     ],
 )  # fmt: skip
 def test_a_stored_note_is_told_in_korean(english, korean):

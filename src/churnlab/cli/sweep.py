@@ -89,7 +89,7 @@ def _side_by_side(records: dict[Path, Any], place: Path) -> None:
     if sum(len(figures(run)) > 0 for run in opened.values()) < 2:
         return
     table = side_by_side(opened)
-    lang = str(next(iter(opened.values())).manifest["config"]["lang"])
+    lang = next(iter(opened.values())).manifest["config"].get("lang", "en")  # a fit has none
     compared = Comparison(table, [str(folder.resolve()) for folder in done], names, lang)
     job = dict(zip(names, (folder.name for folder in done), strict=True))
     whole = table.assign(job=table["run"].map(job))

@@ -132,8 +132,8 @@ def _others(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _beside(rest: pd.DataFrame, keys: list[str], values: str) -> pd.DataFrame:
     """Return one column of values for each run."""
-    wide = rest.pivot_table(values, keys, "run", sort=False, aggfunc="first")
-    return wide.reset_index()
+    told = rest.drop_duplicates([*keys, "run"]).set_index([*keys, "run"])[values]
+    return told.unstack("run", sort=False).reset_index()  # noqa: PD010 - that drops empty rows
 
 
 def _printed(wide: pd.DataFrame, spec: str) -> list[str]:
@@ -144,6 +144,8 @@ def _printed(wide: pd.DataFrame, spec: str) -> list[str]:
 def _written(row: pd.Series) -> str:
     """Return a figure with its interval, where it has one."""
     value = row["value"]
+    if pd.isna(value):  # no day is recommended, say
+        return MISSING
     text = signed(f"{value:,.0f}" if value == round(value) else f"{value:.4g}")
     ends = _interval(row, ".4g")
     return text if ends == MISSING else f"{text} ({ends})"

@@ -14,11 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from churnlab.explanation.text import say
-from churnlab.report.style import COLOURS
+from churnlab.report.style import COLOURS, day_format
 from churnlab.segments import segment_name
 from churnlab.vocabulary import FAR_DATE, OVERDUE
 
 _VISITS = "#CC79A7"
+#: Days behind today that are shown at least, and how near a curve is to its end to be flat.
+_AHEAD = 30
+_FLAT = 0.02
 
 
 def draw_explanation(told: Mapping[str, Any], *, lang: str = "en") -> Figure:
@@ -46,9 +49,21 @@ def draw_explanation(told: Mapping[str, Any], *, lang: str = "en") -> Figure:
         xytext=(3, -2), textcoords="offset points", va="top", fontsize=8, color="#666666",
     )  # fmt: skip
     _calendar(axes[-1, 0])
+    axes[-1, 0].set_xlim(right=_reach(told))
     name = segment_name(str(told["member"]["segment_code"]), lang).removesuffix(" 고객")
     history.set_title(f"{told['customer_id']}: {name}")
     return figure
+
+
+def _reach(told: Mapping[str, Any]) -> float:
+    """The day up to which a curve still moves; a flat rest would squeeze what there is to see."""
+    days = [_number(str(told["as_of"])) + _AHEAD]
+    for name in ("risk_by_day", "alive_by_day", "visit_risk_by_day"):
+        curve = told[name] or {"day": [], "mean": []}
+        mean = np.array(curve["mean"], dtype=float)
+        moving = np.flatnonzero((mean > _FLAT) & (mean < 1 - _FLAT))
+        days += [_number(str(curve["day"][i])[:10]) for i in moving[-1:]]
+    return max(days)
 
 
 def _history(ax: Axes, told: Mapping[str, Any], lang: str) -> None:
@@ -119,10 +134,9 @@ def _finish(ax: Axes, name: str, lang: str) -> None:
 
 
 def _calendar(ax: Axes) -> None:
-    """Dates as numbers: the same in every language."""
     locator = mdates.AutoDateLocator(minticks=4, maxticks=9)
     ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(mdates.DateFormatter("%Y-%m"))
+    ax.xaxis.set_major_formatter(day_format(locator))
     for other in ax.figure.axes:
         other.tick_params(labelbottom=other is not ax.figure.axes[0])
 

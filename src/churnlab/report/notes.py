@@ -18,6 +18,8 @@ from churnlab.report.labels import label
 _SECTION = "note."
 _AND = "; "
 _COMMA = ", "
+#: Notes that stand in lists.
+_LISTED = f"{_SECTION}cell_"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _WINDOW = re.compile(r"(\d+)d")
 
@@ -47,9 +49,10 @@ def _value(value: str, lang: str) -> str:
     days = _WINDOW.fullmatch(value)
     if days is not None:
         return label("days", lang, n=days[1])
-    if (said := told(value, lang)) != value:
-        return said
-    return _COMMA.join(told(part, lang) for part in value.split(_COMMA))
+    parts = value.split(_COMMA)
+    known = _known(parts[0])
+    listed = known is not None and known[0].startswith(_LISTED)
+    return _COMMA.join(told(p, lang) for p in parts) if listed else told(value, lang)
 
 
 def in_each(text: str) -> dict[str, str]:

@@ -15,6 +15,8 @@ function short(text) {
   }
   return lines.map((line) => plain(cut(line, 22))).join("<br>");
 }
+/** Days of an axis: where ticks are closer than months, with the day. */
+const DAYS = [{ dtickrange: ["M1", null], value: "%Y-%m" }, { dtickrange: [null, "M1"], value: "%m-%d" }];
 const alpha = (colour, share) =>
   colour + Math.round(share * 255).toString(16).padStart(2, "0");
 
@@ -90,11 +92,11 @@ function drawPerson(node, row, story) {
     }
     const shapes = [upright(about.as_of, ink("soft"), "dash")], marks = [note(about.as_of, t("today"), ink("soft"))];
     if (row.late) { shapes.push(upright(row.late, ink("orange"), "solid")); marks.push(note(row.late, t("late_from"), ink("orange"), 0.82)); }
-    if (row.due10 && row.due90) shapes.push({ type: "rect", x0: row.due10, x1: row.due90, yref: "paper", y0: 0, y1: 1, line: { width: 0 }, fillcolor: alpha(ink("green"), 0.12), layer: "below" });
+    if (row.due10 && row.due90) shapes.push({ type: "rect", name: t("fact_due"), showlegend: true, x0: row.due10, x1: row.due90, yref: "paper", y0: 0, y1: 1, line: { width: 0 }, fillcolor: alpha(ink("green"), 0.12), layer: "below" });
     const from = bought[0] ?? row.signup ?? about.as_of;
     const to = [about.as_of, row.late, row.due90].filter((d) => d && daysBetween(about.as_of, d) < 200).sort().at(-1);
     return { traces, layout: {
-      shapes, annotations: marks, showlegend: curves.length > 0, legend: { orientation: "h", y: -0.12, x: 0 }, xaxis: { type: "date", range: [plusDays(from, -4), plusDays(to, 20)], tickformat: "%Y-%m" },
+      shapes, annotations: marks, showlegend: curves.length > 0, legend: { orientation: "h", y: -0.12, x: 0 }, xaxis: { type: "date", range: [plusDays(from, -4), plusDays(to, 20)], tickformatstops: DAYS },
       yaxis: { range: [0, 1.02], tickformat: ".0%", domain: [0, curves.length ? 0.68 : 0.01], visible: curves.length > 0, fixedrange: true },
       yaxis2: { domain: [curves.length ? 0.74 : 0.1, 1], range: visited.length ? [-0.6, 1.6] : [0.2, 1.8], tickvals: visited.length ? [0, 1] : [1], ticktext: visited.length ? [t("visits"), t("purchases")] : [t("purchases")], automargin: true, fixedrange: true, showgrid: false, zeroline: false } } };
   });
@@ -131,7 +133,7 @@ function drawHeat(node, heat) {
     traces: [{ type: "heatmap", x: heat.days, y: heat.dates, z: heat.ratio, zmin: 0, hoverongaps: false, xgap: 0.5, ygap: heat.dates.length > 80 ? 0 : 0.5,
       colorscale: [[0, ink("heat0")], [0.5, ink("heat1")], [1, ink("heat2")]], colorbar: { thickness: 10, tickformat: ".0%", outlinewidth: 0 },
       hovertemplate: `%{y|%Y-%m-%d} · ${t("axis_age")} %{x}: %{z:.0%}<extra></extra>` }],
-    layout: { xaxis: { title: { text: t("axis_age") }, showgrid: false, zeroline: false }, yaxis: { type: "date", tickformat: "%Y-%m", autorange: "reversed", showgrid: false } } }));
+    layout: { xaxis: { title: { text: t("axis_age") }, showgrid: false, zeroline: false }, yaxis: { type: "date", tickformatstops: DAYS, autorange: "reversed", showgrid: false } } }));
 }
 
 /** A line with its band over days, with the chosen N. */

@@ -99,8 +99,8 @@ function showPerson(place) {
     el("form", { method: "dialog", class: "bar" },
       el("h2", { id: "person-h" }, bdi(nameOf(row))), el("button", { "aria-label": t("close") }, "×")),
     row.code ? el("p", { class: "tag" }, names.get(row.code) ?? row.code) : null,
-    el("p", { class: "lead", dir: "auto" }, story ? story.paragraph : sentences(row)),
     row.last || story ? picture : null,
+    el("p", { class: "lead", dir: "auto" }, story ? story.paragraph : sentences(row)),
     facts(row));
   dialog.showModal();
   if (picture.isConnected) drawPerson(picture, row, story);
