@@ -125,7 +125,7 @@ pd.DataFrame(
 # Typical errors of the rate (.1 is 10%). In one shop a small channel can be lucky on its own, so
 # this table is an illustration and no proof. The proof is held-out data over many shops:
 # `tests/candidates/test_pooling.py`, and for your log
-# `churnlab backtest experiment=pooling split.group=channel`.
+# `churnlab backtest data=orders experiment=pooling split.group=channel`.
 #
 # ## The same happens to each customer
 #

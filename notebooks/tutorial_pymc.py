@@ -92,8 +92,8 @@ with pm.Model(coords={"region": regions, "store": stores}) as nested:
 # %% [markdown]
 # ## What the stores learn from their regions
 #
-# The two stores with 15 customers lie near their region, not near the mean of all: the wide grey
-# line is what their own customers alone would say (moments, no model).
+# The two stores with 15 customers lie near their region, not near the mean of all; a cross is the
+# truth.
 
 # %%
 found = draws["posterior"]["rate"].quantile([0.05, 0.5, 0.95], dim=("chain", "draw")).to_numpy()

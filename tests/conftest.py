@@ -34,9 +34,11 @@ OF_THE_SHOP = (
     "tests/docs/test_files.py",
     "tests/report/test_korean_pages.py",
 )
-#: What takes longest is begun first, so that no worker has it left when the other has ended.
+#: What takes longest is begun first, so that no worker has it left when the other has ended; while
+#: the first compiles what a fit needs, the other waits for servers, or both would compile it.
 FIRST = (
     "tests/shop.py",
+    "tests/export/test_export_services.py",
     "tests/docs/test_pages.py",
     "tests/safety/test_machine.py",
     "tests/export/test_export_sql.py",

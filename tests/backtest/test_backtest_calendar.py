@@ -15,7 +15,7 @@ from churnlab.candidates import calendar, stacked
 from churnlab.errors import FitRefusedError, UsageError
 from churnlab.events import EventLog, read_events
 from churnlab.fitting import ModelConfig
-from churnlab.fitting.seasonal import LEAST_HISTORY
+from churnlab.fitting.seasonal import LEAST_HISTORY, Evidence
 from churnlab.origins.training import training_for
 from churnlab.simulate import simulate_btyd
 from churnlab.summary import Clock, summarise
@@ -67,6 +67,14 @@ def test_the_default_set_has_the_model_that_a_fit_uses(days, asked, own):
     rows = pd.DataFrame({"customer_id": ["a", "b"], "event_at": pd.to_datetime(bought)})
     log = read_events(purchases=rows, as_of=bought[-1])
     assert _usual(log, ModelConfig(**asked)) == [*DEFAULT_CANDIDATES, *own]
+
+
+@pytest.mark.parametrize("short_of", [0, 1])
+def test_an_origin_is_asked_from_two_years_on(panel, monkeypatch, short_of):
+    origin = panel.first_day + dt.timedelta(days=LEAST_HISTORY - 1 - short_of)
+    monkeypatch.setattr(calendar, "months_pay", lambda *_: Evidence((1.0,) * 4, 0.1))
+    asked = candidate_named("mbg_nbd@auto")._months_pay(panel.until(origin), Context())  # type: ignore[attr-defined]
+    assert asked is (short_of == 0)
 
 
 def test_in_a_season_the_clock_betters_the_forecast(panel):

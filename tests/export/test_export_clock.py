@@ -21,8 +21,7 @@ from churnlab.export import ExportConfig, SqlConfig, export_bundle, verify
 from churnlab.monitor.steps import steps
 from churnlab.monitor.vintages import vintages
 from churnlab.posterior import RiskConfig, customers_table
-from churnlab.summary import summarise
-from churnlab.workflows.steps.gather import _clock
+from churnlab.summary import Clock, summarise
 
 LIGHT = ExportConfig(draws=16, csv=False, sql=SqlConfig(dialects=["duckdb"]))
 
@@ -130,8 +129,9 @@ def test_the_clock_of_a_run_folder_is_that_of_its_fit():
                zip(CLOCK.calendar.buckets, CLOCK.multipliers, strict=True)]  # fmt: skip
     known = CLOCK.to_dict()
     del known["multipliers"]
-    assert _clock(known | {"spread": 0.5, "widening": 1.0, "buckets": buckets}) == CLOCK
-    assert _clock(None) is None
+    known |= {"spread": 0.5, "widening": 1.0, "buckets": buckets}
+    assert Clock.of_fit({"calendar": known}) == CLOCK
+    assert Clock.of_fit({"calendar": None}) is None
 
 
 def test_vintages_are_forecast_on_the_clock(on_clock, log):

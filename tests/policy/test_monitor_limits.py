@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from churnlab.bundle.document import Limits
+from churnlab.bundle.document import Limits, Reference
 from churnlab.monitor.checks import FAIL, OK, WARN
+from churnlab.monitor.drift import counts, duplicates, risk_drift
+from churnlab.monitor.evidence import CHANGES, KINDS
 from churnlab.monitor.labels import LOUD, of_vintages
 from churnlab.monitor.vintages import Vintage, _measured
+from churnlab.monitor.volume import _by_week
 
 LIMITS = Limits.model_construct(bias_warn=0.1, bias_fail=0.2, mcb_warn=0.01, mcb_fail=0.02)
 ABOVE = {limit: float(np.nextafter(limit, 1)) for limit in (0.1, 0.2)}
@@ -93,3 +98,64 @@ def test_a_vintage_measures_against_the_rarer_outcome():
     assert alike.bias is alike.brier is alike.mcb is alike.mcb_noise is None
     certain = _measured(day, 28, 28, np.ones(3), np.ones(3), parameter=0.0)
     assert certain.z == 0.0
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [(0, FAIL), (99, FAIL), (100, OK), (110, OK), (111, WARN), (122, WARN), (123, FAIL)],
+)
+def test_purchasers_can_only_become_more(found, status):
+    """Of 100 at the export; e^.1 times as many (110.5) are a warning, e^.2 (122.1) a failure."""
+    now = pd.DataFrame({"purchase_state": ["first_active"] * found + ["none"] * 5})
+    limits = Limits.model_construct(count_warn=0.1, count_fail=0.2)
+    check = counts(now, 100, limits)
+    value = None if not found else pytest.approx(abs(np.log(found / 100)))
+    assert check == (
+        "purchasers",
+        status,
+        value,
+        0.1,
+        0.2,
+        f"{found} purchasers; 100 at the export",
+    )
+
+
+@pytest.mark.parametrize(("repeated", "status"), [(10, OK), (11, WARN), (20, WARN), (21, FAIL)])
+def test_repeated_rows_by_their_share(repeated, status):
+    table = SimpleNamespace(dropped={"duplicate": repeated}, rows=100)
+    log = SimpleNamespace(report=SimpleNamespace(tables={"purchases": table}))
+    limits = Limits.model_construct(duplicate_warn=0.1, duplicate_fail=0.2)
+    check = duplicates(log, limits)
+    said = f"{repeated}.0% of the rows repeat another"
+    assert check == ("duplicate rows", status, repeated / 100, 0.1, 0.2, said)
+    table.dropped, table.rows = {}, 0
+    assert duplicates(log, limits)[1:3] == (OK, 0.0)
+
+
+def test_risk_that_nobody_has_is_a_failure():
+    limits = Limits.model_construct(psi_warn=0.1, psi_fail=0.25)
+    reference = Reference.model_construct(risk_edges=[0.5], risk_shares=[0.5, 0.5])
+    nobody = risk_drift(pd.DataFrame({"purchase_risk": [np.nan]}), reference, limits)
+    assert nobody == ("psi of risk", FAIL, None, 0.1, 0.25, "no purchaser was scored")
+    risk = np.repeat([0.25, 0.75], [4, 1])
+    check = risk_drift(pd.DataFrame({"purchase_risk": risk}), reference, limits)
+    index = (0.8 - 0.5) * np.log(0.8 / 0.5) + (0.2 - 0.5) * np.log(0.2 / 0.5)
+    assert check == ("psi of risk", FAIL, pytest.approx(index), 0.1, 0.25, "mean risk 0.350")
+
+
+def test_the_evidence_weighs_all_changes_to_one():
+    """More would break its bound on false alarms, less would waste it."""
+    assert sum(change.weight for change in CHANGES) == pytest.approx(1, abs=1e-12)
+    for kind, weight in KINDS.items():
+        assert sum(c.weight for c in CHANGES if c.kind == kind) == pytest.approx(weight, abs=1e-12)
+
+
+def test_weeks_begin_after_the_export_and_days_to_come_are_unknown():
+    """Fifteen days of log end with the export: two whole weeks, the first day left out."""
+    known, exported = pd.Timestamp("2024-01-01"), dt.date(2024, 1, 15)
+    rows = pd.Series(pd.date_range(known, "2024-01-18").repeat(2))
+    table, before = _by_week(rows, known, exported, dt.date(2024, 1, 18))
+    assert before == 2
+    np.testing.assert_array_equal(table, [[2.0] * 7, [2.0] * 7, [2.0] * 3 + [np.nan] * 4])
+    assert _by_week(rows, known, dt.date(2024, 1, 14), dt.date(2024, 1, 14))[1] == 2
+    assert _by_week(rows, known, dt.date(2024, 1, 13), dt.date(2024, 1, 14))[1] == 1

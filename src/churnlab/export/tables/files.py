@@ -63,12 +63,19 @@ def to_arrow(frame: pd.DataFrame, table: Table) -> pa.Table:
 
 def _in_order(frame: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Return the frame sorted by a key without nulls and repetitions."""
+    if _increasing(frame, key):
+        return frame.reset_index(drop=True)
     if frame[key].dtypes.eq("object").any():
         return frame.sort_values(key, ignore_index=True)
     order = np.lexsort([_comparable(frame[name]).to_numpy() for name in reversed(key)])
     if (np.diff(order) == 1).all():
         return frame.reset_index(drop=True)
     return frame.take(order).reset_index(drop=True)
+
+
+def _increasing(frame: pd.DataFrame, key: list[str]) -> bool:
+    """Return whether a key is one column of text that rises from row to row."""
+    return len(key) == 1 and frame[key[0]].dtype == "str" and increasing(frame[key[0]])
 
 
 def _comparable(values: pd.Series) -> pd.Series:
@@ -113,7 +120,7 @@ def check_keys(frame: pd.DataFrame, table: Table, where: str | None = None) -> N
     keys = frame[list(table.key)]
     if keys.isna().any(axis=None):
         raise VerificationError(f"{where or table.name}: the key {', '.join(table.key)} is null.")
-    if len(table.key) == 1 and keys.iloc[:, 0].dtype == "str" and increasing(keys.iloc[:, 0]):
+    if _increasing(frame, list(table.key)):
         return
     repeated = keys.apply(_comparable).duplicated()
     if repeated.any():
