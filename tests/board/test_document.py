@@ -115,3 +115,11 @@ def test_a_hundred_thousand_members_fit_into_fifteen_megabytes(shop, tmp_path):
     assert len(document.people.columns["id"]) == people.MOST
     assert len(document.plan.messages) == plan.MOST < document.plan.total
     assert len(render(document).encode()) < 15e6
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_where_the_model_does_not_fit_is_on_the_page(shop, lang):
+    fit = json.loads((shop / "fit" / "fit.json").read_text("utf-8"))
+    document = read_document(shop, ReportConfig(), lang)
+    assert document.misfit == fit["misfit_words"][lang]
+    assert bool(document.misfit) == bool(fit["misfit"])

@@ -95,7 +95,8 @@ def test_every_click_path(opened, pages, shop, lang, width):
         for chart in page.locator(".chart:visible").all():
             chart.scroll_into_view_if_needed()
             chart.locator("svg.main-svg").first.wait_for()
-        page.locator("details summary").click()
+        for fold in page.locator("details summary").all():
+            fold.click()
         assert "[object" not in page.inner_text("body")
         assert page.evaluate("document.documentElement.lang") == lang
         if lang == "ko":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ class Document:
     ----------
     about : mapping
         `title`, `lang`, `currency`, `ids`, `as_of`, `made` (when), `run`.
+    misfit : sequence of str
+        Where the model does not fit these customers, in words; empty where it does.
     absent : mapping of str to str
         Part -> key of the words that say why it is absent.
     """
@@ -40,6 +42,7 @@ class Document:
     journeys: Journeys | None
     plan: Plan | None
     trust: Trust | None
+    misfit: Sequence[str]
     absent: Mapping[str, str]
 
 
@@ -77,7 +80,14 @@ def read_document(run: str | Path, config: ReportConfig, lang: str = "en") -> Do
         absent["visits"] = "absent_visits"
     if grid is not None and grid.compared_to is None:
         absent["moves"] = "absent_moves"
-    return Document(about=_about(parts, config, lang), absent=absent, **found)
+    about = _about(parts, config, lang)
+    return Document(about=about, absent=absent, misfit=_misfit(parts, lang), **found)
+
+
+def _misfit(parts: Parts, lang: str) -> list[str]:
+    run = parts.part("fit")
+    words = run.json("fit.json").get("misfit_words", {}) if run is not None else {}
+    return list(words.get(lang, ()))
 
 
 #: Part of the page -> part of the run, and the table without which it is not possible.

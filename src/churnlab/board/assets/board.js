@@ -279,6 +279,8 @@ function savePlan(i) {
 
 function showTrust() {
   const place = body("trust");
+  if (data.misfit.length) place.append(el("div", { class: "card" }, el("p", { class: "lead" }, t("trust_misfit")),
+    el("details", {}, el("summary", {}, t("details")), data.misfit.map((said) => el("p", {}, said)))));
   if (!trust) return place.append(absent("trust"));
   const days = trust.target.endsWith("d") ? t("days", { n: parseFloat(trust.target) }) : t("cycles", { n: parseFloat(trust.target) });
   const said = [t("trust_risk", { origins: trust.origins, days, forecast: percent(trust.forecast, 1), observed: percent(trust.observed, 1) })];
@@ -289,7 +291,7 @@ function showTrust() {
   const rows = trust.candidates.map((r) => el("tr", {}, el("td", {}, r.candidate), el("td", { class: "number" }, count(r.brier, 4)), el("td", { class: "number" }, count(r.auc, 3)), el("td", { class: "number" }, known(r.bias) ? percent(r.bias, 1) : none)));
   place.append(el("div", { class: "card split" }, el("div", {}, said.map((s) => el("p", { class: "lead" }, s))), el("figure", {}, el("figcaption", {}, t("trust_title")), picture)),
     el("details", {}, el("summary", {}, t("details")), el("p", {}, t("details_text", { days })),
-      el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ["candidate", "brier", "auc", "bias"].map((k) => el("th", {}, t(`col_${k}`))))), el("tbody", {}, rows)))));
+      el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ["candidate", "brier", "auc", "bias"].map((k, i) => el("th", i ? { class: "number" } : {}, t(`col_${k}`))))), el("tbody", {}, rows)))));
   drawTrust(picture, trust.curve);
 }
 
