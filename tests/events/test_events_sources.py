@@ -240,6 +240,12 @@ def test_the_engine_spills_from_a_stated_memory_on(tmp_path):
         open_log(DataConfig(purchases=table, memory_limit="big"))
 
 
+def test_the_engine_gives_back_what_it_has_let_go_of(backend):
+    for what in ("", "bulk_deallocation_"):
+        asked = f"SELECT current_setting('allocator_{what}flush_threshold')"
+        assert backend.raw_sql(asked).fetchall() == [("15.2 MiB",)]  # 16 MB
+
+
 def test_a_machine_without_memory_is_no_fault_of_the_file():
     from pathlib import Path
 

@@ -21,6 +21,10 @@ from ibis.backends.duckdb import Backend
 
 from churnlab.errors import UsageError
 
+#: What a task of DuckDB may let go of before it goes back to the system; by default 128 MB a thread
+#: stay with an engine that nobody asks any more.
+FLUSHED = "16MB"
+
 
 def connect(memory_limit: str | None = None) -> Backend:
     """Open an empty in-memory database whose session zone is UTC.
@@ -54,6 +58,8 @@ def connect(memory_limit: str | None = None) -> Backend:
     backend.raw_sql(f"SET temp_directory = {literal(str(spill))}")
     for setting in ("autoinstall_known_extensions", "autoload_known_extensions"):
         backend.raw_sql(f"SET {setting} = false")  # nothing is fetched, whatever SQL asks for
+    for setting in ("allocator_flush_threshold", "allocator_bulk_deallocation_flush_threshold"):
+        backend.raw_sql(f"SET {setting} = '{FLUSHED}'")
     return backend
 
 
