@@ -211,6 +211,10 @@ def test_the_cheapest_decision_is_named_in_full() -> None:
     bar = [answer[f"simple{k}"] for k in ("", "_variant", "_basis", "_rule")]
     assert bar == ["rfm", "recalibrated", "fixed_days", "calibrated"]
     assert (answer["value"], answer["simple_value"]) == (0.4, 0.5)
+    assert not answer["simple_is_as_good"]
+    alike = _cost_answer("90d", simple, dict([keyed("a", {0: 0.5}, "model", *bar[1:])]))
+    assert alike["adjusted_high"] == 0.0
+    assert alike["simple_is_as_good"]  # a bound of 0 is no gain
     assert answer["difference"] == pytest.approx(-0.1)
 
 
@@ -263,6 +267,17 @@ def test_each_degradation_names_its_target_and_why() -> None:
     ]  # fmt: skip
 
 
+def test_classes_that_are_thin_at_any_origin_are_listed() -> None:
+    """The small class at the first of three origins, the large one at the last."""
+    rows = [
+        truth(200, 200, origin=DAY + dt.timedelta(days=i), cell=c)
+        for i, c in enumerate([9, 50, 50])
+    ]
+    rows[-1].slices = lambda: {"x": (np.ones(49, int), ("small", "large"))}
+    (found,) = degradations(rows, DAY - dt.timedelta(days=300), Limits())
+    assert found["reason"].endswith("customers at an origin in: x large, x small")
+
+
 @pytest.mark.parametrize(
     ("count", "step", "back"),
     [
@@ -271,6 +286,7 @@ def test_each_degradation_names_its_target_and_why() -> None:
         (4, None, [30, 20, 10, 0]),
         (3, 15, [30, 15, 0]),
         (9, 15, [30, 15, 0]),
+        (9, 12, [24, 12, 0]),
     ],
 )
 def test_origins_are_laid_back_evenly_over_the_room(

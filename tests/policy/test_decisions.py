@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from churnlab.backtest.scores.board import P_ALIVE, PLAIN, Entry
+from churnlab.backtest.scores.board import P_ALIVE, PLAIN, Cells, Entry
 from churnlab.backtest.scores.decisions import (
     OWN_CUTOFF,
     _decisions,
     _paid_for,
     curves_frame,
+    decision_risk,
     rules_frame,
 )
 from churnlab.backtest.scores.resample import Estimate
@@ -84,6 +85,21 @@ def test_a_decision_is_written_with_its_price_by_hand() -> None:
     assert row["extra_cost_lower"] == pytest.approx(1 / 3)
     assert row["extra_cost_higher"] == pytest.approx(-1 / 3)
     assert row["regret"] == pytest.approx(1 / 3)
+
+
+def test_a_row_counts_as_often_as_it_has_customers() -> None:
+    """Three alike at .45 and one at .65: the lower cut wastes three messages of four."""
+    cells = Cells(np.array([0, 3]), np.array([0, 0, 0, 1]))
+    one = entry([0.45, 0.65], [0, 0, 0, 1], x=[1, 1, 1, 1], shared=cells)
+    row = rules_frame([priced(one, FixedRule(value=0.5))], COSTS).iloc[0]
+    assert (row["flagged_share"], row["cost_per_customer"]) == (0.25, 0.0)
+    assert row["extra_cost_lower"] == pytest.approx(3 / 4)
+
+
+def test_a_score_that_ranks_by_p_alive_is_cut_as_a_risk() -> None:
+    one = entry([-0.1, 1.2], [0, 1], x=[1, 1], variant=P_ALIVE)
+    basis, risk = decision_risk(one) or ("", np.empty(0))
+    assert (basis, risk.tolist()) == ("p_alive", [0.0, 1.0])
 
 
 def test_a_cutoff_of_ones_own_is_written_as_such() -> None:

@@ -54,6 +54,7 @@ def test_costs_can_be_given_directly_and_senseless_ones_are_refused():
         Costs(**COSTS | {"contact_cost": 0.0})
     with pytest.raises(UsageError, match=r"save_probability must lie in \[0, 1\]"):
         Costs(save_probability=1.5)
+    assert Costs(**COSTS | {"save_probability": 1.0}).missed == 39.0
 
 
 def test_costs_have_no_default_and_what_needs_them_names_the_keys():
@@ -219,6 +220,7 @@ def test_every_rule_on_a_risk_honours_the_contract(name):
         (lambda: rule_named("cost_ration"), "Did you mean 'cost_ratio'"),
         (lambda: FixedRule(value=1.2), r"value must lie in \[0, 1\]; got 1.2"),
         (lambda: FixedRule(first_value=-1.0), "first_value"),
+        (lambda: FixedRule(first_value=1.01), "first_value"),
         (lambda: CapacityRule(share=0.0), "share"),
         (lambda: CapacityRule(contacts=0), "contacts"),
         (lambda: PrecisionRule(target=2.0), "target"),
