@@ -42,10 +42,10 @@ _float: Any = _cast(types.float64(types.int64))
 
 
 @fused
-def vexp(x):  # type: ignore[no-untyped-def]
-    """Return e^x to 2 units in the last place; x is cut at -700 and 700.
+def _reduced(x):  # type: ignore[no-untyped-def]
+    """Return r, the series (e^r - 1 - r) / r^2 and 2^k of e^x = 2^k e^r; x is cut at -700 and 700.
 
-    e^x = 2^k e^r with |r| <= ln(2)/2, by Taylor's series up to r^13 / 13! (the next term is 4e-18).
+    |r| <= ln(2)/2; Taylor's series of e^r goes up to r^13 / 13! (the next term is 4e-18).
     """
     x = -_LIMIT if x < -_LIMIT else x
     x = _LIMIT if x > _LIMIT else x
@@ -57,30 +57,24 @@ def vexp(x):  # type: ignore[no-untyped-def]
     p = 1 / 40320 + r * (1 / 362880 + r * p)
     p = 1 / 720 + r * (1 / 5040 + r * p)
     p = 1 / 24 + r * (1 / 120 + r * p)
-    p = 1 / 2 + r * (1 / 6 + r * p)
-    p = 1.0 + r * (1.0 + r * p)
-    return p * _float((_bits(shifted) + 1023) << 52)
+    return r, 1 / 2 + r * (1 / 6 + r * p), _float((_bits(shifted) + 1023) << 52)
+
+
+@fused
+def vexp(x):  # type: ignore[no-untyped-def]
+    """Return e^x to 2 units in the last place; x is cut as by `_reduced`."""
+    r, p, power = _reduced(x)
+    return (1.0 + r * (1.0 + r * p)) * power
 
 
 @fused
 def vexpm1(x):  # type: ignore[no-untyped-def]
-    """Return e^x - 1 to 3 units in the last place, near 0 too; x is cut as by `vexp`.
+    """Return e^x - 1 to 3 units in the last place, near 0 too; x is cut as by `_reduced`.
 
     2^k (e^r - 1) + (2^k - 1): where k = 0, and only there, the answer may be small.
     """
-    x = -_LIMIT if x < -_LIMIT else x
-    x = _LIMIT if x > _LIMIT else x
-    shifted = x * _LOG2E + _SHIFT
-    k = shifted - _SHIFT
-    r = (x - k * _LN2_HIGH) - k * _LN2_LOW
-    p = 1 / 479001600 + r * (1 / 6227020800)
-    p = 1 / 3628800 + r * (1 / 39916800 + r * p)
-    p = 1 / 40320 + r * (1 / 362880 + r * p)
-    p = 1 / 720 + r * (1 / 5040 + r * p)
-    p = 1 / 24 + r * (1 / 120 + r * p)
-    p = r * (1.0 + r * (1 / 2 + r * (1 / 6 + r * p)))
-    power = _float((_bits(shifted) + 1023) << 52)
-    return power * p + (power - 1.0)
+    r, p, power = _reduced(x)
+    return power * (r * (1.0 + r * p)) + (power - 1.0)
 
 
 @fused
