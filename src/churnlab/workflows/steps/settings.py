@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from churnlab.errors import UsageError
 from churnlab.fitting import InferenceConfig, ModelConfig
+from churnlab.forecast import ForecastConfig
 from churnlab.parts import whole
 from churnlab.posterior import RiskConfig, ValueConfig
 from churnlab.report.config import ReportConfig
@@ -61,9 +62,10 @@ class ModelSettings(Settings):
 
 @dataclass(kw_only=True)
 class FitSettings(ModelSettings):
-    """Of a fit: how values are counted besides."""
+    """Of a fit: how values are counted, and what forecasts a window, besides."""
 
     value: ValueConfig = field(default_factory=ValueConfig)
+    forecast: ForecastConfig = field(default_factory=ForecastConfig)
 
 
 @dataclass(kw_only=True)
