@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import churnlab as cl
@@ -65,7 +66,7 @@ def test_what_the_model_says_of_the_customers_is_not_touched(
     assert not set(COLUMNS) & set(plain.customers)
     assert fit_report(plain)["forecast"] is None
     own = stacked.customers.drop(columns=list(COLUMNS))
-    assert own.equals(plain.customers)
+    pd.testing.assert_frame_equal(own, plain.customers)
 
 
 def test_by_the_model_it_is_the_risk_of_the_window(log: EventLog) -> None:
