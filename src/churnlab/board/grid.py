@@ -51,14 +51,10 @@ class Action:
 class Grid:
     """The grid on the day.
 
-    Attributes
-    ----------
-    rows, columns : list of [code, name]
-        Purchase states from the top, visit states from the left; columns are empty without visits.
-    days : list of str
-        Of the trends, the last one `as_of`.
-    flows : list of [origin, destination, customers]
-        Between two days, `left` and `new` included.
+    rows, columns: Purchase states from the top, visit states from the left; columns are empty
+        without visits.
+    days: Of the trends, the last one `as_of`.
+    flows: Between two days, `left` and `new` included.
     """
 
     n_members: int

@@ -61,14 +61,9 @@ _BANDS: Final = ("fresh", "winnable", "active", "gone")
 class People:
     """Customers by column, most urgent first.
 
-    Attributes
-    ----------
-    total : int
-        Of all customers (members with a grid, purchasers without).
-    columns : mapping of str to list
-        Equal lengths; dates as ISO days, null: never or unknown.
-    stories : mapping of str to object
-        By id: what `explain` tells of the most urgent ones.
+    total: Of all customers (members with a grid, purchasers without).
+    columns: Equal lengths; dates as ISO days, null: never or unknown.
+    stories: By id: what `explain` tells of the most urgent ones.
     """
 
     total: int

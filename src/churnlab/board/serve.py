@@ -38,10 +38,7 @@ class _Handler(BaseHTTPRequestHandler):
 def server(page: Path, port: int) -> ThreadingHTTPServer:
     """Return a server of the page that is not running yet.
 
-    Raises
-    ------
-    UsageError
-        The port is taken.
+    Raises UsageError: The port is taken.
     """
     handler = type("Handler", (_Handler,), {"page": page})
     try:

@@ -21,10 +21,7 @@ from churnlab.secrets import hide
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status (see `churnlab --help`).
 
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments after the program's name; those of the process by default.
+    argv: Arguments after the program's name; those of the process by default.
     """
     if argv is not None:
         return _ending(list(argv))

@@ -33,18 +33,10 @@ _ROWS = 3
 def run(arguments: Sequence[str]) -> str:
     """Look at the sources, show and ask, write the settings; return their name.
 
-    Parameters
-    ----------
-    arguments : sequence of str
-        Files, folders, globs or database URLs; `--yes` to take the safer answer everywhere;
+    arguments: Files, folders, globs or database URLs; `--yes` to take the safer answer everywhere;
         `name=NAME` for the settings.
-
-    Raises
-    ------
-    UsageError
-        No source, or nobody to answer.
-    DataError
-        A source that cannot be read, or in which no purchases are found.
+    Raises UsageError: No source, or nobody to answer.
+    Raises DataError: A source that cannot be read, or in which no purchases are found.
     """
     sources, name, yes = _parsed(arguments)
     with tempfile.TemporaryDirectory(prefix="churnlab-") as scratch:

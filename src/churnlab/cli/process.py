@@ -96,10 +96,7 @@ def reserve() -> None:
 
     OpenBLAS takes them at its first product, and ends the process by a signal where it cannot.
 
-    Raises
-    ------
-    OSError
-        There is no room for them.
+    Raises OSError: There is no room for them.
     """
     if _address_limit() is None:
         return

@@ -182,10 +182,8 @@ def run_in_folder(
 ) -> RunFolder:
     """Run a command into a folder: log, resolved configuration, results, manifest last.
 
-    Raises
-    ------
-    ChurnlabError
-        What the use case raises; or, after all is written, that its result is a failure.
+    Raises ChurnlabError: What the use case raises; or, after all is written, that its result is a
+        failure.
     """
     run = RunFolder(
         folder,

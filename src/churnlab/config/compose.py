@@ -41,10 +41,7 @@ def compose(command: str, overrides: Sequence[str] = ()) -> DictConfig:
 def to_settings(config: DictConfig) -> Any:
     """Turn a composed configuration into its settings object, checked by its `__post_init__`s.
 
-    Raises
-    ------
-    UsageError
-        A mandatory value is missing or a value is out of range.
+    Raises UsageError: A mandatory value is missing or a value is out of range.
     """
     missing = sorted(OmegaConf.missing_keys(config) - {"hydra"})
     if missing:

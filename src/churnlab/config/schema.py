@@ -14,12 +14,8 @@ from churnlab.workflows.steps.tracking import check_tracker
 class Run(Settings):
     """What every command has.
 
-    Parameters
-    ----------
-    run_dir : str, optional
-        Where the files go.
-    tracking : str
-        `none`, or `mlflow`: the finished run is noted there, too.
+    run_dir: Where the files go.
+    tracking: `none`, or `mlflow`: the finished run is noted there, too.
     """
 
     run_dir: str | None = None

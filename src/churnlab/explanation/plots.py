@@ -27,10 +27,7 @@ _FLAT = 0.02
 def draw_explanation(told: Mapping[str, Any], *, lang: str = "en") -> Figure:
     """Draw history above, purchase and visit risk by day below it, on one time axis.
 
-    Parameters
-    ----------
-    told : mapping
-        What `explain.json` holds.
+    told: What `explain.json` holds.
     """
     panels = [p for p in ("risk_by_day", "visit_risk_by_day") if told[p] is not None]
     figure, axes = plt.subplots(

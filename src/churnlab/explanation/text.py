@@ -17,10 +17,7 @@ say: Final = Catalogue(__file__)
 def paragraph(told: Mapping[str, Any], lang: str = "en") -> str:
     """Return why the customer stands where they stand.
 
-    Parameters
-    ----------
-    told : mapping
-        What `explain.json` holds.
+    told: What `explain.json` holds.
     """
     parts = [_cell(told, lang)]
     if told["customer"] is None:

@@ -76,21 +76,12 @@ def thin(
 ) -> Thinned:
     """Choose at most `n` equal-weight draws.
 
-    Parameters
-    ----------
-    full : PopulationDraws
-        All equal-weight draws.
-    risk : RiskConfig
-        The definition of risk that will be scored.
-    cells : Cells
-        The customers that the bundle is for.
-    ahead : callable, optional
-        As in `risk_summary`.
-
-    Raises
-    ------
-    FitRefusedError
-        When the error exceeds .005: such a posterior does not fit into so few draws.
+    full: All equal-weight draws.
+    risk: The definition of risk that will be scored.
+    cells: The customers that the bundle is for.
+    ahead: As in `risk_summary`.
+    Raises FitRefusedError when the error exceeds .005: such a posterior does not fit into so few
+        draws.
     """
     rows = np.arange(len(full.theta))
     if len(rows) > n:

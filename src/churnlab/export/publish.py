@@ -31,10 +31,7 @@ _PREFIX = ".staging-"
 class Staging:
     """A folder beside the final one, in which a bundle is put together.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the export; created when missing.
+    folder: Folder of the export; created when missing.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -67,10 +67,7 @@ def isotonic_fit(
 def corp_split(risk: ArrayLike, outcome: ArrayLike, weight: ArrayLike | None = None) -> CorpSplit:
     """Split the Brier score into miscalibration, discrimination and uncertainty.
 
-    Parameters
-    ----------
-    risk, outcome, weight : array (n,)
-        Forecast probability, 0/1 outcome, counts.
+    risk, outcome, weight (n,): Forecast probability, 0/1 outcome, counts.
     """
     p, y = as_probability(risk), as_outcome(outcome)
     same_length(p, y)

@@ -33,23 +33,12 @@ def reliability_curve(
     The band belongs to the diagonal, not to the curve: outcomes are drawn from the forecasts
     themselves and refitted, so a curve outside of it speaks against calibration (pointwise).
 
-    Parameters
-    ----------
-    risk, outcome : array (n,)
-        Forecast probability and 0/1 outcome.
-    rng : Generator
-        For the resampled outcomes.
-    weight : array (n,), optional
-        Whole numbers of customers.
-    points : int
-        At most so many forecast values are shown (quantiles of the distinct ones).
-    replicates, level : int, float
-        Resamples behind the band and its nominal coverage.
-
-    Returns
-    -------
-    DataFrame
-        forecast, observed (isotonic), low, high, n (customers nearest to that forecast).
+    risk, outcome (n,): Forecast probability and 0/1 outcome.
+    rng: For the resampled outcomes.
+    weight (n,): Whole numbers of customers.
+    points: At most so many forecast values are shown (quantiles of the distinct ones).
+    replicates, level: Resamples behind the band and its nominal coverage.
+    Returns: forecast, observed (isotonic), low, high, n (customers nearest to that forecast).
     """
     if not 0 < level < 1:
         raise UsageError(f"level must lie in (0, 1); got {level}.")

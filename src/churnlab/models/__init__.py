@@ -26,10 +26,7 @@ MODELS = REGISTRY.keys()
 def named(name: str) -> type[Likelihood]:
     """Return the model called `name`.
 
-    Raises
-    ------
-    UsageError
-        For an unknown name.
+    Raises UsageError for an unknown name.
     """
     if name not in REGISTRY:
         raise UsageError(
@@ -42,18 +39,10 @@ def named(name: str) -> type[Likelihood]:
 def get(name: str, k: int = 1) -> Likelihood:
     """Return the likelihood called `name`, with Erlang-`k` gaps where the model has them.
 
-    Parameters
-    ----------
-    name
-        One of `MODELS`.
-    k
-        Erlang shape of the gaps; 1 is exponential, the only choice of models that are not
+    name: One of `MODELS`.
+    k: Erlang shape of the gaps; 1 is exponential, the only choice of models that are not
         `Likelihood.regular`.
-
-    Raises
-    ------
-    UsageError
-        For an unknown name, and for a `k` that the model does not have.
+    Raises UsageError for an unknown name, and for a `k` that the model does not have.
     """
     return named(name)(k)
 

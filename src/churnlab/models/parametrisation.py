@@ -75,12 +75,8 @@ class Parametrisation(Coordinates):
     Arrays have the parameter on the first axis and broadcast over the rest. Times are in units of
     the time scale (the caller divides by it).
 
-    Parameters
-    ----------
-    dropout
-        The family's half.
-    k
-        Erlang shape of the gaps.
+    dropout: The family's half.
+    k: Erlang shape of the gaps.
     """
 
     def __init__(self, dropout: Dropout, k: int = 1) -> None:

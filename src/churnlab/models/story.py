@@ -105,12 +105,8 @@ class Story(Formulas):
 
         Written from the story alone; formulas, exact draws and kernels are held against it.
 
-        Parameters
-        ----------
-        theta
-            (parameter,), or (parameter, customer).
-        T
-            Age of each customer at the cutoff, (customer,).
+        theta: (parameter,), or (parameter, customer).
+        T: Age of each customer at the cutoff, (customer,).
         """
         T = np.asarray(T, float)
         n = len(T)

@@ -112,12 +112,8 @@ class Scores(NamedTuple):
 def evidence(draws: PopulationDraws, steps: Iterable[Step]) -> Evidence | None:
     """Return the evidence of all steps together; None where there is no complete step.
 
-    Parameters
-    ----------
-    draws : PopulationDraws
-        The bundle's; they stay as they are, the customers' histories grow.
-    steps : iterable of Step
-        Since the export.
+    draws: The bundle's; they stay as they are, the customers' histories grow.
+    steps: Since the export.
     """
     few = draws.thin(DRAWS)
     scored = [score_step(few, step) for step in steps]

@@ -18,12 +18,8 @@ SHORTEST, LONGEST = 14, 182
 class Target:
     """A label: 1 when no purchase comes in the window.
 
-    Attributes
-    ----------
-    basis : str
-        fixed_days or personal_cycles.
-    length : float
-        Days, or own rhythms.
+    basis: fixed_days or personal_cycles.
+    length: Days, or own rhythms.
     """
 
     basis: str

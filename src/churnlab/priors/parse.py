@@ -58,16 +58,9 @@ class Prior:
 def parse(text: str) -> Prior:
     """Read one prior.
 
-    Parameters
-    ----------
-    text
-        A distribution in PyMC's notation, e.g. ``LogNormal(mu=0, sigma=1)``.
-
-    Raises
-    ------
-    UsageError
-        Text that is not such a call; an unknown distribution or parameter; a parameter that is
-        missing, repeated, not a number or out of range.
+    text: A distribution in PyMC's notation, e.g. ``LogNormal(mu=0, sigma=1)``.
+    Raises UsageError: Text that is not such a call; an unknown distribution or parameter; a
+        parameter that is missing, repeated, not a number or out of range.
     """
     name, positional, named = _read_call(str(text))
     family = FAMILIES.get(name)

@@ -79,10 +79,8 @@ def stated_priors(
 ) -> tuple[Prior, ...]:
     """Priors of `quantities`: their defaults, replaced by `texts` where given.
 
-    Raises
-    ------
-    UsageError
-        A name that `owner` does not have, or a distribution whose support does not fit.
+    Raises UsageError: A name that `owner` does not have, or a distribution whose support does not
+        fit.
     """
     names = [q.name for q in quantities]
     texts = dict(texts or {})

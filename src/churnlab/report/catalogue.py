@@ -83,10 +83,7 @@ class Money:
 class Catalogue:
     """The phrases of one feature.
 
-    Parameters
-    ----------
-    beside : str or Path
-        The module (`__file__`) in whose folder `words.en.toml` and `words.ko.toml` lie.
+    beside: The module (`__file__`) in whose folder `words.en.toml` and `words.ko.toml` lie.
     """
 
     def __init__(self, beside: str | Path) -> None:
@@ -95,10 +92,7 @@ class Catalogue:
     def phrases(self, lang: str) -> Mapping[str, str | list[str]]:
         """Return the phrases of a language by key; keys of a section are `section.key`.
 
-        Raises
-        ------
-        UsageError
-            The language is neither `en` nor `ko`.
+        Raises UsageError: The language is neither `en` nor `ko`.
         """
         if lang not in LANGUAGES:
             raise UsageError(f"lang must be one of {', '.join(LANGUAGES)}; got {lang!r}.")
@@ -138,10 +132,7 @@ def in_language(values: Mapping[str, Any], lang: str) -> dict[str, Any]:
 def fill(phrase: str, lang: str, values: Mapping[str, Any]) -> str:
     """Return a phrase with its placeholders filled.
 
-    Raises
-    ------
-    KeyError
-        A value is missing.
+    Raises KeyError: A value is missing.
     """
     said: list[str] = []
     value = ""

@@ -13,18 +13,12 @@ from churnlab.report.labels import LANGUAGES
 class ReportConfig:
     """Of reports and boards.
 
-    Parameters
-    ----------
-    title : str, optional
-        The shop's name; default: the name of the data.
-    lang : str, optional
-        `en` or `ko`; default: the command's `lang`.
-    currency : str, optional
-        ISO 4217 code of the amounts and costs (`KRW`, `EUR`); without one, numbers stand alone.
-    ids : bool
-        Whether customers' ids are in the pages; without them nobody can be looked up.
-    deliver : str, optional
-        A zip file to bundle board, report and audiences in; default: none is made.
+    title: The shop's name; default: the name of the data.
+    lang: `en` or `ko`; default: the command's `lang`.
+    currency: ISO 4217 code of the amounts and costs (`KRW`, `EUR`); without one, numbers stand
+        alone.
+    ids: Whether customers' ids are in the pages; without them nobody can be looked up.
+    deliver: A zip file to bundle board, report and audiences in; default: none is made.
     """
 
     title: str | None = None

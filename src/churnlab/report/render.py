@@ -48,23 +48,10 @@ def render(
 ) -> Rendered:
     """Run a percent notebook with parameters and return its page, summary and notebook.
 
-    Parameters
-    ----------
-    notebook : str
-        Name inside the notebooks folder, without `.py`.
-    parameters : mapping
-        Replaces the values of the cell tagged `parameters`.
-    title : str
-        Title of the page.
-    lang : str
-        Language of the page.
-
-    Raises
-    ------
-    UsageError
-        There is no such notebook.
-    ChurnlabError
-        A cell failed; the message carries the cell's error.
+    notebook: Name inside the notebooks folder, without `.py`.
+    parameters: Replaces the values of the cell tagged `parameters`.
+    Raises UsageError: There is no such notebook.
+    Raises ChurnlabError: A cell failed; the message carries the cell's error.
     """
     with no_grammars():
         import jupytext

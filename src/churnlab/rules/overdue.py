@@ -37,22 +37,14 @@ class OverdueRule(Costs):
 
     The state needs no costs; where they are stated, they choose who is worth a message.
 
-    Attributes
-    ----------
-    name : str
-        Name in the registry.
-    quantile : float
-        Share of the customers like this one who have come back, of those who do.
-    window_cycles : float
-        Window in own rhythms within which they come back.
-    first_value : float, optional
-        Quantile for first purchasers; default: the same as for repeat buyers.
-    learn : str
-        `auto`: the level of the model's own share at which `quantile` of the customers' completed
-        gaps were over is learnt from them; `never`: the level is `quantile`, as if gaps came as
-        the model has them.
-    replicates : int
-        Bootstrap replicates of the customers behind the level's interval.
+    name: Name in the registry.
+    quantile: Share of the customers like this one who have come back, of those who do.
+    window_cycles: Window in own rhythms within which they come back.
+    first_value: Quantile for first purchasers; default: the same as for repeat buyers.
+    learn: `auto`: the level of the model's own share at which `quantile` of the customers'
+        completed gaps were over is learnt from them; `never`: the level is `quantile`, as if gaps
+        came as the model has them.
+    replicates: Bootstrap replicates of the customers behind the level's interval.
     """
 
     name: str = OVERDUE
@@ -100,12 +92,8 @@ class OverdueRule(Costs):
         window lies before the cutoff and that ended within it, as many as `PRIOR_GAPS` uniform
         ones beside them. Nothing later than the summary's day is looked at.
 
-        Parameters
-        ----------
-        draws, summary
-            Of one fit; the summary knows its log, else the level is the quantile.
-        seed : int
-            Of the bootstrap over customers.
+        draws, summary: Of one fit; the summary knows its log, else the level is the quantile.
+        seed: Of the bootstrap over customers.
         """
         plain = self.threshold()
         if self.learn == "never":

@@ -19,10 +19,7 @@ from churnlab.types import Array
 class FixedRule(ThresholdRule):
     """A stated cut; learns nothing.
 
-    Attributes
-    ----------
-    value : float
-        The cut on risk.
+    value: The cut on risk.
     """
 
     name: str = "fixed"
@@ -54,10 +51,7 @@ class CostRatioRule(ThresholdRule):
     learnt: the one with the least realised cost on earlier origins, which is the same cut as
     mapping risk to outcome by isotonic regression and reading off the ratio.
 
-    Attributes
-    ----------
-    learn : str
-        auto (formula on windowed bases, learnt under p_alive), always, or never.
+    learn: auto (formula on windowed bases, learnt under p_alive), always, or never.
     """
 
     name: str = "cost_ratio"
@@ -101,12 +95,8 @@ class CostRatioRule(ThresholdRule):
 class CapacityRule(ThresholdRule):
     """Contact the k riskiest.
 
-    Attributes
-    ----------
-    share : float
-        Share of customers that can be contacted.
-    contacts : int, optional
-        Number of customers that can be contacted; overrides `share`.
+    share: Share of customers that can be contacted.
+    contacts: Number of customers that can be contacted; overrides `share`.
     """
 
     name: str = "capacity"
@@ -134,12 +124,9 @@ class CapacityRule(ThresholdRule):
 class PrecisionRule(ThresholdRule):
     """The lowest cut whose flagged customers were right often enough on earlier origins.
 
-    Attributes
-    ----------
-    target : float
-        Share of the flagged who did not buy.
-    least_flagged : int
-        Cuts that flag fewer customers than this are not looked at: a precision of few is noise.
+    target: Share of the flagged who did not buy.
+    least_flagged: Cuts that flag fewer customers than this are not looked at: a precision of few is
+        noise.
     """
 
     name: str = "precision"
@@ -176,10 +163,7 @@ class CalibratedRule(ThresholdRule):
 
     The isotonic map from risk to outcome passes `level` there; costs play no part.
 
-    Attributes
-    ----------
-    level : float
-        Observed probability of no purchase.
+    level: Observed probability of no purchase.
     """
 
     name: str = "calibrated"

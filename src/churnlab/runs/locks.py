@@ -12,10 +12,7 @@ def lock(folder: Path, *, wait: bool = False) -> int:
 
     A file system without locks holds nothing: as before there were any.
 
-    Raises
-    ------
-    BlockingIOError
-        Somebody else holds it, and `wait` is false.
+    Raises BlockingIOError: Somebody else holds it, and `wait` is false.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -32,10 +32,7 @@ def catalogue(config: ShopConfig, rng: np.random.Generator) -> pd.DataFrame:
 def baskets(member: Ints, items: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Fill each purchase-day with items; one row per item of an order.
 
-    Returns
-    -------
-    DataFrame
-        ``order`` (index of the purchase-day), ``item_code``, ``amount``.
+    Returns: ``order`` (index of the purchase-day), ``item_code``, ``amount``.
     """
     popularity = items["popularity"].to_numpy()
     main = rng.choice(len(items), len(member), p=popularity)
@@ -61,15 +58,9 @@ def looks(
 ) -> pd.DataFrame:
     """Spread each visit-day over sessions that view an item or put it into the cart.
 
-    Parameters
-    ----------
-    bought : ndarray of bool, shape (visit-day,)
-        Whether the member bought that day; such days always have a cart.
-
-    Returns
-    -------
-    DataFrame
-        ``visit`` (index of the visit-day), ``item_code``, ``event``, ``source``, ``day_share``.
+    bought (visit-day,): Whether the member bought that day; such days always have a cart.
+    Returns: ``visit`` (index of the visit-day), ``item_code``, ``event``, ``source``,
+        ``day_share``.
     """
     n_sessions = 1 + rng.poisson(0.6, len(member))
     visit = np.repeat(np.arange(len(member)), n_sessions)

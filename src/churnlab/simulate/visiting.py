@@ -42,10 +42,7 @@ def interest_after_purchase(
 ) -> tuple[VisitDays, Array]:
     """Restart the visits of purchasers on the day of their first purchase (`visits_lead` only).
 
-    Parameters
-    ----------
-    first_purchase : ndarray, shape (member,)
-        Day since the shop's start, nan without a purchase.
+    first_purchase (member,): Day since the shop's start, nan without a purchase.
     """
     visits, ended = before
     buyers = np.flatnonzero(first_purchase < config.days)

@@ -31,12 +31,8 @@ def simulate_groups_once(
 ) -> Simulation:
     """Draw a truth with groups, simulate, fit in two stages, rank.
 
-    Parameters
-    ----------
-    customers, groups
-        Customers in all, and groups, which take equal shares of them.
-    effects
-        ``locations`` or ``all``.
+    customers, groups: Customers in all, and groups, which take equal shares of them.
+    effects: ``locations`` or ``all``.
     """
     from churnlab.priors import parse
     from churnlab.summary import Cells  # its event engine is imported late

@@ -32,12 +32,8 @@ _WRONG = (-0.1, 0.1)
 class Decision:
     """Who is contacted at one origin by one rule on one candidate, and what it cost.
 
-    Attributes
-    ----------
-    flag : array (cell,), optional
-        Rows of the entry that are contacted.
-    cost : Estimate, optional
-        Mean cost per customer.
+    flag (cell,): Rows of the entry that are contacted.
+    cost: Mean cost per customer.
     """
 
     entry: Entry

@@ -23,10 +23,7 @@ def visit_answers(
     It is one question, so the intervals hold for all pairs together and there is one answer: the
     pair that decides, with all of them in `pairs`.
 
-    Parameters
-    ----------
-    twins : mapping
-        Twin without visits, by candidate.
+    twins: Twin without visits, by candidate.
     """
     if not twins:
         return []

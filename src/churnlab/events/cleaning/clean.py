@@ -41,11 +41,8 @@ def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) 
 
     A row is dropped for the first of `schema.REASONS` that fits.
 
-    Raises
-    ------
-    DataError
-        More bad rows than allowed; returned or duplicate rows where they are an error, or more of
-        them than anybody would expect; nothing left of the purchases.
+    Raises DataError: More bad rows than allowed; returned or duplicate rows where they are an
+        error, or more of them than anybody would expect; nothing left of the purchases.
     """
     _in_its_unit(backend, staged)
     backend.create_table(staged.table, _judged(backend, staged, config, as_of))

@@ -33,10 +33,7 @@ SETTLED = 1.25
 def find_unknown(backend: Backend, staged: list[Staged], since: dt.date, until: dt.date) -> None:
     """Write the ids of those with an event or a signup before `since` into the engine.
 
-    Raises
-    ------
-    DataError
-        `since` lies after the last known day.
+    Raises DataError: `since` lies after the last known day.
     """
     if since > until:
         raise DataError(
@@ -71,10 +68,7 @@ def kept(backend: Backend, purchases: Any, since: str) -> list[str]:
 def beginning(purchases: Any, members: Any | None) -> Beginning | None:
     """Return what speaks for purchases before the log.
 
-    Parameters
-    ----------
-    purchases, members
-        Clean Ibis tables.
+    purchases, members: Clean Ibis tables.
     """
     first = purchases.group_by("customer_id").aggregate(day=purchases[DATE].min())
     start = first.aggregate(day=first.day.min()).to_pyarrow()["day"][0].as_py()

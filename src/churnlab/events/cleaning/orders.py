@@ -58,10 +58,7 @@ def settle(backend: Backend, staged: Staged, config: PurchasesTable) -> None:
     Blank customers, times and statuses of a line come from its order; `amount` becomes what the
     order is worth, once, net of refunds; returns are marked.
 
-    Raises
-    ------
-    DataError
-        A status without a word on which values count.
+    Raises DataError: A status without a word on which values count.
     """
     staged_table = backend.table(staged.name)
     start = table = staged_table.mutate(_line=staged_table.rowid())
@@ -209,10 +206,7 @@ def _per_order(table: Any, staged: Staged, config: PurchasesTable) -> bool:
 def repeated_totals(table: Any) -> str | None:
     """Return what says that every line repeats the total of its order, or None where nothing does.
 
-    Parameters
-    ----------
-    table
-        Ibis table with `order_id` and `amount`, a number.
+    table: Ibis table with `order_id` and `amount`, a number.
     """
     known = table.filter(table.order_id.notnull() & table.amount.notnull())
     orders = known.group_by("order_id").aggregate(

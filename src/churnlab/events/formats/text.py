@@ -41,10 +41,7 @@ def broken_ids(column: Any) -> Any:
 def read_id(column: Any, name: str) -> Any:
     """Return an id as text, to the letter; blank means missing.
 
-    Raises
-    ------
-    DataError
-        Types that are no ids.
+    Raises DataError: Types that are no ids.
     """
     kind = column.type()
     if kind.is_string():

@@ -22,10 +22,7 @@ _ATTACHED = "remote"
 def database_file(url: str) -> Path | None:
     """Return the file that a URL names: `duckdb://shop.duckdb` here, `duckdb:///data/x` absolute.
 
-    Raises
-    ------
-    DataError
-        There is no such file.
+    Raises DataError: There is no such file.
     """
     parts = urlsplit(url)
     if parts.scheme not in _FILES:

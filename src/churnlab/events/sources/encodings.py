@@ -47,10 +47,8 @@ def open_bytes(path: Path) -> IO[bytes]:
 def whole(table: str, path: Path) -> Iterator[None]:
     """Turn what reading a file to its end meets into one message.
 
-    Raises
-    ------
-    DataError
-        A file that ends early, whose checksum does not hold, or that the disk cannot read.
+    Raises DataError: A file that ends early, whose checksum does not hold, or that the disk cannot
+        read.
     """
     try:
         yield
@@ -66,10 +64,7 @@ def whole(table: str, path: Path) -> Iterator[None]:
 def detect(table: str, path: Path) -> str:
     """Return Python's name of a file's encoding.
 
-    Raises
-    ------
-    DataError
-        A binary file, or text that could be several encodings.
+    Raises DataError: A binary file, or text that could be several encodings.
     """
     with whole(table, path):
         return _detected(table, path)
@@ -186,10 +181,7 @@ def _not_this(table: str, path: Path, encoding: str) -> DataError:
 def as_utf8(table: str, path: Path, encoding: str, scratch: Path) -> Path:
     """Write a text file anew as UTF-8 into the folder `scratch`; return its path.
 
-    Raises
-    ------
-    DataError
-        Text that is not of this encoding.
+    Raises DataError: Text that is not of this encoding.
     """
     target = scratch / f"{len(list(scratch.iterdir()))}.csv"
     try:

@@ -24,10 +24,7 @@ def is_frame(value: Any) -> bool:
 def to_arrow(table: str, data: Arrowed) -> pa.Table:
     """Turn a user's frame into Arrow without guessing; columns of mixed kinds become text.
 
-    Raises
-    ------
-    DataError
-        Something that holds no rows, or columns of the same name.
+    Raises DataError: Something that holds no rows, or columns of the same name.
     """
     found = _from_pandas(data) if isinstance(data, pd.DataFrame) else _from_others(table, data)
     names = [str(n) for n in found.column_names]

@@ -93,10 +93,7 @@ def late_ctes(draws: PopulationDraws, window_cycles: float) -> list[str]:
 def score_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
     """Return the CTEs that end in `scores`.
 
-    Raises
-    ------
-    UsageError
-        For a model that has no SQL under the basis.
+    Raises UsageError for a model that has no SQL under the basis.
     """
     reason = unsupported(draws, risk)
     if reason:

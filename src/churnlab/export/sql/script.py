@@ -31,17 +31,12 @@ from churnlab.summary import JOINED, UNKNOWN
 class EventSource:
     """A table of events; `event_at` holds local times or days.
 
-    Parameters
-    ----------
-    name, schema
-        Table and, if any, its schema, to the letter.
-    customer_id, event_at
-        Columns.
-    checks_zone
-        Whether the script fails where `event_at` holds instants and the session's zone is not the
-        bundle's (Snowflake: where a day would be another).
-    members, member_id
-        With a model pooled by group: the table that has the group columns, and its id.
+    name, schema: Table and, if any, its schema, to the letter.
+    customer_id, event_at: Columns.
+    checks_zone: Whether the script fails where `event_at` holds instants and the session's zone is
+        not the bundle's (Snowflake: where a day would be another).
+    members, member_id: With a model pooled by group: the table that has the group columns, and its
+        id.
     """
 
     name: str = "purchases"
@@ -88,21 +83,11 @@ def score_sql(
     Output columns: `customer_id, x, t_x, age_days, p_alive, purchase_risk, horizon_days,
     purchase_state, bundle_id`; work is done per distinct cell, then joined back.
 
-    Parameters
-    ----------
-    bundle : ScoringBundle
-        Draws, risk and thresholds.
-    dialect : str
-        One of `DIALECTS`.
-    source : EventSource or SummarySource
-        Where the customers are; default: a table `purchases`.
-    as_of : date, optional
-        Last complete day, used by events; default: the bundle's.
-
-    Raises
-    ------
-    UsageError
-        For an unknown dialect, a name that cannot be quoted, or a model without SQL.
+    bundle: Draws, risk and thresholds.
+    dialect: One of `DIALECTS`.
+    source: Where the customers are; default: a table `purchases`.
+    as_of: Last complete day, used by events; default: the bundle's.
+    Raises UsageError for an unknown dialect, a name that cannot be quoted, or a model without SQL.
     """
     if dialect not in DIALECTS:
         raise UsageError(

@@ -42,10 +42,8 @@ def arrow_schema(table: Table) -> pa.Schema:
 def to_arrow(frame: pd.DataFrame, table: Table) -> pa.Table:
     """Return the frame with exactly the table's columns and types, sorted by key.
 
-    Raises
-    ------
-    VerificationError
-        When a column is missing, holds the wrong type, or a key repeats or is null.
+    Raises VerificationError when a column is missing, holds the wrong type, or a key repeats or is
+        null.
     """
     missing = [c for c in table.names if c not in frame.columns]
     if missing:
@@ -112,10 +110,7 @@ def _array(values: pd.Series, column: Column, table: Table) -> pa.Array:
 def check_keys(frame: pd.DataFrame, table: Table, where: str | None = None) -> None:
     """Refuse null and repeated keys.
 
-    Raises
-    ------
-    VerificationError
-        Naming the first of them.
+    Raises VerificationError: Naming the first of them.
     """
     keys = frame[list(table.key)]
     if keys.isna().any(axis=None):
@@ -137,12 +132,8 @@ def write_parquet(data: pa.Table, path: Path) -> None:
 def write_csv(data: pa.Table | Iterable[pa.Table], path: Path, *, guard: bool = True) -> None:
     """Write CSV: UTF-8, ISO dates, UTC instants with offset, empty for null.
 
-    Parameters
-    ----------
-    data : Table, or several with one schema
-        Text is made of some rows at a time.
-    guard : bool
-        Put an apostrophe before text that a spreadsheet would take for a formula (it begins with
+    data: Text is made of some rows at a time.
+    guard: Put an apostrophe before text that a spreadsheet would take for a formula (it begins with
         ``=``, ``+``, ``-``, ``@``, tab or return), and before text that begins with an apostrophe
         already, so that taking one away from the front gives the text back.
     """
@@ -199,10 +190,7 @@ def _without_guard(text: pa.ChunkedArray) -> pa.ChunkedArray:
 def check_text(data: pa.Table, where: str) -> None:
     """Refuse text that not every target can hold: PostgreSQL has no NUL.
 
-    Raises
-    ------
-    VerificationError
-        Naming the column and the first such text.
+    Raises VerificationError: Naming the column and the first such text.
     """
     for field in data.schema:
         if not pa.types.is_string(field.type):
@@ -220,15 +208,9 @@ def check_text(data: pa.Table, where: str) -> None:
 def read_table(path: Path, table: Table, max_bytes: int | None = None) -> pd.DataFrame:
     """Read one exported Parquet table and hold it against its specification.
 
-    Parameters
-    ----------
-    max_bytes : int, optional
-        Most memory that the table may take; a small file can hold very many equal values.
-
-    Raises
-    ------
-    VerificationError
-        Whatever is wrong with the file, the columns, the types, the keys or its size.
+    max_bytes: Most memory that the table may take; a small file can hold very many equal values.
+    Raises VerificationError: Whatever is wrong with the file, the columns, the types, the keys or
+        its size.
     """
 
     def read() -> pd.DataFrame:
@@ -312,17 +294,9 @@ def read_csv(
 ) -> pd.DataFrame:
     """Read one exported CSV table with the declared types.
 
-    Parameters
-    ----------
-    max_bytes : int, optional
-        Largest file that is read.
-    guarded : bool
-        Whether the text is guarded as `write_csv` does it; the guard is taken away.
-
-    Raises
-    ------
-    VerificationError
-        Whatever is wrong with the file.
+    max_bytes: Largest file that is read.
+    guarded: Whether the text is guarded as `write_csv` does it; the guard is taken away.
+    Raises VerificationError: Whatever is wrong with the file.
     """
     schema = arrow_schema(table)
     options = pyarrow.csv.ConvertOptions(

@@ -83,18 +83,10 @@ def sample_laplace(
 ) -> Sample:
     """Draw from the posterior by importance sampling from the mode.
 
-    Parameters
-    ----------
-    target, mode
-        The log posterior and its maximum.
-    draws
-        Equal-weight draws to return.
-    rng
-        Source of randomness.
-    min_ess
-        Effective sample size that every quantity must reach.
-    pilot_draws
-        Draws by which a proposal is judged and fitted; more where an evaluation is cheap.
+    target, mode: The log posterior and its maximum.
+    draws: Equal-weight draws to return.
+    min_ess: Effective sample size that every quantity must reach.
+    pilot_draws: Draws by which a proposal is judged and fitted; more where an evaluation is cheap.
     """
     if not mode.proper:
         return _unusable(target, mode, draws, "the mode has no proper curvature")

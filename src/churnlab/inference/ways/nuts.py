@@ -27,14 +27,9 @@ def sample_nuts(
 ) -> dict[str, Any]:
     """Sample the posterior and return the method's parts of a `PopulationFit`.
 
-    Parameters
-    ----------
-    target, mode
-        The log posterior and its maximum.
-    draws, chains, tune
-        Per chain: kept and warm-up draws.
-    seed
-        Of nutpie.
+    target, mode: The log posterior and its maximum.
+    draws, chains, tune: Per chain: kept and warm-up draws.
+    seed: Of nutpie.
     """
     import nutpie
 

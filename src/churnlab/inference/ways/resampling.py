@@ -27,16 +27,9 @@ def resample(weights: Array, points: Array, draws: int, rng: np.random.Generator
     kept within one of ``draws * weight`` times. The first and the second half of the rows are combs
     of their own, each in random order, so that either half alone stands for the posterior.
 
-    Parameters
-    ----------
-    weights
-        Weights, (point,), of any sum.
-    points
-        Where the points lie, (point, coordinate), on any scale.
-    draws
-        Rows to return.
-    rng
-        Source of randomness.
+    weights: Weights, (point,), of any sum.
+    points: Where the points lie, (point, coordinate), on any scale.
+    draws: Rows to return.
     """
     order = curve_order(points)
     cumulated = np.cumsum(weights[order])

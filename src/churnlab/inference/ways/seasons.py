@@ -32,20 +32,13 @@ _SPREADS = (1e-3, 3.0)
 class Seasons:
     """A learnt clock with what is known of it.
 
-    Attributes
-    ----------
-    clock : Clock
-        Multipliers at the mode.
-    table : DataFrame
-        Per bucket: bucket, multiplier, q05, q95 (curvature of the log at the mode), days (of the
+    clock: Multipliers at the mode.
+    table: Per bucket: bucket, multiplier, q05, q95 (curvature of the log at the mode), days (of the
         log), customer_days, repeats (purchases), pooled (multiplier set to 1).
-    spread : float
-        Standard deviation of the log multipliers that the prior and the data settled on.
-    widening : float
-        By what factor the sd of the population's parameters is too small with the clock held
+    spread: Standard deviation of the log multipliers that the prior and the data settled on.
+    widening: By what factor the sd of the population's parameters is too small with the clock held
         fixed, the worst of its coordinates, from the joint curvature.
-    warnings : list of str
-        What the data cannot support, in words.
+    warnings: What the data cannot support, in words.
     """
 
     clock: Clock
@@ -82,27 +75,15 @@ def fit_seasons(
 ) -> Seasons:
     """Learn the multipliers of a calendar.
 
-    Parameters
-    ----------
-    dated
-        Customers by first and last day, all in one group.
-    calendar
-        Buckets.
-    model
-        A model with exponential gaps.
-    priors
-        Prior texts of the population, by natural quantity.
-    spread
-        Prior of the sd of log multipliers, as text; a number fixes it.
-
-    Raises
-    ------
-    UsageError
-        Erlang gaps, or a prior that is not of a positive number.
-    DataError
-        An event without a day in the log, or no bucket that can be told from the others.
-    FitRefusedError
-        No proper mode.
+    dated: Customers by first and last day, all in one group.
+    calendar: Buckets.
+    model: A model with exponential gaps.
+    priors: Prior texts of the population, by natural quantity.
+    spread: Prior of the sd of log multipliers, as text; a number fixes it.
+    Raises UsageError: Erlang gaps, or a prior that is not of a positive number.
+    Raises DataError: An event without a day in the log, or no bucket that can be told from the
+        others.
+    Raises FitRefusedError: No proper mode.
     """
     prior = check_calendar(model, spread)
     days = DatedDays(dated, calendar)
@@ -255,10 +236,7 @@ def _listed(names: list[str]) -> str:
 def check_calendar(model: str, spread: str | float) -> Prior | float:
     """Return the prior of the sd of log multipliers, or the number that fixes it.
 
-    Raises
-    ------
-    UsageError
-        Erlang gaps, or a prior that is not of a positive number.
+    Raises UsageError: Erlang gaps, or a prior that is not of a positive number.
     """
     if likelihoods.named(model).regular:
         raise UsageError(

@@ -56,14 +56,9 @@ def rule(theta: Array, power: Any, start: Array, length: Array, panels: int = PA
     Gauss-Legendre in q, u = start + low expm1(q), low the shortest scale on which the integrand
     changes; cut where S or the power has fallen to e^-45 of its start.
 
-    Parameters
-    ----------
-    theta
-        (r, alpha, s, beta, b).
-    power
-        0 for an integrand without the power.
-    start, length
-        In the unit of alpha.
+    theta: (r, alpha, s, beta, b).
+    power: 0 for an integrand without the power.
+    start, length: In the unit of alpha.
     """
     _, alpha, s, beta, b = theta
     with np.errstate(over="ignore", divide="ignore"):

@@ -25,10 +25,7 @@ from churnlab.kernels.plan import Cells
 class RowLogLikelihood(Op):
     """(theta (parameter, row), *arguments) -> (log-likelihood (row,), derivatives like theta).
 
-    Parameters
-    ----------
-    model, k
-        Which kernel. The Erlang data constant is left to the caller.
+    model, k: Which kernel. The Erlang data constant is left to the caller.
     """
 
     __props__ = ("model", "k")

@@ -32,12 +32,9 @@ def predictive_checks(
 ) -> pd.DataFrame:
     """Hold statistics of the data against replicated cohorts.
 
-    Returns
-    -------
-    DataFrame
-        `model`, `statistic`, `observed`, `q05`, `q95` (of the replicates), `p` (share of
-        replicates at or above the observed; ties count half) and `inside` (in the 90% band).
-        Cells that are not observed in the data are not counted in the replicates either.
+    Returns: `model`, `statistic`, `observed`, `q05`, `q95` (of the replicates), `p` (share of
+        replicates at or above the observed; ties count half) and `inside` (in the 90% band). Cells
+        that are not observed in the data are not counted in the replicates either.
     """
     replicated = predict_cohorts(fit, counts, rng, draws) * counts.observed
     drawn = _statistics(replicated, counts.signups)

@@ -21,14 +21,9 @@ Sentence = dict[str, str]
 def recommendation(found: Recommendation, *, window_days: int, slow: tuple[int, float]) -> Sentence:
     """Say what to do and what it rests on, in every language.
 
-    Parameters
-    ----------
-    found : Recommendation
-        N and its basis.
-    window_days : int
-        M.
-    slow : tuple of int and float
-        A day, and the share of the window's buyers who come after it: said when there is no
+    found: N and its basis.
+    window_days: M.
+    slow: A day, and the share of the window's buyers who come after it: said when there is no
         plateau.
     """
     if found.basis == NOTHING:

@@ -36,14 +36,9 @@ class CurveData:
 def curve(cohort_curve: pd.DataFrame, fitted: pd.DataFrame, group: str = "all") -> CurveData:
     """Arrange the cohort curve and the fitted one.
 
-    Parameters
-    ----------
-    cohort_curve : DataFrame
-        `curve.parquet`.
-    fitted : DataFrame
-        `nday_fitted.parquet`.
-    group : str
-        ``all`` or a group.
+    cohort_curve: `curve.parquet`.
+    fitted: `nday_fitted.parquet`.
+    group: ``all`` or a group.
     """
     part = fitted[fitted["group"] == group]
     rows = cohort_curve if group == "all" else cohort_curve[cohort_curve["group"] == group]

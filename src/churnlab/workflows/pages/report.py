@@ -43,10 +43,7 @@ class Report(Result):
 def report(settings: ReportSettings, progress: Progress = SILENT) -> Report:
     """Render the report of the run in `settings.run`.
 
-    Raises
-    ------
-    UsageError
-        No finished run, or one of a command that has no report.
+    Raises UsageError: No finished run, or one of a command that has no report.
     """
     source = open_run(settings.run)
     notebook = NOTEBOOKS.get(source.command)

@@ -29,20 +29,11 @@ from churnlab.workflows.steps.worth import Worth
 class Fitted(Result):
     """A fitted log with its threshold, and what customers are worth.
 
-    Attributes
-    ----------
-    fit : Fit
-        The posterior.
-    threshold : Threshold
-        The rule's cut on the risk.
-    worth : Worth, optional
-        What residual values rest on.
-    make_table : callable
-        Computes the per-customer table's columns.
-    costs : Costs
-        Of a message, as far as they are stated.
-    risk : RiskConfig
-        Risk that the costs are held against.
+    threshold: The rule's cut on the risk.
+    worth: What residual values rest on.
+    make_table: Computes the per-customer table's columns.
+    costs: Of a message, as far as they are stated.
+    risk: Risk that the costs are held against.
     """
 
     files: ClassVar[str] = "files: {folder}/customers.parquet, fit.json, posterior.nc"

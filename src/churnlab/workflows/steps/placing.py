@@ -28,12 +28,8 @@ from churnlab.workflows.steps.settings import FitSettings
 class GridSettings(FitSettings):
     """What everything that places people in the grid has.
 
-    Parameters
-    ----------
-    compare_to : str, optional
-        An earlier day for the changes (ISO date).
-    playbook : str, optional
-        A YAML file of actions; the packaged one by default.
+    compare_to: An earlier day for the changes (ISO date).
+    playbook: A YAML file of actions; the packaged one by default.
     """
 
     compare_to: str | None = None

@@ -22,13 +22,7 @@ from churnlab.simulate import ShopConfig
 
 @dataclass(kw_only=True)
 class Settings:
-    """What every use case has.
-
-    Parameters
-    ----------
-    seed : int
-        Everything random follows from it.
-    """
+    """What every use case has."""
 
     seed: int = 1
 
@@ -41,10 +35,7 @@ class Settings:
 class ModelSettings(Settings):
     """What every use case that fits has.
 
-    Parameters
-    ----------
-    rule : OverdueRule or ThresholdRule
-        Who counts as at risk; `overdue` by default: late by the own rhythm.
+    rule: Who counts as at risk; `overdue` by default: late by the own rhythm.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -77,12 +68,8 @@ class SimulateSettings(Settings):
 class Worded(Settings):
     """What is told in words.
 
-    Parameters
-    ----------
-    lang : str
-        `en` or `ko`.
-    report : ReportConfig
-        How pages look; its `lang`, where given, goes before.
+    lang: `en` or `ko`.
+    report: How pages look; its `lang`, where given, goes before.
     """
 
     lang: str = "en"

@@ -30,9 +30,7 @@ _FILES: Final = ("manifest.json", "config.resolved.yaml", "run.log")
 def check_tracker(name: str) -> None:
     """Refuse an unknown tracker, and MLflow where it is not installed, before anything runs.
 
-    Raises
-    ------
-    UsageError
+    Raises UsageError.
     """
     if name not in TRACKERS:
         raise UsageError(f"tracking must be one of {', '.join(TRACKERS)}; got {name!r}.")
@@ -45,16 +43,9 @@ def check_tracker(name: str) -> None:
 def note_in_mlflow(folder: Path) -> str:
     """Note a finished run in MLflow's store; return a line that says where.
 
-    Parameters
-    ----------
-    folder : Path
-        The run's folder. Its resolved settings become parameters, what `compare` shows of it
+    folder: The run's folder. Its resolved settings become parameters, what `compare` shows of it
         metrics (`target/name/figure`), its provenance tags; `_FILES` go along.
-
-    Raises
-    ------
-    MlflowException, OSError
-        The store refuses.
+    Raises MlflowException, OSError: The store refuses.
     """
     # a run tells nobody but the store that the user named
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

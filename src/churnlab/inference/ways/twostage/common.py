@@ -142,16 +142,10 @@ def sizes(
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Effective draws of means, and of tails: each of the population's quantities, and by group.
 
-    Parameters
-    ----------
-    found
-        Weighted draws.
-    quantities
-        The population's quantities, (draw, quantity).
-    counts
-        How often each draw was kept.
-    picked
-        The groups' particles of the kept draws.
+    found: Weighted draws.
+    quantities: The population's quantities, (draw, quantity).
+    counts: How often each draw was kept.
+    picked: The groups' particles of the kept draws.
     """
     bulk, tail = effective_sizes(quantities, counts / counts.sum())
     noise = _noise(found, quantities)

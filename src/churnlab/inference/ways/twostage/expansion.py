@@ -79,14 +79,10 @@ def match(
 ) -> Expansion:
     """Return the quadratic whose posterior given `population` has the particles' moments.
 
-    Parameters
-    ----------
-    population, rows
-        Where the particles were drawn, and the varying rows.
-    eta
-        Particles (particle, row, group).
-    log_weight
-        ln of likelihood x prior / proposal, less the present quadratic's ln Z, (particle, group).
+    population, rows: Where the particles were drawn, and the varying rows.
+    eta: Particles (particle, row, group).
+    log_weight: ln of likelihood x prior / proposal, less the present quadratic's ln Z, (particle,
+        group).
     """
     total = logsumexp(log_weight, axis=0)
     weight = np.exp(log_weight - total)
@@ -108,12 +104,8 @@ def match(
 def condition(expansion: Expansion, m: Array, spread: Array, shared: Array) -> Conditional:
     """Every group given draws of phi.
 
-    Parameters
-    ----------
-    m, spread
-        Mean and spread of the varying rows, (draw, row).
-    shared
-        Shared rows less `expansion.shared`, (draw, shared row).
+    m, spread: Mean and spread of the varying rows, (draw, row).
+    shared: Shared rows less `expansion.shared`, (draw, shared row).
     """
     d = m[:, None] - expansion.anchor
     pull = expansion.slope + np.einsum("gvr,dr->dgv", expansion.cross, shared)

@@ -69,14 +69,7 @@ class _Round:
 def sample_two_stage(target: Grouped, draws: int, rng: np.random.Generator) -> TwoStageSample:
     """Draw from the posterior of a population with groups.
 
-    Parameters
-    ----------
-    target
-        The log posterior.
-    draws
-        Equal-weight draws to return.
-    rng
-        Source of randomness.
+    draws: Equal-weight draws to return.
     """
     groups = side_by_side(target)
     population = find_population(groups, target)
