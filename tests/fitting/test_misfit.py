@@ -13,8 +13,8 @@ from scipy.stats import t as student
 
 import churnlab as cl
 from churnlab.events import log_from_frames
-from churnlab.fitting.misfit import CHECKS, Fitted, Misfit, checks, measures, sentences
-from churnlab.fitting.misfit.checks import FALSE_ALARMS, judge
+from churnlab.fitting.misfit import Fitted, Misfit, checks, measures, sentences
+from churnlab.fitting.misfit.checks import CHECKS, FALSE_ALARMS, judge
 from churnlab.fitting.misfit.measures import Figures, Histories
 from churnlab.fitting.misfit.replicates import Purchases, replicate
 from churnlab.fitting.misfit.words import FOLLOWS, sentence

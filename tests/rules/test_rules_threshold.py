@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.metrics import realised_cost
-from churnlab.posterior import LATE, Lateness, RiskConfig
+from churnlab.metrics.cost import realised_cost
+from churnlab.posterior import Lateness, RiskConfig
+from churnlab.posterior.settings import LATE
 from churnlab.rules import (
     RULES,
     CalibratedRule,
-    CapacityRule,
     CostRatioRule,
     Costs,
     FixedRule,
     OverdueRule,
-    PrecisionRule,
     rule_named,
 )
+from churnlab.rules.threshold import CapacityRule, PrecisionRule
 
 #: A message costs 1 and keeps one in twenty, worth 40: a contact pays from a risk of one half.
 COSTS = {"contact_cost": 1.0, "save_probability": 0.05, "value_per_customer": 40.0}

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 import churnlab as cl
-from churnlab.config import compose, to_settings
+from churnlab.config import to_settings
+from churnlab.config.compose import compose
 from churnlab.errors import DataError, UsageError
 from churnlab.posterior import RiskConfig
 from churnlab.runs import open_run
