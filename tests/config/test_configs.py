@@ -119,8 +119,7 @@ def test_priors_are_text_as_typed():
 
 
 @pytest.mark.parametrize(
-    "typed",
-    ["data.members.attributes={channel: col}", "data.members.attributes.channel=col"],
+    "typed", ["data.members.attributes={channel: col}", "data.members.attributes.channel=col"]
 )
 def test_attributes_are_mapped_whole_or_one_by_one(typed):
     settings = to_settings(compose("fit", ["data=files", typed]))

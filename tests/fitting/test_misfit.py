@@ -87,8 +87,7 @@ def test_lifetimes_that_age_are_named_and_the_cure_cures():
 
 
 @pytest.mark.parametrize(
-    ("model", "theta"),
-    [("mbg_nbd", MBG), ("bg_nbd", MBG), ("pareto_nbd", (1.2, 60.0, 0.7, 200.0))],
+    ("model", "theta"), [("mbg_nbd", MBG), ("bg_nbd", MBG), ("pareto_nbd", (1.2, 60.0, 0.7, 200.0))]
 )
 def test_a_well_specified_fit_is_not_warned_of(model, theta):
     fit = cl.fit(summary_of(model, theta, inflow_days=500), model=model)

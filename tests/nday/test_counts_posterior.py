@@ -18,11 +18,7 @@ from churnlab.nday.posterior.scores import cohort_log_scores
 from .simulators import cliff, config, counts_from_hazard, cure_hazard, day
 
 AGES = np.arange(31)
-SHAPES = {
-    "cliff": cliff(),
-    "step": cliff(drop=5.0),
-    "smooth": 0.03 * np.exp(-AGES / 8),
-}
+SHAPES = {"cliff": cliff(), "step": cliff(drop=5.0), "smooth": 0.03 * np.exp(-AGES / 8)}
 N = 10
 
 

@@ -14,11 +14,7 @@ from churnlab.segments.grid.axes import Axis
 
 
 def risk_by_day(
-    axis: Axis,
-    events: NDArray[np.datetime64],
-    until: np.datetime64,
-    *,
-    group: int = 0,
+    axis: Axis, events: NDArray[np.datetime64], until: np.datetime64, *, group: int = 0
 ) -> pd.DataFrame:
     """Return the risk on each day after the first event, as the events before that day leave it.
 

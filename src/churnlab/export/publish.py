@@ -66,12 +66,7 @@ class Staging:
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
             path.chmod(0o644)
-        return {
-            "name": name,
-            "sha256": file_hash(path),
-            "bytes": path.stat().st_size,
-            "rows": rows,
-        }
+        return {"name": name, "sha256": file_hash(path), "bytes": path.stat().st_size, "rows": rows}
 
     def publish(self, bundle_id: str, content: Mapping[str, Any], text: str) -> Path:
         """Make the bundle visible; `text` is `content` as written into bundle.json."""

@@ -46,11 +46,7 @@ def risk_drift(now: pd.DataFrame, reference: Reference, limits: Limits) -> Check
 
 
 def segment_drift(
-    now: pd.DataFrame,
-    reference: Reference,
-    limits: Limits,
-    *,
-    members_known: bool,
+    now: pd.DataFrame, reference: Reference, limits: Limits, *, members_known: bool
 ) -> Check:
     """PSI of the segment shares; without the members, among purchasers only."""
     then = pd.Series(reference.segment_shares, dtype=float)

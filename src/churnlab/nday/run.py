@@ -218,10 +218,7 @@ def _until(found: Conversions, as_of: dt.date) -> Conversions:
 
 
 def _audience(
-    data: Inputs,
-    config: NdayConfig,
-    previous: pd.DataFrame | None,
-    opted_out: tuple[str, ...],
+    data: Inputs, config: NdayConfig, previous: pd.DataFrame | None, opted_out: tuple[str, ...]
 ) -> Audience:
     """Tomorrow's audience; whoever is in the treatments had their message."""
     earlier = [f for f in (previous, _treated(data, config)) if f is not None and len(f)]

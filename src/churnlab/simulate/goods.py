@@ -51,10 +51,7 @@ def baskets(member: Ints, items: pd.DataFrame, rng: np.random.Generator) -> pd.D
 
 
 def looks(
-    member: Ints,
-    bought: NDArray[np.bool_],
-    items: pd.DataFrame,
-    rng: np.random.Generator,
+    member: Ints, bought: NDArray[np.bool_], items: pd.DataFrame, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Spread each visit-day over sessions that view an item or put it into the cart.
 

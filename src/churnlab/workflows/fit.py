@@ -19,11 +19,7 @@ from churnlab.workflows.steps.worth import find_worth
 
 
 def fit(
-    log: EventLog,
-    settings: FitSettings,
-    progress: Progress = SILENT,
-    *,
-    with_worth: bool = True,
+    log: EventLog, settings: FitSettings, progress: Progress = SILENT, *, with_worth: bool = True
 ) -> Fitted:
     """Fit purchases and amounts of a log, choose the threshold, compute the per-customer table.
 

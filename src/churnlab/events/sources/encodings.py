@@ -20,17 +20,10 @@ from typing import IO
 from churnlab.errors import DataError
 
 _BLOCK = 1 << 22
-_BOMS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
+_BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 #: Share of the letters beyond ASCII that must belong to the script an encoding was made for.
 _ENOUGH = 0.5
-_SCRIPTS = {
-    "cp949": re.compile("[가-힣]"),
-    "cp932": re.compile("[ぁ-んァ-ヶー一-龠々]"),
-}
+_SCRIPTS = {"cp949": re.compile("[가-힣]"), "cp932": re.compile("[ぁ-んァ-ヶー一-龠々]")}
 _LATIN = re.compile("[À-ÿŒœŠšŽžŸ€£¥§°ºª¿¡«»´’‘“”–—…]")
 _BEYOND = re.compile(r"[^\x00-\x7f\s]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")

@@ -232,10 +232,7 @@ def _grouped(bundle: ScoringBundle, source: Source, counted: str, as_of: dt.date
     if clock is not None:
         begin = clock_ctes(clock, as_of, counted, labelled=labelled)
     if not bundle.grouping:
-        return [
-            *begin,
-            f"summary AS (SELECT k.customer_id, {doubles}, 0 AS grp FROM counted AS k)",
-        ]
+        return [*begin, f"summary AS (SELECT k.customer_id, {doubles}, 0 AS grp FROM counted AS k)"]
     rows = [(str(i), text(name)) for i, name in enumerate(draws.groups)]
     ctes = [values("group_names", ("grp", "label"), rows), *begin]
     label, joined = "k.label", ""

@@ -6,12 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from churnlab.nday.config import NdayCosts
-from churnlab.nday.decide.recommend import (
-    LEAST_WORST,
-    NOTHING,
-    PLATEAU_DAY,
-    Recommendation,
-)
+from churnlab.nday.decide.recommend import LEAST_WORST, NOTHING, PLATEAU_DAY, Recommendation
 from churnlab.nday.report import say
 from churnlab.report.catalogue import LANGUAGES, Money
 

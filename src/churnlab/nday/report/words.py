@@ -25,12 +25,7 @@ class Verdict:
 
 
 def verdict(
-    flat: PlateauDay,
-    bump: LateBump,
-    *,
-    window_days: int,
-    day_index: int,
-    slow: tuple[int, float],
+    flat: PlateauDay, bump: LateBump, *, window_days: int, day_index: int, slow: tuple[int, float]
 ) -> Verdict:
     """State what the curve does inside the follow-up.
 

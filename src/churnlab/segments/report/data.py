@@ -149,11 +149,7 @@ def flows(transitions: pd.DataFrame, *, largest: int = 10, lang: str = "en") -> 
 
 
 def over_time(
-    shares: pd.DataFrame,
-    *,
-    level: str = "polarity",
-    scored_by: str | None = None,
-    lang: str = "en",
+    shares: pd.DataFrame, *, level: str = "polarity", scored_by: str | None = None, lang: str = "en"
 ) -> TimeData:
     """Return shares by day of all groups of one level.
 

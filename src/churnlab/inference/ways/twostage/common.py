@@ -71,11 +71,7 @@ class Picked(NamedTuple):
 
 
 def draw_pool(
-    groups: SideBySide,
-    hyper: HyperTarget,
-    phi: Array,
-    rng: np.random.Generator,
-    pairs: int = PAIRS,
+    groups: SideBySide, hyper: HyperTarget, phi: Array, rng: np.random.Generator, pairs: int = PAIRS
 ) -> Pool:
     """Draw the particles of every group; `phi` (draw, coordinate) says where groups may lie."""
     some = phi[np.linspace(0, len(phi) - 1, COMPONENTS).round().astype(int)]
