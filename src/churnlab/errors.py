@@ -3,8 +3,6 @@
 A message states what was received, what was expected and what to do.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """A part of the settings (a dataclass) from its fields, or from its name alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from numbers import Integral

@@ -1,7 +1,5 @@
 """How the past is cut into origins and windows, and how the forecasts are scored."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """A backtest: rolling origins x candidates x rules on held-out windows."""
 
-from __future__ import annotations
-
 import re
 import time
 import zlib

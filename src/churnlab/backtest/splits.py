@@ -1,7 +1,5 @@
 """Rolling origins: which days are scored, which are only learnt from, and why some are dropped."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass

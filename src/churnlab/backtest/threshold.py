@@ -1,7 +1,5 @@
 """A threshold for a fit, calibrated on earlier origins of the same log."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

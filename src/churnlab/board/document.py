@@ -1,7 +1,5 @@
 """The board as one document: what every part of a run says, and why a part is absent."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

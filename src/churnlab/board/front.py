@@ -1,7 +1,5 @@
 """The first screen: who is late, whom a message pays for, what is at stake, what changed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final

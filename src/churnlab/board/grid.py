@@ -1,7 +1,5 @@
 """The grid of segments: each cell's people, change, trend, action and flows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Journeys of loyal customers as a Sankey, and what sets these customers apart."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """The customers in the page: the most urgent ones of every cell, the rest stays in Parquet."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final

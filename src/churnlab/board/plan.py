@@ -1,7 +1,5 @@
 """The campaigns of the coming days, and whom they go to."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """One page on the loopback interface: nobody else on the network can see it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path

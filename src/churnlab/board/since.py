@@ -1,7 +1,5 @@
 """What changed since last time: the run before of the same data, each as it was told then."""
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How far to trust the page: forecasts of past days against what came, in a few numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final

@@ -3,8 +3,6 @@
 Kept light: help and spelling mistakes are answered before Hydra or a model is imported.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

@@ -1,7 +1,5 @@
 """What a command says while it works: a progress line on a terminal, plain log lines elsewhere."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

@@ -4,8 +4,6 @@ No run folder: what it makes is a configuration, `conf/data/NAME.yaml`, which ev
 from the same folder as `data=NAME`.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -1,7 +1,5 @@
 """The process around a command: its streams, its signals, and what the machine refuses."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import errno

@@ -1,7 +1,5 @@
 """The commands: what each does, needs and writes. Adding one is an entry here and its use case."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """From the command line to a run folder: compose with Hydra, run, write the manifest."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

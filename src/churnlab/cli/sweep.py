@@ -1,7 +1,5 @@
 """Sweeps: jobs that go on where they stopped, keep their status, and end in one table."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The figures of a run that another run can be held against, as one long table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Where the configuration tree is, and from a composed configuration to the settings object."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Hydra's and OmegaConf's complaints, said in the user's words."""
 
-from __future__ import annotations
-
 import re
 
 from omegaconf import OmegaConf

@@ -5,8 +5,6 @@
 the grammar; the value is then taken literally, as text in double quotes.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What the command line adds to a use case's settings: where its data are, where its files go."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from churnlab.events import DataConfig

@@ -1,7 +1,5 @@
 """What settings of the data may say: known words, zones and encodings."""
 
-from __future__ import annotations
-
 import codecs
 import encodings.aliases
 import functools

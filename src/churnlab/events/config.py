@@ -1,7 +1,5 @@
 """Settings of the data: which tables, where they lie, how their columns are called."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from churnlab.errors import UsageError

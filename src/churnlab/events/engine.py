@@ -1,7 +1,5 @@
 """The embedded engine: one private in-memory DuckDB behind Ibis, per event log."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import gc

@@ -1,7 +1,5 @@
 """Members: from their table, or derived from events; nobody with an event is left out."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import ibis

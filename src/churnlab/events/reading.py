@@ -1,7 +1,5 @@
 """From settings to a checked `EventLog`."""
 
-from __future__ import annotations
-
 import datetime as dt
 import tempfile
 from collections.abc import Mapping

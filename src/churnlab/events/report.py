@@ -1,7 +1,5 @@
 """What was read, what was kept, and why the rest was not."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple

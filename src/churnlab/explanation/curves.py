@@ -1,7 +1,5 @@
 """One customer's risk on every day: up to each event, after the last one, and beyond today."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np

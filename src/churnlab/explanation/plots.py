@@ -1,7 +1,5 @@
 """One customer in a picture: what they did, and how their risk moved with it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One customer's story in a paragraph."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

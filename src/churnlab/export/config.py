@@ -1,7 +1,5 @@
 """What a user may choose about an export, a verification and the monitoring."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from churnlab.errors import UsageError, nearest

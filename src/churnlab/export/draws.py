@@ -7,8 +7,6 @@ the full posterior's, as in herding (Welling, "Herding dynamical weights to lear
 Tried on wide posteriors of 1,000 and 4,000 draws: errors of .0002 to .0012 against .004 to .014.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

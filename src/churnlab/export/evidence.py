@@ -4,8 +4,6 @@ Plain mappings and frames come in (also as read back from run folders); this mod
 names, so that the bundle does not depend on the parts that made them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

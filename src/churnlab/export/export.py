@@ -1,7 +1,5 @@
 """`export_bundle`: from in-memory results to a verified bundle in a folder."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Mapping

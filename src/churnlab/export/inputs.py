@@ -1,7 +1,5 @@
 """What an export is made of: in-memory results of the other parts, before they become a bundle."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

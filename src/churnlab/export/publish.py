@@ -6,8 +6,6 @@ Whoever reads `bundle.json` finds its files under ``bundles/<bundle_id>``, where
 overwritten: concurrent exports, a full disk and a killed process leave a bundle that verifies.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

@@ -1,7 +1,5 @@
 """What bundle.json says: each section, from the inputs of an export."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence

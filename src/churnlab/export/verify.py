@@ -1,7 +1,5 @@
 """`verify`: whether a bundle is whole, consistent, and means the same in SQL as in Python."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor

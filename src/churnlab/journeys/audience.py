@@ -1,7 +1,5 @@
 """Who stands at A: bought it, not yet B, and the window is still open."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import ibis

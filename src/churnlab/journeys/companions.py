@@ -6,8 +6,6 @@ number of common baskets is a b sum(s^2) / sum(s)^2. Without the sizes everythin
 everything, because a large basket holds much of everything.
 """
 
-from __future__ import annotations
-
 import pandas as pd
 from ibis import _
 

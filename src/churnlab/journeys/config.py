@@ -1,7 +1,5 @@
 """What `churnlab journey` is asked."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from churnlab import models

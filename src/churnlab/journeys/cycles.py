@@ -8,8 +8,6 @@ lie apart, and with these priors each item is fitted alone. Costs are in cells (
 t_x, T), whatever the customers; no spread is sampled, so goods that do not differ are no harder.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any, Final

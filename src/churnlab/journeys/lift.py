@@ -6,8 +6,6 @@ Gamma(a, a), so the posterior is Gamma(a + N_j, a + E_j) (DuMouchel 1999, one co
 design effect, the variance of N over customers against the Poisson's (Rao and Scott 1992).
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

@@ -3,8 +3,6 @@
 Judged on a day that ends before the outcome window begins, from what was known then.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 

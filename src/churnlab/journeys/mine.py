@@ -1,7 +1,5 @@
 """Journeys A -> B (-> C) with support in customers, lift against chance and typical gaps."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Final
 

@@ -4,8 +4,6 @@ Each group's share of a value has a Beta prior around the share in both groups t
 `prior_customers` customers, so that a value few people have keeps near a ratio of 1.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

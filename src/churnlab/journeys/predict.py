@@ -11,8 +11,6 @@ Only an experiment gives an effect: where the log of treatments has arms under a
 share of each that bought B within the window, by intention to treat.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Final
 

@@ -1,7 +1,5 @@
 """One entry: from an event log to journeys, personas, cycles and audiences."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any

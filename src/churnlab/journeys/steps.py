@@ -7,8 +7,6 @@ hold the next item and `m` lie in what is left of the window, so the item is met
 time, so observed minus expected has mean 0 for every exposure when order means nothing.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import ibis

@@ -5,8 +5,6 @@ over are censored at the log's end (Kaplan-Meier). The interval is a Beta's with
 sample size of Greenwood's variance (Dorey and Korn 1987).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import ibis

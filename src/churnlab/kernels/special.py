@@ -1,7 +1,5 @@
 """Special functions and quadrature rules that the formulas share, vectorised and stable."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

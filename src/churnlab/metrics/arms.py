@@ -1,7 +1,5 @@
 """Two arms of an experiment: the sample ratio, shares with a Jeffreys prior, and the next test."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Scores of probabilities and rankings of a yes-or-no outcome."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaincinv

@@ -7,8 +7,6 @@ relative standard error of sqrt(2 / groups), here under 1%, where 200 replicates
 Wolter (2007), "Introduction to Variance Estimation", 2nd edition, chapter 2 (random groups).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -4,8 +4,6 @@ Source: Dimitriadis, Gneiting, Jordan (2021), "Stable reliability diagrams for p
 classifiers", PNAS 118(8): consistent, optimally binned, reproducible, by pool-adjacent-violators.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Scores of forecast counts: purchases in a window."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,7 +1,5 @@
 """How far a distribution has moved."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,7 +1,5 @@
 """Logistic regression with a ridge, small enough to refit at every origin."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.types import Array

@@ -1,7 +1,5 @@
 """The AUC under resampled customers: candidates scored on the same draw are paired."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.metrics.binary import placements

@@ -1,7 +1,5 @@
 """Reliability curve (CORP) with consistency bands."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike

@@ -5,8 +5,6 @@ A family's folder holds the readable NumPy formula (`formula`), the fused kernel
 Importing this package needs NumPy and SciPy only; numba is loaded with the first kernel.
 """
 
-from __future__ import annotations
-
 from churnlab.errors import UsageError, nearest
 from churnlab.models.base import Likelihood
 from churnlab.models.geometric import BgCnbdK, BgNbd, MbgCnbdK, MbgNbd

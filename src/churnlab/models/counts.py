@@ -1,7 +1,5 @@
 """Laws of the number of purchases to come, one probability after the other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """One set of cells, prepared once; many parameter values, evaluated in threads."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -10,8 +10,6 @@ Interactive Marketing 13(3); Fader and Hardie (2013), "The Gamma-Gamma Model of 
 gamma carries the currency. Amounts must be positive.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln

@@ -15,8 +15,6 @@ the customers. Hence the posterior of a rate per day does not depend on the unit
 which a prior on alpha or beta (as peers have it) cannot give.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from types import SimpleNamespace
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """What happens to a customer: rate and dropout drawn, purchase by purchase, until the end."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from math import factorial
 from typing import ClassVar, NamedTuple

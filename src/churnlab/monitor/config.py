@@ -1,7 +1,5 @@
 """What a user may choose about monitoring; the limits are the bundle's."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 

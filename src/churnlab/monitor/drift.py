@@ -1,7 +1,5 @@
 """Checks of who the customers are: their number, repeated rows, risk and segments."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -14,8 +14,6 @@ probability that it *ever* exceeds 1/a is at most a, however often one looks (Vi
 the maximum is that of universal inference, Wasserman, Ramdas and Balakrishnan, PNAS 2020).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 

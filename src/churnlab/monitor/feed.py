@@ -1,7 +1,5 @@
 """The feed itself: does it live, is its past the one of the export, are there days without rows?"""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from typing import NamedTuple

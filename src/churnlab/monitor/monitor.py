@@ -4,8 +4,6 @@ On a failure the dates are still served; the bundle is marked stale and a person
 threshold is refitted here.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What came of each day or week since the export: who could buy, and who did."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

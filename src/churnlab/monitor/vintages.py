@@ -1,7 +1,5 @@
 """Forecasts of past days against what has come true since, vintage by vintage."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """How many rows come: per weekday and week, and how many customers are new, against before."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import NamedTuple
 

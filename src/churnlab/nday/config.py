@@ -1,7 +1,5 @@
 """Configuration of an N-day study."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Posterior draws as figures: mean and 90% interval."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

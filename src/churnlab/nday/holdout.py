@@ -4,8 +4,6 @@ Training sees nothing after the day before the first held-out signup: earlier co
 too. Every held-out cohort is followed through the whole window.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The tables of an N-day study, from an event log or from frames."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One entry: from tables to curve, plateau, decision, backtest, experiment and audience."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any

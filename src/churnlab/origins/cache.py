@@ -1,7 +1,5 @@
 """Finished fits by content hash: an interrupted run goes on where it stopped."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Which group each customer of a panel belongs to."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Protocol
 

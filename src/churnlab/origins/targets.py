@@ -1,7 +1,5 @@
 """What is forecast: no purchase in a window, of H days or of c own rhythms."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Earlier origins inside a history, for candidates that learn from outcomes."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 

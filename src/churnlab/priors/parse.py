@@ -5,8 +5,6 @@ accepted. Mean-and-spread forms that PyMC knows (``Gamma(mu=, sigma=)``, ``Beta(
 ``Beta(mu=, sigma=)``, ``Exponential(scale=)``) are turned into the standard parameters.
 """
 
-from __future__ import annotations
-
 import ast
 from dataclasses import dataclass, fields
 

@@ -1,7 +1,5 @@
 """Natural quantities: what priors are on, and the unconstrained numbers that inference moves in."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -12,8 +12,6 @@ A phrase has placeholders in the manner of `str.format`, which is all that a tra
 Amounts of money are `Money`; their currency and the language write them.
 """
 
-from __future__ import annotations
-
 import math
 import numbers
 import re

@@ -1,7 +1,5 @@
 """How pages for people are to look: their title, language, money, and who may see ids."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A notebook as a page: what its cells say is text, whatever markup the data carry."""
 
-from __future__ import annotations
-
 import base64
 import itertools
 import re

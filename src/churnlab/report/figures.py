@@ -1,7 +1,5 @@
 """Figures of the reports: vector graphics with a text for those who cannot see them."""
 
-from __future__ import annotations
-
 import base64
 import io
 from typing import Final

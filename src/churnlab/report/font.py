@@ -1,7 +1,5 @@
 """A font for a page without a network: NanumGothic, cut down to the letters in use."""
 
-from __future__ import annotations
-
 import base64
 import io
 import logging

@@ -1,7 +1,5 @@
 """The head of a report: its title, whose data, which day; and how amounts are written."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -4,8 +4,6 @@ Names, ids and attributes come from logs that anybody may have written to. Pages
 functions here: each value is escaped where it enters, and the policy is the second wall behind it.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html

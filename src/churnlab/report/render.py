@@ -3,8 +3,6 @@
 A report fits nothing. It needs no network: scripts, styles and pictures are inside the page.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import tempfile

@@ -1,7 +1,5 @@
 """The shape of every threshold rule, and the interval, curve and price that come with a cut."""
 
-from __future__ import annotations
-
 import datetime as dt
 from abc import abstractmethod
 from dataclasses import dataclass, replace

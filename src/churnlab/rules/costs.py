@@ -1,7 +1,5 @@
 """What being wrong costs, as a user states it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from churnlab.errors import UsageError

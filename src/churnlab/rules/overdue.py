@@ -1,7 +1,5 @@
 """The state rule: late by the own rhythm. It needs no costs and no outcome of an earlier origin."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Final
 

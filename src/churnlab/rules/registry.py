@@ -1,7 +1,5 @@
 """Rules by name."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from churnlab.errors import UsageError, nearest

@@ -1,7 +1,5 @@
 """The five rules that cut a risk: fixed, cost ratio, capacity, target precision, calibrated."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

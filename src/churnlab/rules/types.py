@@ -1,7 +1,5 @@
 """What a rule learns from and what it returns."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field

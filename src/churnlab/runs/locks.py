@@ -1,7 +1,5 @@
 """Locks on folders, held by the process: when it ends, however it ends, they are free."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from pathlib import Path

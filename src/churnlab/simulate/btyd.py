@@ -1,7 +1,5 @@
 """Purchase logs of a known buy-till-you-die population, on the day grid that real logs have."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple

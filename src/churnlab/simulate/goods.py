@@ -1,7 +1,5 @@
 """Items, baskets, what is looked at and what it costs."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

@@ -5,8 +5,6 @@ the number of events, not customers x days. Apart from the formulas of `churnlab
 the simulator is an outside check of them.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

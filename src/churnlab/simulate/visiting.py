@@ -1,7 +1,5 @@
 """Visit-days in bouts, with the day on which interest ends."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

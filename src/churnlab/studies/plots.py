@@ -1,7 +1,5 @@
 """Rank plots of simulation-based calibration."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd

@@ -3,8 +3,6 @@
 Truths come from the priors of the hierarchy; the two-stage way is on trial.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab import models as likelihoods

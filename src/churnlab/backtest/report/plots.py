@@ -3,8 +3,6 @@
 Each function draws numbers that were computed elsewhere on an `Axes` and returns it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the report of a backtest says, with numbers from the run folder."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Threshold rules on the candidates' risks: learnt on earlier origins, paid for on later ones."""
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping

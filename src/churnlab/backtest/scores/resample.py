@@ -4,8 +4,6 @@ The customer is drawn with all rows at all origins: overlapping windows share ou
 customers x origins are never taken as independent. A pooled figure is the mean over origins.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Purchases per week of the customers known at an origin: forecast there, and what came."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Does the visit log better the purchase forecast (P17)? In numbers; it may be no."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Drop what the contract drops, count it by reason, and refuse what it does not allow."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

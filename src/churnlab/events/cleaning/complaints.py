@@ -1,7 +1,5 @@
 """What is said of values that cannot be read: examples, where they stand, formats that fit."""
 
-from __future__ import annotations
-
 from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError

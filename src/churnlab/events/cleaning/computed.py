@@ -1,7 +1,5 @@
 """Columns that are SQL expressions over the source's own: amounts, and times of two columns."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@ A customer who bought before the log begins looks like a newcomer at the first p
 few purchases over too short a life, and too few dropouts.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any, Final
 

@@ -4,8 +4,6 @@ Exports write these once per order, on its first line, or repeat them on every l
 says nothing itself takes what its order says.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any, Final
 

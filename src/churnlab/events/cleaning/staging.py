@@ -1,7 +1,5 @@
 """Read one source once into a staged table: canonical columns, and what is wrong with each row."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What columns that nobody mapped, and ids themselves, say against the numbers that come."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -4,8 +4,6 @@ Which mark is the decimal one is decided on the whole column: one value such as 
 read both ways, a column that also says `195,54` cannot.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import ibis

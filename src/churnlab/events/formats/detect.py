@@ -1,7 +1,5 @@
 """Which time format a column follows, tried on all of its values."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any, NamedTuple
 

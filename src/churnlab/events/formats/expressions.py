@@ -6,8 +6,6 @@ statements, subqueries, aggregates, and no function that could see files, the ne
 the server's settings, known today or not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import sqlglot

@@ -1,7 +1,5 @@
 """Ids and texts as Ibis expressions: to the letter, whole floats without their `.0`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import ibis

@@ -4,8 +4,6 @@ DuckDB's `TRY_CAST(text AS TIMESTAMP)` silently drops an offset; so the offset i
 and such times go through TIMESTAMP WITH TIME ZONE.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any, NamedTuple
 

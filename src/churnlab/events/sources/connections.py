@@ -1,7 +1,5 @@
 """Tables behind an Ibis URL. Nothing is ever created: a file that is not there is an error."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

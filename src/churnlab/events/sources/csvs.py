@@ -3,8 +3,6 @@
 DuckDB's own sniffer is not used: on a ragged file it silently skips lines.
 """
 
-from __future__ import annotations
-
 import csv
 import glob
 import io

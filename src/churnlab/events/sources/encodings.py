@@ -5,8 +5,6 @@ they make of the file is looked at: Hangul in CP949, kana in Shift-JIS, single a
 Latin-1.
 """
 
-from __future__ import annotations
-
 import codecs
 import gzip
 import io

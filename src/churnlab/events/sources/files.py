@@ -1,7 +1,5 @@
 """From a path to SQL that reads it: globs, kinds of file, and plain errors."""
 
-from __future__ import annotations
-
 import glob
 import re
 import zipfile

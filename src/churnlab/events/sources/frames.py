@@ -1,7 +1,5 @@
 """Frames in memory as Arrow: pandas of any dtype, and whatever else speaks Arrow."""
 
-from __future__ import annotations
-
 import uuid
 from os import PathLike
 from typing import Any

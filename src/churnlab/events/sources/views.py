@@ -1,7 +1,5 @@
 """Where rows come from: files, frames, or a table behind an Ibis URL; each becomes a view."""
 
-from __future__ import annotations
-
 import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Excel workbooks (xlsx, xls, xlsb, ods): one sheet as an Arrow table."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Days with one multiplier that follow one another are a stretch; within it time i
 table of the stretches is looked up once for each distinct day, then joined by equal days.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Final
 

@@ -5,8 +5,6 @@ Input of every fragment is the CTE `windowed(grp, x, t_x, age, horizon)` of dist
 purchase_risk)`, averaged over the draws. Text is in the canonical dialect.
 """
 
-from __future__ import annotations
-
 from churnlab.errors import UsageError
 from churnlab.export.sql.clock import timed_ctes
 from churnlab.export.sql.names import number

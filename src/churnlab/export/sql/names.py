@@ -1,7 +1,5 @@
 """Names from outside, made safe: identifiers quoted by SQLGlot, never pasted into text."""
 
-from __future__ import annotations
-
 from sqlglot import exp
 
 from churnlab.bundle.document import DIALECTS as DIALECTS

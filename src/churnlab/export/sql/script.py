@@ -1,7 +1,5 @@
 """Whole scoring statements, from events or from (x, t_x, T), in every dialect."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """The exported frames, made from the scored table and the results of the other parts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

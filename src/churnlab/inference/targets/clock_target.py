@@ -8,8 +8,6 @@ A constant added to beta changes no m, and the prior alone settles it: at the mo
 zero, and the m are those of a normal prior on effects with sum zero.
 """
 
-from __future__ import annotations
-
 from copy import copy
 
 import numpy as np

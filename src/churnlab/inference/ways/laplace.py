@@ -5,8 +5,6 @@ the weights are Pareto-smoothed, and the result is accepted only if k-hat and th
 size of every parameter allow it. Otherwise `Sample.reason` says why, and NUTS takes over.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Finding the mode and its curvature with the kernels' exact gradients."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize

@@ -1,7 +1,5 @@
 """NUTS by nutpie: started at the mode, whitened by the curvature, any shape of posterior."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from typing import Any

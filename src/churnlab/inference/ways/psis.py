@@ -5,8 +5,6 @@ The tail's shape k-hat is the gate of the laplace path: below 0.7 the weighted d
 A test holds this against `arviz_stats`, which is not imported here because of its import time.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -6,8 +6,6 @@ own corner of the posterior (Gerber, Chopin and Whiteley, "Negative association,
 convergence of resampling methods", Annals of Statistics 2019).
 """
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Learning a calendar's multipliers jointly with the population, by maximum a posteriori."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

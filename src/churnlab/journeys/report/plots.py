@@ -1,7 +1,5 @@
 """Pictures of journeys; every function takes an `Axes` and a table of the run."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes

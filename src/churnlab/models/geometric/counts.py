@@ -1,7 +1,5 @@
 """Purchases to come where dropout is tossed after them; exponential gaps."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.models.counts import Recursion

@@ -8,8 +8,6 @@ beyond. There the trapezoidal rule in y = logit p takes over, as f's strip of an
 |Im y| < pi for every z.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

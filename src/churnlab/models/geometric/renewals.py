@@ -1,7 +1,5 @@
 """Counts of Erlang-k renewals, through complex powers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -5,8 +5,6 @@ With e(u) = (e^(b u) - 1) / b the survivor function is (1 + e(u)/beta)^-s; b -> 
 D = b beta e^(-b u) + 1 - e^(-b u), so that no e^(b u) overflows: dv/du = b / D.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

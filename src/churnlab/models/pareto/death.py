@@ -4,8 +4,6 @@ With P(u) = (alpha+u)^-(r+x) (beta+u)^-s the density of a death at u without a p
 last one is proportional to P(u)/(beta+u).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

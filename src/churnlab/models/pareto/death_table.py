@@ -13,8 +13,6 @@ Q lies in [0, 1], hence the difference keeps an absolute error near 1e-14 in a p
 for risks, while likelihoods (relative error) keep their quadrature.
 """
 
-from __future__ import annotations
-
 import os
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock

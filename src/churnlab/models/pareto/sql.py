@@ -11,8 +11,6 @@ It converges like Gauss-Jacobi quadrature, whose convergents these are: slowest 
 alpha and beta differ most. `terms` finds how many a bundle's draws need there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import lru_cache
 

@@ -6,8 +6,6 @@ regressions and the kernel does the rest. nutpie compiles the kernel into its gr
 elsewhere `perform` calls it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Attention: the share of the unconverted whom a message can still win, by age."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

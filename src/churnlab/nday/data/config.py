@@ -1,7 +1,5 @@
 """How signups are cut into cohorts and how days are counted."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 

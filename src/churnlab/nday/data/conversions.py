@@ -1,7 +1,5 @@
 """Per member: the signup day, and the age in whole local days at the first purchase."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 

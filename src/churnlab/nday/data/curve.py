@@ -1,7 +1,5 @@
 """The conversion curve as data: per cohort, and pooled with its sampling error."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

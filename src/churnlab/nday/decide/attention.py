@@ -1,7 +1,5 @@
 """What the unconverted may still be won by, under both readings of a plateau."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

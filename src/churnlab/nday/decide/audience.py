@@ -1,7 +1,5 @@
 """Who gets the message: exact at the day's boundaries, a standing holdout, nobody twice."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Value over N, the best N with its probability, and the regret of the N in use."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import nan
 

@@ -5,8 +5,6 @@ A log that was not randomised is refused: sample-ratio mismatch, or arms that di
 known before the message. Delayed conversions are right-censored, not lost.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Flat cohorts: how many there are after day n, and how many chance alone would make."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

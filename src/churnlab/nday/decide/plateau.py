@@ -4,8 +4,6 @@ They differ: one exponential curve reaches .9 of its end on day 10 and a hazard 
 Days are ages (0 = the signup day) here; callers add the configured day index.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

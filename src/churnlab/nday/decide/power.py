@@ -1,7 +1,5 @@
 """How many signups a holdout needs before it can tell a given uplift from none."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

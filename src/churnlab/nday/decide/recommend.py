@@ -4,8 +4,6 @@ With stated costs N maximises the value per signup. Without them no N is economi
 plateau with the share of later buyers that it leaves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """What a message gains: measured by an experiment, or the middle of an assumed grid."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Posterior predictive checks: does the fit make cohorts like the ones it saw?"""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Do later cohorts convert like earlier ones?"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -9,8 +9,6 @@ References
 DuMouchel (1999), The American Statistician 53 (gamma-Poisson shrinker).
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

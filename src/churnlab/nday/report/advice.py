@@ -1,7 +1,5 @@
 """The recommendation, what it takes on trust and what weakens it, as sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Numbers of the N-day pictures, from the tables that `churnlab nday` writes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """N-day pictures; numbers come from `churnlab.nday.report.data`."""
 
-from __future__ import annotations
-
 import matplotlib as mpl
 import matplotlib.dates as mdates
 import matplotlib.ticker as mticker

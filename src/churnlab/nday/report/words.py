@@ -1,7 +1,5 @@
 """What the plateau's figures say, as a code and as a sentence; what the decision takes on trust."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

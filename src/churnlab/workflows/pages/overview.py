@@ -1,7 +1,5 @@
 """The demo's result in one picture: forecast, silence, and the grid."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Render the notebook report of a finished run folder."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """A fitted log as every command writes it: `posterior.nc`, `fit.json`, `customers.parquet`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """What an export is made of, gathered from finished run folders."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import fields

@@ -1,7 +1,5 @@
 """The grid on earlier days, by the latest fit and by fits of their own: shares and leaks."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable
 from typing import NamedTuple

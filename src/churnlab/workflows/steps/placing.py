@@ -1,7 +1,5 @@
 """Place everybody in the grid on a log's last day: fits of purchases and visits, and both axes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 from churnlab.errors import FitRefusedError

@@ -5,8 +5,6 @@ line adds where the data are and where the files go (`churnlab.config`). A use c
 has its settings in its own module.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 

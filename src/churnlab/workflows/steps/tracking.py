@@ -3,8 +3,6 @@
 Off by default. What stands there is a copy: the run folder stays the record.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import time

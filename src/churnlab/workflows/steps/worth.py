@@ -1,7 +1,5 @@
 """What customers are worth in a run: by their amounts, by a stated margin, or unknown."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

@@ -5,8 +5,6 @@ exact posterior given the population found (`match`): skewed likelihoods of smal
 where their mass is, not where their top is (the idea of expectation propagation, Minka 2001).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

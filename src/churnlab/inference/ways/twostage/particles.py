@@ -1,7 +1,5 @@
 """Draws of every group given phi, with their exact likelihoods."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

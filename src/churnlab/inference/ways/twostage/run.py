@@ -1,7 +1,5 @@
 """Both stages, and what is known of the draws' quality."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The likelihoods of all groups side by side: one pass over the cells serves every group."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
