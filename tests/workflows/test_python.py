@@ -109,7 +109,7 @@ def test_defaults_are_those_of_the_command_line(command):
     [
         ({"compare_two": "2024-01-01"}, "Did you mean 'compare_to'"),
         ({"risk": {"horizon": 30}}, "risk has no 'horizon'.*Did you mean 'horizon_days'"),
-        ({"rule": "cheapest"}, "rule 'cheapest' is unknown"),
+        ({"rule": "cheapest"}, "rule must be one of .*; got 'cheapest'"),
         ({"model": "bg_nbd"}, "cannot decide the first-purchase states"),
         ({"seed": -1}, "seed must be 0 or greater"),
         ({"segments": {"periods": "six"}}, "periods must be a number; got 'six'"),

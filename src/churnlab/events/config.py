@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from churnlab.errors import UsageError
-from churnlab.events.checks import check_encoding, check_time_zone, one_of
+from churnlab.errors import UsageError, one_of
+from churnlab.events.checks import check_encoding, check_time_zone
 from churnlab.events.formats.times import parse_day
 
 RETURNS = ("drop", "keep", "error")

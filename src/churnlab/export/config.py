@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, one_of
 from churnlab.export.sql.names import DIALECTS, check_identifier
 
 
@@ -24,11 +24,7 @@ class SqlConfig:
     def __post_init__(self) -> None:
         """Refuse unknown dialects and names that cannot be quoted."""
         for dialect in self.dialects:
-            if dialect not in DIALECTS:
-                raise UsageError(
-                    f"export.sql.dialects has {dialect!r}; expected some of "
-                    f"{', '.join(DIALECTS)}.{nearest(dialect, DIALECTS)}"
-                )
+            one_of("export.sql.dialects", dialect, DIALECTS)
             for key in ("table", "schema", "customer_id", "event_at"):
                 name = getattr(self, key)
                 if name is not None:
@@ -105,9 +101,6 @@ class ExportConfig:
         """Refuse values outside of their range."""
         if not 1 <= self.draws <= 64:
             raise UsageError(f"export.draws must lie in 1..64; got {self.draws}.")
-        if self.changed_columns not in ("dates", "all"):
-            raise UsageError(
-                f"export.changed_columns must be dates or all; got {self.changed_columns!r}."
-            )
+        one_of("export.changed_columns", self.changed_columns, ("dates", "all"))
         if self.valid_days < 1:
             raise UsageError(f"export.valid_days must be at least 1; got {self.valid_days}.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from churnlab import models as likelihoods
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, one_of
 from churnlab.inference.diagnostics import check_cells, identifiability
 from churnlab.inference.result import Point, PopulationFit
 from churnlab.inference.targets.covariates import (
@@ -205,16 +205,8 @@ def _point(target: Target, mode: Mode) -> Point:
 
 
 def _check_method(method: str, draws: int, pooling: str) -> None:
-    if pooling not in POOLINGS:
-        raise UsageError(
-            f"Unknown pooling {pooling!r}; expected one of {', '.join(POOLINGS)}."
-            + nearest(pooling, POOLINGS)
-        )
-    if method not in INFERENCE_METHODS:
-        raise UsageError(
-            f"Unknown inference {method!r}; expected one of {', '.join(INFERENCE_METHODS)}."
-            + nearest(method, INFERENCE_METHODS)
-        )
+    one_of("the pooling", pooling, POOLINGS)
+    one_of("the inference", method, INFERENCE_METHODS)
     if draws < 1:
         raise UsageError(f"draws must be at least 1; got {draws}.")
 

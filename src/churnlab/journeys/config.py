@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from churnlab import models
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, one_of
 
 LEVELS = ("item", "category")
 SPANS = ("whole", "gap")
@@ -45,7 +45,7 @@ class LoyalConfig:
 
     def __post_init__(self) -> None:
         """Check values."""
-        _one_of("journey.loyal.rule", self.rule, RULES)
+        one_of("journey.loyal.rule", self.rule, RULES)
         _share("journey.loyal.least_p_alive", self.least_p_alive)
         _share("journey.loyal.top_share", self.top_share)
         _at_least("journey.loyal.least_repeats", self.least_repeats, 0)
@@ -141,8 +141,8 @@ class JourneyConfig:
 
     def __post_init__(self) -> None:
         """Check values."""
-        _one_of("journey.level", self.level, LEVELS)
-        _one_of("journey.span", self.span, SPANS)
+        one_of("journey.level", self.level, LEVELS)
+        one_of("journey.span", self.span, SPANS)
         if not 0 < self.window_days <= LONGEST_WINDOW:
             raise UsageError(
                 f"journey.window_days must lie in 0..{LONGEST_WINDOW:,} days; got "
@@ -152,13 +152,6 @@ class JourneyConfig:
         for name in ("least_customers", "most_prefixes", "most_journeys"):
             _at_least(f"journey.{name}", getattr(self, name), 1)
         _at_least("journey.audiences", self.audiences, 0)
-
-
-def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UsageError(
-            f"{key} must be one of {', '.join(known)}; got {value!r}.{nearest(value, known)}"
-        )
 
 
 def _share(key: str, value: float) -> None:

@@ -5,7 +5,7 @@ A family's folder holds the readable NumPy formula (`formula`), the fused kernel
 Importing this package needs NumPy and SciPy only; numba is loaded with the first kernel.
 """
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import one_of
 from churnlab.models.base import Likelihood
 from churnlab.models.geometric import BgCnbdK, BgNbd, MbgCnbdK, MbgNbd
 from churnlab.models.gompertz import GGomNbd
@@ -26,11 +26,7 @@ def named(name: str) -> type[Likelihood]:
 
     Raises UsageError for an unknown name.
     """
-    if name not in REGISTRY:
-        raise UsageError(
-            f"Unknown model {name!r}; expected one of {', '.join(REGISTRY)}."
-            + nearest(name, REGISTRY)
-        )
+    one_of("the model", name, REGISTRY)
     return REGISTRY[name]
 
 

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import one_of
 from churnlab.priors.quantities import Coordinates, Quantity
 from churnlab.types import Array
 
@@ -113,9 +113,5 @@ class Parametrisation(Coordinates):
 
 def varying_rows(effects: str, n_rows: int) -> tuple[int, ...]:
     """Rows of eta, of `n_rows`, that vary under ``locations`` or ``all``."""
-    if effects not in VARYING:
-        raise UsageError(
-            f"Unknown group effects {effects!r}; expected one of {', '.join(VARYING)}."
-            + nearest(effects, VARYING)
-        )
+    one_of("group effects", effects, VARYING)
     return tuple(row for row in VARYING[effects] if row < n_rows)

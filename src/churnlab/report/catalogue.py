@@ -25,7 +25,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from churnlab.errors import UsageError
+from churnlab.errors import one_of
 
 LANGUAGES: Final = ("en", "ko")
 MISSING: Final = "–"
@@ -92,8 +92,7 @@ class Catalogue:
 
         Raises UsageError: The language is neither `en` nor `ko`.
         """
-        if lang not in LANGUAGES:
-            raise UsageError(f"lang must be one of {', '.join(LANGUAGES)}; got {lang!r}.")
+        one_of("lang", lang, LANGUAGES)
         return _read(self.folder / f"words.{lang}.toml")
 
     def has(self, key: str) -> bool:

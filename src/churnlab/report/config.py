@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from churnlab.errors import UsageError
+from churnlab.errors import UsageError, one_of
 from churnlab.report.labels import LANGUAGES
 
 
@@ -27,10 +27,7 @@ class ReportConfig:
 
     def __post_init__(self) -> None:
         """Refuse languages without words, money without a code, and bundles of another kind."""
-        if self.lang is not None and self.lang not in LANGUAGES:
-            raise UsageError(
-                f"report.lang must be one of {', '.join(LANGUAGES)}; got {self.lang!r}."
-            )
+        one_of("report.lang", self.lang, LANGUAGES)
         if self.currency is not None and not re.fullmatch("[A-Z]{3}", self.currency):
             raise UsageError(
                 "report.currency must be an ISO 4217 code of three capitals such as KRW, USD or "

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from churnlab.errors import UsageError
+from churnlab.errors import UsageError, one_of
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import keys_of
 from churnlab.posterior.risk import risk_summary, windows
@@ -60,8 +60,7 @@ class OverdueRule(Costs):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:
                 raise UsageError(f"{name} must lie strictly between 0 and 1; got {value}.")
-        if self.learn not in ("auto", "never"):
-            raise UsageError(f"learn must be auto or never; got {self.learn!r}.")
+        one_of("learn", self.learn, ("auto", "never"))
         if self.replicates < 0:
             raise UsageError(f"replicates must not be negative; got {self.replicates}.")
 

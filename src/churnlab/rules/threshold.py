@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.errors import UsageError
+from churnlab.errors import UsageError, one_of
 from churnlab.metrics.cost import Ranked, least_cost_cuts
 from churnlab.rules.base import ThresholdRule
 from churnlab.rules.types import Evidence
@@ -59,8 +59,7 @@ class CostRatioRule(ThresholdRule):
         """Check the mode, and that there are costs to weigh."""
         super().__post_init__()
         self.require("rule=cost_ratio")
-        if self.learn not in ("auto", "always", "never"):
-            raise UsageError(f"learn must be auto, always or never; got {self.learn!r}.")
+        one_of("learn", self.learn, ("auto", "always", "never"))
 
     def needs_outcome(self, basis: str) -> bool:
         """Say whether the cut is learnt under this basis."""

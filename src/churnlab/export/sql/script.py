@@ -8,7 +8,7 @@ import sqlglot
 from sqlglot import exp
 
 from churnlab.bundle import ScoringBundle
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import one_of
 from churnlab.export.sql import formulas
 from churnlab.export.sql.clock import PLAIN, clock_ctes, day_number
 from churnlab.export.sql.names import (
@@ -87,11 +87,7 @@ def score_sql(
     as_of: Last complete day, used by events; default: the bundle's.
     Raises UsageError for an unknown dialect, a name that cannot be quoted, or a model without SQL.
     """
-    if dialect not in DIALECTS:
-        raise UsageError(
-            f"SQL dialect {dialect!r} is not known; expected one of {', '.join(DIALECTS)}."
-            f"{nearest(dialect, DIALECTS)}"
-        )
+    one_of("the SQL dialect", dialect, DIALECTS)
     place = source or EventSource()
     for value in vars(place).values():
         if isinstance(value, str):

@@ -8,7 +8,7 @@ has its settings in its own module.
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from churnlab.errors import UsageError
+from churnlab.errors import UsageError, one_of
 from churnlab.fitting import InferenceConfig, ModelConfig
 from churnlab.parts import whole
 from churnlab.posterior import RiskConfig, ValueConfig
@@ -77,8 +77,7 @@ class Worded(Settings):
         """Refuse languages without words of their own."""
         super().__post_init__()
         self.lang = self.report.lang or self.lang
-        if self.lang not in LANGUAGES:
-            raise UsageError(f"lang must be one of {', '.join(LANGUAGES)}; got {self.lang!r}.")
+        one_of("lang", self.lang, LANGUAGES)
 
 
 @dataclass(kw_only=True)

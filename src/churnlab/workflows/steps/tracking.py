@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from churnlab.comparison import figures
-from churnlab.errors import UsageError
+from churnlab.errors import UsageError, one_of
 from churnlab.runs import Run, open_run
 
 TRACKERS: Final = ("none", "mlflow")
@@ -30,8 +30,7 @@ def check_tracker(name: str) -> None:
 
     Raises UsageError.
     """
-    if name not in TRACKERS:
-        raise UsageError(f"tracking must be one of {', '.join(TRACKERS)}; got {name!r}.")
+    one_of("tracking", name, TRACKERS)
     if name == "mlflow" and find_spec("mlflow") is None:
         raise UsageError(
             "tracking=mlflow needs MLflow; install the extra: pip install 'churnlab[mlflow]'."
