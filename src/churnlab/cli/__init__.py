@@ -99,7 +99,8 @@ def _dispatch(arguments: list[str]) -> int:
     if any(a in ("-h", "--help") for a in rest):
         print(fitted(helptext.command(COMMANDS[name])))
         return 0
-    if name == "pipeline" and (files := _sources(rest)):
+    files = [a for a in rest if "=" not in a and not a.startswith(("-", "~"))]
+    if name == "pipeline" and files:  # to be looked at first
         from churnlab.cli import init
 
         yes = [a for a in rest if a in ("--yes", "-y")]
@@ -119,11 +120,6 @@ def _init(arguments: list[str]) -> int:
 
     init.run(arguments)
     return 0
-
-
-def _sources(arguments: list[str]) -> list[str]:
-    """Return what is no KEY=VALUE: files to be looked at first."""
-    return [a for a in arguments if "=" not in a and not a.startswith(("-", "~"))]
 
 
 def _say(message: str) -> None:

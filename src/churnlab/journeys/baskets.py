@@ -73,7 +73,7 @@ def read_baskets(log: EventLog, *, level: str, window_days: float, most_items: i
     ranked = frame(counted.order_by([ibis.desc("customers"), "item"]))
     _require_several(ranked, level)
     names = ranked["item"].head(most_items).tolist()
-    end = _microseconds(log.as_of + dt.timedelta(days=1))
+    end = (log.as_of - dt.date(1969, 12, 31)).days * DAY  # of as_of, since 1970
     _require_history(rows, window, end)
     table = _ordered(rows, window).cache()
     codes = ibis.memtable(pd.DataFrame({"name": names, "code": range(len(names))}))
@@ -144,7 +144,3 @@ def _ordered(rows: Any, window: int) -> Any:
     return ordered.inner_join(people, "customer_id").select(
         "customer", "customer_id", "at", "pos", "n", "last"
     )
-
-
-def _microseconds(day: dt.date) -> int:
-    return (day - dt.date(1970, 1, 1)).days * DAY

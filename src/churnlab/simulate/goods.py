@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.simulate.config import ShopConfig
-from churnlab.types import Array, Ints
+from churnlab.types import Ints
 
 #: P(the next order holds the follow-up item | an order with the item before it).
 FOLLOW_UP_SHARE = 0.5
@@ -69,11 +69,6 @@ def looks(
             "item_code": rng.choice(len(items), len(visit), p=items["popularity"].to_numpy()),
             "event": np.where(cart, "cart", "view"),
             "source": rng.choice(sources, len(visit), p=[0.4, 0.3, 0.2, 0.1]),
-            "day_share": times_of_day(len(visit), rng),
+            "day_share": rng.uniform(7 / 24, 1.0 - 1e-5, len(visit)),
         }
     )
-
-
-def times_of_day(n: int, rng: np.random.Generator) -> Array:
-    """Return times as shares of a day, between 7:00 and 24:00."""
-    return rng.uniform(7 / 24, 1.0 - 1e-5, n)

@@ -15,7 +15,7 @@ from churnlab.inference.ways.mode import find_mode
 from churnlab.priors import Prior, parse
 from churnlab.summary import Calendar, Clock, Dated
 from churnlab.summary.calendar import SPREAD, date
-from churnlab.types import Array, Ints
+from churnlab.types import Ints
 
 #: A bucket where fewer repeat purchases than this would come at an even rate is not estimated.
 FEW_PURCHASES = 20.0
@@ -100,7 +100,7 @@ def _mode(target: ClockTarget, near: Mode | None) -> Mode:
     """Return the joint mode, from the mode of the flat calendar or from one near by."""
     if near is None:
         beta = np.zeros(len(target.free))
-        even = _even_mode(target)
+        even = find_mode(target.population_at(beta)).u
         start = np.concatenate([even, beta])
     else:
         start = near.u
@@ -111,11 +111,6 @@ def _mode(target: ClockTarget, near: Mode | None) -> Mode:
             "a calendar first, or with fewer buckets (model.calendar=month)."
         )
     return mode
-
-
-def _even_mode(target: ClockTarget) -> Array:
-    """Return the population's mode with every multiplier 1."""
-    return find_mode(target.population_at(np.zeros(len(target.free)))).u
 
 
 def _best_spread(target: ClockTarget, mode: Mode, prior: Prior) -> float:

@@ -42,7 +42,7 @@ def curve(cohort_curve: pd.DataFrame, fitted: pd.DataFrame, group: str = "all") 
     rows = cohort_curve if group == "all" else cohort_curve[cohort_curve["group"] == group]
     return CurveData(
         days=part["day"].to_numpy(float),
-        cohorts=_lines(rows),
+        cohorts=_by_signup(rows).to_numpy(float),
         data=part["converted"].to_numpy(float),
         model=part["model"].to_numpy(float),
         model_q05=part["model_q05"].to_numpy(float),
@@ -52,11 +52,6 @@ def curve(cohort_curve: pd.DataFrame, fitted: pd.DataFrame, group: str = "all") 
         hazard_q95=part["model_hazard_q95"].to_numpy(float),
         data_hazard=part["hazard"].to_numpy(float),
     )
-
-
-def _lines(curve: pd.DataFrame) -> Array:
-    """Ratio of each signup day, or of each signup week when there are many; (line, day)."""
-    return np.asarray(_by_signup(curve).to_numpy(float))
 
 
 def _by_signup(curve: pd.DataFrame) -> pd.DataFrame:

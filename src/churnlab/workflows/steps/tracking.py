@@ -56,7 +56,9 @@ def note_in_mlflow(folder: Path) -> str:
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
     known = client.get_experiment_by_name(name)
     experiment = known.experiment_id if known else client.create_experiment(name)
-    noted = client.create_run(experiment, run_name=_name(run), tags=_tags(run)).info.run_id
+    noted = client.create_run(
+        experiment, run_name=f"{run.command} {run.path.name}", tags=_tags(run)
+    ).info.run_id
     params = [Param(_key(k), str(v)[:_LONGEST]) for k, v in flat(run.manifest["config"])]
     metrics = [Metric(k, value, now, 0) for k, value in _metrics(run)]
     for i in range(0, len(params), _PARAMS):
@@ -68,10 +70,6 @@ def note_in_mlflow(folder: Path) -> str:
             client.log_artifact(noted, str(folder / file))
     client.set_terminated(noted)
     return f"noted in MLflow: {uri}, experiment {name}, run {noted}"
-
-
-def _name(run: Run) -> str:
-    return f"{run.command} {run.path.name}"
 
 
 def _tags(run: Run) -> dict[str, str]:
