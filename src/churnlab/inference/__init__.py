@@ -2,7 +2,7 @@
 
 from churnlab.inference.acceptance import gate
 from churnlab.inference.datatree import load_draws, load_predictive, posterior_image, to_datatree
-from churnlab.inference.fit import fit_population
+from churnlab.inference.fit import fit_population, maximum_likelihood
 from churnlab.inference.result import PopulationFit
 from churnlab.inference.ways.seasons import Seasons, fit_seasons
 
@@ -14,6 +14,7 @@ __all__ = [
     "gate",
     "load_draws",
     "load_predictive",
+    "maximum_likelihood",
     "posterior_image",
     "to_datatree",
 ]
