@@ -227,7 +227,7 @@ def test_every_rule_on_a_risk_honours_the_contract(name):
         (lambda: CalibratedRule(level=-0.1), "level"),
         (lambda: CostRatioRule(learn="maybe", **COSTS), "learn must be"),
         (lambda: FixedRule(replicates=-1), "replicates"),
-        (lambda: FixedRule().choose([0.2], basis="pawn"), "basis 'pawn'"),
+        (lambda: FixedRule().choose([0.2], basis="pawn"), "basis must be one of .*; got 'pawn'"),
         (lambda: FixedRule().choose([1.2], basis="p_alive"), "risk must be finite"),
         (lambda: FixedRule().choose([], basis="p_alive"), "non-empty"),
         (lambda: FixedRule().choose([0.2], [3], basis="p_alive"), "outcome must be 0 or 1"),

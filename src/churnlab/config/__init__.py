@@ -3,7 +3,7 @@
 Hydra and OmegaConf stay here and in `churnlab.cli`; below, everything is a plain dataclass.
 """
 
-from churnlab.config.compose import configs_folder, to_settings
+from churnlab.config.compose import compose, configs_folder, to_settings
 from churnlab.config.explain import absent_plugin, explain
 from churnlab.config.overrides import mend
 from churnlab.config.recorded import recorded
@@ -11,6 +11,7 @@ from churnlab.config.register import register
 
 __all__ = [
     "absent_plugin",
+    "compose",
     "configs_folder",
     "explain",
     "mend",
