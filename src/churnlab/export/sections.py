@@ -23,7 +23,8 @@ from churnlab.metrics import shares_of_bins
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold
-from churnlab.runs.folder import commit, content_hash, to_jsonable
+from churnlab.runs.folder import commit
+from churnlab.runs.hashing import content_hash, to_jsonable
 from churnlab.vocabulary import OVERDUE, SEGMENT_CODES, SEGMENTS
 
 #: Thresholds are written with six digits, so that no customer's risk equals one but for rounding.
