@@ -70,13 +70,13 @@ def export_bundle(
     """
     config, report = config or ExportConfig(), progress or (lambda stage, share: None)
     now = (created_at or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
-    sections.evidence_sections(inputs, config)  # too little evidence is said before the work
+    evidence = sections.evidence_sections(inputs, config)  # too little is said before the work
     report("thinning the posterior", 0.05)
     chosen = choose(inputs, config.draws)
     rules = _rules(inputs, chosen)
     report("scoring customers", 0.3)
     table = rows.thresholds_frame(inputs, rules)
-    bundle = sections.all_sections(inputs, config, chosen, table, now)
+    bundle = sections.all_sections(inputs, config, evidence, chosen, table, now)
     bundle["supersedes"] = previous_id(Path(folder))
     frames = rows.tables_of(table, inputs, bundle)
     bundle["bundle_id"] = _bundle_id(bundle, frames)
