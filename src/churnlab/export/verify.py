@@ -152,7 +152,7 @@ def _check_rows(frames: Mapping[str, pd.DataFrame], bundle: Bundle) -> None:
     member = frames["segment_membership"]
     ids = customers["customer_id"], member["customer_id"]
     [code] = looked_up(*ids, member["segment_code"])
-    same = customers["segment_code"].eq(code)
+    same = customers["segment_code"].eq(pd.Series(code, customers.index))
     hold(same.fillna(False), customers, "segment_code", "differs from segment_membership")
     if len(member) != len(customers) or len(customers) != bundle.provenance.n_members:
         raise VerificationError(
