@@ -2,7 +2,9 @@
 
 import textwrap
 
-from churnlab.cli.registry import COMMANDS, INIT, MAPPABLE, Command
+from churnlab.cli.command import Command
+from churnlab.cli.options import MAPPABLE
+from churnlab.cli.registry import COMMANDS, INIT
 
 _STATUSES = (
     "Exit status: 0 done; 1 internal error; 2 wrong command, key or value; 3 wrong data; "

@@ -1,80 +1,22 @@
 """The commands: what each does, needs and writes. Adding one is an entry here and its use case."""
 
-import importlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """One command of the console script."""
-
-    name: str
-    does: str
-    writes: tuple[str, ...]
-    examples: tuple[str, ...]
-    options: tuple[tuple[str, str], ...] = field(default=())
-
-    needs: tuple[str, ...] = ("log",)
-    #: Folder of `churnlab.workflows` that the use case lies in.
-    folder: str = ""
-    staged: bool = True
-    #: Whether the board is put into the run's folder; a pipeline writes its own.
-    boarded: bool = False
-
-    def use_case(self) -> Callable[..., Any]:
-        """Return the function that does the work: `NAME` in `churnlab.workflows[.FOLDER].NAME`.
-
-        It takes `settings` and `progress`, a `log` and a `folder` where it `needs` them, and
-        returns a `churnlab.runs.Result`.
-        """
-        path = filter(None, ("churnlab.workflows", self.folder, self.name))
-        module = importlib.import_module(".".join(path))
-        found: Callable[..., Any] = getattr(module, self.name)
-        return found
-
-
-_DATA = ("data=cdnow", "embedded logs: cdnow, cdnow_full, complete_journey, syn_shop; yours: files")
-_PATH = ("data.purchases.path=FILE", "CSV, Parquet or a glob; or .table with data.connection=URL")
-#: Columns that can be named, by table: `events.schema.COLUMNS`, too heavy for a help text.
-MAPPABLE = {
-    "purchases": (
-        *("customer_id", "event_at", "amount", "order_id", "item", "category", "cancelled"),
-        *("refunded_amount", "status"),
-    ),
-    "visits": ("customer_id", "event_at", "source", "event", "item"),
-    "members": ("customer_id", "signed_up_at"),
-    "treatments": ("customer_id", "event_at", "arm", "rule_id", "cost"),
-}
-_AS_OF = ("as_of=DATE", "the last known day, inclusive (default: the last day in the logs)")
-_MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, ggom_nbd, bg_cnbd_k, mbg_cnbd_k")
-_GRID_MODEL = ("model=mbg_nbd", "or pareto_nbd, mbg_cnbd_k: models that judge first purchasers")
-_GROUP = ("model.group=COLUMN", "partial pooling by an attribute of the customers; model.pooling")
-_CALENDAR = (
-    "model.calendar=auto",
-    "months where two years say so; or month, week, null; model.events={sale: [FROM, TO]}",
+from churnlab.cli.command import Command
+from churnlab.cli.options import (
+    AS_OF,
+    CALENDAR,
+    CUT,
+    DATA,
+    GRID_MODEL,
+    GROUP,
+    INFERENCE,
+    LOG,
+    MODEL,
+    PAGES,
+    PATH,
+    RUN,
+    RUN_DIR,
+    VALUE,
 )
-_INFERENCE = ("inference=laplace", "or nuts; inference.draws=N, inference.chains=N")
-_RISK = ("risk.basis=p_alive", "or personal_cycles, fixed_days; risk.horizon_days, risk.cycles")
-_RULE = (
-    "rule=overdue",
-    "late by the own rhythm; or a cut on risk: fixed, capacity, precision, calibrated, cost_ratio",
-)
-_VALUE = (
-    "value.margin_rate=1",
-    "of amounts; value.horizon_days, .discount_rate; value.per_purchase=MARGIN without amounts",
-)
-_SEED = ("seed=1", "one seed, spawned to the parts")
-_PAGES = (
-    ("report.title=NAME", "the shop's name on pages; report.currency=KRW, report.lang=ko"),
-    ("report.ids=false", "no customer's id in the board"),
-    ("report.deliver=F.zip", "board, reports and audiences in one file, to be sent on"),
-)
-_RUN_DIR = ("run_dir=FOLDER", "where the files go (default: outputs/COMMAND_TIME)")
-_LOG = (_DATA, _PATH, _AS_OF)
-_JUDGED = (_RISK, _RULE, _VALUE)
-_LAST = (_SEED, _RUN_DIR)
 
 #: Takes files instead of keys and makes settings instead of a run folder.
 INIT = Command(
@@ -94,286 +36,293 @@ INIT = Command(
     ),
 )
 
-_ALL = (
-    Command(
-        name="demo",
-        does="the main job on embedded data, end to end; prints what it found",
-        needs=("folder",),
-        writes=("cdnow/...", "syn_shop/..."),
-        examples=("churnlab demo", "churnlab demo run_dir=outputs/demo lang=ko"),
-        options=(("lang=en", "or ko: the language of the reports"), *_PAGES, *_LAST),
-    ),
-    Command(
-        name="pipeline",
-        does="the main job on your data: check, fit, segment, backtest, nday, journey, export, "
-        "report",
-        needs=("log", "folder"),
-        writes=("one folder per step", "report.html", "board.html"),
-        examples=(
-            "churnlab pipeline data=files data.purchases.path=orders.csv as_of=2011-09-30",
-            "churnlab pipeline data=syn_shop",
+COMMANDS: dict[str, Command] = {
+    c.name: c
+    for c in (
+        Command(
+            name="demo",
+            does="the main job on embedded data, end to end; prints what it found",
+            needs=("folder",),
+            writes=("cdnow/...", "syn_shop/..."),
+            examples=("churnlab demo", "churnlab demo run_dir=outputs/demo lang=ko"),
+            options=(("lang=en", "or ko: the language of the reports"), *PAGES, *RUN),
         ),
-        options=(*_LOG, _MODEL, _INFERENCE, *_JUDGED, *_PAGES, *_LAST),
-    ),
-    Command(
-        name="check",
-        does="event logs against the data contract",
-        writes=("data_report.json",),
-        examples=(
-            "churnlab check data=cdnow",
-            "churnlab check data=files data.purchases.path='orders/*.parquet' "
-            "data.purchases.customer_id=user_id data.purchases.event_at=ordered_at",
+        Command(
+            name="pipeline",
+            does="the main job on your data: check, fit, segment, backtest, nday, journey, export, "
+            "report",
+            needs=("log", "folder"),
+            writes=("one folder per step", "report.html", "board.html"),
+            examples=(
+                "churnlab pipeline data=files data.purchases.path=orders.csv as_of=2011-09-30",
+                "churnlab pipeline data=syn_shop",
+            ),
+            options=(*LOG, MODEL, INFERENCE, *CUT, VALUE, *PAGES, *RUN),
         ),
-        options=(
-            *_LOG,
-            ("data.time_zone=UTC", "an IANA zone; sets the day boundary"),
-            ("data.returns=drop", "or keep, error: rows with amount < 0 or cancelled"),
-            ("data.on_bad_rows=drop", "or error; default: drop up to data.max_bad_share"),
-            _RUN_DIR,
+        Command(
+            name="check",
+            does="event logs against the data contract",
+            writes=("data_report.json",),
+            examples=(
+                "churnlab check data=cdnow",
+                "churnlab check data=files data.purchases.path='orders/*.parquet' "
+                "data.purchases.customer_id=user_id data.purchases.event_at=ordered_at",
+            ),
+            options=(
+                *LOG,
+                ("data.time_zone=UTC", "an IANA zone; sets the day boundary"),
+                ("data.returns=drop", "or keep, error: rows with amount < 0 or cancelled"),
+                ("data.on_bad_rows=drop", "or error; default: drop up to data.max_bad_share"),
+                RUN_DIR,
+            ),
         ),
-    ),
-    Command(
-        name="fit",
-        does="posterior of a model and the per-customer table",
-        writes=("posterior.nc", "fit.json", "customers.parquet"),
-        examples=(
-            "churnlab fit data=cdnow as_of=1997-09-30",
-            "churnlab fit data=cdnow model=pareto_nbd inference=nuts run_dir=outputs/pareto",
-            'churnlab fit model.priors.rate_shape="Gamma(alpha=2, beta=1)"',
-            "churnlab fit -m model=bg_nbd,mbg_nbd,pareto_nbd",
+        Command(
+            name="fit",
+            does="posterior of a model and the per-customer table",
+            writes=("posterior.nc", "fit.json", "customers.parquet"),
+            examples=(
+                "churnlab fit data=cdnow as_of=1997-09-30",
+                "churnlab fit data=cdnow model=pareto_nbd inference=nuts run_dir=outputs/pareto",
+                'churnlab fit model.priors.rate_shape="Gamma(alpha=2, beta=1)"',
+                "churnlab fit -m model=bg_nbd,mbg_nbd,pareto_nbd",
+            ),
+            options=(*LOG, MODEL, GROUP, CALENDAR, INFERENCE, *CUT, VALUE, *RUN),
         ),
-        options=(*_LOG, _MODEL, _GROUP, _CALENDAR, _INFERENCE, *_JUDGED, *_LAST),
-    ),
-    Command(
-        name="segment",
-        boarded=True,
-        does="visit x purchase grid at as_of, and changes since compare_to",
-        writes=(
-            "membership.parquet",
-            "shares.parquet",
-            "transitions.parquet",
-            "shares_over_time.parquet",
-            "board.html",
+        Command(
+            name="segment",
+            boarded=True,
+            does="visit x purchase grid at as_of, and changes since compare_to",
+            writes=(
+                "membership.parquet",
+                "shares.parquet",
+                "transitions.parquet",
+                "shares_over_time.parquet",
+                "board.html",
+            ),
+            examples=(
+                "churnlab segment data=syn_shop",
+                "churnlab segment data=syn_shop compare_to=2025-03-31 segments.periods=4",
+            ),
+            options=(
+                DATA,
+                AS_OF,
+                ("compare_to=DATE", "an earlier day for the changes (default: 30 days before)"),
+                ("segments.periods=6", "steps back: shares over time, core-leak alert; 0: none"),
+                ("segments.every_days=N", "days of a step (default: from compare_to to as_of)"),
+                ("segments.breakdown=[tier]", "shares by attributes of the members"),
+                GRID_MODEL,
+                ("visits.model=mbg_nbd", "model of the visit-days; visits.risk_value, ..."),
+                *CUT,
+                VALUE,
+                *RUN,
+            ),
         ),
-        examples=(
-            "churnlab segment data=syn_shop",
-            "churnlab segment data=syn_shop compare_to=2025-03-31 segments.periods=4",
+        Command(
+            name="backtest",
+            does="rolling origins x candidates x rules on held-out periods",
+            writes=("scores.parquet", "rules.parquet", "calibration.parquet", "backtest.json"),
+            examples=(
+                "churnlab backtest data=cdnow split.origins=[1997-09-30] split.horizon_days=[273]",
+                "churnlab backtest -m experiment=model_per_horizon seed=1,2",
+            ),
+            options=(
+                DATA,
+                AS_OF,
+                ("candidates=[...]", "models and baselines to compare"),
+                ("split.origins=3", "a number of rolling origins, or a list of dates"),
+                ("split.horizon_days=[28,91]", "label windows"),
+                ("split.recalibration=auto", "or isotonic, shrunk_isotonic, platt, beta, none"),
+                ("keep_predictions=true", "write forecast and outcome of every customer"),
+                *CUT,
+                *RUN,
+            ),
         ),
-        options=(
-            _DATA,
-            _AS_OF,
-            ("compare_to=DATE", "an earlier day for the changes (default: 30 days before)"),
-            ("segments.periods=6", "steps back: shares over time, core-leak alert; 0: none"),
-            ("segments.every_days=N", "days of a step (default: from compare_to to as_of)"),
-            ("segments.breakdown=[tier]", "shares by attributes of the members"),
-            _GRID_MODEL,
-            ("visits.model=mbg_nbd", "model of the visit-days; visits.risk_value, ..."),
-            *_JUDGED,
-            *_LAST,
+        Command(
+            name="report",
+            folder="pages",
+            does="renders the notebook report of a run folder",
+            needs=(),
+            writes=("report.html", "report.ipynb", "summary.md"),
+            examples=("churnlab report run=outputs/demo/cdnow", "churnlab report run=F lang=ko"),
+            options=(("run=FOLDER", "a finished run"), ("lang=en", "or ko")),
         ),
-    ),
-    Command(
-        name="backtest",
-        does="rolling origins x candidates x rules on held-out periods",
-        writes=("scores.parquet", "rules.parquet", "calibration.parquet", "backtest.json"),
-        examples=(
-            "churnlab backtest data=cdnow split.origins=[1997-09-30] split.horizon_days=[273]",
-            "churnlab backtest -m experiment=model_per_horizon seed=1,2",
+        Command(
+            name="board",
+            folder="pages",
+            does="a run as one page that answers clicks: who, what to do, at which costs",
+            needs=(),
+            writes=("board.html",),
+            examples=(
+                "churnlab board run=outputs/demo/syn_shop report.title='My shop'",
+                "churnlab board run=F lang=ko report.currency=KRW --serve",
+            ),
+            options=(
+                ("run=FOLDER", "a finished run"),
+                ("lang=en", "or ko"),
+                *PAGES,
+                ("--serve", "shows it on this machine, at http://127.0.0.1:8321 (port=N)"),
+            ),
         ),
-        options=(
-            _DATA,
-            _AS_OF,
-            ("candidates=[...]", "models and baselines to compare"),
-            ("split.origins=3", "a number of rolling origins, or a list of dates"),
-            ("split.horizon_days=[28,91]", "label windows"),
-            ("split.recalibration=auto", "or isotonic, shrunk_isotonic, platt, beta, none"),
-            ("keep_predictions=true", "write forecast and outcome of every customer"),
-            _RISK,
-            _RULE,
-            *_LAST,
+        Command(
+            name="compare",
+            does="finished runs side by side: scores, parameters, shares, best first",
+            needs=(),
+            writes=("compare.parquet", "report.html"),
+            examples=(
+                "churnlab compare 'runs=[outputs/monday,outputs/tuesday]'",
+                "churnlab compare 'runs=[outputs/bg,outputs/mbg]' lang=ko run_dir=outputs/both",
+            ),
+            options=(
+                ("runs=[FOLDER,...]", "two or more finished runs of fit, segment, backtest, nday"),
+                ("lang=en", "or ko: the language of the report"),
+                RUN_DIR,
+            ),
         ),
-    ),
-    Command(
-        name="report",
-        folder="pages",
-        does="renders the notebook report of a run folder",
-        needs=(),
-        writes=("report.html", "report.ipynb", "summary.md"),
-        examples=("churnlab report run=outputs/demo/cdnow", "churnlab report run=F lang=ko"),
-        options=(("run=FOLDER", "a finished run"), ("lang=en", "or ko")),
-    ),
-    Command(
-        name="board",
-        folder="pages",
-        does="a run as one page that answers clicks: who, what to do, at which costs",
-        needs=(),
-        writes=("board.html",),
-        examples=(
-            "churnlab board run=outputs/demo/syn_shop report.title='My shop'",
-            "churnlab board run=F lang=ko report.currency=KRW --serve",
+        Command(
+            name="simulate",
+            does="event logs with known truth: purchases, visits, members, treatments, items",
+            needs=(),
+            writes=("*.parquet", "truth.parquet"),
+            examples=("churnlab simulate shop.n_members=20000 seed=7 run_dir=data/cache/shop",),
+            options=(("shop.n_members=N", "members of the simulated shop"), *RUN),
         ),
-        options=(
-            ("run=FOLDER", "a finished run"),
-            ("lang=en", "or ko"),
-            *_PAGES,
-            ("--serve", "shows it on this machine, at http://127.0.0.1:8321 (port=N)"),
+        Command(
+            name="nday",
+            boarded=True,
+            does="conversion curve of signup cohorts, plateau, rule(N), its backtest",
+            writes=("curve.parquet", "rule.json", "nday_audience.parquet", "board.html"),
+            examples=(
+                "churnlab nday data=syn_shop nday.n=10",
+                "churnlab nday data=files data.members.path=members.csv "
+                "data.purchases.path=orders.csv nday.cohort.window_days=30",
+            ),
+            options=(
+                ("data=syn_shop", "the simulated shop; yours: files"),
+                PATH,
+                ("data.members.path=FILE", "who signed up when (needed)"),
+                AS_OF,
+                ("nday.n=10", "day N of the stronger offer"),
+                ("nday.cohort.window_days=30", "conversion is reported within this window"),
+                ("nday.costs.margin=...", "what a purchase earns; also coupon and message cost"),
+                ("previous=FILE", "an earlier audience: nobody gets a message twice"),
+                *RUN,
+            ),
         ),
-    ),
-    Command(
-        name="compare",
-        does="finished runs side by side: scores, parameters, shares, best first",
-        needs=(),
-        writes=("compare.parquet", "report.html"),
-        examples=(
-            "churnlab compare 'runs=[outputs/monday,outputs/tuesday]'",
-            "churnlab compare 'runs=[outputs/bg,outputs/mbg]' lang=ko run_dir=outputs/both",
+        Command(
+            name="journey",
+            boarded=True,
+            does="loyal customers' item journeys, personas, cycles of goods and audiences",
+            writes=(
+                "journeys.parquet",
+                "personas.parquet",
+                "journey_audience.parquet",
+                "board.html",
+            ),
+            examples=(
+                "churnlab journey data=syn_shop",
+                "churnlab journey data=complete_journey journey.level=category",
+                "churnlab journey data=files data.purchases.path=orders.csv "
+                "data.purchases.item=sku 'journey.walk=[\"A > B\"]'",
+            ),
+            options=(
+                ("data=syn_shop", "the simulated shop; yours: files"),
+                PATH,
+                ("data.purchases.item=NAME", "the column with the goods; or category"),
+                AS_OF,
+                ("journey.level=item", "or category"),
+                ("journey.window_days=10", "window of a journey; journey.span=whole or gap"),
+                ("journey.least_customers=30", "support of a journey, in customers"),
+                ("journey.loyal.rule=posterior", "or tier, with journey.loyal.tiers=[gold]"),
+                ('journey.walk=["A > B"]', "journeys whose audiences are wanted"),
+                *RUN,
+            ),
         ),
-        options=(
-            ("runs=[FOLDER,...]", "two or more finished runs of fit, segment, backtest, nday"),
-            ("lang=en", "or ko: the language of the report"),
-            _RUN_DIR,
+        Command(
+            name="explain",
+            does="why one customer stands where they stand",
+            writes=("explain.json", "explain.png"),
+            examples=(
+                "churnlab explain data=syn_shop customer=m00001",
+                "churnlab explain data=cdnow customer=0841 lang=ko",
+            ),
+            options=(
+                ("customer=ID", "to the letter"),
+                ("lang=en", "or ko: the language of the picture and the paragraph"),
+                DATA,
+                AS_OF,
+                GRID_MODEL,
+                *CUT,
+                RUN_DIR,
+            ),
         ),
-    ),
-    Command(
-        name="simulate",
-        does="event logs with known truth: purchases, visits, members, treatments, items",
-        needs=(),
-        writes=("*.parquet", "truth.parquet"),
-        examples=("churnlab simulate shop.n_members=20000 seed=7 run_dir=data/cache/shop",),
-        options=(("shop.n_members=N", "members of the simulated shop"), *_LAST),
-    ),
-    Command(
-        name="nday",
-        boarded=True,
-        does="conversion curve of signup cohorts, plateau, rule(N), its backtest",
-        writes=("curve.parquet", "rule.json", "nday_audience.parquet", "board.html"),
-        examples=(
-            "churnlab nday data=syn_shop nday.n=10",
-            "churnlab nday data=files data.members.path=members.csv "
-            "data.purchases.path=orders.csv nday.cohort.window_days=30",
+        Command(
+            name="export",
+            folder="production",
+            does="threshold bundle from run folders",
+            needs=("folder",),
+            staged=False,
+            writes=(
+                "bundle.json",
+                "customer_thresholds.parquet",
+                "segment_membership.parquet",
+                "segment_share.parquet",
+                "actions.parquet",
+                "audiences",
+                "score.<dialect>.sql",
+            ),
+            examples=(
+                "churnlab export runs=[outputs/mine] run_dir=outputs/export",
+                "churnlab export runs=[outputs/fit,outputs/backtest] export.valid_days=60",
+            ),
+            options=(
+                (
+                    "runs=[FOLDER,...]",
+                    "a pipeline, or fit, segment, backtest, nday, journey folders",
+                ),
+                ("export.valid_days=90", "how long the thresholds are meant to be used"),
+                ("export.changed_since=FOLDER", "adds tables of the rows that changed since"),
+                ("export.allow_uncalibrated=true", "although the backtest does not suffice"),
+                ("export.sql.table=NAME", "event table that the SQL reads"),
+                RUN_DIR,
+            ),
         ),
-        options=(
-            ("data=syn_shop", "the simulated shop; yours: files"),
-            _PATH,
-            ("data.members.path=FILE", "who signed up when (needed)"),
-            _AS_OF,
-            ("nday.n=10", "day N of the stronger offer"),
-            ("nday.cohort.window_days=30", "conversion is reported within this window"),
-            ("nday.costs.margin=...", "what a purchase earns; also coupon and message cost"),
-            ("previous=FILE", "an earlier audience: nobody gets a message twice"),
-            *_LAST,
+        Command(
+            name="score",
+            folder="production",
+            does="new events scored with a bundle, no refit",
+            writes=("customer_thresholds.parquet",),
+            examples=("churnlab score bundle=outputs/export data.purchases.path=orders.csv",),
+            options=(("bundle=FOLDER", "an export"), *LOG, RUN_DIR),
         ),
-    ),
-    Command(
-        name="journey",
-        boarded=True,
-        does="loyal customers' item journeys, personas, cycles of goods and audiences",
-        writes=("journeys.parquet", "personas.parquet", "journey_audience.parquet", "board.html"),
-        examples=(
-            "churnlab journey data=syn_shop",
-            "churnlab journey data=complete_journey journey.level=category",
-            "churnlab journey data=files data.purchases.path=orders.csv "
-            "data.purchases.item=sku 'journey.walk=[\"A > B\"]'",
+        Command(
+            name="verify",
+            folder="production",
+            does="checks a bundle: schema, cross-field rules, hashes, SQL against Python",
+            needs=(),
+            writes=("verify.json",),
+            examples=("churnlab verify bundle=outputs/export",),
+            options=(("bundle=FOLDER", "an export"), RUN_DIR),
         ),
-        options=(
-            ("data=syn_shop", "the simulated shop; yours: files"),
-            _PATH,
-            ("data.purchases.item=NAME", "the column with the goods; or category"),
-            _AS_OF,
-            ("journey.level=item", "or category"),
-            ("journey.window_days=10", "window of a journey; journey.span=whole or gap"),
-            ("journey.least_customers=30", "support of a journey, in customers"),
-            ("journey.loyal.rule=posterior", "or tier, with journey.loyal.tiers=[gold]"),
-            ('journey.walk=["A > B"]', "journeys whose audiences are wanted"),
-            *_LAST,
+        Command(
+            name="monitor",
+            folder="production",
+            does="a bundle against newer data: staleness, drift, matured labels",
+            writes=("monitor.json",),
+            examples=("churnlab monitor bundle=outputs/export data.purchases.path=orders.csv",),
+            options=(("bundle=FOLDER", "an export"), *LOG, RUN_DIR),
         ),
-    ),
-    Command(
-        name="explain",
-        does="why one customer stands where they stand",
-        writes=("explain.json", "explain.png"),
-        examples=(
-            "churnlab explain data=syn_shop customer=m00001",
-            "churnlab explain data=cdnow customer=0841 lang=ko",
+        Command(
+            name="sbc",
+            does="simulation-based calibration of a model",
+            needs=(),
+            writes=("sbc.parquet", "sbc.png"),
+            examples=("churnlab sbc model=pareto_nbd simulations=200",),
+            options=(
+                ("model=mbg_nbd", "or bg_nbd, pareto_nbd, ggom_nbd, bg_cnbd_k, mbg_cnbd_k"),
+                ("simulations=200", "simulated populations"),
+                ("customers=300", "customers in each"),
+                *RUN,
+            ),
         ),
-        options=(
-            ("customer=ID", "to the letter"),
-            ("lang=en", "or ko: the language of the picture and the paragraph"),
-            _DATA,
-            _AS_OF,
-            _GRID_MODEL,
-            _RISK,
-            _RULE,
-            _RUN_DIR,
-        ),
-    ),
-    Command(
-        name="export",
-        folder="production",
-        does="threshold bundle from run folders",
-        needs=("folder",),
-        staged=False,
-        writes=(
-            "bundle.json",
-            "customer_thresholds.parquet",
-            "segment_membership.parquet",
-            "segment_share.parquet",
-            "actions.parquet",
-            "audiences",
-            "score.<dialect>.sql",
-        ),
-        examples=(
-            "churnlab export runs=[outputs/mine] run_dir=outputs/export",
-            "churnlab export runs=[outputs/fit,outputs/backtest] export.valid_days=60",
-        ),
-        options=(
-            ("runs=[FOLDER,...]", "a pipeline, or fit, segment, backtest, nday, journey folders"),
-            ("export.valid_days=90", "how long the thresholds are meant to be used"),
-            ("export.changed_since=FOLDER", "adds tables of the rows that changed since"),
-            ("export.allow_uncalibrated=true", "although the backtest does not suffice"),
-            ("export.sql.table=NAME", "event table that the SQL reads"),
-            _RUN_DIR,
-        ),
-    ),
-    Command(
-        name="score",
-        folder="production",
-        does="new events scored with a bundle, no refit",
-        writes=("customer_thresholds.parquet",),
-        examples=("churnlab score bundle=outputs/export data.purchases.path=orders.csv",),
-        options=(("bundle=FOLDER", "an export"), *_LOG, _RUN_DIR),
-    ),
-    Command(
-        name="verify",
-        folder="production",
-        does="checks a bundle: schema, cross-field rules, hashes, SQL against Python",
-        needs=(),
-        writes=("verify.json",),
-        examples=("churnlab verify bundle=outputs/export",),
-        options=(("bundle=FOLDER", "an export"), _RUN_DIR),
-    ),
-    Command(
-        name="monitor",
-        folder="production",
-        does="a bundle against newer data: staleness, drift, matured labels",
-        writes=("monitor.json",),
-        examples=("churnlab monitor bundle=outputs/export data.purchases.path=orders.csv",),
-        options=(("bundle=FOLDER", "an export"), *_LOG, _RUN_DIR),
-    ),
-    Command(
-        name="sbc",
-        does="simulation-based calibration of a model",
-        needs=(),
-        writes=("sbc.parquet", "sbc.png"),
-        examples=("churnlab sbc model=pareto_nbd simulations=200",),
-        options=(
-            ("model=mbg_nbd", "or bg_nbd, pareto_nbd, ggom_nbd, bg_cnbd_k, mbg_cnbd_k"),
-            ("simulations=200", "simulated populations"),
-            ("customers=300", "customers in each"),
-            *_LAST,
-        ),
-    ),
-)
-
-#: Name -> command, in the order of the help.
-COMMANDS = {command.name: command for command in _ALL}
+    )
+}

@@ -16,8 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from churnlab.cli import sweep
+from churnlab.cli.command import Command
 from churnlab.cli.console import Console
-from churnlab.cli.registry import Command
 from churnlab.config import (
     absent_plugin,
     configs_folder,
