@@ -24,6 +24,8 @@ class Command:
     staged: bool = True
     #: Whether the board is put into the run's folder; a pipeline writes its own.
     boarded: bool = False
+    #: Whether it works on logs that stay in Spark or PostgreSQL (`data.engine`).
+    anywhere: bool = False
 
     def use_case(self) -> Callable[..., Any]:
         """Return the function that does the work: `NAME` in `churnlab.workflows[.FOLDER].NAME`.
@@ -49,6 +51,7 @@ MAPPABLE = {
     "members": ("customer_id", "signed_up_at"),
     "treatments": ("customer_id", "event_at", "arm", "rule_id", "cost"),
 }
+_ENGINE = ("data.engine=duckdb", "or spark, postgres: tables stay there, cells come here")
 _AS_OF = ("as_of=DATE", "the last known day, inclusive (default: the last day in the logs)")
 _MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, ggom_nbd, bg_cnbd_k, mbg_cnbd_k")
 _GRID_MODEL = ("model=mbg_nbd", "or pareto_nbd, mbg_cnbd_k: models that judge first purchasers")
@@ -130,6 +133,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="check",
+            anywhere=True,
             does="event logs against the data contract",
             writes=("data_report.json",),
             examples=(
@@ -140,6 +144,7 @@ COMMANDS: dict[str, Command] = {
             options=(
                 _DATA,
                 _PATH,
+                _ENGINE,
                 _AS_OF,
                 ("data.time_zone=UTC", "an IANA zone; sets the day boundary"),
                 ("data.returns=drop", "or keep, error: rows with amount < 0 or cancelled"),
@@ -149,6 +154,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="fit",
+            anywhere=True,
             does="posterior of a model and the per-customer table",
             writes=("posterior.nc", "fit.json", "customers.parquet"),
             examples=(
@@ -160,6 +166,7 @@ COMMANDS: dict[str, Command] = {
             options=(
                 _DATA,
                 _PATH,
+                _ENGINE,
                 _AS_OF,
                 _MODEL,
                 _GROUP,
