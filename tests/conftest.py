@@ -54,7 +54,7 @@ _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def unit(nodeid: str) -> str:
-    """Return what goes to a worker as a whole: the test's file, or all that shares what is costly."""
+    """Return what goes to a worker as a whole: the file, or all that shares something costly."""
     file = nodeid.split("::", 1)[0]
     if file in OF_THE_SERVICES:
         return OF_THE_SERVICES[-1]

@@ -44,10 +44,11 @@ class Elsewhere:
         sent = pd.concat([self.rows[keys].reset_index(drop=True), table[new]], axis="columns")
         sent = sent.rename(columns={k: f"_{k}" for k in keys})
         # a far date fits microseconds, in which every engine counts
-        dates = {c: sent[c].astype("datetime64[us]") for c in sent.select_dtypes("datetime")}
+        dates = {str(c): sent[c].astype("datetime64[us]") for c in sent.select_dtypes("datetime")}
         beside = ibis.memtable(sent.assign(**dates))
         joined = self.customers.inner_join(
             beside, [self.customers[k] == beside[f"_{k}"] for k in keys]
         )
         order = [c for c in table.columns if c in joined.columns]
+        joined = joined.mutate(x=joined.x.cast("int64"))
         return joined.select("customer_id", *(c for c in order if c != "customer_id"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -44,7 +45,7 @@ class Engine(ABC):
     def __init__(self, backend: Any) -> None:
         self.backend = backend
         self.mark = f"churnlab_{secrets.token_hex(4)}_"
-        self.held: set[str] = set()
+        self.held: dict[str, Any] = {}
 
     def named(self, name: str) -> str:
         """Return the name of one of our own tables: those of others may be called so."""
@@ -92,15 +93,20 @@ class Engine(ABC):
 
     @abstractmethod
     def drop(self, name: str) -> None:
-        """Let go of a kept table."""
+        """Let go of a table under a name of ours."""
 
     @abstractmethod
     def write(self, expression: Any, folder: Path) -> None:
         """Write the rows of an expression as Parquet files into a folder."""
 
-    @abstractmethod
+    def let_go(self, names: Collection[str] = ()) -> None:
+        """Drop what was kept, but for what is called so."""
+        for held in set(self.held) - set(map(self.named, names)):
+            self.drop(held)
+
     def close(self) -> None:
-        """Let go of the connection."""
+        """Drop all that was kept; the connection is left to its owner."""
+        self.let_go()
 
 
 class Spark(Engine):
@@ -145,37 +151,27 @@ class Spark(Engine):
         instants = [f.name for f in frame.schema.fields if f.dataType.typeName() == "timestamp"]
         local = {c: _spark_local(c, zone) for c in instants}
         columns = [local.get(c, _backticks(c)) for c in frame.columns]
-        view = self.named(f"source_{table}")
-        frame.selectExpr(
-            *columns, f"xxhash64(*) AS {_backticks(ROW_HASH)}"
-        ).createOrReplaceTempView(view)
-        self.held.add(view)
-        return Opened(self.backend.table(view), frozenset(instants), label)
+        hashed = frame.selectExpr(*columns, f"xxhash64(*) AS {_backticks(ROW_HASH)}")
+        return Opened(self._view(f"source_{table}", hashed), frozenset(instants), label)
+
+    def _view(self, name: str, frame: Any) -> Any:
+        """Name a frame; its plan is its own, so the names that it was made of may go."""
+        self.held[self.named(name)] = frame
+        frame.createOrReplaceTempView(self.named(name))
+        return self.backend.table(self.named(name))
 
     def keep(self, name: str, expression: Any) -> Any:
         """Compute a table once; the workers hold it in memory, and on disk beyond that."""
-        table = self.backend.create_view(self.named(name), expression)
-        self.session.catalog.cacheTable(self.named(name))
-        self.held.add(self.named(name))
-        return table
+        return self._view(name, self.session.sql(self.backend.compile(expression)).persist())
 
     def drop(self, name: str) -> None:
-        """Let go of a kept table."""
-        self._drop(self.named(name))
-
-    def _drop(self, view: str) -> None:
-        self.session.catalog.uncacheTable(view)
-        self.session.catalog.dropTempView(view)
-        self.held.discard(view)
+        """Let go of a table under a name of ours."""
+        self.held.pop(name).unpersist()
+        self.session.catalog.dropTempView(name)
 
     def write(self, expression: Any, folder: Path) -> None:
         """Let the workers write Parquet files into a folder that they all see."""
         self.backend.to_parquet(expression, str(folder.absolute()))
-
-    def close(self) -> None:
-        """Let go of our tables; the session is its owner's."""
-        for view in sorted(self.held):
-            self._drop(view)
 
 
 class Postgres(Engine):
@@ -225,13 +221,14 @@ class Postgres(Engine):
 
     def keep(self, name: str, expression: Any) -> Any:
         """Compute a table once, as a temporary table."""
-        self.held.add(self.named(name))
-        return self.backend.create_table(self.named(name), expression, temp=True)
+        made = self.backend.create_table(self.named(name), expression, temp=True)
+        self.held[self.named(name)] = made
+        return made
 
     def drop(self, name: str) -> None:
-        """Let go of a kept table."""
-        self.backend.drop_table(self.named(name), force=True)
-        self.held.discard(self.named(name))
+        """Let go of a table under a name of ours."""
+        del self.held[name]
+        self.backend.drop_table(name, force=True)
 
     def write(self, expression: Any, folder: Path) -> None:
         """Write one Parquet file; rows come over the connection in batches."""
@@ -240,6 +237,7 @@ class Postgres(Engine):
 
     def close(self) -> None:
         """End the session, and with it the temporary tables."""
+        self.held.clear()
         with contextlib.suppress(Exception):
             self.backend.disconnect()
 

@@ -68,6 +68,7 @@ def read_there(config: DataConfig, as_of: dt.date | None) -> EventLog:
             reports[one.table], clean[one.table] = _clean(engine, one, config, cutoff, early)
         if early is not None and config.unknown_beginning == "model":
             clean[history.TABLE] = early
+        engine.let_go(clean)
         report = report_of(clean, config, reports, hashes, cutoff, as_of is not None)
     except BaseException:
         engine.close()
@@ -87,10 +88,8 @@ def _settle(engine: Engine, staged: Staged, config: DataConfig) -> None:
         line = ibis.row_number().over(window)
     changed = settled(table.mutate(_line=line), staged, config.purchases)
     if changed is not None:
-        before = staged.name
         engine.keep("settled_purchases", changed)
         staged.name = engine.named("settled_purchases")
-        engine.drop(before.removeprefix(engine.mark))
 
 
 def _clean(
@@ -108,8 +107,6 @@ def _clean(
     enforce(engine.backend, staged, config, dropped)
     kept = engine.keep(staged.table, judged.filter(judged[REASON].isnull()).drop(REASON))
     report = account(kept, staged, dropped, as_of)
-    engine.drop(f"judged_{staged.table}")
-    engine.drop(staged.name.removeprefix(engine.mark))
     return report, kept
 
 

@@ -72,6 +72,14 @@ class FittedElsewhere(Fitted):
         return {"cells": self.customers.assign(n_customers=self._weight.astype(np.int64))}
 
     @property
+    def warnings(self) -> list[str]:
+        """What neither purchases nor amounts can support, in words."""
+        assert self.log is not None
+        if "amount" not in self.log.table("purchases").columns:
+            return self.fit.warnings
+        return [*self.fit.warnings, "customers are not valued: amounts stay where they are"]
+
+    @property
     def lines(self) -> list[str]:
         """Key results, then what they rest on."""
         assert self.log is not None
