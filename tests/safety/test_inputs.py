@@ -18,7 +18,8 @@ from churnlab.cli import main
 from churnlab.errors import DataError, UsageError, VerificationError
 from churnlab.events import DataConfig, PurchasesTable, engine, open_log, read_events
 from churnlab.runs import open_run
-from churnlab.runs.folder import RunFolder, file_hash, read_json
+from churnlab.runs.folder import RunFolder, read_json
+from churnlab.runs.hashing import file_hash
 
 ROWS = b"".join(
     b"c%04d,2024-%02d-%02d,%d\n" % (i % 997, 1 + i % 12, 1 + i % 28, zlib.crc32(b"%d" % i))

@@ -18,8 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from churnlab.cli import sweep
+from churnlab.cli.command import Command
 from churnlab.cli.console import Console
-from churnlab.cli.registry import COMMANDS, Command
+from churnlab.cli.registry import COMMANDS
 from churnlab.config import (
     absent_plugin,
     configs_folder,
