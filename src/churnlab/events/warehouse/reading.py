@@ -27,7 +27,7 @@ from churnlab.events.report import TableReport
 from churnlab.events.schema import time_column
 from churnlab.events.warehouse.engines import Engine, connect
 from churnlab.events.warehouse.typed import stage_there
-from churnlab.runs.folder import content_hash
+from churnlab.runs.hashing import content_hash
 
 
 def read_there(config: DataConfig, as_of: dt.date | None) -> EventLog:
