@@ -208,6 +208,20 @@ class RunFolder:
         """Write a frame, or what makes its rows when asked, as Parquet without index, by groups."""
         return self.write(name, lambda path: _write_rows(frame, path))
 
+    def write_parts(self, name: str, write: Callable[[Path], object]) -> Path:
+        """Let `write` make a folder of Parquet files, whole or not at all, with hashes."""
+        path = self.path / name
+        draft = path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
+        try:
+            write(draft)
+            shutil.rmtree(path, ignore_errors=True)
+            draft.replace(path)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        for part in sorted(path.glob("*.parquet")):
+            self.written[f"{name}/{part.name}"] = file_hash(part)
+        return path
+
     def so_far(self) -> Path:
         """Write what the folder holds by now and return the file: `open_run` reads by it.
 

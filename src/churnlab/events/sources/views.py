@@ -59,6 +59,11 @@ class Source:
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the rows stay in an engine of their own."""
+        return not self.raw
+
 
 def from_files(
     backend: Backend, table: str, config: SourceTable, paths: Sequence[str], scratch: Path
