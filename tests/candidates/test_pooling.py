@@ -12,16 +12,16 @@ import pytest
 
 from churnlab.backtest import (
     Context,
-    Limits,
     Panel,
     SplitConfig,
     Target,
     calibrate_threshold,
     candidate_named,
-    known_candidates,
     run_backtest,
 )
+from churnlab.backtest.config import Limits
 from churnlab.backtest.scores.tracking import weekly_expected
+from churnlab.candidates import known_candidates
 from churnlab.candidates.pooling import PoolingCandidate
 from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.events import EventLog, read_events

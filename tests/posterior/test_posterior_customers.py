@@ -13,16 +13,14 @@ import churnlab as cl
 from churnlab import models as likelihoods
 from churnlab.errors import UsageError
 from churnlab.posterior import (
-    COLUMNS,
     RiskConfig,
     StateCut,
     ValueConfig,
-    customer_columns,
     customers_table,
-    p_alive_table,
     risk_summary,
     value_table,
 )
+from churnlab.posterior.customers import COLUMNS, customer_columns, p_alive_table
 from churnlab.posterior.silence import stream
 from churnlab.runs import RunFolder
 from churnlab.summary import Summary

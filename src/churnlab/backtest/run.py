@@ -1,12 +1,9 @@
 """A backtest: rolling origins x candidates x rules on held-out windows."""
 
-from __future__ import annotations
-
 import re
-import time
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +11,18 @@ import numpy as np
 import pandas as pd
 
 from churnlab.backtest.config import SplitConfig
-from churnlab.backtest.limits import degradations, refuse_few_customers, refuse_few_events
+from churnlab.backtest.forecasting import FORECASTING, Board, forecast_all
+from churnlab.backtest.limits import degradations, refuse_few_customers
 from churnlab.backtest.report.answers import sentence
 from churnlab.backtest.result import BacktestResult
 from churnlab.backtest.scores import answers, decisions, evaluate
-from churnlab.backtest.scores.board import (
-    PLAIN,
-    RECALIBRATED,
-    Entry,
-    Truth,
-    entry_of,
-    p_alive_entry,
-    predictions_frame,
-)
+from churnlab.backtest.scores.board import PLAIN, RECALIBRATED, Entry, predictions_frame
 from churnlab.backtest.scores.differences import differences_frame
-from churnlab.backtest.scores.recalibrated import recalibrated_entry
 from churnlab.backtest.scores.resample import Resample
 from churnlab.backtest.scores.tracking import tracking_frame
 from churnlab.backtest.scores.visit_answers import visit_answers
 from churnlab.backtest.splits import Plan, plan_origins
 from churnlab.candidates import COMPULSORY, Candidate, Context, candidate_named, with_compulsory
-from churnlab.errors import FitRefusedError
 from churnlab.origins.cache import FitCache
 from churnlab.origins.panel import Log, Panel
 from churnlab.origins.targets import targets
@@ -43,29 +31,7 @@ from churnlab.report.labels import label
 from churnlab.rules import CalibratedRule, CostRatioRule, Costs, FixedRule, ThresholdRule
 from churnlab.summary.calendar import SPREAD
 
-#: Share of the work that is forecasting; the rest is scoring.
-_FORECASTING = 0.75
 _NUMBER = re.compile(r"\d[\d.,]*(e[+-]?\d+)?")
-
-
-@dataclass
-class Board:
-    """Entries of a backtest as they come in."""
-
-    runners: Sequence[Candidate] = ()
-    entries: list[Entry] = field(default_factory=list)
-    truths: list[Truth] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    earlier: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
-
-    def add(self, entry: Entry, how: str) -> None:
-        """Add a forecast with its variants: recalibrated on earlier origins, and P(alive)."""
-        key = (entry.truth.target.label, entry.candidate)
-        past = self.earlier.setdefault(key, [])
-        mapped = None if entry.flag is not None else recalibrated_entry(entry, past, how)
-        variants = (entry, mapped, p_alive_entry(entry))
-        self.entries += [e for e in variants if e is not None]
-        past.append(entry)
 
 
 def run_backtest(
@@ -89,39 +55,22 @@ def run_backtest(
 ) -> BacktestResult:
     """Backtest candidates and threshold rules on rolling origins.
 
-    Parameters
-    ----------
-    log : EventLog
-        Clean purchases up to `log.as_of`.
-    candidates : sequence of str or Candidate
-        Names (see `known_candidates`) or own candidates; the compulsory baselines are added.
-        Empty: the default set.
-    split : SplitConfig
-        Origins, windows, recalibration, limits.
-    rules : mapping of str to ThresholdRule
-        Rules by name; all are scored on the same forecasts. Default: `default_rules`.
-    costs : Costs
-        Costs that decisions are paid in; default: those of the first rule that states them. Without
-        any, decisions are counted (flagged, precision, recall) and not priced.
-    seed : int
-        Everything random follows from it.
-    k, method, draws, chains, priors
-        How Bayesian candidates are fitted (see `inference.fit_population`).
-    events, calendar_spread
-        Of candidates on a clock, ``mbg_nbd@month`` and the like (see `fitting.ModelConfig`).
-    cache_dir : Path, optional
-        Folder in which finished fits are kept and found again.
-    keep_predictions : bool
-        Keep forecasts per customer.
-    progress : callable
-        Called with a text (origin, target, candidate) and the fraction done.
-
-    Raises
-    ------
-    DataError
-        No complete window; too few purchasers, events or non-events.
-    LeakageError
-        A candidate has seen the future.
+    log: Clean purchases up to `log.as_of`.
+    candidates: Names (see `known_candidates`) or own candidates; the compulsory baselines are
+        added. Empty: the default set.
+    split: Origins, windows, recalibration, limits.
+    rules: Rules by name; all are scored on the same forecasts. Default: `default_rules`.
+    costs: Costs that decisions are paid in; default: those of the first rule that states them.
+        Without any, decisions are counted (flagged, precision, recall) and not priced.
+    k, method, draws, chains, priors: How Bayesian candidates are fitted (see
+        `inference.fit_population`).
+    events, calendar_spread: Of candidates on a clock, ``mbg_nbd@month`` and the like (see
+        `fitting.ModelConfig`).
+    cache_dir: Folder in which finished fits are kept and found again.
+    keep_predictions: Keep forecasts per customer.
+    progress: Called with a text (origin, target, candidate) and the fraction done.
+    Raises DataError: No complete window; too few purchasers, events or non-events.
+    Raises LeakageError: A candidate has seen the future.
     """
     split = split or SplitConfig()
     costs = costs or next((r for r in (rules or {}).values() if r.stated), Costs())
@@ -143,7 +92,7 @@ def run_backtest(
         cache=FitCache(cache_dir),
     )
     say = progress or (lambda _text, _done: None)
-    board = _forecast_all(panel, plan, runners, split, context, say)
+    board = forecast_all(panel, plan, runners, split, context, say)
     result = _score(panel, plan, board, split, chosen_rules, costs, context, say)
     predictions = predictions_frame(board.entries, panel.ids) if keep_predictions else None
     return replace(result, predictions=predictions)
@@ -166,47 +115,6 @@ def _candidates(wanted: Sequence[str | Candidate], k: int | None) -> list[Candid
     return [candidate_named(n, k) for n in every] + own
 
 
-def _forecast_all(
-    panel: Panel,
-    plan: Plan,
-    runners: Sequence[Candidate],
-    split: SplitConfig,
-    context: Context,
-    say: Update,
-) -> Board:
-    """Forecast at every origin, guard, recalibrate."""
-    board, started = Board(runners), time.monotonic()
-    steps = sum(len(o.targets) for o in plan.origins) * len(runners)
-    done = 0
-    board.truths = [
-        Truth.at(panel, panel.until(o.date), t, scored=o.scored)
-        for o in plan.origins
-        for t in o.targets
-    ]
-    refuse_few_events(board.truths, split.limits)
-    for truth in board.truths:
-        for candidate in runners:
-            per_step = (time.monotonic() - started) / max(done, 1)
-            left = f", {per_step * (steps - done):.0f} s left" if done >= 3 else ""
-            where = f"origin {truth.origin}, {truth.target.label}, {candidate.name}{left}"
-            say(where, _FORECASTING * done / steps)
-            _forecast_one(board, truth, candidate, split, context)
-            done += 1
-    return board
-
-
-def _forecast_one(
-    board: Board, truth: Truth, candidate: Candidate, split: SplitConfig, context: Context
-) -> None:
-    """Add one candidate's forecast; a refused fit is noted, the others go on."""
-    try:
-        forecast = candidate.forecast(truth.past, truth.target, context)
-    except FitRefusedError as error:
-        board.refused.append(f"{truth.origin}, {truth.target.label}, {candidate.name}: {error}")
-        return
-    board.add(entry_of(truth, candidate.name, candidate.kind, forecast), split.recalibration)
-
-
 def _score(
     panel: Panel,
     plan: Plan,
@@ -223,7 +131,7 @@ def _score(
         return generator(context.seed, *parts)
 
     resample = Resample(panel.ids.size, split.replicates, rng_for("customers"))
-    say("scores", _FORECASTING)
+    say("scores", FORECASTING)
     scores = evaluate.scores_frame(board.entries, resample, split.limits.thin_cell)
     say("paired differences", 0.85)
     twins = {c.name: c.twin for c in board.runners if c.twin is not None}

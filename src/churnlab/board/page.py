@@ -1,7 +1,5 @@
 """A board's document as one HTML page that needs no network."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path
@@ -11,7 +9,7 @@ from churnlab.board.document import Document
 from churnlab.report.catalogue import Catalogue
 from churnlab.report.font import base64_woff
 from churnlab.report.page import embedded, policy
-from churnlab.runs.folder import to_jsonable
+from churnlab.runs.hashing import to_jsonable
 
 words: Final = Catalogue(__file__)
 _ASSETS: Final = Path(__file__).with_name("assets")

@@ -1,7 +1,5 @@
 """Ids and names as Arrow text: hashed, compared and repeated without a Python object each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -35,6 +33,14 @@ def positions(ids: Iterable[str], among: Iterable[str]) -> NDArray[np.int64]:
         return np.arange(len(known))
     found = pc.index_in(wanted, value_set=known)
     return np.asarray(found.fill_null(-1), dtype=np.int64)
+
+
+def looked_up(
+    ids: Iterable[str], among: Iterable[str], *columns: pd.Series
+) -> list[ExtensionArray]:
+    """Return what each column beside `among` holds of every id; null where the id is not there."""
+    at = positions(ids, among)
+    return [column.array.take(at, allow_fill=True) for column in columns]
 
 
 def ranks(ids: Iterable[str]) -> NDArray[np.int64]:

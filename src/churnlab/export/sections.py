@@ -1,7 +1,5 @@
 """What bundle.json says: each section, from the inputs of an export."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +21,8 @@ from churnlab.metrics import shares_of_bins
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold
-from churnlab.runs.folder import commit, content_hash, to_jsonable
+from churnlab.runs.folder import commit
+from churnlab.runs.hashing import content_hash, to_jsonable
 from churnlab.vocabulary import OVERDUE, SEGMENT_CODES, SEGMENTS
 
 #: Thresholds are written with six digits, so that no customer's risk equals one but for rounding.
@@ -126,10 +125,7 @@ def _score_row(row: Mapping[Any, Any]) -> dict[str, Any]:
 def calibration_section(backtest: Mapping[str, Any], *, override: bool) -> dict[str, Any]:
     """Say whether the backtest suffices.
 
-    Raises
-    ------
-    DataError
-        Under three origins, or without the hiatus baseline, unless overridden.
+    Raises DataError: Under three origins, or without the hiatus baseline, unless overridden.
     """
     reasons = []
     n = len(backtest["origins"])
@@ -150,10 +146,7 @@ def segment_section(
 ) -> list[dict[str, Any]]:
     """Describe the 15 segments and their actions.
 
-    Raises
-    ------
-    DataError
-        When a cell has no action.
+    Raises DataError when a cell has no action.
     """
     bare = [code for code in SEGMENT_CODES if not playbook.get(code)]
     if bare:
@@ -283,12 +276,16 @@ def valid_until(as_of: dt.date, today: dt.date, days: int) -> dt.date:
 def all_sections(
     inputs: ExportInputs,
     config: ExportConfig,
+    evidence: Mapping[str, Any],
     chosen: Chosen,
     table: pd.DataFrame,
     now: dt.datetime,
 ) -> dict[str, Any]:
-    """Describe all that does not depend on the files; `table` is `customer_thresholds`."""
-    evidence, visits = evidence_sections(inputs, config), inputs.visits
+    """Describe all that does not depend on the files.
+
+    `evidence` is from `evidence_sections`, `table` is `customer_thresholds`.
+    """
+    visits = inputs.visits
     until = valid_until(inputs.as_of, now.date(), config.valid_days)
     seen = chosen.visits
     return {

@@ -1,7 +1,5 @@
 """`verify`: whether a bundle is whole, consistent, and means the same in SQL as in Python."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +13,10 @@ from churnlab.bundle.document import SQL_EDITION, Bundle
 from churnlab.bundle.reading import bundle_path, load_bundle, locate
 from churnlab.bundle.rules import rules_of
 from churnlab.errors import UsageError, VerificationError
-from churnlab.events.ids import positions
+from churnlab.events.ids import looked_up
 from churnlab.export.recompute import aligned, check_scores, check_sql, hold, refuse_unknown
 from churnlab.export.tables import files
-from churnlab.runs.folder import file_hash
+from churnlab.runs.hashing import file_hash
 from churnlab.vocabulary import ALL_CODES
 
 #: A table of a bundle may take so much memory: some ten million customers.
@@ -32,24 +30,11 @@ def verify(
 ) -> dict[str, Any]:
     """Check a bundle: schema, rules between fields, hashes, tables, dates, SQL against Python.
 
-    Parameters
-    ----------
-    path : path
-        A bundle.json, or the folder of an export.
-    sql : bool
-        Also run the scoring SQL in DuckDB.
-    max_table_gb : float, optional
-        Most memory that one table may take; None for a bundle that was just written here.
-
-    Returns
-    -------
-    dict
-        `status` ("ok"), `bundle_id`, `calibration`, `checks` (name, status, detail).
-
-    Raises
-    ------
-    VerificationError
-        At the first fault, naming the place.
+    path: A bundle.json, or the folder of an export.
+    sql: Also run the scoring SQL in DuckDB.
+    max_table_gb: Most memory that one table may take; None for a bundle that was just written here.
+    Returns: `status` ("ok"), `bundle_id`, `calibration`, `checks` (name, status, detail).
+    Raises VerificationError: At the first fault, naming the place.
     """
     bundle, folder = load_bundle(path), bundle_path(path).parent
     rules = rules_of(bundle)
@@ -150,8 +135,9 @@ def _check_rows(frames: Mapping[str, pd.DataFrame], bundle: Bundle) -> None:
     states = customers["purchase_state"] + "." + customers["visit_state"]
     hold(states.eq(customers["segment_code"]), customers, "segment_code", "is not its two states")
     member = frames["segment_membership"]
-    at = positions(customers["customer_id"], member["customer_id"])
-    same = member["segment_code"].array.take(at, allow_fill=True) == customers["segment_code"]
+    ids = customers["customer_id"], member["customer_id"]
+    [code] = looked_up(*ids, member["segment_code"])
+    same = customers["segment_code"].eq(pd.Series(code, customers.index))
     hold(same.fillna(False), customers, "segment_code", "differs from segment_membership")
     if len(member) != len(customers) or len(customers) != bundle.provenance.n_members:
         raise VerificationError(

@@ -1,7 +1,5 @@
 """Finished fits by content hash: an interrupted run goes on where it stopped."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -12,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab.errors import FitRefusedError
-from churnlab.runs import folder as runs
+from churnlab.runs.folder import write_atomic
+from churnlab.runs.hashing import canonical_json, content_hash
 
 #: Raise when what is stored changes its meaning: old entries are then simply not found.
 FORMAT = 3
@@ -21,13 +20,8 @@ FORMAT = 3
 class FitCache:
     """Small named arrays and a JSON note per key, in memory and, with a folder, on disk.
 
-    Parameters
-    ----------
-    folder : Path, optional
-        Where fits are kept between runs; without one they last as long as the object.
+    folder: Where fits are kept between runs; without one they last as long as the object.
 
-    Notes
-    -----
     The key is the SHA-256 of everything that the fit depends on, data included, so a changed data
     file or setting is refitted and nothing has to be invalidated. Entries are NumPy ``.npz``
     archives read without pickle; a broken one is fitted anew, and where the folder cannot be
@@ -51,12 +45,9 @@ class FitCache:
     ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return what was made for `key`, making it when it is not there.
 
-        Raises
-        ------
-        FitRefusedError
-            `make` refused, now or earlier.
+        Raises FitRefusedError: `make` refused, now or earlier.
         """
-        name = runs.content_hash({"format": FORMAT, **key})
+        name = content_hash({"format": FORMAT, **key})
         if name in self.refused:
             raise self.refused[name]
         found = self.memory.get(name)
@@ -106,7 +97,7 @@ class FitCache:
         path = self._path(name)
         if path is None:
             return
-        text = np.array(runs.canonical_json({"hash": _hash(arrays), "note": note}))
+        text = np.array(canonical_json({"hash": _hash(arrays), "note": note}))
 
         def write(temporary: Path) -> None:
             with temporary.open("wb") as file:
@@ -114,7 +105,7 @@ class FitCache:
 
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            runs.write_atomic(path, write)
+            write_atomic(path, write)
         except OSError as error:
             self.folder = None
             self.notes.append(

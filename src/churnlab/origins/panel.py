@@ -48,18 +48,13 @@ class Log(Protocol):
 class Past:
     """What is known at an origin, one row per customer with a purchase by then; times in days.
 
-    Attributes
-    ----------
-    origin : date
-        Last known day, inclusive.
-    customer : array (customer,)
-        Codes into the panel's `ids`.
-    x, t_x, T, sum_log_gap : array (customer,)
-        Repeat purchase-days, first to last, first to origin, sum of log gaps.
-    spend : array (customer,), optional
-        Mean amount per purchase-day, where the log has amounts.
-    group : array (customer,)
-        Group code; `group_names` names those of the whole panel, ``("all",)`` where it has none.
+    origin: Last known day, inclusive.
+    customer (customer,): Codes into the panel's `ids`.
+    x, t_x, T, sum_log_gap (customer,): Repeat purchase-days, first to last, first to origin, sum of
+        log gaps.
+    spend (customer,): Mean amount per purchase-day, where the log has amounts.
+    group (customer,): Group code; `group_names` names those of the whole panel, ``("all",)`` where
+        it has none.
     """
 
     origin: dt.date
@@ -153,10 +148,7 @@ class Past:
     def last_amount(self) -> Array:
         """Amount of the last purchase-day.
 
-        Raises
-        ------
-        DataError
-            The log has no amounts.
+        Raises DataError: The log has no amounts.
         """
         if self._events.amount is None:
             raise DataError("the log has no amounts; map data.purchases.amount.")
@@ -166,10 +158,7 @@ class Past:
     def visits(self, recent_days: int = 30) -> Visits:
         """Return the visit-days since each customer's first purchase, up to the origin.
 
-        Raises
-        ------
-        DataError
-            The panel was made without visits.
+        Raises DataError: The panel was made without visits.
         """
         if self._events.visits is None:
             raise DataError("this panel was made without visits; pass visits=True to from_log.")
@@ -278,20 +267,11 @@ class Panel:
     ) -> Panel:
         """Read purchase-days, amounts, members' groups and visit-days from a log.
 
-        Parameters
-        ----------
-        log : EventLog
-            Clean events up to its `as_of`.
-        group : str or list of str, optional
-            Attributes of members (`signup_month`, `first_category`) by which scores are broken
+        log: Clean events up to its `as_of`.
+        group: Attributes of members (`signup_month`, `first_category`) by which scores are broken
             down and models pool; the values of several are joined with `` | ``.
-        visits : bool
-            Read the purchasers' visit-days too.
-
-        Raises
-        ------
-        DataError
-            No purchases; visits wanted and none there.
+        visits: Read the purchasers' visit-days too.
+        Raises DataError: No purchases; visits wanted and none there.
         """
         days = log.days()
         if days.empty:

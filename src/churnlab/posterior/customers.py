@@ -227,10 +227,7 @@ def _wanted(
 
 
 def _join(
-    summary: Summary,
-    cells: Mapping[str, Values],
-    wanted: Sequence[str],
-    rows: slice | Ints,
+    summary: Summary, cells: Mapping[str, Values], wanted: Sequence[str], rows: slice | Ints
 ) -> dict[str, Any]:
     """Bring cell columns back to customers and turn days after the last purchase into dates."""
     people = summary.customers.iloc[rows]

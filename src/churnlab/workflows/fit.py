@@ -14,6 +14,7 @@ from churnlab.posterior import CustomerTable
 from churnlab.progress import SILENT, Progress
 from churnlab.rules import OverdueRule, Threshold
 from churnlab.summary import summarise
+from churnlab.workflows.steps.elsewhere import fit_elsewhere
 from churnlab.workflows.steps.fitted import Fitted
 from churnlab.workflows.steps.forecasting import forecast_window
 from churnlab.workflows.steps.settings import FitSettings, ModelSettings
@@ -21,11 +22,7 @@ from churnlab.workflows.steps.worth import find_worth
 
 
 def fit(
-    log: EventLog,
-    settings: FitSettings,
-    progress: Progress = SILENT,
-    *,
-    with_worth: bool = True,
+    log: EventLog, settings: FitSettings, progress: Progress = SILENT, *, with_worth: bool = True
 ) -> Fitted:
     """Fit purchases and amounts of a log, choose the threshold, compute the per-customer table.
 
@@ -39,6 +36,8 @@ def fit(
     FitRefusedError
         The diagnostics do not support the fit.
     """
+    if log.engine is not None:
+        return fit_elsewhere(log, settings, progress)
     model = settings.model
     with progress.stage("summarising customers"):
         summary = summarise(log, group=list(model.groups) or None)

@@ -45,16 +45,9 @@ class PipelineSettings(GridSettings, BacktestSettings, NdaySettings, JourneySett
 class Piped(Result):
     """What the steps of a pipeline found; their tables are in the run's folder alone.
 
-    Attributes
-    ----------
-    said : mapping of str to list of str
-        By step that was done: its lines.
-    late : mapping
-        Who is late, as `fit.json` has it.
-    outcomes : mapping of str to str
-        `done` or `skipped: reason` of each step.
-    page : Path
-        The report.
+    said: By step that was done: its lines.
+    late: Who is late, as `fit.json` has it.
+    outcomes: `done` or `skipped: reason` of each step.
     """
 
     log: EventLog
@@ -134,15 +127,8 @@ def pipeline(
 ) -> Piped:
     """Run the steps into a folder.
 
-    Parameters
-    ----------
-    also : sequence of str
-        Models that are fitted beside the chosen one.
-
-    Raises
-    ------
-    DataError, FitRefusedError
-        The fit, without which there is nothing, is not possible.
+    also: Models that are fitted beside the chosen one.
+    Raises DataError, FitRefusedError: The fit, without which there is nothing, is not possible.
     """
     steps = _Steps(folder, progress)
     given: dict[str, Any] = {"settings": settings, "progress": progress}

@@ -1,7 +1,5 @@
 """Purchases per week of the customers known at an origin: forecast there, and what came."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,12 +36,9 @@ def tracking_frame(
     customers' rare purchases is taken as Poisson given the parameters, which is a little narrow
     where single customers buy very often.
 
-    Returns
-    -------
-    DataFrame
-        origin, candidate, week, ends_on, actual, expected, q05, q95, and the same cumulated from
-        the origin on (cumulative_...); purchases of customers known at the origin (later joiners
-        are no repeat buyers of it).
+    Returns: origin, candidate, week, ends_on, actual, expected, q05, q95, and the same cumulated
+        from the origin on (cumulative_...); purchases of customers known at the origin (later
+        joiners are no repeat buyers of it).
     """
     weeks = min(_WEEKS, (panel.as_of - past.origin).days // 7)
     if weeks < 1:

@@ -1,7 +1,5 @@
 """A fitted log as every command writes it: `posterior.nc`, `fit.json`, `customers.parquet`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -30,22 +28,12 @@ from churnlab.workflows.steps.worth import Worth
 class Fitted(Result):
     """A fitted log with its threshold, and what customers are worth.
 
-    Attributes
-    ----------
-    fit : Fit
-        The posterior.
-    threshold : Threshold
-        The rule's cut on the risk.
-    worth : Worth, optional
-        What residual values rest on.
-    make_table : callable
-        Computes the per-customer table's columns.
-    costs : Costs
-        Of a message, as far as they are stated.
-    risk : RiskConfig
-        Risk that the costs are held against.
-    window : WindowForecast, optional
-        What forecasts a window best, beside the model.
+    threshold: The rule's cut on the risk.
+    worth: What residual values rest on.
+    make_table: Computes the per-customer table's columns.
+    costs: Of a message, as far as they are stated.
+    risk: Risk that the costs are held against.
+    window: What forecasts a window best, beside the model.
     """
 
     files: ClassVar[str] = "files: {folder}/customers.parquet, fit.json, posterior.nc"
@@ -81,6 +69,11 @@ class Fitted(Result):
         read = ("x", "at_risk_date", "last_purchase_at", "days_since_last", "rhythm_days")
         return extreme_states(self.table.frame(read), self.fit.data.as_of)
 
+    @property
+    def expected(self) -> float:
+        """Purchases to come of all customers, within the risk's days."""
+        return float(self.table.frame(("expected_purchases",))["expected_purchases"].sum())
+
     @cached_property
     def monte_carlo(self) -> MonteCarlo:
         """What another seed would move."""
@@ -109,7 +102,7 @@ class Fitted(Result):
             f"{self.fit.model}: {len(customers):,} customers up to {as_of.date()}, "
             f"{self.fit.population.method} with {len(self.fit.draws.theta):,} draws",
             _cycles(customers),
-            f"{_state(threshold)}: {flagged:,} at risk ({share:.1%})",
+            f"{state_line(threshold)}: {flagged:,} at risk ({share:.1%})",
             headline(self.late.to_dict()),
             *map(banner, self.extremes),
             self.monte_carlo.line(),
@@ -161,7 +154,7 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "seconds": population.seconds | ({"amounts": spend.seconds} if spend else {}),
         "threshold": fitted.threshold.to_dict(),
         "late": fitted.late.to_dict(),
-        "coming": purchases_to_come(fitted.fit, fitted.table, fitted.risk.horizon_days),
+        "coming": purchases_to_come(fitted.fit, fitted.expected, fitted.risk.horizon_days),
         "forecast": None if fitted.window is None else fitted.window.to_dict(),
         "extreme_states": fitted.extremes,
         "monte_carlo": fitted.monte_carlo.to_dict(),
@@ -193,7 +186,7 @@ def covariate_rows(fit: Fit) -> list[dict[str, Any]]:
     return [] if design is None else [asdict(coding) for coding in design.codings]
 
 
-def _state(threshold: Threshold) -> str:
+def state_line(threshold: Threshold) -> str:
     """Return what puts a customer at risk, in words."""
     if threshold.window_cycles is not None:
         return (
