@@ -26,14 +26,7 @@ import numpy as np
 from scipy.special import expit, logsumexp
 
 from churnlab.errors import DataError
-from churnlab.forecast.boosting import (
-    FOLDS,
-    Booster,
-    Tuned,
-    customers_of,
-    folds_of,
-    search,
-)
+from churnlab.forecast.boosting import FOLDS, Booster, Tuned, customers_of, folds_of, search
 from churnlab.forecast.features import features
 from churnlab.forecast.stack import Member, Mixed, Stack, logits
 from churnlab.forecast.trees import Trees
