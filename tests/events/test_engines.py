@@ -293,3 +293,21 @@ def _md5(text):
     import hashlib
 
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:12]
+
+
+@pytest.mark.parametrize(
+    ("master", "before", "after"),
+    [("local[2]", "200", "4"), ("local[2]", "199", "199"), ("yarn", "200", "200")],
+)
+def test_one_machine_gets_few_partitions_unless_somebody_said_how_many(master, before, after):
+    from types import SimpleNamespace
+
+    from churnlab.events.warehouse.engines import Spark
+
+    settings = {"spark.sql.shuffle.partitions": before}
+    context = SimpleNamespace(master=master, defaultParallelism=2, setLogLevel=lambda _: None)
+    conf = SimpleNamespace(get=settings.get, set=settings.__setitem__)
+    builder = SimpleNamespace(getOrCreate=lambda: SimpleNamespace(sparkContext=context, conf=conf))
+    builder.appName = builder.config = lambda *_: builder
+    Spark._begin(builder)
+    assert settings["spark.sql.shuffle.partitions"] == after
