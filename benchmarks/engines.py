@@ -32,11 +32,12 @@ def differs(one: pd.DataFrame, other: pd.DataFrame) -> float:
     worst = 0.0
     for name in other:
         a, b = one[name], other[name]
-        if pd.api.types.is_float_dtype(a):
-            x, y = a.to_numpy(float), b.to_numpy(float)
+        if pd.api.types.is_numeric_dtype(a):
+            x, y = (v.to_numpy(float, na_value=np.nan) for v in (a, b))
             if (np.isnan(x) != np.isnan(y)).any():
                 raise ValueError(f"{name} is missing elsewhere")
-            worst = max(worst, float(np.nanmax(np.abs(x - y) / np.maximum(np.abs(x), 1e-300))))
+            off = np.abs(x - y) / np.maximum(np.abs(x), 1e-300)
+            worst = max(worst, float(np.nan_to_num(off).max()))
         elif (a.astype("str").to_numpy() != b.astype("str").to_numpy()).any():
             raise ValueError(f"{name} differs")
     return worst
@@ -68,7 +69,8 @@ def main() -> None:
         f"# One fit on two engines\n\n`benchmarks/engines.py`, {wanted.customers:,} customers, "
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end, Python "
         f"{sys.version.split()[0]}.\n\n```\n{pd.DataFrame(rows).round(1).to_string(index=False)}\n"
-        f"factor of Spark: {factor:.2f}\nlargest relative difference of a number: {worst:.1e}\n```\n"
+        f"factor of Spark: {factor:.2f}\n"
+        f"largest relative difference of a number: {worst:.1e}\n```\n"
     )
     print(text)
     if wanted.write:

@@ -198,6 +198,7 @@ def test_the_table_is_the_same_and_only_cells_come(pair, settings, tmp_path, mon
         assert sum(rows.values()) == 0  # its workers write
     a, b = pd.read_parquet(tmp_path / "here/customers.parquet"), pd.read_parquet(tmp_path / name)
     b = b.sort_values("customer_id", ignore_index=True)
+    assert str(b["at_risk_date"].dtype) == "datetime64[us]"  # the far date fits
     worth = {c for c in a if c.startswith(("amount_", "residual_"))}  # amounts stay where they are
     assert set(a.columns) - worth == set(b.columns)
     assert any("are not valued" in said for said in results[1].warnings)

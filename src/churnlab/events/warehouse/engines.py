@@ -188,7 +188,14 @@ class Spark(Engine):
 
     def write(self, expression: Any, folder: Path) -> None:
         """Let the workers write Parquet files into a folder that they all see."""
-        self.backend.to_parquet(expression, str(folder.absolute()))
+        self.backend.create_view(self.named("written"), expression)
+        frame = self.session.table(self.named("written"))
+        local = [  # as local times: the default, 96 bits from 1970 in nanoseconds, ends in 2262
+            f"CAST({name} AS TIMESTAMP_NTZ) AS {name}" if kind == "timestamp" else name
+            for name, kind in ((_backticks(f.name), f.dataType.typeName()) for f in frame.schema)
+        ]
+        frame.selectExpr(*local).write.parquet(str(folder.absolute()))
+        self.session.catalog.dropTempView(self.named("written"))
 
 
 class Postgres(Engine):
