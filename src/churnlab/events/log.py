@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 import ibis
 import pandas as pd
 
-from churnlab.errors import DataError, UsageError, nearest
+from churnlab.errors import DataError, UsageError, nearest, one_of
 from churnlab.events import engine
 from churnlab.events.cleaning import history
 from churnlab.events.cleaning.staging import DATE, literal_date
@@ -264,8 +264,7 @@ class EventLog:
         >>> bool(log.day_table().count().execute() == len(log.days()))
         True
         """
-        if events not in EVENTS:
-            raise UsageError(f"events must be one of {', '.join(EVENTS)}; got {events!r}.")
+        one_of("events", events, EVENTS)
         table = self.table(events)
         if events == "purchases" and self.purchase_unit == "order":
             return _orders(table)

@@ -37,10 +37,7 @@ class Opened(NamedTuple):
 class Engine(ABC):
     """An engine that is not in this process; its tables are gone with the session.
 
-    Attributes
-    ----------
-    backend : ibis.BaseBackend
-        Where expressions run.
+    backend: Where expressions run.
     """
 
     name: ClassVar[str]
@@ -57,19 +54,10 @@ class Engine(ABC):
     def open(self, table: str, config: SourceTable, zone: str) -> Opened:
         """Look at a source: nothing of it is fetched.
 
-        Parameters
-        ----------
-        table : str
-            The table of the contract that it feeds.
-        config : SourceTable
-            Where it is, and which of its rows count (`where`).
-        zone : str
-            IANA name of the local zone.
-
-        Raises
-        ------
-        DataError
-            It is not there, or the condition is refused.
+        table: The table of the contract that it feeds.
+        config: Where it is, and which of its rows count (`where`).
+        zone: IANA name of the local zone.
+        Raises DataError: It is not there, or the condition is refused.
         """
         label = str(config.table or config.path)
         try:
@@ -121,10 +109,7 @@ class Spark(Engine):
     def connect(cls) -> Spark:
         """Start it, or take the active one.
 
-        Raises
-        ------
-        UsageError
-            PySpark or Java is missing.
+        Raises UsageError: PySpark or Java is missing.
         """
         try:
             from pyspark.sql import SparkSession
@@ -207,12 +192,8 @@ class Postgres(Engine):
     def connect(cls, url: str | None) -> Postgres:
         """Connect to a database.
 
-        Raises
-        ------
-        UsageError
-            No URL.
-        DataError
-            The connection fails.
+        Raises UsageError: No URL.
+        Raises DataError: The connection fails.
         """
         if url is None or not url.startswith("postgres"):
             raise UsageError(
