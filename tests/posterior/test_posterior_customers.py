@@ -264,7 +264,7 @@ def test_rows_and_columns_of_the_table_are_those_of_the_whole(make_rows, make_dr
         {"customer_id": summary.customers["customer_id"], "value": np.arange(20.0)}
     )
     worth.attrs["worth"] = "amount"
-    table = table.with_worth(worth)
+    table = table.joined(worth)
     whole = table.frame()
     assert tuple(whole) == table.names == (*CONTRACT, "value", "group")
     assert whole.attrs["worth"] == "amount"

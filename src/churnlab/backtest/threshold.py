@@ -10,10 +10,11 @@ import numpy as np
 from churnlab import models
 from churnlab.backtest.run import generator
 from churnlab.backtest.scores.board import Truth
-from churnlab.candidates import Candidate, Context, candidate_named, forecasts
+from churnlab.candidates import Candidate, Context, candidate_named
 from churnlab.candidates.base import Forecast
 from churnlab.candidates.models import ModelCandidate
 from churnlab.errors import DataError, FitRefusedError
+from churnlab.forecast import closed_forms
 from churnlab.origins.panel import Log, Panel, Past
 from churnlab.origins.targets import Target
 from churnlab.posterior import Rows, personal_window, rhythm_days
@@ -105,7 +106,8 @@ class _OwnRhythm(Target):
     def windows(self, past: Past) -> Ints:
         """Return each customer's window by a fit on what is known at the origin."""
         draws, note = self.candidate.learn(past, self.context)
-        rows = forecasts.Rows(past, np.zeros(past.n, np.int64), self.candidate.clock(note), draws)
+        no_days = np.zeros(past.n, np.int64)
+        rows = closed_forms.Rows(past, no_days, self.candidate.clock(note), draws)
         rhythm = rhythm_days(draws, Rows(rows.group, rows.x, rows.t_x, rows.T))
         return personal_window(rhythm, self.length)[rows.inverse].astype(np.int64)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -119,6 +119,18 @@ class Past:
         """Return each customer's purchase-days in (start, end], day numbers, one or (customer,)."""
         return self._events.between(self.customer, start, end).astype(np.float64)
 
+    def shop_between(self, start: int, end: int) -> float:
+        """Return the purchase-days in (start, end] of all customers of the log."""
+        low, high = np.searchsorted(self._events.shop_days, [start, end], side="right")
+        return float(high - low)
+
+    def part(self, at: slice | Ints) -> Past:
+        """Return some customers, by their rows in order; the shop's days stay everybody's."""
+        columns = ("customer", "x", "t_x", "T", "sum_log_gap", "group")
+        mine: dict[str, Any] = {name: getattr(self, name)[at] for name in columns}
+        spend = None if self.spend is None else self.spend[at]
+        return replace(self, spend=spend, _events=self._events.of(mine["customer"]), **mine)
+
     def some_purchases(self, most: int, seed: int) -> tuple[Ints, Ints]:
         """Return customer (0, 1, ...) and day of the purchases of at most so many, by chance."""
         rng = np.random.default_rng([seed, self.n])
@@ -180,10 +192,28 @@ class Events:
     group: Ints
     group_names: tuple[str, ...]
     visits: VisitDays | None = None
+    others: Ints | None = None
+    """Days of everybody's purchases, sorted, where these are the events of some customers."""
 
     @cached_property
     def _key(self) -> Ints:
         return self.customer * SPAN + self.day
+
+    @cached_property
+    def shop_days(self) -> Ints:
+        """Days of all purchases, everybody's, sorted."""
+        return np.sort(self.day) if self.others is None else self.others
+
+    def of(self, customer: Ints) -> Events:
+        """Return the purchases of some customers (codes, sorted), without visits."""
+        ends = np.searchsorted(self.customer, customer, side="right")
+        size = ends - np.searchsorted(self.customer, customer)
+        kept = np.repeat(ends - np.cumsum(size), size) + np.arange(size.sum())
+        amount = None if self.amount is None else self.amount[kept]
+        mine, day = self.customer[kept], self.day[kept]
+        return replace(
+            self, customer=mine, day=day, amount=amount, visits=None, others=self.shop_days
+        )
 
     def until(self, origin: dt.date) -> Past:
         """Copy everything up to `origin` and summarise it."""
@@ -195,7 +225,8 @@ class Events:
             )
         amount = None if self.amount is None else self.amount[kept]
         visits = None if self.visits is None else self.visits.until(day_number(origin))
-        known = Events(customer, day, amount, self.group, self.group_names, visits)
+        others = None if self.others is None else self.others[self.others <= day_number(origin)]
+        known = Events(customer, day, amount, self.group, self.group_names, visits, others)
         sums = day_sums(customer, day)
         return Past(
             origin=origin,

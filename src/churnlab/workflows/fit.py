@@ -8,6 +8,7 @@ from churnlab.backtest import Context, calibrate_threshold
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
+from churnlab.forecast.config import NONE
 from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.posterior import CustomerTable
 from churnlab.progress import SILENT, Progress
@@ -15,6 +16,7 @@ from churnlab.rules import OverdueRule, Threshold
 from churnlab.summary import summarise
 from churnlab.workflows.steps.elsewhere import fit_elsewhere
 from churnlab.workflows.steps.fitted import Fitted
+from churnlab.workflows.steps.forecasting import forecast_window
 from churnlab.workflows.steps.settings import FitSettings, ModelSettings
 from churnlab.workflows.steps.worth import find_worth
 
@@ -57,17 +59,21 @@ def fit(
             else choose_threshold(log, settings, posterior)
         )
     worth = find_worth(log, settings, progress) if with_worth else None
+    window = None
+    if with_worth and settings.forecast.name != NONE:
+        window = forecast_window(log, settings, posterior, progress)
 
     def table() -> CustomerTable:
-        return posterior.customer_table(
+        found = posterior.customer_table(
             risk=settings.risk,
             state=threshold.state(settings.risk),
             spend=None if worth is None else worth.spend,
             value=None if worth is None else worth.config,
             progress=progress.update,
         )
+        return found if window is None else found.joined(window.columns)
 
-    fitted = Fitted(posterior, threshold, worth, table, settings.rule, settings.risk)
+    fitted = Fitted(posterior, threshold, worth, table, settings.rule, settings.risk, window)
     if with_worth:
         with progress.stage("risk, dates and value of every customer"):
             _ = fitted.table

@@ -17,6 +17,7 @@ from churnlab.events.engine import give_back
 from churnlab.export import ExportConfig
 from churnlab.fitting import ModelConfig
 from churnlab.fitting.late import three_numbers
+from churnlab.forecast.config import MODEL, ForecastConfig
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.workflows import segment as grid
@@ -137,7 +138,8 @@ def pipeline(
     fitted = steps.run("fit", partial(fit_log, log, settings, progress))
     late = fitted.late.to_dict()
     for name in also:
-        other = replace(settings, model=ModelConfig(name=name))
+        own = ForecastConfig(name=MODEL)  # the stack is the same whatever model stands beside it
+        other = replace(settings, model=ModelConfig(name=name), forecast=own)
         steps.run(f"fit_{name}", partial(fit_log, log, other, progress))
     # Before the segments: whom journeys reach is part of the campaign plan.
     walked = steps.attempt("journey", partial(journey, log, **given))

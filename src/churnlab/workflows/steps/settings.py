@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from churnlab.errors import UsageError, one_of
 from churnlab.fitting import InferenceConfig, ModelConfig
+from churnlab.forecast import ForecastConfig
 from churnlab.parts import whole
 from churnlab.posterior import RiskConfig, ValueConfig
 from churnlab.report.config import ReportConfig
@@ -50,9 +51,10 @@ class ModelSettings(Settings):
 
 @dataclass(kw_only=True)
 class FitSettings(ModelSettings):
-    """Of a fit: how values are counted besides."""
+    """Of a fit: how values are counted, and what forecasts a window, besides."""
 
     value: ValueConfig = field(default_factory=ValueConfig)
+    forecast: ForecastConfig = field(default_factory=ForecastConfig)
 
 
 @dataclass(kw_only=True)
