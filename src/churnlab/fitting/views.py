@@ -75,10 +75,7 @@ class Fit(FittedModel):
     ) -> Fit:
         """Fit a summary that is grouped as the model says (`churnlab.fit` does both).
 
-        Parameters
-        ----------
-        how
-            ``kept``, ``check`` and ``progress`` of `building.build`.
+        how: ``kept``, ``check`` and ``progress`` of `building.build`.
         """
         found = build(summary, model, inference, seed, **how)
         first = None
