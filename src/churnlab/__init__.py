@@ -25,7 +25,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from churnlab.backtest.estimator import ChurnClassifier, RollingOrigins
+    from churnlab.backtest.estimator import ChurnClassifier
+    from churnlab.backtest.rolling import RollingOrigins
     from churnlab.bundle.score import score
     from churnlab.errors import (
         ChurnlabError,
@@ -63,7 +64,7 @@ _HOMES = {
     "InferenceConfig": "fitting",
     "ModelConfig": "fitting",
     "RiskConfig": "posterior",
-    "RollingOrigins": "backtest.estimator",
+    "RollingOrigins": "backtest.rolling",
     "SpendFit": "spend",
     "SpendSummary": "summary",
     "Summary": "summary",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from churnlab.runs.folder import file_hash
+from churnlab.runs.hashing import file_hash
 
 _TABLES = ("fit/customers", "segment/membership", "segment/campaign_plan")
 

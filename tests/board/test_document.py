@@ -17,7 +17,7 @@ from churnlab.board import people, plan, read_document, render
 from churnlab.board.page import words
 from churnlab.errors import UsageError
 from churnlab.report.config import ReportConfig
-from churnlab.runs.folder import to_jsonable
+from churnlab.runs.hashing import to_jsonable
 
 
 def crowd(n):

@@ -16,7 +16,7 @@ from churnlab.board.parts import Parts
 from churnlab.board.since import MOST_BESIDE, since_last
 from churnlab.report.config import ReportConfig
 from churnlab.runs import RunFolder, open_run
-from churnlab.runs.folder import content_hash
+from churnlab.runs.hashing import content_hash
 from churnlab.workflows.pages.board import add_board
 
 

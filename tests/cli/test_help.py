@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from churnlab.cli import main
-from churnlab.cli.registry import COMMANDS, MAPPABLE
+from churnlab.cli.options import MAPPABLE
+from churnlab.cli.registry import COMMANDS
 from churnlab.events.schema import COLUMNS
 
 

@@ -10,7 +10,8 @@ import pytest
 from churnlab.cli import main
 from churnlab.report.render import Rendered
 from churnlab.runs import open_run
-from churnlab.runs.folder import STAGING, file_hash
+from churnlab.runs.folder import STAGING
+from churnlab.runs.hashing import file_hash
 
 FIT = ["fit", "data=cdnow", "as_of=1997-09-30", "inference.draws=100"]
 

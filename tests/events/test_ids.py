@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from churnlab.events.arms import HOLDOUT, arm_of, held_out
-from churnlab.events.ids import increasing, positions, ranks, text, whole
+from churnlab.events.ids import increasing, looked_up, positions, ranks, text, whole
 
 IDS = pd.Series(["b", "a", "é", "b"], dtype="str")
 
@@ -13,6 +13,14 @@ IDS = pd.Series(["b", "a", "é", "b"], dtype="str")
 def test_positions_are_the_first_of_several_and_minus_one_for_nobody():
     assert positions(["b", "z", "é"], IDS).tolist() == [0, -1, 2]
     assert positions([], IDS).tolist() == []
+
+
+def test_columns_are_looked_up_by_id_and_null_for_nobody():
+    days = pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02", None, "2024-01-04"]))
+    day, name = looked_up(["é", "z", "b"], IDS, days, IDS)
+    assert [*pd.Series(day).isna()] == [True, True, False]
+    assert day[2] == days[0]  # the first of two
+    assert [*pd.Series(name).fillna("nobody")] == ["é", "nobody", "b"]
 
 
 def test_ranks_are_those_of_the_sorted_distinct_ids():

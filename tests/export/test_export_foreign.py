@@ -14,7 +14,7 @@ from conftest_export import CREATED, make_inputs
 from churnlab.bundle import score, strict_json
 from churnlab.errors import VerificationError
 from churnlab.export import ExportConfig, SqlConfig, export_bundle, verify
-from churnlab.export.tables import TABLES, files
+from churnlab.export.tables import TABLES, arrow, files
 
 ACTIONS = TABLES["actions"]
 SHARES = TABLES["segment_audience"]
@@ -32,7 +32,7 @@ def actions(n, evidence="playbook"):
             "message_class": ["advertising"] * n,
             "evidence": [evidence] * n,
         },
-        schema=files.arrow_schema(ACTIONS),
+        schema=arrow.arrow_schema(ACTIONS),
     )
 
 

@@ -24,8 +24,8 @@ from churnlab.bundle.reading import place, validate
 from churnlab.bundle.schema import SCHEMA_FILE, bundle_schema, schema_text
 from churnlab.errors import ChurnlabError, VerificationError
 from churnlab.export import verify
-from churnlab.export.tables import TABLES, files
-from churnlab.runs.folder import file_hash
+from churnlab.export.tables import TABLES, arrow, files
+from churnlab.runs.hashing import file_hash
 
 SLOW_FIXTURE = list(HealthCheck)
 SCHEMAS = Path(churnlab.bundle.__file__).parent / "schemas"
@@ -241,7 +241,7 @@ def rewrite(folder, name, edit):
     table = TABLES[name]
     frame = files.read_table(folder / f"{name}.parquet", table)
     frame = edit(frame)
-    files.write_parquet(files.to_arrow(frame, table), folder / f"{name}.parquet")
+    files.write_parquet(arrow.to_arrow(frame, table), folder / f"{name}.parquet")
 
 
 def shifted(column, rows, by):

@@ -13,7 +13,7 @@ from churnlab.nday.config import NdayCosts
 from churnlab.nday.report import data, say, text
 from churnlab.nday.report import plots as draw
 from churnlab.report import style
-from churnlab.runs.folder import to_jsonable
+from churnlab.runs.hashing import to_jsonable
 
 from .simulators import cliff, config, counts_from_hazard, day, frames_from_counts
 

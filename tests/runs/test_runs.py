@@ -12,16 +12,8 @@ import pytest
 
 from churnlab.errors import UsageError
 from churnlab.runs import open_run
-from churnlab.runs.folder import (
-    RunFolder,
-    canonical_json,
-    content_hash,
-    file_hash,
-    frame_hash,
-    read_json,
-    timestamped_folder,
-    write_atomic,
-)
+from churnlab.runs.folder import RunFolder, read_json, timestamped_folder, write_atomic
+from churnlab.runs.hashing import canonical_json, content_hash, file_hash, frame_hash
 
 
 def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):

@@ -34,7 +34,7 @@ from churnlab.errors import ChurnlabError
 from churnlab.events import DataConfig, PurchasesTable, open_log
 from churnlab.export import ExportConfig, verify
 from churnlab.monitor import monitor
-from churnlab.runs.folder import content_hash, file_hash
+from churnlab.runs.hashing import content_hash, file_hash
 from churnlab.workflows.compare import compare
 from churnlab.workflows.production.export import ExportSettings, export
 from churnlab.workflows.steps.opening import load_shop

@@ -18,7 +18,8 @@ from churnlab.cli import main
 from churnlab.errors import DataError, UsageError, VerificationError
 from churnlab.events import DataConfig, PurchasesTable, engine, open_log, read_events
 from churnlab.runs import open_run
-from churnlab.runs.folder import RunFolder, file_hash, read_json
+from churnlab.runs.folder import RunFolder, read_json
+from churnlab.runs.hashing import file_hash
 
 ROWS = b"".join(
     b"c%04d,2024-%02d-%02d,%d\n" % (i % 997, 1 + i % 12, 1 + i % 28, zlib.crc32(b"%d" % i))
@@ -179,7 +180,7 @@ def test_a_log_is_read_behind_closed_doors(encoding, tmp_path, monkeypatch):
     log = open_log(DataConfig(name="files", purchases=table))
     assert sorted(log.frame("purchases")["customer_id"]) == ["고객a 2.csv", "고객a [1].csv"]
     with pytest.raises(engine.DuckDBError, match="disabled by configuration"):
-        log._backend.raw_sql("SELECT * FROM read_text('secret.txt')")
+        log.table("purchases").get_backend().raw_sql("SELECT * FROM read_text('secret.txt')")
 
 
 @pytest.mark.parametrize("text", ["", "it's", "a\0b", "\0", "'\0'"])

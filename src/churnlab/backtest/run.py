@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from churnlab.backtest.config import SplitConfig
-from churnlab.backtest.limits import degradations, refuse_few_customers, refuse_few_events
+from churnlab.backtest.forecasting import FORECASTING, Board, forecast_all
+from churnlab.backtest.limits import degradations, refuse_few_customers
 from churnlab.backtest.report.answers import sentence
 from churnlab.backtest.result import BacktestResult
 from churnlab.backtest.scores import answers, decisions, evaluate
@@ -22,19 +22,14 @@ from churnlab.backtest.scores.board import (
     PLAIN,
     RECALIBRATED,
     Entry,
-    Truth,
-    entry_of,
-    p_alive_entry,
     predictions_frame,
 )
 from churnlab.backtest.scores.differences import differences_frame
-from churnlab.backtest.scores.recalibrated import recalibrated_entry
 from churnlab.backtest.scores.resample import Resample
 from churnlab.backtest.scores.tracking import tracking_frame
 from churnlab.backtest.scores.visit_answers import visit_answers
 from churnlab.backtest.splits import Plan, plan_origins
 from churnlab.candidates import COMPULSORY, Candidate, Context, candidate_named, with_compulsory
-from churnlab.errors import FitRefusedError
 from churnlab.origins.cache import FitCache
 from churnlab.origins.panel import Log, Panel
 from churnlab.origins.targets import targets
@@ -43,29 +38,7 @@ from churnlab.report.labels import label
 from churnlab.rules import CalibratedRule, CostRatioRule, Costs, FixedRule, ThresholdRule
 from churnlab.summary.calendar import SPREAD
 
-#: Share of the work that is forecasting; the rest is scoring.
-_FORECASTING = 0.75
 _NUMBER = re.compile(r"\d[\d.,]*(e[+-]?\d+)?")
-
-
-@dataclass
-class Board:
-    """Entries of a backtest as they come in."""
-
-    runners: Sequence[Candidate] = ()
-    entries: list[Entry] = field(default_factory=list)
-    truths: list[Truth] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    earlier: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
-
-    def add(self, entry: Entry, how: str) -> None:
-        """Add a forecast with its variants: recalibrated on earlier origins, and P(alive)."""
-        key = (entry.truth.target.label, entry.candidate)
-        past = self.earlier.setdefault(key, [])
-        mapped = None if entry.flag is not None else recalibrated_entry(entry, past, how)
-        variants = (entry, mapped, p_alive_entry(entry))
-        self.entries += [e for e in variants if e is not None]
-        past.append(entry)
 
 
 def run_backtest(
@@ -143,7 +116,7 @@ def run_backtest(
         cache=FitCache(cache_dir),
     )
     say = progress or (lambda _text, _done: None)
-    board = _forecast_all(panel, plan, runners, split, context, say)
+    board = forecast_all(panel, plan, runners, split, context, say)
     result = _score(panel, plan, board, split, chosen_rules, costs, context, say)
     predictions = predictions_frame(board.entries, panel.ids) if keep_predictions else None
     return replace(result, predictions=predictions)
@@ -166,47 +139,6 @@ def _candidates(wanted: Sequence[str | Candidate], k: int | None) -> list[Candid
     return [candidate_named(n, k) for n in every] + own
 
 
-def _forecast_all(
-    panel: Panel,
-    plan: Plan,
-    runners: Sequence[Candidate],
-    split: SplitConfig,
-    context: Context,
-    say: Update,
-) -> Board:
-    """Forecast at every origin, guard, recalibrate."""
-    board, started = Board(runners), time.monotonic()
-    steps = sum(len(o.targets) for o in plan.origins) * len(runners)
-    done = 0
-    board.truths = [
-        Truth.at(panel, panel.until(o.date), t, scored=o.scored)
-        for o in plan.origins
-        for t in o.targets
-    ]
-    refuse_few_events(board.truths, split.limits)
-    for truth in board.truths:
-        for candidate in runners:
-            per_step = (time.monotonic() - started) / max(done, 1)
-            left = f", {per_step * (steps - done):.0f} s left" if done >= 3 else ""
-            where = f"origin {truth.origin}, {truth.target.label}, {candidate.name}{left}"
-            say(where, _FORECASTING * done / steps)
-            _forecast_one(board, truth, candidate, split, context)
-            done += 1
-    return board
-
-
-def _forecast_one(
-    board: Board, truth: Truth, candidate: Candidate, split: SplitConfig, context: Context
-) -> None:
-    """Add one candidate's forecast; a refused fit is noted, the others go on."""
-    try:
-        forecast = candidate.forecast(truth.past, truth.target, context)
-    except FitRefusedError as error:
-        board.refused.append(f"{truth.origin}, {truth.target.label}, {candidate.name}: {error}")
-        return
-    board.add(entry_of(truth, candidate.name, candidate.kind, forecast), split.recalibration)
-
-
 def _score(
     panel: Panel,
     plan: Plan,
@@ -223,7 +155,7 @@ def _score(
         return generator(context.seed, *parts)
 
     resample = Resample(panel.ids.size, split.replicates, rng_for("customers"))
-    say("scores", _FORECASTING)
+    say("scores", FORECASTING)
     scores = evaluate.scores_frame(board.entries, resample, split.limits.thin_cell)
     say("paired differences", 0.85)
     twins = {c.name: c.twin for c in board.runners if c.twin is not None}

@@ -11,7 +11,7 @@ from churnlab.board.document import Document
 from churnlab.report.catalogue import Catalogue
 from churnlab.report.font import base64_woff
 from churnlab.report.page import embedded, policy
-from churnlab.runs.folder import to_jsonable
+from churnlab.runs.hashing import to_jsonable
 
 words: Final = Catalogue(__file__)
 _ASSETS: Final = Path(__file__).with_name("assets")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from churnlab.errors import VerificationError
-from churnlab.runs.folder import content_hash
+from churnlab.runs.hashing import content_hash
 
 #: A bundle with a thousand groups stays well below (bytes).
 MAX_BYTES = 256 << 20

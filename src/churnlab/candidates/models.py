@@ -21,7 +21,7 @@ from churnlab.errors import FitRefusedError
 from churnlab.models.draws import PopulationDraws
 from churnlab.origins.panel import Past
 from churnlab.origins.targets import Target
-from churnlab.runs.folder import content_hash
+from churnlab.runs.hashing import content_hash
 from churnlab.summary import Cells, Clock, Dated
 from churnlab.types import Array, Ints
 

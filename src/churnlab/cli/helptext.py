@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
-from churnlab.cli.registry import COMMANDS, INIT, MAPPABLE, Command
+from churnlab.cli.command import Command
+from churnlab.cli.options import MAPPABLE
+from churnlab.cli.registry import COMMANDS, INIT
 
 _STATUSES = (
     "Exit status: 0 done; 1 internal error; 2 wrong command, key or value; 3 wrong data; "

@@ -2,78 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """One command of the console script."""
-
-    name: str
-    does: str
-    writes: tuple[str, ...]
-    examples: tuple[str, ...]
-    options: tuple[tuple[str, str], ...] = field(default=())
-
-    needs: tuple[str, ...] = ("log",)
-    #: Folder of `churnlab.workflows` that the use case lies in.
-    folder: str = ""
-    staged: bool = True
-    #: Whether the board is put into the run's folder; a pipeline writes its own.
-    boarded: bool = False
-
-    def use_case(self) -> Callable[..., Any]:
-        """Return the function that does the work: `NAME` in `churnlab.workflows[.FOLDER].NAME`.
-
-        It takes `settings` and `progress`, a `log` and a `folder` where it `needs` them, and
-        returns a `churnlab.runs.Result`.
-        """
-        path = filter(None, ("churnlab.workflows", self.folder, self.name))
-        module = importlib.import_module(".".join(path))
-        found: Callable[..., Any] = getattr(module, self.name)
-        return found
-
-
-_DATA = ("data=cdnow", "embedded logs: cdnow, cdnow_full, complete_journey, syn_shop; yours: files")
-_PATH = ("data.purchases.path=FILE", "CSV, Parquet or a glob; or .table with data.connection=URL")
-#: Columns that can be named, by table: `events.schema.COLUMNS`, too heavy for a help text.
-MAPPABLE = {
-    "purchases": (
-        *("customer_id", "event_at", "amount", "order_id", "item", "category", "cancelled"),
-        *("refunded_amount", "status"),
-    ),
-    "visits": ("customer_id", "event_at", "source", "event", "item"),
-    "members": ("customer_id", "signed_up_at"),
-    "treatments": ("customer_id", "event_at", "arm", "rule_id", "cost"),
-}
-_AS_OF = ("as_of=DATE", "the last known day, inclusive (default: the last day in the logs)")
-_MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, ggom_nbd, bg_cnbd_k, mbg_cnbd_k")
-_GRID_MODEL = ("model=mbg_nbd", "or pareto_nbd, mbg_cnbd_k: models that judge first purchasers")
-_GROUP = ("model.group=COLUMN", "partial pooling by an attribute of the customers; model.pooling")
-_CALENDAR = (
-    "model.calendar=auto",
-    "months where two years say so; or month, week, null; model.events={sale: [FROM, TO]}",
+from churnlab.cli.command import Command
+from churnlab.cli.options import (
+    AS_OF,
+    CALENDAR,
+    CUT,
+    DATA,
+    ENGINE,
+    GRID_MODEL,
+    GROUP,
+    INFERENCE,
+    LOG,
+    MODEL,
+    PAGES,
+    PATH,
+    RUN,
+    RUN_DIR,
+    VALUE,
 )
-_INFERENCE = ("inference=laplace", "or nuts; inference.draws=N, inference.chains=N")
-_RISK = ("risk.basis=p_alive", "or personal_cycles, fixed_days; risk.horizon_days, risk.cycles")
-_RULE = (
-    "rule=overdue",
-    "late by the own rhythm; or a cut on risk: fixed, capacity, precision, calibrated, cost_ratio",
-)
-_VALUE = (
-    "value.margin_rate=1",
-    "of amounts; value.horizon_days, .discount_rate; value.per_purchase=MARGIN without amounts",
-)
-_SEED = ("seed=1", "one seed, spawned to the parts")
-_PAGES = (
-    ("report.title=NAME", "the shop's name on pages; report.currency=KRW, report.lang=ko"),
-    ("report.ids=false", "no customer's id in the board"),
-    ("report.deliver=F.zip", "board, reports and audiences in one file, to be sent on"),
-)
-_RUN_DIR = ("run_dir=FOLDER", "where the files go (default: outputs/COMMAND_TIME)")
 
 #: Takes files instead of keys and makes settings instead of a run folder.
 INIT = Command(
@@ -102,7 +48,7 @@ COMMANDS: dict[str, Command] = {
             needs=("folder",),
             writes=("cdnow/...", "syn_shop/..."),
             examples=("churnlab demo", "churnlab demo run_dir=outputs/demo lang=ko"),
-            options=(("lang=en", "or ko: the language of the reports"), *_PAGES, _SEED, _RUN_DIR),
+            options=(("lang=en", "or ko: the language of the reports"), *PAGES, *RUN),
         ),
         Command(
             name="pipeline",
@@ -114,22 +60,11 @@ COMMANDS: dict[str, Command] = {
                 "churnlab pipeline data=files data.purchases.path=orders.csv as_of=2011-09-30",
                 "churnlab pipeline data=syn_shop",
             ),
-            options=(
-                _DATA,
-                _PATH,
-                _AS_OF,
-                _MODEL,
-                _INFERENCE,
-                _RISK,
-                _RULE,
-                _VALUE,
-                *_PAGES,
-                _SEED,
-                _RUN_DIR,
-            ),
+            options=(*LOG, MODEL, INFERENCE, *CUT, VALUE, *PAGES, *RUN),
         ),
         Command(
             name="check",
+            anywhere=True,
             does="event logs against the data contract",
             writes=("data_report.json",),
             examples=(
@@ -138,17 +73,17 @@ COMMANDS: dict[str, Command] = {
                 "data.purchases.customer_id=user_id data.purchases.event_at=ordered_at",
             ),
             options=(
-                _DATA,
-                _PATH,
-                _AS_OF,
+                *LOG,
+                ENGINE,
                 ("data.time_zone=UTC", "an IANA zone; sets the day boundary"),
                 ("data.returns=drop", "or keep, error: rows with amount < 0 or cancelled"),
                 ("data.on_bad_rows=drop", "or error; default: drop up to data.max_bad_share"),
-                _RUN_DIR,
+                RUN_DIR,
             ),
         ),
         Command(
             name="fit",
+            anywhere=True,
             does="posterior of a model and the per-customer table",
             writes=("posterior.nc", "fit.json", "customers.parquet"),
             examples=(
@@ -157,20 +92,7 @@ COMMANDS: dict[str, Command] = {
                 'churnlab fit model.priors.rate_shape="Gamma(alpha=2, beta=1)"',
                 "churnlab fit -m model=bg_nbd,mbg_nbd,pareto_nbd",
             ),
-            options=(
-                _DATA,
-                _PATH,
-                _AS_OF,
-                _MODEL,
-                _GROUP,
-                _CALENDAR,
-                _INFERENCE,
-                _RISK,
-                _RULE,
-                _VALUE,
-                _SEED,
-                _RUN_DIR,
-            ),
+            options=(*LOG, ENGINE, MODEL, GROUP, CALENDAR, INFERENCE, *CUT, VALUE, *RUN),
         ),
         Command(
             name="segment",
@@ -188,19 +110,17 @@ COMMANDS: dict[str, Command] = {
                 "churnlab segment data=syn_shop compare_to=2025-03-31 segments.periods=4",
             ),
             options=(
-                _DATA,
-                _AS_OF,
+                DATA,
+                AS_OF,
                 ("compare_to=DATE", "an earlier day for the changes (default: 30 days before)"),
                 ("segments.periods=6", "steps back: shares over time, core-leak alert; 0: none"),
                 ("segments.every_days=N", "days of a step (default: from compare_to to as_of)"),
                 ("segments.breakdown=[tier]", "shares by attributes of the members"),
-                _GRID_MODEL,
+                GRID_MODEL,
                 ("visits.model=mbg_nbd", "model of the visit-days; visits.risk_value, ..."),
-                _RISK,
-                _RULE,
-                _VALUE,
-                _SEED,
-                _RUN_DIR,
+                *CUT,
+                VALUE,
+                *RUN,
             ),
         ),
         Command(
@@ -212,17 +132,15 @@ COMMANDS: dict[str, Command] = {
                 "churnlab backtest -m experiment=model_per_horizon seed=1,2",
             ),
             options=(
-                _DATA,
-                _AS_OF,
+                DATA,
+                AS_OF,
                 ("candidates=[...]", "models and baselines to compare"),
                 ("split.origins=3", "a number of rolling origins, or a list of dates"),
                 ("split.horizon_days=[28,91]", "label windows"),
                 ("split.recalibration=auto", "or isotonic, shrunk_isotonic, platt, beta, none"),
                 ("keep_predictions=true", "write forecast and outcome of every customer"),
-                _RISK,
-                _RULE,
-                _SEED,
-                _RUN_DIR,
+                *CUT,
+                *RUN,
             ),
         ),
         Command(
@@ -247,7 +165,7 @@ COMMANDS: dict[str, Command] = {
             options=(
                 ("run=FOLDER", "a finished run"),
                 ("lang=en", "or ko"),
-                *_PAGES,
+                *PAGES,
                 ("--serve", "shows it on this machine, at http://127.0.0.1:8321 (port=N)"),
             ),
         ),
@@ -263,7 +181,7 @@ COMMANDS: dict[str, Command] = {
             options=(
                 ("runs=[FOLDER,...]", "two or more finished runs of fit, segment, backtest, nday"),
                 ("lang=en", "or ko: the language of the report"),
-                _RUN_DIR,
+                RUN_DIR,
             ),
         ),
         Command(
@@ -272,7 +190,7 @@ COMMANDS: dict[str, Command] = {
             needs=(),
             writes=("*.parquet", "truth.parquet"),
             examples=("churnlab simulate shop.n_members=20000 seed=7 run_dir=data/cache/shop",),
-            options=(("shop.n_members=N", "members of the simulated shop"), _SEED, _RUN_DIR),
+            options=(("shop.n_members=N", "members of the simulated shop"), *RUN),
         ),
         Command(
             name="nday",
@@ -286,15 +204,14 @@ COMMANDS: dict[str, Command] = {
             ),
             options=(
                 ("data=syn_shop", "the simulated shop; yours: files"),
-                _PATH,
+                PATH,
                 ("data.members.path=FILE", "who signed up when (needed)"),
-                _AS_OF,
+                AS_OF,
                 ("nday.n=10", "day N of the stronger offer"),
                 ("nday.cohort.window_days=30", "conversion is reported within this window"),
                 ("nday.costs.margin=...", "what a purchase earns; also coupon and message cost"),
                 ("previous=FILE", "an earlier audience: nobody gets a message twice"),
-                _SEED,
-                _RUN_DIR,
+                *RUN,
             ),
         ),
         Command(
@@ -315,16 +232,15 @@ COMMANDS: dict[str, Command] = {
             ),
             options=(
                 ("data=syn_shop", "the simulated shop; yours: files"),
-                _PATH,
+                PATH,
                 ("data.purchases.item=NAME", "the column with the goods; or category"),
-                _AS_OF,
+                AS_OF,
                 ("journey.level=item", "or category"),
                 ("journey.window_days=10", "window of a journey; journey.span=whole or gap"),
                 ("journey.least_customers=30", "support of a journey, in customers"),
                 ("journey.loyal.rule=posterior", "or tier, with journey.loyal.tiers=[gold]"),
                 ('journey.walk=["A > B"]', "journeys whose audiences are wanted"),
-                _SEED,
-                _RUN_DIR,
+                *RUN,
             ),
         ),
         Command(
@@ -338,12 +254,11 @@ COMMANDS: dict[str, Command] = {
             options=(
                 ("customer=ID", "to the letter"),
                 ("lang=en", "or ko: the language of the picture and the paragraph"),
-                _DATA,
-                _AS_OF,
-                _GRID_MODEL,
-                _RISK,
-                _RULE,
-                _RUN_DIR,
+                DATA,
+                AS_OF,
+                GRID_MODEL,
+                *CUT,
+                RUN_DIR,
             ),
         ),
         Command(
@@ -374,7 +289,7 @@ COMMANDS: dict[str, Command] = {
                 ("export.changed_since=FOLDER", "adds tables of the rows that changed since"),
                 ("export.allow_uncalibrated=true", "although the backtest does not suffice"),
                 ("export.sql.table=NAME", "event table that the SQL reads"),
-                _RUN_DIR,
+                RUN_DIR,
             ),
         ),
         Command(
@@ -383,7 +298,7 @@ COMMANDS: dict[str, Command] = {
             does="new events scored with a bundle, no refit",
             writes=("customer_thresholds.parquet",),
             examples=("churnlab score bundle=outputs/export data.purchases.path=orders.csv",),
-            options=(("bundle=FOLDER", "an export"), _DATA, _PATH, _AS_OF, _RUN_DIR),
+            options=(("bundle=FOLDER", "an export"), *LOG, RUN_DIR),
         ),
         Command(
             name="verify",
@@ -392,7 +307,7 @@ COMMANDS: dict[str, Command] = {
             needs=(),
             writes=("verify.json",),
             examples=("churnlab verify bundle=outputs/export",),
-            options=(("bundle=FOLDER", "an export"), _RUN_DIR),
+            options=(("bundle=FOLDER", "an export"), RUN_DIR),
         ),
         Command(
             name="monitor",
@@ -400,7 +315,7 @@ COMMANDS: dict[str, Command] = {
             does="a bundle against newer data: staleness, drift, matured labels",
             writes=("monitor.json",),
             examples=("churnlab monitor bundle=outputs/export data.purchases.path=orders.csv",),
-            options=(("bundle=FOLDER", "an export"), _DATA, _PATH, _AS_OF, _RUN_DIR),
+            options=(("bundle=FOLDER", "an export"), *LOG, RUN_DIR),
         ),
         Command(
             name="sbc",
@@ -412,8 +327,7 @@ COMMANDS: dict[str, Command] = {
                 ("model=mbg_nbd", "or bg_nbd, pareto_nbd, ggom_nbd, bg_cnbd_k, mbg_cnbd_k"),
                 ("simulations=200", "simulated populations"),
                 ("customers=300", "customers in each"),
-                _SEED,
-                _RUN_DIR,
+                *RUN,
             ),
         ),
     )

@@ -18,8 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from churnlab.cli import sweep
+from churnlab.cli.command import Command
 from churnlab.cli.console import Console
-from churnlab.cli.registry import Command
+from churnlab.cli.registry import COMMANDS
 from churnlab.config import (
     absent_plugin,
     configs_folder,
@@ -249,6 +250,13 @@ def _perform(command: Command, settings: Any, run: RunFolder, console: Console) 
     """Call the use case with what it needs: a log, which is opened here, or the run folder."""
     given: dict[str, Any] = {}
     if "log" in command.needs:
+        if settings.data.engine != "duckdb" and not command.anywhere:
+            able = ", ".join(c.name for c in COMMANDS.values() if c.anywhere)
+            raise UsageError(
+                f"data.engine={settings.data.engine} is for {able}; {command.name} wants the "
+                "events here: take data.engine=duckdb (data.connection fetches tables), or score "
+                "customers there in SQL (churnlab export)."
+            )
         with console.stage("reading and checking event logs"):
             given["log"] = open_data(
                 settings.data, as_of=settings.as_of, shop=settings.shop, seed=settings.seed

@@ -11,7 +11,8 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from churnlab.errors import ChurnlabError
-from churnlab.runs.folder import content_hash, read_json, write_atomic
+from churnlab.runs.folder import read_json, write_atomic
+from churnlab.runs.hashing import content_hash
 from churnlab.secrets import hide
 
 #: What a job leaves beside its run: launchers in other processes lose what jobs return.

@@ -14,6 +14,7 @@ DUPLICATES = ("drop", "keep", "error")
 AMOUNT_PER = ("row", "order")
 DECIMALS = (".", ",")
 UNKNOWN_BEGINNINGS = ("drop", "model")
+ENGINES = ("duckdb", "spark", "postgres")
 PURCHASE_UNITS = ("customer_day", "order")
 #: Fields of a table that say how it is read; the others name columns.
 SETTINGS = (
@@ -167,6 +168,9 @@ class DataConfig:
     ----------
     name : str
         `files` (the tables below) or embedded data: `cdnow`, `cdnow_full`, `complete_journey`.
+    engine : str
+        Where the log is checked, cleaned and summed up: `duckdb` (in this process), `spark` or
+        `postgres`, where tables stay and only counts come from; see docs/scale.md.
     connection : str, optional
         An Ibis URL (`duckdb://…`, `postgres://…`); tables are then named by `table`.
     time_zone : str
@@ -194,6 +198,7 @@ class DataConfig:
     """
 
     name: str = "files"
+    engine: str = "duckdb"
     connection: str | None = None
     time_zone: str = "UTC"
     returns: str | None = None
@@ -216,6 +221,7 @@ class DataConfig:
             self.name = "files" if self.name in (*EMBEDDED, "syn_shop") else self.name
         else:
             one_of("data", self.name, DATA_NAMES)
+        one_of("data.engine", self.engine, ENGINES)
         one_of("data.unknown_beginning", self.unknown_beginning, UNKNOWN_BEGINNINGS)
         one_of("data.purchase_unit", self.purchase_unit, PURCHASE_UNITS)
         for key, known in (
@@ -237,7 +243,7 @@ class DataConfig:
                 "is complete."
             )
         for name, table in self.tables.items():
-            if table.table is not None and self.connection is None:
+            if table.table is not None and self.connection is None and self.engine != "spark":
                 raise UsageError(
                     f"data.{name}.table={table.table} needs data.connection, an Ibis URL such as "
                     f"postgres://user@host/database; for a file use data.{name}.path."

@@ -37,6 +37,14 @@ def positions(ids: Iterable[str], among: Iterable[str]) -> NDArray[np.int64]:
     return np.asarray(found.fill_null(-1), dtype=np.int64)
 
 
+def looked_up(
+    ids: Iterable[str], among: Iterable[str], *columns: pd.Series
+) -> list[ExtensionArray]:
+    """Return what each column beside `among` holds of every id; null where the id is not there."""
+    at = positions(ids, among)
+    return [column.array.take(at, allow_fill=True) for column in columns]
+
+
 def ranks(ids: Iterable[str]) -> NDArray[np.int64]:
     """Return the place of each id among the distinct ones in their order; none may be null."""
     coded = whole(ids).dictionary_encode()

@@ -24,9 +24,9 @@ from churnlab.export.draws import Chosen, choose
 from churnlab.export.inputs import ExportInputs
 from churnlab.export.publish import Staging, Writer, previous_id
 from churnlab.export.sql import EventSource, SummarySource, score_sql
-from churnlab.export.tables import TABLES, columns, files, rows
+from churnlab.export.tables import TABLES, arrow, columns, files, rows
 from churnlab.progress import Update
-from churnlab.runs.folder import content_hash, frame_hash
+from churnlab.runs.hashing import content_hash, frame_hash
 
 
 def export_bundle(
@@ -70,13 +70,13 @@ def export_bundle(
     """
     config, report = config or ExportConfig(), progress or (lambda stage, share: None)
     now = (created_at or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
-    sections.evidence_sections(inputs, config)  # too little evidence is said before the work
+    evidence = sections.evidence_sections(inputs, config)  # too little is said before the work
     report("thinning the posterior", 0.05)
     chosen = choose(inputs, config.draws)
     rules = _rules(inputs, chosen)
     report("scoring customers", 0.3)
     table = rows.thresholds_frame(inputs, rules)
-    bundle = sections.all_sections(inputs, config, chosen, table, now)
+    bundle = sections.all_sections(inputs, config, evidence, chosen, table, now)
     bundle["supersedes"] = previous_id(Path(folder))
     frames = rows.tables_of(table, inputs, bundle)
     bundle["bundle_id"] = _bundle_id(bundle, frames)
@@ -120,7 +120,7 @@ def _write(
     try:
         changed = None
         for name in list(everything):  # let go of one by one: few tables are there twice
-            table = files.to_arrow(everything.pop(name), TABLES[name])
+            table = arrow.to_arrow(everything.pop(name), TABLES[name])
             if name == "customer_thresholds" and config.changed_since is not None:
                 earlier = Path(config.changed_since)
                 table, changed = _changed(table, earlier, config.changed_columns)
@@ -194,7 +194,7 @@ def _changed(data: pa.Table, earlier: Path, what: str) -> tuple[pa.Table, pa.Tab
         a, b = new[column].astype("object"), before[column].astype("object")
         same &= (a == b) | (a.isna() & b.isna())
     kept = before["updated_at"].where(same & before["updated_at"].notna(), new["updated_at"])
-    full = files.to_arrow(new.assign(updated_at=kept), columns.CUSTOMER_THRESHOLDS)
+    full = arrow.to_arrow(new.assign(updated_at=kept), columns.CUSTOMER_THRESHOLDS)
     return full, full.filter(pa.array(~same.to_numpy()))
 
 
@@ -203,5 +203,5 @@ def _earlier_table(earlier: Path, table: columns.Table) -> pd.DataFrame:
     found = files.read_table(locate(folder, old.bundle_id, f"{table.name}.parquet"), table)
     if found.empty:
         raise UsageError(f"the earlier export {earlier} has no rows in {table.name}.")
-    raw: pd.DataFrame = files.to_arrow(found, table).to_pandas(ignore_metadata=True)
+    raw: pd.DataFrame = arrow.to_arrow(found, table).to_pandas(ignore_metadata=True)
     return raw

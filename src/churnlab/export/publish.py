@@ -21,7 +21,8 @@ from typing import Any
 from churnlab.bundle import strict_json
 from churnlab.bundle.reading import VERSIONS
 from churnlab.errors import UsageError
-from churnlab.runs.folder import file_hash, write_atomic
+from churnlab.runs.folder import write_atomic
+from churnlab.runs.hashing import file_hash
 from churnlab.runs.locks import lock
 
 Writer = Callable[[Path], object]

@@ -23,7 +23,8 @@ from churnlab.metrics import shares_of_bins
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig
 from churnlab.rules import Threshold
-from churnlab.runs.folder import commit, content_hash, to_jsonable
+from churnlab.runs.folder import commit
+from churnlab.runs.hashing import content_hash, to_jsonable
 from churnlab.vocabulary import OVERDUE, SEGMENT_CODES, SEGMENTS
 
 #: Thresholds are written with six digits, so that no customer's risk equals one but for rounding.
@@ -283,12 +284,16 @@ def valid_until(as_of: dt.date, today: dt.date, days: int) -> dt.date:
 def all_sections(
     inputs: ExportInputs,
     config: ExportConfig,
+    evidence: Mapping[str, Any],
     chosen: Chosen,
     table: pd.DataFrame,
     now: dt.datetime,
 ) -> dict[str, Any]:
-    """Describe all that does not depend on the files; `table` is `customer_thresholds`."""
-    evidence, visits = evidence_sections(inputs, config), inputs.visits
+    """Describe all that does not depend on the files.
+
+    `evidence` is from `evidence_sections`, `table` is `customer_thresholds`.
+    """
+    visits = inputs.visits
     until = valid_until(inputs.as_of, now.date(), config.valid_days)
     seen = chosen.visits
     return {

@@ -15,10 +15,10 @@ from churnlab.bundle.document import SQL_EDITION, Bundle
 from churnlab.bundle.reading import bundle_path, load_bundle, locate
 from churnlab.bundle.rules import rules_of
 from churnlab.errors import UsageError, VerificationError
-from churnlab.events.ids import positions
+from churnlab.events.ids import looked_up
 from churnlab.export.recompute import aligned, check_scores, check_sql, hold, refuse_unknown
 from churnlab.export.tables import files
-from churnlab.runs.folder import file_hash
+from churnlab.runs.hashing import file_hash
 from churnlab.vocabulary import ALL_CODES
 
 #: A table of a bundle may take so much memory: some ten million customers.
@@ -150,8 +150,9 @@ def _check_rows(frames: Mapping[str, pd.DataFrame], bundle: Bundle) -> None:
     states = customers["purchase_state"] + "." + customers["visit_state"]
     hold(states.eq(customers["segment_code"]), customers, "segment_code", "is not its two states")
     member = frames["segment_membership"]
-    at = positions(customers["customer_id"], member["customer_id"])
-    same = member["segment_code"].array.take(at, allow_fill=True) == customers["segment_code"]
+    ids = customers["customer_id"], member["customer_id"]
+    [code] = looked_up(*ids, member["segment_code"])
+    same = customers["segment_code"].eq(pd.Series(code, customers.index))
     hold(same.fillna(False), customers, "segment_code", "differs from segment_membership")
     if len(member) != len(customers) or len(customers) != bundle.provenance.n_members:
         raise VerificationError(

@@ -15,7 +15,7 @@ from churnlab.journeys.baskets import DAY, Baskets
 from churnlab.journeys.config import JourneyConfig
 from churnlab.journeys.lift import lift_of
 from churnlab.journeys.steps import first_exposures, reached, step_counts
-from churnlab.runs.folder import content_hash
+from churnlab.runs.hashing import content_hash
 
 ARROW: Final = " > "
 _ITEMS: Final = ["item_1", "item_2", "item_3"]

@@ -13,7 +13,7 @@ from churnlab.bundle.document import Bundle
 from churnlab.bundle.reading import bundle_path, locate
 from churnlab.errors import DataError, VerificationError
 from churnlab.events import EventLog
-from churnlab.runs.folder import file_hash
+from churnlab.runs.hashing import file_hash
 from churnlab.summary import summarise
 
 #: Days before the export that say what is usual.

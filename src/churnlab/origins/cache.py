@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab.errors import FitRefusedError
-from churnlab.runs import folder as runs
+from churnlab.runs.folder import write_atomic
+from churnlab.runs.hashing import canonical_json, content_hash
 
 #: Raise when what is stored changes its meaning: old entries are then simply not found.
 FORMAT = 3
@@ -56,7 +57,7 @@ class FitCache:
         FitRefusedError
             `make` refused, now or earlier.
         """
-        name = runs.content_hash({"format": FORMAT, **key})
+        name = content_hash({"format": FORMAT, **key})
         if name in self.refused:
             raise self.refused[name]
         found = self.memory.get(name)
@@ -106,7 +107,7 @@ class FitCache:
         path = self._path(name)
         if path is None:
             return
-        text = np.array(runs.canonical_json({"hash": _hash(arrays), "note": note}))
+        text = np.array(canonical_json({"hash": _hash(arrays), "note": note}))
 
         def write(temporary: Path) -> None:
             with temporary.open("wb") as file:
@@ -114,7 +115,7 @@ class FitCache:
 
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            runs.write_atomic(path, write)
+            write_atomic(path, write)
         except OSError as error:
             self.folder = None
             self.notes.append(

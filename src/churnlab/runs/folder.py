@@ -6,9 +6,7 @@ Files are written beside their place and renamed, so a reader sees the old file 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
-import math
 import os
 import platform
 import re
@@ -18,15 +16,15 @@ import subprocess
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
 
 from churnlab.errors import UsageError
+from churnlab.runs.hashing import content_hash, file_hash, to_jsonable
 from churnlab.runs.locks import lock
 
 MANIFEST = "manifest.json"
@@ -64,63 +62,6 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return path
-
-
-def to_jsonable(value: Any) -> Any:
-    """Turn dataclasses, NumPy values, dates and paths into JSON values (NaN becomes null)."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return to_jsonable(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(k): to_jsonable(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray):
-        return to_jsonable(value.tolist())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [to_jsonable(v) for v in value]
-    if isinstance(value, np.generic):
-        return to_jsonable(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is pd.NaT or value is pd.NA:
-        return None
-    if isinstance(value, (dt.date, dt.datetime, pd.Timestamp)):
-        return value.isoformat()
-    if isinstance(value, Path):
-        return str(value)
-    return value
-
-
-def canonical_json(value: Any) -> str:
-    """Return JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(to_jsonable(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def content_hash(value: Any) -> str:
-    """Return the SHA-256 of the canonical JSON of `value`."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes.
-
-    Raises
-    ------
-    UsageError
-        A pipe or a device, from which reading may never end.
-    """
-    if Path(path).exists() and not Path(path).is_file():
-        raise UsageError(f"{path} is no file; take it away, or run the command again.")
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def frame_hash(frame: pd.DataFrame) -> str:
-    """Return the SHA-256 of a frame's columns and values, independent of its index."""
-    digest = hashlib.sha256(canonical_json([str(c) for c in frame.columns]).encode())
-    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
-    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:
@@ -287,6 +228,20 @@ class RunFolder:
     def write_parquet(self, name: str, frame: pd.DataFrame | Rows) -> Path:
         """Write a frame, or what makes its rows when asked, as Parquet without index, by groups."""
         return self.write(name, lambda path: _write_rows(frame, path))
+
+    def write_parts(self, name: str, write: Callable[[Path], object]) -> Path:
+        """Let `write` make a folder of Parquet files, whole or not at all, with hashes."""
+        path = self.path / name
+        draft = path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
+        try:
+            write(draft)
+            shutil.rmtree(path, ignore_errors=True)
+            draft.replace(path)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        for part in sorted(path.glob("*.parquet")):
+            self.written[f"{name}/{part.name}"] = file_hash(part)
+        return path
 
     def so_far(self) -> Path:
         """Write what the folder holds by now and return the file: `open_run` reads by it.

@@ -15,15 +15,8 @@ import pandas as pd
 from pyarrow.parquet import read_schema
 
 from churnlab.errors import ChurnlabError, UsageError
-from churnlab.runs.folder import (
-    DRAFT,
-    MANIFEST,
-    STAGING,
-    content_hash,
-    file_hash,
-    read_json,
-    settle,
-)
+from churnlab.runs.folder import DRAFT, MANIFEST, STAGING, read_json, settle
+from churnlab.runs.hashing import content_hash, file_hash
 from churnlab.runs.locks import lock
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.events import EventLog
-from churnlab.events.ids import positions, text
+from churnlab.events.ids import looked_up, positions, text
 from churnlab.posterior import CustomerTable, RiskConfig
 from churnlab.segments.actions.bands import churn_bands
 from churnlab.segments.actions.winback import WinbackConfig, break_even_table, worth_once_back
@@ -68,8 +68,9 @@ def _with_previous(now: Snapshot, before: Snapshot) -> pd.DataFrame:
 def with_bands(membership: pd.DataFrame, customers: CustomerTable) -> pd.DataFrame:
     """Add how far at risk each purchaser is (`risk_band`); null without a purchase."""
     known = customers.frame(("customer_id", "risk_band"))
-    at = positions(membership["customer_id"], known["customer_id"])
-    return membership.assign(risk_band=known["risk_band"].array.take(at, allow_fill=True))
+    ids = membership["customer_id"], known["customer_id"]
+    [band] = looked_up(*ids, known["risk_band"])
+    return membership.assign(risk_band=band)
 
 
 def churn_tables(customers: CustomerTable, risk: RiskConfig, winback: WinbackConfig) -> Tables:

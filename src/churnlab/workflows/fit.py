@@ -13,6 +13,7 @@ from churnlab.posterior import CustomerTable
 from churnlab.progress import SILENT, Progress
 from churnlab.rules import OverdueRule, Threshold
 from churnlab.summary import summarise
+from churnlab.workflows.steps.elsewhere import fit_elsewhere
 from churnlab.workflows.steps.fitted import Fitted
 from churnlab.workflows.steps.settings import FitSettings, ModelSettings
 from churnlab.workflows.steps.worth import find_worth
@@ -37,6 +38,8 @@ def fit(
     FitRefusedError
         The diagnostics do not support the fit.
     """
+    if log.engine is not None:
+        return fit_elsewhere(log, settings, progress)
     model = settings.model
     with progress.stage("summarising customers"):
         summary = summarise(log, group=list(model.groups) or None)

@@ -64,18 +64,35 @@ def settle(backend: Backend, staged: Staged, config: PurchasesTable) -> None:
         A status without a word on which values count.
     """
     staged_table = backend.table(staged.name)
-    start = table = staged_table.mutate(_line=staged_table.rowid())
+    table = settled(staged_table.mutate(_line=staged_table.rowid()), staged, config)
+    if table is None:
+        return
+    before, staged.name = staged.name, "settled_purchases"
+    backend.create_table(staged.name, table)
+    backend.drop_table(before)
+
+
+def settled(table: Any, staged: Staged, config: PurchasesTable) -> Any | None:
+    """Return staged purchases rewritten by what their orders say; None where they say nothing.
+
+    Parameters
+    ----------
+    table
+        Ibis table with `_line`: which line of an order comes first.
+
+    Raises
+    ------
+    DataError
+        As `settle`.
+    """
+    start = table
     if "order_id" in table.columns:
         table = _filled(table, staged)
     per_order = _per_order(table, staged, config)
     if per_order or _nets(table) or "status" in table.columns:
         table = table.mutate(**{RETURNED: _cancelled(table, config)})
         table = _worth(table, per_order) if "amount" in table.columns else table
-    if table is start:
-        return
-    before, staged.name = staged.name, "settled_purchases"
-    backend.create_table(staged.name, table.drop("_line"))
-    backend.drop_table(before)
+    return None if table is start else table.drop("_line")
 
 
 def _nets(table: Any) -> bool:

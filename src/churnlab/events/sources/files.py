@@ -16,7 +16,7 @@ from churnlab.errors import DataError, nearest
 from churnlab.events.engine import literal
 from churnlab.events.sources.encodings import open_bytes, whole
 from churnlab.events.sources.workbooks import MAGIC as WORKBOOKS
-from churnlab.runs.folder import content_hash, file_hash
+from churnlab.runs.hashing import content_hash, file_hash
 
 _HEAD = 1 << 16
 READABLE = (".csv", ".parquet", ".gz", ".tsv", ".txt", ".xlsx", ".xls")

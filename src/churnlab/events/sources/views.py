@@ -29,7 +29,7 @@ from churnlab.events.sources.encodings import as_utf8, detect, require
 from churnlab.events.sources.files import Files, resolve
 from churnlab.events.sources.frames import Arrowed, to_arrow
 from churnlab.events.sources.workbooks import read_sheet
-from churnlab.runs.folder import content_hash
+from churnlab.runs.hashing import content_hash
 
 #: Added to each source: a hash over all its columns, by which duplicates are known.
 ROW_HASH = "churnlab row hash"
@@ -71,6 +71,11 @@ class Source:
     where: str | None
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the rows stay in an engine of their own."""
+        return not self.raw
 
 
 def from_files(

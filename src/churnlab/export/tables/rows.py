@@ -11,7 +11,7 @@ import pandas as pd
 from churnlab.bundle import ScoringBundle
 from churnlab.bundle.score import FAR, score_people
 from churnlab.errors import DataError
-from churnlab.events.ids import positions, text
+from churnlab.events.ids import looked_up, positions, text
 from churnlab.export.inputs import ExportInputs
 from churnlab.export.tables.columns import SEGMENT_SHARE
 from churnlab.vocabulary import ALL_CODES, SEGMENTS, UNKNOWN_CODES
@@ -62,8 +62,9 @@ def tables_of(
 
 
 def _with_fit(table: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
-    at = positions(table["customer_id"], customers["customer_id"])
-    fitted = {name: customers[name].array.take(at, allow_fill=True) for name in FROM_FIT}
+    known = (customers[name] for name in FROM_FIT)
+    values = looked_up(table["customer_id"], customers["customer_id"], *known)
+    fitted = dict(zip(FROM_FIT, values, strict=True))
     bought = table["purchase_state"].ne("none").to_numpy()
     if pd.isna(fitted["cycle_days"][bought]).any():
         raise DataError(
@@ -117,12 +118,12 @@ def membership_frame(
     if given is None or "previous_code" not in given.columns:
         return out
     last = given.drop_duplicates("customer_id", keep="last")
-    at = positions(out["customer_id"], last["customer_id"])
-    out["previous_code"] = last["previous_code"].array.take(at, allow_fill=True)
+    ids = out["customer_id"], last["customer_id"]
+    [out["previous_code"]] = looked_up(*ids, last["previous_code"])
     if "entered_at" in last.columns:
-        code = last["segment_code"].array.take(at, allow_fill=True)
+        days = pd.to_datetime(last["entered_at"])
+        code, entered = looked_up(*ids, last["segment_code"], days)
         same = pd.Series(code == out["segment_code"].array).fillna(False).to_numpy(bool)
-        entered = pd.to_datetime(last["entered_at"]).array.take(at, allow_fill=True)
         known = entered.to_numpy().astype("datetime64[us]")
         keep = same & ~np.isnat(known)
         out["entered_at"] = np.where(keep, known, out["entered_at"].to_numpy())
@@ -131,10 +132,11 @@ def membership_frame(
 
 def _bands(table: pd.DataFrame, inputs: ExportInputs) -> pd.Series | None:
     """Return how far at risk each customer is by the fit; null without a purchase or a fit."""
-    if inputs.customers is None or "risk_band" not in inputs.customers.columns:
+    known = inputs.customers
+    if known is None or "risk_band" not in known.columns:
         return None
-    at = positions(table["customer_id"], inputs.customers["customer_id"])
-    return pd.Series(inputs.customers["risk_band"].array.take(at, allow_fill=True), table.index)
+    [band] = looked_up(table["customer_id"], known["customer_id"], known["risk_band"])
+    return pd.Series(band, table.index)
 
 
 def _entered(table: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from churnlab.errors import UsageError
-from churnlab.events.ids import positions
+from churnlab.events.ids import looked_up
 from churnlab.metrics.binary import calibration_verdicts, jeffreys_interval
 from churnlab.posterior.risk import personal_window
 from churnlab.posterior.settings import RiskConfig
@@ -142,9 +142,8 @@ def calibrate_out_of_time(
     over = window <= (known_until - origin).days
     later = days[days["day"] > pd.Timestamp(origin)]
     following = later.groupby("customer_id")["day"].min()
-    at = positions(repeat["customer_id"], following.index)
-    first = pd.Series(following.array.take(at, allow_fill=True))
-    wait = (first - pd.Timestamp(origin)).dt.days.to_numpy()  # nan: none came
+    [first] = looked_up(repeat["customer_id"], following.index, following)
+    wait = (pd.Series(first) - pd.Timestamp(origin)).dt.days.to_numpy()  # nan: none came
     rate = repeat[f"risk_{basis}"].to_numpy(dtype=float)
     found = band_calibration(rate[over], (wait <= window)[over], edges=edges)
     found.insert(0, "origin", pd.Timestamp(origin))

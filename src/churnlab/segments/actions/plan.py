@@ -9,10 +9,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.extensions import ExtensionArray
 
 from churnlab.events.arms import ARMS, HOLDOUT, TREAT, held_out
-from churnlab.events.ids import positions, ranks, text
+from churnlab.events.ids import looked_up, positions, ranks, text
 from churnlab.segments.actions.audiences import Audience
 from churnlab.segments.actions.playbook import Playbook
 from churnlab.types import Ints
@@ -71,17 +70,13 @@ def campaign_plan(
     if not reached:
         return pd.DataFrame(columns=list(COLUMNS))
     plan, who = _rows(playbook, reached, as_of, holdout_share, seed)
-    plan["risk_band"] = None if bands is None else _of(plan["customer_id"], bands)
+    [band] = [None] if bands is None else looked_up(plan["customer_id"], bands.index, bands)
+    plan["risk_band"] = band
     plan["suppressed_reason"] = _cooling(plan, playbook, _named(treatments, playbook, journeys))
     keys = pd.DataFrame({"who": who, "send_date": plan["send_date"]})
     free = keys[plan["suppressed_reason"].isna()]
     plan.loc[free.index[free.duplicated()], "suppressed_reason"] = OTHER_ACTION
     return plan[list(COLUMNS)]
-
-
-def _of(ids: pd.Series[str], bands: pd.Series[str]) -> ExtensionArray:
-    """Return the customers' bands; null for whoever has none."""
-    return bands.array.take(positions(ids, bands.index), allow_fill=True)
 
 
 def _priorities(playbook: Playbook) -> dict[str, int]:

@@ -13,7 +13,7 @@ from churnlab.export import ExportConfig, export_bundle
 from churnlab.export import verify as verify_bundle
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import RunFolder
-from churnlab.runs.folder import file_hash
+from churnlab.runs.hashing import file_hash
 from churnlab.runs.reading import believing
 from churnlab.workflows.production.verify import Verified
 from churnlab.workflows.steps.gather import export_inputs

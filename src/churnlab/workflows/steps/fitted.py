@@ -77,6 +77,11 @@ class Fitted(Result):
         read = ("x", "at_risk_date", "last_purchase_at", "days_since_last", "rhythm_days")
         return extreme_states(self.table.frame(read), self.fit.data.as_of)
 
+    @property
+    def expected(self) -> float:
+        """Purchases to come of all customers, within the risk's days."""
+        return float(self.table.frame(("expected_purchases",))["expected_purchases"].sum())
+
     @cached_property
     def monte_carlo(self) -> MonteCarlo:
         """What another seed would move."""
@@ -105,7 +110,7 @@ class Fitted(Result):
             f"{self.fit.model}: {len(customers):,} customers up to {as_of.date()}, "
             f"{self.fit.population.method} with {len(self.fit.draws.theta):,} draws",
             _cycles(customers),
-            f"{_state(threshold)}: {flagged:,} at risk ({share:.1%})",
+            f"{state_line(threshold)}: {flagged:,} at risk ({share:.1%})",
             headline(self.late.to_dict()),
             *map(banner, self.extremes),
             self.monte_carlo.line(),
@@ -154,7 +159,7 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "seconds": population.seconds | ({"amounts": spend.seconds} if spend else {}),
         "threshold": fitted.threshold.to_dict(),
         "late": fitted.late.to_dict(),
-        "coming": purchases_to_come(fitted.fit, fitted.table, fitted.risk.horizon_days),
+        "coming": purchases_to_come(fitted.fit, fitted.expected, fitted.risk.horizon_days),
         "extreme_states": fitted.extremes,
         "monte_carlo": fitted.monte_carlo.to_dict(),
         "spend": None if fitted.worth is None else fitted.worth.to_dict(),
@@ -185,7 +190,7 @@ def covariate_rows(fit: Fit) -> list[dict[str, Any]]:
     return [] if design is None else [asdict(coding) for coding in design.codings]
 
 
-def _state(threshold: Threshold) -> str:
+def state_line(threshold: Threshold) -> str:
     """Return what puts a customer at risk, in words."""
     if threshold.window_cycles is not None:
         return (
