@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnlab.origins.daysums import day_number
 from churnlab.origins.panel import Past
+from churnlab.summary.daysums import day_number
 from churnlab.types import Array, Ints
 
 #: Purchases are counted over these many days before the origin.

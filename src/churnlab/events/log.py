@@ -16,6 +16,7 @@ from churnlab.errors import DataError, UsageError, nearest
 from churnlab.events import engine
 from churnlab.events.cleaning import history
 from churnlab.events.cleaning.staging import DATE, literal_date
+from churnlab.events.days import EventDays
 from churnlab.events.formats.times import parse_day
 from churnlab.events.members import members_expression, with_derived
 from churnlab.events.report import DataReport
@@ -76,6 +77,10 @@ class EventLog:
     """Clean Ibis tables by name, of those of unknown beginning too where anybody asked."""
     engine: Place | None = field(default=None, repr=False, compare=False, kw_only=True)
     """Where the tables are, if not in this process."""
+    _kept: dict[tuple[Any, Any], Any] = field(
+        default_factory=dict, repr=False, compare=False, kw_only=True
+    )
+    """What the engine was asked for once; views share it."""
 
     def __repr__(self) -> str:
         """Where from, up to which day, what is kept of each table; a line for each note."""
@@ -192,8 +197,7 @@ class EventLog:
         >>> log.first_day("visits") <= log.as_of
         True
         """
-        days = self.day_table(events)
-        found = days.day.min().to_pyarrow().as_py()
+        found = self.table(_events(events))[DATE].min().to_pyarrow().as_py()
         return self.as_of if found is None else found
 
     def days(
@@ -264,12 +268,45 @@ class EventLog:
         >>> bool(log.day_table().count().execute() == len(log.days()))
         True
         """
-        if events not in EVENTS:
-            raise UsageError(f"events must be one of {', '.join(EVENTS)}; got {events!r}.")
-        table = self.table(events)
+        table = self.table(_events(events))
         if events == "purchases" and self.purchase_unit == "order":
             return _orders(table)
         return table.select("customer_id", day=table[DATE]).distinct()
+
+    def event_days(self, events: str = "purchases", *, count_purchases: bool = False) -> EventDays:
+        """Return `days` as numbers; the engine is asked once, for every day of the log.
+
+        Parameters
+        ----------
+        events : str
+            `purchases` or `visits`.
+        count_purchases : bool
+            Whether a purchase-day is a visit-day, too.
+
+        Returns
+        -------
+        EventDays
+            Up to `as_of`; ``.ids``, ``.starts``, ``.day``.
+
+        Examples
+        --------
+        >>> seen = log.event_days("visits")
+        >>> len(seen.day) == len(log.days("visits"))
+        True
+        """
+        both = count_purchases and events == "visits" and "purchases" in self.tables
+        if (events, both) not in self._kept:
+            every = replace(self, as_of=self.report.as_of)
+            orders = events == "purchases" and self.purchase_unit == "order"
+            parts = [
+                every.day_table(e) if orders or (both and e == "purchases") else
+                every.table(_events(e)).select("customer_id", day=DATE)
+                for e in ((events, "purchases") if both else (events,))
+            ]  # fmt: skip
+            table = parts[0] if len(parts) == 1 else ibis.union(*parts, distinct=False)
+            self._kept[events, both] = EventDays.read(table, distinct=not orders)
+        found: EventDays = self._kept[events, both]
+        return found.until(self.as_of)
 
     def members(self) -> pd.DataFrame:
         """Return customer_id, signed_up_at and the attributes, one row per member, sorted.
@@ -327,7 +364,11 @@ class EventLog:
         >>> {"signup_month", "gender"} <= set(log.attributes())
         True
         """
-        return engine.frame(self.attribute_table().order_by("customer_id"))
+        if ("attributes", self.as_of) not in self._kept:
+            found = engine.frame(self.attribute_table().order_by("customer_id"))
+            self._kept["attributes", self.as_of] = found
+        kept: pd.DataFrame = self._kept["attributes", self.as_of]
+        return kept.copy(deep=False)
 
     def attribute_table(self) -> Any:
         """Return members and derived attributes as an Ibis expression.
@@ -387,6 +428,12 @@ class EventLog:
 
     def _events(self) -> list[Any]:
         return [self._raw(name) for name in EVENTS if name in self.tables]
+
+
+def _events(name: str) -> str:
+    if name not in EVENTS:
+        raise UsageError(f"events must be one of {', '.join(EVENTS)}; got {name!r}.")
+    return name
 
 
 def _orders(table: Any) -> Any:

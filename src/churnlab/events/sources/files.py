@@ -96,7 +96,9 @@ def _has_checksums(file: ParquetFile, path: Path) -> bool:
     columns = [group.column(i) for i in range(group.num_columns)]
     with path.open("rb") as opened:
         for column in columns:
-            opened.seek(min(p for p in (column.dictionary_page_offset, column.data_page_offset) if p))
+            opened.seek(
+                min(p for p in (column.dictionary_page_offset, column.data_page_offset) if p)
+            )
             head = opened.read(_PAGE_HEAD)
             if _CHECKED_PAGE.match(head):
                 return True
