@@ -198,6 +198,7 @@ def test_the_table_is_the_same_and_only_cells_come(pair, settings, tmp_path, mon
         assert sum(rows.values()) == 0  # its workers write
     a, b = pd.read_parquet(tmp_path / "here/customers.parquet"), pd.read_parquet(tmp_path / name)
     b = b.sort_values("customer_id", ignore_index=True)
+    assert str(b["at_risk_date"].dtype) == "datetime64[us]"  # the far date fits
     worth = {c for c in a if c.startswith(("amount_", "residual_"))}  # amounts stay where they are
     assert set(a.columns) - worth == set(b.columns)
     assert any("are not valued" in said for said in results[1].warnings)
@@ -293,3 +294,21 @@ def _md5(text):
     import hashlib
 
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:12]
+
+
+@pytest.mark.parametrize(
+    ("master", "before", "after"),
+    [("local[2]", "200", "4"), ("local[2]", "199", "199"), ("yarn", "200", "200")],
+)
+def test_one_machine_gets_few_partitions_unless_somebody_said_how_many(master, before, after):
+    from types import SimpleNamespace
+
+    from churnlab.events.warehouse.engines import Spark
+
+    settings = {"spark.sql.shuffle.partitions": before}
+    context = SimpleNamespace(master=master, defaultParallelism=2, setLogLevel=lambda _: None)
+    conf = SimpleNamespace(get=settings.get, set=settings.__setitem__)
+    builder = SimpleNamespace(getOrCreate=lambda: SimpleNamespace(sparkContext=context, conf=conf))
+    builder.appName = builder.config = lambda *_: builder
+    Spark._begin(builder)
+    assert settings["spark.sql.shuffle.partitions"] == after

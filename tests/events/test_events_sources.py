@@ -177,10 +177,7 @@ def test_embedded_cdnow():
     assert (
         sample.report.tables["purchases"].rows,
         sample.report.tables["purchases"].customers,
-    ) == (
-        6919,
-        2357,
-    )
+    ) == (6919, 2357)
     assert full.report.tables["purchases"].rows == full.report.tables["purchases"].kept == 69659
     assert full.report.purchase_days == 67591
     assert str(sample.as_of) == str(full.as_of) == "1998-06-30"

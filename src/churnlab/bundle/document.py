@@ -4,8 +4,6 @@ The published JSON Schema is written from it (`python -m churnlab.bundle.schema`
 fields are in `churnlab.bundle.consistency`. Times are days; days are ISO 8601; instants are UTC.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Annotated, Literal
 
@@ -469,8 +467,7 @@ class Bundle(Section):
     as_of: Annotated[Day, Field(description="Last known, complete day of the data.")]
     time_zone: TimeZone
     supersedes: Annotated[
-        BundleId | None,
-        Field(description="The bundle this one replaces; keep it for rollback."),
+        BundleId | None, Field(description="The bundle this one replaces; keep it for rollback.")
     ]
     software: Software
     provenance: Provenance

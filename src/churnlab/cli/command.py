@@ -1,7 +1,5 @@
 """What a command of the console script is."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Options that several commands share: a key with a value, and what it does."""
 
-from __future__ import annotations
-
 DATA = ("data=cdnow", "embedded logs: cdnow, cdnow_full, complete_journey, syn_shop; yours: files")
 PATH = ("data.purchases.path=FILE", "CSV, Parquet or a glob; or .table with data.connection=URL")
 

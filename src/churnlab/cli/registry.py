@@ -1,7 +1,5 @@
 """The commands: what each does, needs and writes. Adding one is an entry here and its use case."""
 
-from __future__ import annotations
-
 from churnlab.cli.command import Command
 from churnlab.cli.options import (
     AS_OF,

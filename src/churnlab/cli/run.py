@@ -1,7 +1,5 @@
 """From the command line to a run folder: compose with Hydra, run, write the manifest."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys
@@ -183,10 +181,8 @@ def run_in_folder(
 ) -> RunFolder:
     """Run a command into a folder: log, resolved configuration, results, manifest last.
 
-    Raises
-    ------
-    ChurnlabError
-        What the use case raises; or, after all is written, that its result is a failure.
+    Raises ChurnlabError: What the use case raises; or, after all is written, that its result is a
+        failure.
     """
     run = RunFolder(
         folder,

@@ -1,7 +1,5 @@
 """The account of a whole reading: as of which day, who the members are, what must be said."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 
@@ -37,16 +35,10 @@ def report_of(
 ) -> DataReport:
     """Return the whole account of a reading.
 
-    Parameters
-    ----------
-    clean : dict of Ibis tables
-        By the name of the contract; who began before `data.history_from` where they are kept.
-    tables : dict of TableReport
-        The account of each table.
-    hashes : dict
-        Of each input.
-    given : bool
-        Whether `as_of` was.
+    clean: By the name of the contract; who began before `data.history_from` where they are kept.
+    tables: The account of each table.
+    hashes: Of each input.
+    given: Whether `as_of` was.
     """
     events = {n: clean[n] for n in EVENTS if n in clean}
     members = clean.get("members")

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 import ibis
 import pandas as pd
 
-from churnlab.errors import DataError, UsageError, nearest
+from churnlab.errors import DataError, UsageError, nearest, one_of
 from churnlab.events import engine
 from churnlab.events.cleaning import history
 from churnlab.events.cleaning.staging import DATE, literal_date
@@ -197,7 +197,8 @@ class EventLog:
         >>> log.first_day("visits") <= log.as_of
         True
         """
-        found = self.table(_events(events))[DATE].min().to_pyarrow().as_py()
+        one_of("events", events, EVENTS)
+        found = self.table(events)[DATE].min().to_pyarrow().as_py()
         return self.as_of if found is None else found
 
     def days(
@@ -268,10 +269,10 @@ class EventLog:
         >>> bool(log.day_table().count().execute() == len(log.days()))
         True
         """
-        table = self.table(_events(events))
-        if events == "purchases" and self.purchase_unit == "order":
-            return _orders(table)
-        return table.select("customer_id", day=table[DATE]).distinct()
+        one_of("events", events, EVENTS)
+        days = self._rows_of_days(events)
+        orders = events == "purchases" and self.purchase_unit == "order"
+        return days if orders else days.distinct()
 
     def event_days(self, events: str = "purchases", *, count_purchases: bool = False) -> EventDays:
         """Return `days` as numbers; the engine is asked once, for every day of the log.
@@ -294,16 +295,14 @@ class EventLog:
         >>> len(seen.day) == len(log.days("visits"))
         True
         """
+        one_of("events", events, EVENTS)
         both = count_purchases and events == "visits" and "purchases" in self.tables
         if (events, both) not in self._kept:
             every = replace(self, as_of=self.report.as_of)
             orders = events == "purchases" and self.purchase_unit == "order"
-            parts = [
-                every.day_table(e) if orders or (both and e == "purchases") else
-                every.table(_events(e)).select("customer_id", day=DATE)
-                for e in ((events, "purchases") if both else (events,))
-            ]  # fmt: skip
-            table = parts[0] if len(parts) == 1 else ibis.union(*parts, distinct=False)
+            table = every._rows_of_days(events)
+            if both:
+                table = table.union(every._rows_of_days("purchases"))
             self._kept[events, both] = EventDays.read(table, distinct=not orders)
         found: EventDays = self._kept[events, both]
         return found.until(self.as_of)
@@ -426,14 +425,15 @@ class EventLog:
         table = self._clean[name]
         return table.filter(table[DATE] <= literal_date(self.as_of))
 
+    def _rows_of_days(self, events: str) -> Any:
+        """Return ``customer_id``, ``day``: a row an order, or one a row that `day` counts once."""
+        table = self.table(events)
+        if events == "purchases" and self.purchase_unit == "order":
+            return _orders(table)
+        return table.select("customer_id", day=table[DATE])
+
     def _events(self) -> list[Any]:
         return [self._raw(name) for name in EVENTS if name in self.tables]
-
-
-def _events(name: str) -> str:
-    if name not in EVENTS:
-        raise UsageError(f"events must be one of {', '.join(EVENTS)}; got {name!r}.")
-    return name
 
 
 def _orders(table: Any) -> Any:

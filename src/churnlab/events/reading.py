@@ -1,7 +1,5 @@
 """From settings to a checked `EventLog`."""
 
-from __future__ import annotations
-
 import datetime as dt
 import tempfile
 from collections.abc import Mapping
@@ -31,19 +29,10 @@ from churnlab.events.warehouse import read_there
 def open_log(config: DataConfig, as_of: dt.date | str | None = None) -> EventLog:
     """Read and check the tables that a configuration names.
 
-    Parameters
-    ----------
-    config : DataConfig
-        Files, a connection, or the name of embedded data.
-    as_of : date or ISO text, optional
-        Last known day, inclusive and complete; default: the last day in the logs.
-
-    Raises
-    ------
-    UsageError
-        No table named, or simulated data asked for by name.
-    DataError
-        Whatever is wrong with the data (docs/data.md).
+    config: Files, a connection, or the name of embedded data.
+    as_of: Last known day, inclusive and complete; default: the last day in the logs.
+    Raises UsageError: No table named, or simulated data asked for by name.
+    Raises DataError: Whatever is wrong with the data (docs/data.md).
     """
     if config.name == "syn_shop":
         raise UsageError(
@@ -59,14 +48,8 @@ def open_log(config: DataConfig, as_of: dt.date | str | None = None) -> EventLog
 def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) -> EventLog:
     """Read and check the tables of a configuration, or what is `given` instead of their sources.
 
-    Parameters
-    ----------
-    config : DataConfig
-        How to read them.
-    given : mapping
-        Table -> a frame, or a list of paths.
-    as_of : date, optional
-        Last known day.
+    given: Table -> a frame, or a list of paths.
+    as_of: Last known day.
     """
     used = {n: t for n, t in config.tables.items() if t.given or n in given}
     if not set(used) & set(EVENTS):

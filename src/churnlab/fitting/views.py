@@ -71,19 +71,11 @@ class Fit(FittedModel):
 
     @classmethod
     def of(
-        cls,
-        summary: Summary,
-        model: ModelConfig,
-        inference: InferenceConfig,
-        seed: int,
-        **how: Any,
+        cls, summary: Summary, model: ModelConfig, inference: InferenceConfig, seed: int, **how: Any
     ) -> Fit:
         """Fit a summary that is grouped as the model says (`churnlab.fit` does both).
 
-        Parameters
-        ----------
-        how
-            ``kept``, ``check`` and ``progress`` of `building.build`.
+        how: ``kept``, ``check`` and ``progress`` of `building.build`.
         """
         found = build(summary, model, inference, seed, **how)
         first = None

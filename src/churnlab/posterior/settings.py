@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, one_of
 from churnlab.types import Array
 from churnlab.vocabulary import RISK_BASES
 
@@ -79,11 +79,7 @@ class RiskConfig:
 
     def __post_init__(self) -> None:
         """Refuse unknown bases and windows that are not positive."""
-        if self.basis not in RISK_BASES:
-            raise UsageError(
-                f"risk.basis {self.basis!r} is not known; expected one of {', '.join(RISK_BASES)}."
-                + nearest(self.basis, RISK_BASES)
-            )
+        one_of("risk.basis", self.basis, RISK_BASES)
         for name in ("horizon_days", "due_window_days"):
             value = getattr(self, name)
             if value != int(value) or value < 1:
@@ -115,12 +111,8 @@ class Lateness:
     that has come back by now. It rises with silence from 0 to 1 and needs neither an identified
     dropout nor an outcome, since it looks only at those who come back (docs/risk.md).
 
-    Parameters
-    ----------
-    window_cycles : float
-        Window in own rhythms; the rhythm is the one of the last purchase.
-    least_cycles : float
-        Nobody counts as due before so many own rhythms; 0 for the bare share.
+    window_cycles: Window in own rhythms; the rhythm is the one of the last purchase.
+    least_cycles: Nobody counts as due before so many own rhythms; 0 for the bare share.
     """
 
     window_cycles: float = 6.0

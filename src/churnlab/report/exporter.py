@@ -1,7 +1,5 @@
 """A notebook as a page: what its cells say is text, whatever markup the data carry."""
 
-from __future__ import annotations
-
 import base64
 import itertools
 import re
@@ -37,28 +35,14 @@ def page(book: Any, title: str, lang: str = "en") -> str:
 
     Links lead to sections of the page only.
 
-    Parameters
-    ----------
-    book : NotebookNode
-        Its outputs are Markdown, plain text, SVG and PNG; others are not shown.
-    title : str
-        Title of the page.
-    lang : str
-        Language of its words.
+    book: Its outputs are Markdown, plain text, SVG and PNG; others are not shown.
     """
     parts = _folding([part for cell in book.cells for part in _cell(cell)], lang)
     shown = "".join([title, *parts])
     hangul = any("\uac00" <= letter <= "\ud7a3" for letter in shown)
     fonts = {weight: base64_woff(shown, weight) for weight in ("", "Bold") if hangul}
-    return _template().render(
-        title=title,
-        lang=lang,
-        policy=policy(),
-        parts=_contents(parts),
-        fonts=fonts,
-        cards=_CARDS,
-        lines=_LINES,
-    )
+    told = {"title": title, "lang": lang, "policy": policy(), "cards": _CARDS, "lines": _LINES}
+    return _template().render(told, parts=_contents(parts), fonts=fonts)
 
 
 @cache

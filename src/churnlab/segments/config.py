@@ -1,13 +1,11 @@
 """What a user may choose about visits and segments."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, nearest, one_of
 from churnlab.models import MODELS
 from churnlab.posterior.settings import LATE, Lateness, Measure, RiskConfig
 from churnlab.vocabulary import ALL_CODES, OVERDUE, RISK_BASES, SEGMENT_CODES
@@ -45,17 +43,8 @@ class VisitsConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        if self.model not in MODELS:
-            raise UsageError(
-                f"visits.model {self.model!r} is not known; expected one of {', '.join(MODELS)}."
-                + nearest(self.model, MODELS)
-            )
-        bases = (OVERDUE, *RISK_BASES)
-        if self.basis not in bases:
-            raise UsageError(
-                f"visits.basis {self.basis!r} is not known; expected one of "
-                f"{', '.join(bases)}." + nearest(self.basis, bases)
-            )
+        one_of("visits.model", self.model, MODELS)
+        one_of("visits.basis", self.basis, (OVERDUE, *RISK_BASES))
         Lateness(window_cycles=self.window_cycles)
         if not 0 < self.risk_value < self.inactive_value < 1:
             raise UsageError(
@@ -136,10 +125,7 @@ class SegmentsConfig:
 def check_dates(as_of: dt.date, compare_to: dt.date, first_event: dt.date) -> None:
     """Refuse a comparison date that is not before `as_of` or lies before the first event.
 
-    Raises
-    ------
-    UsageError
-        With the three dates.
+    Raises UsageError with the three dates.
     """
     if compare_to >= as_of:
         raise UsageError(
@@ -155,10 +141,7 @@ def check_dates(as_of: dt.date, compare_to: dt.date, first_event: dt.date) -> No
 def check_polarity(mapping: Mapping[str, str]) -> None:
     """Refuse a polarity map that misses a cell or names an unknown cell or polarity.
 
-    Raises
-    ------
-    UsageError
-        With the cell or polarity in question.
+    Raises UsageError with the cell or polarity in question.
     """
     for code, polarity in mapping.items():
         if code not in ALL_CODES:
@@ -166,11 +149,7 @@ def check_polarity(mapping: Mapping[str, str]) -> None:
                 f"The polarity map names the cell {code!r}, which does not exist."
                 + nearest(code, ALL_CODES)
             )
-        if polarity not in POLARITIES:
-            raise UsageError(
-                f"The polarity of {code} must be one of {', '.join(POLARITIES)}; got "
-                f"{polarity!r}." + nearest(polarity, POLARITIES)
-            )
+        one_of(f"The polarity of {code}", polarity, POLARITIES)
     missing = [code for code in SEGMENT_CODES if code not in mapping]
     if missing:
         raise UsageError(

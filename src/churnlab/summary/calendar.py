@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, one_of
 from churnlab.types import Ints
 
 KINDS: Final = ("month", "week")
@@ -40,12 +40,8 @@ class Range(NamedTuple):
 class Calendar:
     """Buckets of days; every day falls into exactly one, an event's before month's or week's.
 
-    Attributes
-    ----------
-    kind : str, optional
-        `month` (twelve), `week` (ISO weeks 1 to 52; the rare week 53 counts as 52) or None.
-    ranges : tuple of Range
-        Days of events.
+    kind: `month` (twelve), `week` (ISO weeks 1 to 52; the rare week 53 counts as 52) or None.
+    ranges: Days of events.
     """
 
     kind: str | None = None
@@ -53,11 +49,7 @@ class Calendar:
 
     def __post_init__(self) -> None:
         """Refuse unknown kinds, unreadable ranges, overlaps, and a calendar without any bucket."""
-        if self.kind is not None and self.kind not in KINDS:
-            raise UsageError(
-                f"unknown calendar {self.kind!r}; expected {', '.join(KINDS)} or null."
-                + nearest(self.kind, KINDS)
-            )
+        one_of("the calendar", self.kind, KINDS)
         if self.kind is None and not self.ranges:
             raise UsageError(f"a calendar needs a kind ({', '.join(KINDS)}) or events; got none.")
         years = {int(r.first[:4]) for r in self.ranges if not _YEARLY.fullmatch(r.first)} or {2000}
@@ -82,15 +74,8 @@ class Calendar:
     def codes(self, days: ArrayLike) -> Ints:
         """Return the bucket of each day.
 
-        Parameters
-        ----------
-        days : array of int
-            Days since 1970-01-01.
-
-        Returns
-        -------
-        array of int
-            Codes into `buckets`.
+        days: Days since 1970-01-01.
+        Returns: Codes into `buckets`.
         """
         day = np.asarray(days, np.int64)
         out = _base_codes(self.kind, day)

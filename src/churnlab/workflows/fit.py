@@ -1,13 +1,12 @@
 """Fit a log: the posterior of a model, a first threshold, and the per-customer table."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from churnlab.backtest import Context, calibrate_threshold
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
+from churnlab.forecast.config import NONE
 from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.posterior import CustomerTable
 from churnlab.progress import SILENT, Progress
@@ -15,28 +14,22 @@ from churnlab.rules import OverdueRule, Threshold
 from churnlab.summary import summarise
 from churnlab.workflows.steps.elsewhere import fit_elsewhere
 from churnlab.workflows.steps.fitted import Fitted
+from churnlab.workflows.steps.forecasting import forecast_window
 from churnlab.workflows.steps.settings import FitSettings, ModelSettings
 from churnlab.workflows.steps.worth import find_worth
 
 
 def fit(
-    log: EventLog,
-    settings: FitSettings,
-    progress: Progress = SILENT,
-    *,
-    with_worth: bool = True,
+    log: EventLog, settings: FitSettings, progress: Progress = SILENT, *, with_worth: bool = True
 ) -> Fitted:
     """Fit purchases and amounts of a log, choose the threshold, compute the per-customer table.
 
     Without worth nobody asks for money (an earlier day's grid, for example), and the table is made
     when somebody asks for it.
 
-    Raises
-    ------
-    DataError
-        Too few customers, no repeat purchase, or too little to learn a threshold from.
-    FitRefusedError
-        The diagnostics do not support the fit.
+    Raises DataError: Too few customers, no repeat purchase, or too little to learn a threshold
+        from.
+    Raises FitRefusedError: The diagnostics do not support the fit.
     """
     if log.engine is not None:
         return fit_elsewhere(log, settings, progress)
@@ -61,17 +54,21 @@ def fit(
             else choose_threshold(log, settings, posterior)
         )
     worth = find_worth(log, settings, progress) if with_worth else None
+    window = None
+    if with_worth and settings.forecast.name != NONE:
+        window = forecast_window(log, settings, posterior, progress)
 
     def table() -> CustomerTable:
-        return posterior.customer_table(
+        found = posterior.customer_table(
             risk=settings.risk,
             state=threshold.state(settings.risk),
             spend=None if worth is None else worth.spend,
             value=None if worth is None else worth.config,
             progress=progress.update,
         )
+        return found if window is None else found.joined(window.columns)
 
-    fitted = Fitted(posterior, threshold, worth, table, settings.rule, settings.risk)
+    fitted = Fitted(posterior, threshold, worth, table, settings.rule, settings.risk, window)
     if with_worth:
         with progress.stage("risk, dates and value of every customer"):
             _ = fitted.table

@@ -1,7 +1,5 @@
 """Drop what the contract drops, count it by reason, and refuse what it does not allow."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 
@@ -41,11 +39,8 @@ def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) 
 
     A row is dropped for the first of `schema.REASONS` that fits.
 
-    Raises
-    ------
-    DataError
-        More bad rows than allowed; returned or duplicate rows where they are an error, or more of
-        them than anybody would expect; nothing left of the purchases.
+    Raises DataError: More bad rows than allowed; returned or duplicate rows where they are an
+        error, or more of them than anybody would expect; nothing left of the purchases.
     """
     in_its_unit(backend, staged)
     backend.create_table(staged.table, _judged(backend, staged, config, as_of))
@@ -87,14 +82,9 @@ def reasoned(
 ) -> Any:
     """Return staged rows with the first of `schema.REASONS` that fits, duplicates apart.
 
-    Parameters
-    ----------
-    table
-        Ibis table of staged rows.
-    name : str
-        The table of the contract.
-    early : Ibis table, optional
-        Customers of unknown beginning who are left out.
+    table: Ibis table of staged rows.
+    name: The table of the contract.
+    early: Customers of unknown beginning who are left out.
     """
     if "cancelled" in table.columns:
         table = table.mutate(cancelled=table.cancelled.fill_null(False))
@@ -174,10 +164,7 @@ def counts_of(judged: Any, config: DataConfig) -> dict[str, int]:
 def enforce(backend: Any, staged: Staged, config: DataConfig, dropped: dict[str, int]) -> None:
     """Refuse a table that loses more than the settings allow.
 
-    Raises
-    ------
-    DataError
-        As of `clean`.
+    Raises DataError: As of `clean`.
     """
     seen = staged.rows - dropped["after_as_of"]
     bad = sum(dropped[r] for r in BAD_REASONS)
@@ -277,10 +264,7 @@ def _nothing_left(staged: Staged, dropped: dict[str, int], as_of: dt.date) -> Da
 def account(table: Any, staged: Staged, dropped: dict[str, int], as_of: dt.date) -> TableReport:
     """Return the account of a clean table.
 
-    Raises
-    ------
-    DataError
-        Nothing is left of purchases or visits.
+    Raises DataError: Nothing is left of purchases or visits.
     """
     found = table.aggregate(
         kept=table.count(),

@@ -1,7 +1,5 @@
 """What is said of values that cannot be read: examples, where they stand, formats that fit."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from churnlab.errors import DataError

@@ -4,8 +4,6 @@ A customer who bought before the log begins looks like a newcomer at the first p
 few purchases over too short a life, and too few dropouts.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any, Final
 
@@ -32,10 +30,7 @@ SETTLED = 1.25
 def find_unknown(backend: Any, staged: list[Staged], since: dt.date, until: dt.date) -> Any:
     """Return the ids of those with an event or a signup before `since`.
 
-    Raises
-    ------
-    DataError
-        `since` lies after the last known day.
+    Raises DataError: `since` lies after the last known day.
     """
     if since > until:
         raise DataError(
@@ -65,10 +60,7 @@ def kept(unknown: Any, purchases: Any, since: str) -> list[str]:
 def beginning(purchases: Any, members: Any | None) -> Beginning | None:
     """Return what speaks for purchases before the log.
 
-    Parameters
-    ----------
-    purchases, members
-        Clean Ibis tables.
+    purchases, members: Clean Ibis tables.
     """
     first = purchases.group_by("customer_id").aggregate(day=purchases[DATE].min())
     start = first.aggregate(day=first.day.min()).to_pyarrow()["day"][0].as_py()

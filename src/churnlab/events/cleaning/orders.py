@@ -4,8 +4,6 @@ Exports write these once per order, on its first line, or repeat them on every l
 says nothing itself takes what its order says.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any, Final
 
@@ -58,10 +56,7 @@ def settle(backend: Backend, staged: Staged, config: PurchasesTable) -> None:
     Blank customers, times and statuses of a line come from its order; `amount` becomes what the
     order is worth, once, net of refunds; returns are marked.
 
-    Raises
-    ------
-    DataError
-        A status without a word on which values count.
+    Raises DataError: A status without a word on which values count.
     """
     staged_table = backend.table(staged.name)
     table = settled(staged_table.mutate(_line=staged_table.rowid()), staged, config)
@@ -75,15 +70,8 @@ def settle(backend: Backend, staged: Staged, config: PurchasesTable) -> None:
 def settled(table: Any, staged: Staged, config: PurchasesTable) -> Any | None:
     """Return staged purchases rewritten by what their orders say; None where they say nothing.
 
-    Parameters
-    ----------
-    table
-        Ibis table with `_line`: which line of an order comes first.
-
-    Raises
-    ------
-    DataError
-        As `settle`.
+    table: Ibis table with `_line`: which line of an order comes first.
+    Raises DataError: As `settle`.
     """
     start = table
     if "order_id" in table.columns:
@@ -226,10 +214,7 @@ def _per_order(table: Any, staged: Staged, config: PurchasesTable) -> bool:
 def repeated_totals(table: Any) -> str | None:
     """Return what says that every line repeats the total of its order, or None where nothing does.
 
-    Parameters
-    ----------
-    table
-        Ibis table with `order_id` and `amount`, a number.
+    table: Ibis table with `order_id` and `amount`, a number.
     """
     known = table.filter(table.order_id.notnull() & table.amount.notnull())
     orders = known.group_by("order_id").aggregate(

@@ -1,7 +1,5 @@
 """Read one source once into a staged table: canonical columns, and what is wrong with each row."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,30 +28,17 @@ KIND, TIME_TEXT, HASH, DATE = "_kind", "_time_text", "_hash", "event_date"
 class Staged:
     """A source read into the engine, before anything is dropped.
 
-    Attributes
-    ----------
-    source : Source
-        Where it came from.
-    name : str
-        Name of the staged table.
-    columns : dict
-        Canonical name -> the source's column.
-    zone : str
-        IANA zone that the times are local to.
-    time_format : str, optional
-        As the user gave it.
-    rows : int
-        Rows read (after `where`).
-    days : tuple of date, optional
-        First and last readable day.
-    time_kind : str
-        `naive`, `offset` or `none`.
-    known, unreadable : dict
-        Values of optional columns that could be read and that could not, by column.
-    ambiguous : list of str
-        Columns of amounts in which either mark could be the decimal one.
-    notes : list of str
-        What was mended.
+    source: Where it came from.
+    name: Name of the staged table.
+    columns: Canonical name -> the source's column.
+    zone: IANA zone that the times are local to.
+    time_format: As the user gave it.
+    rows: Rows read (after `where`).
+    days: First and last readable day.
+    time_kind: `naive`, `offset` or `none`.
+    known, unreadable: Values of optional columns that could be read and that could not, by column.
+    ambiguous: Columns of amounts in which either mark could be the decimal one.
+    notes: What was mended.
     """
 
     source: Source
@@ -78,11 +63,8 @@ class Staged:
 def stage(backend: Backend, source: Source, config: SourceTable, zone: str) -> Staged:
     """Read a source into canonical columns and look at it as a whole.
 
-    Raises
-    ------
-    DataError
-        A missing column, no rows, ids or times of a type that holds none, naive and offset times
-        mixed, amounts in several currencies, unknown arms.
+    Raises DataError: A missing column, no rows, ids or times of a type that holds none, naive and
+        offset times mixed, amounts in several currencies, unknown arms.
     """
     mapped = mapped_columns(source.table, config, list(source.columns))
     require(source, mapped)

@@ -4,8 +4,6 @@ DuckDB's `TRY_CAST(text AS TIMESTAMP)` silently drops an offset; so the offset i
 and such times go through TIMESTAMP WITH TIME ZONE.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any, NamedTuple
 
@@ -81,21 +79,11 @@ class Time(NamedTuple):
 def read_time(column: Any, zone: str, time_format: str | None, name: str) -> Time:
     """Return the expressions that read a column of times.
 
-    Parameters
-    ----------
-    column
-        Ibis column of text, dates, timestamps (with or without zone) or, with a format, numbers.
-    zone : str
-        IANA name of the local zone.
-    time_format : str, optional
-        strptime format, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or `excel_days`.
-    name : str
-        How to call the column in messages.
-
-    Raises
-    ------
-    DataError
-        A type that holds no time.
+    column: Ibis column of text, dates, timestamps (with or without zone) or, with a format,
+        numbers.
+    zone: IANA name of the local zone.
+    time_format: strptime format, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or `excel_days`.
+    Raises DataError: A type that holds no time.
     """
     kind = column.type()
     if kind.is_timestamp() or kind.is_date():
@@ -210,10 +198,7 @@ def plausible(local: Any) -> Any:
 def parse_day(value: dt.date | str | None, key: str = "as_of") -> dt.date | None:
     """Return a date from ISO text, a date or a timestamp; None stays None.
 
-    Raises
-    ------
-    UsageError
-        Text that is not YYYY-MM-DD.
+    Raises UsageError: Text that is not YYYY-MM-DD.
     """
     if value is None:
         return None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import ibis
 
@@ -18,6 +19,8 @@ from churnlab.events.formats.expressions import NotAnExpressionError, parse
 from churnlab.events.formats.times import at_zone
 from churnlab.events.sources.connections import qualified
 from churnlab.events.sources.views import ROW_HASH, where_error
+
+_PARTITIONS: Final = "spark.sql.shuffle.partitions"
 
 
 class Opened(NamedTuple):
@@ -34,10 +37,7 @@ class Opened(NamedTuple):
 class Engine(ABC):
     """An engine that is not in this process; its tables are gone with the session.
 
-    Attributes
-    ----------
-    backend : ibis.BaseBackend
-        Where expressions run.
+    backend: Where expressions run.
     """
 
     name: ClassVar[str]
@@ -54,19 +54,10 @@ class Engine(ABC):
     def open(self, table: str, config: SourceTable, zone: str) -> Opened:
         """Look at a source: nothing of it is fetched.
 
-        Parameters
-        ----------
-        table : str
-            The table of the contract that it feeds.
-        config : SourceTable
-            Where it is, and which of its rows count (`where`).
-        zone : str
-            IANA name of the local zone.
-
-        Raises
-        ------
-        DataError
-            It is not there, or the condition is refused.
+        table: The table of the contract that it feeds.
+        config: Where it is, and which of its rows count (`where`).
+        zone: IANA name of the local zone.
+        Raises DataError: It is not there, or the condition is refused.
         """
         label = str(config.table or config.path)
         try:
@@ -118,10 +109,7 @@ class Spark(Engine):
     def connect(cls) -> Spark:
         """Start it, or take the active one.
 
-        Raises
-        ------
-        UsageError
-            PySpark or Java is missing.
+        Raises UsageError: PySpark or Java is missing.
         """
         try:
             from pyspark.sql import SparkSession
@@ -129,15 +117,29 @@ class Spark(Engine):
             raise UsageError(
                 "data.engine=spark needs PySpark: pip install 'churnlab[spark]', and Java 17."
             ) from error
+        warnings.filterwarnings("ignore", message="PySpark does not yet")  # of pandas 3
+        session = SparkSession.getActiveSession()
+        if session is None:
+            session = cls._begin(SparkSession.builder)
+        session.conf.set("spark.sql.session.timeZone", "UTC")
+        return cls(ibis.pyspark.connect(session))
+
+    @staticmethod
+    def _begin(builder: Any) -> Any:
+        """Start a session by the machine's Spark settings; one machine needs no 200 partitions."""
+        quiet = builder.appName("churnlab").config("spark.ui.showConsoleProgress", "false")
         try:
-            session = SparkSession.builder.appName("churnlab").getOrCreate()
+            session = quiet.getOrCreate()
         except Exception as error:
             raise UsageError(
                 f"Spark does not start ({embedded.plain_message(error)}). It needs Java 17 or "
                 "later: install it, or name its folder in JAVA_HOME."
             ) from error
-        session.conf.set("spark.sql.session.timeZone", "UTC")
-        return cls(ibis.pyspark.connect(session))
+        session.sparkContext.setLogLevel("ERROR")
+        unset = session.conf.get(_PARTITIONS) == "200"
+        if unset and session.sparkContext.master.startswith("local"):
+            session.conf.set(_PARTITIONS, str(2 * session.sparkContext.defaultParallelism))
+        return session
 
     @property
     def session(self) -> Any:
@@ -171,7 +173,14 @@ class Spark(Engine):
 
     def write(self, expression: Any, folder: Path) -> None:
         """Let the workers write Parquet files into a folder that they all see."""
-        self.backend.to_parquet(expression, str(folder.absolute()))
+        self.backend.create_view(self.named("written"), expression)
+        frame = self.session.table(self.named("written"))
+        local = [  # as local times: the default, 96 bits from 1970 in nanoseconds, ends in 2262
+            f"CAST({name} AS TIMESTAMP_NTZ) AS {name}" if kind == "timestamp" else name
+            for name, kind in ((_backticks(f.name), f.dataType.typeName()) for f in frame.schema)
+        ]
+        frame.selectExpr(*local).write.parquet(str(folder.absolute()))
+        self.session.catalog.dropTempView(self.named("written"))
 
 
 class Postgres(Engine):
@@ -183,12 +192,8 @@ class Postgres(Engine):
     def connect(cls, url: str | None) -> Postgres:
         """Connect to a database.
 
-        Raises
-        ------
-        UsageError
-            No URL.
-        DataError
-            The connection fails.
+        Raises UsageError: No URL.
+        Raises DataError: The connection fails.
         """
         if url is None or not url.startswith("postgres"):
             raise UsageError(

@@ -1,7 +1,5 @@
 """From settings to an `EventLog` whose tables stay in Spark or PostgreSQL."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 
@@ -35,19 +33,10 @@ def read_there(config: DataConfig, as_of: dt.date | None) -> EventLog:
 
     Only counts, days and aggregates come here.
 
-    Parameters
-    ----------
-    config : DataConfig
-        With `engine` spark or postgres.
-    as_of : date, optional
-        Last known day; default: the last day in the logs.
-
-    Raises
-    ------
-    UsageError
-        The engine is not installed.
-    DataError
-        Whatever is wrong with the data.
+    config: With `engine` spark or postgres.
+    as_of: Last known day; default: the last day in the logs.
+    Raises UsageError: The engine is not installed.
+    Raises DataError: Whatever is wrong with the data.
     """
     used = {n: t for n, t in config.tables.items() if t.given}
     engine = connect(config)

@@ -1,7 +1,5 @@
 """A table whose columns have types as canonical columns: nothing is guessed from text."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import ibis
@@ -31,10 +29,7 @@ from churnlab.events.warehouse.engines import Engine, Opened
 def stage_there(engine: Engine, table: str, config: SourceTable, zone: str) -> Staged:
     """Bring a source into canonical columns where it lies, and look at it as a whole.
 
-    Raises
-    ------
-    DataError
-        As `stage`; and columns of text where times, numbers or flags are expected.
+    Raises DataError: As `stage`; and columns of text where times, numbers or flags are expected.
     """
     opened = engine.open(table, config, zone)
     kinds = {c: k for c, k in opened.rows.schema().items() if c != ROW_HASH}

@@ -1,11 +1,9 @@
 """Groups of cells: positive and negative ones, the source's parent groups, the axes' states."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, nearest, one_of
 from churnlab.segments.config import POLARITIES, check_polarity
 from churnlab.vocabulary import (
     ALL_CODES,
@@ -72,10 +70,7 @@ def polarity_of(mapping: Mapping[str, str] | None = None) -> dict[str, str]:
 def segment_name(code: str, lang: str = "en") -> str:
     """Return the name of a cell, parent group, state or polarity in Korean or English.
 
-    Raises
-    ------
-    UsageError
-        For a code or language that does not exist.
+    Raises UsageError for a code or language that does not exist.
     """
     names = {s.code: (s.korean, s.english) for s in SEGMENTS}
     names |= {code: (ko, en) for code, (ko, en, _) in PARENTS.items()}
@@ -84,8 +79,7 @@ def segment_name(code: str, lang: str = "en") -> str:
     names = {**STATE_NAMES, **_POLARITY_NAMES, **names}
     if code not in names:
         raise UsageError(f"{code!r} is not a segment or group." + nearest(code, names))
-    if lang not in ("ko", "en"):
-        raise UsageError(f"lang must be en or ko; got {lang!r}.")
+    one_of("lang", lang, ("en", "ko"))
     return names[code][0 if lang == "ko" else 1]
 
 

@@ -1,7 +1,5 @@
 """Core leaks (P10): who left the two core cells, and whether it is more than usual."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,11 +45,8 @@ def leak_table(
 ) -> pd.DataFrame:
     """Return where the core's customers went, with customer-paired 90% intervals.
 
-    Returns
-    -------
-    DataFrame
-        ``destination, n_core, n, share, share_q05, share_q95``: one row per cell outside the core
-        (and ``left``) that anybody went to, and ``total`` for all of them.
+    Returns: ``destination, n_core, n, share, share_q05, share_q95``: one row per cell outside the
+        core (and ``left``) that anybody went to, and ``total`` for all of them.
     """
     pairing = Pairing.of(before, after)
     tables = resample(pairing.joint_by_draw(), config.replicates, rng)
@@ -78,10 +73,7 @@ def leak_history(snapshots: Sequence[Snapshot]) -> pd.DataFrame:
 
     All snapshots should be scored by *one* fit: otherwise a new fit's cut points look like leaks.
 
-    Returns
-    -------
-    DataFrame
-        ``as_of`` (end of the period), ``n_core``, ``n_leaked``, ``share``.
+    Returns: ``as_of`` (end of the period), ``n_core``, ``n_leaked``, ``share``.
     """
     rows = []
     for before, after in itertools.pairwise(snapshots):
@@ -100,15 +92,9 @@ def leak_alert(history: pd.DataFrame, level: float = 0.05) -> LeakAlert:
     false-alarm rate is at most `level` where nothing changes: a shop with constant inflow after
     burn-in. A closed cohort always leaks, and is not such a shop.
 
-    Parameters
-    ----------
-    history : DataFrame
-        From `leak_history`, the latest period last; periods of equal length.
-
-    Raises
-    ------
-    UsageError
-        With fewer than 3 earlier periods, or an empty core in the latest or all earlier ones.
+    history: From `leak_history`, the latest period last; periods of equal length.
+    Raises UsageError with fewer than 3 earlier periods, or an empty core in the latest or all
+        earlier ones.
     """
     n, k = (history[c].to_numpy(dtype=np.int64) for c in ("n_core", "n_leaked"))
     if len(n) < LEAST_PERIODS + 1:
@@ -121,7 +107,8 @@ def leak_alert(history: pd.DataFrame, level: float = 0.05) -> LeakAlert:
             f"A core-leak alert compares core customers who left; there were {n[-1]} in the latest "
             f"period and {n[:-1].sum()} in the earlier ones. Give dates on which the core is there."
         )
-    exact = _fisher(int(k[-1]), int(n[-1]), int(k[:-1].sum()), int(n[:-1].sum()))
+    # P(at least so many leaks in the latest period | total leaks), one-sided and conservative.
+    exact = float(hypergeom.sf(k[-1] - 1, n.sum(), k.sum(), n[-1]))
     dispersion = _dispersion(k[:-1], n[:-1])
     p_value = max(exact, _t_test(k, n, dispersion)) if dispersion > 1 else exact
     share, usual = _share(k[-1:], n[-1:]), _share(k[:-1], n[:-1])
@@ -138,11 +125,6 @@ def leak_alert(history: pd.DataFrame, level: float = 0.05) -> LeakAlert:
 
 def _share(k: Ints, n: Ints) -> float:
     return int(k.sum()) / max(int(n.sum()), 1)
-
-
-def _fisher(k: int, n: int, k_usual: int, n_usual: int) -> float:
-    """P(at least k leaks in the latest period | total leaks), one-sided and conservative."""
-    return float(hypergeom.sf(k - 1, n + n_usual, k + k_usual, n))
 
 
 def _dispersion(k: Ints, n: Ints) -> float:

@@ -1,7 +1,5 @@
 """The grid in a few lines for the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -85,8 +83,7 @@ def _change_lines(change: pd.DataFrame, reestimation: pd.DataFrame, before: Snap
     polarity = some[some["level"] == "polarity"]
     flat = (polarity["segment_code"] == "neutral").all()
     groups = (some[some["level"] == "purchase_state"] if flat else polarity).merge(
-        reestimation[["level", "segment_code", "reestimation"]],
-        on=["level", "segment_code"],
+        reestimation[["level", "segment_code", "reestimation"]], on=["level", "segment_code"]
     )
     columns = ["change", "change_q05", "change_q95"]
     groups[columns] *= 100.0

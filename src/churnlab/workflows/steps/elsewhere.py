@@ -1,7 +1,5 @@
 """A fit of a log that stays in Spark or PostgreSQL: cells come here, and go back as columns."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +14,7 @@ from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
 from churnlab.fitting.late import LateCounts, count_late, extreme_states
 from churnlab.fitting.report.text import banner, headline
+from churnlab.forecast.config import MODEL, STACKED
 from churnlab.inference import posterior_image
 from churnlab.posterior import CustomerTable
 from churnlab.progress import Progress
@@ -115,10 +114,7 @@ class FittedElsewhere(Fitted):
 def fit_elsewhere(log: EventLog, settings: FitSettings, progress: Progress) -> FittedElsewhere:
     """Fit the cells of a log that stays where it is, and compute the table of its cells.
 
-    Raises
-    ------
-    UsageError
-        A rule, model or value that needs every customer's history here.
+    Raises UsageError: A rule, model or value that needs every customer's history here.
     """
     assert log.engine is not None
     model, rule = settings.model, settings.rule
@@ -126,6 +122,12 @@ def fit_elsewhere(log: EventLog, settings: FitSettings, progress: Progress) -> F
         raise UsageError(
             f"rule={rule.name} learns from earlier days of every customer, and the log stays in "
             f"{log.engine.name}; take rule=overdue, or read the log with data.engine=duckdb."
+        )
+    if settings.forecast.name in (STACKED, MODEL):
+        raise UsageError(
+            f"forecast.name={settings.forecast.name} needs every customer's days, and the log "
+            f"stays in {log.engine.name}; take forecast.name=auto (risk_fixed_days is the model's) "
+            "or data.engine=duckdb."
         )
     if model.calendar == "auto":
         model = replace(model, calendar=None)
@@ -152,7 +154,7 @@ def fit_elsewhere(log: EventLog, settings: FitSettings, progress: Progress) -> F
         )
         return _of_cells(found, posterior)
 
-    made = FittedElsewhere(posterior, threshold, None, table, rule, settings.risk, log)
+    made = FittedElsewhere(posterior, threshold, None, table, rule, settings.risk, log=log)
     with progress.stage("risk and dates of every cell"):
         _ = made.table
     return made

@@ -4,8 +4,6 @@ One row per customer, in the order of `Past`; nan where a history has no such nu
 with one purchase has no gap). Everything is known at the origin.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.origins.panel import Past
@@ -20,10 +18,8 @@ _YEAR = 365
 def features(past: Past, windows: Ints) -> tuple[tuple[str, ...], Array]:
     """Return names and values (customer, feature).
 
-    Parameters
-    ----------
-    windows : array (customer,)
-        Days that are forecast; part of what is asked, and of the calendar's columns.
+    windows (customer,): Days that are forecast; part of what is asked, and of the calendar's
+        columns.
     """
     columns = {
         "x": past.x,
@@ -49,14 +45,11 @@ def _counts(past: Past) -> dict[str, Array]:
         "last_91_per_rate": found["last_91"] / (rate * np.minimum(past.T + 1.0, 91.0)),
     }
     for days in (30, 91):
-        before = past.purchases_between(now - 2 * days, now - days).sum()
-        trend[f"shop_trend_{days}"] = np.full(past.n, found_sum(found, days) / max(before, 1.0))
+        before = past.shop_between(now - 2 * days, now - days)
+        trend[f"shop_trend_{days}"] = np.full(
+            past.n, past.shop_between(now - days, now) / max(before, 1.0)
+        )
     return found | trend
-
-
-def found_sum(found: dict[str, Array], days: int) -> float:
-    """Return the whole shop's purchases in the last days."""
-    return float(found[f"last_{days}"].sum())
 
 
 def _gaps(past: Past, windows: Ints) -> dict[str, Array]:
