@@ -77,11 +77,7 @@ def measure_all(
 
 
 def hopeless(
-    job: tuple[str, str, str],
-    model: str,
-    size: int,
-    before: list[dict[str, object]],
-    limit: float,
+    job: tuple[str, str, str], model: str, size: int, before: list[dict[str, object]], limit: float
 ) -> dict[str, object] | None:
     """Why a job need not be tried: on fewer customers it took longer than the limit."""
     for row in before:

@@ -23,10 +23,7 @@ from churnlab.posterior import RiskConfig
 
 DRAWS, THREADS = 64, 2
 BASES = ("p_alive", "personal_cycles", "fixed_days")
-CENTRES = {
-    "bg_nbd": (0.243, 4.414 * 7, 0.793, 2.426),
-    "mbg_nbd": (0.525, 6.183 * 7, 0.891, 1.614),
-}
+CENTRES = {"bg_nbd": (0.243, 4.414 * 7, 0.793, 2.426), "mbg_nbd": (0.525, 6.183 * 7, 0.891, 1.614)}
 
 CUSTOMERS = """
 CREATE TABLE customer_summary AS

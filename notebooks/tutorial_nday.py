@@ -41,8 +41,7 @@ days = np.arange(0, 61)
 exponential = 0.2 * (1 - np.exp(-np.log(10) / 10 * days))
 G = exponential[None, :]
 pd.Series(
-    {d.definition: d.draws[0] for d in (fraction_of_final(G), hazard_below(G, days=1))},
-    name="day",
+    {d.definition: d.draws[0] for d in (fraction_of_final(G), hazard_below(G, days=1))}, name="day"
 )
 
 # %% [markdown]
@@ -61,10 +60,7 @@ pd.Series({n: chance_flat(0.01, n) for n in (50, 200, 1000)}, name="P(perfectly 
 
 # %%
 costs = nday.NdayCosts(margin=20, coupon=5, message=0.05, organic_redemption=0.8, revenue=60)
-readings = {
-    "never_converts": np.ones((1, len(days))),
-    **nday.attention_band([4.0], len(days)),
-}
+readings = {"never_converts": np.ones((1, len(days))), **nday.attention_band([4.0], len(days))}
 ages = list(range(1, 41))
 figure, ax = plt.subplots()
 for name, attention in readings.items():

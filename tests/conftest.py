@@ -6,14 +6,17 @@ import gc
 import importlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import matplotlib as mpl
 import pytest
 from hydra.core.config_store import ConfigStore
 from playwright.sync_api import Browser, sync_playwright
+from tests.services import local_spark, private_postgres
 from tests.shop import run_everything
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -39,6 +42,8 @@ OF_THE_SHOP = (
     "tests/docs/test_files.py",
     "tests/report/test_korean_pages.py",
 )
+#: What asks PostgreSQL and Spark: Java starts once.
+OF_THE_SERVICES = ("tests/events/test_engines.py", "tests/export/test_export_services.py")
 #: What takes longest is begun first, so that no worker has it left when the other has ended; while
 #: the first compiles what a fit needs, the other waits for servers, or both would compile it.
 FIRST = (
@@ -54,8 +59,10 @@ _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def unit(nodeid: str) -> str:
-    """Return what goes to a worker as a whole: the test's file, or all that reads the shop."""
+    """Return what goes to a worker as a whole: the file, or all that shares something costly."""
     file = nodeid.split("::", 1)[0]
+    if file in OF_THE_SERVICES:
+        return OF_THE_SERVICES[-1]
     return "tests/shop.py" if file.startswith(OF_THE_SHOP) else file
 
 
@@ -118,3 +125,21 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Connection string of a private PostgreSQL."""
+    # a short path: socket names are limited to 107 bytes
+    with (
+        tempfile.TemporaryDirectory(prefix="clpg") as name,
+        private_postgres(Path(name)) as address,
+    ):
+        yield address
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A local Spark session."""
+    with local_spark(tmp_path_factory.mktemp("spark")) as session:
+        yield session

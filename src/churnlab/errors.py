@@ -3,8 +3,6 @@
 A message states what was received, what was expected and what to do.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 
@@ -43,3 +41,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the known name nearest to `name`, or an empty string."""
     close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def one_of(key: str, value: str | None, known: Iterable[str]) -> None:
+    """Refuse a word that is none of those known; None is left to the default."""
+    if value is not None and value not in known:
+        raise UsageError(
+            f"{key} must be one of {', '.join(known)}; got {value!r}.{nearest(value, known)}"
+        )

@@ -1,7 +1,5 @@
 """A part of the settings (a dataclass) from its fields, or from its name alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from numbers import Integral
@@ -14,21 +12,11 @@ from churnlab.errors import UsageError, nearest
 def part(name: str, wanted: Any, value: Any, inner: Callable[..., Any] | None = None) -> Any:
     """Return a part as it is, or made of its fields or of its first field alone.
 
-    Parameters
-    ----------
-    name : str
-        What the caller calls it, for the error.
-    wanted : type
-        The dataclass; else the value is returned, one alone as a list where a list is wanted.
-    value : object
-        An instance, a mapping of fields, or the value of the first field (its name).
-    inner : callable, optional
-        `(name, wanted, value)` -> a field's value; default: this function.
-
-    Raises
-    ------
-    UsageError
-        A field that the part does not have, or a value of another kind.
+    name: What the caller calls it, for the error.
+    wanted: The dataclass; else the value is returned, one alone as a list where a list is wanted.
+    value: An instance, a mapping of fields, or the value of the first field (its name).
+    inner: `(name, wanted, value)` -> a field's value; default: this function.
+    Raises UsageError: A field that the part does not have, or a value of another kind.
     """
     if not isinstance(wanted, type) or not is_dataclass(wanted) or isinstance(value, wanted):
         return _leaf(name, wanted, value)

@@ -1,7 +1,5 @@
 """What long work tells whoever waits for it; by default nobody listens."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol

@@ -4,8 +4,6 @@ They come in connection strings, as they are or out of the environment (`${oc.en
 password in a URL is known by its form; what the environment gave is remembered by its value.
 """
 
-from __future__ import annotations
-
 import re
 from urllib.parse import quote, unquote
 

@@ -1,7 +1,5 @@
 """Array types, declared once. The shape stands in the docstring of what takes or returns one."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -3,8 +3,6 @@
 Source of the segment names: the visit x purchase segment document (see docs/segments.md).
 """
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 RISK_BASES: Final = ("p_alive", "personal_cycles", "fixed_days")

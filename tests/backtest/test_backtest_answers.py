@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab.backtest import Limits, SplitConfig, run_backtest
+from churnlab.backtest import SplitConfig, run_backtest
+from churnlab.backtest.config import Limits
 from churnlab.backtest.scores.resample import simultaneous_high
 from churnlab.rules import CostRatioRule
 

@@ -11,7 +11,8 @@ from scipy.special import expit
 
 from churnlab.backtest import DEFAULT_CANDIDATES, Context, Panel, Target, candidate_named
 from churnlab.backtest.scores.tracking import weekly_expected
-from churnlab.candidates import calendar, stacked
+from churnlab.candidates import calendar
+from churnlab.candidates.stacked import Stacked
 from churnlab.errors import FitRefusedError, UsageError
 from churnlab.events import EventLog, read_events
 from churnlab.fitting import ModelConfig
@@ -89,26 +90,20 @@ def test_in_a_season_the_clock_betters_the_forecast(panel):
 
 def test_the_stack_has_the_season_of_its_origin_at_all_earlier_ones(panel, monkeypatch):
     """Its last member knows one clock; learners see a quarter once and its height in their rows."""
-    past, seen = panel.until(ORIGIN), {}
-
-    def both(rows, outcome, customer, now):
-        seen["rows"], seen["now"], seen["outcome"] = rows.logits, now.logits, outcome
-        return now.logits[:, -1], now.logits[:, -1]
-
-    monkeypatch.setattr(stacked, "_both", both)
-    found, target = candidate_named("stacked"), Target("fixed_days", 91.0)
+    past, target, found = panel.until(ORIGIN), Target("fixed_days", 91.0), Stacked()
     found.family = found.family[:1]
     made = found.forecast(past, target, LIGHT)
     assert made.details["months"] is True
     monkeypatch.setattr(calendar, "months_pay", None)  # the origin has been asked
     on_clock = candidate_named("mbg_nbd@auto").forecast(past, target, LIGHT)
     np.testing.assert_array_equal(made.p_alive, on_clock.p_alive)
-    np.testing.assert_allclose(made.risk, on_clock.risk, rtol=1e-6)
-    origin = np.repeat(np.arange(6), [q.n for q in training_for(past, target, 6).pasts])
-    off = [
-        np.bincount(origin, expit(-seen["rows"][:, j])) / np.bincount(origin, 1 - seen["outcome"])
-        for j in (0, 1)
-    ]
+    family = found.learn(past, target, LIGHT).stack.family
+    own = expit(family[1].logit(past, target.windows(past)))
+    np.testing.assert_allclose(own, on_clock.risk, rtol=1e-6)
+    training = training_for(past, target, 6)
+    buyers = [(counts > 0).sum() for counts in training.counts]
+    pairs = list(zip(training.pasts, training.windows, strict=True))
+    off = [np.array([expit(-one.logit(*pair)).sum() for pair in pairs]) / buyers for one in family]
     worst = [np.abs(bias[2:] - 1).max() for bias in off]  # a year; before, customers are few
     assert worst[1] < 0.1 < worst[0]
 

@@ -14,17 +14,17 @@ from churnlab.backtest import (
     Candidate,
     Context,
     Forecast,
-    LeakageError,
-    Limits,
     Panel,
     SplitConfig,
     Target,
     candidate_named,
-    known_candidates,
     run_backtest,
 )
+from churnlab.backtest.config import Limits
+from churnlab.candidates import known_candidates
 from churnlab.errors import UsageError, VerificationError
 from churnlab.models import REGISTRY
+from churnlab.origins.guards import LeakageError
 
 SPLIT = SplitConfig(
     origins=["2020-10-01"], horizon_days=[60], limits=Limits(least_purchasers=100), replicates=20

@@ -12,7 +12,6 @@ import pytest
 
 from churnlab.backtest import (
     Context,
-    Limits,
     Panel,
     SplitConfig,
     Target,
@@ -20,15 +19,18 @@ from churnlab.backtest import (
     candidate_named,
     run_backtest,
 )
+from churnlab.backtest.config import Limits
 from churnlab.backtest.report.data import best_cost_curve
 from churnlab.backtest.report.text import cost_claim
 from churnlab.backtest.run import _shortfalls
 from churnlab.backtest.threshold import _judged, _target
-from churnlab.config import compose, to_settings
+from churnlab.config import to_settings
+from churnlab.config.compose import compose
 from churnlab.errors import DataError
 from churnlab.origins.cache import FitCache
 from churnlab.posterior import RiskConfig, customers_table
-from churnlab.rules import CapacityRule, CostRatioRule, FixedRule, PrecisionRule
+from churnlab.rules import CostRatioRule, FixedRule
+from churnlab.rules.threshold import CapacityRule, PrecisionRule
 from churnlab.summary import summarise
 
 from .conftest import simulate_log

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from churnlab.backtest import COMPULSORY, SplitConfig, run_backtest
+from churnlab.backtest import SplitConfig, run_backtest
+from churnlab.candidates import COMPULSORY
 from churnlab.events import DataConfig, open_log
 
 

@@ -28,7 +28,7 @@ def test_origins_are_laid_back_from_the_last_complete_window(small_log):
 
 def test_a_warm_up_origin_is_learnt_from_but_not_scored(small_log):
     limits = {"least_purchasers": 100}
-    from churnlab.backtest import Limits
+    from churnlab.backtest.config import Limits
 
     plan = _plan(small_log, origins=2, horizon_days=[60], warmup=1, limits=Limits(**limits))
     assert [o.scored for o in plan.origins] == [False, True, True]

@@ -10,8 +10,8 @@ import pytest
 
 import churnlab as cl
 from churnlab.candidates import Context, candidate_named
-from churnlab.candidates.boosting import FOLDS, folds_of, search
-from churnlab.candidates.features import features
+from churnlab.forecast.boosting import FOLDS, folds_of, search
+from churnlab.forecast.features import features
 from churnlab.origins.panel import Panel
 from churnlab.origins.targets import Target
 

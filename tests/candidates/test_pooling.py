@@ -12,21 +12,21 @@ import pytest
 
 from churnlab.backtest import (
     Context,
-    Limits,
     Panel,
     SplitConfig,
     Target,
     calibrate_threshold,
     candidate_named,
-    known_candidates,
     run_backtest,
 )
+from churnlab.backtest.config import Limits
 from churnlab.backtest.scores.tracking import weekly_expected
-from churnlab.candidates.forecasts import Rows, risk_and_alive
+from churnlab.candidates import known_candidates
 from churnlab.candidates.pooling import PoolingCandidate
 from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.events import EventLog, read_events
 from churnlab.fitting import ModelConfig
+from churnlab.forecast.closed_forms import Rows, risk_and_alive
 from churnlab.models.draws import PopulationDraws
 from churnlab.origins.cache import FitCache
 from churnlab.posterior import RiskConfig

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,15 @@ import pytest
 from scipy.special import expit
 
 import churnlab as cl
-from churnlab.candidates import Context, candidate_named, stacked
-from churnlab.candidates.boosting import ORIGINS, customers_of
-from churnlab.candidates.stacked import ENOUGH_ORIGINS, posterior_weight
-from churnlab.errors import FitRefusedError
+from churnlab.candidates import Context, candidate_named
+from churnlab.candidates.stacked import Stacked
+from churnlab.errors import DataError, FitRefusedError
+from churnlab.forecast import learning
+from churnlab.forecast.features import features
+from churnlab.forecast.learning import ENOUGH_ORIGINS, LEFT_OUT, Evidence, posterior_weight
+from churnlab.forecast.stack import Stack
 from churnlab.origins.panel import Panel, Past
 from churnlab.origins.targets import Target
-from churnlab.origins.training import training_for
 
 
 def outcome(logit: np.ndarray, seed: int) -> np.ndarray:
@@ -25,27 +28,27 @@ def outcome(logit: np.ndarray, seed: int) -> np.ndarray:
 
 def test_equal_forecasts_weigh_the_same() -> None:
     z = np.random.default_rng(1).normal(size=500)
-    assert posterior_weight((z, z), outcome(z, 2)) == pytest.approx(0.5, rel=1e-12)
+    assert posterior_weight(z, z, outcome(z, 2)) == pytest.approx(0.5, rel=1e-12)
 
 
 def test_the_forecast_that_is_right_gets_the_weight() -> None:
     rng = np.random.default_rng(1)
     truth, noise = rng.normal(size=4000), rng.normal(size=4000)
     y = outcome(truth, 2)
-    assert posterior_weight((truth, noise), y) > 0.9
-    assert posterior_weight((noise, truth), y) < 0.1
+    assert posterior_weight(truth, noise, y) > 0.9
+    assert posterior_weight(noise, truth, y) < 0.1
 
 
 def test_halves_of_the_truth_share_it() -> None:
     """Truth a + b: 2a and 2b are each wrong, their mean is right."""
     a, b = np.random.default_rng(1).normal(size=(2, 6000))
-    assert posterior_weight((2 * a, 2 * b), outcome(a + b, 2)) == pytest.approx(0.5, abs=0.08)
+    assert posterior_weight(2 * a, 2 * b, outcome(a + b, 2)) == pytest.approx(0.5, abs=0.08)
 
 
 def test_more_rows_move_the_weight_further_from_one_half() -> None:
     truth, noise = np.random.default_rng(1).normal(size=(2, 2000))
     y = outcome(truth, 2)
-    few, more, all_ = (posterior_weight((truth[:n], noise[:n]), y[:n]) for n in (3, 40, 2000))
+    few, more, all_ = (posterior_weight(truth[:n], noise[:n], y[:n]) for n in (3, 40, 2000))
     assert 0.4 < few < 0.7 < more < all_
 
 
@@ -79,19 +82,39 @@ def test_it_is_a_probability_with_the_first_models_p_alive(past: Past) -> None:
     assert np.corrcoef(found.risk, plain.risk)[0, 1] > 0.8
 
 
-@pytest.mark.parametrize(("days", "origins", "weight"), [(60, 3, 0.5), (55, 4, 1.0)])
+@pytest.mark.parametrize(("days", "origins", "alone"), [(60, 3, False), (55, 4, True)])
 def test_the_learner_stands_alone_once_it_has_seen_enough_origins(
-    past: Past, monkeypatch: pytest.MonkeyPatch, days: int, origins: int, weight: float
+    past: Past, days: int, origins: int, alone: bool
 ) -> None:
-    """Fewer are weighed by the latest one: two forecasts that are equal there share the weight."""
-    training = training_for(past, Target("fixed_days", float(days)), ORIGINS)
-    assert len(training.pasts) == origins
-    assert (origins >= ENOUGH_ORIGINS) == (weight == 1.0)
-    n, held = len(training.outcome), training.pasts[-1].n
-    monkeypatch.setattr(stacked, "_both", lambda *_: (np.zeros(held), np.zeros(held)))
-    rows = stacked._Rows(np.zeros((n, 2)), np.zeros((n, 3)))
-    found = stacked.Stacked()._weight(training, rows, training.outcome, customers_of(training))
-    assert found == pytest.approx(weight, abs=1e-12)
+    """Fewer are weighed by the latest one."""
+    learnt = Stacked().learn(past, Target("fixed_days", float(days)), Context(counts=False))
+    assert len(learnt.origins) == origins
+    assert (origins >= ENOUGH_ORIGINS) == alone
+    assert (learnt.stack.mixed.weight == 1.0) == alone
+    assert learnt.evidence is not None
+    assert learnt.evidence.origins[-1] == learnt.origins[-1]
+
+
+def test_one_origin_is_halved_and_judges_nothing(past: Past) -> None:
+    learnt = Stacked().learn(past, Target("fixed_days", 120.0), Context(counts=False))
+    assert (len(learnt.origins), learnt.stack.mixed.weight) == (1, 0.5)
+    assert learnt.evidence is None
+    assert not learnt.taken
+    risk, low, high = learnt.stack.forecast(past, np.full(past.n, 120))
+    assert np.isfinite(risk).all()
+    assert np.isnan(low).all()
+    assert np.isnan(high).all()
+
+
+@pytest.mark.parametrize(("least", "days", "refused"), [(2, 120, True), (2, 90, False)])
+def test_origins_that_must_be_there(past: Past, least: int, days: int, refused: bool) -> None:
+    target, context = Target("fixed_days", float(days)), Context(counts=False)
+    if refused:
+        with pytest.raises(DataError, match=f"1 earlier windows of {days}d"):
+            Stacked().learn(past, target, context, least_origins=least)
+    else:
+        learnt = Stacked().learn(past, target, context, least_origins=least)
+        assert len(learnt.origins) == least
 
 
 def test_a_model_that_is_refused_leaves_the_others(
@@ -101,6 +124,67 @@ def test_a_model_that_is_refused_leaves_the_others(
         raise FitRefusedError("none")
 
     found = candidate_named("stacked")
-    monkeypatch.setattr(found.family[1], "windowed_risk", refuse)
+    monkeypatch.setattr(found.family[1], "learn", refuse)
+    learnt = found.learn(past, Target("fixed_days", 30.0), Context(counts=False))
+    assert [member.draws.model for member in learnt.stack.family] == ["mbg_nbd"]
     made = found.forecast(past, Target("fixed_days", 30.0), Context(counts=False))
     made.check("stacked", past.n)
+
+
+def test_what_is_learnt_is_found_again_in_plain_values(past: Past) -> None:
+    """The trees are scikit-learn's to twelve digits, and a file's to the last."""
+    windows = np.full(past.n, 30)
+    learnt = Stacked().learn(past, Target("fixed_days", 30.0), Context(counts=False))
+    again = Stack.from_dict(json.loads(json.dumps(learnt.stack.to_dict(), allow_nan=False)))
+    for mine, theirs in zip(
+        learnt.stack.forecast(past, windows), again.forecast(past, windows), strict=True
+    ):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_forecast_lies_inside_its_interval(past: Past) -> None:
+    learnt = Stacked().learn(past, Target("fixed_days", 30.0), Context(counts=False))
+    risk, low, high = learnt.stack.forecast(past, np.full(past.n, 30))
+    assert ((low < risk) & (risk < high)).all()
+    assert len(learnt.origins) >= LEFT_OUT
+
+
+@pytest.mark.parametrize(("gain", "model"), [(-1.6, False), (-1.7, True), (2.0, False)])
+def test_the_model_is_taken_where_it_is_better_beyond_chance(gain: float, model: bool) -> None:
+    known = Evidence((dt.date(2024, 1, 1),), 100, {}, {}, gain, 1.0)
+    assert known.favours_model == model
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_no_more_customers_are_learnt_from_than_are_asked_for(
+    past: Past, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    """Whoever is chosen stays chosen in another order of rows; the shop's trend is everybody's."""
+    monkeypatch.setattr(learning, "MOST_CUSTOMERS", past.n - more)
+    sample = learning.sample_of(past)
+    assert (sample is past) == (more == 0)
+    now = (past.origin - dt.date(1970, 1, 1)).days
+    assert sample.shop_between(now - 90, now) == past.shop_between(now - 90, now)
+    backwards = learning.sample_of(past.part(np.arange(past.n)))
+    np.testing.assert_array_equal(sample.customer, backwards.customer)
+
+
+def test_a_part_is_what_stands_in_the_whole(past: Past) -> None:
+    at = np.array([3, 7, 200])
+    mine = past.part(at)
+    windows = np.full(past.n, 30)
+    np.testing.assert_array_equal(features(mine, windows[at])[1], features(past, windows)[1][at])
+    inner = past.origin - dt.timedelta(days=60)
+    known = np.isin(past.at(inner).customer, mine.customer)
+    earlier = features(past.at(inner), windows[: known.size])[1][known]
+    np.testing.assert_array_equal(features(mine.at(inner), windows[: known.sum()])[1], earlier)
+
+
+def test_the_spread_is_the_jackknifes_by_hand() -> None:
+    """Two estimates that differ by 2 d have variance d^2: (g - 1) / g times the sum of squares."""
+    z = np.linspace(-2, 2, 300)
+    knots, spread = learning.spread_by_logit(z, [z - 0.3, z + 0.3])
+    assert len(knots) == 3
+    assert (np.diff(knots) > 0).all()
+    np.testing.assert_allclose(spread, 0.3, rtol=1e-12)
+    assert len(learning.spread_by_logit(z, [z])[0]) == 0

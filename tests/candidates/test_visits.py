@@ -8,21 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab.backtest import (
-    Context,
-    Limits,
-    Panel,
-    SplitConfig,
-    Target,
-    candidate_named,
-    known_candidates,
-    run_backtest,
-)
+from churnlab.backtest import Context, Panel, SplitConfig, Target, candidate_named, run_backtest
+from churnlab.backtest.config import Limits
 from churnlab.backtest.report import text as backtest_text
 from churnlab.backtest.report.answers import sentence
 from churnlab.backtest.scores.resample import simultaneous_band
 from churnlab.backtest.scores.visit_answers import one_answer
-from churnlab.candidates import with_compulsory
+from churnlab.candidates import known_candidates, with_compulsory
 from churnlab.errors import DataError
 from churnlab.events import EventLog, read_events
 from churnlab.simulate import simulate_btyd

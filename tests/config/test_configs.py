@@ -10,7 +10,8 @@ from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
 from churnlab.cli.registry import COMMANDS
-from churnlab.config import compose, configs_folder, explain, recorded, to_settings
+from churnlab.config import configs_folder, explain, recorded, to_settings
+from churnlab.config.compose import compose
 from churnlab.config.overrides import _GROUPS
 from churnlab.config.register import COMMAND_SETTINGS, register, settings_class
 from churnlab.errors import UsageError
@@ -118,8 +119,7 @@ def test_priors_are_text_as_typed():
 
 
 @pytest.mark.parametrize(
-    "typed",
-    ["data.members.attributes={channel: col}", "data.members.attributes.channel=col"],
+    "typed", ["data.members.attributes={channel: col}", "data.members.attributes.channel=col"]
 )
 def test_attributes_are_mapped_whole_or_one_by_one(typed):
     settings = to_settings(compose("fit", ["data=files", typed]))

@@ -18,7 +18,8 @@ import pytest
 import churnlab as cl
 from churnlab.cli import main
 from churnlab.cli.registry import COMMANDS
-from churnlab.config import compose, to_settings
+from churnlab.config import to_settings
+from churnlab.config.compose import compose
 from churnlab.report.render import Rendered
 from churnlab.simulate import ShopConfig
 

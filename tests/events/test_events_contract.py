@@ -308,9 +308,7 @@ def test_a_member_listed_twice_counts_from_the_earliest_signup():
 def test_named_attributes_only_when_some_are_named():
     frames = shop()
     log = read_events(
-        frames["purchases"],
-        members=frames["members"],
-        columns={"members": {"lead": "channel"}},
+        frames["purchases"], members=frames["members"], columns={"members": {"lead": "channel"}}
     )
     assert list(log.members().columns) == ["customer_id", "signed_up_at", "lead"]
 

@@ -177,10 +177,7 @@ def test_embedded_cdnow():
     assert (
         sample.report.tables["purchases"].rows,
         sample.report.tables["purchases"].customers,
-    ) == (
-        6919,
-        2357,
-    )
+    ) == (6919, 2357)
     assert full.report.tables["purchases"].rows == full.report.tables["purchases"].kept == 69659
     assert full.report.purchase_days == 67591
     assert str(sample.as_of) == str(full.as_of) == "1998-06-30"
@@ -232,7 +229,12 @@ def test_the_engine_spills_from_a_stated_memory_on(tmp_path):
     path.write_text("customer_id,event_at\na,2024-01-01\nb,2024-01-02\n")
     table = PurchasesTable(path=str(path))
     log = open_log(DataConfig(purchases=table, memory_limit="200MB"))
-    said = log._backend.raw_sql("SELECT current_setting('memory_limit')").fetchall()
+    said = (
+        log.table("purchases")
+        .get_backend()
+        .raw_sql("SELECT current_setting('memory_limit')")
+        .fetchall()
+    )
     assert said == [("190.7 MiB",)]
     with pytest.raises(
         UsageError, match=r"data\.memory_limit must be a size such as 2GB; got 'big'"

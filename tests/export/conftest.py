@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for the helper modules beside the tests
 
 from conftest_export import CREATED, make_events, make_inputs
-from export_services import local_spark, private_postgres
 
 from churnlab.export import ExportConfig, export_bundle
 
@@ -45,21 +43,3 @@ def sql_events() -> pd.DataFrame:
     """Events with several a day and some after the last known day."""
     events = make_events(60, seed=8, until=dt.date(2024, 8, 31))
     return pd.concat([events, events.iloc[:20]], ignore_index=True)
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    """Connection string of a private PostgreSQL."""
-    # a short path: socket names are limited to 107 bytes
-    with (
-        tempfile.TemporaryDirectory(prefix="clpg") as name,
-        private_postgres(Path(name)) as address,
-    ):
-        yield address
-
-
-@pytest.fixture(scope="session")
-def spark(tmp_path_factory):
-    """A local Spark session."""
-    with local_spark(tmp_path_factory.mktemp("spark")) as session:
-        yield session

@@ -17,9 +17,11 @@ import pandas as pd
 import pytest
 from conftest_export import ACTIONS, BACKTEST, CREATED, PLAYBOOK, THRESHOLD, make_draws, make_inputs
 
-from churnlab.bundle import COLUMNS, score
+from churnlab.bundle import score
+from churnlab.bundle.schema import bundle_schema
+from churnlab.bundle.score import COLUMNS
 from churnlab.errors import DataError, FitRefusedError, UsageError
-from churnlab.export import ExportConfig, SqlConfig, bundle_schema, export_bundle, nday_rule, verify
+from churnlab.export import ExportConfig, SqlConfig, export_bundle, nday_rule, verify
 from churnlab.export import publish as publish_module
 from churnlab.export.draws import thin
 from churnlab.export.sections import valid_until

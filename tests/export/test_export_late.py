@@ -21,7 +21,8 @@ from churnlab.export.recompute import run_summary_sql
 from churnlab.export.tables.columns import TABLES
 from churnlab.export.tables.files import read_table
 from churnlab.export.tables.rows import tables_of
-from churnlab.posterior import LATE, Lateness
+from churnlab.posterior import Lateness
+from churnlab.posterior.settings import LATE
 from churnlab.rules import OverdueRule
 
 #: Two buyers of the same 420 days, silent for 40: every two months, every two weeks.

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from conftest_export import CREATED, make_events, make_inputs, make_summary
 
-from churnlab.bundle import COLUMNS, read_bundle, score
+from churnlab.bundle import read_bundle, score
+from churnlab.bundle.score import COLUMNS
 from churnlab.errors import DataError, UsageError, VerificationError
 from churnlab.events import log_from_frames
 from churnlab.export import export_bundle

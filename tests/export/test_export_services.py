@@ -135,9 +135,7 @@ def in_spark(spark, text, frame, name, folder):
 
 
 @pytest.mark.parametrize(
-    "case",
-    [SMALL, pytest.param(("pareto_nbd", 1, "fixed_days"), marks=pytest.mark.slow)],
-    ids=str,
+    "case", [SMALL, pytest.param(("pareto_nbd", 1, "fixed_days"), marks=pytest.mark.slow)], ids=str
 )
 def test_spark_scores_a_summary_as_python_does(case, spark, sql_summary, tmp_path):
     rules = rules_of(case, draws=4)

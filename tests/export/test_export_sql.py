@@ -25,8 +25,9 @@ from tests.examples import examples
 
 from churnlab.bundle import score
 from churnlab.errors import UsageError
-from churnlab.export.sql import DIALECTS, EventSource, SummarySource, score_sql
+from churnlab.export.sql import EventSource, SummarySource, score_sql
 from churnlab.export.sql.clock import BACK
+from churnlab.export.sql.names import DIALECTS
 
 NASTY = [
     '고객 "번호"',

@@ -13,8 +13,8 @@ from scipy.stats import t as student
 
 import churnlab as cl
 from churnlab.events import log_from_frames
-from churnlab.fitting.misfit import CHECKS, Fitted, Misfit, checks, measures, sentences
-from churnlab.fitting.misfit.checks import FALSE_ALARMS, judge
+from churnlab.fitting.misfit import Fitted, Misfit, checks, measures, sentences
+from churnlab.fitting.misfit.checks import CHECKS, FALSE_ALARMS, judge
 from churnlab.fitting.misfit.measures import Figures, Histories
 from churnlab.fitting.misfit.replicates import Purchases, replicate
 from churnlab.fitting.misfit.words import FOLLOWS, sentence
@@ -87,8 +87,7 @@ def test_lifetimes_that_age_are_named_and_the_cure_cures():
 
 
 @pytest.mark.parametrize(
-    ("model", "theta"),
-    [("mbg_nbd", MBG), ("bg_nbd", MBG), ("pareto_nbd", (1.2, 60.0, 0.7, 200.0))],
+    ("model", "theta"), [("mbg_nbd", MBG), ("bg_nbd", MBG), ("pareto_nbd", (1.2, 60.0, 0.7, 200.0))]
 )
 def test_a_well_specified_fit_is_not_warned_of(model, theta):
     fit = cl.fit(summary_of(model, theta, inflow_days=500), model=model)

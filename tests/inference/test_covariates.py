@@ -8,7 +8,9 @@ from scipy.optimize import minimize
 import churnlab as cl
 from churnlab import models as likelihoods
 from churnlab.errors import DataError, UsageError
-from churnlab.inference import fit_population, gate, load_draws, maximum_likelihood, save_posterior
+from churnlab.inference import fit_population, gate, load_draws
+from churnlab.inference.datatree import save_posterior
+from churnlab.inference.fit import maximum_likelihood
 from churnlab.inference.targets.covariates import CovariatesInGroups, CovariateTarget
 from churnlab.inference.targets.groups import GroupTarget
 from churnlab.inference.targets.target import Target

@@ -10,9 +10,9 @@ from churnlab.inference import (
     fit_population,
     load_draws,
     load_predictive,
-    save_posterior,
     to_datatree,
 )
+from churnlab.inference.datatree import save_posterior
 from churnlab.models.draws import PopulationDraws
 
 from .conftest import Rows

@@ -8,7 +8,9 @@ from scipy.optimize import minimize
 from scipy.special import gammaln
 
 from churnlab.errors import FitRefusedError
-from churnlab.inference import fit_population, gate, maximum_likelihood, problems
+from churnlab.inference import fit_population, gate
+from churnlab.inference.acceptance import problems
+from churnlab.inference.fit import maximum_likelihood
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.mode import find_mode
 from churnlab.inference.ways.proposal import from_mode, refit

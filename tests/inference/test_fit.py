@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import DataError, UsageError
-from churnlab.inference import fit_population, gate, maximum_likelihood
+from churnlab.inference import fit_population, gate
+from churnlab.inference.fit import maximum_likelihood
 from churnlab.inference.targets.target import Target
 
 from .conftest import Rows, rows, simulated

@@ -7,7 +7,8 @@ import pytest
 
 from churnlab.cli import main
 from churnlab.cli.init import name_for
-from churnlab.config import compose, to_settings
+from churnlab.config import to_settings
+from churnlab.config.compose import compose
 from churnlab.errors import UsageError
 from churnlab.events import DataConfig, PurchasesTable, open_log
 from churnlab.report.render import Rendered

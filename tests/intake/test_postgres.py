@@ -1,19 +1,15 @@
 """`churnlab init postgres://...`: types of a server, empty tables beside, nothing written there."""
 
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from tests.services import private_postgres
 
 from churnlab.events import open_log
 
 from .exports import purchases
 from .test_init import folder, init, settings_of  # noqa: F401 (the fixture)
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "export"))  # for the helper beside those tests
-
-from export_services import private_postgres
 
 psycopg = pytest.importorskip("psycopg")
 

@@ -89,13 +89,7 @@ def test_times_as_shops_and_locales_write_them(capsys, form):
         ("id,total_cents,refunded_amount_cents,currency,created,customer", "A-", "usd", 1 / 100),
     ],
 )
-def test_d2_amounts_in_the_smallest_unit(
-    capsys,
-    header,
-    prefix,
-    currency,
-    worth,
-):
+def test_d2_amounts_in_the_smallest_unit(capsys, header, prefix, currency, worth):
     def row(k, c, at):
         return f"{prefix}{k}", 1000 + k, 100, currency, at, f"cus_{c}"
 

@@ -7,17 +7,11 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.journeys import (
-    CycleConfig,
-    JourneyConfig,
-    LoyalConfig,
-    PersonaConfig,
-    personas,
-    run,
-)
+from churnlab.journeys import JourneyConfig, personas, run
 from churnlab.journeys.audience import chosen_pairs
 from churnlab.journeys.baskets import read_baskets
 from churnlab.journeys.companions import companion_table
+from churnlab.journeys.config import CycleConfig, LoyalConfig, PersonaConfig
 from churnlab.journeys.cycles import find_cycles
 from churnlab.journeys.mine import _shown, mine
 from churnlab.journeys.predict import EDGES, strata

@@ -12,17 +12,10 @@ from scipy.stats import beta
 from churnlab.errors import DataError, UsageError
 from churnlab.events import log_from_frames
 from churnlab.fitting import fit
-from churnlab.journeys import (
-    CycleConfig,
-    JourneyConfig,
-    LoyalConfig,
-    PersonaConfig,
-    cycles,
-    loyal,
-    personas,
-)  # fmt: skip
+from churnlab.journeys import JourneyConfig, cycles, loyal, personas
 from churnlab.journeys.audience import audience_table, chosen_pairs
 from churnlab.journeys.baskets import read_baskets
+from churnlab.journeys.config import CycleConfig, LoyalConfig, PersonaConfig
 from churnlab.journeys.cycles import find_cycles, item_histories
 from churnlab.journeys.loyal import find_loyal
 from churnlab.journeys.mine import mine

@@ -9,8 +9,9 @@ from matplotlib import pyplot as plt
 
 from churnlab.errors import DataError
 from churnlab.events import log_from_frames
-from churnlab.journeys import CycleConfig, JourneyConfig, LoyalConfig, PersonaConfig, run_journeys
+from churnlab.journeys import JourneyConfig, run_journeys
 from churnlab.journeys.baskets import read_baskets
+from churnlab.journeys.config import CycleConfig, LoyalConfig, PersonaConfig
 from churnlab.journeys.predict import experiment_table
 from churnlab.journeys.report import plots, text
 from churnlab.journeys.result import FILES, read_tables

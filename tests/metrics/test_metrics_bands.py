@@ -9,18 +9,17 @@ from scipy.optimize import isotonic_regression
 from sklearn.linear_model import LogisticRegression
 
 from churnlab.errors import UsageError
-from churnlab.metrics import (
+from churnlab.metrics import calibrator, corp_split
+from churnlab.metrics.binary import brier
+from churnlab.metrics.bootstrap import cluster_weights
+from churnlab.metrics.recalibration import (
+    PSEUDO_CUSTOMERS,
     BetaCalibrator,
     IsotonicCalibrator,
     PlattCalibrator,
     ShrunkIsotonicCalibrator,
-    brier,
-    calibrator,
-    cluster_weights,
-    corp_split,
-    reliability_curve,
 )
-from churnlab.metrics.recalibration import PSEUDO_CUSTOMERS
+from churnlab.metrics.reliability import reliability_curve
 
 
 def _band_coverage(simulations: int, replicates: int) -> float:

@@ -9,16 +9,17 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from churnlab.errors import UsageError
-from churnlab.metrics import (
+from churnlab.metrics import corp_split
+from churnlab.metrics.binary import (
     area_under_curve,
     bias,
     brier,
-    corp_split,
-    isotonic_fit,
+    calibration_verdicts,
+    jeffreys_interval,
     lift_at_capacity,
     log_score,
 )
-from churnlab.metrics.binary import calibration_verdicts, jeffreys_interval
+from churnlab.metrics.corp import isotonic_fit
 
 
 @pytest.fixture

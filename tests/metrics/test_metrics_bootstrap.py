@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churnlab.metrics import CustomerBootstrap, area_under_curve, least_cost_cut
-from churnlab.metrics.bootstrap import MOST_GROUPS, MOST_LEVELS, score_levels
-from churnlab.metrics.cost import Ranked, least_cost_cuts
+from churnlab.metrics.binary import area_under_curve
+from churnlab.metrics.bootstrap import MOST_GROUPS, MOST_LEVELS, CustomerBootstrap, score_levels
+from churnlab.metrics.cost import Ranked, least_cost_cut, least_cost_cuts
 from churnlab.metrics.paired import replicated_auc
 from churnlab.rules import CostRatioRule
 

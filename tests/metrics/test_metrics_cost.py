@@ -5,14 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churnlab.metrics import (
-    cost_curve,
-    cost_of_flags,
-    isotonic_fit,
-    least_cost_cut,
-    realised_cost,
-    regret,
-)
+from churnlab.metrics.corp import isotonic_fit
+from churnlab.metrics.cost import cost_curve, cost_of_flags, least_cost_cut, realised_cost, regret
 
 RISK, OUTCOME = np.array([0.9, 0.7, 0.4, 0.1]), np.array([1.0, 0.0, 1.0, 0.0])
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from churnlab.metrics import (
+from churnlab.metrics import population_stability_index
+from churnlab.metrics.counts import (
     count_bias,
     crps_pmf,
     mean_absolute_error,
-    population_stability_index,
     root_mean_square_error,
 )
 

@@ -99,11 +99,7 @@ VECTOR = {
         mp.expm1,
         [*np.linspace(-699, 699, 150), 0.0, 1e-300, -1e-17, 0.34657, -0.34658],
     ),
-    "log": (
-        vector.vlog,
-        mp.log,
-        [*np.geomspace(1e-300, 1e300, 150), 1.0, 1 + 1e-15, 0.7071],
-    ),
+    "log": (vector.vlog, mp.log, [*np.geomspace(1e-300, 1e300, 150), 1.0, 1 + 1e-15, 0.7071]),
     "log1p": (vector.vlog1p, mp.log1p, [*np.geomspace(1e-300, 1e300, 150), 0.0, 0.41421, 0.41422]),
 }
 

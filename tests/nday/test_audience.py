@@ -87,11 +87,7 @@ def test_l4_daylight_saving_moves_nobody(zone, signup, as_of):
 
 
 def test_l4_signup_after_as_of_and_purchase_before_signup_are_out_and_counted():
-    members = [
-        ("later", "2026-04-01"),
-        ("buyer", "2026-03-22"),
-        ("fresh", "2026-03-22"),
-    ]
+    members = [("later", "2026-04-01"), ("buyer", "2026-03-22"), ("fresh", "2026-03-22")]
     found = _send(members, [("buyer", "2026-03-01")])
     assert _ids(found) == ["fresh"]
     assert found.report["signup_after_as_of"] == 1

@@ -10,24 +10,15 @@ from scipy.stats import beta, binom, gamma
 
 from churnlab.nday.data import pooled_curve
 from churnlab.nday.decide import value as nday
-from churnlab.nday.posterior import (
-    cohort_log_scores,
-    fit_conversion,
-    population_curves,
-    predict_cohorts,
-    score_table,
-)
+from churnlab.nday.posterior import fit_conversion, population_curves, predict_cohorts, score_table
 from churnlab.nday.posterior.checks import predictive_checks
 from churnlab.nday.posterior.levels import level_draws, level_variance, worth_draws
+from churnlab.nday.posterior.scores import cohort_log_scores
 
 from .simulators import cliff, config, counts_from_hazard, cure_hazard, day
 
 AGES = np.arange(31)
-SHAPES = {
-    "cliff": cliff(),
-    "step": cliff(drop=5.0),
-    "smooth": 0.03 * np.exp(-AGES / 8),
-}
+SHAPES = {"cliff": cliff(), "step": cliff(drop=5.0), "smooth": 0.03 * np.exp(-AGES / 8)}
 N = 10
 
 

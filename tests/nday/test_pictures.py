@@ -50,7 +50,7 @@ def test_many_cohorts_are_drawn_as_weeks():
         {"signup_date": dates, "group": "all", "day": 0, "signups": 10, "buyers": range(70),
          "ratio": 0.0, "observed": True, "complete": True}
     )  # fmt: skip
-    lines = data._lines(curve)
+    lines = data._by_signup(curve).to_numpy(float)
     assert lines.shape == (10, 1)
     assert lines[0, 0] == sum(range(7)) / 70
 

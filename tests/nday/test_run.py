@@ -195,9 +195,7 @@ def test_errors_name_what_is_wrong(frames):
         run_nday(frames, _config(policy_start="2026-01-01"), as_of=day(100))
     with pytest.raises(DataError, match="n_by_group names 'nobody'"):
         run_nday(
-            frames,
-            _config(n_by_group={"nobody": 5}, cohort={"by": "lead_type"}),
-            as_of=day(100),
+            frames, _config(n_by_group={"nobody": 5}, cohort={"by": "lead_type"}), as_of=day(100)
         )
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnlab.backtest import LeakageError, Panel, Target
+from churnlab.backtest import Panel, Target
 from churnlab.errors import DataError
+from churnlab.origins.guards import LeakageError
 from churnlab.origins.targets import common_rhythm
 from churnlab.origins.training import training_for
 from churnlab.summary import summarise

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import FitRefusedError
-from churnlab.inference import gate, problems
-from churnlab.inference.acceptance import least_effective, why_not
+from churnlab.inference import gate
+from churnlab.inference.acceptance import least_effective, problems, why_not
 
 
 def fit(method: str, draws: int, ess: float, *, r_hat=1.0, k_hat=0.3, divergences=0):  # type: ignore[no-untyped-def]

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 import churnlab as cl
-from churnlab.backtest import LeakageError
 from churnlab.backtest.config import Limits, SplitConfig
 from churnlab.backtest.limits import degradations, refuse_few_customers, refuse_few_events
 from churnlab.backtest.report.answers import plain, sentence
@@ -19,7 +18,7 @@ from churnlab.backtest.scores import answers
 from churnlab.backtest.scores.answers import _brier_answer, _cost_answer, means_table
 from churnlab.backtest.splits import plan_origins
 from churnlab.errors import DataError
-from churnlab.origins.guards import assert_seen
+from churnlab.origins.guards import LeakageError, assert_seen
 from churnlab.origins.panel import Panel
 from churnlab.origins.targets import targets
 from churnlab.origins.training import training_for

@@ -38,9 +38,7 @@ def target(*, per_time: bool = False) -> SimpleNamespace:
     names = ("rate_mean", "rate_shape", "dropout_mean", "dropout_shape")
     return SimpleNamespace(
         map=SimpleNamespace(
-            names=names,
-            natural=np.exp,
-            quantities=[SimpleNamespace(per_time=per_time)] * 4,
+            names=names, natural=np.exp, quantities=[SimpleNamespace(per_time=per_time)] * 4
         ),
         time_scale=100.0,
         theta_days=lambda u: np.exp(u)[:, None, :],

@@ -5,13 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churnlab.posterior import (
-    Rows,
-    ValueConfig,
-    counts,
-    discounted_purchases,
-    expected_purchases,
-)
+from churnlab.posterior import Rows, ValueConfig, counts
+from churnlab.posterior.counts import expected_purchases
+from churnlab.posterior.worth.value import discounted_purchases
 
 MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd", "mbg_cnbd_k")
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from churnlab.inference import fit_population
-from churnlab.posterior import Rows, due_days, keys_of, rate_quantiles, whole_due_days
+from churnlab.posterior import Rows, keys_of
+from churnlab.posterior.cycles import rate_quantiles
+from churnlab.posterior.dates import due_days, whole_due_days
 from churnlab.simulate.btyd import simulate_btyd
 from churnlab.summary import Summary
 

@@ -13,16 +13,14 @@ import churnlab as cl
 from churnlab import models as likelihoods
 from churnlab.errors import UsageError
 from churnlab.posterior import (
-    COLUMNS,
     RiskConfig,
     StateCut,
     ValueConfig,
-    customer_columns,
     customers_table,
-    p_alive_table,
     risk_summary,
     value_table,
 )
+from churnlab.posterior.customers import COLUMNS, customer_columns, p_alive_table
 from churnlab.posterior.silence import stream
 from churnlab.runs import RunFolder
 from churnlab.summary import Summary
@@ -266,7 +264,7 @@ def test_rows_and_columns_of_the_table_are_those_of_the_whole(make_rows, make_dr
         {"customer_id": summary.customers["customer_id"], "value": np.arange(20.0)}
     )
     worth.attrs["worth"] = "amount"
-    table = table.with_worth(worth)
+    table = table.joined(worth)
     whole = table.frame()
     assert tuple(whole) == table.names == (*CONTRACT, "value", "group")
     assert whole.attrs["worth"] == "amount"

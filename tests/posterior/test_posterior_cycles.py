@@ -7,8 +7,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import gamma
 
-from churnlab.posterior import Rows, rate_quantiles, rhythm_days
-from churnlab.posterior.cycles import _GammaTable
+from churnlab.posterior import Rows, rhythm_days
+from churnlab.posterior.cycles import _GammaTable, rate_quantiles
 
 FIELDS = (("q05", 0.05), ("median", 0.5), ("q95", 0.95))
 

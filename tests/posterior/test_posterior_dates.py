@@ -9,19 +9,17 @@ from scipy.optimize import brentq
 
 from churnlab.errors import UsageError
 from churnlab.posterior import (
-    NEVER,
     RiskConfig,
     Rows,
     at_risk_days,
-    due_days,
     keys_of,
     risk_summary,
     rows_of,
     to_dates,
-    whole_due_days,
 )
+from churnlab.posterior.dates import due_days, whole_due_days
 from churnlab.posterior.risk import risk_curve
-from churnlab.posterior.settings import LAST_DAY
+from churnlab.posterior.settings import LAST_DAY, NEVER
 from churnlab.posterior.silence import stream
 
 BASES = ("p_alive", "personal_cycles", "fixed_days")

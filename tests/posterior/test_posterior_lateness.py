@@ -8,7 +8,6 @@ import pytest
 from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import (
-    NEVER,
     Lateness,
     RiskConfig,
     Rows,
@@ -20,7 +19,7 @@ from churnlab.posterior import (
     risk_summary,
 )
 from churnlab.posterior.risk import risk_curve
-from churnlab.posterior.settings import EARLIEST_LATE_DAY, LAST_DAY
+from churnlab.posterior.settings import EARLIEST_LATE_DAY, LAST_DAY, NEVER
 from churnlab.posterior.states import state_days
 from churnlab.summary import Summary
 

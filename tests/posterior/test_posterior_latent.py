@@ -6,15 +6,10 @@ import numpy as np
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.posterior import (
-    Rows,
-    rate_quantiles,
-    risk_summary,
-    sample_latent,
-    sample_next_purchase,
-    weekly_forecast,
-)
+from churnlab.posterior import Rows, risk_summary, weekly_forecast
+from churnlab.posterior.cycles import rate_quantiles
 from churnlab.posterior.forecast import WeeklyForecast
+from churnlab.posterior.latent import sample_latent, sample_next_purchase
 from churnlab.summary import Summary
 
 MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd", "mbg_cnbd_k", "bg_cnbd_k")

@@ -10,14 +10,9 @@ import pytest
 
 from churnlab import models as likelihoods
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior import (
-    Lateness,
-    RiskConfig,
-    StateCut,
-    customers_table,
-    p_alive_table,
-    sample_next_purchase,
-)
+from churnlab.posterior import Lateness, RiskConfig, StateCut, customers_table
+from churnlab.posterior.customers import p_alive_table
+from churnlab.posterior.latent import sample_next_purchase
 from churnlab.posterior.settings import LAST_DAY
 from churnlab.summary import Calendar, Clock, Summary
 from churnlab.summary.calendar import number

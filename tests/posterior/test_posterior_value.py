@@ -12,13 +12,10 @@ import churnlab as cl
 from churnlab.errors import UsageError
 from churnlab.models import gamma_gamma
 from churnlab.models.draws import SpendDraws
-from churnlab.posterior import (
-    ValueConfig,
-    discounted_purchases,
-    expected_amounts,
-    expected_purchases,
-    value_table,
-)
+from churnlab.posterior import ValueConfig, value_table
+from churnlab.posterior.counts import expected_purchases
+from churnlab.posterior.worth.amounts import expected_amounts
+from churnlab.posterior.worth.value import discounted_purchases
 from churnlab.simulate.btyd import simulate_btyd
 from churnlab.spend import fit_spend
 from churnlab.summary import SpendSummary, Summary

@@ -11,14 +11,8 @@ import pytest
 import churnlab as cl
 from churnlab.inference import fit_population
 from churnlab.models.draws import PopulationDraws
-from churnlab.posterior import (
-    LATE,
-    RiskConfig,
-    StateCut,
-    at_risk_days,
-    keys_of,
-    monte_carlo,
-)
+from churnlab.posterior import RiskConfig, StateCut, at_risk_days, keys_of, monte_carlo
+from churnlab.posterior.settings import LATE
 from churnlab.posterior.silence.stream import rows_of
 
 THETA = (0.5, 43.0, 0.9, 1.6)

@@ -144,7 +144,7 @@ def test_without_gaps_or_a_log_the_level_is_the_quantile():
     for summary in (summarise(short), from_arrays):
         assert rule.learnt(draws(), summary) == rule.threshold()
     assert OverdueRule(learn="never").learnt(draws(), summarise(shop(200, 3))).value == 0.8
-    with pytest.raises(UsageError, match="learn must be auto or never"):
+    with pytest.raises(UsageError, match="learn must be one of auto, never"):
         OverdueRule(learn="always")
     with pytest.raises(UsageError, match="replicates must not be negative"):
         OverdueRule(replicates=-1)

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.metrics import realised_cost
-from churnlab.posterior import LATE, Lateness, RiskConfig
+from churnlab.metrics.cost import realised_cost
+from churnlab.posterior import Lateness, RiskConfig
+from churnlab.posterior.settings import LATE
 from churnlab.rules import (
     RULES,
     CalibratedRule,
-    CapacityRule,
     CostRatioRule,
     Costs,
     FixedRule,
     OverdueRule,
-    PrecisionRule,
     rule_named,
 )
+from churnlab.rules.threshold import CapacityRule, PrecisionRule
 
 #: A message costs 1 and keeps one in twenty, worth 40: a contact pays from a risk of one half.
 COSTS = {"contact_cost": 1.0, "save_probability": 0.05, "value_per_customer": 40.0}
@@ -227,7 +227,7 @@ def test_every_rule_on_a_risk_honours_the_contract(name):
         (lambda: CalibratedRule(level=-0.1), "level"),
         (lambda: CostRatioRule(learn="maybe", **COSTS), "learn must be"),
         (lambda: FixedRule(replicates=-1), "replicates"),
-        (lambda: FixedRule().choose([0.2], basis="pawn"), "basis 'pawn'"),
+        (lambda: FixedRule().choose([0.2], basis="pawn"), "basis must be one of .*; got 'pawn'"),
         (lambda: FixedRule().choose([1.2], basis="p_alive"), "risk must be finite"),
         (lambda: FixedRule().choose([], basis="p_alive"), "non-empty"),
         (lambda: FixedRule().choose([0.2], [3], basis="p_alive"), "outcome must be 0 or 1"),

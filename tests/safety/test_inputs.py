@@ -180,7 +180,7 @@ def test_a_log_is_read_behind_closed_doors(encoding, tmp_path, monkeypatch):
     log = open_log(DataConfig(name="files", purchases=table))
     assert sorted(log.frame("purchases")["customer_id"]) == ["고객a 2.csv", "고객a [1].csv"]
     with pytest.raises(engine.DuckDBError, match="disabled by configuration"):
-        log._backend.raw_sql("SELECT * FROM read_text('secret.txt')")
+        log.table("purchases").get_backend().raw_sql("SELECT * FROM read_text('secret.txt')")
 
 
 @pytest.mark.parametrize("text", ["", "it's", "a\0b", "\0", "'\0'"])

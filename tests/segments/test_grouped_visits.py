@@ -119,7 +119,7 @@ def test_wrong_groups_and_poolings_are_said_before_anything_is_fitted(
 ) -> None:
     assert segment(tmp_path / "a", "visits.pooling=some") != 0
     said = capsys.readouterr()
-    assert "pooling must be partial, complete or none; got 'some'" in said.err
+    assert "pooling must be one of partial, complete, none; got 'some'" in said.err
     assert "fitting" not in said.err
     assert segment(tmp_path / "b", "visits.group=chanel", "visits.pooling=none") != 0
     assert "members have no attribute 'chanel'" in capsys.readouterr().err

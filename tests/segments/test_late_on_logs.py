@@ -9,7 +9,8 @@ import pytest
 import churnlab as cl
 from churnlab.events import log_from_frames, open_log
 from churnlab.events.config import DataConfig
-from churnlab.posterior import LATE, Lateness, Rows, at_risk_days, keys_of, rhythm_days
+from churnlab.posterior import Lateness, Rows, at_risk_days, keys_of, rhythm_days
+from churnlab.posterior.settings import LATE
 from churnlab.simulate import ShopConfig, simulate_shop
 
 #: Two buyers of 420 days, silent for 40: A every two months (x = 7), B every two weeks (x = 30).

@@ -87,5 +87,5 @@ def test_p9_maps_that_miss_a_cell_or_name_a_wrong_one_are_refused(
 def test_unknown_codes_and_languages_are_refused() -> None:
     with pytest.raises(UsageError, match="Did you mean 'core_active'"):
         segment_name("core_activ")
-    with pytest.raises(UsageError, match="lang must be en or ko; got 'fr'"):
+    with pytest.raises(UsageError, match="lang must be one of en, ko; got 'fr'"):
         segment_name("core_active", "fr")

@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import binom
 
 from churnlab.events import log_from_frames
-from churnlab.inference import fit_population, maximum_likelihood
+from churnlab.inference import fit_population
+from churnlab.inference.fit import maximum_likelihood
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import RiskConfig, customers_table
 from churnlab.segments import (

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from churnlab.errors import UsageError
-from churnlab.inference import maximum_likelihood
+from churnlab.inference.fit import maximum_likelihood
 from churnlab.models.draws import PopulationDraws
 from churnlab.segments.grid.visits import any_event, forecast_silence, visit_calibration
 from churnlab.simulate import Shop

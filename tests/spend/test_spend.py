@@ -9,8 +9,11 @@ from scipy.special import logsumexp
 from churnlab.errors import DataError, UsageError
 from churnlab.inference.ways.mode import find_mode
 from churnlab.priors import SPEND_QUANTITIES, stated_priors
-from churnlab.spend import SpendTarget, fit_spend, independence
-from churnlab.summary import SpendCells, SpendSummary
+from churnlab.spend import fit_spend
+from churnlab.spend.checks import independence
+from churnlab.spend.target import SpendTarget
+from churnlab.summary import SpendSummary
+from churnlab.summary.spend import SpendCells
 
 TRUTH = (3.4, 4.8, 37.4)  # p, q, gamma; about CDNOW's
 

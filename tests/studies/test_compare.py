@@ -3,8 +3,9 @@ import pytest
 from tests.inference.conftest import Rows, collapsed, rows, simulated
 
 from churnlab.errors import DataError, UsageError
-from churnlab.inference import choose_k, fit_population, maximum_likelihood, to_datatree
-from churnlab.inference.ways.erlang import MOST_K
+from churnlab.inference import fit_population, to_datatree
+from churnlab.inference.fit import maximum_likelihood
+from churnlab.inference.ways.erlang import MOST_K, choose_k
 from churnlab.studies.compare import compare_models, elpd
 
 

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 import churnlab as cl
-from churnlab.config import compose, to_settings
+from churnlab.config import to_settings
+from churnlab.config.compose import compose
 from churnlab.errors import DataError, UsageError
 from churnlab.posterior import RiskConfig
 from churnlab.runs import open_run
@@ -108,7 +109,7 @@ def test_defaults_are_those_of_the_command_line(command):
     [
         ({"compare_two": "2024-01-01"}, "Did you mean 'compare_to'"),
         ({"risk": {"horizon": 30}}, "risk has no 'horizon'.*Did you mean 'horizon_days'"),
-        ({"rule": "cheapest"}, "rule 'cheapest' is unknown"),
+        ({"rule": "cheapest"}, "rule must be one of .*; got 'cheapest'"),
         ({"model": "bg_nbd"}, "cannot decide the first-purchase states"),
         ({"seed": -1}, "seed must be 0 or greater"),
         ({"segments": {"periods": "six"}}, "periods must be a number; got 'six'"),

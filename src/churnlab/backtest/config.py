@@ -1,7 +1,5 @@
 """How the past is cut into origins and windows, and how the forecasts are scored."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,18 +16,11 @@ RECALIBRATIONS: Final = (*CALIBRATORS, AUTO, NONE)
 class Limits:
     """What is refused and what is only marked as degraded (docs/backtesting.md).
 
-    Attributes
-    ----------
-    least_purchasers : int
-        Fewer purchasers at the last origin: refused.
-    least_events : int
-        Fewer events or non-events over all origins: refused.
-    history_factor : float
-        History shorter than this many horizons: degraded.
-    least_origins : int
-        Fewer scored origins: degraded (and `export` refuses).
-    thin_cell : int
-        Fewer customers in a class of a breakdown: the class is marked thin.
+    least_purchasers: Fewer purchasers at the last origin: refused.
+    least_events: Fewer events or non-events over all origins: refused.
+    history_factor: History shorter than this many horizons: degraded.
+    least_origins: Fewer scored origins: degraded (and `export` refuses).
+    thin_cell: Fewer customers in a class of a breakdown: the class is marked thin.
     """
 
     least_purchasers: int = 500
@@ -43,36 +34,23 @@ class Limits:
 class SplitConfig:
     """Rolling origins, label windows, and how they are scored.
 
-    Attributes
-    ----------
-    origins : int or list of str
-        Number of origins, laid back from the last complete window, or dates (YYYY-MM-DD). An
+    origins: Number of origins, laid back from the last complete window, or dates (YYYY-MM-DD). An
         origin is the last known day; the window is origin + 1 .. origin + H.
-    horizon_days : list of int
-        Windows H of the label "no purchase in H days".
-    cycles : list of float
-        Windows in own rhythms: "no purchase in c own rhythms", H_i = ceil(clip(c rhythm, 14, 182)).
-    step_days : int, optional
-        Days between origins; default: the longest window, less where the history is short.
-    warmup : int
-        Extra earlier origins that are only learnt from (thresholds, recalibration), not scored.
-    min_history_days : int, optional
-        Least history before an origin; default: one window, or half of what there is.
-    recalibration : str
-        isotonic, shrunk_isotonic, platt, beta, auto or none: shown beside each candidate that
-        forecasts a probability. auto takes the map that held out best on earlier origins, and none
-        where no map was clearly better than the plain forecast.
-    replicates : int
-        Bootstrap replicates over customers behind every interval.
-    counts : bool
-        Score forecast counts by CRPS too (the slowest part).
-    group : str or list of str, optional
-        Member attributes (`signup_month`, `first_category`) by which scores are broken down and
+    horizon_days: Windows H of the label "no purchase in H days".
+    cycles: Windows in own rhythms: "no purchase in c own rhythms", H_i = ceil(clip(c rhythm, 14,
+        182)).
+    step_days: Days between origins; default: the longest window, less where the history is short.
+    warmup: Extra earlier origins that are only learnt from (thresholds, recalibration), not scored.
+    min_history_days: Least history before an origin; default: one window, or half of what there is.
+    recalibration: isotonic, shrunk_isotonic, platt, beta, auto or none: shown beside each candidate
+        that forecasts a probability. auto takes the map that held out best on earlier origins, and
+        none where no map was clearly better than the plain forecast.
+    replicates: Bootstrap replicates over customers behind every interval.
+    counts: Score forecast counts by CRPS too (the slowest part).
+    group: Member attributes (`signup_month`, `first_category`) by which scores are broken down and
         candidates with groups pool (`mbg_nbd+partial`); the values of several are joined.
-    compare_to : list of str
-        Further candidates that every other one is held against in paired differences.
-    limits : Limits
-        Refusals and degradations.
+    compare_to: Further candidates that every other one is held against in paired differences.
+    limits: Refusals and degradations.
     """
 
     origins: Any = 3

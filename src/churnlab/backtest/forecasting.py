@@ -1,19 +1,12 @@
 """The forecasts of a backtest: every candidate at every origin, and how they are recalibrated."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from churnlab.backtest.config import SplitConfig
 from churnlab.backtest.limits import refuse_few_events
-from churnlab.backtest.scores.board import (
-    Entry,
-    Truth,
-    entry_of,
-    p_alive_entry,
-)
+from churnlab.backtest.scores.board import Entry, Truth, entry_of, p_alive_entry
 from churnlab.backtest.scores.recalibrated import recalibrated_entry
 from churnlab.backtest.splits import Plan
 from churnlab.candidates import Candidate, Context

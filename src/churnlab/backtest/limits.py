@@ -1,7 +1,5 @@
 """What is refused, and what is only marked: each with its reason."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """A splitter in time for scikit-learn: what was known at one origin against what came later."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """A backtest: rolling origins x candidates x rules on held-out windows."""
 
-from __future__ import annotations
-
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -18,12 +16,7 @@ from churnlab.backtest.limits import degradations, refuse_few_customers
 from churnlab.backtest.report.answers import sentence
 from churnlab.backtest.result import BacktestResult
 from churnlab.backtest.scores import answers, decisions, evaluate
-from churnlab.backtest.scores.board import (
-    PLAIN,
-    RECALIBRATED,
-    Entry,
-    predictions_frame,
-)
+from churnlab.backtest.scores.board import PLAIN, RECALIBRATED, Entry, predictions_frame
 from churnlab.backtest.scores.differences import differences_frame
 from churnlab.backtest.scores.resample import Resample
 from churnlab.backtest.scores.tracking import tracking_frame
@@ -62,39 +55,22 @@ def run_backtest(
 ) -> BacktestResult:
     """Backtest candidates and threshold rules on rolling origins.
 
-    Parameters
-    ----------
-    log : EventLog
-        Clean purchases up to `log.as_of`.
-    candidates : sequence of str or Candidate
-        Names (see `known_candidates`) or own candidates; the compulsory baselines are added.
-        Empty: the default set.
-    split : SplitConfig
-        Origins, windows, recalibration, limits.
-    rules : mapping of str to ThresholdRule
-        Rules by name; all are scored on the same forecasts. Default: `default_rules`.
-    costs : Costs
-        Costs that decisions are paid in; default: those of the first rule that states them. Without
-        any, decisions are counted (flagged, precision, recall) and not priced.
-    seed : int
-        Everything random follows from it.
-    k, method, draws, chains, priors
-        How Bayesian candidates are fitted (see `inference.fit_population`).
-    events, calendar_spread
-        Of candidates on a clock, ``mbg_nbd@month`` and the like (see `fitting.ModelConfig`).
-    cache_dir : Path, optional
-        Folder in which finished fits are kept and found again.
-    keep_predictions : bool
-        Keep forecasts per customer.
-    progress : callable
-        Called with a text (origin, target, candidate) and the fraction done.
-
-    Raises
-    ------
-    DataError
-        No complete window; too few purchasers, events or non-events.
-    LeakageError
-        A candidate has seen the future.
+    log: Clean purchases up to `log.as_of`.
+    candidates: Names (see `known_candidates`) or own candidates; the compulsory baselines are
+        added. Empty: the default set.
+    split: Origins, windows, recalibration, limits.
+    rules: Rules by name; all are scored on the same forecasts. Default: `default_rules`.
+    costs: Costs that decisions are paid in; default: those of the first rule that states them.
+        Without any, decisions are counted (flagged, precision, recall) and not priced.
+    k, method, draws, chains, priors: How Bayesian candidates are fitted (see
+        `inference.fit_population`).
+    events, calendar_spread: Of candidates on a clock, ``mbg_nbd@month`` and the like (see
+        `fitting.ModelConfig`).
+    cache_dir: Folder in which finished fits are kept and found again.
+    keep_predictions: Keep forecasts per customer.
+    progress: Called with a text (origin, target, candidate) and the fraction done.
+    Raises DataError: No complete window; too few purchasers, events or non-events.
+    Raises LeakageError: A candidate has seen the future.
     """
     split = split or SplitConfig()
     costs = costs or next((r for r in (rules or {}).values() if r.stated), Costs())

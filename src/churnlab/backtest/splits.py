@@ -1,7 +1,5 @@
 """Rolling origins: which days are scored, which are only learnt from, and why some are dropped."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +14,9 @@ from churnlab.origins.targets import Target
 class Origin:
     """A day at which forecasts are made.
 
-    Attributes
-    ----------
-    date : date
-        Last known day.
-    scored : bool
-        False for warm-up origins, which thresholds and recalibration learn from.
-    targets : tuple of Target
-        Labels whose windows are complete.
+    date: Last known day.
+    scored: False for warm-up origins, which thresholds and recalibration learn from.
+    targets: Labels whose windows are complete.
     """
 
     date: dt.date
@@ -47,10 +40,7 @@ class Plan:
 def plan_origins(panel: Panel, split: SplitConfig, wanted: Sequence[Target]) -> Plan:
     """Lay out the origins of a backtest.
 
-    Raises
-    ------
-    DataError
-        When no origin has a complete label window.
+    Raises DataError when no origin has a complete label window.
     """
     stated = split.origin_dates()
     dates = stated if stated is not None else _laid_back(panel, split, wanted)

@@ -1,7 +1,5 @@
 """A threshold for a fit, calibrated on earlier origins of the same log."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +10,11 @@ import numpy as np
 from churnlab import models
 from churnlab.backtest.run import generator
 from churnlab.backtest.scores.board import Truth
-from churnlab.candidates import Candidate, Context, candidate_named, forecasts
+from churnlab.candidates import Candidate, Context, candidate_named
 from churnlab.candidates.base import Forecast
 from churnlab.candidates.models import ModelCandidate
 from churnlab.errors import DataError, FitRefusedError
+from churnlab.forecast import closed_forms
 from churnlab.origins.panel import Log, Panel, Past
 from churnlab.origins.targets import Target
 from churnlab.posterior import Rows, personal_window, rhythm_days
@@ -54,34 +53,18 @@ def calibrate_threshold(
     fixed_days, the model's own rhythms under personal_cycles, as in its table. Everything used
     lies at or before `log.as_of`.
 
-    Parameters
-    ----------
-    log : EventLog
-        Clean events; `log.as_of` is the day at which the threshold will be used.
-    rule : ThresholdRule
-        The rule that chooses.
-    risk : RiskConfig
-        Basis, horizon and cycles of the risk.
-    model, k : str, int
-        Model whose risk is cut: a Bayesian candidate's name, `mbg_nbd+partial` for one with groups.
-    group : list of str
-        Attributes of members by which that model pools.
-    origins : int
-        At most so many earlier origins, one window apart.
-    seed : int
-        For fits and the bootstrap interval.
-
-    Returns
-    -------
-    Threshold
-        With interval, and curve and price of being wrong where costs are stated. Where the history
-        is too short for one earlier origin, the rule's own number (`value`, cost ratio, `level` or
-        `target`) is the cut, without an interval, and `notes` says so.
-
-    Raises
-    ------
-    DataError
-        The history is too short and the rule has no such number (capacity).
+    log: Clean events; `log.as_of` is the day at which the threshold will be used.
+    rule: The rule that chooses.
+    risk: Basis, horizon and cycles of the risk.
+    model, k: Model whose risk is cut: a Bayesian candidate's name, `mbg_nbd+partial` for one with
+        groups.
+    group: Attributes of members by which that model pools.
+    origins: At most so many earlier origins, one window apart.
+    seed: For fits and the bootstrap interval.
+    Returns: With interval, and curve and price of being wrong where costs are stated. Where the
+        history is too short for one earlier origin, the rule's own number (`value`, cost ratio,
+        `level` or `target`) is the cut, without an interval, and `notes` says so.
+    Raises DataError: The history is too short and the rule has no such number (capacity).
     """
     context = context or Context(seed=seed, counts=False)
     candidate = candidate_named(model, k)
@@ -123,7 +106,8 @@ class _OwnRhythm(Target):
     def windows(self, past: Past) -> Ints:
         """Return each customer's window by a fit on what is known at the origin."""
         draws, note = self.candidate.learn(past, self.context)
-        rows = forecasts.Rows(past, np.zeros(past.n, np.int64), self.candidate.clock(note), draws)
+        no_days = np.zeros(past.n, np.int64)
+        rows = closed_forms.Rows(past, no_days, self.candidate.clock(note), draws)
         rhythm = rhythm_days(draws, Rows(rows.group, rows.x, rows.t_x, rows.T))
         return personal_window(rhythm, self.length)[rows.inverse].astype(np.int64)
 

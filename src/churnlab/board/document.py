@@ -1,7 +1,5 @@
 """The board as one document: what every part of a run says, and why a part is absent."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +22,9 @@ from churnlab.runs import open_run
 class Document:
     """What a board shows; a part is null where the run does not have it.
 
-    Attributes
-    ----------
-    about : mapping
-        `title`, `lang`, `currency`, `ids`, `as_of`, `made` (when), `run`.
-    misfit : sequence of str
-        Where the model does not fit these customers, in words; empty where it does.
-    absent : mapping of str to str
-        Part -> key of the words that say why it is absent.
+    about: `title`, `lang`, `currency`, `ids`, `as_of`, `made` (when), `run`.
+    misfit: Where the model does not fit these customers, in words; empty where it does.
+    absent: Part -> key of the words that say why it is absent.
     """
 
     about: Mapping[str, Any]
@@ -49,19 +42,10 @@ class Document:
 def read_document(run: str | Path, config: ReportConfig, lang: str = "en") -> Document:
     """Read a finished run folder.
 
-    Parameters
-    ----------
-    run : str or Path
-        Folder of a pipeline, fit, segment, backtest, nday or journey.
-    config : ReportConfig
-        Title, money, and whether ids are in the page.
-    lang : str
-        Language where the configuration has none.
-
-    Raises
-    ------
-    UsageError
-        No finished run, one that has no board, or one that was changed since.
+    run: Folder of a pipeline, fit, segment, backtest, nday or journey.
+    config: Title, money, and whether ids are in the page.
+    lang: Language where the configuration has none.
+    Raises UsageError: No finished run, one that has no board, or one that was changed since.
     """
     parts = Parts(open_run(run))
     lang = config.lang or lang

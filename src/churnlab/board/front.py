@@ -1,7 +1,5 @@
 """The first screen: who is late, whom a message pays for, what is at stake, what changed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,16 +22,10 @@ _TOLD: Final = ("core_active", "purchase_risk_visit_active", "visit_risk", "visi
 class Money:
     """Costs as stated, and the risks that they are held against.
 
-    Attributes
-    ----------
-    contact_cost, save_probability, value_per_customer : float, optional
-        As stated; null: not.
-    wasted, missed : float, optional
-        Regrets, where the costs are stated.
-    risks : mapping of str to list of [step, customers]
-        By band of the late: P(no purchase in the window) in 1/10,000, counted.
-    typical : float, optional
-        Median residual value of the late who return: where sliders begin without stated costs.
+    contact_cost, save_probability, value_per_customer: As stated; null: not.
+    wasted, missed: Regrets, where the costs are stated.
+    risks: By band of the late: P(no purchase in the window) in 1/10,000, counted.
+    typical: Median residual value of the late who return: where sliders begin without stated costs.
     """
 
     contact_cost: float | None
@@ -49,16 +41,10 @@ class Money:
 class Since:
     """What changed since an earlier day.
 
-    Attributes
-    ----------
-    day : str
-        The earlier day.
-    run : str, optional
-        The run of that day; null: by this run's own model, on the day of `compare_to`.
-    late : mapping, optional
-        As that run told it.
-    groups : list
-        `name, n_before, n, entries, moves_in, moves_out`, and `change_q05, change_q95` of the
+    day: The earlier day.
+    run: The run of that day; null: by this run's own model, on the day of `compare_to`.
+    late: As that run told it.
+    groups: `name, n_before, n, entries, moves_in, moves_out`, and `change_q05, change_q95` of the
         share where both days are by one model.
     """
 

@@ -1,7 +1,5 @@
 """The grid of segments: each cell's people, change, trend, action and flows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,14 +49,10 @@ class Action:
 class Grid:
     """The grid on the day.
 
-    Attributes
-    ----------
-    rows, columns : list of [code, name]
-        Purchase states from the top, visit states from the left; columns are empty without visits.
-    days : list of str
-        Of the trends, the last one `as_of`.
-    flows : list of [origin, destination, customers]
-        Between two days, `left` and `new` included.
+    rows, columns: Purchase states from the top, visit states from the left; columns are empty
+        without visits.
+    days: Of the trends, the last one `as_of`.
+    flows: Between two days, `left` and `new` included.
     """
 
     n_members: int
@@ -79,13 +73,16 @@ def read_grid(parts: Parts, lang: str) -> Grid | None:
     shares = run.frame("shares.parquet")
     now = shares[shares["level"] == "segment"].set_index("segment_code")
     changes = parts.frame("segment", "changes")
-    then = None if changes is None else _by_code(changes)
+    then = None
+    if changes is not None:
+        then = changes[changes["level"] == "segment"].set_index("segment_code")
     trend = _trend(parts.frame("segment", "shares_over_time"))
     actions = run.frame("actions.parquet")
     membership = run.frame("membership.parquet", ("segment_code", "previous_code"))
     polarity = polarity_of(parts.config["segments"]["polarity"])
     visits = bool(now.loc[list(SEGMENT_CODES), "n"].sum())
-    shown = [c for c in ALL_CODES if _shown(c, now, visits)]
+    met = now["n"][now["n"] > 0].index
+    shown = [c for c in ALL_CODES if (visits and c in SEGMENT_CODES) or c in met]
     return Grid(
         n_members=run.json("segments.json")["n_members"],
         rows=[(s, _state(s, lang)) for s in PURCHASE_STATES],
@@ -106,10 +103,6 @@ def read_grid(parts: Parts, lang: str) -> Grid | None:
     )
 
 
-def _shown(code: str, now: pd.DataFrame, visits: bool) -> bool:
-    return (visits and code in SEGMENT_CODES) or int(now["n"].get(code, 0)) > 0
-
-
 def _name(code: str, visits: bool, lang: str) -> str:
     """Return a cell's name; where no visits are known nothing is said of them."""
     return (
@@ -121,10 +114,6 @@ def _name(code: str, visits: bool, lang: str) -> str:
 
 def _state(code: str, lang: str) -> str:
     return STATE_NAMES[code][0 if lang == "ko" else 1]
-
-
-def _by_code(changes: pd.DataFrame) -> pd.DataFrame:
-    return changes[changes["level"] == "segment"].set_index("segment_code")
 
 
 def _trend(past: pd.DataFrame | None) -> pd.DataFrame:

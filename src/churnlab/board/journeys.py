@@ -1,7 +1,5 @@
 """Journeys of loyal customers as a Sankey, and what sets these customers apart."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,16 +18,10 @@ _CARDS: Final = 6
 class Journeys:
     """Ways that at least `journey.least_customers` walked, best supported first.
 
-    Attributes
-    ----------
-    who : str
-        `loyal` or `all`: whose.
-    paths : list
-        `path, steps, support, lift, lift_q05, lift_q95, gap_days`.
-    personas : list
-        Rows of `personas.parquet` that are sure, the surest first.
-    audience : int
-        Customers whose window is open.
+    who: `loyal` or `all`: whose.
+    paths: `path, steps, support, lift, lift_q05, lift_q95, gap_days`.
+    personas: Rows of `personas.parquet` that are sure, the surest first.
+    audience: Customers whose window is open.
     """
 
     who: str

@@ -19,24 +19,14 @@ _NO_PLATEAU = 0.5
 class Nday:
     """What the page's pictures and sliders of N need; days in the configured count.
 
-    Attributes
-    ----------
-    heat : mapping
-        `dates`, `days`, `ratio` (signup day x age; null: not observed), `weekly`.
-    curve : mapping
-        `days`, `data`, `model`, `low`, `high`: share converted through the end of the day.
-    n, reach : list
-        Candidates, and the share of signups still without a purchase on each.
-    converted : float
-        Through the end of the window.
-    attention : mapping of str to list
-        Reading -> share of the unconverted still reachable on each candidate.
-    uplift : float
-        Extra purchases per message at full attention: measured, or the middle of those assumed.
-    costs : mapping
-        As stated (null: not).
-    rule : mapping
-        `n` in use, the recommended one and its basis (`never`: no day pays), where the curve goes
+    heat: `dates`, `days`, `ratio` (signup day x age; null: not observed), `weekly`.
+    curve: `days`, `data`, `model`, `low`, `high`: share converted through the end of the day.
+    n, reach: Candidates, and the share of signups still without a purchase on each.
+    converted: Through the end of the window.
+    attention: Reading -> share of the unconverted still reachable on each candidate.
+    uplift: Extra purchases per message at full attention: measured, or the middle of those assumed.
+    costs: As stated (null: not).
+    rule: `n` in use, the recommended one and its basis (`never`: no day pays), where the curve goes
         `flat` (null: more likely nowhere), the warnings.
     """
 

@@ -1,7 +1,5 @@
 """A board's document as one HTML page that needs no network."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The parts of a run that a board shows: folders of a pipeline's steps, or one command's own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The customers in the page: the most urgent ones of every cell, the rest stays in Parquet."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -61,14 +59,9 @@ _BANDS: Final = ("fresh", "winnable", "active", "gone")
 class People:
     """Customers by column, most urgent first.
 
-    Attributes
-    ----------
-    total : int
-        Of all customers (members with a grid, purchasers without).
-    columns : mapping of str to list
-        Equal lengths; dates as ISO days, null: never or unknown.
-    stories : mapping of str to object
-        By id: what `explain` tells of the most urgent ones.
+    total: Of all customers (members with a grid, purchasers without).
+    columns: Equal lengths; dates as ISO days, null: never or unknown.
+    stories: By id: what `explain` tells of the most urgent ones.
     """
 
     total: int

@@ -1,7 +1,5 @@
 """The campaigns of the coming days, and whom they go to."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,17 +19,11 @@ _READ: Final = ("customer_id", "action_id", "segment_code", "send_date", "arm", 
 class Plan:
     """Messages by day and action.
 
-    Attributes
-    ----------
-    days : list of str
-        Of the calendar.
-    calendar : list
-        `date, action, treat, holdout, suppressed` as in `campaign_calendar.parquet`.
-    messages : list of [customer, action, date, segment]
-        Those to be sent (`arm` = `treat`, nothing against it), by date and priority; actions,
+    days: Of the calendar.
+    calendar: `date, action, treat, holdout, suppressed` as in `campaign_calendar.parquet`.
+    messages: Those to be sent (`arm` = `treat`, nothing against it), by date and priority; actions,
         dates and segments as places in the lists of that name.
-    total : int
-        Of such messages in `campaign_plan.parquet`.
+    total: Of such messages in `campaign_plan.parquet`.
     """
 
     days: list[str]

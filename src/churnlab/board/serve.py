@@ -1,7 +1,5 @@
 """One page on the loopback interface: nobody else on the network can see it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,10 +36,7 @@ class _Handler(BaseHTTPRequestHandler):
 def server(page: Path, port: int) -> ThreadingHTTPServer:
     """Return a server of the page that is not running yet.
 
-    Raises
-    ------
-    UsageError
-        The port is taken.
+    Raises UsageError: The port is taken.
     """
     handler = type("Handler", (_Handler,), {"page": page})
     try:

@@ -1,7 +1,5 @@
 """What changed since last time: the run before of the same data, each as it was told then."""
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,16 +28,9 @@ MOST_BESIDE: Final = 50
 def since_last(parts: Parts, place: Path) -> dict[str, Any] | None:
     """Compare a run with the one before it.
 
-    Parameters
-    ----------
-    place : Path
-        Where the run will stand; the one before stands there or in a folder beside it, of which
+    place: Where the run will stand; the one before stands there or in a folder beside it, of which
         the `MOST_BESIDE` written last are opened.
-
-    Returns
-    -------
-    dict, optional
-        ``run, compared_to, late`` of the run before, and ``groups``: counts of all levels with
+    Returns: ``run, compared_to, late`` of the run before, and ``groups``: counts of all levels with
         their exact flows. None: there is no such run, or one of both has no segments.
     """
     now = parts.frame("segment", "membership", _READ)

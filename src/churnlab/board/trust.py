@@ -1,7 +1,5 @@
 """How far to trust the page: forecasts of past days against what came, in a few numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,21 +15,13 @@ _POINTS: Final = 12
 class Trust:
     """The model that the run chose, held against the past.
 
-    Attributes
-    ----------
-    target, origins
-        Longest window, and how many past days it was tried on.
-    forecast, observed : float
-        Share without a purchase: mean forecast, and as it came.
-    expected, actual : float, optional
-        Purchases per customer in the window.
-    comparison : mapping, optional
-        Against the best simple rule: `metric, difference, q05, q95, simple, simple_value,
+    target, origins: Longest window, and how many past days it was tried on.
+    forecast, observed: Share without a purchase: mean forecast, and as it came.
+    expected, actual: Purchases per customer in the window.
+    comparison: Against the best simple rule: `metric, difference, q05, q95, simple, simple_value,
         simple_is_as_good`.
-    curve : list of [forecast, observed, customers]
-        Customers in equal groups by forecast.
-    candidates : list
-        Rows of `headline.parquet` of that window, best first.
+    curve: Customers in equal groups by forecast.
+    candidates: Rows of `headline.parquet` of that window, best first.
     """
 
     target: str

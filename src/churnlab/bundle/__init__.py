@@ -6,14 +6,6 @@
 
 from churnlab.bundle.people import People
 from churnlab.bundle.rules import PurchaseRule, ScoringBundle, VisitRule, read_bundle
-from churnlab.bundle.score import COLUMNS, score
+from churnlab.bundle.score import score
 
-__all__ = [
-    "COLUMNS",
-    "People",
-    "PurchaseRule",
-    "ScoringBundle",
-    "VisitRule",
-    "read_bundle",
-    "score",
-]
+__all__ = ["People", "PurchaseRule", "ScoringBundle", "VisitRule", "read_bundle", "score"]

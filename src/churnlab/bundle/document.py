@@ -469,8 +469,7 @@ class Bundle(Section):
     as_of: Annotated[Day, Field(description="Last known, complete day of the data.")]
     time_zone: TimeZone
     supersedes: Annotated[
-        BundleId | None,
-        Field(description="The bundle this one replaces; keep it for rollback."),
+        BundleId | None, Field(description="The bundle this one replaces; keep it for rollback.")
     ]
     software: Software
     provenance: Provenance

@@ -69,17 +69,6 @@ class CalendarCandidate(BayesianCandidate):
         data = {"data": data_hash(past.dated())}
         return self.stored(data, past.origin, context, lambda: self._fit_past(past, context))
 
-    def fixed(self, past: Past, context: Context) -> BayesianCandidate | None:
-        """Return the model on the clock of `past`, whose earlier days may be asked on it too.
-
-        None where the past takes no clock.
-        """
-        try:
-            clock = self.clock(self.learn(past, context)[1])
-        except (DataError, FitRefusedError):  # the plain model may do
-            return None
-        return None if clock is None else _OnClock(self.name, self.model, clock)
-
     def _months_pay(self, past: Past, context: Context) -> bool:
         """Ask the past, once for all windows and candidates of an origin."""
         if (past.origin - past.first_day).days + 1 < LEAST_HISTORY:
@@ -110,21 +99,3 @@ class CalendarCandidate(BayesianCandidate):
         draws, note = self.fit(Cells.collapse(past.x, t_x, T)[0], context)
         note["warnings"] = [*seasons.warnings, *note["warnings"]]
         return draws, {**note, "clock": seasons.clock.to_dict(), "widening": seasons.widening}
-
-
-class _OnClock(BayesianCandidate):
-    """A model on a clock that is known: only the population is learnt in the past."""
-
-    def __init__(self, name: str, model: str, clock: Clock) -> None:
-        super().__init__(name, model)
-        self.known = clock
-
-    def clock(self, note: dict[str, Any]) -> Clock | None:
-        """Return the clock that the draws are measured on."""
-        del note
-        return self.known
-
-    def learn(self, past: Past, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
-        """Fit the customers on the clock, or find the finished fit."""
-        cells = Cells.collapse(past.x, *past.times(self.known))[0]
-        return self.learn_cells(cells, past.origin, context)

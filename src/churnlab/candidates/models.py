@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from churnlab import models
-from churnlab.candidates import forecasts
 from churnlab.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.errors import FitRefusedError
+from churnlab.forecast import closed_forms
 from churnlab.models.draws import PopulationDraws
 from churnlab.origins.panel import Past
 from churnlab.origins.targets import Target
@@ -105,19 +105,19 @@ class ModelCandidate(Candidate):
     def windowed_risk(self, past: Past, windows: Ints, context: Context) -> Array:
         """Return P(no purchase in the window) alone, per customer."""
         draws, note = self.learn(past, context)
-        rows = forecasts.Rows(past, windows, self.clock(note), draws)
-        return forecasts.risk_and_alive(rows, draws.thin(context.score_draws))[0]
+        rows = closed_forms.Rows(past, windows, self.clock(note), draws)
+        return closed_forms.risk_and_alive(rows, draws.thin(context.score_draws))[0]
 
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:
         """Forecast by the model's closed forms."""
         draws, note = self.learn(past, context)
         thin = draws.thin(context.score_draws)
-        rows = forecasts.Rows(past, target.windows(past), self.clock(note), draws)
-        risk, alive = forecasts.risk_and_alive(rows, thin)
-        expected = forecasts.expected_of(rows, thin if draws.k == 1 else draws.thin(_SLOW_DRAWS))
+        rows = closed_forms.Rows(past, target.windows(past), self.clock(note), draws)
+        risk, alive = closed_forms.risk_and_alive(rows, thin)
+        expected = closed_forms.expected_of(rows, thin if draws.k == 1 else draws.thin(_SLOW_DRAWS))
         pmf = None
         if context.counts and target.basis == "fixed_days":
-            pmf = forecasts.pmf_of(rows, draws.thin(_PMF_DRAWS), _largest(expected))
+            pmf = closed_forms.pmf_of(rows, draws.thin(_PMF_DRAWS), _largest(expected))
         assert draws.seen_until is not None
         return Forecast(
             score=risk,

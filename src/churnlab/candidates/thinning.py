@@ -48,11 +48,7 @@ class ThinningFit:
 
 
 def fit_thinning(
-    visits: ArrayLike,
-    purchases: ArrayLike,
-    rng: np.random.Generator,
-    *,
-    draws: int = 1000,
+    visits: ArrayLike, purchases: ArrayLike, rng: np.random.Generator, *, draws: int = 1000
 ) -> ThinningFit:
     """Return the posterior of (c, d) from each customer's visit-days and purchase-days.
 

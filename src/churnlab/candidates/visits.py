@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab.candidates.base import Candidate, Context, Forecast, Kind
-from churnlab.candidates.forecasts import Rows, expected_of, risk_and_alive
 from churnlab.candidates.models import BayesianCandidate, arrays_hash
 from churnlab.errors import DataError, FitRefusedError
+from churnlab.forecast.closed_forms import Rows, expected_of, risk_and_alive
 from churnlab.metrics.logistic import logistic_weights
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.thinned import Conversion

@@ -3,8 +3,6 @@
 Kept light: help and spelling mistakes are answered before Hydra or a model is imported.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys
@@ -21,10 +19,7 @@ from churnlab.secrets import hide
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status (see `churnlab --help`).
 
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments after the program's name; those of the process by default.
+    argv: Arguments after the program's name; those of the process by default.
     """
     if argv is not None:
         return _ending(list(argv))
@@ -104,7 +99,8 @@ def _dispatch(arguments: list[str]) -> int:
     if any(a in ("-h", "--help") for a in rest):
         print(fitted(helptext.command(COMMANDS[name])))
         return 0
-    if name == "pipeline" and (files := _sources(rest)):
+    files = [a for a in rest if "=" not in a and not a.startswith(("-", "~"))]
+    if name == "pipeline" and files:  # to be looked at first
         from churnlab.cli import init
 
         yes = [a for a in rest if a in ("--yes", "-y")]
@@ -124,11 +120,6 @@ def _init(arguments: list[str]) -> int:
 
     init.run(arguments)
     return 0
-
-
-def _sources(arguments: list[str]) -> list[str]:
-    """Return what is no KEY=VALUE: files to be looked at first."""
-    return [a for a in arguments if "=" not in a and not a.startswith(("-", "~"))]
 
 
 def _say(message: str) -> None:

@@ -1,7 +1,5 @@
 """What a command of the console script is."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +22,8 @@ class Command:
     staged: bool = True
     #: Whether the board is put into the run's folder; a pipeline writes its own.
     boarded: bool = False
+    #: Whether it works on logs that stay in Spark or PostgreSQL (`data.engine`).
+    anywhere: bool = False
 
     def use_case(self) -> Callable[..., Any]:
         """Return the function that does the work: `NAME` in `churnlab.workflows[.FOLDER].NAME`.

@@ -1,7 +1,5 @@
 """What a command says while it works: a progress line on a terminal, plain log lines elsewhere."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys
@@ -118,10 +116,7 @@ class Console:
         """Take part results of long work: what, and the fraction done (0 to 1)."""
         if self._progress is not None and self._task is not None:
             self._progress.update(
-                self._task,
-                description=f"{self._prefix}{text}",
-                completed=fraction,
-                total=1.0,
+                self._task, description=f"{self._prefix}{text}", completed=fraction, total=1.0
             )
         elif time.perf_counter() - self._last_logged > 5.0:
             self._last_logged = time.perf_counter()

@@ -1,7 +1,5 @@
 """Help texts, written from the registry so that they cannot drift from it."""
 
-from __future__ import annotations
-
 import textwrap
 
 from churnlab.cli.command import Command

@@ -4,8 +4,6 @@ No run folder: what it makes is a configuration, `conf/data/NAME.yaml`, which ev
 from the same folder as `data=NAME`.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import sys
@@ -33,18 +31,10 @@ _ROWS = 3
 def run(arguments: Sequence[str]) -> str:
     """Look at the sources, show and ask, write the settings; return their name.
 
-    Parameters
-    ----------
-    arguments : sequence of str
-        Files, folders, globs or database URLs; `--yes` to take the safer answer everywhere;
+    arguments: Files, folders, globs or database URLs; `--yes` to take the safer answer everywhere;
         `name=NAME` for the settings.
-
-    Raises
-    ------
-    UsageError
-        No source, or nobody to answer.
-    DataError
-        A source that cannot be read, or in which no purchases are found.
+    Raises UsageError: No source, or nobody to answer.
+    Raises DataError: A source that cannot be read, or in which no purchases are found.
     """
     sources, name, yes = _parsed(arguments)
     with tempfile.TemporaryDirectory(prefix="churnlab-") as scratch:

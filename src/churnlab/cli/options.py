@@ -1,7 +1,5 @@
 """Options that several commands share: a key with a value, and what it does."""
 
-from __future__ import annotations
-
 DATA = ("data=cdnow", "embedded logs: cdnow, cdnow_full, complete_journey, syn_shop; yours: files")
 PATH = ("data.purchases.path=FILE", "CSV, Parquet or a glob; or .table with data.connection=URL")
 
@@ -16,6 +14,7 @@ MAPPABLE = {
     "members": ("customer_id", "signed_up_at"),
     "treatments": ("customer_id", "event_at", "arm", "rule_id", "cost"),
 }
+ENGINE = ("data.engine=duckdb", "or spark, postgres: tables stay there, cells come here")
 AS_OF = ("as_of=DATE", "the last known day, inclusive (default: the last day in the logs)")
 MODEL = ("model=mbg_nbd", "or bg_nbd, pareto_nbd, ggom_nbd, bg_cnbd_k, mbg_cnbd_k")
 GRID_MODEL = ("model=mbg_nbd", "or pareto_nbd, mbg_cnbd_k: models that judge first purchasers")

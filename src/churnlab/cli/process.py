@@ -1,7 +1,5 @@
 """The process around a command: its streams, its signals, and what the machine refuses."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import errno
@@ -96,10 +94,7 @@ def reserve() -> None:
 
     OpenBLAS takes them at its first product, and ends the process by a signal where it cannot.
 
-    Raises
-    ------
-    OSError
-        There is no room for them.
+    Raises OSError: There is no room for them.
     """
     if _address_limit() is None:
         return

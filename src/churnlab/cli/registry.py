@@ -1,13 +1,12 @@
 """The commands: what each does, needs and writes. Adding one is an entry here and its use case."""
 
-from __future__ import annotations
-
 from churnlab.cli.command import Command
 from churnlab.cli.options import (
     AS_OF,
     CALENDAR,
     CUT,
     DATA,
+    ENGINE,
     GRID_MODEL,
     GROUP,
     INFERENCE,
@@ -63,6 +62,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="check",
+            anywhere=True,
             does="event logs against the data contract",
             writes=("data_report.json",),
             examples=(
@@ -72,6 +72,7 @@ COMMANDS: dict[str, Command] = {
             ),
             options=(
                 *LOG,
+                ENGINE,
                 ("data.time_zone=UTC", "an IANA zone; sets the day boundary"),
                 ("data.returns=drop", "or keep, error: rows with amount < 0 or cancelled"),
                 ("data.on_bad_rows=drop", "or error; default: drop up to data.max_bad_share"),
@@ -80,6 +81,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="fit",
+            anywhere=True,
             does="posterior of a model and the per-customer table",
             writes=("posterior.nc", "fit.json", "customers.parquet"),
             examples=(
@@ -88,7 +90,7 @@ COMMANDS: dict[str, Command] = {
                 'churnlab fit model.priors.rate_shape="Gamma(alpha=2, beta=1)"',
                 "churnlab fit -m model=bg_nbd,mbg_nbd,pareto_nbd",
             ),
-            options=(*LOG, MODEL, GROUP, CALENDAR, INFERENCE, *CUT, VALUE, *RUN),
+            options=(*LOG, ENGINE, MODEL, GROUP, CALENDAR, INFERENCE, *CUT, VALUE, *RUN),
         ),
         Command(
             name="segment",

@@ -1,7 +1,5 @@
 """From the command line to a run folder: compose with Hydra, run, write the manifest."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys
@@ -20,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from churnlab.cli import sweep
 from churnlab.cli.command import Command
 from churnlab.cli.console import Console
+from churnlab.cli.registry import COMMANDS
 from churnlab.config import (
     absent_plugin,
     configs_folder,
@@ -182,10 +181,8 @@ def run_in_folder(
 ) -> RunFolder:
     """Run a command into a folder: log, resolved configuration, results, manifest last.
 
-    Raises
-    ------
-    ChurnlabError
-        What the use case raises; or, after all is written, that its result is a failure.
+    Raises ChurnlabError: What the use case raises; or, after all is written, that its result is a
+        failure.
     """
     run = RunFolder(
         folder,
@@ -249,6 +246,13 @@ def _perform(command: Command, settings: Any, run: RunFolder, console: Console) 
     """Call the use case with what it needs: a log, which is opened here, or the run folder."""
     given: dict[str, Any] = {}
     if "log" in command.needs:
+        if settings.data.engine != "duckdb" and not command.anywhere:
+            able = ", ".join(c.name for c in COMMANDS.values() if c.anywhere)
+            raise UsageError(
+                f"data.engine={settings.data.engine} is for {able}; {command.name} wants the "
+                "events here: take data.engine=duckdb (data.connection fetches tables), or score "
+                "customers there in SQL (churnlab export)."
+            )
         with console.stage("reading and checking event logs"):
             given["log"] = open_data(
                 settings.data, as_of=settings.as_of, shop=settings.shop, seed=settings.seed

@@ -1,7 +1,5 @@
 """Sweeps: jobs that go on where they stopped, keep their status, and end in one table."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence
@@ -53,10 +51,7 @@ def expected_jobs(overrides: Sequence[str]) -> int:
 def close(place: Path, command: str, expected: int) -> int:
     """Print one table across the jobs of a sweep and return the worst status.
 
-    Raises
-    ------
-    ChurnlabError
-        Fewer jobs ran than the swept values ask for.
+    Raises ChurnlabError: Fewer jobs ran than the swept values ask for.
     """
     records = {f.parent: read_json(f) for f in sorted(place.glob(f"*/{RECORD}"), key=_number)}
     if len(records) < expected:

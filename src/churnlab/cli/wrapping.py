@@ -1,7 +1,5 @@
 """Text that fits the terminal: whole words, hanging indents; untouched where there is none."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 import textwrap

@@ -1,7 +1,5 @@
 """The figures of a run that another run can be held against, as one long table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -20,22 +18,11 @@ LOWER_IS_BETTER: Final = frozenset({"brier", "log_score", "mae"})
 def side_by_side(runs: Mapping[str, Run]) -> pd.DataFrame:
     """Return the figures of several runs, one row each.
 
-    Parameters
-    ----------
-    runs : mapping of str to Run
-        Finished runs by a name of your choice.
-
-    Returns
-    -------
-    DataFrame
-        ``run``, ``command``, ``target`` (a backtest's window), ``name`` (candidate, parameter or
-        segment), ``figure``, ``value``, ``q05``, ``q95`` (90% interval, where the run has one).
+    runs: Finished runs by a name of your choice.
+    Returns: ``run``, ``command``, ``target`` (a backtest's window), ``name`` (candidate, parameter
+        or segment), ``figure``, ``value``, ``q05``, ``q95`` (90% interval, where the run has one).
         Where one run can be better than another, the best comes first.
-
-    Raises
-    ------
-    UsageError
-        Fewer than two runs, or none of a command that has figures.
+    Raises UsageError: Fewer than two runs, or none of a command that has figures.
     """
     if len(runs) < 2:
         raise UsageError(
@@ -145,10 +132,7 @@ def _best_first(table: pd.DataFrame) -> pd.DataFrame:
 def named(folders: list[str]) -> dict[str, Run]:
     """Open finished runs by the shortest ends of their paths that differ.
 
-    Raises
-    ------
-    UsageError
-        A folder without a finished run, or one given twice.
+    Raises UsageError: A folder without a finished run, or one given twice.
     """
     paths = [Path(folder).resolve() for folder in folders]
     if len(set(paths)) < len(paths):

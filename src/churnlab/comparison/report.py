@@ -1,7 +1,5 @@
 """Runs side by side in words, as a table and as a picture."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Where the configuration tree is, and from a composed configuration to the settings object."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,10 +39,7 @@ def compose(command: str, overrides: Sequence[str] = ()) -> DictConfig:
 def to_settings(config: DictConfig) -> Any:
     """Turn a composed configuration into its settings object, checked by its `__post_init__`s.
 
-    Raises
-    ------
-    UsageError
-        A mandatory value is missing or a value is out of range.
+    Raises UsageError: A mandatory value is missing or a value is out of range.
     """
     missing = sorted(OmegaConf.missing_keys(config) - {"hydra"})
     if missing:

@@ -1,7 +1,5 @@
 """Hydra's and OmegaConf's complaints, said in the user's words."""
 
-from __future__ import annotations
-
 import re
 
 from omegaconf import OmegaConf
@@ -33,7 +31,7 @@ _SWEEP = "sweep overrides without --multirun"
 
 def explain(error: BaseException, command: str) -> ChurnlabError:
     """Return the error that says in one message what was typed, what exists and what to do."""
-    cause = _churnlab_cause(error)
+    cause = next((e for e in _chain(error) if isinstance(e, ChurnlabError)), None)
     if cause is not None:
         return cause
     text = "\n".join(str(e) for e in _chain(error))
@@ -53,10 +51,6 @@ def _chain(error: BaseException | None) -> list[BaseException]:
         found.append(error)
         error = error.__cause__ or error.__context__
     return found
-
-
-def _churnlab_cause(error: BaseException) -> ChurnlabError | None:
-    return next((e for e in _chain(error) if isinstance(e, ChurnlabError)), None)
 
 
 def absent_plugin(error: BaseException) -> UsageError | None:

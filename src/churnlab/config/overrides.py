@@ -5,8 +5,6 @@
 the grammar; the value is then taken literally, as text in double quotes.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Sequence
@@ -38,10 +36,7 @@ _KEY = re.compile(r"^(?P<key>[+~]{0,2}[^=\s]+)=(?P<value>.*)$", re.DOTALL)
 def mend(overrides: Sequence[str]) -> list[str]:
     """Return the overrides in a form that Hydra's grammar accepts, meaning what was typed.
 
-    Raises
-    ------
-    UsageError
-        When an argument is not of the form ``key=value``.
+    Raises UsageError when an argument is not of the form ``key=value``.
     """
     parser = OverridesParser.create()
     return [_mend_one(parser, text) for text in overrides]

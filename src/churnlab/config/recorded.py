@@ -1,7 +1,5 @@
 """A configuration as it is recorded: secrets from the environment stay references."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable

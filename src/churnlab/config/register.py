@@ -4,8 +4,6 @@ Only what the command at hand needs is imported: the settings of all commands to
 the backtests, segments and exports before a fit begins.
 """
 
-from __future__ import annotations
-
 from dataclasses import make_dataclass
 from functools import cache
 from importlib import import_module

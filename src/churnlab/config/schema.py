@@ -1,7 +1,5 @@
 """What the command line adds to a use case's settings: where its data are, where its files go."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from churnlab.events import DataConfig
@@ -14,12 +12,8 @@ from churnlab.workflows.steps.tracking import check_tracker
 class Run(Settings):
     """What every command has.
 
-    Parameters
-    ----------
-    run_dir : str, optional
-        Where the files go.
-    tracking : str
-        `none`, or `mlflow`: the finished run is noted there, too.
+    run_dir: Where the files go.
+    tracking: `none`, or `mlflow`: the finished run is noted there, too.
     """
 
     run_dir: str | None = None

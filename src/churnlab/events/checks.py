@@ -1,7 +1,5 @@
 """What settings of the data may say: known words, zones and encodings."""
 
-from __future__ import annotations
-
 import codecs
 import encodings.aliases
 import functools
@@ -62,12 +60,4 @@ def check_encoding(name: str) -> None:
         raise UsageError(
             f"unknown encoding {name!r}.{nearest(name, known)} "
             "Expected one such as utf-8, cp949, cp932, latin-1 or utf-16."
-        )
-
-
-def one_of(key: str, value: str | None, known: tuple[str, ...]) -> None:
-    """Refuse a word that is none of those known; none at all is the default."""
-    if value is not None and value not in known:
-        raise UsageError(
-            f"{key} must be one of {', '.join(known)}; got {value!r}.{nearest(value, known)}"
         )

@@ -1,11 +1,9 @@
 """Settings of the data: which tables, where they lie, how their columns are called."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
-from churnlab.errors import UsageError
-from churnlab.events.checks import check_encoding, check_time_zone, one_of
+from churnlab.errors import UsageError, one_of
+from churnlab.events.checks import check_encoding, check_time_zone
 from churnlab.events.formats.times import parse_day
 
 RETURNS = ("drop", "keep", "error")
@@ -14,6 +12,7 @@ DUPLICATES = ("drop", "keep", "error")
 AMOUNT_PER = ("row", "order")
 DECIMALS = (".", ",")
 UNKNOWN_BEGINNINGS = ("drop", "model")
+ENGINES = ("duckdb", "spark", "postgres")
 PURCHASE_UNITS = ("customer_day", "order")
 #: Fields of a table that say how it is read; the others name columns.
 SETTINGS = (
@@ -29,24 +28,15 @@ DATA_NAMES = ("files", *EMBEDDED, "syn_shop")
 class SourceTable:
     """Where one table lies and which of its rows count.
 
-    Parameters
-    ----------
-    path : str, optional
-        CSV, Parquet or Excel file, or a glob of such files.
-    table : str, optional
-        Name of a table behind `data.connection`, instead of a path.
-    where : str, optional
-        SQL condition on the source's own columns; rows for which it does not hold are left out
+    path: CSV, Parquet or Excel file, or a glob of such files.
+    table: Name of a table behind `data.connection`, instead of a path.
+    where: SQL condition on the source's own columns; rows for which it does not hold are left out
         before anything is counted.
-    time_format : str, optional
-        strptime format of the times; for numbers also `epoch_s`, `epoch_ms`, `epoch_us`,
+    time_format: strptime format of the times; for numbers also `epoch_s`, `epoch_ms`, `epoch_us`,
         `epoch_ns` (since 1970) or `excel_days` (since 1899-12-30, local).
-    encoding : str, optional
-        Of text files: utf-8, cp949, cp932, latin-1, utf-16, ...; default: seen from the file.
-    sheet : str, optional
-        Of a workbook; default: the only one that holds rows.
-    customer_id : str
-        The source's column with the customer's id.
+    encoding: Of text files: utf-8, cp949, cp932, latin-1, utf-16, ...; default: seen from the file.
+    sheet: Of a workbook; default: the only one that holds rows.
+    customer_id: The source's column with the customer's id.
     """
 
     path: str | None = None
@@ -77,25 +67,16 @@ class SourceTable:
 class PurchasesTable(SourceTable):
     """Purchases; an optional column left at null is taken where the source has one of that name.
 
-    Parameters
-    ----------
-    event_at : str
-        A column, or an SQL expression such as ``"Date" || ' ' || "Time"`` where a day and its time
-        of day stand apart (so for every table's times).
-    amount : str, optional
-        A column, or an SQL expression over columns such as ``quantity * price``.
-    refunded_amount : str, optional
-        What was paid back of the row, or of its order; subtracted from the amount.
-    status : str, optional
-        A column by whose values rows are no purchases (`cancelled_values`) or are (`kept_values`);
-        a line that leaves it blank takes the status of its order.
-    cancelled_values, kept_values : list of str
-        One of the two; upper and lower case are the same.
-    amount_per : str, optional
-        `order` where every line repeats the order's total, `row` where it is the line's own;
-        default: seen from the orders of several lines.
-    decimal : str, optional
-        Decimal mark of numbers in text, `.` or `,`; default: seen from the whole column.
+    event_at: A column, or an SQL expression such as ``"Date" || ' ' || "Time"`` where a day and its
+        time of day stand apart (so for every table's times).
+    amount: A column, or an SQL expression over columns such as ``quantity * price``.
+    refunded_amount: What was paid back of the row, or of its order; subtracted from the amount.
+    status: A column by whose values rows are no purchases (`cancelled_values`) or are
+        (`kept_values`); a line that leaves it blank takes the status of its order.
+    cancelled_values, kept_values: One of the two; upper and lower case are the same.
+    amount_per: `order` where every line repeats the order's total, `row` where it is the line's
+        own; default: seen from the orders of several lines.
+    decimal: Decimal mark of numbers in text, `.` or `,`; default: seen from the whole column.
     """
 
     event_at: str = "event_at"
@@ -163,37 +144,29 @@ class TreatmentsTable(SourceTable):
 class DataConfig:
     """The data of a run.
 
-    Parameters
-    ----------
-    name : str
-        `files` (the tables below) or embedded data: `cdnow`, `cdnow_full`, `complete_journey`.
-    connection : str, optional
-        An Ibis URL (`duckdb://…`, `postgres://…`); tables are then named by `table`.
-    time_zone : str
-        IANA name; sets the day boundary. Naive times are local to it, offsets are converted.
-    returns : str, optional
-        What becomes of purchases with amount < 0 or `cancelled` true: `drop`, `keep`, `error`;
+    name: `files` (the tables below) or embedded data: `cdnow`, `cdnow_full`, `complete_journey`.
+    engine: Where the log is checked, cleaned and summed up: `duckdb` (in this process), `spark` or
+        `postgres`, where tables stay and only counts come from; see docs/scale.md.
+    connection: An Ibis URL (`duckdb://…`, `postgres://…`); tables are then named by `table`.
+    time_zone: IANA name; sets the day boundary. Naive times are local to it, offsets are converted.
+    returns: What becomes of purchases with amount < 0 or `cancelled` true: `drop`, `keep`, `error`;
         default: drop up to half of the rows.
-    on_bad_rows : str, optional
-        Rows without id or readable time: `drop`, `error`; default: drop up to `max_bad_share`.
-    max_bad_share : float
-        Largest share of bad rows that is dropped without asking.
-    duplicates : str, optional
-        Rows equal to an earlier one in every column of the source: `drop`, `keep`, `error`;
+    on_bad_rows: Rows without id or readable time: `drop`, `error`; default: drop up to
+        `max_bad_share`.
+    max_bad_share: Largest share of bad rows that is dropped without asking.
+    duplicates: Rows equal to an earlier one in every column of the source: `drop`, `keep`, `error`;
         default: drop up to a tenth of the rows.
-    purchase_unit : str
-        `customer_day` (several purchases on a day are one) or `order`.
-    history_from : str, optional
-        A day (ISO); of whoever bought, visited or signed up before it the first purchase in the log
-        need not be their first.
-    unknown_beginning : str
-        What becomes of them: `drop` leaves them out; `model` keeps them and gives members the
-        attribute `beginning` (`before` or `within`), for `model.group=beginning`.
-    memory_limit : str, optional
-        Memory from which the embedded engine spills to the temporary folder, for example `2GB`.
+    purchase_unit: `customer_day` (several purchases on a day are one) or `order`.
+    history_from: A day (ISO); of whoever bought, visited or signed up before it the first purchase
+        in the log need not be their first.
+    unknown_beginning: What becomes of them: `drop` leaves them out; `model` keeps them and gives
+        members the attribute `beginning` (`before` or `within`), for `model.group=beginning`.
+    memory_limit: Memory from which the embedded engine spills to the temporary folder, for example
+        `2GB`.
     """
 
     name: str = "files"
+    engine: str = "duckdb"
     connection: str | None = None
     time_zone: str = "UTC"
     returns: str | None = None
@@ -216,6 +189,7 @@ class DataConfig:
             self.name = "files" if self.name in (*EMBEDDED, "syn_shop") else self.name
         else:
             one_of("data", self.name, DATA_NAMES)
+        one_of("data.engine", self.engine, ENGINES)
         one_of("data.unknown_beginning", self.unknown_beginning, UNKNOWN_BEGINNINGS)
         one_of("data.purchase_unit", self.purchase_unit, PURCHASE_UNITS)
         for key, known in (
@@ -237,7 +211,7 @@ class DataConfig:
                 "is complete."
             )
         for name, table in self.tables.items():
-            if table.table is not None and self.connection is None:
+            if table.table is not None and self.connection is None and self.engine != "spark":
                 raise UsageError(
                     f"data.{name}.table={table.table} needs data.connection, an Ibis URL such as "
                     f"postgres://user@host/database; for a file use data.{name}.path."

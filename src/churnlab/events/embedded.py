@@ -1,7 +1,5 @@
 """Real data that come with packages: CDNOW (lifetimes) and The Complete Journey."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from importlib.util import find_spec

@@ -1,7 +1,5 @@
 """The embedded engine: one private in-memory DuckDB behind Ibis, per event log."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import gc
@@ -32,15 +30,9 @@ def connect(memory_limit: str | None = None) -> Backend:
     DuckDB spills into the working directory by default; a temporary folder is used instead, one of
     its own: DuckDB clears the folder at its end, whoever else spills there.
 
-    Parameters
-    ----------
-    memory_limit : str, optional
-        Memory from which the engine spills (``2GB``); default: DuckDB's, 80% of the machine's.
-
-    Raises
-    ------
-    UsageError
-        When DuckDB cannot read the limit.
+    memory_limit: Memory from which the engine spills (``2GB``); default: DuckDB's, 80% of the
+        machine's.
+    Raises UsageError when DuckDB cannot read the limit.
     """
     backend = ibis.duckdb.connect()
     if memory_limit is not None:

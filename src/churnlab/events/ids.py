@@ -1,7 +1,5 @@
 """Ids and names as Arrow text: hashed, compared and repeated without a Python object each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np

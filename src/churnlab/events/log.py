@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import ibis
 import pandas as pd
-from ibis.backends.duckdb import Backend
 
-from churnlab.errors import DataError, UsageError, nearest
+from churnlab.errors import DataError, UsageError, nearest, one_of
 from churnlab.events import engine
 from churnlab.events.cleaning import history
 from churnlab.events.cleaning.staging import DATE, literal_date
@@ -22,6 +22,18 @@ from churnlab.events.report import DataReport
 from churnlab.events.schema import COLUMNS, time_column
 
 EVENTS = ("purchases", "visits")
+
+
+class Place(Protocol):
+    """Where tables are that stay out of this process (`churnlab.events.warehouse`)."""
+
+    name: ClassVar[str]
+
+    def write(self, expression: Any, folder: Path) -> None:
+        """Write rows as Parquet files."""
+
+    def close(self) -> None:
+        """Let go of the tables."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,8 @@ class EventLog:
         SHA-256 of each input, by table.
     purchase_unit : str
         `customer_day` or `order`.
+    engine : Place, optional
+        Where the tables are, if not in this process: Spark or PostgreSQL.
 
     Notes
     -----
@@ -58,7 +72,10 @@ class EventLog:
     report: DataReport
     hashes: dict[str, str]
     purchase_unit: str = "customer_day"
-    _backend: Backend = field(repr=False, kw_only=True)
+    _clean: Mapping[str, Any] = field(repr=False, compare=False, kw_only=True)
+    """Clean Ibis tables by name, of those of unknown beginning too where anybody asked."""
+    engine: Place | None = field(default=None, repr=False, compare=False, kw_only=True)
+    """Where the tables are, if not in this process."""
 
     def __repr__(self) -> str:
         """Where from, up to which day, what is kept of each table; a line for each note."""
@@ -247,8 +264,7 @@ class EventLog:
         >>> bool(log.day_table().count().execute() == len(log.days()))
         True
         """
-        if events not in EVENTS:
-            raise UsageError(f"events must be one of {', '.join(EVENTS)}; got {events!r}.")
+        one_of("events", events, EVENTS)
         table = self.table(events)
         if events == "purchases" and self.purchase_unit == "order":
             return _orders(table)
@@ -329,7 +345,7 @@ class EventLog:
         True
         """
         purchases = self._raw("purchases") if "purchases" in self.tables else None
-        return with_derived(self.table("members"), purchases, history.unknown(self._backend))
+        return with_derived(self.table("members"), purchases, self._clean.get(history.TABLE))
 
     def until(self, as_of: dt.date | str) -> EventLog:
         """Return a view of the log as it was known at the end of an earlier day.
@@ -365,7 +381,7 @@ class EventLog:
     def _raw(self, name: str) -> Any:
         if name not in self.tables:
             return None
-        table = self._backend.table(name)
+        table = self._clean[name]
         return table.filter(table[DATE] <= literal_date(self.as_of))
 
     def _events(self) -> list[Any]:

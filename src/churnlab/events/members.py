@@ -1,7 +1,5 @@
 """Members: from their table, or derived from events; nobody with an event is left out."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import ibis
@@ -46,12 +44,8 @@ def with_derived(members: Any, purchases: Any | None, unknown: Any | None = None
 def members_expression(events: list[Any], members: Any | None) -> Any:
     """Return one row per member: customer_id, signed_up_at, attributes.
 
-    Parameters
-    ----------
-    events : list of Ibis tables
-        Purchases and visits up to the day in question.
-    members : Ibis table, optional
-        Members who had signed up by then.
+    events: Purchases and visits up to the day in question.
+    members: Members who had signed up by then.
     """
     first = first_events(events)
     if members is None:

@@ -1,7 +1,5 @@
 """What was read, what was kept, and why the rest was not."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -64,17 +62,13 @@ class TableReport:
 class MembersReport:
     """Who the members are.
 
-    Attributes
-    ----------
-    derived : bool
-        True when there is no members table and members are all ids seen in purchases or visits.
-    count : int
-        Members at `as_of`.
-    added_purchasers, added_visitors : int
-        Purchasers, and visitors without a purchase, that the members table lacks (or lists only
-        from a later day): added with their first event as signup.
-    early_purchase_rows, early_purchasers : int
-        Purchases on a day before the signup, and the members who made them: kept and counted.
+    derived: True when there is no members table and members are all ids seen in purchases or
+        visits.
+    count: Members at `as_of`.
+    added_purchasers, added_visitors: Purchasers, and visitors without a purchase, that the members
+        table lacks (or lists only from a later day): added with their first event as signup.
+    early_purchase_rows, early_purchasers: Purchases on a day before the signup, and the members who
+        made them: kept and counted.
     """
 
     derived: bool
@@ -129,18 +123,11 @@ class Beginning(NamedTuple):
 class DataReport:
     """The whole account, written as `data_report.json`.
 
-    Attributes
-    ----------
-    as_of : date
-        Last known day, inclusive and complete.
-    as_of_given : bool
-        False when it is the last day in the logs.
-    purchase_days : int
-        Customer-days with a purchase.
-    days_with_several : int
-        Of these, days with more than one purchase row.
-    beginning : Beginning, optional
-        What speaks for purchases before the log.
+    as_of: Last known day, inclusive and complete.
+    as_of_given: False when it is the last day in the logs.
+    purchase_days: Customer-days with a purchase.
+    days_with_several: Of these, days with more than one purchase row.
+    beginning: What speaks for purchases before the log.
     """
 
     name: str

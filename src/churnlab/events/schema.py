@@ -1,7 +1,5 @@
 """What each table holds: canonical columns, their kind, and the reasons a row can be dropped."""
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 from churnlab.events.config import MembersTable, SourceTable

@@ -1,7 +1,5 @@
 """One customer's risk on every day: up to each event, after the last one, and beyond today."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np
@@ -14,32 +12,18 @@ from churnlab.segments.grid.axes import Axis
 
 
 def risk_by_day(
-    axis: Axis,
-    events: NDArray[np.datetime64],
-    until: np.datetime64,
-    *,
-    group: int = 0,
+    axis: Axis, events: NDArray[np.datetime64], until: np.datetime64, *, group: int = 0
 ) -> pd.DataFrame:
     """Return the risk on each day after the first event, as the events before that day leave it.
 
     The population's parameters are those of the one fit given; the customer's own history is that
     of the day. On the day of an event there is no silence, hence no risk: such days are null.
 
-    Parameters
-    ----------
-    axis : Axis
-        Of the fit: draws, and the measure that is shown.
-    events : array of datetime64[D], sorted
-        Event-days; for a visit clock without a visit, the signup.
-    until : datetime64[D]
-        Last day shown; days after the last event assume that none follows.
-    group : int
-        Code of the customer's group in the draws.
-
-    Returns
-    -------
-    DataFrame
-        ``day, mean, q05, q95``.
+    axis: Of the fit: draws, and the measure that is shown.
+    events: Event-days; for a visit clock without a visit, the signup.
+    until: Last day shown; days after the last event assume that none follows.
+    group: Code of the customer's group in the draws.
+    Returns: ``day, mean, q05, q95``.
     """
     first = events[0]
     one = np.timedelta64(1, "D")

@@ -52,12 +52,8 @@ def explanation(
 ) -> dict[str, Any]:
     """Return what `explain.json` holds of one member (docs/files.md).
 
-    Parameters
-    ----------
-    customers : DataFrame
-        Risk and dates of every customer (`Fit.customers`).
-    threshold : dict
-        `Threshold.to_dict()`.
+    customers: Risk and dates of every customer (`Fit.customers`).
+    threshold: `Threshold.to_dict()`.
     """
     member: Any = placed.snapshot.membership.set_index("customer_id").loc[customer]
     rows = customers.set_index("customer_id")

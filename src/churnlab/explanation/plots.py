@@ -1,7 +1,5 @@
 """One customer in a picture: what they did, and how their risk moved with it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,10 +25,7 @@ _FLAT = 0.02
 def draw_explanation(told: Mapping[str, Any], *, lang: str = "en") -> Figure:
     """Draw history above, purchase and visit risk by day below it, on one time axis.
 
-    Parameters
-    ----------
-    told : mapping
-        What `explain.json` holds.
+    told: What `explain.json` holds.
     """
     panels = [p for p in ("risk_by_day", "visit_risk_by_day") if told[p] is not None]
     figure, axes = plt.subplots(

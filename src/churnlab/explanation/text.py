@@ -1,7 +1,5 @@
 """One customer's story in a paragraph."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,10 +15,7 @@ say: Final = Catalogue(__file__)
 def paragraph(told: Mapping[str, Any], lang: str = "en") -> str:
     """Return why the customer stands where they stand.
 
-    Parameters
-    ----------
-    told : mapping
-        What `explain.json` holds.
+    told: What `explain.json` holds.
     """
     parts = [_cell(told, lang)]
     if told["customer"] is None:

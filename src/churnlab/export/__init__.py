@@ -4,23 +4,18 @@
 `churnlab.bundle.score` scores new events with it.
 """
 
-from churnlab.bundle.schema import bundle_schema
-from churnlab.export.config import ExportConfig, LimitsConfig, SqlConfig
+from churnlab.export.config import ExportConfig, SqlConfig
 from churnlab.export.evidence import backtest_evidence, nday_rule, playbook_parts
 from churnlab.export.export import export_bundle
 from churnlab.export.inputs import ExportInputs, VisitEvidence
-from churnlab.export.tables import TABLES
 from churnlab.export.verify import verify
 
 __all__ = [
-    "TABLES",
     "ExportConfig",
     "ExportInputs",
-    "LimitsConfig",
     "SqlConfig",
     "VisitEvidence",
     "backtest_evidence",
-    "bundle_schema",
     "export_bundle",
     "nday_rule",
     "playbook_parts",

@@ -1,10 +1,8 @@
 """What a user may choose about an export, a verification and the monitoring."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, one_of
 from churnlab.export.sql.names import DIALECTS, check_identifier
 
 
@@ -12,14 +10,9 @@ from churnlab.export.sql.names import DIALECTS, check_identifier
 class SqlConfig:
     """Names in the warehouse that the scoring SQL reads.
 
-    Parameters
-    ----------
-    dialects : list of str
-        Which `score.<dialect>.sql` are written.
-    table, schema : str
-        Event table, to the letter (a dot is part of the name), and its schema if any.
-    customer_id, event_at : str
-        Columns.
+    dialects: Which `score.<dialect>.sql` are written.
+    table, schema: Event table, to the letter (a dot is part of the name), and its schema if any.
+    customer_id, event_at: Columns.
     """
 
     dialects: list[str] = field(default_factory=lambda: list(DIALECTS))
@@ -31,11 +24,7 @@ class SqlConfig:
     def __post_init__(self) -> None:
         """Refuse unknown dialects and names that cannot be quoted."""
         for dialect in self.dialects:
-            if dialect not in DIALECTS:
-                raise UsageError(
-                    f"export.sql.dialects has {dialect!r}; expected some of "
-                    f"{', '.join(DIALECTS)}.{nearest(dialect, DIALECTS)}"
-                )
+            one_of("export.sql.dialects", dialect, DIALECTS)
             for key in ("table", "schema", "customer_id", "event_at"):
                 name = getattr(self, key)
                 if name is not None:
@@ -46,20 +35,12 @@ class SqlConfig:
 class LimitsConfig:
     """Limits that `churnlab monitor` holds the bundle against.
 
-    Parameters
-    ----------
-    stale_warn_days, stale_fail_days : float
-        Days since the bundle's last known day.
-    psi_warn, psi_fail : float
-        Population stability index of risk and of segment shares.
-    count_warn, count_fail : float
-        |ln(purchasers now / then)|.
-    duplicate_warn, duplicate_fail : float
-        Share of event rows that repeat another.
-    bias_warn, bias_fail : float
-        |sum of forecasts / sum of outcomes - 1| of matured labels.
-    mcb_warn, mcb_fail : float
-        Miscalibration part of the Brier score of matured labels.
+    stale_warn_days, stale_fail_days: Days since the bundle's last known day.
+    psi_warn, psi_fail: Population stability index of risk and of segment shares.
+    count_warn, count_fail: |ln(purchasers now / then)|.
+    duplicate_warn, duplicate_fail: Share of event rows that repeat another.
+    bias_warn, bias_fail: |sum of forecasts / sum of outcomes - 1| of matured labels.
+    mcb_warn, mcb_fail: Miscalibration part of the Brier score of matured labels.
     """
 
     stale_warn_days: float = 35.0
@@ -92,26 +73,18 @@ def _increasing(limits: LimitsConfig, warn: str, fail: str) -> None:
 class ExportConfig:
     """How a bundle is exported.
 
-    Parameters
-    ----------
-    draws : int
-        Posterior draws kept, at most 64.
-    valid_days : int
-        The thresholds are meant for this many days after the last known day; of data that ended
-        longer ago, until tomorrow.
-    csv : bool
-        Also write every table as CSV.
-    csv_guard : bool
-        Guard CSV text that a spreadsheet would take for a formula: an apostrophe stands before text
-        that begins with ``= + - @``, tab, return or an apostrophe. Take the first apostrophe away
-        to have the text back; off for files that a database loads.
-    changed_since : str, optional
-        Folder of an earlier export: adds a table with only the rows that changed since.
-    changed_columns : str
-        What counts as a change: ``dates`` (states, dates and what they are valid for; the risk
-        itself moves a little for everyone every day) or ``all``.
-    allow_uncalibrated : bool
-        Export although the backtest does not suffice; the bundle then says "not calibrated".
+    draws: Posterior draws kept, at most 64.
+    valid_days: The thresholds are meant for this many days after the last known day; of data that
+        ended longer ago, until tomorrow.
+    csv: Also write every table as CSV.
+    csv_guard: Guard CSV text that a spreadsheet would take for a formula: an apostrophe stands
+        before text that begins with ``= + - @``, tab, return or an apostrophe. Take the first
+        apostrophe away to have the text back; off for files that a database loads.
+    changed_since: Folder of an earlier export: adds a table with only the rows that changed since.
+    changed_columns: What counts as a change: ``dates`` (states, dates and what they are valid for;
+        the risk itself moves a little for everyone every day) or ``all``.
+    allow_uncalibrated: Export although the backtest does not suffice; the bundle then says "not
+        calibrated".
     """
 
     draws: int = 64
@@ -128,9 +101,6 @@ class ExportConfig:
         """Refuse values outside of their range."""
         if not 1 <= self.draws <= 64:
             raise UsageError(f"export.draws must lie in 1..64; got {self.draws}.")
-        if self.changed_columns not in ("dates", "all"):
-            raise UsageError(
-                f"export.changed_columns must be dates or all; got {self.changed_columns!r}."
-            )
+        one_of("export.changed_columns", self.changed_columns, ("dates", "all"))
         if self.valid_days < 1:
             raise UsageError(f"export.valid_days must be at least 1; got {self.valid_days}.")

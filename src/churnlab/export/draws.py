@@ -7,8 +7,6 @@ the full posterior's, as in herding (Welling, "Herding dynamical weights to lear
 Tried on wide posteriors of 1,000 and 4,000 draws: errors of .0002 to .0012 against .004 to .014.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -76,21 +74,12 @@ def thin(
 ) -> Thinned:
     """Choose at most `n` equal-weight draws.
 
-    Parameters
-    ----------
-    full : PopulationDraws
-        All equal-weight draws.
-    risk : RiskConfig
-        The definition of risk that will be scored.
-    cells : Cells
-        The customers that the bundle is for.
-    ahead : callable, optional
-        As in `risk_summary`.
-
-    Raises
-    ------
-    FitRefusedError
-        When the error exceeds .005: such a posterior does not fit into so few draws.
+    full: All equal-weight draws.
+    risk: The definition of risk that will be scored.
+    cells: The customers that the bundle is for.
+    ahead: As in `risk_summary`.
+    Raises FitRefusedError when the error exceeds .005: such a posterior does not fit into so few
+        draws.
     """
     rows = np.arange(len(full.theta))
     if len(rows) > n:

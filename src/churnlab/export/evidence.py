@@ -4,8 +4,6 @@ Plain mappings and frames come in (also as read back from run folders); this mod
 names, so that the bundle does not depend on the parts that made them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,12 +19,8 @@ _TARGET_WIDTH = 200
 def backtest_evidence(summary: Mapping[str, Any], scores: pd.DataFrame | None) -> dict[str, Any]:
     """Return `ExportInputs.backtest` from a backtest's summary (backtest.json) and its scores.
 
-    Parameters
-    ----------
-    summary : mapping
-        With `origins`, `horizon_days`, `baselines`, `degradations`.
-    scores : DataFrame, optional
-        `origin, target, candidate, variant, level, metric, value, q05, q95`; the plain variant
+    summary: With `origins`, `horizon_days`, `baselines`, `degradations`.
+    scores: `origin, target, candidate, variant, level, metric, value, q05, q95`; the plain variant
         over all customers is kept.
     """
     return {
@@ -99,10 +93,7 @@ def nday_rule(
 
     The uplift is kept only where a holdout makes it measurable.
 
-    Raises
-    ------
-    DataError
-        When the rule lacks its id or its last unconverted day.
+    Raises DataError when the rule lacks its id or its last unconverted day.
     """
     action = action_id or rule.get("action_id")
     missing = [k for k in ("rule_id", "last_unconverted_day") if k not in rule]

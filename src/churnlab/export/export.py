@@ -1,7 +1,5 @@
 """`export_bundle`: from in-memory results to a verified bundle in a folder."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Mapping
@@ -39,34 +37,14 @@ def export_bundle(
 ) -> Path:
     """Write a bundle: draws, thresholds, evidence, tables and SQL.
 
-    Parameters
-    ----------
-    folder : path
-        Where `bundle.json` and its files go; an older bundle there is superseded, not destroyed.
-    inputs : ExportInputs
-        What it is made of.
-    config : ExportConfig, optional
-        Choices.
-    created_at : datetime, optional
-        UTC instant of the export; default: now.
-    progress : callable, optional
-        Called with the stage and the share done.
-
-    Returns
-    -------
-    Path
-        The bundle.json.
-
-    Raises
-    ------
-    DataError
-        When the backtest does not suffice and `allow_uncalibrated` is off.
-    FitRefusedError
-        When the posterior does not fit into so few draws.
-    VerificationError
-        When the parts contradict each other.
-    UsageError
-        When the folder cannot be written.
+    folder: Where `bundle.json` and its files go; an older bundle there is superseded, not
+        destroyed.
+    created_at: UTC instant of the export; default: now.
+    Returns: The bundle.json.
+    Raises DataError when the backtest does not suffice and `allow_uncalibrated` is off.
+    Raises FitRefusedError when the posterior does not fit into so few draws.
+    Raises VerificationError when the parts contradict each other.
+    Raises UsageError when the folder cannot be written.
     """
     config, report = config or ExportConfig(), progress or (lambda stage, share: None)
     now = (created_at or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
@@ -178,10 +156,7 @@ def _changed(data: pa.Table, earlier: Path, what: str) -> tuple[pa.Table, pa.Tab
 
     `what` is ``dates`` (text and day columns) or ``all``. An unchanged row keeps its `updated_at`.
 
-    Raises
-    ------
-    UsageError
-        When the earlier export cannot be read.
+    Raises UsageError when the earlier export cannot be read.
     """
     old = _earlier_table(earlier, columns.CUSTOMER_THRESHOLDS)
     new = data.to_pandas(ignore_metadata=True)

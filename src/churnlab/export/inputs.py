@@ -1,7 +1,5 @@
 """What an export is made of: in-memory results of the other parts, before they become a bundle."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,18 +22,13 @@ from churnlab.vocabulary import OVERDUE
 class VisitEvidence:
     """The visit axis: a model of visit-days and its two cuts.
 
-    Parameters
-    ----------
-    draws : PopulationDraws
-        Posterior of the visit model.
-    risk : RiskConfig
-        Definition of visit risk.
-    risk_value, inactive_value : float
-        The cuts.
-    window_cycles : float, optional
-        Window of lateness by the own rhythm, where the cuts are on it and not on the risk.
-    summary : DataFrame
-        `customer_id, x, t_x, T` of those with a visit, or whose clock starts at signup (x = 0).
+    draws: Posterior of the visit model.
+    risk: Definition of visit risk.
+    risk_value, inactive_value: The cuts.
+    window_cycles: Window of lateness by the own rhythm, where the cuts are on it and not on the
+        risk.
+    summary: `customer_id, x, t_x, T` of those with a visit, or whose clock starts at signup (x =
+        0).
     """
 
     draws: PopulationDraws
@@ -59,55 +52,30 @@ class VisitEvidence:
 class ExportInputs:
     """Everything that a bundle is built from.
 
-    Parameters
-    ----------
-    as_of : date
-        Last known, complete day.
-    time_zone : str
-        IANA zone of the day boundary.
-    summary : DataFrame
-        `customer_id, x, t_x, T` in days, one row per purchaser (and the group columns).
-    draws : PopulationDraws
-        Full posterior of the purchase model.
-    risk : RiskConfig
-        Definition of purchase risk.
-    clock : Clock, optional
-        What the draws' days are days of, where the fit has calendar effects.
-    threshold : Threshold
-        Cuts with interval, curve and the price of being wrong, as `churnlab.rules` gives them.
-    backtest : mapping
-        `origins, horizon_days, baselines, scores, degraded`.
-    members : DataFrame, optional
-        `customer_id, signed_up_at`; without it the purchasers are the members.
-    customers : DataFrame, optional
-        The table of `fit`: gives cycle, due dates and intervals by the full posterior.
-    visits : VisitEvidence, optional
-        Without it every visit state is `visit_unknown`.
-    membership, shares : DataFrame, optional
-        `churnlab segment`'s tables: previous codes, shares with intervals and changes.
-    nday_rules, journeys : sequence of mapping
-        Rules as the schema describes them.
-    nday_audience, campaign_plan, journey_audience : DataFrame, optional
-        Columns: docs/files.md.
-    actions : sequence of mapping
-        `action_id, channel, incentive, cooldown_days, message_class, evidence`.
-    playbook : mapping
-        Segment code -> action ids, most important first.
-    polarity : mapping
-        Segment code -> positive, neutral, negative; empty for the default.
-    banners : sequence of str
-        States that hold hardly anybody or nearly everybody, in words.
-    misfit : sequence of str
-        Where the purchase model does not fit, in words (`misfit_words` of fit.json).
-    config, data_hashes, seed
-        Provenance.
-
-    Attributes
-    ----------
-    purchases : Summary
-        The table `summary` with its cells, grouped as the draws are and in their time.
-    people : People
-        Who is exported: members, else purchasers and visitors.
+    as_of: Last known, complete day.
+    time_zone: IANA zone of the day boundary.
+    summary: `customer_id, x, t_x, T` in days, one row per purchaser (and the group columns).
+    draws: Full posterior of the purchase model.
+    risk: Definition of purchase risk.
+    clock: What the draws' days are days of, where the fit has calendar effects.
+    threshold: Cuts with interval, curve and the price of being wrong, as `churnlab.rules` gives
+        them.
+    backtest: `origins, horizon_days, baselines, scores, degraded`.
+    members: `customer_id, signed_up_at`; without it the purchasers are the members.
+    customers: The table of `fit`: gives cycle, due dates and intervals by the full posterior.
+    visits: Without it every visit state is `visit_unknown`.
+    membership, shares: `churnlab segment`'s tables: previous codes, shares with intervals and
+        changes.
+    nday_rules, journeys: Rules as the schema describes them.
+    nday_audience, campaign_plan, journey_audience: Columns: docs/files.md.
+    actions: `action_id, channel, incentive, cooldown_days, message_class, evidence`.
+    playbook: Segment code -> action ids, most important first.
+    polarity: Segment code -> positive, neutral, negative; empty for the default.
+    banners: States that hold hardly anybody or nearly everybody, in words.
+    misfit: Where the purchase model does not fit, in words (`misfit_words` of fit.json).
+    config, data_hashes, seed: Provenance.
+    purchases: The table `summary` with its cells, grouped as the draws are and in their time.
+    people: Who is exported: members, else purchasers and visitors.
     """
 
     as_of: dt.date

@@ -6,8 +6,6 @@ Whoever reads `bundle.json` finds its files under ``bundles/<bundle_id>``, where
 overwritten: concurrent exports, a full disk and a killed process leave a bundle that verifies.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil
@@ -32,10 +30,7 @@ _PREFIX = ".staging-"
 class Staging:
     """A folder beside the final one, in which a bundle is put together.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the export; created when missing.
+    folder: Folder of the export; created when missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -70,12 +65,7 @@ class Staging:
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
             path.chmod(0o644)
-        return {
-            "name": name,
-            "sha256": file_hash(path),
-            "bytes": path.stat().st_size,
-            "rows": rows,
-        }
+        return {"name": name, "sha256": file_hash(path), "bytes": path.stat().st_size, "rows": rows}
 
     def publish(self, bundle_id: str, content: Mapping[str, Any], text: str) -> Path:
         """Make the bundle visible; `text` is `content` as written into bundle.json."""

@@ -1,7 +1,5 @@
 """The exported scores, recomputed: by the posterior from the bundle's draws, and by its SQL."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial

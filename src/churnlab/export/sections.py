@@ -1,7 +1,5 @@
 """What bundle.json says: each section, from the inputs of an export."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
@@ -127,10 +125,7 @@ def _score_row(row: Mapping[Any, Any]) -> dict[str, Any]:
 def calibration_section(backtest: Mapping[str, Any], *, override: bool) -> dict[str, Any]:
     """Say whether the backtest suffices.
 
-    Raises
-    ------
-    DataError
-        Under three origins, or without the hiatus baseline, unless overridden.
+    Raises DataError: Under three origins, or without the hiatus baseline, unless overridden.
     """
     reasons = []
     n = len(backtest["origins"])
@@ -151,10 +146,7 @@ def segment_section(
 ) -> list[dict[str, Any]]:
     """Describe the 15 segments and their actions.
 
-    Raises
-    ------
-    DataError
-        When a cell has no action.
+    Raises DataError when a cell has no action.
     """
     bare = [code for code in SEGMENT_CODES if not playbook.get(code)]
     if bare:

@@ -1,7 +1,5 @@
 """`verify`: whether a bundle is whole, consistent, and means the same in SQL as in Python."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -32,24 +30,11 @@ def verify(
 ) -> dict[str, Any]:
     """Check a bundle: schema, rules between fields, hashes, tables, dates, SQL against Python.
 
-    Parameters
-    ----------
-    path : path
-        A bundle.json, or the folder of an export.
-    sql : bool
-        Also run the scoring SQL in DuckDB.
-    max_table_gb : float, optional
-        Most memory that one table may take; None for a bundle that was just written here.
-
-    Returns
-    -------
-    dict
-        `status` ("ok"), `bundle_id`, `calibration`, `checks` (name, status, detail).
-
-    Raises
-    ------
-    VerificationError
-        At the first fault, naming the place.
+    path: A bundle.json, or the folder of an export.
+    sql: Also run the scoring SQL in DuckDB.
+    max_table_gb: Most memory that one table may take; None for a bundle that was just written here.
+    Returns: `status` ("ok"), `bundle_id`, `calibration`, `checks` (name, status, detail).
+    Raises VerificationError: At the first fault, naming the place.
     """
     bundle, folder = load_bundle(path), bundle_path(path).parent
     rules = rules_of(bundle)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from churnlab.fitting.fitted import FittedModel
-from churnlab.posterior import CustomerTable, weekly_forecast
+from churnlab.posterior import weekly_forecast
 from churnlab.posterior.forecast import DAYS_PER_WEEK
 from churnlab.summary import Cells
 
@@ -17,14 +17,14 @@ _DRAWS: Final = 200
 
 
 def purchases_to_come(
-    fit: FittedModel, customers: CustomerTable, horizon_days: float, seed: int = 1
+    fit: FittedModel, mean: float, horizon_days: float, seed: int = 1
 ) -> dict[str, float]:
     """Return the expected number of purchases in the days ahead, and its 90% interval.
 
     Parameters
     ----------
-    customers : CustomerTable
-        The per-customer table; its `expected_purchases` look `horizon_days` ahead.
+    mean : float
+        Sum of the customers' `expected_purchases`, which look `horizon_days` ahead.
     horizon_days : float
         Days.
 
@@ -35,11 +35,10 @@ def purchases_to_come(
 
     Notes
     -----
-    The mean is the sum of the table. The interval's width is that of simulated futures of some of
+    The interval's width is that of simulated futures of some of
     the customers: what the parameters leave open moves all customers alike and grows with their
     number, what chance leaves open with its root.
     """
-    mean = float(customers.frame(("expected_purchases",))["expected_purchases"].sum())
     cells, share = _some(fit.data.cells, np.random.default_rng(seed))
     weeks = max(1, round(horizon_days / DAYS_PER_WEEK))
     found = weekly_forecast(

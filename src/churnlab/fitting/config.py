@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, one_of
 from churnlab.inference.ways.seasons import check_calendar
 from churnlab.models import MODELS, named
 from churnlab.models.formulas import LARGEST_K
@@ -74,25 +74,14 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Refuse unknown models and pooling, naming the known ones."""
-        if self.name not in MODELS:
-            raise UsageError(
-                f"unknown model {self.name!r}.{nearest(self.name, MODELS)} "
-                f"Expected one of: {', '.join(MODELS)}."
-            )
+        one_of("the model", self.name, MODELS)
         if self.k is not None and not 1 <= self.k <= LARGEST_K:
             raise UsageError(
                 f"model.k must be a whole number from 1 to {LARGEST_K}; got {self.k}. Leave it out "
                 "and the evidence chooses."
             )
-        if self.pooling not in ("partial", "complete", "none"):
-            raise UsageError(
-                f"model.pooling must be partial, complete or none; got {self.pooling!r}."
-            )
-        if self.group_effects not in GROUP_EFFECTS:
-            raise UsageError(
-                f"model.group_effects must be {' or '.join(GROUP_EFFECTS)}; got "
-                f"{self.group_effects!r}." + nearest(self.group_effects, GROUP_EFFECTS)
-            )
+        one_of("model.pooling", self.pooling, ("partial", "complete", "none"))
+        one_of("model.group_effects", self.group_effects, GROUP_EFFECTS)
         columns = [self.group] if self.group is None or isinstance(self.group, str) else self.group
         if not isinstance(columns, Sequence) or not all(isinstance(c, str | None) for c in columns):
             raise UsageError(
@@ -166,11 +155,7 @@ class InferenceConfig:
 
     def __post_init__(self) -> None:
         """Refuse unknown methods and too few draws or chains."""
-        if self.method not in INFERENCE_METHODS:
-            raise UsageError(
-                f"unknown inference {self.method!r}; "
-                f"expected one of {', '.join(INFERENCE_METHODS)}."
-            )
+        one_of("the inference", self.method, INFERENCE_METHODS)
         if self.draws < 100:
             raise UsageError(f"inference.draws must be at least 100; got {self.draws}.")
         if self.chains < 2:

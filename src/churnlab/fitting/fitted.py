@@ -292,7 +292,7 @@ class FittedModel:
         )
         if spend is None and (value is None or value.per_purchase is None):
             return table
-        return table.with_worth(self.residual_value(spend, value))
+        return table.joined(self.residual_value(spend, value))
 
     def residual_value(
         self, spend: SpendFit | None = None, value: ValueConfig | None = None, *, seed: int = 1

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from churnlab.posterior.bands import days_since
 from churnlab.report.labels import label
 from churnlab.rules import Costs
+from churnlab.types import Array
 from churnlab.vocabulary import RISK_BANDS
 
 #: A state that holds a larger share of those who may be in it is said, with the reason.
@@ -45,7 +47,11 @@ class LateCounts:
 
 
 def count_late(
-    customers: pd.DataFrame, as_of: dt.date, costs: Costs, basis: str = "personal_cycles"
+    customers: pd.DataFrame,
+    as_of: dt.date,
+    costs: Costs,
+    basis: str = "personal_cycles",
+    weight: Array | None = None,
 ) -> LateCounts:
     """Count purchasers by how late they are.
 
@@ -60,25 +66,31 @@ def count_late(
     basis : str
         Windowed risk that the costs are held against: a message to somebody who would not buy in
         the window is worth it from P(no purchase) = wasted / (wasted + missed) on.
+    weight : array (row,), optional
+        Customers whom a row stands for; default: one.
     """
     since = days_since(customers["at_risk_date"].to_numpy(), as_of)
-    band = customers["risk_band"].astype("str")
-    n = band.value_counts().reindex(list(RISK_BANDS), fill_value=0)
+    band = customers["risk_band"].astype("str").to_numpy()
+    each = np.ones(len(customers)) if weight is None else weight
+
+    def count(of: NDArray[np.bool_]) -> int:
+        return round(float(each[of].sum()))
+
     worth = None
     if costs.stated:
-        pays = customers[f"risk_{basis}"] >= costs.ratio
-        worth = int((pays & (band == "winnable")).sum())
+        pays = customers[f"risk_{basis}"].to_numpy() >= costs.ratio
+        worth = count(pays & (band == "winnable"))
     value = None
     if "residual_value" in customers.columns:
         sums = customers.groupby(band)["residual_value"].sum()
         value = {name: float(sums.get(name, 0.0)) for name in RISK_BANDS}
     return LateCounts(
-        purchasers=len(customers),
-        at_risk=len(customers) - int(n["active"]),
-        week=int(((since >= 0) & (since < _WEEK)).sum()),
-        month=int(n["fresh"]),
-        winnable=int(n["winnable"]),
-        gone=int(n["gone"]),
+        purchasers=round(float(each.sum())),
+        at_risk=count(band != "active"),
+        week=count((since >= 0) & (since < _WEEK)),
+        month=count(band == "fresh"),
+        winnable=count(band == "winnable"),
+        gone=count(band == "gone"),
         worth_message=worth,
         value=value,
     )

@@ -71,12 +71,7 @@ class Fit(FittedModel):
 
     @classmethod
     def of(
-        cls,
-        summary: Summary,
-        model: ModelConfig,
-        inference: InferenceConfig,
-        seed: int,
-        **how: Any,
+        cls, summary: Summary, model: ModelConfig, inference: InferenceConfig, seed: int, **how: Any
     ) -> Fit:
         """Fit a summary that is grouped as the model says (`churnlab.fit` does both).
 

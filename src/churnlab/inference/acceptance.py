@@ -51,10 +51,7 @@ def why_not(k_hat: float, ess: float, min_ess: float) -> str:
 def gate(fit: PopulationFit) -> None:
     """Refuse a fit that its diagnostics do not support.
 
-    Raises
-    ------
-    FitRefusedError
-        Names the worst parameter and its figures.
+    Raises FitRefusedError: Names the worst parameter and its figures.
     """
     found = problems(fit)
     if found:

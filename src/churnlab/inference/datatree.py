@@ -239,10 +239,7 @@ def netcdf(data: Any) -> memoryview:
 def load_draws(path: str | Path) -> PopulationDraws:
     """Read the draws back from a file that `save_posterior` wrote.
 
-    Raises
-    ------
-    DataError
-        A missing file, or one without a posterior of churnlab.
+    Raises DataError: A missing file, or one without a posterior of churnlab.
     """
     return _from_file(path, _read)
 
@@ -250,16 +247,9 @@ def load_draws(path: str | Path) -> PopulationDraws:
 def load_predictive(path: str | Path) -> dict[str, Array]:
     """Read customers by number of repeat purchases: in the data, before it, and after it.
 
-    Returns
-    -------
-    dict
-        ``observed`` (1, count), ``prior`` and ``posterior`` (draw, count): customers with 0, 1, ...
-        `PREDICTIVE_MAX` or more repeat purchases.
-
-    Raises
-    ------
-    DataError
-        A missing file, or one without a posterior of churnlab.
+    Returns: ``observed`` (1, count), ``prior`` and ``posterior`` (draw, count): customers with 0,
+        1, ... `PREDICTIVE_MAX` or more repeat purchases.
+    Raises DataError: A missing file, or one without a posterior of churnlab.
     """
     return _from_file(path, _read_predictive)
 

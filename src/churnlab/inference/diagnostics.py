@@ -24,11 +24,8 @@ FEW_CELLS = 20
 def check_cells(cells: Cells, k: int = 1) -> None:
     """Refuse data from which no purchase model can be learnt.
 
-    Raises
-    ------
-    DataError
-        Fewer than two customers, nobody who bought twice, nobody observed for any time, or times
-        that contradict each other.
+    Raises DataError: Fewer than two customers, nobody who bought twice, nobody observed for any
+        time, or times that contradict each other.
     """
     customers = float(np.sum(cells.weight))
     if customers < 2:
@@ -59,18 +56,10 @@ def identifiability(
 ) -> list[str]:
     """Warnings about parameters that the data leave open.
 
-    Parameters
-    ----------
-    target
-        The log posterior (names, priors, time scale).
-    cells
-        The data.
-    natural
-        Draws of the natural quantities, (draw, quantity), rates per day.
-    u
-        The same draws, unconstrained.
-    likelihood_mode
-        The maximum of the bare likelihood.
+    target: The log posterior (names, priors, time scale).
+    natural: Draws of the natural quantities, (draw, quantity), rates per day.
+    u: The same draws, unconstrained.
+    likelihood_mode: The maximum of the bare likelihood.
     """
     return [
         *_thin_data(cells),

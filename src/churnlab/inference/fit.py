@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from churnlab import models as likelihoods
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, one_of
 from churnlab.inference.diagnostics import check_cells, identifiability
 from churnlab.inference.result import Point, PopulationFit
 from churnlab.inference.targets.covariates import (
@@ -59,50 +59,27 @@ def fit_population(
 ) -> PopulationFit:
     """Posterior of a population's parameters.
 
-    Parameters
-    ----------
-    cells
-        Distinct (group, x, t_x, T) with weights, in days (`churnlab.summary`).
-    model
-        One of `churnlab.models.MODELS`.
-    k
-        Erlang shape of ``bg_cnbd_k`` and ``mbg_cnbd_k``; chosen by evidence when missing.
-    method
-        ``laplace`` (falls through to NUTS where it is unreliable, with the reason) or ``nuts``.
-    draws
-        Equal-weight draws (``nuts``: per chain).
-    chains
-        Chains of ``nuts``.
-    seed
-        Everything random follows from it.
-    priors
-        Prior texts by natural quantity, e.g. ``{"rate_shape": "Gamma(alpha=2, beta=1)"}``.
-    pooling
-        With several groups in `cells`: ``partial`` (groups borrow strength), ``complete`` (groups
-        are ignored) or ``none`` (every group on its own). One group: no difference.
-    group_effects
-        What varies under partial pooling: ``locations`` of rate and dropout, or ``all`` four
-        quantities.
-    design
-        With covariates: the profiles that the groups of `cells` are (`churnlab.summary.Design`).
-    shrinkage
-        Learn the scale of the covariates' effects instead of stating it.
-    time_scale
-        Days per unit of inner time that the priors refer to; default: the customers' mean age.
-    seen_until
-        Last day of the data, kept with the draws.
-    kept
-        What was sampled for the same data and arguments before (`u`, `method`, `table`, ...): it is
-        taken as it is, nothing is sampled.
-    progress
-        Called with (stage, share done).
-
-    Raises
-    ------
-    UsageError
-        Unknown model, method or prior.
-    DataError
-        Data that no model can be learnt from.
+    cells: Distinct (group, x, t_x, T) with weights, in days (`churnlab.summary`).
+    model: One of `churnlab.models.MODELS`.
+    k: Erlang shape of ``bg_cnbd_k`` and ``mbg_cnbd_k``; chosen by evidence when missing.
+    method: ``laplace`` (falls through to NUTS where it is unreliable, with the reason) or ``nuts``.
+    draws: Equal-weight draws (``nuts``: per chain).
+    chains: Chains of ``nuts``.
+    priors: Prior texts by natural quantity, e.g. ``{"rate_shape": "Gamma(alpha=2, beta=1)"}``.
+    pooling: With several groups in `cells`: ``partial`` (groups borrow strength), ``complete``
+        (groups are ignored) or ``none`` (every group on its own). One group: no difference.
+    group_effects: What varies under partial pooling: ``locations`` of rate and dropout, or ``all``
+        four quantities.
+    design: With covariates: the profiles that the groups of `cells` are
+        (`churnlab.summary.Design`).
+    shrinkage: Learn the scale of the covariates' effects instead of stating it.
+    time_scale: Days per unit of inner time that the priors refer to; default: the customers' mean
+        age.
+    seen_until: Last day of the data, kept with the draws.
+    kept: What was sampled for the same data and arguments before (`u`, `method`, `table`, ...): it
+        is taken as it is, nothing is sampled.
+    Raises UsageError: Unknown model, method or prior.
+    Raises DataError: Data that no model can be learnt from.
     """
     _check_method(method, draws, pooling)
     groups = cells.groups if design is None else design.groups
@@ -212,17 +189,9 @@ def _capped(chosen: int, *, stated: bool) -> list[str]:
 def maximum_likelihood(cells: Cells, model: str, k: int | None = None) -> Point:
     """Maximum-likelihood parameters (time in days) and the log-likelihood there.
 
-    Parameters
-    ----------
-    cells
-        Distinct (group, x, t_x, T) with weights, in days.
-    model, k
-        Name of the model and Erlang shape (default 1).
-
-    Raises
-    ------
-    DataError
-        Data that no model can be learnt from.
+    cells: Distinct (group, x, t_x, T) with weights, in days.
+    model, k: Name of the model and Erlang shape (default 1).
+    Raises DataError: Data that no model can be learnt from.
     """
     check_cells(cells, k or 1)
     target = Target(cells, model, k or 1, with_prior=False)
@@ -236,16 +205,8 @@ def _point(target: Target, mode: Mode) -> Point:
 
 
 def _check_method(method: str, draws: int, pooling: str) -> None:
-    if pooling not in POOLINGS:
-        raise UsageError(
-            f"Unknown pooling {pooling!r}; expected one of {', '.join(POOLINGS)}."
-            + nearest(pooling, POOLINGS)
-        )
-    if method not in INFERENCE_METHODS:
-        raise UsageError(
-            f"Unknown inference {method!r}; expected one of {', '.join(INFERENCE_METHODS)}."
-            + nearest(method, INFERENCE_METHODS)
-        )
+    one_of("the pooling", pooling, POOLINGS)
+    one_of("the inference", method, INFERENCE_METHODS)
     if draws < 1:
         raise UsageError(f"draws must be at least 1; got {draws}.")
 

@@ -29,36 +29,21 @@ class Point(NamedTuple):
 class PopulationFit:
     """Posterior of a population's parameters with everything needed to judge it.
 
-    Attributes
-    ----------
-    draws
-        Equal-weight draws of the model's parameters.
-    method
-        The way that ended up used, ``laplace`` or ``nuts``.
-    reason
-        Why ``laplace`` fell through to ``nuts``; empty otherwise.
-    table
-        One row per parameter (natural quantities, then the model's own): mean, sd, q05, q95,
+    draws: Equal-weight draws of the model's parameters.
+    method: The way that ended up used, ``laplace`` or ``nuts``.
+    reason: Why ``laplace`` fell through to ``nuts``; empty otherwise.
+    table: One row per parameter (natural quantities, then the model's own): mean, sd, q05, q95,
         r_hat, k_hat, ess_bulk, ess_tail. Rates per day, times in days.
-    max_likelihood
-        Maximum-likelihood parameters and log-likelihood; with covariates those of the model with
-        them (at mean covariates and reference levels), without groups.
-    mode
-        The posterior mode's parameters and the log-likelihood there.
-    diagnostics
-        Figures of the method (k_hat, efficiency, log_evidence; r_hat, divergences, ...).
-    warnings
-        What the data cannot support, in words.
-    seconds
-        Wall time by stage.
-    u
-        The draws in unconstrained coordinates, (draw, coordinate).
-    sample_stats
-        Sampler statistics by name, (chain, draw); empty under ``laplace``.
-    chains
-        Chains behind the draws: draw ``c * n + i`` is draw i of chain c.
-    log_density
-        Log posterior of each draw where sampling has computed it; see `log_posterior`.
+    max_likelihood: Maximum-likelihood parameters and log-likelihood; with covariates those of the
+        model with them (at mean covariates and reference levels), without groups.
+    mode: The posterior mode's parameters and the log-likelihood there.
+    diagnostics: Figures of the method (k_hat, efficiency, log_evidence; r_hat, divergences, ...).
+    warnings: What the data cannot support, in words.
+    seconds: Wall time by stage.
+    u: The draws in unconstrained coordinates, (draw, coordinate).
+    sample_stats: Sampler statistics by name, (chain, draw); empty under ``laplace``.
+    chains: Chains behind the draws: draw ``c * n + i`` is draw i of chain c.
+    log_density: Log posterior of each draw where sampling has computed it; see `log_posterior`.
     """
 
     draws: PopulationDraws
@@ -93,14 +78,9 @@ def parameter_table(
 ) -> pd.DataFrame:
     """Mean, sd and 90% interval per parameter beside the given diagnostics.
 
-    Parameters
-    ----------
-    names
-        One per column of `values`.
-    values
-        (draw, parameter).
-    diagnostics
-        Columns r_hat, k_hat, ess_bulk, ess_tail.
+    names: One per column of `values`.
+    values: (draw, parameter).
+    diagnostics: Columns r_hat, k_hat, ess_bulk, ess_tail.
     """
     low, high = np.quantile(values, [0.05, 0.95], axis=0)
     columns: dict[str, Any] = {"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1)}

@@ -1,7 +1,5 @@
 """Who stands at A: bought it, not yet B, and the window is still open."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import ibis
@@ -24,15 +22,8 @@ def chosen_pairs(journeys: pd.DataFrame, items: list[str], config: JourneyConfig
     """Return the pairs whose audiences are wanted: named ones, else the best supported of those
     that are commoner than chance (``lift_q05`` above 1), among loyal customers where there are any.
 
-    Returns
-    -------
-    DataFrame
-        ``journey_id, path, item_1, item_2``.
-
-    Raises
-    ------
-    UsageError
-        A named journey is not two of the goods studied.
+    Returns: ``journey_id, path, item_1, item_2``.
+    Raises UsageError: A named journey is not two of the goods studied.
     """
     if config.walk:
         return pd.DataFrame([_named(text, items, config) for text in config.walk])
@@ -70,11 +61,8 @@ def audience_table(baskets: Baskets, pairs: pd.DataFrame) -> pd.DataFrame:
     A customer with several open purchases of A must not have bought B since the first of them; the
     window closes after the last one.
 
-    Returns
-    -------
-    DataFrame
-        `COLUMNS`; ``triggered_at`` and ``window_closes_at`` are times: until the latter, inclusive,
-        a purchase of B is still in the window.
+    Returns: `COLUMNS`; ``triggered_at`` and ``window_closes_at`` are times: until the latter,
+        inclusive, a purchase of B is still in the window.
     """
     if pairs.empty:
         return pd.DataFrame({c: pd.Series(dtype="object") for c in COLUMNS}).astype(

@@ -25,22 +25,14 @@ DAY: Final = 86_400_000_000
 class Baskets:
     """A log's baskets, as tables of the engine.
 
-    Attributes
-    ----------
-    table : Ibis table
-        ``customer`` (code), ``customer_id``, ``at`` (microseconds since 1970, local), ``pos``
-        (1 .. n), ``n`` (the customer's baskets), ``last`` (position of the last basket within the
+    table: ``customer`` (code), ``customer_id``, ``at`` (microseconds since 1970, local), ``pos`` (1
+        .. n), ``n`` (the customer's baskets), ``last`` (position of the last basket within the
         window after this one).
-    lines : Ibis table
-        ``customer``, ``pos``, ``at``, ``item`` (code into `items`): distinct; common items only.
-    items : list of str
-        The items studied, most customers first.
-    end : int
-        First moment that is not known any more, microseconds since 1970: midnight after `as_of`.
-    window : int
-        Microseconds.
-    n_items : int
-        Different items in the log, before the common ones were taken.
+    lines: ``customer``, ``pos``, ``at``, ``item`` (code into `items`): distinct; common items only.
+    items: The items studied, most customers first.
+    end: First moment that is not known any more, microseconds since 1970: midnight after `as_of`.
+    window: Microseconds.
+    n_items: Different items in the log, before the common ones were taken.
     """
 
     table: Any
@@ -68,20 +60,11 @@ class Baskets:
 def read_baskets(log: EventLog, *, level: str, window_days: float, most_items: int) -> Baskets:
     """Return the ordered baskets of a log, with the items that most customers buy.
 
-    Parameters
-    ----------
-    level : str
-        Column of purchases that names the goods: `item` or `category`.
-    window_days : float
-        Window of a journey, days.
-    most_items : int
-        How many items are studied; the others still make baskets.
-
-    Raises
-    ------
-    DataError
-        No such column, no basket with a name in it, one item only, or a log that is not longer than
-        the window: nobody's is wholly known.
+    level: Column of purchases that names the goods: `item` or `category`.
+    window_days: Window of a journey, days.
+    most_items: How many items are studied; the others still make baskets.
+    Raises DataError: No such column, no basket with a name in it, one item only, or a log that is
+        not longer than the window: nobody's is wholly known.
     """
     rows = _rows(log.table("purchases"), level)
     window = round(window_days * DAY)
@@ -90,7 +73,7 @@ def read_baskets(log: EventLog, *, level: str, window_days: float, most_items: i
     ranked = frame(counted.order_by([ibis.desc("customers"), "item"]))
     _require_several(ranked, level)
     names = ranked["item"].head(most_items).tolist()
-    end = _microseconds(log.as_of + dt.timedelta(days=1))
+    end = (log.as_of - dt.date(1969, 12, 31)).days * DAY  # of as_of, since 1970
     _require_history(rows, window, end)
     table = _ordered(rows, window).cache()
     codes = ibis.memtable(pd.DataFrame({"name": names, "code": range(len(names))}))
@@ -161,7 +144,3 @@ def _ordered(rows: Any, window: int) -> Any:
     return ordered.inner_join(people, "customer_id").select(
         "customer", "customer_id", "at", "pos", "n", "last"
     )
-
-
-def _microseconds(day: dt.date) -> int:
-    return (day - dt.date(1970, 1, 1)).days * DAY

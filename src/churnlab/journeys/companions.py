@@ -6,8 +6,6 @@ number of common baskets is a b sum(s^2) / sum(s)^2. Without the sizes everythin
 everything, because a large basket holds much of everything.
 """
 
-from __future__ import annotations
-
 import pandas as pd
 from ibis import _
 
@@ -19,12 +17,9 @@ from churnlab.journeys.lift import lift_of
 def companion_table(baskets: Baskets, *, least_customers: int) -> pd.DataFrame:
     """Return pairs of goods that at least so many customers bought in one basket.
 
-    Returns
-    -------
-    DataFrame
-        ``item, companion`` (each pair in both directions), ``customers``, ``baskets`` (with both),
-        ``share`` (of the item's baskets), ``expected``, ``lift, lift_q05, lift_q95``; highest
-        ``lift_q05`` first within an item.
+    Returns: ``item, companion`` (each pair in both directions), ``customers``, ``baskets`` (with
+        both), ``share`` (of the item's baskets), ``expected``, ``lift, lift_q05, lift_q95``;
+        highest ``lift_q05`` first within an item.
     """
     lines = baskets.lines
     sizes = lines.group_by(["customer", "pos"]).aggregate(s=_.count())

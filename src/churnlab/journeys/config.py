@@ -1,11 +1,9 @@
 """What `churnlab journey` is asked."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from churnlab import models
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, one_of
 
 LEVELS = ("item", "category")
 SPANS = ("whole", "gap")
@@ -18,29 +16,20 @@ LONGEST_WINDOW = 36_525
 class LoyalConfig:
     """Who counts as loyal, known on a day that ends before the outcome window begins.
 
-    Parameters
-    ----------
-    rule : str
-        `posterior`: P(alive) and a purchase rate, estimated from what was known that day; `tier`:
+    rule: `posterior`: P(alive) and a purchase rate, estimated from what was known that day; `tier`:
         grades of the business.
-    least_p_alive : float
-        `posterior`: P(alive) of a loyal customer at least.
-    least_repeats : int
-        `posterior`: purchase-days after the first, at least.
-    top_share : float
-        `posterior`: of these, those of the highest rate, up to this share of all purchasers.
-    model : str
-        `posterior`: model of the purchases (one that judges first purchasers).
-    tier_column : str
-        Attribute of members with the grades. It is loyalty by another name, so no persona has it.
-    tiers : list of str
-        `tier`: the grades that are loyal.
-    defined_by : list of str
-        Further attributes that follow from purchases: no persona has them either.
-    outcome_days : int
-        Days before `as_of` that are held out: loyalty is judged on the day before they begin.
-    least_customers : int
-        Fewer loyal customers than this: no personas, no journeys of their own, no check.
+    least_p_alive: `posterior`: P(alive) of a loyal customer at least.
+    least_repeats: `posterior`: purchase-days after the first, at least.
+    top_share: `posterior`: of these, those of the highest rate, up to this share of all purchasers.
+    model: `posterior`: model of the purchases (one that judges first purchasers).
+    tier_column: Attribute of members with the grades. It is loyalty by another name, so no persona
+        has it.
+    tiers: `tier`: the grades that are loyal.
+    defined_by: Further attributes that follow from purchases: no persona has them either.
+    outcome_days: Days before `as_of` that are held out: loyalty is judged on the day before they
+        begin.
+    least_customers: Fewer loyal customers than this: no personas, no journeys of their own, no
+        check.
     """
 
     rule: str = "posterior"
@@ -56,7 +45,7 @@ class LoyalConfig:
 
     def __post_init__(self) -> None:
         """Check values."""
-        _one_of("journey.loyal.rule", self.rule, RULES)
+        one_of("journey.loyal.rule", self.rule, RULES)
         _share("journey.loyal.least_p_alive", self.least_p_alive)
         _share("journey.loyal.top_share", self.top_share)
         _at_least("journey.loyal.least_repeats", self.least_repeats, 0)
@@ -78,17 +67,11 @@ class LoyalConfig:
 class PersonaConfig:
     """Which attributes are compared, and how much a small group is believed.
 
-    Parameters
-    ----------
-    attributes : list of str
-        Attributes of members; default: all that are text, true/false or numbers.
-    least_customers : int
-        Values that fewer customers have are left out.
-    prior_customers : float
-        Each group's share of a value is shrunk towards the share in both together, which counts
-        as so many customers.
-    converted_days : int
-        M: signups who bought within M days are compared with those who did not.
+    attributes: Attributes of members; default: all that are text, true/false or numbers.
+    least_customers: Values that fewer customers have are left out.
+    prior_customers: Each group's share of a value is shrunk towards the share in both together,
+        which counts as so many customers.
+    converted_days: M: signups who bought within M days are compared with those who did not.
     """
 
     attributes: list[str] = field(default_factory=list)
@@ -110,16 +93,10 @@ class PersonaConfig:
 class CycleConfig:
     """Repurchase cycles of goods.
 
-    Parameters
-    ----------
-    most_items : int
-        Goods with a cycle: those that most customers bought again.
-    least_customers : int
-        Customers who bought an item again, at least.
-    model : str
-        Model of a customer's purchases of an item; items are pooled partially.
-    remind_days : int
-        Reminders go to those whose due date lies in the next so many days.
+    most_items: Goods with a cycle: those that most customers bought again.
+    least_customers: Customers who bought an item again, at least.
+    model: Model of a customer's purchases of an item; items are pooled partially.
+    remind_days: Reminders go to those whose due date lies in the next so many days.
     """
 
     most_items: int = 12
@@ -137,26 +114,16 @@ class CycleConfig:
 class JourneyConfig:
     """What `churnlab journey` is asked.
 
-    Parameters
-    ----------
-    level : str
-        Column that names the goods: `item` or `category`.
-    window_days : float
-        Window of a journey, days; exactly so many days is inside.
-    span : str
-        `whole`: from the first basket to the last; `gap`: from each basket to the next.
-    most_items : int
-        Goods studied: those that most customers buy.
-    least_customers : int
-        Support of a journey, in customers who walked it.
-    most_prefixes : int
-        Pairs, the best supported, that are looked at for a third step.
-    most_journeys : int
-        Journeys listed of each length: so many of the best supported, and of the highest lift.
-    audiences : int
-        Journeys, the best supported beyond chance, whose open windows make audiences.
-    walk : list of str
-        Journeys for the audiences by name, ``"A > B"``, instead.
+    level: Column that names the goods: `item` or `category`.
+    window_days: Window of a journey, days; exactly so many days is inside.
+    span: `whole`: from the first basket to the last; `gap`: from each basket to the next.
+    most_items: Goods studied: those that most customers buy.
+    least_customers: Support of a journey, in customers who walked it.
+    most_prefixes: Pairs, the best supported, that are looked at for a third step.
+    most_journeys: Journeys listed of each length: so many of the best supported, and of the highest
+        lift.
+    audiences: Journeys, the best supported beyond chance, whose open windows make audiences.
+    walk: Journeys for the audiences by name, ``"A > B"``, instead.
     """
 
     level: str = "item"
@@ -174,8 +141,8 @@ class JourneyConfig:
 
     def __post_init__(self) -> None:
         """Check values."""
-        _one_of("journey.level", self.level, LEVELS)
-        _one_of("journey.span", self.span, SPANS)
+        one_of("journey.level", self.level, LEVELS)
+        one_of("journey.span", self.span, SPANS)
         if not 0 < self.window_days <= LONGEST_WINDOW:
             raise UsageError(
                 f"journey.window_days must lie in 0..{LONGEST_WINDOW:,} days; got "
@@ -185,13 +152,6 @@ class JourneyConfig:
         for name in ("least_customers", "most_prefixes", "most_journeys"):
             _at_least(f"journey.{name}", getattr(self, name), 1)
         _at_least("journey.audiences", self.audiences, 0)
-
-
-def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UsageError(
-            f"{key} must be one of {', '.join(known)}; got {value!r}.{nearest(value, known)}"
-        )
 
 
 def _share(key: str, value: float) -> None:

@@ -8,8 +8,6 @@ lie apart, and with these priors each item is fitted alone. Costs are in cells (
 t_x, T), whatever the customers; no spread is sampled, so goods that do not differ are no harder.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any, Final
@@ -47,14 +45,10 @@ _INFERENCE: Final = InferenceConfig(draws=200)
 class Cycles:
     """Cycles of goods and due dates.
 
-    Attributes
-    ----------
-    items : DataFrame
-        ``item, customers, repeaters`` (bought it again), ``gap_days`` (median gap seen),
+    items: ``item, customers, repeaters`` (bought it again), ``gap_days`` (median gap seen),
         ``cycle_days, cycle_q05, cycle_q95`` (days per purchase at the item's mean rate), most
         repeaters first.
-    due : DataFrame
-        Per customer and item bought at least twice: ``customer_id, item, x`` (purchase-days after
+    due: Per customer and item bought at least twice: ``customer_id, item, x`` (purchase-days after
         the first), ``last_purchase_at, rhythm_days, p_alive, due_date, due_q10, due_q90, remind``.
     """
 
@@ -67,10 +61,7 @@ def find_cycles(
 ) -> Cycles | None:
     """Return cycles and due dates; None where no item was bought again by enough customers.
 
-    Raises
-    ------
-    FitRefusedError
-        The fit's diagnostics do not support it.
+    Raises FitRefusedError: The fit's diagnostics do not support it.
     """
     seen = item_histories(baskets, as_of)
     again = seen[seen["x"] > 0]["item"].value_counts()
@@ -112,14 +103,9 @@ def _fit(rows: pd.DataFrame, config: CycleConfig, as_of: dt.date, seed: int) -> 
 def item_priors(whole: Fit, spread: float, *, time_scale: float) -> dict[str, str]:
     """Return priors of an item's quantities around those of all items together.
 
-    Parameters
-    ----------
-    whole : Fit
-        Of all items together.
-    spread : float
-        Standard deviation of the items' log rates.
-    time_scale : float
-        Days per unit of time of the priors: the mean age.
+    whole: Of all items together.
+    spread: Standard deviation of the items' log rates.
+    time_scale: Days per unit of time of the priors: the mean age.
     """
     found, means = {}, whole.population.table["mean"]
     for quantity in whole.population.target.map.quantities:
@@ -145,11 +131,8 @@ def _summary(rows: pd.DataFrame, as_of: dt.date) -> Summary:
 def item_histories(baskets: Baskets, as_of: dt.date) -> pd.DataFrame:
     """Return x, t_x, T of every customer's purchase-days of every item.
 
-    Returns
-    -------
-    DataFrame
-        ``customer`` (code), ``item`` (code), ``x, t_x, T, sum_log_gap, gap`` (median, days; missing
-        at x = 0).
+    Returns: ``customer`` (code), ``item`` (code), ``x, t_x, T, sum_log_gap, gap`` (median, days;
+        missing at x = 0).
     """
     today = (as_of - dt.date(1970, 1, 1)).days
     by = ["customer", "item"]

@@ -6,8 +6,6 @@ Gamma(a, a), so the posterior is Gamma(a + N_j, a + E_j) (DuMouchel 1999, one co
 design effect, the variance of N over customers against the Poisson's (Rao and Scott 1992).
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np
@@ -33,14 +31,9 @@ LEAST_DESIGN: Final = 1.0
 def design_effect(n: Array, customers: Array, squares: Array) -> Array:
     """Return the variance of N over customers, divided by N.
 
-    Parameters
-    ----------
-    n : array (pair,)
-        Completed exposures N.
-    customers : array (pair,)
-        Customers with a chance to complete.
-    squares : array (pair,)
-        Sum over customers of (N_i - (N/E) E_i)^2.
+    n (pair,): Completed exposures N.
+    customers (pair,): Customers with a chance to complete.
+    squares (pair,): Sum over customers of (N_i - (N/E) E_i)^2.
     """
     own = squares / np.maximum(n, 1.0)
     mean = (DESIGN_WEIGHT + customers * own) / (DESIGN_WEIGHT + customers)
@@ -68,10 +61,7 @@ def prior_shape(n: Array, e: Array) -> float:
 def lift_of(counts: pd.DataFrame, n: str, customers: str) -> pd.DataFrame:
     """Return `shrunk_lift` of a table of pairs.
 
-    Parameters
-    ----------
-    counts : DataFrame
-        The columns named by `n` and `customers`, ``expected``, and ``n_n, n_e, e_e``: sums over
+    counts: The columns named by `n` and `customers`, ``expected``, and ``n_n, n_e, e_e``: sums over
         customers of N_i^2, N_i E_i, E_i^2.
     """
     wanted = [n, "expected", customers, "n_n", "n_e", "e_e"]
@@ -83,16 +73,9 @@ def lift_of(counts: pd.DataFrame, n: str, customers: str) -> pd.DataFrame:
 def shrunk_lift(n: Array, e: Array, customers: Array, squares: Array) -> pd.DataFrame:
     """Return the lift of every pair with its 90% interval.
 
-    Parameters
-    ----------
-    n, e, customers, squares : array (pair,)
-        As in `design_effect`; E is the expectation of N under chance.
-
-    Returns
-    -------
-    DataFrame
-        ``lift`` (EBGM, the geometric mean of the posterior), ``lift_q05`` (EB05), ``lift_q95``,
-        ``lift_raw`` (N/E; missing where E is 0), ``design_effect``, ``prior_shape``.
+    n, e, customers, squares (pair,): As in `design_effect`; E is the expectation of N under chance.
+    Returns: ``lift`` (EBGM, the geometric mean of the posterior), ``lift_q05`` (EB05),
+        ``lift_q95``, ``lift_raw`` (N/E; missing where E is 0), ``design_effect``, ``prior_shape``.
     """
     design = design_effect(n, customers, squares)
     n_eff, e_eff = n / design, e / design

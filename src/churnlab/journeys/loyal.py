@@ -3,8 +3,6 @@
 Judged on a day that ends before the outcome window begins, from what was known then.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 
@@ -23,18 +21,12 @@ from churnlab.summary import summarise
 class Loyal:
     """The loyal customers among the purchasers known on a day.
 
-    Attributes
-    ----------
-    customers : DataFrame
-        ``customer_id, loyal`` (bool), under the rule `posterior` also ``x, rate_per_day,
+    customers: ``customer_id, loyal`` (bool), under the rule `posterior` also ``x, rate_per_day,
         p_alive``.
-    known_until : date
-        Last day that the judgement knows.
-    least_rate : float or None
-        Purchases per day of the slowest loyal customer; None by tier.
-    outcome : DataFrame
-        ``loyal, customers, purchase_days`` (mean in the outcome window), ``bought`` (share with a
-        purchase there): what the judgement is worth afterwards.
+    known_until: Last day that the judgement knows.
+    least_rate: Purchases per day of the slowest loyal customer; None by tier.
+    outcome: ``loyal, customers, purchase_days`` (mean in the outcome window), ``bought`` (share
+        with a purchase there): what the judgement is worth afterwards.
     """
 
     customers: pd.DataFrame
@@ -51,13 +43,9 @@ class Loyal:
 def find_loyal(log: EventLog, config: LoyalConfig, *, seed: int) -> Loyal:
     """Judge every purchaser known before the outcome window.
 
-    Raises
-    ------
-    DataError
-        No purchase before the outcome window, no such tier column, or fewer loyal customers than
-        `least_customers`.
-    FitRefusedError
-        Under the rule `posterior`: the fit's diagnostics do not support it.
+    Raises DataError: No purchase before the outcome window, no such tier column, or fewer loyal
+        customers than `least_customers`.
+    Raises FitRefusedError: Under the rule `posterior`: the fit's diagnostics do not support it.
     """
     day = log.as_of - dt.timedelta(days=config.outcome_days)
     past = log.until(day)

@@ -1,7 +1,5 @@
 """Journeys A -> B (-> C) with support in customers, lift against chance and typical gaps."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,14 +29,10 @@ COLUMNS: Final = [
 class Mined:
     """Journeys of some customers.
 
-    Attributes
-    ----------
-    journeys : DataFrame
-        `COLUMNS`, best supported first within each length.
-    prefixes : DataFrame
-        ``prefix`` (code), ``item_1``, ``item_2`` (codes): the pairs looked at for a third step.
-    walked : Ibis table
-        Exposures that walked such a pair, standing at its second item.
+    journeys: `COLUMNS`, best supported first within each length.
+    prefixes: ``prefix`` (code), ``item_1``, ``item_2`` (codes): the pairs looked at for a third
+        step.
+    walked: Exposures that walked such a pair, standing at its second item.
     """
 
     journeys: pd.DataFrame
@@ -49,10 +43,7 @@ class Mined:
 def mine(baskets: Baskets, config: JourneyConfig, *, who: str = "all") -> Mined:
     """Find the journeys that at least `least_customers` customers walked.
 
-    Parameters
-    ----------
-    who : str
-        Whose baskets they are: goes into the table.
+    who: Whose baskets they are: goes into the table.
     """
     starts = first_exposures(baskets).cache()
     singles = pd.DataFrame({"prefix": range(len(baskets.items))})

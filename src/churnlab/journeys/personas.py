@@ -4,8 +4,6 @@ Each group's share of a value has a Beta prior around the share in both groups t
 `prior_customers` customers, so that a value few people have keeps near a ratio of 1.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np
@@ -33,19 +31,11 @@ def persona_table(
 ) -> pd.DataFrame:
     """Compare a group with the others, attribute by attribute.
 
-    Parameters
-    ----------
-    people : DataFrame
-        One row per customer, one column per attribute (text; missing values are left out).
-    group : Series of bool
-        Who is in the group.
-
-    Returns
-    -------
-    DataFrame
-        `COLUMNS`. The shares are among those whose attribute is known; ``ratio`` is the posterior
-        median of their shrunk ratio, ``p_more`` the probability that the group has the value more
-        often than the others.
+    people: One row per customer, one column per attribute (text; missing values are left out).
+    group: Who is in the group.
+    Returns: `COLUMNS`. The shares are among those whose attribute is known; ``ratio`` is the
+        posterior median of their shrunk ratio, ``p_more`` the probability that the group has the
+        value more often than the others.
     """
     rng = np.random.default_rng(seed)
     parts = [_compare(people[a], group, config, rng) for a in people.columns]
@@ -94,10 +84,7 @@ def attributes_of(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the attributes to compare as text, and those left out because they define loyalty.
 
-    Raises
-    ------
-    UsageError
-        A wanted attribute does not exist, or defines loyalty.
+    Raises UsageError: A wanted attribute does not exist, or defines loyalty.
     """
     defining = {loyal.tier_column, *loyal.defined_by}
     present = [c for c in members.columns if c not in ("customer_id", "signed_up_at")]
@@ -148,11 +135,8 @@ def converted(log: EventLog, within_days: int) -> tuple[pd.Series, int]:
     Only signups whose days are over are in it: those of the members table, for the first event of
     anybody else is no signup. A purchase before the signup makes the member no lead.
 
-    Returns
-    -------
-    Series of bool
-    int
-        Signups left out because they had bought before.
+    Returns Series of bool.
+    Returns: Signups left out because they had bought before.
     """
     members = log.signup_table().select("customer_id", "signed_up_at")
     purchases = log.table("purchases")

@@ -11,8 +11,6 @@ Only an experiment gives an effect: where the log of treatments has arms under a
 share of each that bought B within the window, by intention to treat.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Final
 
@@ -47,20 +45,12 @@ def predict_table(
 ) -> pd.DataFrame:
     """Return, for each pair, how much oftener those who walked it are loyal later.
 
-    Parameters
-    ----------
-    pairs : DataFrame
-        ``journey_id, path, item_1, item_2`` (names).
-    until : date
-        Last day before the outcome window.
-
-    Returns
-    -------
-    DataFrame
-        ``journey_id, path, least_days`` (purchase-days that make loyal), ``walked, others``
+    pairs: ``journey_id, path, item_1, item_2`` (names).
+    until: Last day before the outcome window.
+    Returns: ``journey_id, path, least_days`` (purchase-days that make loyal), ``walked, others``
         (matched customers), ``unmatched`` (walkers without a like), ``loyal_walked, loyal_others``
-        (shares, strata weighted by n1 n0 / n), ``difference, difference_q05,
-        difference_q95, p_positive``, ``raw_difference`` (before matching).
+        (shares, strata weighted by n1 n0 / n), ``difference, difference_q05, difference_q95,
+        p_positive``, ``raw_difference`` (before matching).
     """
     days = log.days()
     known = days.loc[days["day"] <= pd.Timestamp(until), "customer_id"].drop_duplicates()
@@ -79,12 +69,9 @@ def predict_table(
 def first_chances(baskets: Baskets, a: int, b: int, until: dt.date) -> pd.DataFrame:
     """Return who bought A with the window over by `until`, by their first such purchase.
 
-    Returns
-    -------
-    DataFrame
-        ``customer_id, walked, before, within`` (baskets before that of A and within its window, it
-        itself not counted), ``tenure`` (days from the first basket to it), ``since`` (days from it
-        to the end of `until`).
+    Returns: ``customer_id, walked, before, within`` (baskets before that of A and within its
+        window, it itself not counted), ``tenure`` (days from the first basket to it), ``since``
+        (days from it to the end of `until`).
     """
     end = ((until - dt.date(1970, 1, 1)).days + 1) * DAY
     place = baskets.table.filter(_.at + baskets.window < end)
@@ -116,10 +103,8 @@ def matched_difference(
 ) -> dict[str, float]:
     """Return the Mantel-Haenszel risk difference with a 90% interval.
 
-    Parameters
-    ----------
-    stratum, walked, loyal : array (customer,)
-        Strata in which one group is missing say nothing and are left out.
+    stratum, walked, loyal (customer,): Strata in which one group is missing say nothing and are
+        left out.
     """
     code = np.unique(stratum, return_inverse=True)[1]
     size = int(code.max(initial=-1)) + 1
@@ -160,10 +145,7 @@ def experiment_table(
 ) -> pd.DataFrame:
     """Return the uplift of every journey with both arms and a window that is over.
 
-    Returns
-    -------
-    DataFrame
-        ``journey_id, path, n_treat, n_holdout, share_treat, share_holdout, uplift, uplift_q05,
+    Returns: ``journey_id, path, n_treat, n_holdout, share_treat, share_holdout, uplift, uplift_q05,
         uplift_q95, p_positive``: shares with a Jeffreys prior, uplift their difference.
     """
     if "treatments" not in log.tables or "rule_id" not in log.table("treatments").columns:

@@ -1,7 +1,5 @@
 """One entry: from an event log to journeys, personas, cycles and audiences."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,17 +34,8 @@ def run_journeys(
     What the data cannot support (a loyal group, personas, cycles) is left out with a note; the
     journeys themselves are needed.
 
-    Parameters
-    ----------
-    log : EventLog
-        Purchases with items or categories; members with attributes where there are any.
-    progress : callable, optional
-        Told the stage and the share done.
-
-    Raises
-    ------
-    DataError
-        No item column, one item only, or no window that is over.
+    log: Purchases with items or categories; members with attributes where there are any.
+    Raises DataError: No item column, one item only, or no window that is over.
     """
     seeds = np.random.SeedSequence(seed).generate_state(4)
     progress("baskets", 0.0)

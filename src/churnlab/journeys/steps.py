@@ -7,8 +7,6 @@ hold the next item and `m` lie in what is left of the window, so the item is met
 time, so observed minus expected has mean 0 for every exposure when order means nothing.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import ibis
@@ -27,10 +25,7 @@ def lgamma(x: float) -> float:  # type: ignore[empty-body]
 def first_exposures(baskets: Baskets) -> Any:
     """Return every purchase of an item as the beginning of a journey.
 
-    Returns
-    -------
-    Ibis table
-        ``customer, prefix`` (the item's code), ``start, now`` (positions, equal), ``start_at,
+    Returns: ``customer, prefix`` (the item's code), ``start, now`` (positions, equal), ``start_at,
         now_at`` (their times), ``last`` (last position within the window), ``n`` (the customer's
         baskets). Exposures whose window is not wholly known are left out, completed or not.
     """
@@ -44,20 +39,11 @@ def first_exposures(baskets: Baskets) -> Any:
 def reached(exposures: Any, lines: Any, excluded: Any) -> Any:
     """Return what each exposure bought within what is left of its window.
 
-    Parameters
-    ----------
-    exposures : Ibis table
-        As `first_exposures`.
-    lines : Ibis table
-        Of `Baskets`.
-    excluded : Ibis table
-        ``prefix, item``: the prefix's own items.
-
-    Returns
-    -------
-    Ibis table
-        ``customer, prefix, start, item``, ``first`` and ``final`` (positions of its first and last
-        purchase within the window), ``first_at``, and ``start_at, now_at, n, last`` of the
+    exposures: As `first_exposures`.
+    lines: Of `Baskets`.
+    excluded: ``prefix, item``: the prefix's own items.
+    Returns: ``customer, prefix, start, item``, ``first`` and ``final`` (positions of its first and
+        last purchase within the window), ``first_at``, and ``start_at, now_at, n, last`` of the
         exposure.
     """
     ahead = exposures.mutate(pos=ibis.range(exposures["now"] + 1, exposures["last"] + 1).unnest())
@@ -72,10 +58,7 @@ def reached(exposures: Any, lines: Any, excluded: Any) -> Any:
 def step_counts(exposures: Any, met: Any, lines: Any, excluded: Any) -> Any:
     """Return N, E and their sums of squares for every prefix and next item.
 
-    Returns
-    -------
-    Ibis table
-        ``prefix, item, completed`` (exposures), ``support`` (customers who completed one),
+    Returns: ``prefix, item, completed`` (exposures), ``support`` (customers who completed one),
         ``expected``, ``customers`` (with a chance to), ``n_n, n_e, e_e`` (sums over customers of
         N_i^2, N_i E_i, E_i^2).
     """

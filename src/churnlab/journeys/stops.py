@@ -5,8 +5,6 @@ over are censored at the log's end (Kaplan-Meier). The interval is a Beta's with
 sample size of Greenwood's variance (Dorey and Korn 1987).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import ibis
@@ -23,11 +21,8 @@ from churnlab.journeys.mine import ARROW, Mined
 def stop_table(baskets: Baskets, mined: Mined) -> pd.DataFrame:
     """Return the stop rate of every first item and of every pair looked at for a third step.
 
-    Returns
-    -------
-    DataFrame
-        ``path, length, customers`` (who reached it), ``censored`` (their window is not over and
-        nothing has come), ``stopped`` (window over, nothing came), ``stop_rate, stop_q05,
+    Returns: ``path, length, customers`` (who reached it), ``censored`` (their window is not over
+        and nothing has come), ``stopped`` (window over, nothing came), ``stop_rate, stop_q05,
         stop_q95`` (missing where all are censored).
     """
     singles = pd.DataFrame({"prefix": range(len(baskets.items)), "path": baskets.items})
@@ -70,12 +65,8 @@ def first_waits(baskets: Baskets, reached: Any) -> pd.DataFrame:
 def stop_rate(days: pd.Series, came: pd.Series, window: float) -> dict[str, float]:
     """Return the Kaplan-Meier share without an event by `window` days, with a 90% interval.
 
-    Parameters
-    ----------
-    days : Series
-        Days to the event, or to where it was last looked for.
-    came : Series of bool
-        Whether it came.
+    days: Days to the event, or to where it was last looked for.
+    came: Whether it came.
     """
     time, event = days.to_numpy(float), came.to_numpy(bool)
     inside = event & (time <= window)

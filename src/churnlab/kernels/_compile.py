@@ -1,7 +1,5 @@
 """Compiling with numba: without the GIL, cached on disk wherever a folder is writable."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable
 from typing import Any

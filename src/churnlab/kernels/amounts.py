@@ -1,7 +1,5 @@
 """Compiled pass over the cells of the Gamma-Gamma model: all sums that need logarithms of them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.kernels._compile import fused

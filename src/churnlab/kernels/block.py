@@ -8,8 +8,6 @@ its block at most; those are cut at fixed places, so that threads change no bit.
 and `vector`, numba's disk cache does not see changes of this file: save `many` anew after one.
 """
 
-from __future__ import annotations
-
 from churnlab.kernels._compile import fused
 from churnlab.kernels.plan import WIDTH
 from churnlab.kernels.rising import log_rising

@@ -3,8 +3,6 @@
 Made once for a set of cells and used for every parameter value.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any, NamedTuple
 

@@ -5,8 +5,6 @@ the functions that it calls: after a change here, like one of `vector`, the fami
 `many` have to be saved anew.
 """
 
-from __future__ import annotations
-
 from math import log, log1p
 
 from churnlab.kernels._compile import njit

@@ -7,8 +7,6 @@ over a matrix in cache.
 An element's result depends on its own row only, so that chunks and threads change no bit of it.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.kernels._compile import fused, njit

@@ -1,7 +1,5 @@
 """Special functions and quadrature rules that the formulas share, vectorised and stable."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 
@@ -29,13 +27,8 @@ def stirling_tail(z: Array) -> Array:
 def log_rising(r: Any, n: Any) -> Array:
     """Return ln[Gamma(r + n) / Gamma(r)] without cancellation at large r.
 
-    Parameters
-    ----------
-    r, n
-        Arguments (r > 0, n >= 0, any shapes that broadcast).
+    r, n: Arguments (r > 0, n >= 0, any shapes that broadcast).
 
-    Notes
-    -----
     For r < 10 both terms are small enough to subtract; above, the difference of two Stirling
     series is taken term by term (DLMF 5.11.1).
     """
@@ -64,20 +57,10 @@ def legendre(nodes: int, panels: int = 1) -> tuple[Array, Array]:
 def beta_rule(a: Any, b: Any, nodes: int) -> tuple[Array, Array]:
     """Return nodes p and weights of Gauss' rule for the density Beta(p; a, b).
 
-    Parameters
-    ----------
-    a, b
-        Beta parameters (> 0), any shapes that broadcast.
-    nodes
-        Number of nodes, n.
+    a, b: Beta parameters (> 0), any shapes that broadcast.
+    nodes: Number of nodes, n.
+    Returns: Shape (..., n); the weights sum to one.
 
-    Returns
-    -------
-    nodes, weights
-        Shape (..., n); the weights sum to one.
-
-    Notes
-    -----
     Golub and Welsch (1969): the nodes are eigenvalues of the tridiagonal matrix of the shifted
     Jacobi recurrence, the weights the squared first components of its eigenvectors. The matrix is
     factored as a product of Gamma-free terms (a continued fraction of Beta moments), so that

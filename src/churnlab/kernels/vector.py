@@ -5,8 +5,6 @@ draws takes four or eight at once. numba's disk cache does not notice changes of
 one, its callers (`many`, `rows`, `death`) have to be saved anew.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from numba import types

@@ -1,7 +1,5 @@
 """Checks that every measure shares."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,7 +1,5 @@
 """Two arms of an experiment: the sample ratio, shares with a Jeffreys prior, and the next test."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -35,11 +33,8 @@ def share_draws(arm: Arm, rng: np.random.Generator, draws: int) -> Array:
 def uplift(treat: Arm, holdout: Arm, rng: np.random.Generator, draws: int) -> dict[str, float]:
     """Return the difference of two arms' shares, by intention to treat.
 
-    Returns
-    -------
-    dict
-        ``share_treat, share_holdout, uplift, uplift_q05, uplift_q95, p_positive``: posterior means,
-        90% interval, and the probability that the uplift is positive.
+    Returns: ``share_treat, share_holdout, uplift, uplift_q05, uplift_q95, p_positive``: posterior
+        means, 90% interval, and the probability that the uplift is positive.
     """
     one, two = share_draws(treat, rng, draws), share_draws(holdout, rng, draws)
     gain = one - two
@@ -59,25 +54,11 @@ def members_needed(
 ) -> tuple[int, int]:
     """Return the sizes of both arms at which a two-sided test finds a gain with `power`.
 
-    Parameters
-    ----------
-    gain : float
-        Difference of the two shares to be found.
-    organic : float
-        Share of the holdout.
+    gain: Difference of the two shares to be found.
+    organic: Share of the holdout.
+    Returns: Treated and held out.
+    Raises UsageError: A gain that cannot be.
 
-    Returns
-    -------
-    tuple of int
-        Treated and held out.
-
-    Raises
-    ------
-    UsageError
-        A gain that cannot be.
-
-    Notes
-    -----
     Unpooled normal approximation: n = (z_(1-alpha/2) sqrt(p q (1/s + 1/(1-s))) +
     z_power sqrt(p1 q1 / (1-s) + p0 q0 / s))^2 / gain^2, s the holdout's share
     (Fleiss, Levin & Paik 2003, section 4).

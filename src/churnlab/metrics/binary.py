@@ -1,7 +1,5 @@
 """Scores of probabilities and rankings of a yes-or-no outcome."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaincinv
@@ -25,14 +23,9 @@ LOG_MARGIN = 1e-12
 def brier(risk: ArrayLike, outcome: ArrayLike, weight: ArrayLike | None = None) -> float:
     """Return the mean squared difference of forecast and outcome (0 is perfect; Brier 1950).
 
-    Parameters
-    ----------
-    risk : array (n,)
-        Forecast probability of outcome 1.
-    outcome : array (n,)
-        0 or 1.
-    weight : array (n,), optional
-        Counts of customers.
+    risk (n,): Forecast probability of outcome 1.
+    outcome (n,): 0 or 1.
+    weight (n,): Counts of customers.
     """
     p, y = as_probability(risk), as_outcome(outcome)
     same_length(p, y)
@@ -103,10 +96,7 @@ def lift_at_capacity(
 
     Customers tied at the cut are taken in part, so that the result does not hang on row order.
 
-    Parameters
-    ----------
-    share : float
-        Share of customers that can be contacted, 0 < share <= 1.
+    share: Share of customers that can be contacted, 0 < share <= 1.
     """
     if not 0 < share <= 1:
         raise UsageError(f"share must lie in (0, 1]; got {share}.")
@@ -151,17 +141,9 @@ def calibration_verdicts(
     that with all forecasts right all lines fit with a probability of at least `level`, however many
     there are (Bonferroni).
 
-    Parameters
-    ----------
-    forecast
-        Mean forecast of each line, (line,).
-    k, n
-        Events and cases; a line without cases has no verdict (None) and takes no part.
-
-    Returns
-    -------
-    list of str or None
-        `FITS`, `TOO_LOW` or `TOO_HIGH` (of the forecast).
+    forecast: Mean forecast of each line, (line,).
+    k, n: Events and cases; a line without cases has no verdict (None) and takes no part.
+    Returns: `FITS`, `TOO_LOW` or `TOO_HIGH` (of the forecast).
     """
     p, k, n = (np.atleast_1d(np.asarray(v, float)) for v in (forecast, k, n))
     judged = n > 0

@@ -7,8 +7,6 @@ relative standard error of sqrt(2 / groups), here under 1%, where 200 replicates
 Wolter (2007), "Introduction to Variance Estimation", 2nd edition, chapter 2 (random groups).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -26,21 +24,10 @@ _BLOCK = 4_000_000
 class CustomerBootstrap:
     """Weights of customers under every replicate, all rows of a customer together.
 
-    Parameters
-    ----------
-    n_customers : int
-        Customers; rows name them by codes 0 to n - 1.
-    replicates : int
-        Resamples.
-    rng : Generator
-        Groups and draws the customers.
-
-    Attributes
-    ----------
-    group : array of int (customer,)
-        The group that each customer is drawn with.
-    weights : array (group, replicate)
-        How often each group was drawn.
+    n_customers: Customers; rows name them by codes 0 to n - 1.
+    rng: Groups and draws the customers.
+    group (customer,): The group that each customer is drawn with.
+    weights (group, replicate): How often each group was drawn.
     """
 
     def __init__(self, n_customers: int, replicates: int, rng: np.random.Generator) -> None:
@@ -52,15 +39,9 @@ class CustomerBootstrap:
     def sums(self, customer: Ints, columns: ArrayLike) -> Array:
         """Return the replicated sums of columns over rows.
 
-        Parameters
-        ----------
-        customer : array of int (row,)
-            Whose rows they are.
-        columns : array (column, row)
-
-        Returns
-        -------
-        array (column, replicate)
+        customer (row,): Whose rows they are.
+        columns: array (column, row).
+        Returns: array (column, replicate)
         """
         group, n = self.group[customer], len(self.weights)
         totals = [np.bincount(group, c, minlength=n) for c in np.atleast_2d(columns)]
@@ -99,10 +80,7 @@ def score_levels(score: Array, weight: Array, most: int = MOST_LEVELS) -> tuple[
     equal weight: far finer than what a resample moves, which is a share n^(-1/3) of the customers
     for the best cut and n^(-1/2) for a rate.
 
-    Parameters
-    ----------
-    score, weight : array (row,)
-        Score and customers of each row.
+    score, weight (row,): Score and customers of each row.
     """
     distinct, code = np.unique(score, return_inverse=True)
     if distinct.size <= most:

@@ -4,8 +4,6 @@ Source: Dimitriadis, Gneiting, Jordan (2021), "Stable reliability diagrams for p
 classifiers", PNAS 118(8): consistent, optimally binned, reproducible, by pool-adjacent-violators.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -67,10 +65,7 @@ def isotonic_fit(
 def corp_split(risk: ArrayLike, outcome: ArrayLike, weight: ArrayLike | None = None) -> CorpSplit:
     """Split the Brier score into miscalibration, discrimination and uncertainty.
 
-    Parameters
-    ----------
-    risk, outcome, weight : array (n,)
-        Forecast probability, 0/1 outcome, counts.
+    risk, outcome, weight (n,): Forecast probability, 0/1 outcome, counts.
     """
     p, y = as_probability(risk), as_outcome(outcome)
     same_length(p, y)

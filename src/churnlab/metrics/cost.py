@@ -71,12 +71,8 @@ class Ranked(NamedTuple):
     ) -> Iterator[Ranked]:
         """Rank every resample of the customers, in blocks of replicates.
 
-        Parameters
-        ----------
-        score, outcome : array (row,)
-            Of rows that stand for one or several customers each.
-        customer, row : array of int (member,)
-            Who is in which row; without `row` member i is in row i.
+        score, outcome (row,): Of rows that stand for one or several customers each.
+        customer, row (member,): Who is in which row; without `row` member i is in row i.
         """
         row = np.arange(score.size) if row is None else row
         levels, code = score_levels(
@@ -158,10 +154,7 @@ def cost_curve(
 ) -> pd.DataFrame:
     """Table of what each cut does.
 
-    Returns
-    -------
-    DataFrame
-        threshold, flagged_share, precision, recall, cost_per_customer.
+    Returns: threshold, flagged_share, precision, recall, cost_per_customer.
     """
     s, y = as_vector(score, "score"), as_outcome(outcome)
     same_length(s, y)

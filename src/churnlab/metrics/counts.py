@@ -1,7 +1,5 @@
 """Scores of forecast counts: purchases in a window."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -43,13 +41,10 @@ def crps_pmf(pmf: ArrayLike, actual: ArrayLike) -> Array:
 
     CRPS = sum over n >= 0 of (F(n) - 1{actual <= n})^2, in purchases (0 is perfect).
 
-    Parameters
-    ----------
-    pmf : array (customer, n)
-        Probabilities of 0, 1, 2, ... purchases; what is missing to 1 counts as lying just beyond
-        the last column, so give enough columns.
-    actual : array (customer,)
-        Counts that came; beyond the table each further purchase adds one, exactly as in the sum.
+    pmf (customer, n): Probabilities of 0, 1, 2, ... purchases; what is missing to 1 counts as lying
+        just beyond the last column, so give enough columns.
+    actual (customer,): Counts that came; beyond the table each further purchase adds one, exactly
+        as in the sum.
     """
     table = np.atleast_2d(np.asarray(pmf, dtype=np.float64))
     y = as_vector(actual, "actual")

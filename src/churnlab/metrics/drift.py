@@ -1,7 +1,5 @@
 """How far a distribution has moved."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -23,12 +21,9 @@ def population_stability_index(
 
     Common limits: .1 warns, .25 fails.
 
-    Parameters
-    ----------
-    expected, actual : array (bin,)
-        Counts or shares per bin of the reference and of the new data; each is scaled to 1.
-    floor : float
-        Least share of a bin: an empty bin would make the index infinite.
+    expected, actual (bin,): Counts or shares per bin of the reference and of the new data; each is
+        scaled to 1.
+    floor: Least share of a bin: an empty bin would make the index infinite.
     """
     e, a = as_vector(expected, "expected"), as_vector(actual, "actual")
     if e.shape != a.shape:

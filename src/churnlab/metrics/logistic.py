@@ -1,7 +1,5 @@
 """Logistic regression with a ridge, small enough to refit at every origin."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.types import Array
@@ -13,12 +11,8 @@ RIDGE = 1.0
 def logistic_weights(features: Array, outcome: Array, ridge: float = RIDGE) -> Array:
     """Return ridge-penalised logistic coefficients by Newton's method; the first is free.
 
-    Parameters
-    ----------
-    features : array, shape (row, feature)
-        The first column is the constant.
-    outcome : array, shape (row,)
-        0 or 1.
+    features (row, feature): The first column is the constant.
+    outcome (row,): 0 or 1.
     """
     weights = np.zeros(features.shape[1])
     penalty = np.full(features.shape[1], ridge)

@@ -1,7 +1,5 @@
 """The AUC under resampled customers: candidates scored on the same draw are paired."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.metrics.binary import placements
@@ -19,11 +17,8 @@ def replicated_auc(
     either class, others held. That needs sums only. Source: DeLong, DeLong, Clarke-Pearson (1988),
     Biometrics 44: 837-845 (the same expansion, for the variance).
 
-    Parameters
-    ----------
-    customer : array of int (row,)
-        Whose rows they are.
-    score, outcome : array (row,)
+    customer (row,): Whose rows they are.
+    score, outcome: array (row,).
     """
     placed = placements(score, outcome)
     columns = [outcome * placed, outcome, (1 - outcome) * placed, 1 - outcome]

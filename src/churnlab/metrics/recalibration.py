@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import isotonic_regression, minimize
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import one_of
 from churnlab.metrics._arrays import (
     as_outcome,
     as_probability,
@@ -176,9 +176,5 @@ CALIBRATORS: Final[Mapping[str, type[IsotonicCalibrator] | type[BetaCalibrator]]
 
 def calibrator(name: str) -> type[IsotonicCalibrator] | type[BetaCalibrator]:
     """Return the class of a recalibration by its name in `CALIBRATORS`."""
-    if name not in CALIBRATORS:
-        raise UsageError(
-            f"recalibration {name!r} is unknown; expected one of {sorted(CALIBRATORS)}."
-            + nearest(name, CALIBRATORS)
-        )
+    one_of("the recalibration", name, CALIBRATORS)
     return CALIBRATORS[name]

@@ -1,7 +1,5 @@
 """Reliability curve (CORP) with consistency bands."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -10,7 +8,7 @@ from scipy.optimize import isotonic_regression
 from churnlab.errors import UsageError
 from churnlab.metrics._arrays import as_outcome, as_probability, as_weight, same_length
 from churnlab.metrics.bootstrap import score_levels
-from churnlab.metrics.corp import IsotonicFit, isotonic_fit
+from churnlab.metrics.corp import isotonic_fit
 from churnlab.types import Array
 
 #: More distinct forecasts than this are pooled with their neighbours for the band: an isotonic step
@@ -33,23 +31,12 @@ def reliability_curve(
     The band belongs to the diagonal, not to the curve: outcomes are drawn from the forecasts
     themselves and refitted, so a curve outside of it speaks against calibration (pointwise).
 
-    Parameters
-    ----------
-    risk, outcome : array (n,)
-        Forecast probability and 0/1 outcome.
-    rng : Generator
-        For the resampled outcomes.
-    weight : array (n,), optional
-        Whole numbers of customers.
-    points : int
-        At most so many forecast values are shown (quantiles of the distinct ones).
-    replicates, level : int, float
-        Resamples behind the band and its nominal coverage.
-
-    Returns
-    -------
-    DataFrame
-        forecast, observed (isotonic), low, high, n (customers nearest to that forecast).
+    risk, outcome (n,): Forecast probability and 0/1 outcome.
+    rng: For the resampled outcomes.
+    weight (n,): Whole numbers of customers.
+    points: At most so many forecast values are shown (quantiles of the distinct ones).
+    replicates, level: Resamples behind the band and its nominal coverage.
+    Returns: forecast, observed (isotonic), low, high, n (customers nearest to that forecast).
     """
     if not 0 < level < 1:
         raise UsageError(f"level must lie in (0, 1); got {level}.")
@@ -58,7 +45,8 @@ def reliability_curve(
     w = as_weight(weight, p)
     grid, count = _grid(p, w, points)
     low, high = _band(p, w, grid, rng, replicates, level)
-    observed = step_at(isotonic_fit(p, y, w), grid)
+    fit = isotonic_fit(p, y, w)
+    observed = np.interp(grid, fit.score, fit.rate)
     return pd.DataFrame(
         {"forecast": grid, "observed": observed, "low": low, "high": high, "n": count}
     )
@@ -89,8 +77,3 @@ def _grid(risk: Array, weight: Array, points: int) -> tuple[Array, Array]:
     grid = distinct[np.unique(np.minimum(at, distinct.size - 1))]
     nearest = np.searchsorted((grid[1:] + grid[:-1]) / 2, distinct)
     return grid, np.bincount(nearest, size, minlength=grid.size).round().astype(np.int64)
-
-
-def step_at(fit: IsotonicFit, score: Array) -> Array:
-    """Read an isotonic fit at any score, linearly between the scores it was fitted on."""
-    return np.interp(score, fit.score, fit.rate)

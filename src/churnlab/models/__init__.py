@@ -5,9 +5,7 @@ A family's folder holds the readable NumPy formula (`formula`), the fused kernel
 Importing this package needs NumPy and SciPy only; numba is loaded with the first kernel.
 """
 
-from __future__ import annotations
-
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import one_of
 from churnlab.models.base import Likelihood
 from churnlab.models.geometric import BgCnbdK, BgNbd, MbgCnbdK, MbgNbd
 from churnlab.models.gompertz import GGomNbd
@@ -26,34 +24,19 @@ MODELS = REGISTRY.keys()
 def named(name: str) -> type[Likelihood]:
     """Return the model called `name`.
 
-    Raises
-    ------
-    UsageError
-        For an unknown name.
+    Raises UsageError for an unknown name.
     """
-    if name not in REGISTRY:
-        raise UsageError(
-            f"Unknown model {name!r}; expected one of {', '.join(REGISTRY)}."
-            + nearest(name, REGISTRY)
-        )
+    one_of("the model", name, REGISTRY)
     return REGISTRY[name]
 
 
 def get(name: str, k: int = 1) -> Likelihood:
     """Return the likelihood called `name`, with Erlang-`k` gaps where the model has them.
 
-    Parameters
-    ----------
-    name
-        One of `MODELS`.
-    k
-        Erlang shape of the gaps; 1 is exponential, the only choice of models that are not
+    name: One of `MODELS`.
+    k: Erlang shape of the gaps; 1 is exponential, the only choice of models that are not
         `Likelihood.regular`.
-
-    Raises
-    ------
-    UsageError
-        For an unknown name, and for a `k` that the model does not have.
+    Raises UsageError for an unknown name, and for a `k` that the model does not have.
     """
     return named(name)(k)
 

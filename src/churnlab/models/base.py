@@ -3,8 +3,6 @@
 Notation and shapes: `churnlab.models.formulas`.
 """
 
-from __future__ import annotations
-
 import os
 from abc import abstractmethod
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Laws of the number of purchases to come, one probability after the other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol
 
@@ -59,18 +57,11 @@ class Living(Protocol):
 class LivingUntilDeath:
     """P(X = n | alive), n = 0, 1, ...: negative binomial up to the horizon or to death before.
 
-    Parameters
-    ----------
-    shape
-        Of the rate's Gamma law, (draw,).
-    rate
-        Its rate at the ages, (age, draw).
-    survives
-        P(alive at the end | alive at the age), (age, draw).
-    lifetime
-        Time after the age by which a share of those alive then has died.
-    horizon
-        Time from the age to the end.
+    shape: Of the rate's Gamma law, (draw,).
+    rate: Its rate at the ages, (age, draw).
+    survives: P(alive at the end | alive at the age), (age, draw).
+    lifetime: Time after the age by which a share of those alive then has died.
+    horizon: Time from the age to the end.
     """
 
     def __init__(
@@ -104,14 +95,9 @@ class LivingUntilDeath:
 class AliveCounts:
     """P(X = n) where gaps are exponential: what the living of an age buy is the same for all.
 
-    Parameters
-    ----------
-    alive
-        P(alive), (row, draw).
-    of
-        The age of each row, into those of `living`.
-    living
-        The law of the living by age.
+    alive: P(alive), (row, draw).
+    of: The age of each row, into those of `living`.
+    living: The law of the living by age.
     """
 
     def __init__(self, alive: Array, of: Ints, living: Living) -> None:
@@ -134,12 +120,8 @@ class AliveCounts:
 class FormulaCounts:
     """P(X = n) by the model's own formula: where there is no short recursion (Erlang gaps).
 
-    Parameters
-    ----------
-    pmf
-        (n, t_x, T) -> P(X = n), (row,).
-    t_x, T
-        (row, 1).
+    pmf: (n, t_x, T) -> P(X = n), (row,).
+    t_x, T: (row, 1).
     """
 
     def __init__(self, pmf: Callable[[int, Array, Array], Array], t_x: Array, T: Array) -> None:

@@ -20,20 +20,12 @@ from churnlab.types import Array
 class PopulationDraws:
     """Equal-weight posterior draws of a model's parameters, time in days.
 
-    Parameters
-    ----------
-    model
-        Name of the model, as in `churnlab.models.MODELS`.
-    k
-        Erlang shape of the gaps; 1 for exponential.
-    theta
-        (draw, group, parameter), parameters in the order of ``likelihood.parameters``, in days.
-    groups
-        Names of the groups; ``("all",)`` when pooled.
-    seen_until
-        Last day of the data behind the fit, if known.
-    unseen
-        (draw, parameter): parameters of a group that the fit has not seen, drawn from the
+    model: Name of the model, as in `churnlab.models.MODELS`.
+    k: Erlang shape of the gaps; 1 for exponential.
+    theta: (draw, group, parameter), parameters in the order of ``likelihood.parameters``, in days.
+    groups: Names of the groups; ``("all",)`` when pooled.
+    seen_until: Last day of the data behind the fit, if known.
+    unseen: (draw, parameter): parameters of a group that the fit has not seen, drawn from the
         population; None where the fit knows no population of groups.
     """
 
@@ -82,10 +74,7 @@ class PopulationDraws:
     def of_group(self, code: int) -> Array:
         """Parameters of one group, (draw, parameter); code ``len(groups)`` is an unseen one.
 
-        Raises
-        ------
-        UsageError
-            A code that no group has.
+        Raises UsageError: A code that no group has.
         """
         if len(self.groups) == 1 and self.unseen is None:
             return self.theta[:, 0]
@@ -100,10 +89,7 @@ class PopulationDraws:
 
         Draws of one group, without a population of groups, stand for everybody: code 0.
 
-        Raises
-        ------
-        UsageError
-            An unknown name where the fit has no population to draw it from.
+        Raises UsageError: An unknown name where the fit has no population to draw it from.
         """
         if len(self.groups) == 1 and self.unseen is None:
             return np.zeros(len(names), np.int64)
@@ -119,15 +105,8 @@ class PopulationDraws:
     def theta_rows(self, group_codes: NDArray[np.int64] | None = None) -> Array:
         """Parameters for rows of data: (parameter, draw, row), or (parameter, draw, 1) if pooled.
 
-        Parameters
-        ----------
-        group_codes
-            Group of each row, codes into `groups`. With one group it may be left out.
-
-        Raises
-        ------
-        UsageError
-            Several groups and no codes, or a code that no group has.
+        group_codes: Group of each row, codes into `groups`. With one group it may be left out.
+        Raises UsageError: Several groups and no codes, or a code that no group has.
         """
         by_parameter = np.moveaxis(self.theta_by_code, 2, 0)
         if len(self.groups) == 1:
@@ -182,12 +161,8 @@ class PopulationDraws:
 class SpendDraws:
     """Equal-weight posterior draws of the Gamma-Gamma model of amounts.
 
-    Parameters
-    ----------
-    theta
-        (draw, parameter): p, q, gamma (`churnlab.models.gamma_gamma`), gamma in the currency.
-    positive
-        (draw,): share of purchases whose amount is above 0; the model speaks of those alone.
+    theta: (draw, parameter): p, q, gamma (`churnlab.models.gamma_gamma`), gamma in the currency.
+    positive: (draw,): share of purchases whose amount is above 0; the model speaks of those alone.
     """
 
     theta: Array

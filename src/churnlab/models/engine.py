@@ -1,7 +1,5 @@
 """One set of cells, prepared once; many parameter values, evaluated in threads."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,21 +22,12 @@ MANY = 6
 class Engine:
     """The weighted log-likelihood of one model over one set of cells.
 
-    Parameters
-    ----------
-    model
-        A `Likelihood` or its name (k = 1).
-    group
-        Group of each cell, 0 .. G - 1 (all 0 when pooled; ``arange(n)`` with covariates).
-    x, t_x, T
-        Repeat purchases and times, in the unit of theta's time parameters.
-    weight
-        Customers per cell.
-    threads
-        Threads to use; all cores if None. The result does not depend on it.
+    model: A `Likelihood` or its name (k = 1).
+    group: Group of each cell, 0 .. G - 1 (all 0 when pooled; ``arange(n)`` with covariates).
+    x, t_x, T: Repeat purchases and times, in the unit of theta's time parameters.
+    weight: Customers per cell.
+    threads: Threads to use; all cores if None. The result does not depend on it.
 
-    Notes
-    -----
     Cells are sorted by (group, x, t_x, T) and cut into blocks of fixed size; block sums are added
     in block order.
     """

@@ -6,8 +6,6 @@ its *first* axis and broadcasts against the data on the others: for draws x cust
 ``theta.T[:, :, None]`` of shape (parameter, draw, 1); results have shape (draw, customer).
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import ClassVar
 

@@ -10,8 +10,6 @@ Interactive Marketing 13(3); Fader and Hardie (2013), "The Gamma-Gamma Model of 
 gamma carries the currency. Amounts must be positive.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
@@ -27,17 +25,11 @@ def log_likelihood(
 ) -> Array:
     """Log-likelihood per customer.
 
-    Parameters
-    ----------
-    theta
-        (p, q, gamma), broadcasting against the data.
-    n
-        Positive amounts of the customer, at least 1.
-    mean
-        Their mean.
-    sum_log
-        Sum of their logs: the density of *each* amount. Without it the density of their *mean*,
-        the form of the papers, which knows less of p as soon as n > 1.
+    theta: (p, q, gamma), broadcasting against the data.
+    n: Positive amounts of the customer, at least 1.
+    mean: Their mean.
+    sum_log: Sum of their logs: the density of *each* amount. Without it the density of their
+        *mean*, the form of the papers, which knows less of p as soon as n > 1.
     """
     p, q, gamma = theta
     n, mean = np.asarray(n, float), np.asarray(mean, float)

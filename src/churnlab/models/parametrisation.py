@@ -15,8 +15,6 @@ the customers. Hence the posterior of a rate per day does not depend on the unit
 which a prior on alpha or beta (as peers have it) cannot give.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -24,7 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import one_of
 from churnlab.priors.quantities import Coordinates, Quantity
 from churnlab.types import Array
 
@@ -75,12 +73,8 @@ class Parametrisation(Coordinates):
     Arrays have the parameter on the first axis and broadcast over the rest. Times are in units of
     the time scale (the caller divides by it).
 
-    Parameters
-    ----------
-    dropout
-        The family's half.
-    k
-        Erlang shape of the gaps.
+    dropout: The family's half.
+    k: Erlang shape of the gaps.
     """
 
     def __init__(self, dropout: Dropout, k: int = 1) -> None:
@@ -119,9 +113,5 @@ class Parametrisation(Coordinates):
 
 def varying_rows(effects: str, n_rows: int) -> tuple[int, ...]:
     """Rows of eta, of `n_rows`, that vary under ``locations`` or ``all``."""
-    if effects not in VARYING:
-        raise UsageError(
-            f"Unknown group effects {effects!r}; expected one of {', '.join(VARYING)}."
-            + nearest(effects, VARYING)
-        )
+    one_of("group effects", effects, VARYING)
     return tuple(row for row in VARYING[effects] if row < n_rows)

@@ -34,16 +34,9 @@ class Component(NamedTuple):
 class Process(ABC):
     """Draws of one group, for customers with x repeat purchases.
 
-    Parameters
-    ----------
-    likelihood
-        The model.
-    theta
-        (parameter, draw), in days.
-    x
-        Repeat purchases.
-    oldest
-        Largest age, in days, that will be asked for.
+    theta: (parameter, draw), in days.
+    x: Repeat purchases.
+    oldest: Largest age, in days, that will be asked for.
     """
 
     def __init__(self, likelihood: Story, theta: Array, x: float, oldest: float) -> None:
@@ -75,12 +68,8 @@ class Process(ABC):
     def states(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
         """Return P(alive at T), and P(no purchase in (T, T+H] | alive at T) per horizon.
 
-        Parameters
-        ----------
-        t_x, T
-            Shape (row,).
-        horizons
-            Days, each of shape (row,).
+        t_x, T: Shape (row,).
+        horizons: Days, each of shape (row,).
         """
 
     @abstractmethod

@@ -4,8 +4,6 @@ A family's fragment reads a CTE `(grp, x, t_x, age, horizon)` of distinct cells 
 `draws(grp, draw, <parameters>)`, and ends in a CTE with a row for each cell and draw.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What happens to a customer: rate and dropout drawn, purchase by purchase, until the end."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from math import factorial
 from typing import ClassVar, NamedTuple
@@ -105,12 +103,8 @@ class Story(Formulas):
 
         Written from the story alone; formulas, exact draws and kernels are held against it.
 
-        Parameters
-        ----------
-        theta
-            (parameter,), or (parameter, customer).
-        T
-            Age of each customer at the cutoff, (customer,).
+        theta: (parameter,), or (parameter, customer).
+        T: Age of each customer at the cutoff, (customer,).
         """
         T = np.asarray(T, float)
         n = len(T)

@@ -52,10 +52,7 @@ class Conversion(NamedTuple):
 def check_thinned(visits: ArrayLike, purchases: ArrayLike) -> None:
     """Refuse more purchase-days than visit-days.
 
-    Raises
-    ------
-    DataError
-        With the number of customers concerned and what to do.
+    Raises DataError with the number of customers concerned and what to do.
     """
     beyond = np.asarray(purchases, float) > np.asarray(visits, float)
     if np.any(beyond):
@@ -72,12 +69,8 @@ def log_likelihood(c: ArrayLike, d: ArrayLike, visits: ArrayLike, purchases: Arr
     ln B(c + n, d + m - n) / B(c, d), n of m; the order of the days does not matter, and the number
     of orders (a constant) is left out.
 
-    Parameters
-    ----------
-    c, d
-        Parameters of the Beta law, any shapes that broadcast with the data.
-    visits, purchases
-        m visit-days, of which n purchase-days.
+    c, d: Parameters of the Beta law, any shapes that broadcast with the data.
+    visits, purchases: m visit-days, of which n purchase-days.
     """
     check_thinned(visits, purchases)
     c, d, m, n = (np.asarray(v, float) for v in (c, d, visits, purchases))

@@ -1,7 +1,5 @@
 """Checks of the feed and of what customers do, with the false alarms that are allowed."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 

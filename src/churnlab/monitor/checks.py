@@ -1,7 +1,5 @@
 """What one check says, and how its value becomes a status."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 OK, WARN, FAIL = "ok", "warn", "fail"

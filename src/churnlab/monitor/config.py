@@ -1,7 +1,5 @@
 """What a user may choose about monitoring; the limits are the bundle's."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 
@@ -12,11 +10,8 @@ from churnlab.errors import UsageError
 class MonitorConfig:
     """How a bundle is held against newer data.
 
-    Parameters
-    ----------
-    today : str, optional
-        The day of the run, ISO 8601; default: the machine's clock. A feed that ends long before it
-        is dead, whatever its last rows say.
+    today: The day of the run, ISO 8601; default: the machine's clock. A feed that ends long before
+        it is dead, whatever its last rows say.
     """
 
     today: str | None = None

@@ -1,7 +1,5 @@
 """Checks of who the customers are: their number, repeated rows, risk and segments."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
@@ -46,11 +44,7 @@ def risk_drift(now: pd.DataFrame, reference: Reference, limits: Limits) -> Check
 
 
 def segment_drift(
-    now: pd.DataFrame,
-    reference: Reference,
-    limits: Limits,
-    *,
-    members_known: bool,
+    now: pd.DataFrame, reference: Reference, limits: Limits, *, members_known: bool
 ) -> Check:
     """PSI of the segment shares; without the members, among purchasers only."""
     then = pd.Series(reference.segment_shares, dtype=float)

@@ -14,8 +14,6 @@ probability that it *ever* exceeds 1/a is at most a, however often one looks (Vi
 the maximum is that of universal inference, Wasserman, Ramdas and Balakrishnan, PNAS 2020).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -112,12 +110,8 @@ class Scores(NamedTuple):
 def evidence(draws: PopulationDraws, steps: Iterable[Step]) -> Evidence | None:
     """Return the evidence of all steps together; None where there is no complete step.
 
-    Parameters
-    ----------
-    draws : PopulationDraws
-        The bundle's; they stay as they are, the customers' histories grow.
-    steps : iterable of Step
-        Since the export.
+    draws: The bundle's; they stay as they are, the customers' histories grow.
+    steps: Since the export.
     """
     few = draws.thin(DRAWS)
     scored = [score_step(few, step) for step in steps]

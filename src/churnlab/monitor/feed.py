@@ -1,7 +1,5 @@
 """The feed itself: does it live, is its past the one of the export, are there days without rows?"""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from typing import NamedTuple
@@ -44,10 +42,7 @@ class Past(NamedTuple):
 def silence(log: EventLog, exported: dt.date, today: dt.date) -> Silence:
     """Return the days without a purchase up to yesterday, and the longest such gap before.
 
-    Raises
-    ------
-    DataError
-        When the log has no purchases.
+    Raises DataError when the log has no purchases.
     """
     days = pd.DatetimeIndex(log.days("purchases")["day"].unique()).sort_values()
     if days.empty:
@@ -84,10 +79,7 @@ def past(path: str | Path, bundle: Bundle, log: EventLog) -> Past | None:
 
     Returns None where only bundle.json was copied.
 
-    Raises
-    ------
-    VerificationError
-        When the bundle's table was changed.
+    Raises VerificationError when the bundle's table was changed.
     """
     file = locate(bundle_path(path).parent, bundle.bundle_id, _SUMMARY)
     if not file.exists():

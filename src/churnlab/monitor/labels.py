@@ -1,7 +1,5 @@
 """Checks of forecasts against what has come true since, vintage by vintage."""
 
-from __future__ import annotations
-
 from churnlab.bundle.document import Limits
 from churnlab.monitor.checks import OK, WARN, Check, level
 from churnlab.monitor.vintages import Vintage

@@ -4,8 +4,6 @@ On a failure the dates are still served; the bundle is marked stale and a person
 threshold is refitted here.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -45,32 +43,15 @@ def monitor(
 ) -> dict[str, Any]:
     """Hold a bundle against newer data.
 
-    Parameters
-    ----------
-    bundle : path
-        A bundle.json, or the folder of an export.
-    log : EventLog, optional
-        Events now, up to the last complete day: all history, not only the new days.
-    purchases, visits, members : DataFrame
-        Instead of the log: frames, as `churnlab.bundle.score` takes them.
-    as_of : date, optional
-        Last complete day of the frames; default: the last day in them.
-    expected_purchasers : int, optional
-        Purchasers that ought to be there; default: those of the export.
-    vintage_days : int
-        Days between the vintages whose labels are looked at.
-    today : date, optional
-        The day of the run, which the data's last day is held against; default: the clock's.
-
-    Returns
-    -------
-    dict
-        `status` (ok, warn, fail), `bundle_id`, `as_of`, `stale`, `checks`, `vintages`.
-
-    Raises
-    ------
-    VerificationError, DataError
-        When bundle or data cannot be read.
+    bundle: A bundle.json, or the folder of an export.
+    log: Events now, up to the last complete day: all history, not only the new days.
+    purchases, visits, members: Instead of the log: frames, as `churnlab.bundle.score` takes them.
+    as_of: Last complete day of the frames; default: the last day in them.
+    expected_purchasers: Purchasers that ought to be there; default: those of the export.
+    vintage_days: Days between the vintages whose labels are looked at.
+    today: The day of the run, which the data's last day is held against; default: the clock's.
+    Returns: `status` (ok, warn, fail), `bundle_id`, `as_of`, `stale`, `checks`, `vintages`.
+    Raises VerificationError, DataError when bundle or data cannot be read.
     """
     document = load_bundle(bundle)
     rules = rules_of(document)

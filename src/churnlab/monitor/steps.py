@@ -1,7 +1,5 @@
 """What came of each day or week since the export: who could buy, and who did."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -56,12 +54,8 @@ def lengths() -> Iterator[int]:
 def steps(rules: ScoringBundle, log: EventLog) -> Iterator[Step]:
     """Yield the steps since the export that are complete.
 
-    Parameters
-    ----------
-    rules : ScoringBundle
-        Its day is where the steps begin; its groups are those of the rows.
-    log : EventLog
-        All history up to now.
+    rules: Its day is where the steps begin; its groups are those of the rows.
+    log: All history up to now.
     """
     days, rule = log.days("purchases"), rules.purchases
     start = rules.as_of

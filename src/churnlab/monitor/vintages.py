@@ -1,7 +1,5 @@
 """Forecasts of past days against what has come true since, vintage by vintage."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import NamedTuple
 
@@ -49,10 +47,7 @@ def vintages(
 ) -> list[Vintage]:
     """Score the bundle's own day and every `step_days` since, as far as outcomes are known.
 
-    Raises
-    ------
-    UsageError
-        When a customer's group has no draws in the bundle.
+    Raises UsageError when a customer's group has no draws in the bundle.
     """
     days = log.days("purchases")
     found, start = [], rules.as_of

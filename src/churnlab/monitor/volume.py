@@ -1,7 +1,5 @@
 """How many rows come: per weekday and week, and how many customers are new, against before."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import NamedTuple
 
@@ -80,17 +78,10 @@ def _lane(what: str, when: str, counts: Array, before: int, begin: dt.date) -> l
 def surprises(counts: Array, before: int) -> tuple[Array, Array]:
     """Return the usual count and -log10 P(as far off) of each count since the export.
 
-    Parameters
-    ----------
-    counts
-        One per week; nan where it is not known.
-    before
-        How many of them lie before the export.
-
-    Returns
-    -------
-    tuple of array (week since the export,)
-        nan where fewer than `FEWEST_WEEKS` lie before, or less than one row is usual.
+    counts: One per week; nan where it is not known.
+    before: How many of them lie before the export.
+    Returns (week since the export,): nan where fewer than `FEWEST_WEEKS` lie before, or less than
+        one row is usual.
     """
     usual, n = np.full(len(counts), np.nan), np.ones(len(counts))
     for i in range(FEWEST_WEEKS, len(counts)):

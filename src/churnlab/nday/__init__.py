@@ -1,8 +1,7 @@
 """The N-day study: curve, plateau, decision, held-out backtest, experiment and audience."""
 
 from churnlab.nday.config import NdayConfig, NdayCosts
-from churnlab.nday.holdout import HeldOut, backtest_nday
 from churnlab.nday.result import NdayResult
 from churnlab.nday.run import run_nday
 
-__all__ = ["HeldOut", "NdayConfig", "NdayCosts", "NdayResult", "backtest_nday", "run_nday"]
+__all__ = ["NdayConfig", "NdayCosts", "NdayResult", "run_nday"]

@@ -1,7 +1,5 @@
 """Configuration of an N-day study."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 
@@ -15,19 +13,12 @@ class NdayCosts:
 
     There are no defaults for margin and coupon: until both are stated nothing economic is said.
 
-    Parameters
-    ----------
-    margin : float or None
-        m: margin of a first order before the coupon.
-    coupon : float or None
-        c: what a redeemed coupon costs.
-    message : float
-        k: cost of one message.
-    organic_redemption : float
-        rho: share of those who would have bought anyway that redeem the coupon. A *larger* coupon
-        has no history: this is an assumption and is printed as one.
-    revenue : float or None
-        Revenue of a first order, for the cost ratio; without it there is none.
+    margin: m: margin of a first order before the coupon.
+    coupon: c: what a redeemed coupon costs.
+    message: k: cost of one message.
+    organic_redemption: rho: share of those who would have bought anyway that redeem the coupon. A
+        *larger* coupon has no history: this is an assumption and is printed as one.
+    revenue: Revenue of a first order, for the cost ratio; without it there is none.
     """
 
     margin: float | None = None
@@ -87,39 +78,24 @@ class NdayCosts:
 class NdayConfig:
     """What `churnlab nday` is asked.
 
-    Parameters
-    ----------
-    n : int
-        N in use: the message goes out on day N to those without a purchase through day N - 1.
-    n_by_group : dict of str to int
-        Overrides N for groups of `cohort.by`.
-    n_min, n_max : int or None
-        Candidates; default: the first possible day, and the last that leaves a week of window.
-    draws : int
-        Posterior draws.
-    uplifts : list of float
-        u0: extra purchases per messaged person at full attention.
-    attention_half_lives : list of float
-        Days, used when there is no visit log.
-    active_days : int
-        Who visits on day N or in the days after it, this many in all, is attentive on day N.
-    early_share : float
-        The headline plateau: the week ahead brings less than this share of the busiest week.
-    hazard_threshold, fraction : float
-        Settings of the other plateau definitions.
-    holdout_share : float
-        Standing random holdout; by default that of the simulated shop.
-    rule_id : str
-        Name in the audience and in the treatments.
-    action_id : str
-        What is sent: an id of the actions table.
-    policy_start : str or None
-        First day (ISO) on which any message went out. Organic shares are learnt from what was
-        known before; default: the first treatment, or everything when there is none.
-    backtest : bool
-        Whether to backtest on held-out cohorts.
-    test_share : float
-        Share of the complete cohorts, the latest, that is held out.
+    n: N in use: the message goes out on day N to those without a purchase through day N - 1.
+    n_by_group: Overrides N for groups of `cohort.by`.
+    n_min, n_max: Candidates; default: the first possible day, and the last that leaves a week of
+        window.
+    uplifts: u0: extra purchases per messaged person at full attention.
+    attention_half_lives: Days, used when there is no visit log.
+    active_days: Who visits on day N or in the days after it, this many in all, is attentive on day
+        N.
+    early_share: The headline plateau: the week ahead brings less than this share of the busiest
+        week.
+    hazard_threshold, fraction: Settings of the other plateau definitions.
+    holdout_share: Standing random holdout; by default that of the simulated shop.
+    rule_id: Name in the audience and in the treatments.
+    action_id: What is sent: an id of the actions table.
+    policy_start: First day (ISO) on which any message went out. Organic shares are learnt from what
+        was known before; default: the first treatment, or everything when there is none.
+    backtest: Whether to backtest on held-out cohorts.
+    test_share: Share of the complete cohorts, the latest, that is held out.
     """
 
     cohort: CohortConfig = field(default_factory=CohortConfig)

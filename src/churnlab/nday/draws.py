@@ -1,7 +1,5 @@
 """Posterior draws as figures: mean and 90% interval."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -16,12 +14,8 @@ def around(draws: Array, axis: int | None = None, mean: Any = None) -> tuple[Any
 
     It does where draws are nearly all 0 or all 1: a day without a conversion, a flat span.
 
-    Parameters
-    ----------
-    draws : array
-        Draws along `axis` (default: all of it).
-    mean : array, optional
-        The expectation where it is known better than by the draws' mean.
+    draws: Draws along `axis` (default: all of it).
+    mean: The expectation where it is known better than by the draws' mean.
     """
     mean = np.mean(draws, axis=axis) if mean is None else mean
     low, high = np.quantile(draws, [0.05, 0.95], axis=axis)

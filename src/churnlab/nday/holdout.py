@@ -4,8 +4,6 @@ Training sees nothing after the day before the first held-out signup: earlier co
 too. Every held-out cohort is followed through the whole window.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,27 +33,18 @@ MIN_TEST_COHORTS = 7
 class HeldOut:
     """Predicted against realised, on cohorts the fit has not seen.
 
-    Parameters
-    ----------
-    cohorts : DataFrame
-        `model`, `signup_date` (null: all held-out cohorts together), `group`, `signups`,
-        `quantity` (reach, organic_after, waste, conversion), `predicted`, `q05`, `q95`,
-        `realised`, `inside`, `uplift` (always null: a backtest has no control group).
-    coverage : DataFrame
-        Per model and quantity: share of the cohorts inside their 90% interval, mean error.
-    comparison : DataFrame
-        Held-out log score.
-    choice : DataFrame
-        Per reading and uplift: the N chosen on the earlier cohorts, its value on the later ones,
-        the best N in hindsight and the regret; empty without stated costs.
-    origin : date or None
-        Last day the training saw; None when skipped.
-    split : str
-        ``forward`` (earlier cohorts predict later ones), ``interleaved`` (every fourth signup day
-        held out: the follow-up is too short to go forward; no test of change over time) or
+    cohorts: `model`, `signup_date` (null: all held-out cohorts together), `group`, `signups`,
+        `quantity` (reach, organic_after, waste, conversion), `predicted`, `q05`, `q95`, `realised`,
+        `inside`, `uplift` (always null: a backtest has no control group).
+    coverage: Per model and quantity: share of the cohorts inside their 90% interval, mean error.
+    comparison: Held-out log score.
+    choice: Per reading and uplift: the N chosen on the earlier cohorts, its value on the later
+        ones, the best N in hindsight and the regret; empty without stated costs.
+    origin: Last day the training saw; None when skipped.
+    split: ``forward`` (earlier cohorts predict later ones), ``interleaved`` (every fourth signup
+        day held out: the follow-up is too short to go forward; no test of change over time) or
         ``none``.
-    skipped : str
-        Why there is no forward backtest; empty otherwise.
+    skipped: Why there is no forward backtest; empty otherwise.
     """
 
     cohorts: pd.DataFrame
@@ -118,12 +107,8 @@ def backtest_nday(
 ) -> HeldOut:
     """Fit the earlier cohorts and score what it says of the later ones.
 
-    Parameters
-    ----------
-    counts : CohortCounts
-        Cohorts before the policy.
-    attention : mapping
-        Reading -> (draw or 1, age); a fixed assumption here, not something learnt.
+    counts: Cohorts before the policy.
+    attention: Reading -> (draw or 1, age); a fixed assumption here, not something learnt.
     """
     parts = split(counts, config.test_share)
     way, why = "forward", ""

@@ -1,7 +1,5 @@
 """The tables of an N-day study, from an event log or from frames."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,11 +27,8 @@ class Inputs:
 def read_inputs(source: Any, as_of: dt.date | str | None, time_zone: str | None) -> Inputs:
     """Take what the study needs out of an `EventLog` or a mapping of frames.
 
-    Raises
-    ------
-    DataError
-        There is no members table: signups derived from first events would make everyone a lead
-        who converts on day 0.
+    Raises DataError: There is no members table: signups derived from first events would make
+        everyone a lead who converts on day 0.
     """
     if isinstance(source, Mapping):
         return _from_frames(source, _date(as_of), time_zone)

@@ -1,7 +1,5 @@
 """One entry: from tables to curve, plateau, decision, backtest, experiment and audience."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any
@@ -51,30 +49,14 @@ def run_nday(
 ) -> NdayResult:
     """Answer the N-day question from an event log or from frames.
 
-    Parameters
-    ----------
-    source : EventLog or mapping of str to DataFrame
-        `members` and `purchases`; `visits` and `treatments` when there are any.
-    config : NdayConfig
-        What is asked.
-    as_of : date, str or None
-        Last complete local day; default: the log's.
-    seed : int
-        The result is the same for the same seed.
-    time_zone : str or None
-        For aware times in frames.
-    previous : DataFrame or None
-        Earlier audiences: nobody gets a message twice. Treatments are respected too.
-    opted_out : tuple of str
-        Ids not to be messaged.
-    progress : callable, optional
-        Called with stage and share done.
-
-    Raises
-    ------
-    DataError
-        No members, too few signups or days, a window longer than the follow-up, a broken
-        experiment log.
+    source: `members` and `purchases`; `visits` and `treatments` when there are any.
+    as_of: Last complete local day; default: the log's.
+    seed: The result is the same for the same seed.
+    time_zone: For aware times in frames.
+    previous: Earlier audiences: nobody gets a message twice. Treatments are respected too.
+    opted_out: Ids not to be messaged.
+    Raises DataError: No members, too few signups or days, a window longer than the follow-up, a
+        broken experiment log.
     """
     rngs = np.random.default_rng(seed).spawn(7)
     progress("cohorts", 0.0)
@@ -234,10 +216,7 @@ def _until(found: Conversions, as_of: dt.date) -> Conversions:
 
 
 def _audience(
-    data: Inputs,
-    config: NdayConfig,
-    previous: pd.DataFrame | None,
-    opted_out: tuple[str, ...],
+    data: Inputs, config: NdayConfig, previous: pd.DataFrame | None, opted_out: tuple[str, ...]
 ) -> Audience:
     """Tomorrow's audience; whoever is in the treatments had their message."""
     earlier = [f for f in (previous, _treated(data, config)) if f is not None and len(f)]

@@ -1,7 +1,5 @@
 """`rule.json`: the rule, what it rests on, and what it cannot say."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 from collections.abc import Mapping

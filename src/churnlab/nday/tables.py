@@ -1,7 +1,5 @@
 """The tables of an N-day study that follow from its fit."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

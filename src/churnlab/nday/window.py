@@ -1,7 +1,5 @@
 """The window that the follow-up carries: shortened where it is too long, a longer one suggested."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Finished fits by content hash: an interrupted run goes on where it stopped."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -22,13 +20,8 @@ FORMAT = 3
 class FitCache:
     """Small named arrays and a JSON note per key, in memory and, with a folder, on disk.
 
-    Parameters
-    ----------
-    folder : Path, optional
-        Where fits are kept between runs; without one they last as long as the object.
+    folder: Where fits are kept between runs; without one they last as long as the object.
 
-    Notes
-    -----
     The key is the SHA-256 of everything that the fit depends on, data included, so a changed data
     file or setting is refitted and nothing has to be invalidated. Entries are NumPy ``.npz``
     archives read without pickle; a broken one is fitted anew, and where the folder cannot be
@@ -52,10 +45,7 @@ class FitCache:
     ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return what was made for `key`, making it when it is not there.
 
-        Raises
-        ------
-        FitRefusedError
-            `make` refused, now or earlier.
+        Raises FitRefusedError: `make` refused, now or earlier.
         """
         name = content_hash({"format": FORMAT, **key})
         if name in self.refused:

@@ -1,7 +1,5 @@
 """Days as numbers, and sums over each customer's event days: what x, t_x and T are made of."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import NamedTuple
 

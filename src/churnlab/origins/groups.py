@@ -1,7 +1,5 @@
 """Which group each customer of a panel belongs to."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -26,20 +24,11 @@ def grouped(
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """Return the groups' names in order, and each customer's code.
 
-    Parameters
-    ----------
-    log : EventLog
-        Members are read from it.
-    columns : str or list of str, optional
-        Attributes of members, `signup_month` (YYYY-MM) or `first_category`; nothing: everybody is
-        in one group. A missing value is ``unknown``, a group like any other.
-    ids : array (customer,)
-        Customers of the panel.
-
-    Raises
-    ------
-    DataError
-        Members have no such column.
+    log: Members are read from it.
+    columns: Attributes of members, `signup_month` (YYYY-MM) or `first_category`; nothing: everybody
+        is in one group. A missing value is ``unknown``, a group like any other.
+    ids (customer,): Customers of the panel.
+    Raises DataError: Members have no such column.
     """
     wanted = (columns,) if isinstance(columns, str) else tuple(columns or ())
     if not wanted:

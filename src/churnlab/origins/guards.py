@@ -1,7 +1,5 @@
 """Leakage as an error: everything learnt carries the last day it has seen."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 from churnlab.errors import VerificationError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -48,18 +48,13 @@ class Log(Protocol):
 class Past:
     """What is known at an origin, one row per customer with a purchase by then; times in days.
 
-    Attributes
-    ----------
-    origin : date
-        Last known day, inclusive.
-    customer : array (customer,)
-        Codes into the panel's `ids`.
-    x, t_x, T, sum_log_gap : array (customer,)
-        Repeat purchase-days, first to last, first to origin, sum of log gaps.
-    spend : array (customer,), optional
-        Mean amount per purchase-day, where the log has amounts.
-    group : array (customer,)
-        Group code; `group_names` names those of the whole panel, ``("all",)`` where it has none.
+    origin: Last known day, inclusive.
+    customer (customer,): Codes into the panel's `ids`.
+    x, t_x, T, sum_log_gap (customer,): Repeat purchase-days, first to last, first to origin, sum of
+        log gaps.
+    spend (customer,): Mean amount per purchase-day, where the log has amounts.
+    group (customer,): Group code; `group_names` names those of the whole panel, ``("all",)`` where
+        it has none.
     """
 
     origin: dt.date
@@ -124,6 +119,18 @@ class Past:
         """Return each customer's purchase-days in (start, end], day numbers, one or (customer,)."""
         return self._events.between(self.customer, start, end).astype(np.float64)
 
+    def shop_between(self, start: int, end: int) -> float:
+        """Return the purchase-days in (start, end] of all customers of the log."""
+        low, high = np.searchsorted(self._events.shop_days, [start, end], side="right")
+        return float(high - low)
+
+    def part(self, at: slice | Ints) -> Past:
+        """Return some customers, by their rows in order; the shop's days stay everybody's."""
+        columns = ("customer", "x", "t_x", "T", "sum_log_gap", "group")
+        mine: dict[str, Any] = {name: getattr(self, name)[at] for name in columns}
+        spend = None if self.spend is None else self.spend[at]
+        return replace(self, spend=spend, _events=self._events.of(mine["customer"]), **mine)
+
     def some_purchases(self, most: int, seed: int) -> tuple[Ints, Ints]:
         """Return customer (0, 1, ...) and day of the purchases of at most so many, by chance."""
         rng = np.random.default_rng([seed, self.n])
@@ -141,10 +148,7 @@ class Past:
     def last_amount(self) -> Array:
         """Amount of the last purchase-day.
 
-        Raises
-        ------
-        DataError
-            The log has no amounts.
+        Raises DataError: The log has no amounts.
         """
         if self._events.amount is None:
             raise DataError("the log has no amounts; map data.purchases.amount.")
@@ -154,10 +158,7 @@ class Past:
     def visits(self, recent_days: int = 30) -> Visits:
         """Return the visit-days since each customer's first purchase, up to the origin.
 
-        Raises
-        ------
-        DataError
-            The panel was made without visits.
+        Raises DataError: The panel was made without visits.
         """
         if self._events.visits is None:
             raise DataError("this panel was made without visits; pass visits=True to from_log.")
@@ -191,10 +192,28 @@ class Events:
     group: Ints
     group_names: tuple[str, ...]
     visits: VisitDays | None = None
+    others: Ints | None = None
+    """Days of everybody's purchases, sorted, where these are the events of some customers."""
 
     @cached_property
     def _key(self) -> Ints:
         return self.customer * SPAN + self.day
+
+    @cached_property
+    def shop_days(self) -> Ints:
+        """Days of all purchases, everybody's, sorted."""
+        return np.sort(self.day) if self.others is None else self.others
+
+    def of(self, customer: Ints) -> Events:
+        """Return the purchases of some customers (codes, sorted), without visits."""
+        ends = np.searchsorted(self.customer, customer, side="right")
+        size = ends - np.searchsorted(self.customer, customer)
+        kept = np.repeat(ends - np.cumsum(size), size) + np.arange(size.sum())
+        amount = None if self.amount is None else self.amount[kept]
+        mine, day = self.customer[kept], self.day[kept]
+        return replace(
+            self, customer=mine, day=day, amount=amount, visits=None, others=self.shop_days
+        )
 
     def until(self, origin: dt.date) -> Past:
         """Copy everything up to `origin` and summarise it."""
@@ -206,7 +225,8 @@ class Events:
             )
         amount = None if self.amount is None else self.amount[kept]
         visits = None if self.visits is None else self.visits.until(day_number(origin))
-        known = Events(customer, day, amount, self.group, self.group_names, visits)
+        others = None if self.others is None else self.others[self.others <= day_number(origin)]
+        known = Events(customer, day, amount, self.group, self.group_names, visits, others)
         sums = day_sums(customer, day)
         return Past(
             origin=origin,
@@ -247,20 +267,11 @@ class Panel:
     ) -> Panel:
         """Read purchase-days, amounts, members' groups and visit-days from a log.
 
-        Parameters
-        ----------
-        log : EventLog
-            Clean events up to its `as_of`.
-        group : str or list of str, optional
-            Attributes of members (`signup_month`, `first_category`) by which scores are broken
+        log: Clean events up to its `as_of`.
+        group: Attributes of members (`signup_month`, `first_category`) by which scores are broken
             down and models pool; the values of several are joined with `` | ``.
-        visits : bool
-            Read the purchasers' visit-days too.
-
-        Raises
-        ------
-        DataError
-            No purchases; visits wanted and none there.
+        visits: Read the purchasers' visit-days too.
+        Raises DataError: No purchases; visits wanted and none there.
         """
         days = log.days()
         if days.empty:

@@ -1,7 +1,5 @@
 """What is forecast: no purchase in a window, of H days or of c own rhythms."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,12 +16,8 @@ SHORTEST, LONGEST = 14, 182
 class Target:
     """A label: 1 when no purchase comes in the window.
 
-    Attributes
-    ----------
-    basis : str
-        fixed_days or personal_cycles.
-    length : float
-        Days, or own rhythms.
+    basis: fixed_days or personal_cycles.
+    length: Days, or own rhythms.
     """
 
     basis: str

@@ -1,7 +1,5 @@
 """Earlier origins inside a history, for candidates that learn from outcomes."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 
@@ -23,14 +21,10 @@ LEAST_CUSTOMERS = 100
 class Training:
     """Histories at earlier origins with the outcomes that are complete by the present one.
 
-    Attributes
-    ----------
-    pasts, windows, counts : tuple
-        Per earlier origin: what was known, each customer's window, purchases in it.
-    seen_until : date
-        Last day of the outcomes.
-    note : str
-        Empty, or in what way the training falls short of the target.
+    pasts, windows, counts: Per earlier origin: what was known, each customer's window, purchases in
+        it.
+    seen_until: Last day of the outcomes.
+    note: Empty, or in what way the training falls short of the target.
     """
 
     pasts: tuple[Past, ...]

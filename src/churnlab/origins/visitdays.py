@@ -38,21 +38,13 @@ class VisitLog(Protocol):
 class Visits:
     """Visit-days since the first purchase, one row per customer of a `Past`; times in days.
 
-    Attributes
-    ----------
-    x, t_x, T, sum_log_gap : array (customer,)
-        Visit-days after the first purchase, first purchase to last visit, first purchase to
-        origin, sum of log gaps.
-    purchases : array (customer,)
-        Purchase-days among the x visit-days.
-    recent : array (customer,)
-        Visit-days in the last `recent_days` days up to the origin.
-    recent_days : int
-        Length of that window.
-    unlogged : float
-        Share of the visit-days that the visit log lacks: purchase-days without a visit.
-    note : str
-        Empty, or how the visit log falls short.
+    x, t_x, T, sum_log_gap (customer,): Visit-days after the first purchase, first purchase to last
+        visit, first purchase to origin, sum of log gaps.
+    purchases (customer,): Purchase-days among the x visit-days.
+    recent (customer,): Visit-days in the last `recent_days` days up to the origin.
+    recent_days: Length of that window.
+    unlogged: Share of the visit-days that the visit log lacks: purchase-days without a visit.
+    note: Empty, or how the visit log falls short.
     """
 
     x: Array
@@ -75,12 +67,9 @@ class Visits:
 class VisitDays:
     """Visit-days of purchasers, purchase-days among them, sorted by customer and day.
 
-    Attributes
-    ----------
-    customer, day : array (event,)
-        Codes into the panel's `ids`; day numbers.
-    logged, bought : array (event,)
-        Whether the visit log has the day, and whether it is a purchase-day; one of them is True.
+    customer, day (event,): Codes into the panel's `ids`; day numbers.
+    logged, bought (event,): Whether the visit log has the day, and whether it is a purchase-day;
+        one of them is True.
     """
 
     customer: Ints
@@ -92,19 +81,10 @@ class VisitDays:
     def read(cls, log: VisitLog, ids: NDArray[Any], customer: Ints, day: Ints) -> VisitDays:
         """Read the visit-days of a log's purchasers and add their purchase-days.
 
-        Parameters
-        ----------
-        log : EventLog
-            With a table of visits.
-        ids : array
-            The panel's customers, sorted.
-        customer, day : array (event,)
-            Their purchase-days.
-
-        Raises
-        ------
-        DataError
-            No visits, or none by a purchaser.
+        log: With a table of visits.
+        ids: The panel's customers, sorted.
+        customer, day (event,): Their purchase-days.
+        Raises DataError: No visits, or none by a purchaser.
         """
         if "visits" not in log.tables:
             raise DataError(
@@ -134,14 +114,9 @@ class VisitDays:
     def since(self, customer: Ints, first: Ints, origin: int, recent_days: int) -> Visits:
         """Return the visits of customers from their first purchase to the origin.
 
-        Parameters
-        ----------
-        customer, first : array (customer,)
-            Codes, sorted, and day numbers of the first purchases.
-        origin : int
-            Day number; nothing later is counted.
-        recent_days : int
-            Length of the window of `Visits.recent`.
+        customer, first (customer,): Codes, sorted, and day numbers of the first purchases.
+        origin: Day number; nothing later is counted.
+        recent_days: Length of the window of `Visits.recent`.
         """
         at = np.minimum(np.searchsorted(customer, self.customer), customer.size - 1)
         kept = (customer[at] == self.customer) & (self.day >= first[at]) & (self.day <= origin)

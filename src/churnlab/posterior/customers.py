@@ -88,12 +88,12 @@ class CustomerTable:
         table.attrs |= self.attrs
         return table
 
-    def with_worth(self, worth: pd.DataFrame) -> CustomerTable:
-        """Return the table with columns of `value_table`; the groups' columns stay last."""
-        own = {name: worth[name].to_numpy() for name in worth.columns if name != "customer_id"}
+    def joined(self, frame: pd.DataFrame) -> CustomerTable:
+        """Return the table with the columns of another of its rows; the groups' stay last."""
+        own = {name: frame[name].to_numpy() for name in frame.columns if name != "customer_id"}
         last = len(self.names) - len(self.summary.group_columns)
         names = (*self.names[:last], *own, *self.names[last:])
-        attrs = self.attrs | worth.attrs
+        attrs = self.attrs | frame.attrs
         return replace(self, names=names, own={**self.own, **own}, attrs=attrs)
 
 
@@ -227,10 +227,7 @@ def _wanted(
 
 
 def _join(
-    summary: Summary,
-    cells: Mapping[str, Values],
-    wanted: Sequence[str],
-    rows: slice | Ints,
+    summary: Summary, cells: Mapping[str, Values], wanted: Sequence[str], rows: slice | Ints
 ) -> dict[str, Any]:
     """Bring cell columns back to customers and turn days after the last purchase into dates."""
     people = summary.customers.iloc[rows]

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, one_of
 from churnlab.types import Array
 from churnlab.vocabulary import RISK_BASES
 
@@ -79,11 +79,7 @@ class RiskConfig:
 
     def __post_init__(self) -> None:
         """Refuse unknown bases and windows that are not positive."""
-        if self.basis not in RISK_BASES:
-            raise UsageError(
-                f"risk.basis {self.basis!r} is not known; expected one of {', '.join(RISK_BASES)}."
-                + nearest(self.basis, RISK_BASES)
-            )
+        one_of("risk.basis", self.basis, RISK_BASES)
         for name in ("horizon_days", "due_window_days"):
             value = getattr(self, name)
             if value != int(value) or value < 1:

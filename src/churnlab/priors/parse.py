@@ -5,8 +5,6 @@ accepted. Mean-and-spread forms that PyMC knows (``Gamma(mu=, sigma=)``, ``Beta(
 ``Beta(mu=, sigma=)``, ``Exponential(scale=)``) are turned into the standard parameters.
 """
 
-from __future__ import annotations
-
 import ast
 from dataclasses import dataclass, fields
 
@@ -58,16 +56,9 @@ class Prior:
 def parse(text: str) -> Prior:
     """Read one prior.
 
-    Parameters
-    ----------
-    text
-        A distribution in PyMC's notation, e.g. ``LogNormal(mu=0, sigma=1)``.
-
-    Raises
-    ------
-    UsageError
-        Text that is not such a call; an unknown distribution or parameter; a parameter that is
-        missing, repeated, not a number or out of range.
+    text: A distribution in PyMC's notation, e.g. ``LogNormal(mu=0, sigma=1)``.
+    Raises UsageError: Text that is not such a call; an unknown distribution or parameter; a
+        parameter that is missing, repeated, not a number or out of range.
     """
     name, positional, named = _read_call(str(text))
     family = FAMILIES.get(name)

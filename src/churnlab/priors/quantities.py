@@ -1,7 +1,5 @@
 """Natural quantities: what priors are on, and the unconstrained numbers that inference moves in."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -79,10 +77,8 @@ def stated_priors(
 ) -> tuple[Prior, ...]:
     """Priors of `quantities`: their defaults, replaced by `texts` where given.
 
-    Raises
-    ------
-    UsageError
-        A name that `owner` does not have, or a distribution whose support does not fit.
+    Raises UsageError: A name that `owner` does not have, or a distribution whose support does not
+        fit.
     """
     names = [q.name for q in quantities]
     texts = dict(texts or {})

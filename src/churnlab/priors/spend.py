@@ -14,8 +14,6 @@ c / p is the number of purchases after which a customer's own mean weighs as muc
 q > 1 by construction: below, no customer has an expected amount and no value could be stated.
 """
 
-from __future__ import annotations
-
 from churnlab.priors.quantities import Quantity
 
 #: The mean is in units of the customers' geometric mean: a factor of 12 either way (90%); the two

@@ -1,5 +1,5 @@
 """What every report shares: rendering of notebooks, language, style of figures."""
 
-from churnlab.report.render import Rendered, notebooks_folder, render, summary_text
+from churnlab.report.render import render
 
-__all__ = ["Rendered", "notebooks_folder", "render", "summary_text"]
+__all__ = ["render"]

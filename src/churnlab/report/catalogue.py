@@ -12,8 +12,6 @@ A phrase has placeholders in the manner of `str.format`, which is all that a tra
 Amounts of money are `Money`; their currency and the language write them.
 """
 
-from __future__ import annotations
-
 import math
 import numbers
 import re
@@ -27,7 +25,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from churnlab.errors import UsageError
+from churnlab.errors import one_of
 
 LANGUAGES: Final = ("en", "ko")
 MISSING: Final = "–"
@@ -83,10 +81,7 @@ class Money:
 class Catalogue:
     """The phrases of one feature.
 
-    Parameters
-    ----------
-    beside : str or Path
-        The module (`__file__`) in whose folder `words.en.toml` and `words.ko.toml` lie.
+    beside: The module (`__file__`) in whose folder `words.en.toml` and `words.ko.toml` lie.
     """
 
     def __init__(self, beside: str | Path) -> None:
@@ -95,13 +90,9 @@ class Catalogue:
     def phrases(self, lang: str) -> Mapping[str, str | list[str]]:
         """Return the phrases of a language by key; keys of a section are `section.key`.
 
-        Raises
-        ------
-        UsageError
-            The language is neither `en` nor `ko`.
+        Raises UsageError: The language is neither `en` nor `ko`.
         """
-        if lang not in LANGUAGES:
-            raise UsageError(f"lang must be one of {', '.join(LANGUAGES)}; got {lang!r}.")
+        one_of("lang", lang, LANGUAGES)
         return _read(self.folder / f"words.{lang}.toml")
 
     def has(self, key: str) -> bool:
@@ -138,10 +129,7 @@ def in_language(values: Mapping[str, Any], lang: str) -> dict[str, Any]:
 def fill(phrase: str, lang: str, values: Mapping[str, Any]) -> str:
     """Return a phrase with its placeholders filled.
 
-    Raises
-    ------
-    KeyError
-        A value is missing.
+    Raises KeyError: A value is missing.
     """
     said: list[str] = []
     value = ""

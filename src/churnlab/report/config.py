@@ -1,11 +1,9 @@
 """How pages for people are to look: their title, language, money, and who may see ids."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 
-from churnlab.errors import UsageError
+from churnlab.errors import UsageError, one_of
 from churnlab.report.labels import LANGUAGES
 
 
@@ -13,18 +11,12 @@ from churnlab.report.labels import LANGUAGES
 class ReportConfig:
     """Of reports and boards.
 
-    Parameters
-    ----------
-    title : str, optional
-        The shop's name; default: the name of the data.
-    lang : str, optional
-        `en` or `ko`; default: the command's `lang`.
-    currency : str, optional
-        ISO 4217 code of the amounts and costs (`KRW`, `EUR`); without one, numbers stand alone.
-    ids : bool
-        Whether customers' ids are in the pages; without them nobody can be looked up.
-    deliver : str, optional
-        A zip file to bundle board, report and audiences in; default: none is made.
+    title: The shop's name; default: the name of the data.
+    lang: `en` or `ko`; default: the command's `lang`.
+    currency: ISO 4217 code of the amounts and costs (`KRW`, `EUR`); without one, numbers stand
+        alone.
+    ids: Whether customers' ids are in the pages; without them nobody can be looked up.
+    deliver: A zip file to bundle board, report and audiences in; default: none is made.
     """
 
     title: str | None = None
@@ -35,10 +27,7 @@ class ReportConfig:
 
     def __post_init__(self) -> None:
         """Refuse languages without words, money without a code, and bundles of another kind."""
-        if self.lang is not None and self.lang not in LANGUAGES:
-            raise UsageError(
-                f"report.lang must be one of {', '.join(LANGUAGES)}; got {self.lang!r}."
-            )
+        one_of("report.lang", self.lang, LANGUAGES)
         if self.currency is not None and not re.fullmatch("[A-Z]{3}", self.currency):
             raise UsageError(
                 "report.currency must be an ISO 4217 code of three capitals such as KRW, USD or "

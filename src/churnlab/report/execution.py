@@ -1,7 +1,5 @@
 """A notebook client that leaves signals to the command."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """A notebook as a page: what its cells say is text, whatever markup the data carry."""
 
-from __future__ import annotations
-
 import base64
 import itertools
 import re
@@ -37,14 +35,7 @@ def page(book: Any, title: str, lang: str = "en") -> str:
 
     Links lead to sections of the page only.
 
-    Parameters
-    ----------
-    book : NotebookNode
-        Its outputs are Markdown, plain text, SVG and PNG; others are not shown.
-    title : str
-        Title of the page.
-    lang : str
-        Language of its words.
+    book: Its outputs are Markdown, plain text, SVG and PNG; others are not shown.
     """
     parts = _folding([part for cell in book.cells for part in _cell(cell)], lang)
     shown = "".join([title, *parts])

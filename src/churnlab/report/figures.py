@@ -1,7 +1,5 @@
 """Figures of the reports: vector graphics with a text for those who cannot see them."""
 
-from __future__ import annotations
-
 import base64
 import io
 from typing import Final
@@ -20,10 +18,7 @@ LARGEST_SVG: Final = 400_000
 def show(figure: Figure, alt: str) -> None:
     """Show a figure as the output of a notebook's cell, with one for phones; close it.
 
-    Parameters
-    ----------
-    alt : str
-        What is seen, in words.
+    alt: What is seen, in words.
     """
     from IPython.display import publish_display_data
 

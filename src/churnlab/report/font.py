@@ -1,7 +1,5 @@
 """A font for a page without a network: NanumGothic, cut down to the letters in use."""
 
-from __future__ import annotations
-
 import base64
 import io
 import logging
@@ -15,12 +13,8 @@ _ALWAYS = "".join(map(chr, range(0x20, 0x7F))) + "·–—−×₩€£¥°…�
 def base64_woff(text: str, weight: str = "") -> str:
     """Return a base64 WOFF of the font's glyphs for `text`.
 
-    Parameters
-    ----------
-    text : str
-        Letters without a glyph in the font are left to the reader's own fonts.
-    weight : str
-        `""` or `"Bold"`.
+    text: Letters without a glyph in the font are left to the reader's own fonts.
+    weight: `""` or `"Bold"`.
     """
     from fontTools import subset
 

@@ -1,7 +1,5 @@
 """The head of a report: its title, whose data, which day; and how amounts are written."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +10,8 @@ from churnlab.runs.reading import Run
 def front(run: Run, as_of: Any, lang: str, title: str | None = None) -> str:
     """Return a report's title and what it is of, as Markdown.
 
-    Parameters
-    ----------
-    as_of : date or str
-        Last known day of the data.
-    title : str, optional
-        The shop's name; default: the data's name.
+    as_of: Last known day of the data.
+    title: The shop's name; default: the data's name.
     """
     data = data_name(run)
     what = label(f"report.{run.command}", lang)

@@ -1,7 +1,5 @@
 """Words that figures share, and the names that reports and pages have in common."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from churnlab.report.catalogue import LANGUAGES, Catalogue

@@ -5,8 +5,6 @@ phrase again by form, takes the values out, and says the phrase of the other lan
 reports of old folders are in the reader's language too. Phrases: section `note` of the words here.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from functools import cache

@@ -4,8 +4,6 @@ Names, ids and attributes come from logs that anybody may have written to. Pages
 functions here: each value is escaped where it enters, and the policy is the second wall behind it.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html
@@ -42,10 +40,7 @@ def policy(scripts: Iterable[str] = ()) -> str:
     Nothing is fetched; styles, pictures and fonts stand inside the page; only the given scripts
     run, and no handler in an attribute does. The element goes first into ``<head>``.
 
-    Parameters
-    ----------
-    scripts : iterable of str
-        The exact text between ``<script>`` and ``</script>`` of each script that may run.
+    scripts: The exact text between ``<script>`` and ``</script>`` of each script that may run.
     """
     hashes = (base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts)
     allowed = " ".join(f"'sha256-{h}'" for h in hashes) or "'none'"

@@ -1,7 +1,5 @@
 """Figures that fit: long texts in lines, and the same figure laid out anew for a phone."""
 
-from __future__ import annotations
-
 import unicodedata
 from typing import Final
 

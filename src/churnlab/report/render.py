@@ -3,8 +3,6 @@
 A report fits nothing. It needs no network: scripts, styles and pictures are inside the page.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import tempfile
@@ -48,23 +46,10 @@ def render(
 ) -> Rendered:
     """Run a percent notebook with parameters and return its page, summary and notebook.
 
-    Parameters
-    ----------
-    notebook : str
-        Name inside the notebooks folder, without `.py`.
-    parameters : mapping
-        Replaces the values of the cell tagged `parameters`.
-    title : str
-        Title of the page.
-    lang : str
-        Language of the page.
-
-    Raises
-    ------
-    UsageError
-        There is no such notebook.
-    ChurnlabError
-        A cell failed; the message carries the cell's error.
+    notebook: Name inside the notebooks folder, without `.py`.
+    parameters: Replaces the values of the cell tagged `parameters`.
+    Raises UsageError: There is no such notebook.
+    Raises ChurnlabError: A cell failed; the message carries the cell's error.
     """
     with no_grammars():
         import jupytext

@@ -1,7 +1,5 @@
 """The one style of all figures, with a font that has Hangul."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager

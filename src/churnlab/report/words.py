@@ -24,12 +24,9 @@ def heading(key: str, lang: str = "en") -> str:
 def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None, *, names: int = 0) -> str:
     """Return a frame as a Markdown table.
 
-    Parameters
-    ----------
-    formats : mapping, optional
-        A format specification per column, e.g. ``{"brier": ".4f"}``; missing values become "–".
-    names : int
-        The first so many columns are names, on the left even where all of them are digits.
+    formats: A format specification per column, e.g. ``{"brier": ".4f"}``; missing values become
+        "–".
+    names: The first so many columns are names, on the left even where all of them are digits.
     """
     wanted = dict(formats or {})
     numeric = [i >= names and _numeric(frame.iloc[:, i]) for i in range(frame.shape[1])]

@@ -9,25 +9,17 @@ from churnlab.rules.base import ThresholdRule
 from churnlab.rules.costs import Costs
 from churnlab.rules.overdue import OverdueRule
 from churnlab.rules.registry import RULES, rule_named
-from churnlab.rules.threshold import (
-    CalibratedRule,
-    CapacityRule,
-    CostRatioRule,
-    FixedRule,
-    PrecisionRule,
-)
+from churnlab.rules.threshold import CalibratedRule, CostRatioRule, FixedRule
 from churnlab.rules.types import Evidence, Threshold
 
 __all__ = [
     "RULES",
     "CalibratedRule",
-    "CapacityRule",
     "CostRatioRule",
     "Costs",
     "Evidence",
     "FixedRule",
     "OverdueRule",
-    "PrecisionRule",
     "Threshold",
     "ThresholdRule",
     "rule_named",

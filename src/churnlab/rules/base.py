@@ -1,7 +1,5 @@
 """The shape of every threshold rule, and the interval, curve and price that come with a cut."""
 
-from __future__ import annotations
-
 import datetime as dt
 from abc import abstractmethod
 from dataclasses import dataclass, replace
@@ -10,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from churnlab.errors import UsageError
+from churnlab.errors import UsageError, one_of
 from churnlab.metrics.cost import Ranked, cost_curve
 from churnlab.rules.costs import Costs
 from churnlab.rules.types import Evidence, Threshold
@@ -132,8 +130,7 @@ class ThresholdRule(Costs):
         return self._with_price(found, evidence) if self.stated else found
 
     def _check(self, evidence: Evidence, basis: str) -> None:
-        if basis not in RISK_BASES:
-            raise UsageError(f"basis {basis!r} is unknown; expected one of {list(RISK_BASES)}.")
+        one_of("the basis", basis, RISK_BASES)
         if self.needs_outcome(basis) and evidence.outcome is None:
             raise UsageError(
                 f"rule {self.name!r} on basis {basis!r} learns from outcomes of earlier origins; "

@@ -1,7 +1,5 @@
 """What being wrong costs, as a user states it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from churnlab.errors import UsageError
@@ -14,20 +12,14 @@ _KEYS = ("contact_cost", "save_probability", "value_per_customer")
 class Costs:
     """Costs of the two wrong decisions, in one currency. None has a default: they are the user's.
 
-    Attributes
-    ----------
-    contact_cost : float, optional
-        Cost of contacting one customer (message and incentive).
-    save_probability : float, optional
-        Probability that the contact keeps someone who would else not buy. An assumption unless an
-        experiment measured it: risk is not uplift.
-    value_per_customer : float, optional
-        Margin kept when a customer is saved.
-    cost_contact_wasted : float, optional
-        Regret of contacting someone who would have bought; default: `contact_cost`.
-    cost_churn_missed : float, optional
-        Regret of leaving alone someone who does not buy; default:
-        save_probability * value_per_customer - contact_cost.
+    contact_cost: Cost of contacting one customer (message and incentive).
+    save_probability: Probability that the contact keeps someone who would else not buy. An
+        assumption unless an experiment measured it: risk is not uplift.
+    value_per_customer: Margin kept when a customer is saved.
+    cost_contact_wasted: Regret of contacting someone who would have bought; default:
+        `contact_cost`.
+    cost_churn_missed: Regret of leaving alone someone who does not buy; default: save_probability *
+        value_per_customer - contact_cost.
     """
 
     contact_cost: float | None = None
@@ -70,10 +62,7 @@ class Costs:
     def require(self, who: str) -> None:
         """Refuse to go on without costs.
 
-        Raises
-        ------
-        UsageError
-            Naming the keys that are missing; `who` needs them.
+        Raises UsageError: Naming the keys that are missing; `who` needs them.
         """
         if not self.stated:
             missing = [f"rule.{key}" for key in _KEYS if getattr(self, key) is None]

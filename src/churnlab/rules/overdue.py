@@ -1,13 +1,11 @@
 """The state rule: late by the own rhythm. It needs no costs and no outcome of an earlier origin."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from churnlab.errors import UsageError
+from churnlab.errors import UsageError, one_of
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import keys_of
 from churnlab.posterior.risk import risk_summary, windows
@@ -37,22 +35,14 @@ class OverdueRule(Costs):
 
     The state needs no costs; where they are stated, they choose who is worth a message.
 
-    Attributes
-    ----------
-    name : str
-        Name in the registry.
-    quantile : float
-        Share of the customers like this one who have come back, of those who do.
-    window_cycles : float
-        Window in own rhythms within which they come back.
-    first_value : float, optional
-        Quantile for first purchasers; default: the same as for repeat buyers.
-    learn : str
-        `auto`: the level of the model's own share at which `quantile` of the customers' completed
-        gaps were over is learnt from them; `never`: the level is `quantile`, as if gaps came as
-        the model has them.
-    replicates : int
-        Bootstrap replicates of the customers behind the level's interval.
+    name: Name in the registry.
+    quantile: Share of the customers like this one who have come back, of those who do.
+    window_cycles: Window in own rhythms within which they come back.
+    first_value: Quantile for first purchasers; default: the same as for repeat buyers.
+    learn: `auto`: the level of the model's own share at which `quantile` of the customers'
+        completed gaps were over is learnt from them; `never`: the level is `quantile`, as if gaps
+        came as the model has them.
+    replicates: Bootstrap replicates of the customers behind the level's interval.
     """
 
     name: str = OVERDUE
@@ -70,8 +60,7 @@ class OverdueRule(Costs):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:
                 raise UsageError(f"{name} must lie strictly between 0 and 1; got {value}.")
-        if self.learn not in ("auto", "never"):
-            raise UsageError(f"learn must be auto or never; got {self.learn!r}.")
+        one_of("learn", self.learn, ("auto", "never"))
         if self.replicates < 0:
             raise UsageError(f"replicates must not be negative; got {self.replicates}.")
 
@@ -100,12 +89,8 @@ class OverdueRule(Costs):
         window lies before the cutoff and that ended within it, as many as `PRIOR_GAPS` uniform
         ones beside them. Nothing later than the summary's day is looked at.
 
-        Parameters
-        ----------
-        draws, summary
-            Of one fit; the summary knows its log, else the level is the quantile.
-        seed : int
-            Of the bootstrap over customers.
+        draws, summary: Of one fit; the summary knows its log, else the level is the quantile.
+        seed: Of the bootstrap over customers.
         """
         plain = self.threshold()
         if self.learn == "never":

@@ -1,10 +1,8 @@
 """Rules by name."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import one_of
 from churnlab.rules.base import ThresholdRule
 from churnlab.rules.overdue import OverdueRule
 from churnlab.rules.threshold import (
@@ -28,8 +26,5 @@ RULES: Final[dict[str, type[ThresholdRule | OverdueRule]]] = {
 
 def rule_named(name: str, **fields: Any) -> ThresholdRule | OverdueRule:
     """Return the rule `name` with its fields set; an unknown name is a plain error."""
-    if name not in RULES:
-        raise UsageError(
-            f"rule {name!r} is unknown; expected one of {sorted(RULES)}." + nearest(name, RULES)
-        )
+    one_of("the rule", name, RULES)
     return RULES[name](**fields)

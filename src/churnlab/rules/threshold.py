@@ -1,14 +1,12 @@
 """The five rules that cut a risk: fixed, cost ratio, capacity, target precision, calibrated."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.errors import UsageError
+from churnlab.errors import UsageError, one_of
 from churnlab.metrics.cost import Ranked, least_cost_cuts
 from churnlab.rules.base import ThresholdRule
 from churnlab.rules.types import Evidence
@@ -19,10 +17,7 @@ from churnlab.types import Array
 class FixedRule(ThresholdRule):
     """A stated cut; learns nothing.
 
-    Attributes
-    ----------
-    value : float
-        The cut on risk.
+    value: The cut on risk.
     """
 
     name: str = "fixed"
@@ -54,10 +49,7 @@ class CostRatioRule(ThresholdRule):
     learnt: the one with the least realised cost on earlier origins, which is the same cut as
     mapping risk to outcome by isotonic regression and reading off the ratio.
 
-    Attributes
-    ----------
-    learn : str
-        auto (formula on windowed bases, learnt under p_alive), always, or never.
+    learn: auto (formula on windowed bases, learnt under p_alive), always, or never.
     """
 
     name: str = "cost_ratio"
@@ -67,8 +59,7 @@ class CostRatioRule(ThresholdRule):
         """Check the mode, and that there are costs to weigh."""
         super().__post_init__()
         self.require("rule=cost_ratio")
-        if self.learn not in ("auto", "always", "never"):
-            raise UsageError(f"learn must be auto, always or never; got {self.learn!r}.")
+        one_of("learn", self.learn, ("auto", "always", "never"))
 
     def needs_outcome(self, basis: str) -> bool:
         """Say whether the cut is learnt under this basis."""
@@ -101,12 +92,8 @@ class CostRatioRule(ThresholdRule):
 class CapacityRule(ThresholdRule):
     """Contact the k riskiest.
 
-    Attributes
-    ----------
-    share : float
-        Share of customers that can be contacted.
-    contacts : int, optional
-        Number of customers that can be contacted; overrides `share`.
+    share: Share of customers that can be contacted.
+    contacts: Number of customers that can be contacted; overrides `share`.
     """
 
     name: str = "capacity"
@@ -134,12 +121,9 @@ class CapacityRule(ThresholdRule):
 class PrecisionRule(ThresholdRule):
     """The lowest cut whose flagged customers were right often enough on earlier origins.
 
-    Attributes
-    ----------
-    target : float
-        Share of the flagged who did not buy.
-    least_flagged : int
-        Cuts that flag fewer customers than this are not looked at: a precision of few is noise.
+    target: Share of the flagged who did not buy.
+    least_flagged: Cuts that flag fewer customers than this are not looked at: a precision of few is
+        noise.
     """
 
     name: str = "precision"
@@ -176,10 +160,7 @@ class CalibratedRule(ThresholdRule):
 
     The isotonic map from risk to outcome passes `level` there; costs play no part.
 
-    Attributes
-    ----------
-    level : float
-        Observed probability of no purchase.
+    level: Observed probability of no purchase.
     """
 
     name: str = "calibrated"

@@ -1,7 +1,5 @@
 """What a rule learns from and what it returns."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -33,17 +31,11 @@ class Evidence:
 
     A row stands for the customers of one origin who are alike.
 
-    Attributes
-    ----------
-    risk : array (row,)
-        Risk under the basis of the decision, 0 to 1.
-    outcome : array (row,), optional
-        1 when no purchase came in the window, on *earlier* origins.
-    origin : array (row,), optional
-        Origin of the row, for the spread over origins.
-    row, customer : array (member,), optional
-        Who is in which row: a customer, the unit that is resampled, is in one row of each origin.
-        Default: each row is one customer of its own.
+    risk (row,): Risk under the basis of the decision, 0 to 1.
+    outcome (row,): 1 when no purchase came in the window, on *earlier* origins.
+    origin (row,): Origin of the row, for the spread over origins.
+    row, customer (member,): Who is in which row: a customer, the unit that is resampled, is in one
+        row of each origin. Default: each row is one customer of its own.
     """
 
     risk: Array
@@ -99,34 +91,24 @@ class Evidence:
 class Threshold:
     """A cut on risk, or on lateness by the own rhythm: at risk means at the value or above.
 
-    Attributes
-    ----------
-    value, first_value : float
-        Cut for repeat buyers and for first purchasers (equal unless the rule says otherwise).
-    low, high : float, optional
-        90% interval of `value`: bootstrap over customers, all their origins together. None where
-        the value is not learnt.
-    origin_low, origin_high : float, optional
-        Least and greatest value when chosen on one origin at a time (None with one origin).
-    basis : str
-        What the cut is on: a risk (p_alive, personal_cycles, fixed_days), or overdue.
-    rule : str
-        Name of the rule.
-    learnt_until : date, optional
-        Last day of the outcomes it was learnt from; None when nothing was learnt.
-    cost_per_customer : float, optional
-        Realised cost of the cut where it was learnt, under the stated costs.
-    extra_cost_lower, extra_cost_higher : float, optional
-        What a cut ten points (.10) lower or higher would cost *more*, per customer, same data.
-    curve : DataFrame, optional
-        threshold, flagged_share, precision, recall, cost_per_customer on the data it was learnt on.
-    notes : tuple of str
-        What was assumed or fell short, in plain words.
-    window_cycles : float, optional
-        Under overdue: the window in own rhythms within which customers come back.
-    quantile : float, optional
-        Under overdue: the share of those who come back that is back on the date. `value` is the
-        level of the model's own share at which that holds (equal where nothing was learnt).
+    value, first_value: Cut for repeat buyers and for first purchasers (equal unless the rule says
+        otherwise).
+    low, high: 90% interval of `value`: bootstrap over customers, all their origins together. None
+        where the value is not learnt.
+    origin_low, origin_high: Least and greatest value when chosen on one origin at a time (None with
+        one origin).
+    basis: What the cut is on: a risk (p_alive, personal_cycles, fixed_days), or overdue.
+    rule: Name of the rule.
+    learnt_until: Last day of the outcomes it was learnt from; None when nothing was learnt.
+    cost_per_customer: Realised cost of the cut where it was learnt, under the stated costs.
+    extra_cost_lower, extra_cost_higher: What a cut ten points (.10) lower or higher would cost
+        *more*, per customer, same data.
+    curve: threshold, flagged_share, precision, recall, cost_per_customer on the data it was learnt
+        on.
+    notes: What was assumed or fell short, in plain words.
+    window_cycles: Under overdue: the window in own rhythms within which customers come back.
+    quantile: Under overdue: the share of those who come back that is back on the date. `value` is
+        the level of the model's own share at which that holds (equal where nothing was learnt).
     """
 
     value: float

@@ -42,12 +42,8 @@ _PACKAGES = ("churnlab", "numpy", "pandas", "scipy", "numba", "pymc", "arviz", "
 def write_atomic(path: Path, write: Callable[[Path], object]) -> Path:
     """Let `write` fill a temporary file beside `path`, then rename it into place.
 
-    Parameters
-    ----------
-    path : Path
-        Where the file shall stand.
-    write : callable
-        Called with the temporary path; when it raises, nothing is left behind.
+    path: Where the file shall stand.
+    write: Called with the temporary path; when it raises, nothing is left behind.
     """
     path = Path(path)
     # Made inside `try`: an interrupt just after making the file would leave it behind.
@@ -120,27 +116,13 @@ class RunFolder:
     Where a finished run stands already, the new one is written beside it, into `.writing`, and
     takes its place at the end: a rerun that fails leaves the good run as it was.
 
-    Parameters
-    ----------
-    path : Path
-        Created when missing; refused when it cannot be written.
-    command : str
-        The command that fills it.
-    config : mapping
-        The resolved configuration, stored in the manifest.
-    seed : int or None
-        Seed of the run.
-    staged : bool
-        Whether a finished run is kept until this one has come to its end.
-    locked : bool
-        Whether other runs are refused the folder while this one lasts.
-
-    Attributes
-    ----------
-    path : Path
-        Where files are written now.
-    place : Path
-        Where they stand in the end.
+    path: Created when missing; refused when it cannot be written.
+    command: The command that fills it.
+    config: The resolved configuration, stored in the manifest.
+    staged: Whether a finished run is kept until this one has come to its end.
+    locked: Whether other runs are refused the folder while this one lasts.
+    path: Where files are written now.
+    place: Where they stand in the end.
     """
 
     path: Path
@@ -196,10 +178,7 @@ class RunFolder:
     def part(self, name: str, command: str, *, beside: bool = False) -> RunFolder:
         """Return the folder of a step, emptied of its manifest.
 
-        Parameters
-        ----------
-        beside : bool
-            Whether the step puts its files into place itself, so that what it wrote earlier is
+        beside: Whether the step puts its files into place itself, so that what it wrote earlier is
             there (a bundle names the one that it supersedes).
         """
         root = self.place if beside else self.path
@@ -228,6 +207,20 @@ class RunFolder:
     def write_parquet(self, name: str, frame: pd.DataFrame | Rows) -> Path:
         """Write a frame, or what makes its rows when asked, as Parquet without index, by groups."""
         return self.write(name, lambda path: _write_rows(frame, path))
+
+    def write_parts(self, name: str, write: Callable[[Path], object]) -> Path:
+        """Let `write` make a folder of Parquet files, whole or not at all, with hashes."""
+        path = self.path / name
+        draft = path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
+        try:
+            write(draft)
+            shutil.rmtree(path, ignore_errors=True)
+            draft.replace(path)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        for part in sorted(path.glob("*.parquet")):
+            self.written[f"{name}/{part.name}"] = file_hash(part)
+        return path
 
     def so_far(self) -> Path:
         """Write what the folder holds by now and return the file: `open_run` reads by it.

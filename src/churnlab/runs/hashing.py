@@ -1,7 +1,5 @@
 """What content is known by: canonical JSON, and hashes of values, files and frames."""
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 import json
@@ -53,10 +51,7 @@ def content_hash(value: Any) -> str:
 def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file's bytes.
 
-    Raises
-    ------
-    UsageError
-        A pipe or a device, from which reading may never end.
+    Raises UsageError: A pipe or a device, from which reading may never end.
     """
     if Path(path).exists() and not Path(path).is_file():
         raise UsageError(f"{path} is no file; take it away, or run the command again.")

@@ -1,7 +1,5 @@
 """Locks on folders, held by the process: when it ends, however it ends, they are free."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from pathlib import Path
@@ -12,10 +10,7 @@ def lock(folder: Path, *, wait: bool = False) -> int:
 
     A file system without locks holds nothing: as before there were any.
 
-    Raises
-    ------
-    BlockingIOError
-        Somebody else holds it, and `wait` is false.
+    Raises BlockingIOError: Somebody else holds it, and `wait` is false.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -39,10 +39,7 @@ class Run:
     def manifest(self) -> dict[str, Any]:
         """The run's manifest.
 
-        Raises
-        ------
-        UsageError
-            It is not what a run writes, or the configuration in it was edited.
+        Raises UsageError: It is not what a run writes, or the configuration in it was edited.
         """
         content = read_json(self.path / self.stated)
         found: dict[str, Any] = content if isinstance(content, dict) else {}
@@ -76,10 +73,7 @@ class Run:
     def file(self, name: str) -> Path:
         """Return where a file of the run is.
 
-        Raises
-        ------
-        UsageError
-            The file is missing, is none of the run's, or was changed since.
+        Raises UsageError: The file is missing, is none of the run's, or was changed since.
         """
         path, stated = self.path / name, self.manifest["files"].get(name)
         stated = None if stated is None else str(stated)
@@ -129,10 +123,7 @@ def believing(*folders: object) -> Iterator[None]:
 
     Hashes hold a file against its manifest; whoever rewrites both is met here.
 
-    Raises
-    ------
-    UsageError
-        A name, a column or a type is not as a run writes it.
+    Raises UsageError: A name, a column or a type is not as a run writes it.
     """
     try:
         yield
@@ -162,10 +153,7 @@ def _settle(path: Path) -> None:
 def open_run(folder: str | Path) -> Run:
     """Open a finished run folder, or one that is being written by what `so_far` returned.
 
-    Raises
-    ------
-    UsageError
-        There is no such folder, or no run finished in it.
+    Raises UsageError: There is no such folder, or no run finished in it.
     """
     path = Path(folder)
     if path.name == DRAFT and path.is_file():

@@ -71,18 +71,7 @@ class Result:
         return None
 
     def closing(self, folder: Path) -> list[str]:
-        """Return the lines that end a run: what was found, then where its files are.
-
-        Parameters
-        ----------
-        folder : Path
-            The run folder.
-
-        Returns
-        -------
-        list of str
-            Lines.
-        """
+        """Return the lines that end a run: what was found, then where its files are."""
         place = [self.files.format(folder=folder)] if self.files else []
         return [*self.lines, *place]
 
@@ -94,25 +83,14 @@ class Result:
     def matter(self, folder: Path) -> Mapping[str, Path]:
         """Return the few files that matter, by what they are for.
 
-        Parameters
-        ----------
-        folder : Path
-            The run folder.
-
-        Returns
-        -------
-        mapping of str to Path
-            What for -> file.
+        Returns: What for -> file.
         """
         return {}
 
     def write(self, folder: RunFolder) -> None:
         """Write each table as `NAME.parquet`.
 
-        Parameters
-        ----------
-        folder : RunFolder
-            Open; `save` opens and finishes one.
+        folder: Open; `save` opens and finishes one.
         """
         for name, table in self.tables.items():
             folder.write_parquet(f"{name}.parquet", table)

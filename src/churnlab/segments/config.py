@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, nearest, one_of
 from churnlab.models import MODELS
 from churnlab.posterior.settings import LATE, Lateness, Measure, RiskConfig
 from churnlab.vocabulary import ALL_CODES, OVERDUE, RISK_BASES, SEGMENT_CODES
@@ -45,17 +45,8 @@ class VisitsConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        if self.model not in MODELS:
-            raise UsageError(
-                f"visits.model {self.model!r} is not known; expected one of {', '.join(MODELS)}."
-                + nearest(self.model, MODELS)
-            )
-        bases = (OVERDUE, *RISK_BASES)
-        if self.basis not in bases:
-            raise UsageError(
-                f"visits.basis {self.basis!r} is not known; expected one of "
-                f"{', '.join(bases)}." + nearest(self.basis, bases)
-            )
+        one_of("visits.model", self.model, MODELS)
+        one_of("visits.basis", self.basis, (OVERDUE, *RISK_BASES))
         Lateness(window_cycles=self.window_cycles)
         if not 0 < self.risk_value < self.inactive_value < 1:
             raise UsageError(
@@ -166,11 +157,7 @@ def check_polarity(mapping: Mapping[str, str]) -> None:
                 f"The polarity map names the cell {code!r}, which does not exist."
                 + nearest(code, ALL_CODES)
             )
-        if polarity not in POLARITIES:
-            raise UsageError(
-                f"The polarity of {code} must be one of {', '.join(POLARITIES)}; got "
-                f"{polarity!r}." + nearest(polarity, POLARITIES)
-            )
+        one_of(f"The polarity of {code}", polarity, POLARITIES)
     missing = [code for code in SEGMENT_CODES if code not in mapping]
     if missing:
         raise UsageError(

@@ -26,11 +26,7 @@ Tables = dict[str, pd.DataFrame]
 
 
 def compare(
-    now: Snapshot,
-    before: Snapshot | None,
-    own: Snapshot | None,
-    config: SegmentsConfig,
-    seed: int,
+    now: Snapshot, before: Snapshot | None, own: Snapshot | None, config: SegmentsConfig, seed: int
 ) -> Tables:
     """Return membership and shares, and where there is an earlier day, what has changed since.
 

@@ -1,7 +1,7 @@
 """Event logs with known truth: buy-till-you-die populations and a whole simulated shop."""
 
-from churnlab.simulate.btyd import BtydLog, simulate_btyd
-from churnlab.simulate.config import LEAD_TYPES, ShopConfig
+from churnlab.simulate.btyd import simulate_btyd
+from churnlab.simulate.config import ShopConfig
 from churnlab.simulate.shop import Shop, simulate_shop
 
-__all__ = ["LEAD_TYPES", "BtydLog", "Shop", "ShopConfig", "simulate_btyd", "simulate_shop"]
+__all__ = ["Shop", "ShopConfig", "simulate_btyd", "simulate_shop"]

@@ -1,7 +1,5 @@
 """Purchase logs of a known buy-till-you-die population, on the day grid that real logs have."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -54,33 +52,20 @@ def simulate_btyd(
     Continuous-time events are laid on whole days, and several on a day count once, as in a real
     log. First purchases come at uniform times over the first `inflow_days`.
 
-    Parameters
-    ----------
-    model : str
-        One of `churnlab.models.MODELS`.
-    theta : sequence of floats
-        The model's parameters: ``r, alpha, a, b`` or, for Pareto/NBD, ``r, alpha, s, beta``; time
-        in days.
-    n_customers, days : int
-        Customers, and days from `start` to the last known day (`as_of`), both inclusive.
-    k : int, optional
-        Erlang shape of the ``*_cnbd_k`` models (default 2); 1 otherwise.
-    inflow_days : int, optional
-        First purchases fall on the first `inflow_days` days (default: all of them).
-    first_days : array of int, shape (n_customers,), optional
-        Day number of each first purchase instead of the uniform inflow.
-    daily_rate : array, shape (days,), optional
-        Multiplier of every customer's purchase rate on each day (a season, growth); rates and
-        dropout of the truth are those of a day with multiplier 1. Default: 1 throughout.
-    gap_shape : float, optional
-        Gamma shape of the gaps instead of `k`, their mean kept: below 1 purchases come in bursts.
-    yearly_share : float
-        Share of customers who come once a year, give or take twelve days.
-
-    Raises
-    ------
-    UsageError
-        For an unknown model or values that are not positive.
+    model: One of `churnlab.models.MODELS`.
+    theta: The model's parameters: ``r, alpha, a, b`` or, for Pareto/NBD, ``r, alpha, s, beta``;
+        time in days.
+    n_customers, days: Customers, and days from `start` to the last known day (`as_of`), both
+        inclusive.
+    k: Erlang shape of the ``*_cnbd_k`` models (default 2); 1 otherwise.
+    inflow_days: First purchases fall on the first `inflow_days` days (default: all of them).
+    first_days (n_customers,): Day number of each first purchase instead of the uniform inflow.
+    daily_rate (days,): Multiplier of every customer's purchase rate on each day (a season, growth);
+        rates and dropout of the truth are those of a day with multiplier 1. Default: 1 throughout.
+    gap_shape: Gamma shape of the gaps instead of `k`, their mean kept: below 1 purchases come in
+        bursts.
+    yearly_share: Share of customers who come once a year, give or take twelve days.
+    Raises UsageError for an unknown model or values that are not positive.
     """
     kind = models.named(model)
     likelihood = kind((k or kind.default_k) if kind.regular else 1)

@@ -1,7 +1,5 @@
 """Purchase-days after the first purchase: thinned visits, or a process of their own."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

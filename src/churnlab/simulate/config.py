@@ -1,7 +1,5 @@
 """What the simulated shop is like. Probabilities, shares and days are the story's known truth."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The randomised message on day N to members without a purchase, with both potential outcomes."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

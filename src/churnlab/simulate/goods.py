@@ -1,13 +1,11 @@
 """Items, baskets, what is looked at and what it costs."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.simulate.config import ShopConfig
-from churnlab.types import Array, Ints
+from churnlab.types import Ints
 
 #: P(the next order holds the follow-up item | an order with the item before it).
 FOLLOW_UP_SHARE = 0.5
@@ -32,10 +30,7 @@ def catalogue(config: ShopConfig, rng: np.random.Generator) -> pd.DataFrame:
 def baskets(member: Ints, items: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Fill each purchase-day with items; one row per item of an order.
 
-    Returns
-    -------
-    DataFrame
-        ``order`` (index of the purchase-day), ``item_code``, ``amount``.
+    Returns: ``order`` (index of the purchase-day), ``item_code``, ``amount``.
     """
     popularity = items["popularity"].to_numpy()
     main = rng.choice(len(items), len(member), p=popularity)
@@ -54,22 +49,13 @@ def baskets(member: Ints, items: pd.DataFrame, rng: np.random.Generator) -> pd.D
 
 
 def looks(
-    member: Ints,
-    bought: NDArray[np.bool_],
-    items: pd.DataFrame,
-    rng: np.random.Generator,
+    member: Ints, bought: NDArray[np.bool_], items: pd.DataFrame, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Spread each visit-day over sessions that view an item or put it into the cart.
 
-    Parameters
-    ----------
-    bought : ndarray of bool, shape (visit-day,)
-        Whether the member bought that day; such days always have a cart.
-
-    Returns
-    -------
-    DataFrame
-        ``visit`` (index of the visit-day), ``item_code``, ``event``, ``source``, ``day_share``.
+    bought (visit-day,): Whether the member bought that day; such days always have a cart.
+    Returns: ``visit`` (index of the visit-day), ``item_code``, ``event``, ``source``,
+        ``day_share``.
     """
     n_sessions = 1 + rng.poisson(0.6, len(member))
     visit = np.repeat(np.arange(len(member)), n_sessions)
@@ -83,11 +69,6 @@ def looks(
             "item_code": rng.choice(len(items), len(visit), p=items["popularity"].to_numpy()),
             "event": np.where(cart, "cart", "view"),
             "source": rng.choice(sources, len(visit), p=[0.4, 0.3, 0.2, 0.1]),
-            "day_share": times_of_day(len(visit), rng),
+            "day_share": rng.uniform(7 / 24, 1.0 - 1e-5, len(visit)),
         }
     )
-
-
-def times_of_day(n: int, rng: np.random.Generator) -> Array:
-    """Return times as shares of a day, between 7:00 and 24:00."""
-    return rng.uniform(7 / 24, 1.0 - 1e-5, n)

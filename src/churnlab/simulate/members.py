@@ -1,7 +1,5 @@
 """Who the members are: signup, attributes, and what is hidden in them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ the number of events, not customers x days. Apart from the formulas of `churnlab
 the simulator is an outside check of them.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -37,18 +35,11 @@ def dropout_after_event(
 ) -> Events:
     """Events with Gamma gaps and a dropout toss after each of them (MBG, BG and their CNBD-k).
 
-    Parameters
-    ----------
-    rate : ndarray, shape (customer,)
-        Rate of the exponential stages, per day; the mean gap is ``k / rate``.
-    dropout : ndarray, shape (customer,)
-        Probability of leaving after an event.
-    window : ndarray, shape (customer,)
-        Length of the observation in days; later events are not returned.
-    k : float or ndarray, shape (customer,)
-        Shape of the gaps: 1 exponential, above regular, below in bursts.
-    toss_at_start : bool
-        Whether the start can already be the last event (MBG) or not (BG).
+    rate (customer,): Rate of the exponential stages, per day; the mean gap is ``k / rate``.
+    dropout (customer,): Probability of leaving after an event.
+    window (customer,): Length of the observation in days; later events are not returned.
+    k (customer,): Shape of the gaps: 1 exponential, above regular, below in bursts.
+    toss_at_start: Whether the start can already be the last event (MBG) or not (BG).
     """
     n = len(rate)
     ended = np.full(n, np.inf)
@@ -76,12 +67,8 @@ def until_death(
 ) -> Events:
     """Events with Gamma gaps until death.
 
-    Parameters
-    ----------
-    rate, window : ndarray, shape (customer,)
-        As in `dropout_after_event`.
-    death : ndarray, shape (customer,)
-        Days from the start to death.
+    rate, window (customer,): As in `dropout_after_event`.
+    death (customer,): Days from the start to death.
     """
     stop = np.minimum(window, death)
     ended = np.where(death <= window, death, np.inf)

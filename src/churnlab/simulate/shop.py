@@ -1,7 +1,5 @@
 """The simulated shop, assembled: event logs as a shop would have them, and the truth."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 

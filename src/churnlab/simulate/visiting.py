@@ -1,7 +1,5 @@
 """Visit-days in bouts, with the day on which interest ends."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -42,10 +40,7 @@ def interest_after_purchase(
 ) -> tuple[VisitDays, Array]:
     """Restart the visits of purchasers on the day of their first purchase (`visits_lead` only).
 
-    Parameters
-    ----------
-    first_purchase : ndarray, shape (member,)
-        Day since the shop's start, nan without a purchase.
+    first_purchase (member,): Day since the shop's start, nan without a purchase.
     """
     visits, ended = before
     buyers = np.flatnonzero(first_purchase < config.days)

@@ -37,11 +37,8 @@ class Correlation(NamedTuple):
 def check_amounts(summary: SpendSummary) -> None:
     """Refuse amounts from which no spread can be learnt.
 
-    Raises
-    ------
-    DataError
-        Fewer than two customers with a positive amount; amounts that never differ, between
-        customers or within each of them.
+    Raises DataError: Fewer than two customers with a positive amount; amounts that never differ,
+        between customers or within each of them.
     """
     cells = summary.cells
     customers = int(cells.weight.sum())

@@ -24,18 +24,12 @@ class SpendTarget:
     Terms that depend on the number of amounts alone are summed over distinct numbers, so that a
     pass costs one logarithm per cell (`kernels.amounts`).
 
-    Parameters
-    ----------
-    cells
-        Distinct (n, mean) with weights, in the currency.
-    each
-        The density of each amount, or that of each customer's mean (`gamma_gamma.log_likelihood`).
-    priors
-        Prior texts by natural quantity; defaults for the others.
-    scale
-        Currency per inner unit; default: the geometric mean of the customers' means.
-    with_prior
-        False leaves the bare likelihood.
+    cells: Distinct (n, mean) with weights, in the currency.
+    each: The density of each amount, or that of each customer's mean
+        (`gamma_gamma.log_likelihood`).
+    priors: Prior texts by natural quantity; defaults for the others.
+    scale: Currency per inner unit; default: the geometric mean of the customers' means.
+    with_prior: False leaves the bare likelihood.
     """
 
     map = Coordinates(SPEND_QUANTITIES)

@@ -44,10 +44,7 @@ class Elpd(NamedTuple):
 def elpd(fit: PopulationFit) -> Elpd:
     """PSIS-LOO by customer, through cells with weights (Vehtari, Gelman and Gabry 2017).
 
-    Parameters
-    ----------
-    fit
-        A fit; the log-likelihoods of its (thinned, on large data) draws are used.
+    fit: A fit; the log-likelihoods of its (thinned, on large data) draws are used.
     """
     matrix = log_likelihood_matrix(fit)
     weight = fit.cells.weight
@@ -75,25 +72,13 @@ def compare_models(
 ) -> pd.DataFrame:
     """Rank fits of the same customers by leave-one-out elpd.
 
-    Parameters
-    ----------
-    fits
-        Fits by a name of your choice.
-    cell_of
-        Per fit each customer's cell, customers in one order: for fits with different groups, whose
-        cells differ.
-    plus
-        With `cell_of`: what is added to each customer's log density, (customer,).
-
-    Returns
-    -------
-    One row per fit, best first: elpd, se, elpd_diff (to the best), diff_se (paired over customers),
-    p_loo, max_k_hat, log_evidence (laplace only).
-
-    Raises
-    ------
-    UsageError
-        Fits of different data, or fewer than two.
+    fits: Fits by a name of your choice.
+    cell_of: Per fit each customer's cell, customers in one order: for fits with different groups,
+        whose cells differ.
+    plus: With `cell_of`: what is added to each customer's log density, (customer,).
+    Returns: One row per fit, best first: elpd, se, elpd_diff (to the best), diff_se (paired over
+        customers), p_loo, max_k_hat, log_evidence (laplace only).
+    Raises UsageError: Fits of different data, or fewer than two.
     """
     if len(fits) < 2:
         raise UsageError(f"Comparing takes at least two fits; got {len(fits)}.")

@@ -1,7 +1,5 @@
 """Rank plots of simulation-based calibration."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd
@@ -14,10 +12,7 @@ from churnlab.report.style import COLOURS
 def draw_ranks(ecdf: pd.DataFrame) -> Figure:
     """Draw, per quantity, the ranks' distribution minus the uniform, with its 95% envelope.
 
-    Parameters
-    ----------
-    ecdf : DataFrame
-        `quantity, share, difference, low, high` (from `inference.sbc.sbc_ecdf`).
+    ecdf: `quantity, share, difference, low, high` (from `inference.sbc.sbc_ecdf`).
     """
     groups = list(ecdf.groupby("quantity", sort=False))
     columns = min(4, len(groups))

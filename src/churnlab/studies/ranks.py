@@ -1,7 +1,5 @@
 """What every simulation of the calibration shares: priors of its truths, ranks of a truth."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

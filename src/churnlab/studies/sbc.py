@@ -51,23 +51,13 @@ def sbc_table(
 ) -> pd.DataFrame:
     """Ranks of the truth among posterior draws, one row per simulation and quantity.
 
-    Parameters
-    ----------
-    model, k
-        The model and its Erlang shape.
-    simulations, customers
-        Simulated populations, and customers in each.
-    groups, effects
-        Groups that pool partially (0: none), and what varies between them.
-    seed
-        Everything random follows from it; simulation i does not depend on how many there are.
-    progress
-        Called with (stage, share done).
-
-    Returns
-    -------
-    Columns simulation, quantity, rank (0..`THINNED`), n_ranks, refused. A population that laplace
-    refuses has rank -1 and refused true (it is not swept under the rug: see `sbc_summary`).
+    model, k: The model and its Erlang shape.
+    simulations, customers: Simulated populations, and customers in each.
+    groups, effects: Groups that pool partially (0: none), and what varies between them.
+    seed: Everything random follows from it; simulation i does not depend on how many there are.
+    Returns: Columns simulation, quantity, rank (0..`THINNED`), n_ranks, refused. A population that
+        laplace refuses has rank -1 and refused true (it is not swept under the rug: see
+        `sbc_summary`).
     """
     if simulations < 1 or customers < 2:
         raise UsageError(
@@ -131,17 +121,11 @@ def _cells(x: Array, t_x: Array, T: Array, gaps: Array) -> Cells:
 def sbc_summary(table: pd.DataFrame, bins: int = 20) -> pd.DataFrame:
     """Test the uniformity of ranks, per quantity.
 
-    Parameters
-    ----------
-    table
-        From `sbc_table`.
-    bins
-        Bins of the chi-square test; must divide the number of ranks.
-
-    Returns
-    -------
-    Per quantity: n, chi2_p (p-value of the chi-square test), ecdf_p (of the largest distance
-    between the ranks' distribution and the uniform), refused (share of populations refused).
+    table: From `sbc_table`.
+    bins: Bins of the chi-square test; must divide the number of ranks.
+    Returns: Per quantity: n, chi2_p (p-value of the chi-square test), ecdf_p (of the largest
+        distance between the ranks' distribution and the uniform), refused (share of populations
+        refused).
     """
     from scipy import stats  # a third of a second to import
 
@@ -162,19 +146,11 @@ def sbc_summary(table: pd.DataFrame, bins: int = 20) -> pd.DataFrame:
 def sbc_ecdf(table: pd.DataFrame, level: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """Difference of the ranks' distribution to the uniform, with a simultaneous envelope.
 
-    Parameters
-    ----------
-    table
-        From `sbc_table`.
-    level
-        Probability that a calibrated quantity stays inside its envelope everywhere
-        (Sailynoja, Burkner and Vehtari 2022; by simulation).
-    seed
-        Of that simulation.
-
-    Returns
-    -------
-    Columns quantity, share (0..1), difference, low, high: what a rank plot draws.
+    table: From `sbc_table`.
+    level: Probability that a calibrated quantity stays inside its envelope everywhere (Sailynoja,
+        Burkner and Vehtari 2022; by simulation).
+    seed: Of that simulation.
+    Returns: Columns quantity, share (0..1), difference, low, high: what a rank plot draws.
     """
     good = table.loc[~table["refused"]]
     parts = []

@@ -3,8 +3,6 @@
 Truths come from the priors of the hierarchy; the two-stage way is on trial.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab import models as likelihoods
@@ -31,12 +29,8 @@ def simulate_groups_once(
 ) -> Simulation:
     """Draw a truth with groups, simulate, fit in two stages, rank.
 
-    Parameters
-    ----------
-    customers, groups
-        Customers in all, and groups, which take equal shares of them.
-    effects
-        ``locations`` or ``all``.
+    customers, groups: Customers in all, and groups, which take equal shares of them.
+    effects: ``locations`` or ``all``.
     """
     from churnlab.priors import parse
     from churnlab.summary import Cells  # its event engine is imported late

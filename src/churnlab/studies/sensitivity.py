@@ -34,20 +34,12 @@ def prior_sensitivity(fit: PopulationFit, draws: int = DRAWS) -> pd.DataFrame:
     All stated priors are scaled together; the law by which groups differ is part of the model and
     is not scaled, the prior of its spread is.
 
-    Parameters
-    ----------
-    fit
-        A fit by either method.
-    draws
-        Draws used at most (evenly thinned).
-
-    Returns
-    -------
-    DataFrame
-        One row per quantity: `parameter`; `prior` (its text); `prior_sensitivity` and
-        `likelihood_sensitivity` (`slope` of the cumulative Jensen-Shannon distance);
-        `shift_sd` (posterior standard deviations that the mean moves when the power of the
-        priors doubles, to first order); `verdict` (`verdict`).
+    fit: A fit by either method.
+    draws: Draws used at most (evenly thinned).
+    Returns: One row per quantity: `parameter`; `prior` (its text); `prior_sensitivity` and
+        `likelihood_sensitivity` (`slope` of the cumulative Jensen-Shannon distance); `shift_sd`
+        (posterior standard deviations that the mean moves when the power of the priors doubles, to
+        first order); `verdict` (`verdict`).
     """
     keep = _thinned(fit.u, draws)
     u = np.ascontiguousarray(fit.u[keep])
@@ -104,10 +96,8 @@ def slope(values: Array, log_density: Array) -> float:
 
     ``(CJS(a_low) / -log2(a_low) + CJS(a_high) / log2(a_high)) / 2`` at `POWERS`.
 
-    Parameters
-    ----------
-    values, log_density
-        A quantity, and the log density of the scaled component, at equal-weight draws (draw,).
+    values, log_density: A quantity, and the log density of the scaled component, at equal-weight
+        draws (draw,).
     """
     centred = log_density - log_density.mean()
     parts = []

@@ -7,25 +7,22 @@ values become one weighted cell: the posterior is exactly the same, the work muc
 
 from churnlab.summary.aggregate import as_summary, summarise
 from churnlab.summary.calendar import Calendar
-from churnlab.summary.cells import POOLED, Cells
+from churnlab.summary.cells import Cells
 from churnlab.summary.clock import Clock
 from churnlab.summary.customers import JOINED, UNKNOWN, Summary
 from churnlab.summary.dated import Dated
-from churnlab.summary.design import Coding, Design
+from churnlab.summary.design import Design
 from churnlab.summary.grouping import check_groups
-from churnlab.summary.spend import SpendCells, SpendSummary, summarise_spend
+from churnlab.summary.spend import SpendSummary, summarise_spend
 
 __all__ = [
     "JOINED",
-    "POOLED",
     "UNKNOWN",
     "Calendar",
     "Cells",
     "Clock",
-    "Coding",
     "Dated",
     "Design",
-    "SpendCells",
     "SpendSummary",
     "Summary",
     "as_summary",

@@ -18,6 +18,7 @@ from churnlab.events.engine import frame
 from churnlab.summary.customers import Summary, gaps_of, with_cells
 from churnlab.summary.design import column_of
 from churnlab.summary.taking import as_log, is_summary_frame
+from churnlab.summary.there import summary_there
 from churnlab.types import Ints
 
 
@@ -48,6 +49,7 @@ def summarise(
     covariates: str | Sequence[str] = (),
     count_purchases: bool = False,
     log_gaps: bool = True,
+    there: bool = False,
 ) -> Summary:
     """Return x, t_x, T of every customer with an event up to `as_of`.
 
@@ -72,6 +74,9 @@ def summarise(
     log_gaps : bool
         Whether the sum of log gaps is computed, which asks for every customer's days in order and
         takes most of the time. Only fits of Erlang-k models need it; without it the sum is NaN.
+    there : bool
+        Of a log that stays in Spark or PostgreSQL: sum up there. The cells come, and a sample of
+        the customers.
 
     Returns
     -------
@@ -84,7 +89,7 @@ def summarise(
     DataError
         No event up to `as_of`, no such attribute, or a covariate that cannot be used.
     UsageError
-        `as_of` after the log's own.
+        `as_of` after the log's own; a log that stays elsewhere, without `there`.
 
     References
     ----------
@@ -102,6 +107,11 @@ def summarise(
     wanted = (covariates,) if isinstance(covariates, str) else tuple(covariates)
     plain = tuple(column_of(name) for name in wanted)
     _check_columns(columns, plain)
+    if view.engine is not None and not there:
+        raise UsageError(
+            f"this log stays in {view.engine.name}, and a customer's row is wanted here. Sum up "
+            "there with summarise(log, there=True), or read the log with data.engine=duckdb."
+        )
     days = view.day_table(events)
     if count_purchases and events == "visits" and "purchases" in view.tables:
         days = days.union(view.day_table("purchases"), distinct=True)
@@ -109,14 +119,13 @@ def summarise(
     if columns or plain:
         members = _attributes(view, columns, plain)
         customers = customers.left_join(members, "customer_id").drop("customer_id_right")
-    found = frame(customers.order_by("customer_id"))
-    if found.empty:
+    made = _made(customers, view, columns, wanted)
+    if made is None:
         raise DataError(
             f"no {events} up to {view.as_of}; give a later as_of or data that reach back further."
         )
     counting: dict[str, Any] = {"events": events, "count_purchases": count_purchases}
-    again = partial(summarise, view, **counting)
-    made = with_cells(found, view.as_of, columns, wanted)
+    again = partial(summarise, view, there=there, **counting)
     histories = partial(_histories, days)
     return replace(
         made,
@@ -127,6 +136,21 @@ def summarise(
         beginning=view.report.beginning if events == "purchases" else None,
         gaps=gaps_of(made, histories),
     )
+
+
+def _made(
+    customers: Any, log: EventLog, columns: tuple[str, ...], covariates: tuple[str, ...]
+) -> Summary | None:
+    """Return the summary of counted customers; None where there is nobody."""
+    if log.engine is not None:
+        if covariates:
+            raise UsageError(
+                f"covariates need every customer here, and the log stays in {log.engine.name}; "
+                "group them with model.group, or read the log with data.engine=duckdb."
+            )
+        return summary_there(customers, log.as_of, columns)
+    found = frame(customers.order_by("customer_id"))
+    return None if found.empty else with_cells(found, log.as_of, columns, covariates)
 
 
 def _purchase_days(days: Any) -> Ints:

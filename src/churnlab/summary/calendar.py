@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, one_of
 from churnlab.types import Ints
 
 KINDS: Final = ("month", "week")
@@ -53,11 +53,7 @@ class Calendar:
 
     def __post_init__(self) -> None:
         """Refuse unknown kinds, unreadable ranges, overlaps, and a calendar without any bucket."""
-        if self.kind is not None and self.kind not in KINDS:
-            raise UsageError(
-                f"unknown calendar {self.kind!r}; expected {', '.join(KINDS)} or null."
-                + nearest(self.kind, KINDS)
-            )
+        one_of("the calendar", self.kind, KINDS)
         if self.kind is None and not self.ranges:
             raise UsageError(f"a calendar needs a kind ({', '.join(KINDS)}) or events; got none.")
         years = {int(r.first[:4]) for r in self.ranges if not _YEARLY.fullmatch(r.first)} or {2000}

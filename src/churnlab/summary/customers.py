@@ -19,6 +19,7 @@ from churnlab.summary.cells import POOLED, Cells
 from churnlab.summary.clock import Clock
 from churnlab.summary.dated import Dated
 from churnlab.summary.design import Coding, Design, column_of, learn_codings, profiles
+from churnlab.summary.elsewhere import Elsewhere
 from churnlab.summary.gaps import Gaps, completed_gaps
 from churnlab.types import Array, Ints
 
@@ -65,6 +66,9 @@ class Summary:
         What speaks for purchases before the log.
     counting : mapping
         `events` and `count_purchases` of `summarise`: what was counted.
+    elsewhere : Elsewhere, optional
+        The customers of a log in Spark or PostgreSQL, where they are; `customers` is a sample of
+        them, and `cells` are those of all.
 
     Notes
     -----
@@ -94,6 +98,7 @@ class Summary:
     clock: Clock | None = None
     beginning: Beginning | None = None
     counting: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    elsewhere: Elsewhere | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         """One line: customers, those who came back, day, cells and groups."""
@@ -353,7 +358,7 @@ def with_cells(
 
     `codings` are learnt from the table where they are not given.
     """
-    customers, codes, groups = _grouped(customers, columns)
+    customers, codes, groups = grouped(customers, columns)
     design = None
     if covariates:
         chosen = learn_codings(customers, covariates) if codings is None else codings
@@ -374,7 +379,7 @@ def with_cells(
     return Summary(customers, cells, as_of, columns, covariates=covariates, design=design)
 
 
-def _grouped(
+def grouped(
     customers: pd.DataFrame, columns: tuple[str, ...]
 ) -> tuple[pd.DataFrame, NDArray[np.int64] | None, tuple[str, ...]]:
     """Return the table with group columns as text, each customer's group code, and the names."""

@@ -121,10 +121,7 @@ def column_of(covariate: str) -> str:
 
 
 def profiles(
-    customers: pd.DataFrame,
-    codings: tuple[Coding, ...],
-    group: Ints,
-    groups: tuple[str, ...],
+    customers: pd.DataFrame, codings: tuple[Coding, ...], group: Ints, groups: tuple[str, ...]
 ) -> tuple[Design, Ints, tuple[str, ...]]:
     """Return the design, the profile of each customer, and the profiles' names.
 

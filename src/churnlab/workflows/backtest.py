@@ -26,18 +26,12 @@ from churnlab.workflows.steps.settings import ModelSettings
 class BacktestSettings(ModelSettings):
     """Of a backtest.
 
-    Parameters
-    ----------
-    candidates : list of str
-        Models and baselines; the compulsory ones are added. Empty: the default set, and the
+    candidates: Models and baselines; the compulsory ones are added. Empty: the default set, and the
         configured model on its calendar where the log is long enough for one.
-    rules : mapping of str to ThresholdRule
-        Rules that are scored on the same forecasts; by default those of `default_rules` at the
+    rules: Rules that are scored on the same forecasts; by default those of `default_rules` at the
         costs that `rule` states, and `rule` itself where it cuts a risk.
-    cache_dir : str, optional
-        Folder in which finished fits are kept and found again.
-    keep_predictions : bool
-        Keep forecast and outcome of every customer.
+    cache_dir: Folder in which finished fits are kept and found again.
+    keep_predictions: Keep forecast and outcome of every customer.
     """
 
     split: SplitConfig = field(default_factory=SplitConfig)

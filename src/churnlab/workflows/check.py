@@ -1,7 +1,5 @@
 """Check a log against the data contract: what was kept and dropped, and why."""
 
-from __future__ import annotations
-
 from churnlab.events import EventLog
 from churnlab.progress import SILENT, Progress
 from churnlab.workflows.steps.opening import Checked

@@ -24,10 +24,7 @@ from churnlab.workflows.steps.settings import Worded
 class CompareSettings(Worded):
     """Of a comparison.
 
-    Parameters
-    ----------
-    runs : list of str
-        Folders of finished runs, two or more.
+    runs: Folders of finished runs, two or more.
     """
 
     runs: list[str] = field(default_factory=list)

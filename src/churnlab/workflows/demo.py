@@ -1,7 +1,5 @@
 """The main job on real customers (CDNOW), then on a simulated shop with visits and signups."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -23,10 +23,7 @@ from churnlab.workflows.steps.placing import place_fitted
 class ExplainSettings(SegmentSettings):
     """Of one customer's explanation.
 
-    Parameters
-    ----------
-    customer : str
-        An id, to the letter.
+    customer: An id, to the letter.
     """
 
     customer: str = "???"

@@ -8,22 +8,21 @@ from churnlab.backtest import Context, calibrate_threshold
 from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
+from churnlab.forecast.config import NONE
 from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.posterior import CustomerTable
 from churnlab.progress import SILENT, Progress
 from churnlab.rules import OverdueRule, Threshold
 from churnlab.summary import summarise
+from churnlab.workflows.steps.elsewhere import fit_elsewhere
 from churnlab.workflows.steps.fitted import Fitted
+from churnlab.workflows.steps.forecasting import forecast_window
 from churnlab.workflows.steps.settings import FitSettings, ModelSettings
 from churnlab.workflows.steps.worth import find_worth
 
 
 def fit(
-    log: EventLog,
-    settings: FitSettings,
-    progress: Progress = SILENT,
-    *,
-    with_worth: bool = True,
+    log: EventLog, settings: FitSettings, progress: Progress = SILENT, *, with_worth: bool = True
 ) -> Fitted:
     """Fit purchases and amounts of a log, choose the threshold, compute the per-customer table.
 
@@ -37,6 +36,8 @@ def fit(
     FitRefusedError
         The diagnostics do not support the fit.
     """
+    if log.engine is not None:
+        return fit_elsewhere(log, settings, progress)
     model = settings.model
     with progress.stage("summarising customers"):
         summary = summarise(log, group=list(model.groups) or None)
@@ -58,17 +59,21 @@ def fit(
             else choose_threshold(log, settings, posterior)
         )
     worth = find_worth(log, settings, progress) if with_worth else None
+    window = None
+    if with_worth and settings.forecast.name != NONE:
+        window = forecast_window(log, settings, posterior, progress)
 
     def table() -> CustomerTable:
-        return posterior.customer_table(
+        found = posterior.customer_table(
             risk=settings.risk,
             state=threshold.state(settings.risk),
             spend=None if worth is None else worth.spend,
             value=None if worth is None else worth.config,
             progress=progress.update,
         )
+        return found if window is None else found.joined(window.columns)
 
-    fitted = Fitted(posterior, threshold, worth, table, settings.rule, settings.risk)
+    fitted = Fitted(posterior, threshold, worth, table, settings.rule, settings.risk, window)
     if with_worth:
         with progress.stage("risk, dates and value of every customer"):
             _ = fitted.table

@@ -19,10 +19,7 @@ from churnlab.workflows.steps.settings import Worded
 class NdaySettings(Worded):
     """Of an N-day study.
 
-    Parameters
-    ----------
-    previous : str, optional
-        An earlier `nday_audience.parquet`: nobody gets a message twice.
+    previous: An earlier `nday_audience.parquet`: nobody gets a message twice.
     """
 
     nday: NdayConfig = field(default_factory=NdayConfig)

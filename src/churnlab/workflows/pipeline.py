@@ -17,6 +17,7 @@ from churnlab.events.engine import give_back
 from churnlab.export import ExportConfig
 from churnlab.fitting import ModelConfig
 from churnlab.fitting.late import three_numbers
+from churnlab.forecast.config import MODEL, ForecastConfig
 from churnlab.progress import SILENT, Progress
 from churnlab.runs import Result, RunFolder
 from churnlab.workflows import segment as grid
@@ -44,16 +45,9 @@ class PipelineSettings(GridSettings, BacktestSettings, NdaySettings, JourneySett
 class Piped(Result):
     """What the steps of a pipeline found; their tables are in the run's folder alone.
 
-    Attributes
-    ----------
-    said : mapping of str to list of str
-        By step that was done: its lines.
-    late : mapping
-        Who is late, as `fit.json` has it.
-    outcomes : mapping of str to str
-        `done` or `skipped: reason` of each step.
-    page : Path
-        The report.
+    said: By step that was done: its lines.
+    late: Who is late, as `fit.json` has it.
+    outcomes: `done` or `skipped: reason` of each step.
     """
 
     log: EventLog
@@ -133,15 +127,8 @@ def pipeline(
 ) -> Piped:
     """Run the steps into a folder.
 
-    Parameters
-    ----------
-    also : sequence of str
-        Models that are fitted beside the chosen one.
-
-    Raises
-    ------
-    DataError, FitRefusedError
-        The fit, without which there is nothing, is not possible.
+    also: Models that are fitted beside the chosen one.
+    Raises DataError, FitRefusedError: The fit, without which there is nothing, is not possible.
     """
     steps = _Steps(folder, progress)
     given: dict[str, Any] = {"settings": settings, "progress": progress}
@@ -151,7 +138,8 @@ def pipeline(
     fitted = steps.run("fit", partial(fit_log, log, settings, progress))
     late = fitted.late.to_dict()
     for name in also:
-        other = replace(settings, model=ModelConfig(name=name))
+        own = ForecastConfig(name=MODEL)  # the stack is the same whatever model stands beside it
+        other = replace(settings, model=ModelConfig(name=name), forecast=own)
         steps.run(f"fit_{name}", partial(fit_log, log, other, progress))
     # Before the segments: whom journeys reach is part of the campaign plan.
     walked = steps.attempt("journey", partial(journey, log, **given))

@@ -1,7 +1,5 @@
 """Simulation-based calibration of a model: are its posteriors right on average?"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar

@@ -380,10 +380,7 @@ def _moved(
 ) -> tuple[dict[str, pd.DataFrame], Snapshot | None, Past | None]:
     """Return the tables of shares and changes, the earlier day as it was said then, and the past.
 
-    Parameters
-    ----------
-    on : callable
-        Fits the data up to a day and places everybody on it.
+    on: Fits the data up to a day and places everybody on it.
     """
     earlier, before, own = _comparison_day(log, settings), None, None
     if earlier is not None:

@@ -1,7 +1,5 @@
 """Simulate a shop with known truth."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

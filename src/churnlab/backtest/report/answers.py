@@ -1,7 +1,5 @@
 """A backtest's comparisons in words: one sentence for people, one with the statistics."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

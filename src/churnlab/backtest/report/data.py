@@ -1,7 +1,5 @@
 """Numbers behind the figures of a backtest, from the tables in its run folder."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 

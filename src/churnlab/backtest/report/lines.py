@@ -1,7 +1,5 @@
 """The candidates' scores as a table for the terminal."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import pandas as pd

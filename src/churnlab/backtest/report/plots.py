@@ -3,8 +3,6 @@
 Each function draws numbers that were computed elsewhere on an `Axes` and returns it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,12 +26,8 @@ def reliability(
 ) -> Axes:
     """Draw a CORP reliability curve, with the consistency band of a calibrated forecast.
 
-    Parameters
-    ----------
-    predicted, observed : array, shape (point,)
-        Forecast probability and the recalibrated (isotonic) frequency.
-    band : tuple of arrays, optional
-        Positions, lower and upper limits of the consistency band.
+    predicted, observed (point,): Forecast probability and the recalibrated (isotonic) frequency.
+    band: Positions, lower and upper limits of the consistency band.
     """
     ax.plot([0, 1], [0, 1], color=COLOURS["muted"], lw=1, ls="--")
     if band is not None:
@@ -82,10 +76,7 @@ def threshold_cost(
 def purchase_axis(ax: Axes, shares: pd.DataFrame, *, lang: str = "en") -> Axes:
     """Draw the purchase states' shares with their intervals: the grid where visits are unknown.
 
-    Parameters
-    ----------
-    shares : DataFrame
-        From `segments.shares_table`; the rows of level ``purchase_state`` are shown.
+    shares: From `segments.shares_table`; the rows of level ``purchase_state`` are shown.
     """
     states = shares[shares["level"] == "purchase_state"].iloc[::-1]
     names = states["name_ko" if lang == "ko" else "name_en"]

@@ -1,7 +1,5 @@
 """What the report of a backtest says, with numbers from the run folder."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -81,10 +79,7 @@ def candidates_table(headline: pd.DataFrame, lang: str) -> str:
 def visits_section(summary: dict[str, Any], differences: pd.DataFrame, lang: str) -> str | None:
     """Return what the visit log adds, per origin and over all; None where no candidate used it.
 
-    Parameters
-    ----------
-    differences : DataFrame
-        The run's paired differences: each visit candidate less its twin without visits.
+    differences: The run's paired differences: each visit candidate less its twin without visits.
     """
     asked = [a for a in summary["comparisons"] if a["metric"] == "visits"]
     pairs = {(a["best"], a["simple"]) for answer in asked for a in answer["pairs"]}

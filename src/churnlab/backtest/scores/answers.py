@@ -1,7 +1,5 @@
 """The answer in numbers: does anything beat the simple rule? `report.answers` says it in words."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

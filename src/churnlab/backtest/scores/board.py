@@ -61,16 +61,9 @@ class Cells(NamedTuple):
 class Truth:
     """What came after an origin, and how its customers are grouped.
 
-    Attributes
-    ----------
-    past : Past
-        Customers as known at the origin.
-    target : Target
-        The label.
-    scored : bool
-        False at warm-up origins.
-    windows, counts : array (customer,)
-        Label window in days and purchases in it.
+    past: Customers as known at the origin.
+    scored: False at warm-up origins.
+    windows, counts (customer,): Label window in days and purchases in it.
     """
 
     past: Past
@@ -125,12 +118,8 @@ class Truth:
 class Entry:
     """One candidate's forecast (one variant) at one origin, ready to be scored.
 
-    Attributes
-    ----------
-    score, risk, p_alive, expected, crps, flag : array (cell,), optional
-        The forecast and, of counts, its score.
-    shared : Cells, optional
-        The customers of each cell; without it each customer is one.
+    score, risk, p_alive, expected, crps, flag (cell,): The forecast and, of counts, its score.
+    shared: The customers of each cell; without it each customer is one.
     """
 
     truth: Truth

@@ -1,7 +1,5 @@
 """Threshold rules on the candidates' risks: learnt on earlier origins, paid for on later ones."""
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -32,12 +30,8 @@ _WRONG = (-0.1, 0.1)
 class Decision:
     """Who is contacted at one origin by one rule on one candidate, and what it cost.
 
-    Attributes
-    ----------
-    flag : array (cell,), optional
-        Rows of the entry that are contacted.
-    cost : Estimate, optional
-        Mean cost per customer.
+    flag (cell,): Rows of the entry that are contacted.
+    cost: Mean cost per customer.
     """
 
     entry: Entry

@@ -1,7 +1,5 @@
 """Paired differences between candidates and the bar, by origin and averaged over origins."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 

@@ -1,7 +1,5 @@
 """Scores of entries: overall with intervals, and by frequency class, age and group."""
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """A forecast recalibrated on earlier origins, by a named map or by the one that held out best."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Final
 

@@ -4,8 +4,6 @@ The customer is drawn with all rows at all origins: overlapping windows share ou
 customers x origins are never taken as independent. A pooled figure is the mean over origins.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -31,14 +29,8 @@ class Estimate(NamedTuple):
 class Resample:
     """Replicated metrics of entries, all on the same resamples of the panel's customers.
 
-    Parameters
-    ----------
-    n_customers : int
-        Customers of the panel.
-    replicates : int
-        Bootstrap replicates.
-    rng : Generator
-        Draws the customers.
+    n_customers: Customers of the panel.
+    rng: Draws the customers.
     """
 
     def __init__(self, n_customers: int, replicates: int, rng: np.random.Generator) -> None:
@@ -97,12 +89,8 @@ def simultaneous_high(values: Sequence[float], replicated: Sequence[Array]) -> A
     The best of many candidates looks better than it is; the bound is widened by the bootstrap
     quantile of the largest studentised deviation (max-t).
 
-    Parameters
-    ----------
-    values : sequence of float
-        Differences candidate - bar.
-    replicated : sequence of array (replicate,)
-        Their bootstrap replicates, on the same draws.
+    values: Differences candidate - bar.
+    replicated (replicate,): Their bootstrap replicates, on the same draws.
     """
     point, draws = np.asarray(values), np.stack(replicated)
     spread = np.maximum(draws.std(axis=1), 1e-12)

@@ -1,7 +1,5 @@
 """Purchases per week of the customers known at an origin: forecast there, and what came."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
-from churnlab.candidates import forecasts
 from churnlab.candidates.base import Candidate, Context
 from churnlab.candidates.models import ModelCandidate
+from churnlab.forecast import closed_forms
 from churnlab.models.draws import PopulationDraws
 from churnlab.origins.panel import Panel, Past
 from churnlab.summary import Clock
@@ -38,12 +36,9 @@ def tracking_frame(
     customers' rare purchases is taken as Poisson given the parameters, which is a little narrow
     where single customers buy very often.
 
-    Returns
-    -------
-    DataFrame
-        origin, candidate, week, ends_on, actual, expected, q05, q95, and the same cumulated from
-        the origin on (cumulative_...); purchases of customers known at the origin (later joiners
-        are no repeat buyers of it).
+    Returns: origin, candidate, week, ends_on, actual, expected, q05, q95, and the same cumulated
+        from the origin on (cumulative_...); purchases of customers known at the origin (later
+        joiners are no repeat buyers of it).
     """
     weeks = min(_WEEKS, (panel.as_of - past.origin).days // 7)
     if weeks < 1:
@@ -74,11 +69,11 @@ def weekly_expected(
     The cumulative expectation is smooth: it is computed at a few horizons and read off a
     monotone cubic in between (under .1% from computing every week, at a tenth of the time).
     """
-    rows = forecasts.Rows(past, np.zeros(past.n, dtype=np.int64), clock, draws)
+    rows = closed_forms.Rows(past, np.zeros(past.n, dtype=np.int64), clock, draws)
     ends = 7 * np.arange(weeks + 1)
     time = ends.astype(np.float64) if clock is None else clock.ahead(past.origin, ends)
     knots = time[np.unique(np.ceil(np.geomspace(1, weeks, _KNOTS))).astype(np.int64)]
-    total = forecasts.expected_by_horizon(rows, draws, knots)
+    total = closed_forms.expected_by_horizon(rows, draws, knots)
     start = np.zeros((draws.n_draws, 1))
     curve = PchipInterpolator(np.r_[0.0, knots], np.hstack([start, total]), axis=1)
     return np.diff(curve(time), axis=1)

@@ -1,7 +1,5 @@
 """Does the visit log better the purchase forecast (P17)? In numbers; it may be no."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,10 +21,7 @@ def visit_answers(
     It is one question, so the intervals hold for all pairs together and there is one answer: the
     pair that decides, with all of them in `pairs`.
 
-    Parameters
-    ----------
-    twins : mapping
-        Twin without visits, by candidate.
+    twins: Twin without visits, by candidate.
     """
     if not twins:
         return []

@@ -1,7 +1,5 @@
 """Drop what the contract drops, count it by reason, and refuse what it does not allow."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 
@@ -32,7 +30,7 @@ MOST_UNREADABLE = 0.5
 #: Losses of fewer rows are printed, but no error.
 _FEW = 100
 
-_REASON = "_reason"
+REASON = "_reason"
 _ROW = "_row"
 
 
@@ -41,29 +39,21 @@ def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) 
 
     A row is dropped for the first of `schema.REASONS` that fits.
 
-    Raises
-    ------
-    DataError
-        More bad rows than allowed; returned or duplicate rows where they are an error, or more of
-        them than anybody would expect; nothing left of the purchases.
+    Raises DataError: More bad rows than allowed; returned or duplicate rows where they are an
+        error, or more of them than anybody would expect; nothing left of the purchases.
     """
-    _in_its_unit(backend, staged)
+    in_its_unit(backend, staged)
     backend.create_table(staged.table, _judged(backend, staged, config, as_of))
-    dropped = _counts(backend.table(staged.table))
-    if not _drops_unknown(config):
-        del dropped["unknown_beginning"]
-    _enforce(backend, staged, config, dropped, as_of)
+    dropped = counts_of(backend.table(staged.table), config)
+    enforce(backend, staged, config, dropped)
     # In place: writing the rows that are left anew would take a tenth of the whole reading.
-    backend.raw_sql(f"DELETE FROM {staged.table} WHERE {_REASON} IS NOT NULL")
-    backend.raw_sql(f"ALTER TABLE {staged.table} DROP COLUMN {_REASON}")
+    backend.raw_sql(f"DELETE FROM {staged.table} WHERE {REASON} IS NOT NULL")
+    backend.raw_sql(f"ALTER TABLE {staged.table} DROP COLUMN {REASON}")
     backend.drop_table(staged.name)
-    report = _account(backend, staged, dropped)
-    if not report.kept and staged.table in ("purchases", "visits"):
-        raise _nothing_left(staged, dropped, as_of)
-    return report
+    return account(backend.table(staged.table), staged, dropped, as_of)
 
 
-def _in_its_unit(backend: Backend, staged: Staged) -> None:
+def in_its_unit(backend: Any, staged: Staged) -> None:
     """Refuse numbers that end up near their zero, as those of another unit do."""
     if staged.days is None:
         return
@@ -74,51 +64,80 @@ def _in_its_unit(backend: Backend, staged: Staged) -> None:
 
 
 def _judged(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) -> Any:
-    table = backend.table(staged.name)
-    table = table.mutate(**{_ROW: table.rowid()})
+    early = backend.table(history.TABLE) if drops_unknown(config) else None
+    raw = backend.table(staged.name)
+    table = reasoned(raw.mutate(**{_ROW: raw.rowid()}), staged.table, config, as_of, early)
+    own = [c for c in table.columns if not c.startswith("_")]
+    judged = table.select(*own, REASON, _ROW)
+    if config.duplicates == "keep" and staged.table != "members":
+        return judged.drop(_ROW)
+    backend.create_table("repeated", _repeated(table, staged), temp=True, overwrite=True)
+    judged = judged.left_join(backend.table("repeated"), _ROW)
+    again = ibis.ifelse(judged.repeated, "duplicate", ibis.null("string"))
+    return judged.select(*own, **{REASON: ibis.coalesce(judged[REASON], again)})
+
+
+def reasoned(
+    table: Any, name: str, config: DataConfig, as_of: dt.date, early: Any | None = None
+) -> Any:
+    """Return staged rows with the first of `schema.REASONS` that fits, duplicates apart.
+
+    table: Ibis table of staged rows.
+    name: The table of the contract.
+    early: Customers of unknown beginning who are left out.
+    """
     if "cancelled" in table.columns:
         table = table.mutate(cancelled=table.cancelled.fill_null(False))
-    at = time_column(staged.table)
+    at = time_column(name)
     tests = {
         "after_as_of": table[DATE] > literal_date(as_of),
         "missing_id": table.customer_id.isnull(),
         "missing_time": table[TIME_TEXT].isnull(),
         "unreadable_time": table[at].isnull(),
     }
-    if _drops_unknown(config):
-        early = backend.table(history.TABLE).customer_id
-        tests["unknown_beginning"] = table.customer_id.isin(early)
-    if staged.table == "purchases" and config.returns != "keep":
+    if early is not None:
+        tests["unknown_beginning"] = table.customer_id.isin(early.customer_id)
+    if name == "purchases" and config.returns != "keep":
         tests["returned"] = _returned(table)
     reason = ibis.cases(*((tests[r].fill_null(False), r) for r in REASONS if r in tests))
-    own = [c for c in table.columns if not c.startswith("_")]
-    judged = table.select(*own, **{_REASON: reason, _ROW: table[_ROW]})
-    if config.duplicates == "keep" and staged.table != "members":
-        return judged.drop(_ROW)
-    backend.create_table("repeated", _repeated(table, staged, at), temp=True, overwrite=True)
-    judged = judged.left_join(backend.table("repeated"), _ROW)
-    again = ibis.ifelse(judged.repeated, "duplicate", ibis.null("string"))
-    return judged.select(*own, **{_REASON: ibis.coalesce(judged[_REASON], again)})
+    return table.mutate(**{REASON: reason})
 
 
-def _drops_unknown(config: DataConfig) -> bool:
+def repeats(table: Any, name: str) -> Any:
+    """Whether a staged row repeats another one that stays; of a member's the earliest signup does.
+
+    Equal rows are not told apart, so which of them stays does not matter.
+    """
+    key, first = _same(name)
+    rank = ibis.row_number().over(ibis.window(group_by=key, order_by=first or [HASH]))
+    return table.customer_id.notnull() & (rank > 0)
+
+
+def _same(name: str) -> tuple[list[str], list[Any]]:
+    """Return what equal rows share, and which of them stays."""
+    at = time_column(name)
+    if name == "members":
+        return ["customer_id"], [ibis.asc(at, nulls_first=False), HASH]
+    return ["customer_id", at, HASH], []
+
+
+def drops_unknown(config: DataConfig) -> bool:
+    """Whether customers of unknown beginning are left out."""
     return config.history_from is not None and config.unknown_beginning == "drop"
 
 
-def _repeated(table: Any, staged: Staged, at: str) -> Any:
-    """Return the rows that repeat an earlier one; of a member's rows the earliest signup stays.
+def _repeated(table: Any, staged: Staged) -> Any:
+    """Return the rows that repeat an earlier one.
 
     Only rows whose hash occurs twice are numbered: a window over all rows costs several times
     the reading. Id and time are in the key beside the 64-bit hash, so that a collision of hashes
     cannot drop a row.
     """
-    members = staged.table == "members"
-    key = ["customer_id"] if members else ["customer_id", at, HASH]
+    key, first = _same(staged.table)
     known = table.filter(table.customer_id.notnull())
     twice = known.group_by(key[-1]).aggregate(n=known.count())
     several = known.semi_join(twice.filter(twice.n > 1), key[-1])
-    first = [ibis.asc(at, nulls_first=False), HASH] if members else [_ROW]
-    rank = ibis.row_number().over(ibis.window(group_by=key, order_by=first))
+    rank = ibis.row_number().over(ibis.window(group_by=key, order_by=first or [_ROW]))
     numbered = several.select(_ROW, rank=rank)
     return numbered.filter(numbered["rank"] > 0).select(_ROW, repeated=ibis.literal(True))
 
@@ -134,15 +153,19 @@ def _returned(table: Any) -> Any:
     return ibis.or_(*tests)
 
 
-def _counts(judged: Any) -> dict[str, int]:
-    counted = judged.group_by(_REASON).aggregate(n=judged.count()).to_pyarrow().to_pydict()
-    found = dict(zip(counted[_REASON], counted["n"], strict=True))
-    return {r: int(found.get(r, 0)) for r in REASONS}
+def counts_of(judged: Any, config: DataConfig) -> dict[str, int]:
+    """Return how many rows each reason drops."""
+    counted = judged.group_by(REASON).aggregate(n=judged.count()).to_pyarrow().to_pydict()
+    found = dict(zip(counted[REASON], counted["n"], strict=True))
+    asked = [r for r in REASONS if r != "unknown_beginning" or drops_unknown(config)]
+    return {r: int(found.get(r, 0)) for r in asked}
 
 
-def _enforce(
-    backend: Backend, staged: Staged, config: DataConfig, dropped: dict[str, int], as_of: dt.date
-) -> None:
+def enforce(backend: Any, staged: Staged, config: DataConfig, dropped: dict[str, int]) -> None:
+    """Refuse a table that loses more than the settings allow.
+
+    Raises DataError: As of `clean`.
+    """
     seen = staged.rows - dropped["after_as_of"]
     bad = sum(dropped[r] for r in BAD_REASONS)
     limit = {"drop": 1.0, "error": 0.0, None: config.max_bad_share}[config.on_bad_rows]
@@ -176,7 +199,7 @@ def _below_ceiling(staged: Staged, reason: str, count: int, seen: int) -> None:
 
 
 def _too_bad(
-    backend: Backend, staged: Staged, config: DataConfig, dropped: dict[str, int], seen: int
+    backend: Any, staged: Staged, config: DataConfig, dropped: dict[str, int], seen: int
 ) -> DataError:
     counts = {r: dropped[r] for r in BAD_REASONS if dropped[r]}
     said = ", ".join(f"{n:,} {r.replace('_', ' ')}" for r, n in counts.items())
@@ -198,7 +221,7 @@ def _too_bad(
     return DataError(" ".join(hints))
 
 
-def _unreadable_values(backend: Backend, staged: Staged, column: str) -> DataError:
+def _unreadable_values(backend: Any, staged: Staged, column: str) -> DataError:
     kind = next(c.kind for c in COLUMNS[staged.table] if c.name == column)
     wanted = "numbers (12000.50, $1,204.50)" if kind == "number" else "true/false, yes/no or 1/0"
     key = f"data.{staged.table}.decimal"
@@ -238,8 +261,11 @@ def _nothing_left(staged: Staged, dropped: dict[str, int], as_of: dt.date) -> Da
     )
 
 
-def _account(backend: Backend, staged: Staged, dropped: dict[str, int]) -> TableReport:
-    table = backend.table(staged.table)
+def account(table: Any, staged: Staged, dropped: dict[str, int], as_of: dt.date) -> TableReport:
+    """Return the account of a clean table.
+
+    Raises DataError: Nothing is left of purchases or visits.
+    """
     found = table.aggregate(
         kept=table.count(),
         customers=table.customer_id.nunique(),
@@ -247,6 +273,8 @@ def _account(backend: Backend, staged: Staged, dropped: dict[str, int]) -> Table
         last=table[DATE].max(),
     )
     values = {k: v[0] for k, v in found.to_pyarrow().to_pydict().items()}
+    if not values["kept"] and staged.table in ("purchases", "visits"):
+        raise _nothing_left(staged, dropped, as_of)
     return TableReport(
         source=staged.source.label,
         rows=staged.rows,

@@ -1,8 +1,6 @@
 """What is said of values that cannot be read: examples, where they stand, formats that fit."""
 
-from __future__ import annotations
-
-from ibis.backends.duckdb import Backend
+from typing import Any
 
 from churnlab.errors import DataError
 from churnlab.events import engine
@@ -13,7 +11,7 @@ from churnlab.events.schema import time_column
 _SAMPLES = 3
 
 
-def bad_values(backend: Backend, staged: Staged, column: str) -> list[str]:
+def bad_values(backend: Any, staged: Staged, column: str) -> list[str]:
     """Return up to three unreadable values of a column."""
     table = backend.table(staged.name)
     if column == time_column(staged.table):
@@ -25,17 +23,21 @@ def bad_values(backend: Backend, staged: Staged, column: str) -> list[str]:
     return [str(v) for v in dict.fromkeys(values)]
 
 
-def describe_bad(backend: Backend, staged: Staged, column: str) -> str:
+def describe_bad(backend: Any, staged: Staged, column: str) -> str:
     """Return the unreadable values of a column with their places, for a message."""
     values = bad_values(backend, staged, column)
+    if staged.source.elsewhere:
+        return ", ".join(map(repr, values))
     return ", ".join(f"{v!r} ({_place(backend, staged, column, v)})" for v in values)
 
 
-def format_hint(backend: Backend, staged: Staged) -> str:
+def format_hint(backend: Any, staged: Staged) -> str:
     """Return a sentence that names the formats which read the times.
 
     They are tried on the whole column; where none reads all of it, on what is unreadable.
     """
+    if staged.source.elsewhere:
+        return "Times before 1900 and after 2199 are placeholders, not events."
     key = f"data.{staged.table}.time_format"
     table, at = backend.table(staged.name), time_column(staged.table)
     found = candidates(table, TIME_TEXT, staged.zone)
@@ -45,7 +47,7 @@ def format_hint(backend: Backend, staged: Staged) -> str:
     return said(found, key)
 
 
-def reads_more(backend: Backend, staged: Staged) -> bool:
+def reads_more(backend: Any, staged: Staged) -> bool:
     """Whether another format reads more of the times than the one that was given.
 
     The day-first reading of a month-first column loses the days above 12 and mangles the others.
@@ -57,7 +59,7 @@ def reads_more(backend: Backend, staged: Staged) -> bool:
     return any(c.n > known for c in candidates(table, TIME_TEXT, staged.zone))
 
 
-def no_readable_time(backend: Backend, staged: Staged) -> DataError:
+def no_readable_time(backend: Any, staged: Staged) -> DataError:
     """Return the error for a table in which not one time can be read."""
     at = time_column(staged.table)
     found = describe_bad(backend, staged, at)
@@ -68,7 +70,7 @@ def no_readable_time(backend: Backend, staged: Staged) -> DataError:
     )
 
 
-def in_another_unit(backend: Backend, staged: Staged) -> DataError:
+def in_another_unit(backend: Any, staged: Staged) -> DataError:
     """Return the error for numbers read in the wrong unit: every time lies near its zero."""
     assert staged.days is not None
     first, last = staged.days
@@ -80,7 +82,7 @@ def in_another_unit(backend: Backend, staged: Staged) -> DataError:
     )
 
 
-def _place(backend: Backend, staged: Staged, column: str, value: str) -> str:
+def _place(backend: Any, staged: Staged, column: str, value: str) -> str:
     """Find a value's first row; in a single CSV its line, counting one line per row."""
     source = staged.source
     if staged.columns[column] not in source.columns:

@@ -1,7 +1,5 @@
 """Columns that are SQL expressions over the source's own: amounts, and times of two columns."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,21 +29,11 @@ def compute(
 ) -> Any:
     """Return the rows with a column for every expression.
 
-    Parameters
-    ----------
-    picked
-        Ibis table of the inputs.
-    table : str
-        The table of the contract.
-    computed : list of Mapped
-        The expressions.
-    numbers : mapping
-        Column of text -> the number that it is read as (`counted_text`).
-
-    Raises
-    ------
-    DataError
-        The engine refuses an expression.
+    picked: Ibis table of the inputs.
+    table: The table of the contract.
+    computed: The expressions.
+    numbers: Column of text -> the number that it is read as (`counted_text`).
+    Raises DataError: The engine refuses an expression.
     """
     named = {c: f"churnlab number {c}" for c in numbers}
     view, name = f"numbers_{table}", f"computed_{table}"

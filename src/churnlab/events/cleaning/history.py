@@ -4,13 +4,10 @@ A customer who bought before the log begins looks like a newcomer at the first p
 few purchases over too short a life, and too few dropouts.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any, Final
 
 import ibis
-from ibis.backends.duckdb import Backend
 
 from churnlab.errors import DataError
 from churnlab.events.cleaning.staging import DATE, Staged, literal_date
@@ -30,13 +27,10 @@ STEEP, SURE = 1.5, 4.0
 SETTLED = 1.25
 
 
-def find_unknown(backend: Backend, staged: list[Staged], since: dt.date, until: dt.date) -> None:
-    """Write the ids of those with an event or a signup before `since` into the engine.
+def find_unknown(backend: Any, staged: list[Staged], since: dt.date, until: dt.date) -> Any:
+    """Return the ids of those with an event or a signup before `since`.
 
-    Raises
-    ------
-    DataError
-        `since` lies after the last known day.
+    Raises DataError: `since` lies after the last known day.
     """
     if since > until:
         raise DataError(
@@ -50,17 +44,12 @@ def find_unknown(backend: Backend, staged: list[Staged], since: dt.date, until: 
             early = table.filter((table[DATE] < literal_date(since)) & table.customer_id.notnull())
             parts.append(early.select("customer_id"))
     ids = parts[0] if len(parts) == 1 else ibis.union(*parts, distinct=False)
-    backend.create_table(TABLE, ids.distinct())
+    return ids.distinct()
 
 
-def unknown(backend: Backend) -> Any | None:
-    """Return the ids whose beginning is not known, or None where nobody asked for them."""
-    return backend.table(TABLE) if TABLE in backend.list_tables() else None
-
-
-def kept(backend: Backend, purchases: Any, since: str) -> list[str]:
+def kept(unknown: Any, purchases: Any, since: str) -> list[str]:
     """Return what is to be known where customers of unknown beginning are kept."""
-    early = backend.table(TABLE).semi_join(purchases, "customer_id").count().to_pyarrow().as_py()
+    early = unknown.semi_join(purchases, "customer_id").count().to_pyarrow().as_py()
     buyers = purchases.customer_id.nunique().to_pyarrow().as_py()
     return [
         f"{early:,} of {buyers:,} purchasers began before {since} and are kept; give them a "
@@ -71,10 +60,7 @@ def kept(backend: Backend, purchases: Any, since: str) -> list[str]:
 def beginning(purchases: Any, members: Any | None) -> Beginning | None:
     """Return what speaks for purchases before the log.
 
-    Parameters
-    ----------
-    purchases, members
-        Clean Ibis tables.
+    purchases, members: Clean Ibis tables.
     """
     first = purchases.group_by("customer_id").aggregate(day=purchases[DATE].min())
     start = first.aggregate(day=first.day.min()).to_pyarrow()["day"][0].as_py()

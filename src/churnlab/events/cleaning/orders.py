@@ -4,8 +4,6 @@ Exports write these once per order, on its first line, or repeat them on every l
 says nothing itself takes what its order says.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any, Final
 
@@ -58,24 +56,31 @@ def settle(backend: Backend, staged: Staged, config: PurchasesTable) -> None:
     Blank customers, times and statuses of a line come from its order; `amount` becomes what the
     order is worth, once, net of refunds; returns are marked.
 
-    Raises
-    ------
-    DataError
-        A status without a word on which values count.
+    Raises DataError: A status without a word on which values count.
     """
     staged_table = backend.table(staged.name)
-    start = table = staged_table.mutate(_line=staged_table.rowid())
+    table = settled(staged_table.mutate(_line=staged_table.rowid()), staged, config)
+    if table is None:
+        return
+    before, staged.name = staged.name, "settled_purchases"
+    backend.create_table(staged.name, table)
+    backend.drop_table(before)
+
+
+def settled(table: Any, staged: Staged, config: PurchasesTable) -> Any | None:
+    """Return staged purchases rewritten by what their orders say; None where they say nothing.
+
+    table: Ibis table with `_line`: which line of an order comes first.
+    Raises DataError: As `settle`.
+    """
+    start = table
     if "order_id" in table.columns:
         table = _filled(table, staged)
     per_order = _per_order(table, staged, config)
     if per_order or _nets(table) or "status" in table.columns:
         table = table.mutate(**{RETURNED: _cancelled(table, config)})
         table = _worth(table, per_order) if "amount" in table.columns else table
-    if table is start:
-        return
-    before, staged.name = staged.name, "settled_purchases"
-    backend.create_table(staged.name, table.drop("_line"))
-    backend.drop_table(before)
+    return None if table is start else table.drop("_line")
 
 
 def _nets(table: Any) -> bool:
@@ -209,10 +214,7 @@ def _per_order(table: Any, staged: Staged, config: PurchasesTable) -> bool:
 def repeated_totals(table: Any) -> str | None:
     """Return what says that every line repeats the total of its order, or None where nothing does.
 
-    Parameters
-    ----------
-    table
-        Ibis table with `order_id` and `amount`, a number.
+    table: Ibis table with `order_id` and `amount`, a number.
     """
     known = table.filter(table.order_id.notnull() & table.amount.notnull())
     orders = known.group_by("order_id").aggregate(

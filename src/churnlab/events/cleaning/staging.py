@@ -1,7 +1,5 @@
 """Read one source once into a staged table: canonical columns, and what is wrong with each row."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,30 +28,17 @@ KIND, TIME_TEXT, HASH, DATE = "_kind", "_time_text", "_hash", "event_date"
 class Staged:
     """A source read into the engine, before anything is dropped.
 
-    Attributes
-    ----------
-    source : Source
-        Where it came from.
-    name : str
-        Name of the staged table.
-    columns : dict
-        Canonical name -> the source's column.
-    zone : str
-        IANA zone that the times are local to.
-    time_format : str, optional
-        As the user gave it.
-    rows : int
-        Rows read (after `where`).
-    days : tuple of date, optional
-        First and last readable day.
-    time_kind : str
-        `naive`, `offset` or `none`.
-    known, unreadable : dict
-        Values of optional columns that could be read and that could not, by column.
-    ambiguous : list of str
-        Columns of amounts in which either mark could be the decimal one.
-    notes : list of str
-        What was mended.
+    source: Where it came from.
+    name: Name of the staged table.
+    columns: Canonical name -> the source's column.
+    zone: IANA zone that the times are local to.
+    time_format: As the user gave it.
+    rows: Rows read (after `where`).
+    days: First and last readable day.
+    time_kind: `naive`, `offset` or `none`.
+    known, unreadable: Values of optional columns that could be read and that could not, by column.
+    ambiguous: Columns of amounts in which either mark could be the decimal one.
+    notes: What was mended.
     """
 
     source: Source
@@ -78,30 +63,28 @@ class Staged:
 def stage(backend: Backend, source: Source, config: SourceTable, zone: str) -> Staged:
     """Read a source into canonical columns and look at it as a whole.
 
-    Raises
-    ------
-    DataError
-        A missing column, no rows, ids or times of a type that holds none, naive and offset times
-        mixed, amounts in several currencies, unknown arms.
+    Raises DataError: A missing column, no rows, ids or times of a type that holds none, naive and
+        offset times mixed, amounts in several currencies, unknown arms.
     """
     mapped = mapped_columns(source.table, config, list(source.columns))
-    _require(source, mapped)
+    require(source, mapped)
     columns = {m.column.name: m.source for m in mapped}
     staged = Staged(source, f"staged_{source.table}", columns, zone, config.time_format)
     try:
         picked = _pick(backend, source, mapped)
         if not picked.count().to_pyarrow().as_py():
-            raise _no_rows(staged, config)  # types of an empty table say nothing
+            raise no_rows(staged, config)  # types of an empty table say nothing
         staged.notes += [*source.notes, *_mend_notes(picked, source, mapped)]
         backend.create_table(staged.name, _selection(backend, picked, staged, config, mapped))
         backend.drop_table(picked.get_name())
     except engine.DuckDBError as error:
         raise _while_reading(source, config, error) from error
-    _look(backend, staged)
+    look(backend, staged)
     return staged
 
 
-def _require(source: Source, mapped: list[Mapped]) -> None:
+def require(source: Source, mapped: list[Mapped]) -> None:
+    """Refuse a source that lacks a column, naming all that it lacks."""
     missing = [m for m in mapped if not set(m.inputs) <= set(source.columns)]
     if missing:
         names = " and ".join(f"{m.column.name} (looked for {m.source!r})" for m in missing)
@@ -222,7 +205,8 @@ def _while_reading(source: Source, config: SourceTable, error: Exception) -> Dat
     return reading_error(source.table, files, error)
 
 
-def _look(backend: Backend, staged: Staged) -> None:
+def look(backend: Any, staged: Staged) -> None:
+    """Count the rows of a staged table, what could be read, and its days."""
     table = backend.table(staged.name)
     bad = [c for c in table.columns if c.startswith("_unreadable_")]
     good = [c.removeprefix("_unreadable_") for c in bad]
@@ -249,12 +233,13 @@ def _look(backend: Backend, staged: Staged) -> None:
         _check_arms(backend, staged)
 
 
-def _no_rows(staged: Staged, config: SourceTable) -> DataError:
+def no_rows(staged: Staged, config: SourceTable) -> DataError:
+    """Return the error for a table without rows."""
     kept = f" for which {config.where} holds" if config.where else ""
     return DataError(f"{staged.table}: {staged.source.label} has no rows{kept}; expected some.")
 
 
-def _mixed(backend: Backend, staged: Staged, found: dict[str, int]) -> DataError:
+def _mixed(backend: Any, staged: Staged, found: dict[str, int]) -> DataError:
     table = backend.table(staged.name)
     zoned, known = table[KIND] == OFFSET, table[time_column(staged.table)].notnull()
     both = [
@@ -268,7 +253,7 @@ def _mixed(backend: Backend, staged: Staged, found: dict[str, int]) -> DataError
     )
 
 
-def _check_arms(backend: Backend, staged: Staged) -> None:
+def _check_arms(backend: Any, staged: Staged) -> None:
     arm = backend.table(staged.name).arm
     others = arm.fill_null("(missing)").name("arm").as_table().distinct()
     names = sorted(str(a) for a in others.to_pyarrow()["arm"].to_pylist())

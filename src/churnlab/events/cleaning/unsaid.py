@@ -1,7 +1,5 @@
 """What columns that nobody mapped, and ids themselves, say against the numbers that come."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 
@@ -60,14 +58,8 @@ def _values(
 def guests(who: str, most: int, of: int, customers: int) -> list[str]:
     """Return a note where one id has so many rows that it stands for whoever has none.
 
-    Parameters
-    ----------
-    who : str
-        The customer with the most rows.
-    most, of : int
-        Theirs, and all.
-    customers : int
-        How many there are.
+    who: The customer with the most rows.
+    most, of: Theirs, and all.
     """
     if not of or most < GUEST_SHARE * of or most * customers < GUEST_TIMES * of:
         return []

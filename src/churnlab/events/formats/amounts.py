@@ -4,8 +4,6 @@ Which mark is the decimal one is decided on the whole column: one value such as 
 read both ways, a column that also says `195,54` cannot.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import ibis
@@ -67,12 +65,8 @@ PLAIN = Marks(".", True)
 def read_number(column: Any, marks: Marks = PLAIN) -> tuple[Any, Any]:
     """Return a number and the text of it where it cannot be read (else null).
 
-    Parameters
-    ----------
-    column
-        Ibis column; text is read by `marks`.
-    marks : Marks
-        Of the whole column, see `decide`.
+    column: Ibis column; text is read by `marks`.
+    marks: Of the whole column, see `decide`.
     """
     kind = column.type()
     if not (kind.is_string() or kind.is_numeric() or kind.is_boolean()):
@@ -117,21 +111,9 @@ def _core(text: Any) -> Any:
 def decide(table: Any, column: str, name: str, declared: str | None) -> Marks:
     """Look at a whole column of text and decide which mark is the decimal one.
 
-    Parameters
-    ----------
-    table
-        Ibis table that holds the column.
-    column : str
-        Its name there.
-    name : str
-        How to call it in messages.
-    declared : str, optional
-        `.` or `,` where the user said so.
-
-    Raises
-    ------
-    DataError
-        Amounts in several currencies.
+    table: Ibis table that holds the column.
+    declared: `.` or `,` where the user said so.
+    Raises DataError: Amounts in several currencies.
     """
     text = strip(table[column])
     is_number = text.try_cast("float64").notnull()

@@ -1,7 +1,5 @@
 """Which time format a column follows, tried on all of its values."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any, NamedTuple
 
@@ -51,14 +49,8 @@ class Candidate(NamedTuple):
 def candidates(table: Any, column: str, zone: str) -> list[Candidate]:
     """Return the formats that read a column of text or numbers into plausible days, best first.
 
-    Parameters
-    ----------
-    table
-        Ibis table.
-    column : str
-        Its column of text or numbers.
-    zone : str
-        IANA name of the local zone.
+    column: Its column of text or numbers.
+    zone: IANA name of the local zone.
     """
     cell = table[column]
     number = cell.type().is_numeric()

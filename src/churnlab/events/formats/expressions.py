@@ -6,8 +6,6 @@ statements, subqueries, aggregates, and no function that could see files, the ne
 the server's settings, known today or not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import sqlglot
@@ -46,17 +44,10 @@ class NotAnExpressionError(ValueError):
 def parse(text: str, dialect: str = "duckdb") -> exp.Expression:
     """Return the one expression that `text` is.
 
-    Parameters
-    ----------
-    text : str
-        SQL, such as ``kind = 'buy'`` or ``quantity * price``.
-    dialect : str
-        SQLGlot's name of the engine that will run it.
-
-    Raises
-    ------
-    NotAnExpressionError
-        Nothing, several statements, or anything that is not on the list of what is plain.
+    text: SQL, such as ``kind = 'buy'`` or ``quantity * price``.
+    dialect: SQLGlot's name of the engine that will run it.
+    Raises NotAnExpressionError: Nothing, several statements, or anything that is not on the list of
+        what is plain.
     """
     try:
         found = [e for e in sqlglot.parse(text, dialect=dialect) if e is not None]
@@ -92,12 +83,8 @@ def columns_of(expression: exp.Expression, present: Iterable[str]) -> list[str] 
 def with_numbers(expression: exp.Expression, numbers: Mapping[str, str]) -> str:
     """Return DuckDB's SQL of an expression that counts with columns of text.
 
-    Parameters
-    ----------
-    expression : Expression
-        See `parse`.
-    numbers : mapping
-        Column of text -> the column that holds it as a number; used wherever the text is not
+    expression: See `parse`.
+    numbers: Column of text -> the column that holds it as a number; used wherever the text is not
         compared with other text or cast by the user.
     """
     lowered = {k.lower(): v for k, v in numbers.items()}

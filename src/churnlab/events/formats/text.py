@@ -1,7 +1,5 @@
 """Ids and texts as Ibis expressions: to the letter, whole floats without their `.0`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import ibis
@@ -41,10 +39,7 @@ def broken_ids(column: Any) -> Any:
 def read_id(column: Any, name: str) -> Any:
     """Return an id as text, to the letter; blank means missing.
 
-    Raises
-    ------
-    DataError
-        Types that are no ids.
+    Raises DataError: Types that are no ids.
     """
     kind = column.type()
     if kind.is_string():

@@ -4,8 +4,6 @@ DuckDB's `TRY_CAST(text AS TIMESTAMP)` silently drops an offset; so the offset i
 and such times go through TIMESTAMP WITH TIME ZONE.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any, NamedTuple
 
@@ -38,7 +36,8 @@ _HAS_ZONE = rf":\d{{2}}([.,]\d+)? *{_ZONE}$"
 @ibis.udf.scalar.builtin(
     name="timezone", signature=((ibis_types.string, ibis_types.Timestamp("UTC")), "timestamp")
 )
-def _local(zone, instant):  # type: ignore[no-untyped-def]
+def at_zone(zone, instant):  # type: ignore[no-untyped-def]
+    """Return the local time of an instant: a function of DuckDB and of PostgreSQL."""
     ...
 
 
@@ -80,21 +79,11 @@ class Time(NamedTuple):
 def read_time(column: Any, zone: str, time_format: str | None, name: str) -> Time:
     """Return the expressions that read a column of times.
 
-    Parameters
-    ----------
-    column
-        Ibis column of text, dates, timestamps (with or without zone) or, with a format, numbers.
-    zone : str
-        IANA name of the local zone.
-    time_format : str, optional
-        strptime format, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or `excel_days`.
-    name : str
-        How to call the column in messages.
-
-    Raises
-    ------
-    DataError
-        A type that holds no time.
+    column: Ibis column of text, dates, timestamps (with or without zone) or, with a format,
+        numbers.
+    zone: IANA name of the local zone.
+    time_format: strptime format, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or `excel_days`.
+    Raises DataError: A type that holds no time.
     """
     kind = column.type()
     if kind.is_timestamp() or kind.is_date():
@@ -123,9 +112,9 @@ def read_time(column: Any, zone: str, time_format: str | None, name: str) -> Tim
 
 def _typed(column: Any, zone: str) -> Time:
     zoned = column.type().is_timestamp() and column.type().timezone is not None
-    local = _local(zone, column) if zoned else column.cast("timestamp")
+    local = at_zone(zone, column) if zoned else column.cast("timestamp")
     kind = ibis.ifelse(column.notnull(), OFFSET if zoned else NAIVE, ibis.null("int64"))
-    return Time(_plausible(local), kind, column.cast("string"))
+    return Time(plausible(local), kind, column.cast("string"))
 
 
 def _number(column: Any, zone: str, unit: str) -> Time:
@@ -144,9 +133,9 @@ def _number(column: Any, zone: str, unit: str) -> Time:
         days = ((value - _EXCEL_1970) * 86_400_000_000).round().cast("int64")
         local = _from_micros(days)
     else:
-        local = _local(zone, _instant("UTC", _from_micros(_micros(value, EPOCHS[unit]))))
+        local = at_zone(zone, _instant("UTC", _from_micros(_micros(value, EPOCHS[unit]))))
     kind = ibis.ifelse(column.notnull(), NAIVE if excel else OFFSET, ibis.null("int64"))
-    return Time(_plausible(local), kind, column.cast("string"))
+    return Time(plausible(local), kind, column.cast("string"))
 
 
 def written_as(time: dt.datetime, unit: str) -> float:
@@ -171,11 +160,11 @@ def _text(text: Any, zone: str) -> Time:
     local = ibis.cases(
         (plain, text.try_cast("timestamp")),
         (~readable, ibis.null("timestamp")),
-        (zoned, _local(zone, instant)),
+        (zoned, at_zone(zone, instant)),
         else_=naive,
     )
     kind = ibis.cases((plain, NAIVE), (readable & zoned, OFFSET), (readable, NAIVE))
-    return Time(_plausible(local), kind, text)
+    return Time(plausible(local), kind, text)
 
 
 def _tidy(text: Any) -> Any:
@@ -191,9 +180,9 @@ def _formatted(text: Any, zone: str, time_format: str) -> Time:
     if "%p" in time_format:
         text = western(text)
     zoned = "%z" in time_format or "%Z" in time_format
-    local = _local(zone, _parse_zoned(text, time_format)) if zoned else _parse(text, time_format)
+    local = at_zone(zone, _parse_zoned(text, time_format)) if zoned else _parse(text, time_format)
     kind = ibis.ifelse(local.notnull(), OFFSET if zoned else NAIVE, ibis.null("int64"))
-    return Time(_plausible(local), kind, text)
+    return Time(plausible(local), kind, text)
 
 
 def western(text: Any) -> Any:
@@ -201,17 +190,15 @@ def western(text: Any) -> Any:
     return text.replace("오전", "AM").replace("오후", "PM")
 
 
-def _plausible(local: Any) -> Any:
+def plausible(local: Any) -> Any:
+    """Return times, null where they are placeholders (0001-01-01, 9999-12-31)."""
     return ibis.ifelse(local.between(EARLIEST, LATEST), local, ibis.null("timestamp"))
 
 
 def parse_day(value: dt.date | str | None, key: str = "as_of") -> dt.date | None:
     """Return a date from ISO text, a date or a timestamp; None stays None.
 
-    Raises
-    ------
-    UsageError
-        Text that is not YYYY-MM-DD.
+    Raises UsageError: Text that is not YYYY-MM-DD.
     """
     if value is None:
         return None

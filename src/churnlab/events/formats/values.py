@@ -1,7 +1,5 @@
 """Flags and attributes as Ibis expressions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import ibis

@@ -1,7 +1,5 @@
 """Tables behind an Ibis URL. Nothing is ever created: a file that is not there is an error."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +20,7 @@ _ATTACHED = "remote"
 def database_file(url: str) -> Path | None:
     """Return the file that a URL names: `duckdb://shop.duckdb` here, `duckdb:///data/x` absolute.
 
-    Raises
-    ------
-    DataError
-        There is no such file.
+    Raises DataError: There is no such file.
     """
     parts = urlsplit(url)
     if parts.scheme not in _FILES:

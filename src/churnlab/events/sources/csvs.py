@@ -3,8 +3,6 @@
 DuckDB's own sniffer is not used: on a ragged file it silently skips lines.
 """
 
-from __future__ import annotations
-
 import csv
 import glob
 import io
@@ -36,10 +34,7 @@ class Form(NamedTuple):
 def form(table: str, path: Path, label: str) -> Form:
     """Return the form of a UTF-8 CSV.
 
-    Raises
-    ------
-    DataError
-        Names that occur twice.
+    Raises DataError: Names that occur twice.
     """
     with open_bytes(path) as file:
         text = file.read(_HEAD).decode("utf-8-sig", errors="ignore")
@@ -85,10 +80,7 @@ def _best(text: str, delimiters: Sequence[str]) -> tuple[list[str], str, str, in
 def select(table: str, path: Path, label: str) -> tuple[str, int]:
     """Return SQL that reads a UTF-8 CSV, with every column text, and how many lines it leaves out.
 
-    Raises
-    ------
-    DataError
-        As `form`.
+    Raises DataError: As `form`.
     """
     found = form(table, path, label)
     columns = ", ".join(f"{literal(n)}: 'VARCHAR'" for n in found.names)

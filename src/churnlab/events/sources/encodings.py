@@ -5,8 +5,6 @@ they make of the file is looked at: Hangul in CP949, kana in Shift-JIS, single a
 Latin-1.
 """
 
-from __future__ import annotations
-
 import codecs
 import gzip
 import io
@@ -20,17 +18,10 @@ from typing import IO
 from churnlab.errors import DataError
 
 _BLOCK = 1 << 22
-_BOMS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
+_BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 #: Share of the letters beyond ASCII that must belong to the script an encoding was made for.
 _ENOUGH = 0.5
-_SCRIPTS = {
-    "cp949": re.compile("[가-힣]"),
-    "cp932": re.compile("[ぁ-んァ-ヶー一-龠々]"),
-}
+_SCRIPTS = {"cp949": re.compile("[가-힣]"), "cp932": re.compile("[ぁ-んァ-ヶー一-龠々]")}
 _LATIN = re.compile("[À-ÿŒœŠšŽžŸ€£¥§°ºª¿¡«»´’‘“”–—…]")
 _BEYOND = re.compile(r"[^\x00-\x7f\s]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -47,10 +38,8 @@ def open_bytes(path: Path) -> IO[bytes]:
 def whole(table: str, path: Path) -> Iterator[None]:
     """Turn what reading a file to its end meets into one message.
 
-    Raises
-    ------
-    DataError
-        A file that ends early, whose checksum does not hold, or that the disk cannot read.
+    Raises DataError: A file that ends early, whose checksum does not hold, or that the disk cannot
+        read.
     """
     try:
         yield
@@ -66,10 +55,7 @@ def whole(table: str, path: Path) -> Iterator[None]:
 def detect(table: str, path: Path) -> str:
     """Return Python's name of a file's encoding.
 
-    Raises
-    ------
-    DataError
-        A binary file, or text that could be several encodings.
+    Raises DataError: A binary file, or text that could be several encodings.
     """
     with whole(table, path):
         return _detected(table, path)
@@ -186,10 +172,7 @@ def _not_this(table: str, path: Path, encoding: str) -> DataError:
 def as_utf8(table: str, path: Path, encoding: str, scratch: Path) -> Path:
     """Write a text file anew as UTF-8 into the folder `scratch`; return its path.
 
-    Raises
-    ------
-    DataError
-        Text that is not of this encoding.
+    Raises DataError: Text that is not of this encoding.
     """
     target = scratch / f"{len(list(scratch.iterdir()))}.csv"
     try:

@@ -1,7 +1,5 @@
 """From a path to SQL that reads it: globs, kinds of file, and plain errors."""
 
-from __future__ import annotations
-
 import glob
 import re
 import zipfile
@@ -35,14 +33,9 @@ _JSON = re.compile(rb'^(\xef\xbb\xbf)?\s*(\[\s*)?\{\s*["}]')
 class Files:
     """The files behind one path, or behind a list of them.
 
-    Attributes
-    ----------
-    table : str
-        The table they feed; used in messages.
-    paths : tuple of Path
-        Sorted; one for a plain path, several for a glob.
-    kind : str
-        `csv`, `parquet` or `workbook`.
+    table: The table they feed; used in messages.
+    paths: Sorted; one for a plain path, several for a glob.
+    kind: `csv`, `parquet` or `workbook`.
     """
 
     table: str
@@ -57,10 +50,7 @@ class Files:
     def check_pages(self) -> None:
         """Hold the checksums of Parquet pages, where the writer wrote some; DuckDB does not.
 
-        Raises
-        ------
-        DataError
-            A page is not what was written.
+        Raises DataError: A page is not what was written.
         """
         for path in self.paths:
             try:
@@ -83,10 +73,8 @@ class Files:
 def resolve(table: str, given: Sequence[str]) -> Files:
     """Find the files of paths or globs and see what kind they are.
 
-    Raises
-    ------
-    DataError
-        Nothing there, a folder, an empty or unreadable file, or different kinds together.
+    Raises DataError: Nothing there, a folder, an empty or unreadable file, or different kinds
+        together.
     """
     paths = list(dict.fromkeys(p for path in given for p in _existing(table, path)))
     kinds = {p: _kind(table, p) for p in paths}

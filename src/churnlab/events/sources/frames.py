@@ -1,7 +1,5 @@
 """Frames in memory as Arrow: pandas of any dtype, and whatever else speaks Arrow."""
 
-from __future__ import annotations
-
 import uuid
 from os import PathLike
 from typing import Any
@@ -24,10 +22,7 @@ def is_frame(value: Any) -> bool:
 def to_arrow(table: str, data: Arrowed) -> pa.Table:
     """Turn a user's frame into Arrow without guessing; columns of mixed kinds become text.
 
-    Raises
-    ------
-    DataError
-        Something that holds no rows, or columns of the same name.
+    Raises DataError: Something that holds no rows, or columns of the same name.
     """
     found = _from_pandas(data) if isinstance(data, pd.DataFrame) else _from_others(table, data)
     names = [str(n) for n in found.column_names]

@@ -1,7 +1,5 @@
 """Where rows come from: files, frames, or a table behind an Ibis URL; each becomes a view."""
 
-from __future__ import annotations
-
 import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -39,26 +37,15 @@ ROW_HASH = "churnlab row hash"
 class Source:
     """One table's rows, not yet looked at.
 
-    Attributes
-    ----------
-    table : str
-        `purchases`, `visits`, `members` or `treatments`.
-    raw, view : str
-        Names in the engine: everything, and the rows that `where` keeps.
-    columns : dict
-        The source's own columns with their Ibis types.
-    label : str
-        What to call it in messages.
-    hash : str
-        SHA-256 of the input.
-    text_lines : int
-        Lines up to the header, where a row number can be told as a line of one CSV file; else 0.
-    where : str, optional
-        The condition that its rows were kept by.
-    notes : tuple of str
-        What was seen while opening it.
-    files : tuple of Path
-        What the engine still reads from.
+    table: `purchases`, `visits`, `members` or `treatments`.
+    raw, view: Names in the engine: everything, and the rows that `where` keeps.
+    columns: The source's own columns with their Ibis types.
+    hash: SHA-256 of the input.
+    text_lines: Lines up to the header, where a row number can be told as a line of one CSV file;
+        else 0.
+    where: The condition that its rows were kept by.
+    notes: What was seen while opening it.
+    files: What the engine still reads from.
     """
 
     table: str
@@ -72,24 +59,21 @@ class Source:
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the rows stay in an engine of their own."""
+        return not self.raw
+
 
 def from_files(
     backend: Backend, table: str, config: SourceTable, paths: Sequence[str], scratch: Path
 ) -> Source:
     """Open files as a view; of text nothing is read yet but its encoding and header.
 
-    Parameters
-    ----------
-    backend : Backend
-        The engine.
-    table : str
-        The table of the contract that they feed.
-    config : SourceTable
-        Its settings; `path` is not looked at.
-    paths : list of str
-        Files or globs of one kind.
-    scratch : Path
-        Folder for what has to be written anew; it must outlive the reading.
+    table: The table of the contract that they feed.
+    config: Its settings; `path` is not looked at.
+    paths: Files or globs of one kind.
+    scratch: Folder for what has to be written anew; it must outlive the reading.
     """
     files = resolve(table, paths)
     notes: list[str] = []
@@ -143,10 +127,7 @@ def from_frame(backend: Backend, table: str, config: SourceTable, frame: Arrowed
 def from_connection(backend: Backend, table: str, config: SourceTable, url: str) -> Source:
     """Open a table of another database: a DuckDB file in place, others fetched.
 
-    Raises
-    ------
-    DataError
-        The connection fails or has no such table.
+    Raises DataError: The connection fails or has no such table.
     """
     path = database_file(url)
     try:
@@ -231,10 +212,7 @@ def where_error(table: str, where: str | None, columns: list[str], error: Except
 def reading_error(table: str, path: Path, error: Exception) -> DataError:
     """Turn an error met while reading a file into a plain one.
 
-    Raises
-    ------
-    MemoryError
-        It was the machine that refused, not the file.
+    Raises MemoryError: It was the machine that refused, not the file.
     """
     if isinstance(error, duckdb.OutOfMemoryException):
         raise MemoryError(str(error)) from error

@@ -1,7 +1,5 @@
 """Excel workbooks (xlsx, xls, xlsb, ods): one sheet as an Arrow table."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -16,19 +14,11 @@ MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 def read_sheet(table: str, path: Path, sheet: str | None) -> pa.Table:
     """Return a sheet's rows; the header is its first line with two cells or more.
 
-    Parameters
-    ----------
-    table : str
-        The table that it feeds; used in messages.
-    path : Path
-        The workbook.
-    sheet : str, optional
-        Its name; default: the only sheet that holds anything.
-
-    Raises
-    ------
-    DataError
-        No workbook, no such sheet, several sheets to choose from, a sheet without rows.
+    table: The table that it feeds; used in messages.
+    path: The workbook.
+    sheet: Its name; default: the only sheet that holds anything.
+    Raises DataError: No workbook, no such sheet, several sheets to choose from, a sheet without
+        rows.
     """
     sheets = sheets_of(table, path)
     filled = {n: rows for n, rows in sheets.items() if rows}
@@ -48,10 +38,7 @@ def read_sheet(table: str, path: Path, sheet: str | None) -> pa.Table:
 def sheets_of(table: str, path: Path) -> dict[str, list[list[Any]]]:
     """Return the rows of every sheet.
 
-    Raises
-    ------
-    DataError
-        No workbook.
+    Raises DataError: No workbook.
     """
     from python_calamine import CalamineError, CalamineWorkbook
 

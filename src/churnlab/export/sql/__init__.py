@@ -1,7 +1,6 @@
 """Scoring as SQL: the bundle's draws and closed forms in one SELECT per dialect."""
 
 from churnlab.export.sql.formulas import unsupported
-from churnlab.export.sql.names import DIALECTS
 from churnlab.export.sql.script import EventSource, SummarySource, score_sql
 
-__all__ = ["DIALECTS", "EventSource", "SummarySource", "score_sql", "unsupported"]
+__all__ = ["EventSource", "SummarySource", "score_sql", "unsupported"]

@@ -4,8 +4,6 @@ Days with one multiplier that follow one another are a stretch; within it time i
 table of the stretches is looked up once for each distinct day, then joined by equal days.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Final
 
@@ -28,16 +26,10 @@ def day_number(day: str) -> str:
 def clock_ctes(clock: Clock, as_of: dt.date, counted: str, *, labelled: bool) -> list[str]:
     """Return CTEs that end in `counted`: t_x and age in the draws' time, beside those in days.
 
-    Parameters
-    ----------
-    clock : Clock
-        Of the bundle.
-    as_of : date
-        Day that the table of stretches lies around; later days can be scored for ten years.
-    counted : str
-        SELECT of `customer_id, x, t_x, age, last_day` in days (and `label`).
-    labelled : bool
-        Whether `counted` has the label.
+    clock: Of the bundle.
+    as_of: Day that the table of stretches lies around; later days can be scored for ten years.
+    counted: SELECT of `customer_id, x, t_x, age, last_day` in days (and `label`).
+    labelled: Whether `counted` has the label.
     """
     now = day_of(as_of)
     first = min(day_of(clock.origin), now - BACK)

@@ -5,8 +5,6 @@ Input of every fragment is the CTE `windowed(grp, x, t_x, age, horizon)` of dist
 purchase_risk)`, averaged over the draws. Text is in the canonical dialect.
 """
 
-from __future__ import annotations
-
 from churnlab.errors import UsageError
 from churnlab.export.sql.clock import timed_ctes
 from churnlab.export.sql.names import number
@@ -93,10 +91,7 @@ def late_ctes(draws: PopulationDraws, window_cycles: float) -> list[str]:
 def score_ctes(draws: PopulationDraws, risk: RiskConfig) -> list[str]:
     """Return the CTEs that end in `scores`.
 
-    Raises
-    ------
-    UsageError
-        For a model that has no SQL under the basis.
+    Raises UsageError for a model that has no SQL under the basis.
     """
     reason = unsupported(draws, risk)
     if reason:

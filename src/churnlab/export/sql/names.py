@@ -1,7 +1,5 @@
 """Names from outside, made safe: identifiers quoted by SQLGlot, never pasted into text."""
 
-from __future__ import annotations
-
 from sqlglot import exp
 
 from churnlab.bundle.document import DIALECTS as DIALECTS
@@ -19,10 +17,7 @@ def check_identifier(name: str, what: str, dialect: str = CANONICAL) -> str:
     has no safe way to write a backtick or a backslash in a name, and splits even quoted names at
     dots.
 
-    Raises
-    ------
-    UsageError
-        When the name cannot be used.
+    Raises UsageError when the name cannot be used.
     """
     bad = {c for c in str(name) if ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000}
     if dialect == "bigquery":

@@ -1,7 +1,5 @@
 """Whole scoring statements, from events or from (x, t_x, T), in every dialect."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +8,7 @@ import sqlglot
 from sqlglot import exp
 
 from churnlab.bundle import ScoringBundle
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import one_of
 from churnlab.export.sql import formulas
 from churnlab.export.sql.clock import PLAIN, clock_ctes, day_number
 from churnlab.export.sql.names import (
@@ -31,17 +29,12 @@ from churnlab.summary import JOINED, UNKNOWN
 class EventSource:
     """A table of events; `event_at` holds local times or days.
 
-    Parameters
-    ----------
-    name, schema
-        Table and, if any, its schema, to the letter.
-    customer_id, event_at
-        Columns.
-    checks_zone
-        Whether the script fails where `event_at` holds instants and the session's zone is not the
-        bundle's (Snowflake: where a day would be another).
-    members, member_id
-        With a model pooled by group: the table that has the group columns, and its id.
+    name, schema: Table and, if any, its schema, to the letter.
+    customer_id, event_at: Columns.
+    checks_zone: Whether the script fails where `event_at` holds instants and the session's zone is
+        not the bundle's (Snowflake: where a day would be another).
+    members, member_id: With a model pooled by group: the table that has the group columns, and its
+        id.
     """
 
     name: str = "purchases"
@@ -88,27 +81,13 @@ def score_sql(
     Output columns: `customer_id, x, t_x, age_days, p_alive, purchase_risk, horizon_days,
     purchase_state, bundle_id`; work is done per distinct cell, then joined back.
 
-    Parameters
-    ----------
-    bundle : ScoringBundle
-        Draws, risk and thresholds.
-    dialect : str
-        One of `DIALECTS`.
-    source : EventSource or SummarySource
-        Where the customers are; default: a table `purchases`.
-    as_of : date, optional
-        Last complete day, used by events; default: the bundle's.
-
-    Raises
-    ------
-    UsageError
-        For an unknown dialect, a name that cannot be quoted, or a model without SQL.
+    bundle: Draws, risk and thresholds.
+    dialect: One of `DIALECTS`.
+    source: Where the customers are; default: a table `purchases`.
+    as_of: Last complete day, used by events; default: the bundle's.
+    Raises UsageError for an unknown dialect, a name that cannot be quoted, or a model without SQL.
     """
-    if dialect not in DIALECTS:
-        raise UsageError(
-            f"SQL dialect {dialect!r} is not known; expected one of {', '.join(DIALECTS)}."
-            f"{nearest(dialect, DIALECTS)}"
-        )
+    one_of("the SQL dialect", dialect, DIALECTS)
     place = source or EventSource()
     for value in vars(place).values():
         if isinstance(value, str):
@@ -247,10 +226,7 @@ def _grouped(bundle: ScoringBundle, source: Source, counted: str, as_of: dt.date
     if clock is not None:
         begin = clock_ctes(clock, as_of, counted, labelled=labelled)
     if not bundle.grouping:
-        return [
-            *begin,
-            f"summary AS (SELECT k.customer_id, {doubles}, 0 AS grp FROM counted AS k)",
-        ]
+        return [*begin, f"summary AS (SELECT k.customer_id, {doubles}, 0 AS grp FROM counted AS k)"]
     rows = [(str(i), text(name)) for i, name in enumerate(draws.groups)]
     ctes = [values("group_names", ("grp", "label"), rows), *begin]
     label, joined = "k.label", ""

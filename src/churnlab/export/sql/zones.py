@@ -1,7 +1,5 @@
 """The local day of an event, in a script that fails where the session's zone would shift it."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import sqlglot

@@ -1,5 +1,5 @@
 """The exported tables: their columns, their rows, and the files that hold them."""
 
-from churnlab.export.tables.columns import TABLES, Column, Table
+from churnlab.export.tables.columns import TABLES
 
-__all__ = ["TABLES", "Column", "Table"]
+__all__ = ["TABLES"]

@@ -1,7 +1,5 @@
 """Frames as Arrow tables: exactly the declared columns, types and keys, in their order."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -32,10 +30,8 @@ def arrow_schema(table: Table) -> pa.Schema:
 def to_arrow(frame: pd.DataFrame, table: Table) -> pa.Table:
     """Return the frame with exactly the table's columns and types, sorted by key.
 
-    Raises
-    ------
-    VerificationError
-        When a column is missing, holds the wrong type, or a key repeats or is null.
+    Raises VerificationError when a column is missing, holds the wrong type, or a key repeats or is
+        null.
     """
     missing = [c for c in table.names if c not in frame.columns]
     if missing:
@@ -102,10 +98,7 @@ def _array(values: pd.Series, column: Column, table: Table) -> pa.Array:
 def check_keys(frame: pd.DataFrame, table: Table, where: str | None = None) -> None:
     """Refuse null and repeated keys.
 
-    Raises
-    ------
-    VerificationError
-        Naming the first of them.
+    Raises VerificationError: Naming the first of them.
     """
     keys = frame[list(table.key)]
     if keys.isna().any(axis=None):
@@ -122,10 +115,7 @@ def check_keys(frame: pd.DataFrame, table: Table, where: str | None = None) -> N
 def check_text(data: pa.Table, where: str) -> None:
     """Refuse text that not every target can hold: PostgreSQL has no NUL.
 
-    Raises
-    ------
-    VerificationError
-        Naming the column and the first such text.
+    Raises VerificationError: Naming the column and the first such text.
     """
     for field in data.schema:
         if not pa.types.is_string(field.type):

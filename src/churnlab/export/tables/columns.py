@@ -3,8 +3,6 @@
 Writing, checking and the documentation all read `TABLES`; `COLUMNS.md` in a bundle is made of it.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 TEXT, NUMBER, WHOLE, DAY, INSTANT = "text", "number", "whole", "day", "instant"

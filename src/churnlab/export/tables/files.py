@@ -29,12 +29,8 @@ def write_parquet(data: pa.Table, path: Path) -> None:
 def write_csv(data: pa.Table | Iterable[pa.Table], path: Path, *, guard: bool = True) -> None:
     """Write CSV: UTF-8, ISO dates, UTC instants with offset, empty for null.
 
-    Parameters
-    ----------
-    data : Table, or several with one schema
-        Text is made of some rows at a time.
-    guard : bool
-        Put an apostrophe before text that a spreadsheet would take for a formula (it begins with
+    data: Text is made of some rows at a time.
+    guard: Put an apostrophe before text that a spreadsheet would take for a formula (it begins with
         ``=``, ``+``, ``-``, ``@``, tab or return), and before text that begins with an apostrophe
         already, so that taking one away from the front gives the text back.
     """
@@ -91,15 +87,9 @@ def _without_guard(text: pa.ChunkedArray) -> pa.ChunkedArray:
 def read_table(path: Path, table: Table, max_bytes: int | None = None) -> pd.DataFrame:
     """Read one exported Parquet table and hold it against its specification.
 
-    Parameters
-    ----------
-    max_bytes : int, optional
-        Most memory that the table may take; a small file can hold very many equal values.
-
-    Raises
-    ------
-    VerificationError
-        Whatever is wrong with the file, the columns, the types, the keys or its size.
+    max_bytes: Most memory that the table may take; a small file can hold very many equal values.
+    Raises VerificationError: Whatever is wrong with the file, the columns, the types, the keys or
+        its size.
     """
 
     def read() -> pd.DataFrame:
@@ -183,17 +173,9 @@ def read_csv(
 ) -> pd.DataFrame:
     """Read one exported CSV table with the declared types.
 
-    Parameters
-    ----------
-    max_bytes : int, optional
-        Largest file that is read.
-    guarded : bool
-        Whether the text is guarded as `write_csv` does it; the guard is taken away.
-
-    Raises
-    ------
-    VerificationError
-        Whatever is wrong with the file.
+    max_bytes: Largest file that is read.
+    guarded: Whether the text is guarded as `write_csv` does it; the guard is taken away.
+    Raises VerificationError: Whatever is wrong with the file.
     """
     schema = arrow_schema(table)
     options = pyarrow.csv.ConvertOptions(

@@ -1,7 +1,5 @@
 """The exported frames, made from the scored table and the results of the other parts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,15 +15,7 @@ from churnlab.export.tables.columns import SEGMENT_SHARE
 from churnlab.vocabulary import ALL_CODES, SEGMENTS, UNKNOWN_CODES
 
 #: Columns that the full posterior gives better than the thinned draws; the rest is scored.
-FROM_FIT = (
-    "cycle_days",
-    "cycle_q05",
-    "cycle_q95",
-    "rhythm_days",
-    "due_date",
-    "due_q10",
-    "due_q90",
-)
+FROM_FIT = ("cycle_days", "cycle_q05", "cycle_q95", "rhythm_days", "due_date", "due_q10", "due_q90")
 
 
 def thresholds_frame(inputs: ExportInputs, rules: ScoringBundle) -> pd.DataFrame:

@@ -71,11 +71,7 @@ def p_alive_of(
 
 
 def silence_curves(
-    draws: PopulationDraws,
-    person: Any,
-    days: Array,
-    horizon_days: int,
-    fit: Mapping[str, Any],
+    draws: PopulationDraws, person: Any, days: Array, horizon_days: int, fit: Mapping[str, Any]
 ) -> tuple[SilenceCurve, SilenceCurve]:
     """Return P(alive) and P(no purchase in the next `horizon_days`) of one customer.
 

@@ -8,8 +8,6 @@ A constant added to beta changes no m, and the prior alone settles it: at the mo
 zero, and the m are those of a normal prior on effects with sum zero.
 """
 
-from __future__ import annotations
-
 from copy import copy
 
 import numpy as np
@@ -23,12 +21,8 @@ from churnlab.types import Array, Ints
 class DatedDays:
     """The days of a log by bucket: what multipliers turn into times.
 
-    Parameters
-    ----------
-    dated
-        Customers by first and last day.
-    calendar
-        Buckets.
+    dated: Customers by first and last day.
+    calendar: Buckets.
     """
 
     def __init__(self, dated: Dated, calendar: Calendar) -> None:
@@ -67,20 +61,12 @@ class DatedDays:
 class ClockTarget(Target):
     """Log posterior of (u, beta) of the free buckets; the others have multiplier 1.
 
-    Parameters
-    ----------
-    dated
-        Customers by first and last day.
-    days
-        The log's days by bucket.
-    free
-        Buckets with an effect of their own, codes.
-    model
-        A model with exponential gaps.
-    priors
-        Prior texts of the population.
-    sd
-        Prior standard deviation of beta.
+    dated: Customers by first and last day.
+    days: The log's days by bucket.
+    free: Buckets with an effect of their own, codes.
+    model: A model with exponential gaps.
+    priors: Prior texts of the population.
+    sd: Prior standard deviation of beta.
     """
 
     def __init__(

@@ -46,20 +46,12 @@ def split_effect_priors(texts: dict[str, str] | None) -> tuple[dict[str, str], d
 class CovariateTarget(EtaTarget):
     """Log posterior with covariates; u = (u of the base, effects by row[, log scales]).
 
-    Parameters
-    ----------
-    cells
-        Cells by profile.
-    design
-        Profiles: their group and standardised covariates.
-    base
-        The target of the population, or of its groups.
-    mode
-        The mode of the population without groups and covariates.
-    texts
-        Priors of the effects (or of their scales), by name.
-    shrinkage
-        Learn the scale of the effects.
+    cells: Cells by profile.
+    design: Profiles: their group and standardised covariates.
+    base: The target of the population, or of its groups.
+    mode: The mode of the population without groups and covariates.
+    texts: Priors of the effects (or of their scales), by name.
+    shrinkage: Learn the scale of the effects.
     """
 
     def __init__(
@@ -119,10 +111,7 @@ class CovariateTarget(EtaTarget):
 
         Groups that the fit has not seen are drawn from the population.
 
-        Raises
-        ------
-        UsageError
-            A group that the fit does not know, where groups are not pooled.
+        Raises UsageError: A group that the fit does not know, where groups are not pooled.
         """
         own, raw, scale = self._split(np.asarray(u, float).T)
         known = {name: i for i, name in enumerate(self.design.groups)}

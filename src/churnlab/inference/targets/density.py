@@ -1,7 +1,5 @@
 """A log posterior as `mode`, `proposal` and `laplace` need it, whatever the model; its maximum."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

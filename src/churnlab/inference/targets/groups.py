@@ -45,10 +45,8 @@ def split_priors(texts: dict[str, str] | None) -> tuple[dict[str, str], dict[str
 def spread_priors(rows: tuple[int, ...], texts: dict[str, str]) -> tuple[Prior, ...]:
     """Priors of the spreads of some rows, the defaults replaced by `texts` where given.
 
-    Raises
-    ------
-    UsageError
-        A prior that is not on the positive numbers, or of a spread that the choice does not have.
+    Raises UsageError: A prior that is not on the positive numbers, or of a spread that the choice
+        does not have.
     """
     known = [SPREADS[row][0] for row in rows]
     for name in texts:
@@ -63,18 +61,11 @@ def spread_priors(rows: tuple[int, ...], texts: dict[str, str]) -> tuple[Prior, 
 class GroupTarget(EtaTarget):
     """Log posterior of a population with groups.
 
-    Parameters
-    ----------
-    cells
-        Cells with several groups.
-    pooled
-        The same model without groups (its priors and time scale are used).
-    mode
-        The mode of `pooled`.
-    spreads
-        Prior texts of the spreads, by name.
-    effects
-        ``locations`` or ``all``.
+    cells: Cells with several groups.
+    pooled: The same model without groups (its priors and time scale are used).
+    mode: The mode of `pooled`.
+    spreads: Prior texts of the spreads, by name.
+    effects: ``locations`` or ``all``.
     """
 
     def __init__(
@@ -147,10 +138,7 @@ class GroupTarget(EtaTarget):
     def coordinates_of(self, m: Array, log_spread: Array, eta: Array) -> Array:
         """Return u (draw, coordinate) of m (draw, row), log spreads (draw, row) and varying eta.
 
-        Parameters
-        ----------
-        eta
-            (draw, varying row, group).
+        eta: (draw, varying row, group).
         """
         w, c = self._weights, self._centre
         location = m[:, list(self.varying), None]
@@ -267,10 +255,7 @@ class GroupTarget(EtaTarget):
 def spread_prior(name: str, text: str) -> Prior:
     """Return the prior of a spread.
 
-    Raises
-    ------
-    UsageError
-        A prior that is not on the positive numbers.
+    Raises UsageError: A prior that is not on the positive numbers.
     """
     prior = parse(text)
     if not prior.fits("positive"):

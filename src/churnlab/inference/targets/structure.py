@@ -22,12 +22,8 @@ if TYPE_CHECKING:
 class EtaTarget(Target):
     """A target with one eta per group.
 
-    Parameters
-    ----------
-    cells
-        Cells with several groups.
-    pooled
-        The same model without groups: its priors and time scale are used.
+    cells: Cells with several groups.
+    pooled: The same model without groups: its priors and time scale are used.
     """
 
     def __init__(self, cells: Cells, pooled: Target) -> None:

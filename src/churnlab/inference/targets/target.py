@@ -28,19 +28,12 @@ FEW_CELLS = 500
 class Target:
     """Log posterior of one model on weighted cells.
 
-    Parameters
-    ----------
-    cells
-        Distinct (group, x, t_x, T) rows with weights, in days.
-    model, k
-        Name of the model and Erlang shape.
-    priors
-        Prior texts by natural quantity; defaults for the others.
-    time_scale
-        Days per unit of inner time; default: the customers' mean age. Fixed by simulation-based
-        calibration, where the prior must not look at the data.
-    with_prior
-        False leaves the bare likelihood (for maximum likelihood).
+    cells: Distinct (group, x, t_x, T) rows with weights, in days.
+    model, k: Name of the model and Erlang shape.
+    priors: Prior texts by natural quantity; defaults for the others.
+    time_scale: Days per unit of inner time; default: the customers' mean age. Fixed by
+        simulation-based calibration, where the prior must not look at the data.
+    with_prior: False leaves the bare likelihood (for maximum likelihood).
     """
 
     def __init__(

@@ -41,19 +41,10 @@ def choose_k(
 ) -> KChoice:
     """Choose the Erlang shape with the greatest marginal likelihood.
 
-    Parameters
-    ----------
-    cells
-        Distinct (group, x, t_x, T) with weights and `sum_log_gap`, in days.
-    model
-        ``bg_cnbd_k`` or ``mbg_cnbd_k``.
-    max_k
-        k = 1, 2, ... are tried until the evidence falls, at most up to this.
-
-    Raises
-    ------
-    FitRefusedError
-        Importance sampling fails for every k.
+    cells: Distinct (group, x, t_x, T) with weights and `sum_log_gap`, in days.
+    model: ``bg_cnbd_k`` or ``mbg_cnbd_k``.
+    max_k: k = 1, 2, ... are tried until the evidence falls, at most up to this.
+    Raises FitRefusedError: Importance sampling fails for every k.
     """
     rows: list[dict[str, float]] = []
     for k in range(1, max_k + 1):

@@ -5,8 +5,6 @@ the weights are Pareto-smoothed, and the result is accepted only if k-hat and th
 size of every parameter allow it. Otherwise `Sample.reason` says why, and NUTS takes over.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,18 +81,10 @@ def sample_laplace(
 ) -> Sample:
     """Draw from the posterior by importance sampling from the mode.
 
-    Parameters
-    ----------
-    target, mode
-        The log posterior and its maximum.
-    draws
-        Equal-weight draws to return.
-    rng
-        Source of randomness.
-    min_ess
-        Effective sample size that every quantity must reach.
-    pilot_draws
-        Draws by which a proposal is judged and fitted; more where an evaluation is cheap.
+    target, mode: The log posterior and its maximum.
+    draws: Equal-weight draws to return.
+    min_ess: Effective sample size that every quantity must reach.
+    pilot_draws: Draws by which a proposal is judged and fitted; more where an evaluation is cheap.
     """
     if not mode.proper:
         return _unusable(target, mode, draws, "the mode has no proper curvature")

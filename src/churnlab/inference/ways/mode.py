@@ -1,7 +1,5 @@
 """Finding the mode and its curvature with the kernels' exact gradients."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize
@@ -25,12 +23,7 @@ MAX_DENSE = 60
 def find_mode(target: Density, starts: Array | None = None) -> Mode:
     """Maximise `target` from the best of several starts, polish by Newton steps.
 
-    Parameters
-    ----------
-    target
-        What to maximise.
-    starts
-        (start, coordinate); default: `warm_starts`, for purchases.
+    starts: (start, coordinate); default: `warm_starts`, for purchases.
     """
     starts = warm_starts(target) if starts is None else np.atleast_2d(starts)
     values = np.array([target.value_and_gradient(start)[0] for start in starts])

@@ -1,7 +1,5 @@
 """NUTS by nutpie: started at the mode, whitened by the curvature, any shape of posterior."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from typing import Any
@@ -27,14 +25,9 @@ def sample_nuts(
 ) -> dict[str, Any]:
     """Sample the posterior and return the method's parts of a `PopulationFit`.
 
-    Parameters
-    ----------
-    target, mode
-        The log posterior and its maximum.
-    draws, chains, tune
-        Per chain: kept and warm-up draws.
-    seed
-        Of nutpie.
+    target, mode: The log posterior and its maximum.
+    draws, chains, tune: Per chain: kept and warm-up draws.
+    seed: Of nutpie.
     """
     import nutpie
 

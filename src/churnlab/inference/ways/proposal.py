@@ -10,8 +10,6 @@ triangular, so its density is exact and importance weights stay exact. It is sta
 around the mode and, if need be, refitted to weighted draws.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

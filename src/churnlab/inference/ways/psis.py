@@ -5,8 +5,6 @@ The tail's shape k-hat is the gate of the laplace path: below 0.7 the weighted d
 A test holds this against `arviz_stats`, which is not imported here because of its import time.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -27,12 +25,8 @@ class Smoothed(NamedTuple):
 def smooth(log_ratios: Array, tail: int | None = None) -> Smoothed:
     """Smooth the largest importance ratios by a generalised Pareto distribution.
 
-    Parameters
-    ----------
-    log_ratios
-        Log target minus log proposal, up to a constant; -inf is allowed.
-    tail
-        Number of ratios in the tail; default ``min(S / 5, 3 sqrt(S))``.
+    log_ratios: Log target minus log proposal, up to a constant; -inf is allowed.
+    tail: Number of ratios in the tail; default ``min(S / 5, 3 sqrt(S))``.
     """
     ratios = np.asarray(log_ratios, float)
     n = len(ratios)
@@ -59,10 +53,7 @@ def smooth(log_ratios: Array, tail: int | None = None) -> Smoothed:
 def fit_generalised_pareto(exceedances: Array) -> tuple[float, float]:
     """Shape and scale by Zhang and Stephens (2009), shape shrunk to 1/2 by ten pseudo-points.
 
-    Parameters
-    ----------
-    exceedances
-        Sorted ascending, not negative.
+    exceedances: Sorted ascending, not negative.
     """
     x = np.asarray(exceedances, float)
     n = len(x)
@@ -92,16 +83,10 @@ def _quantile(p: Array, k: float, sigma: float) -> Array:
 def effective_sizes(values: Array, weights: Array) -> tuple[Array, Array]:
     """Effective sample size of means and of the 5% and 95% quantiles (the worse of the two).
 
-    Parameters
-    ----------
-    values
-        (draw, quantity).
-    weights
-        (draw,), summing to 1. Draws of a proposal carry importance weights; after resampling they
-        carry their multiplicity / number of draws, which counts duplicates at their full cost.
+    values: (draw, quantity).
+    weights: (draw,), summing to 1. Draws of a proposal carry importance weights; after resampling
+        they carry their multiplicity / number of draws, which counts duplicates at their full cost.
 
-    Notes
-    -----
     The delta-method variance of a self-normalised estimate of f is ``sum w^2 (f - mean)^2``; the
     size is the plain variance divided by it, at most the number of draws (wide proposals can do
     better for some means, but not for quantiles).

@@ -6,8 +6,6 @@ own corner of the posterior (Gerber, Chopin and Whiteley, "Negative association,
 convergence of resampling methods", Annals of Statistics 2019).
 """
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np
@@ -27,16 +25,9 @@ def resample(weights: Array, points: Array, draws: int, rng: np.random.Generator
     kept within one of ``draws * weight`` times. The first and the second half of the rows are combs
     of their own, each in random order, so that either half alone stands for the posterior.
 
-    Parameters
-    ----------
-    weights
-        Weights, (point,), of any sum.
-    points
-        Where the points lie, (point, coordinate), on any scale.
-    draws
-        Rows to return.
-    rng
-        Source of randomness.
+    weights: Weights, (point,), of any sum.
+    points: Where the points lie, (point, coordinate), on any scale.
+    draws: Rows to return.
     """
     order = curve_order(points)
     cumulated = np.cumsum(weights[order])

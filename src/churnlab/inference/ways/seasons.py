@@ -1,7 +1,5 @@
 """Learning a calendar's multipliers jointly with the population, by maximum a posteriori."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +15,7 @@ from churnlab.inference.ways.mode import find_mode
 from churnlab.priors import Prior, parse
 from churnlab.summary import Calendar, Clock, Dated
 from churnlab.summary.calendar import SPREAD, date
-from churnlab.types import Array, Ints
+from churnlab.types import Ints
 
 #: A bucket where fewer repeat purchases than this would come at an even rate is not estimated.
 FEW_PURCHASES = 20.0
@@ -32,20 +30,13 @@ _SPREADS = (1e-3, 3.0)
 class Seasons:
     """A learnt clock with what is known of it.
 
-    Attributes
-    ----------
-    clock : Clock
-        Multipliers at the mode.
-    table : DataFrame
-        Per bucket: bucket, multiplier, q05, q95 (curvature of the log at the mode), days (of the
+    clock: Multipliers at the mode.
+    table: Per bucket: bucket, multiplier, q05, q95 (curvature of the log at the mode), days (of the
         log), customer_days, repeats (purchases), pooled (multiplier set to 1).
-    spread : float
-        Standard deviation of the log multipliers that the prior and the data settled on.
-    widening : float
-        By what factor the sd of the population's parameters is too small with the clock held
+    spread: Standard deviation of the log multipliers that the prior and the data settled on.
+    widening: By what factor the sd of the population's parameters is too small with the clock held
         fixed, the worst of its coordinates, from the joint curvature.
-    warnings : list of str
-        What the data cannot support, in words.
+    warnings: What the data cannot support, in words.
     """
 
     clock: Clock
@@ -82,27 +73,15 @@ def fit_seasons(
 ) -> Seasons:
     """Learn the multipliers of a calendar.
 
-    Parameters
-    ----------
-    dated
-        Customers by first and last day, all in one group.
-    calendar
-        Buckets.
-    model
-        A model with exponential gaps.
-    priors
-        Prior texts of the population, by natural quantity.
-    spread
-        Prior of the sd of log multipliers, as text; a number fixes it.
-
-    Raises
-    ------
-    UsageError
-        Erlang gaps, or a prior that is not of a positive number.
-    DataError
-        An event without a day in the log, or no bucket that can be told from the others.
-    FitRefusedError
-        No proper mode.
+    dated: Customers by first and last day, all in one group.
+    calendar: Buckets.
+    model: A model with exponential gaps.
+    priors: Prior texts of the population, by natural quantity.
+    spread: Prior of the sd of log multipliers, as text; a number fixes it.
+    Raises UsageError: Erlang gaps, or a prior that is not of a positive number.
+    Raises DataError: An event without a day in the log, or no bucket that can be told from the
+        others.
+    Raises FitRefusedError: No proper mode.
     """
     prior = check_calendar(model, spread)
     days = DatedDays(dated, calendar)
@@ -121,7 +100,7 @@ def _mode(target: ClockTarget, near: Mode | None) -> Mode:
     """Return the joint mode, from the mode of the flat calendar or from one near by."""
     if near is None:
         beta = np.zeros(len(target.free))
-        even = _even_mode(target)
+        even = find_mode(target.population_at(beta)).u
         start = np.concatenate([even, beta])
     else:
         start = near.u
@@ -132,11 +111,6 @@ def _mode(target: ClockTarget, near: Mode | None) -> Mode:
             "a calendar first, or with fewer buckets (model.calendar=month)."
         )
     return mode
-
-
-def _even_mode(target: ClockTarget) -> Array:
-    """Return the population's mode with every multiplier 1."""
-    return find_mode(target.population_at(np.zeros(len(target.free)))).u
 
 
 def _best_spread(target: ClockTarget, mode: Mode, prior: Prior) -> float:
@@ -255,10 +229,7 @@ def _listed(names: list[str]) -> str:
 def check_calendar(model: str, spread: str | float) -> Prior | float:
     """Return the prior of the sd of log multipliers, or the number that fixes it.
 
-    Raises
-    ------
-    UsageError
-        Erlang gaps, or a prior that is not of a positive number.
+    Raises UsageError: Erlang gaps, or a prior that is not of a positive number.
     """
     if likelihoods.named(model).regular:
         raise UsageError(

@@ -28,10 +28,7 @@ def fit_separately(
 ) -> PopulationFit:
     """Fit every group on its own by `fit_one`, which takes the options of `fit_population`.
 
-    Raises
-    ------
-    DataError
-        A group that cannot be fitted alone; the message names it.
+    Raises DataError: A group that cannot be fitted alone; the message names it.
     """
     scale = options.pop("time_scale", None) or default_time_scale(cells)
     if options["k"] is None and likelihoods.named(options["model"]).regular:

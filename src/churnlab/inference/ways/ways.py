@@ -1,7 +1,5 @@
 """The way to a target's posterior: the fast one that suits it, and NUTS where that does not do."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

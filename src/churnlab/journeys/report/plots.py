@@ -1,7 +1,5 @@
 """Pictures of journeys; every function takes an `Axes` and a table of the run."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,15 +17,9 @@ _GAP = 0.03
 def draw_sankey(ax: Axes, journeys: pd.DataFrame, *, most: int = 4) -> Axes:
     """Draw the ways from the best supported first items, with the customers who bought them.
 
-    Parameters
-    ----------
-    journeys : DataFrame
-        Rows of one `who`; pairs and triples.
-    most : int
-        First items, and ways from each step.
+    journeys: Rows of one `who`; pairs and triples.
+    most: First items, and ways from each step.
 
-    Notes
-    -----
     Bands are customers who walked a way, bars at the left those who bought the item: what no band
     leaves stopped there. A customer can walk several ways; where these come to more than the
     buyers, the bar is as high as they are together.

@@ -1,7 +1,5 @@
 """Dropout tossed after purchases: BG/NBD, MBG/NBD and their kin with Erlang-k gaps."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from churnlab.models.geometric.formula import GeometricDropout

@@ -1,7 +1,5 @@
 """Purchases to come where dropout is tossed after them; exponential gaps."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.models.counts import Recursion
@@ -14,12 +12,8 @@ class GeometricLiving:
     Alive to the end, or dropped out at the n-th: B(a, b*+n)/B(a, b*) P(N = n) + B(a+1, b*+n-1)
     /B(a, b*) P(N >= n), N negative binomial.
 
-    Parameters
-    ----------
-    shape, a, b
-        Of the rate's and the dropout's laws, (draw,).
-    growth
-        horizon / (alpha + age), (age, draw).
+    shape, a, b: Of the rate's and the dropout's laws, (draw,).
+    growth: horizon / (alpha + age), (age, draw).
     """
 
     def __init__(self, shape: Array, a: Array, b: Array, growth: Array) -> None:

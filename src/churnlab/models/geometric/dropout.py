@@ -8,8 +8,6 @@ dropout_concentration         a + b                                  b = (1 - me
 ============================  =====================================  =============================
 """
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 import numpy as np

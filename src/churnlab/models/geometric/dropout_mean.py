@@ -8,8 +8,6 @@ beyond. There the trapezoidal rule in y = logit p takes over, as f's strip of an
 |Im y| < pi for every z.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -27,16 +25,9 @@ STEP = 0.2
 def gauss_mean(f: Callable[[Array], Array], a: Any, b: Any, x: Any, nodes: int) -> Array:
     """Return E[f(p)], p ~ Beta(a, b + x), by Gauss' rule.
 
-    Parameters
-    ----------
-    f
-        Function of an array p that broadcasts against the data.
-    a, b
-        Beta parameters, broadcasting against x.
-    x
-        Added to b; rules are made once per distinct value where the axes allow it.
-    nodes
-        Number of nodes.
+    f: Function of an array p that broadcasts against the data.
+    a, b: Beta parameters, broadcasting against x.
+    x: Added to b; rules are made once per distinct value where the axes allow it.
     """
     a, b, x = (np.asarray(v, float) for v in (a, b, x))
     shared = x.ndim == 1 and not any(v.ndim and v.shape[-1] != 1 for v in (a, b))
@@ -52,14 +43,9 @@ def gauss_mean(f: Callable[[Array], Array], a: Any, b: Any, x: Any, nodes: int) 
 def logit_mean(f: Callable[[Array], Array], a: Array, b: Array, f0: Array) -> Array:
     """Return E[f(p)], p ~ Beta(a, b), by the trapezoidal rule in logit p, for any f of the module.
 
-    Parameters
-    ----------
-    f
-        Falling function of p, of the shape of a.
-    a, b
-        Beta parameters, one shape.
-    f0
-        f(0): where a is small most of the mass is at tiny p, and f0 - E[f0 - f] is summed instead,
+    f: Falling function of p, of the shape of a.
+    a, b: Beta parameters, one shape.
+    f0: f(0): where a is small most of the mass is at tiny p, and f0 - E[f0 - f] is summed instead,
         whose terms fall like p^(a + 1).
     """
     subtract = a <= 0.3

@@ -10,8 +10,6 @@ of equal values (with covariates every row is a run of its own). The data consta
 (k - 1) sum(ln gap) - x ln Gamma(k), does not depend on parameters and is left out.
 """
 
-from __future__ import annotations
-
 from math import exp, log, log1p
 
 import numpy as np

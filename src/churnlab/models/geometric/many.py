@@ -1,7 +1,5 @@
 """Log-likelihoods of BG/NBD, MBG/NBD and their Erlang-k kin at many parameter sets, by blocks."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.kernels._compile import fused

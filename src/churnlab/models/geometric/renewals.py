@@ -1,7 +1,5 @@
 """Counts of Erlang-k renewals, through complex powers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -15,19 +13,11 @@ FEW = 1e-4
 def erlang_one_minus_pgf(shape: Array, ratio: Array, p: Array, stages: list[Array]) -> Array:
     """Return E[1 - (1 - p)^N], N the purchases with Erlang-k gaps and a Gamma rate.
 
-    Parameters
-    ----------
-    shape
-        R = r + k x: given j stages passed, lambda ~ Gamma(R + j, alpha + T).
-    ratio
-        horizon / (alpha + T).
-    p
-        Dropout probability.
-    stages
-        Weights of j = 0 .. k - 1 stages of the present gap passed, up to a common factor.
+    shape: R = r + k x: given j stages passed, lambda ~ Gamma(R + j, alpha + T).
+    ratio: horizon / (alpha + T).
+    p: Dropout probability.
+    stages: Weights of j = 0 .. k - 1 stages of the present gap passed, up to a common factor.
 
-    Notes
-    -----
     N = floor((j + M) / k) with M stages to come. Put y = (1 - p)^(1/k), w = exp(2 pi i / k): the
     discrete Fourier transform of y^-(m mod k) turns (1 - p)^floor(m/k) into sum_l c_l (y w^l)^m
     with c_l = 1/k sum_m y^-m w^-lm, and E (y w^l)^M = (1 + (1 - y w^l) ratio)^-(R + j). The l = 0

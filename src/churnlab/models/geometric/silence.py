@@ -1,7 +1,5 @@
 """Silence where dropout is tossed after purchases: closed forms."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.kernels.special import beta_rule

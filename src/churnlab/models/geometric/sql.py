@@ -1,7 +1,5 @@
 """The closed forms as SQL text, term by term."""
 
-from __future__ import annotations
-
 from churnlab.models.sql import KEYS, Fragment, exp_clipped
 
 

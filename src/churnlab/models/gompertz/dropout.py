@@ -9,8 +9,6 @@ ageing_rate                   growth of everyone's rate, per time    b
 ============================  =====================================  =============================
 """
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 import numpy as np

@@ -5,8 +5,6 @@ over the distinct times of a run of equal (group, x). Lifetimes are written as i
 numba's disk cache see `kernels.rising`: after a change of `pareto.kernel` save this file anew.
 """
 
-from __future__ import annotations
-
 from math import exp, expm1, log, log1p
 
 import numpy as np

@@ -5,8 +5,6 @@ With e(u) = (e^(b u) - 1) / b the survivor function is (1 + e(u)/beta)^-s; b -> 
 D = b beta e^(-b u) + 1 - e^(-b u), so that no e^(b u) overflows: dv/du = b / D.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,14 +54,9 @@ def rule(theta: Array, power: Any, start: Array, length: Array, panels: int = PA
     Gauss-Legendre in q, u = start + low expm1(q), low the shortest scale on which the integrand
     changes; cut where S or the power has fallen to e^-45 of its start.
 
-    Parameters
-    ----------
-    theta
-        (r, alpha, s, beta, b).
-    power
-        0 for an integrand without the power.
-    start, length
-        In the unit of alpha.
+    theta: (r, alpha, s, beta, b).
+    power: 0 for an integrand without the power.
+    start, length: In the unit of alpha.
     """
     _, alpha, s, beta, b = theta
     with np.errstate(over="ignore", divide="ignore"):

@@ -1,7 +1,5 @@
 """Silence in GGom/NBD, by a table of the probability of death before the next purchase."""
 
-from __future__ import annotations
-
 import hashlib
 from functools import cached_property
 from threading import Lock

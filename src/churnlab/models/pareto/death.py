@@ -4,8 +4,6 @@ With P(u) = (alpha+u)^-(r+x) (beta+u)^-s the density of a death at u without a p
 last one is proportional to P(u)/(beta+u).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -53,18 +51,11 @@ def log_death_integral(
 
     The probability, relative to being alive and silent, of death in that time without a purchase.
 
-    Parameters
-    ----------
-    theta
-        (r, alpha, s, beta) on the first axis.
-    x, start, length
-        Purchases so far; times in the unit of alpha and beta.
-    nodes, panels
-        Of the composite Gauss-Legendre rule in v, u = start + (c + start) expm1(v),
-        c = min(alpha, beta), v in [0, W].
+    theta: (r, alpha, s, beta) on the first axis.
+    x, start, length: Purchases so far; times in the unit of alpha and beta.
+    nodes, panels: Of the composite Gauss-Legendre rule in v, u = start + (c + start) expm1(v), c =
+        min(alpha, beta), v in [0, W].
 
-    Notes
-    -----
     The integrand is divided by its value at `start` and falls from there, so nothing overflows
     and underflow is harmless. Beyond W it is below e^-45 of its start.
     """

@@ -4,8 +4,6 @@ All in one file, like `kernel`, because of numba's disk cache. An element's resu
 own draw and age only, so that neither rows, chunks nor threads can change a bit of it.
 """
 
-from __future__ import annotations
-
 from math import ceil, exp, expm1, log1p
 
 import numpy as np

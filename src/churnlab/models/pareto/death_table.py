@@ -13,8 +13,6 @@ Q lies in [0, 1], hence the difference keeps an absolute error near 1e-14 in a p
 for risks, while likelihoods (relative error) keep their quadrature.
 """
 
-from __future__ import annotations
-
 import os
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -34,17 +32,10 @@ _BLOCK = 128
 def death_before_purchase(R: Array, alpha: Array, s: Array, beta: Array, t: Array) -> Array:
     """Return Q(t), by a continued fraction.
 
-    Parameters
-    ----------
-    R
-        r + x.
-    alpha, s, beta
-        Parameters of Pareto/NBD.
-    t
-        Age, in the unit of alpha and beta; all arguments broadcast.
+    R: r + x.
+    alpha, s, beta: Parameters of Pareto/NBD.
+    t: Age, in the unit of alpha and beta; all arguments broadcast.
 
-    Notes
-    -----
     alpha >= beta: Q = s/(R+s) 2F1(R, 1; R+s+1; (alpha-beta)/(alpha+t)); otherwise
     Q = s/(R+s) (1-z) 2F1(s+1, 1; R+s+1; z), z = (beta-alpha)/(beta+t). Gauss' fraction (DLMF
     15.7) has positive coefficients for 0 <= z < 1 and converges for all of them.
@@ -60,14 +51,10 @@ def death_before_purchase(R: Array, alpha: Array, s: Array, beta: Array, t: Arra
 class DeathTable:
     """Q of one x for all draws, at any age in a range; see `DeathTables`.
 
-    Parameters
-    ----------
-    theta
-        (r, alpha, s, beta) x draw.
-    x
-        Repeat purchases.
-    coefficients, scale, shift
-        Chebyshev coefficients, (m, draw), of Q in ``scale * ln(min(alpha, beta) + t) + shift``.
+    theta: (r, alpha, s, beta) x draw.
+    x: Repeat purchases.
+    coefficients, scale, shift: Chebyshev coefficients, (m, draw), of Q in ``scale * ln(min(alpha,
+        beta) + t) + shift``.
     """
 
     def __init__(
@@ -94,14 +81,9 @@ class DeathTables:
     Chebyshev polynomials in v = log(min(alpha, beta) + t). Q is analytic in a strip of half-width
     pi around the real axis of v, so the number of nodes follows from the range of v alone.
 
-    Parameters
-    ----------
-    theta
-        (r, alpha, s, beta) x draw.
-    x
-        Numbers of repeat purchases that will be asked for.
-    oldest
-        Largest age that will be asked for.
+    theta: (r, alpha, s, beta) x draw.
+    x: Numbers of repeat purchases that will be asked for.
+    oldest: Largest age that will be asked for.
     """
 
     def __init__(self, theta: Array, x: Array, oldest: float) -> None:

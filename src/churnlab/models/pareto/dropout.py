@@ -8,8 +8,6 @@ dropout_shape                 Gamma shape of the dropout rates       s
 ============================  =====================================  =============================
 """
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 import numpy as np

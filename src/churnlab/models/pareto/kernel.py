@@ -9,8 +9,6 @@ Cells are sorted by (group, x, t_x, T); what depends on (group, x) only is compu
 of equal values (with covariates every row is a run of its own).
 """
 
-from __future__ import annotations
-
 from math import ceil, exp, expm1, log, log1p
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Log-likelihoods of Pareto/NBD at many parameter sets, by blocks of them."""
 
-from __future__ import annotations
-
 from math import expm1
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Silence in Pareto/NBD, by the probability of death before the next purchase (`death_table`)."""
 
-from __future__ import annotations
-
 from functools import cached_property
 
 import numpy as np

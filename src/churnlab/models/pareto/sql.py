@@ -11,8 +11,6 @@ It converges like Gauss-Jacobi quadrature, whose convergents these are: slowest 
 alpha and beta differ most. `terms` finds how many a bundle's draws need there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -142,16 +140,10 @@ def _tails(cells: str, ends: Mapping[str, str], n: int, prefix: str = "") -> tup
     Its columns: `share`, and at each end z, f1 (the fraction's denominator) and decay, the fall of
     ln P since the last purchase; at the start z and f1.
 
-    Parameters
-    ----------
-    cells
-        CTE with the columns `KEYS`.
-    ends
-        Name of an end -> days after the last purchase, in terms of the row `c`.
-    n
-        Terms of the fraction.
-    prefix
-        Of the CTEs' names.
+    cells: CTE with the columns `KEYS`.
+    ends: Name of an end -> days after the last purchase, in terms of the row `c`.
+    n: Terms of the fraction.
+    prefix: Of the CTEs' names.
     """
     keys = ", ".join(f"c.{key}" for key in KEYS.split(", "))
     names = ["share", *(f"a{m}" for m in range(1, n + 1)), *(f"b{m}" for m in range(1, n))]

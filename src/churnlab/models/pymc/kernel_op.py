@@ -6,8 +6,6 @@ regressions and the kernel does the rest. nutpie compiles the kernel into its gr
 elsewhere `perform` calls it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -25,10 +23,7 @@ from churnlab.kernels.plan import Cells
 class RowLogLikelihood(Op):
     """(theta (parameter, row), *arguments) -> (log-likelihood (row,), derivatives like theta).
 
-    Parameters
-    ----------
-    model, k
-        Which kernel. The Erlang data constant is left to the caller.
+    model, k: Which kernel. The Erlang data constant is left to the caller.
     """
 
     __props__ = ("model", "k")

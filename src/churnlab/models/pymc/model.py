@@ -132,23 +132,13 @@ def purchases(
 ) -> Any:
     """Register the likelihood of customers, for natural quantities of your own, in a PyMC model.
 
-    Parameters
-    ----------
-    name
-        Name of the observed variable.
-    cells
-        Customers as distinct rows: `Summary.cells`.
-    model, k
-        As in `pymc_model`.
-    **quantities
-        Each natural quantity of the model: a number, or (group,) in the order of
+    name: Name of the observed variable.
+    cells: Customers as distinct rows: `Summary.cells`.
+    model, k: As in `pymc_model`.
+    **quantities: Each natural quantity of the model: a number, or (group,) in the order of
         ``cells.groups``; rates are per day.
-
-    Raises
-    ------
-    UsageError
-        Quantities that are missing or that the model does not have, or of another length than
-        the groups.
+    Raises UsageError: Quantities that are missing or that the model does not have, or of another
+        length than the groups.
     """
     likelihood = likelihoods.named(model)(k)
     wanted = likelihood.map.names

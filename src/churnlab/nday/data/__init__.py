@@ -1,6 +1,6 @@
 """Signup cohorts: who converted at which age, compressed to cohort x age counts."""
 
-from churnlab.nday.data.attention import Attention, attention_from_visits
+from churnlab.nday.data.attention import attention_from_visits
 from churnlab.nday.data.config import CohortConfig
 from churnlab.nday.data.conversions import Conversions, convert
 from churnlab.nday.data.counts import CohortCounts, count_cohorts, require_enough
@@ -8,7 +8,6 @@ from churnlab.nday.data.curve import cohort_curve, pooled_curve
 from churnlab.nday.data.design import level_columns, level_names
 
 __all__ = [
-    "Attention",
     "CohortConfig",
     "CohortCounts",
     "Conversions",

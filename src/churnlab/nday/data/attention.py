@@ -1,7 +1,5 @@
 """Attention: the share of the unconverted whom a message can still win, by age."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,16 +18,11 @@ class Attention:
     until exactly that many days after signup. Those who buy within the window anyway always visit
     again, but there is nothing to win from them.
 
-    Parameters
-    ----------
-    unconverted : array of int64 (age,)
-        Members unconverted through the end of the day before that age, observed for the window
-        and for the days ahead.
-    active : array of int64 (age,)
-        Those of them who visit on that day or in the `active_days` - 1 days after it and do not
-        buy within the window.
-    active_days : int
-        Days ahead.
+    unconverted (age,): Members unconverted through the end of the day before that age, observed for
+        the window and for the days ahead.
+    active (age,): Those of them who visit on that day or in the `active_days` - 1 days after it and
+        do not buy within the window.
+    active_days: Days ahead.
     """
 
     unconverted: NDArray[np.int64]
@@ -60,16 +53,10 @@ def attention_from_visits(
 ) -> Attention:
     """Count, for each age, the unconverted who visit again within `active_days`, without buying.
 
-    Parameters
-    ----------
-    found : Conversions
-        Members with their age at the first purchase.
-    visits : DataFrame
-        `customer_id`, `event_at`.
-    last_age : int
-        Last age to report; the window's end.
-    active_days : int
-        The day itself and the days after it that are looked at.
+    found: Members with their age at the first purchase.
+    visits: `customer_id`, `event_at`.
+    last_age: Last age to report; the window's end.
+    active_days: The day itself and the days after it that are looked at.
     """
     frame = found.frame
     ages, owners = _visit_ages(frame, visits, last_age + active_days, time_zone)

@@ -1,7 +1,5 @@
 """How signups are cut into cohorts and how days are counted."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 
@@ -12,24 +10,15 @@ from churnlab.errors import UsageError
 class CohortConfig:
     """Cohorts by signup day, and the day count.
 
-    Parameters
-    ----------
-    day_index : int
-        What the signup day is called: 0 ("day 0") or 1 ("day 1"). With 0, day N is N days after
-        the signup day; with 1, N - 1 days after it.
-    window_days : int
-        M: conversion is reported through the end of day M, never at infinity.
-    by : str or None
-        Member attribute (lead type, channel, ...) to break curves down by, pooled partially.
-    weekday_effects : bool
-        Let the conversion of a cohort depend on its weekday of signup.
-    campaigns : dict of str to str
-        Signup campaigns as ``name: "2026-03-01..2026-03-07"`` (both days included).
-    expiry_days : list of int
-        Days (in the same count) on which the signup coupon expires: their rush stands apart when
-        the plateau is looked for.
-    min_signups, min_follow_up_days : int
-        Below these the data are refused.
+    day_index: What the signup day is called: 0 ("day 0") or 1 ("day 1"). With 0, day N is N days
+        after the signup day; with 1, N - 1 days after it.
+    window_days: M: conversion is reported through the end of day M, never at infinity.
+    by: Member attribute (lead type, channel, ...) to break curves down by, pooled partially.
+    weekday_effects: Let the conversion of a cohort depend on its weekday of signup.
+    campaigns: Signup campaigns as ``name: "2026-03-01..2026-03-07"`` (both days included).
+    expiry_days: Days (in the same count) on which the signup coupon expires: their rush stands
+        apart when the plateau is looked for.
+    min_signups, min_follow_up_days: Below these the data are refused.
     """
 
     day_index: int = 0
@@ -77,10 +66,7 @@ class CohortConfig:
     def campaign_dates(self) -> dict[str, tuple[dt.date, dt.date]]:
         """Return first and last day of each campaign.
 
-        Raises
-        ------
-        UsageError
-            A range is unreadable or ends before it starts.
+        Raises UsageError: A range is unreadable or ends before it starts.
         """
         found = {}
         for name, text in self.campaigns.items():

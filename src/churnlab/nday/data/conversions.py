@@ -1,7 +1,5 @@
 """Per member: the signup day, and the age in whole local days at the first purchase."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 
@@ -21,17 +19,12 @@ UNKNOWN = "(unknown)"
 class Conversions:
     """Members with their conversion, and what was left out.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        One row per member: `customer_id` (text), `signup_date` (midnight, local), `age` (int64;
+    frame: One row per member: `customer_id` (text), `signup_date` (midnight, local), `age` (int64;
         days from the signup day to the first purchase, 0 = the signup day, -1 = none up to
         `as_of`), `group` (text).
-    as_of : date
-        The last complete day.
-    report : dict
-        Counts: members, missing_time, repeated_signup, signup_after_as_of, no_signup (purchasers
-        who are no members), purchase_before_signup, used, converted.
+    as_of: The last complete day.
+    report: Counts: members, missing_time, repeated_signup, signup_after_as_of, no_signup
+        (purchasers who are no members), purchase_before_signup, used, converted.
     """
 
     frame: pd.DataFrame
@@ -42,10 +35,7 @@ class Conversions:
 def local_times(values: pd.Series, time_zone: str | None) -> pd.Series:
     """Return naive local times; aware times are converted, naive times taken as local.
 
-    Raises
-    ------
-    DataError
-        Text that is no ISO time.
+    Raises DataError: Text that is no ISO time.
     """
     try:
         times = pd.to_datetime(values, format="ISO8601")
@@ -71,23 +61,12 @@ def convert(
     00:00:00 carries a date only and counts as bought on the signup day. A repeated signup keeps
     the first one. Purchasers who are no members have no day to count from: counted, left out.
 
-    Parameters
-    ----------
-    members : DataFrame
-        `customer_id`, `signed_up_at`, attributes.
-    purchases : DataFrame
-        `customer_id`, `event_at`.
-    as_of : date
-        Last complete local day.
-    by : str or None
-        Attribute for `group`; None puts everyone into ``all``.
-    time_zone : str or None
-        IANA zone for aware times.
-
-    Raises
-    ------
-    DataError
-        No members, or a column is missing.
+    members: `customer_id`, `signed_up_at`, attributes.
+    purchases: `customer_id`, `event_at`.
+    as_of: Last complete local day.
+    by: Attribute for `group`; None puts everyone into ``all``.
+    time_zone: IANA zone for aware times.
+    Raises DataError: No members, or a column is missing.
     """
     _require(members, ("customer_id", "signed_up_at", *([by] if by else [])), "members")
     _require(purchases, ("customer_id", "event_at"), "purchases")

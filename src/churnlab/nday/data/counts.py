@@ -19,16 +19,11 @@ from churnlab.types import Ints
 class CohortCounts:
     """Cohort x age counts; a million signups of a year become a few hundred rows.
 
-    Parameters
-    ----------
-    cohorts : DataFrame
-        One row per signup day and group, sorted: `signup_date`, `group`, `signups`.
-    conversions : array of int64, (cohort, age)
-        First purchases at each age in whole days from the signup day; 0 where not yet observed.
-    as_of : date
-        Last complete day: a cell is observed when signup_date + age <= as_of.
-    day_index : int
-        What the signup day is called (0 or 1).
+    cohorts: One row per signup day and group, sorted: `signup_date`, `group`, `signups`.
+    conversions (cohort, age): First purchases at each age in whole days from the signup day; 0
+        where not yet observed.
+    as_of: Last complete day: a cell is observed when signup_date + age <= as_of.
+    day_index: What the signup day is called (0 or 1).
     """
 
     cohorts: pd.DataFrame
@@ -135,10 +130,8 @@ def count_cohorts(found: Conversions, config: CohortConfig) -> CohortCounts:
 def require_enough(counts: CohortCounts, config: CohortConfig) -> None:
     """Refuse data that cannot carry the question.
 
-    Raises
-    ------
-    DataError
-        Too few signups, too short a follow-up, or a window longer than any cohort's follow-up.
+    Raises DataError: Too few signups, too short a follow-up, or a window longer than any cohort's
+        follow-up.
     """
     total = int(counts.signups.sum())
     if total < config.min_signups:

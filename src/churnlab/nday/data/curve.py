@@ -1,7 +1,5 @@
 """The conversion curve as data: per cohort, and pooled with its sampling error."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
@@ -11,10 +9,7 @@ from churnlab.nday.data.counts import CohortCounts
 def cohort_curve(counts: CohortCounts) -> pd.DataFrame:
     """Return buyers / signups by cohort and day; cells that are not over yet are marked.
 
-    Returns
-    -------
-    DataFrame
-        `signup_date`, `group`, `day` (in the configured count), `signups`, `buyers` (so far;
+    Returns: `signup_date`, `group`, `day` (in the configured count), `signups`, `buyers` (so far;
         null where not observed), `ratio`, `observed`, `complete` (the cohort's whole window is
         over).
     """
@@ -39,14 +34,9 @@ def pooled_curve(counts: CohortCounts) -> pd.DataFrame:
     Ages are whole days, so the product over days of 1 - conversions / at risk is exact for
     right-censored cohorts.
 
-    Returns
-    -------
-    DataFrame
-        `group`, `day`, `at_risk`, `conversions`, `hazard` (per unconverted and day),
+    Returns: `group`, `day`, `at_risk`, `conversions`, `hazard` (per unconverted and day),
         `converted` (through the end of the day), `standard_error`.
 
-    References
-    ----------
     Kaplan & Meier (1958); Greenwood (1926).
     """
     parts = []

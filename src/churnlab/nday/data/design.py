@@ -1,7 +1,5 @@
 """What a cohort's conversion level may depend on beside its group: weekday of signup, campaign."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """What the unconverted may still be won by, under both readings of a plateau."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,16 +21,11 @@ LEAST_UNCONVERTED = 30
 class AttentionReadings:
     """Attention under both readings of a plateau.
 
-    Parameters
-    ----------
-    readings : dict
-        Reading -> (draw or 1, age): `never_converts` does not fade; `lost_interest` fades as the
-        visit log says, or one reading per half-life of the band without a log (or with a follow-up
-        too short to see who visits again).
-    table : DataFrame
-        `n`, `reading`, `attention`, `q05`, `q95`, and from visits `unconverted`, `active`.
-    from_visits : bool
-        Measured, or assumed.
+    readings: Reading -> (draw or 1, age): `never_converts` does not fade; `lost_interest` fades as
+        the visit log says, or one reading per half-life of the band without a log (or with a
+        follow-up too short to see who visits again).
+    table: `n`, `reading`, `attention`, `q05`, `q95`, and from visits `unconverted`, `active`.
+    from_visits: Measured, or assumed.
     """
 
     readings: dict[str, Array]

@@ -1,7 +1,5 @@
 """Who gets the message: exact at the day's boundaries, a standing holdout, nobody twice."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,14 +23,10 @@ SALT = "churnlab.nday"
 class Audience:
     """The audience of one day.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        `customer_id`, `rule_id`, `signup_date`, `send_date`, `arm`, `suppressed_reason` (null
+    frame: `customer_id`, `rule_id`, `signup_date`, `send_date`, `arm`, `suppressed_reason` (null
         when not suppressed), and `group` when broken down. Holdout and suppressed rows are in it,
         so that they can be counted later; send to `arm == "treat"` without a reason.
-    report : dict
-        Counts: eligible, treat, holdout, suppressed by reason, and what `convert` left out.
+    report: Counts: eligible, treat, holdout, suppressed by reason, and what `convert` left out.
     """
 
     frame: pd.DataFrame
@@ -59,24 +53,14 @@ def audience(
     The message goes out on `as_of` + 1, day N of the cohort; its last unconverted day is
     `as_of`, complete, in local time. Days are calendar days, so daylight saving moves nobody.
 
-    Parameters
-    ----------
-    members, purchases : DataFrame
-        As for `churnlab.nday.data.convert`; nothing after `as_of` is looked at.
-    n : int
-        N in the configured count; `n_by_group` overrides it for groups of `by`.
-    previous : DataFrame or None
-        Earlier audiences (`customer_id`, optionally `send_date`): their customers are suppressed,
-        whatever N was then. Rows of this very send date are ignored, so a rerun gives the same.
-    opted_out : iterable of str
-        Ids not to be messaged.
-
-    Raises
-    ------
-    UsageError
-        N leaves no day for signing up, or the holdout share is outside of 0..1.
-    DataError
-        No members, or a column is missing.
+    members, purchases: As for `churnlab.nday.data.convert`; nothing after `as_of` is looked at.
+    n: N in the configured count; `n_by_group` overrides it for groups of `by`.
+    previous: Earlier audiences (`customer_id`, optionally `send_date`): their customers are
+        suppressed, whatever N was then. Rows of this very send date are ignored, so a rerun gives
+        the same.
+    opted_out: Ids not to be messaged.
+    Raises UsageError: N leaves no day for signing up, or the holdout share is outside of 0..1.
+    Raises DataError: No members, or a column is missing.
     """
     _check([n, *(n_by_group or {}).values()], day_index, holdout_share)
     found = convert(members, purchases, as_of=as_of, by=by, time_zone=time_zone)

@@ -1,7 +1,5 @@
 """Value over N, the best N with its probability, and the regret of the N in use."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import nan
 
@@ -24,11 +22,8 @@ def organic_table(
 ) -> pd.DataFrame:
     """What cohorts before the policy can say of each N: reach, organic share, waste, break-even.
 
-    Returns
-    -------
-    DataFrame
-        One row per N: `n`, and with mean, `_q05`, `_q95`: `reach`, `organic_after`, and with stated
-        costs `waste` (per signup), `break_even_uplift`.
+    Returns: One row per N: `n`, and with mean, `_q05`, `_q95`: `reach`, `organic_after`, and with
+        stated costs `waste` (per signup), `break_even_uplift`.
     """
     shown = {"reach": nday.reach(G, ages), "organic_after": nday.organic_after(G, ages)}
     if costs.stated:
@@ -49,21 +44,11 @@ def value_table(
 ) -> pd.DataFrame:
     """Value per signup over N for every reading and uplift.
 
-    Parameters
-    ----------
-    G : array (draw, age)
-        Curve draws to the window's end.
-    ages : sequence of int
-        Candidate ages of the message, at least 1.
-    attention : mapping
-        Reading -> (draw or 1, age) share of the unconverted still reachable.
-    uplifts : sequence of float
-        u0: extra purchases per messaged person at full attention.
-
-    Returns
-    -------
-    DataFrame
-        `reading`, `u0`, `n`, `uplift`, `value` with `_q05`, `_q95`, `p_best` (probability that
+    G (draw, age): Curve draws to the window's end.
+    ages: Candidate ages of the message, at least 1.
+    attention: Reading -> (draw or 1, age) share of the unconverted still reachable.
+    uplifts: u0: extra purchases per messaged person at full attention.
+    Returns: `reading`, `u0`, `n`, `uplift`, `value` with `_q05`, `_q95`, `p_best` (probability that
         this N has the highest value), `p_positive`, `regret` (mean of best minus this),
         `cost_ratio` and `cost_ratio_extra` (without organic buyers).
     """
@@ -107,13 +92,10 @@ def best_table(
     Policies: no message (0), the larger coupon for everybody at signup (age 0: reach 1, organic
     G(M)), rule(N) at the N in use, rule(N) at the best N. All see the same u0 and attention.
 
-    Returns
-    -------
-    DataFrame
-        `reading`, `u0`, `best_n` (highest mean value), `edge` (whether it is the first or last N
-        tried), `p_best` (null at an edge: better days may lie outside), `best_n_q05`, `best_n_q95`,
-        `value_best`, `p_worth_it` (best N beats no message), `n`, `value_n`, `regret_n` with
-        `_q05`, `_q95`, `value_all`, `value_all_q05`, `value_all_q95`,
+    Returns: `reading`, `u0`, `best_n` (highest mean value), `edge` (whether it is the first or last
+        N tried), `p_best` (null at an edge: better days may lie outside), `best_n_q05`,
+        `best_n_q95`, `value_best`, `p_worth_it` (best N beats no message), `n`, `value_n`,
+        `regret_n` with `_q05`, `_q95`, `value_all`, `value_all_q05`, `value_all_q95`,
         `p_rule_beats_all` (rule at the N in use against raise-for-all), `advice`.
     """
     rows = []

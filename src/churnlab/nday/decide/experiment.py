@@ -5,8 +5,6 @@ A log that was not randomised is refused: sample-ratio mismatch, or arms that di
 known before the message. Delayed conversions are right-censored, not lost.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -32,19 +30,13 @@ MIN_PER_ARM = 20
 class Experiment:
     """Intention-to-treat effects.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Per rule and N (and all N together, `n` null): `rule_id`, `n`, `n_treat`, `n_holdout`,
+    table: Per rule and N (and all N together, `n` null): `rule_id`, `n`, `n_treat`, `n_holdout`,
         `converted_treat`, `converted_holdout`, `censored` (follow-up not over), `rate_treat`,
         `rate_holdout`, `uplift` with `_q05`, `_q95`, `p_positive`, `srm_p`.
-    draws : dict
-        (rule_id, n) -> posterior draws of the uplift; n is None for all N together.
-    report : dict
-        Counts: rows, repeated (later assignments of a customer), not_members, not_eligible
+    draws: (rule_id, n) -> posterior draws of the uplift; n is None for all N together.
+    report: Counts: rows, repeated (later assignments of a customer), not_members, not_eligible
         (bought before the day of assignment), after_as_of, used.
-    balance_p : float
-        Smallest p-value of the balance checks, times their number.
+    balance_p: Smallest p-value of the balance checks, times their number.
     """
 
     table: pd.DataFrame
@@ -66,22 +58,14 @@ def read_experiment(
 ) -> Experiment:
     """Estimate the uplift per rule and N.
 
-    Parameters
-    ----------
-    treatments : DataFrame
-        `customer_id`, `event_at` (the day of assignment = day N), `arm`, optionally `rule_id`.
-    found : Conversions
-        Members and their age at the first purchase, up to `as_of`.
-    last_age : int
-        End of the window M: the outcome is a first purchase from the day of assignment through M.
-    holdout_share : float
-        Stated share of the holdout, for the sample-ratio check.
-
-    Raises
-    ------
-    DataError
-        Unknown arm, one arm only, sample-ratio mismatch (p < .001), arms that differ in group
-        or signup period (p < .001), nobody usable.
+    treatments: `customer_id`, `event_at` (the day of assignment = day N), `arm`, optionally
+        `rule_id`.
+    found: Members and their age at the first purchase, up to `as_of`.
+    last_age: End of the window M: the outcome is a first purchase from the day of assignment
+        through M.
+    holdout_share: Stated share of the holdout, for the sample-ratio check.
+    Raises DataError: Unknown arm, one arm only, sample-ratio mismatch (p < .001), arms that differ
+        in group or signup period (p < .001), nobody usable.
     """
     log, report = _assignments(treatments, found, time_zone)
     log = log[log["age"] <= last_age]

@@ -1,7 +1,5 @@
 """Flat cohorts: how many there are after day n, and how many chance alone would make."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
@@ -23,10 +21,8 @@ def chance_flat(rate: float, unconverted: float) -> float:
 def flat_table(counts: CohortCounts, G: Array, rng: np.random.Generator) -> pd.DataFrame:
     """Flat cohorts beside chance, for spans from every age to `SPAN_DAYS` later or the end.
 
-    Returns
-    -------
-    DataFrame
-        `flat_share`'s figures by span, with `after_n` and `through` in the configured day count.
+    Returns: `flat_share`'s figures by span, with `after_n` and `through` in the configured day
+        count.
     """
     pooled, index, last = counts.pooled(), counts.day_index, counts.last_age
     rows = []
@@ -43,19 +39,10 @@ def flat_share(
 ) -> dict[str, float] | None:
     """Count the flat cohorts of a span and simulate how many chance makes.
 
-    Parameters
-    ----------
-    counts : CohortCounts
-        Daily cohorts.
-    G : array (draw, age)
-        Population curve draws.
-    first_age, last_age : int
-        Span of ages, both included.
-
-    Returns
-    -------
-    dict or None
-        None where no cohort is followed through the span. `cohorts` that are; `share` of these
+    counts: Daily cohorts.
+    G (draw, age): Population curve draws.
+    first_age, last_age: Span of ages, both included.
+    Returns: None where no cohort is followed through the span. `cohorts` that are; `share` of these
         without a conversion in it; `expected`, `expected_q05`, `expected_q95` under the fitted
         curve, where each unconverted stays so with probability (1 - G(b)) / (1 - G(a - 1)), so that
         small cohorts are flat by chance; `p`, the probability of a share at least as high;

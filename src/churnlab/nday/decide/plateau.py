@@ -4,8 +4,6 @@ They differ: one exponential curve reaches .9 of its end on day 10 and a hazard 
 Days are ages (0 = the signup day) here; callers add the configured day index.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,12 +26,8 @@ NEXT_TO_NONE = 0.005
 class PlateauDay:
     """Posterior of a plateau day.
 
-    Parameters
-    ----------
-    definition : str
-        Its name with its setting, e.g. ``hazard_below(0.001)``.
-    draws : array (draw,)
-        Equal-weight draws of the age from which the curve is flat; inf for none.
+    definition: Its name with its setting, e.g. ``hazard_below(0.001)``.
+    draws (draw,): Equal-weight draws of the age from which the curve is flat; inf for none.
     """
 
     definition: str
@@ -103,18 +97,11 @@ def hazard_below(
 ) -> PlateauDay:
     """First age from which the weekly mean hazard stays below `h` to the end of the follow-up.
 
-    Parameters
-    ----------
-    G : array (draw, age)
-        Curve draws.
-    h : float
-        Share of the unconverted per day.
-    days : int
-        Days the hazard is averaged over, looking forward.
-    least : int
-        Days of flat curve that must be left inside the follow-up: a plateau of two days is none.
-    apart : sequence of int
-        Ages with a hazard of their own (`forward_hazard`).
+    G (draw, age): Curve draws.
+    h: Share of the unconverted per day.
+    days: Days the hazard is averaged over, looking forward.
+    least: Days of flat curve that must be left inside the follow-up: a plateau of two days is none.
+    apart: Ages with a hazard of their own (`forward_hazard`).
     """
     low = forward_hazard(G, days, apart) < h
     return PlateauDay(f"hazard_below({h:g})", _stays(G, low, least, apart))
@@ -137,17 +124,11 @@ def below_early(
 
     Relative to the curve's own busiest week, so that it means the same at 20% and at 2% conversion.
 
-    Parameters
-    ----------
-    G : array (draw, age)
-        Curve draws.
-    share : float
-        Of the highest weekly mean hazard (the signup day counts).
-    days, least, apart
-        As in `hazard_below`.
-    later : float
-        More than this share of the window's buyers still to come on that day: no plateau, however
-        low the hazard.
+    G (draw, age): Curve draws.
+    share: Of the highest weekly mean hazard (the signup day counts).
+    days, least, apart: As in `hazard_below`.
+    later: More than this share of the window's buyers still to come on that day: no plateau,
+        however low the hazard.
     """
     weekly = forward_hazard(G, days, apart)
     low = weekly < share * weekly.max(axis=1, keepdims=True)
@@ -173,14 +154,9 @@ def changepoint(
     (Pearson chi-square per degree of freedom, at least 1): where two levels describe the curve
     badly, the posterior widens instead of feigning precision.
 
-    Parameters
-    ----------
-    conversions, at_risk : array (age,)
-        Pooled over cohorts.
-    least : int
-        Fewest days on either side of the drop (one day before suffices).
-    apart : sequence of int
-        Ages that belong to neither level.
+    conversions, at_risk (age,): Pooled over cohorts.
+    least: Fewest days on either side of the drop (one day before suffices).
+    apart: Ages that belong to neither level.
     """
     levels = np.setdiff1d(np.arange(1, len(conversions)), list(apart))
     y, r = conversions[levels].astype(float), at_risk[levels].astype(float)
@@ -222,16 +198,11 @@ def _dispersion(y: Array, r: Array, k: int) -> float:
 class LateBump:
     """A second wave after a trough.
 
-    Parameters
-    ----------
-    probability : float
-        That the hazard falls to a quarter of its first peak or less and later doubles again.
-    trough, peak : float
-        Median ages of the trough and of the second peak, among draws with a bump.
-    ratio, ratio_q05, ratio_q95 : float
-        Second peak over trough.
-    share_after : float
-        Share of the window's conversions that come after the trough.
+    probability: That the hazard falls to a quarter of its first peak or less and later doubles
+        again.
+    trough, peak: Median ages of the trough and of the second peak, among draws with a bump.
+    ratio, ratio_q05, ratio_q95: Second peak over trough.
+    share_after: Share of the window's conversions that come after the trough.
     """
 
     probability: float

@@ -1,7 +1,5 @@
 """How many signups a holdout needs before it can tell a given uplift from none."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +12,9 @@ from churnlab.metrics.arms import members_needed
 class Power:
     """Size of an experiment.
 
-    Parameters
-    ----------
-    eligible : int
-        Members on day N, both arms together.
-    treat, holdout : int
-        In each arm.
-    signups : int
-        Signups needed for so many to be eligible: eligible / reach.
+    eligible: Members on day N, both arms together.
+    treat, holdout: In each arm.
+    signups: Signups needed for so many to be eligible: eligible / reach.
     """
 
     eligible: int
@@ -41,17 +34,10 @@ def signups_needed(
 ) -> Power:
     """Return the size at which a two-sided test of two shares finds `uplift` with `power`.
 
-    Parameters
-    ----------
-    uplift : float
-        Difference to be found, e.g. the break-even uplift.
-    organic : float
-        Share of the holdout that buys by the window's end.
-    reach : float
-        Share of signups that is eligible on day N.
+    uplift: Difference to be found, e.g. the break-even uplift.
+    organic: Share of the holdout that buys by the window's end.
+    reach: Share of signups that is eligible on day N.
 
-    Notes
-    -----
     The test: `metrics.arms.members_needed`.
     """
     if not 0 < reach <= 1:

@@ -4,8 +4,6 @@ With stated costs N maximises the value per signup. Without them no N is economi
 plateau with the share of later buyers that it leaves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,30 +27,20 @@ LEAST_WORST = "least_worst_regret"
 class Recommendation:
     """N with what it rests on; days are in the configured count.
 
-    Parameters
-    ----------
-    n : int or None
-        Day of the message; None when the curve gives none, or when no day tried pays.
-    basis : str
-        ``value`` (stated costs), ``plateau`` (no costs) or ``none`` (neither a cost nor a plateau).
-    reading : str or None
-        What non-buyers are taken for: ``lost_interest`` where attention is measured from visits;
-        otherwise ``least_worst_regret`` over the readings.
-    u0 : dict or None
-        Uplift at full attention with its interval, and whether it was measured.
-    value, regret : dict or None
-        Value per signup; what the next best N loses against it (mean, q05, q95), in the reading
-        that speaks most against it. Where no day pays: of the best day tried, and what it loses
-        against no message.
-    next_best : int or None
-        The next best N; the best one tried where none pays.
-    p_best : float or None
-        Probability that no other N tried is better; None at an edge, where better days may lie
+    n: Day of the message; None when the curve gives none, or when no day tried pays.
+    basis: ``value`` (stated costs), ``plateau`` (no costs) or ``none`` (neither a cost nor a
+        plateau).
+    reading: What non-buyers are taken for: ``lost_interest`` where attention is measured from
+        visits; otherwise ``least_worst_regret`` over the readings.
+    u0: Uplift at full attention with its interval, and whether it was measured.
+    value, regret: Value per signup; what the next best N loses against it (mean, q05, q95), in the
+        reading that speaks most against it. Where no day pays: of the best day tried, and what it
+        loses against no message.
+    next_best: The next best N; the best one tried where none pays.
+    p_best: Probability that no other N tried is better; None at an edge, where better days may lie
         outside.
-    edge : str or None
-        ``first`` or ``last``: N is the first or last day tried.
-    leaves : dict
-        Share of the window's buyers who come on day N or later (mean, q05, q95).
+    edge: ``first`` or ``last``: N is the first or last day tried.
+    leaves: Share of the window's buyers who come on day N or later (mean, q05, q95).
     """
 
     n: int | None
@@ -95,18 +83,10 @@ def by_value(
 ) -> Recommendation:
     """Take the N of the highest value per signup.
 
-    Parameters
-    ----------
-    G : array (draw, age)
-        Curve draws to the window's end.
-    ages : sequence of int
-        Candidates, at least 1, consecutive.
-    attention : mapping
-        Reading -> (draw or 1, age) share of the unconverted still reachable.
-    uplift : Uplift
-        At full attention; as many draws as G has, or one.
-    costs : NdayCosts
-        Stated ones.
+    G (draw, age): Curve draws to the window's end.
+    ages: Candidates, at least 1, consecutive.
+    attention: Reading -> (draw or 1, age) share of the unconverted still reachable.
+    uplift: At full attention; as many draws as G has, or one.
     """
     values = {
         reading: nday.value(G, ages, nday.uplift(G, ages, uplift.draws, a), costs)

@@ -1,7 +1,5 @@
 """What a message gains: measured by an experiment, or the middle of an assumed grid."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,12 +20,8 @@ Effects = Mapping[tuple[str, int | None], Array]
 class Uplift:
     """What a message gains at full attention.
 
-    Parameters
-    ----------
-    draws : array (draw, 1) or (1, 1)
-        u0: extra purchases per messaged person.
-    measured : bool
-        From an experiment; otherwise the middle of the assumed grid.
+    draws (draw, 1): u0: extra purchases per messaged person.
+    measured: From an experiment; otherwise the middle of the assumed grid.
     """
 
     draws: Array
@@ -59,10 +53,7 @@ def full_uplift(readings: Mapping[str, Array], effects: Effects, config: NdayCon
 def experiment_value(effects: Effects, G: Array, config: NdayConfig) -> pd.DataFrame:
     """Value per signup of every N that was tried, with the uplift that was measured.
 
-    Returns
-    -------
-    DataFrame
-        `rule_id`, `n`, `value` with `_q05`, `_q95`, `p_positive`, `p_best` (among the N tried
+    Returns: `rule_id`, `n`, `value` with `_q05`, `_q95`, `p_positive`, `p_best` (among the N tried
         under the same rule). Empty when the log does not tell N apart.
     """
     parts = []

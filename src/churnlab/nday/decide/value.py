@@ -12,8 +12,6 @@ buyers, u uplift of the messaged (docs/nday.md):
     u(a) = min(u0 A(a), 1 - o(a)),   A the share of the unconverted still visit-active
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Posterior predictive checks: does the fit make cohorts like the ones it saw?"""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
@@ -32,12 +30,9 @@ def predictive_checks(
 ) -> pd.DataFrame:
     """Hold statistics of the data against replicated cohorts.
 
-    Returns
-    -------
-    DataFrame
-        `model`, `statistic`, `observed`, `q05`, `q95` (of the replicates), `p` (share of
-        replicates at or above the observed; ties count half) and `inside` (in the 90% band).
-        Cells that are not observed in the data are not counted in the replicates either.
+    Returns: `model`, `statistic`, `observed`, `q05`, `q95` (of the replicates), `p` (share of
+        replicates at or above the observed; ties count half) and `inside` (in the 90% band). Cells
+        that are not observed in the data are not counted in the replicates either.
     """
     replicated = predict_cohorts(fit, counts, rng, draws) * counts.observed
     drawn = _statistics(replicated, counts.signups)

@@ -1,7 +1,5 @@
 """Conversion curves from a fit: of the population, and of cohorts to come."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Do later cohorts convert like earlier ones?"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +13,8 @@ from churnlab.nday.posterior.fit import Pooled
 class Drift:
     """A trend of the cohort levels over the signup day.
 
-    Parameters
-    ----------
-    p : float
-        Two-sided, of no trend: score test, with the cohorts' spread beyond chance in its variance.
-    early, late : float
-        Conversion of the earlier and the later half of the signup days at equal follow-up:
+    p: Two-sided, of no trend: score test, with the cohorts' spread beyond chance in its variance.
+    early, late: Conversion of the earlier and the later half of the signup days at equal follow-up:
         the pooled curve at the half's level, events per event expected.
     """
 

@@ -34,18 +34,12 @@ _ALMOST_ALL = 1 - 1e-9
 class ConversionFit:
     """Posterior draws of the daily hazard, pooled and by group, and of what moves cohorts.
 
-    Parameters
-    ----------
-    rates : dict of str to array (draw, age)
-        -log(1 - hazard) per group, and of all cohorts together under ``all``.
-    effects : dict of str to array (draw,)
-        Levels of weekdays and campaigns (``weekday_mon``, ``campaign_NAME``) against the average.
-    variance : float
-        Of the cohort levels: 0.04 means that cohorts differ by 20% beyond chance.
-    config : CohortConfig
-        How the cohorts were cut.
-    seconds : float
-        Time of the fit.
+    rates (draw, age): -log(1 - hazard) per group, and of all cohorts together under ``all``.
+    effects (draw,): Levels of weekdays and campaigns (``weekday_mon``, ``campaign_NAME``) against
+        the average.
+    variance: Of the cohort levels: 0.04 means that cohorts differ by 20% beyond chance.
+    config: How the cohorts were cut.
+    seconds: Time of the fit.
     """
 
     rates: dict[str, Array]
@@ -94,16 +88,9 @@ def fit_conversion(
 ) -> ConversionFit:
     """Draw the conversion curve from cohort counts.
 
-    Parameters
-    ----------
-    counts : CohortCounts
-        Cohort x age counts up to their `as_of`.
-    config : CohortConfig
-        Weekdays and campaigns.
-    draws : int
-        Posterior draws.
-    rng : Generator
-        Same state, same result.
+    counts: Cohort x age counts up to their `as_of`.
+    config: Weekdays and campaigns.
+    rng: Same state, same result.
     """
     began = time.perf_counter()
     pooled = Pooled.of(counts)

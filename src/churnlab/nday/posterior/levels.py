@@ -9,8 +9,6 @@ References
 DuMouchel (1999), The American Statistician 53 (gamma-Poisson shrinker).
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np
@@ -27,12 +25,8 @@ _LEAST_VARIANCE = 1e-4
 def level_variance(events: Array, expected: Array, noise: Array | None = None) -> float:
     """Variance of the levels beyond chance, by moments over the units.
 
-    Parameters
-    ----------
-    events, expected : array (unit,)
-        Seen, and expected at level 1.
-    noise : array (unit,) or None
-        Variance of the events at level 1; default: Poisson.
+    events, expected (unit,): Seen, and expected at level 1.
+    noise (unit,): Variance of the events at level 1; default: Poisson.
     """
     noise = expected if noise is None else noise
     square = float((expected**2).sum())
@@ -58,12 +52,9 @@ def worth_draws(
 
     The prior is flat in the levels' spread, 1 / sqrt(worth).
 
-    Parameters
-    ----------
-    events, expected : array (unit, ...)
-        Seen, and expected at level 1: negative binomial of size worth x share.
-    share : array or float
-        Of the worth that falls to each.
+    events, expected (unit, ...): Seen, and expected at level 1: negative binomial of size worth x
+        share.
+    share: Of the worth that falls to each.
     """
     k = WORTH[:, *(None,) * np.ndim(events)] * share
     logs = gammaln(k + events) - gammaln(k) + k * np.log(k) - (k + events) * np.log(k + expected)

@@ -1,7 +1,5 @@
 """How well a fit says what cohorts it has not seen did."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy.special import gammaln, logsumexp

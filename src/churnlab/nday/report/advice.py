@@ -1,17 +1,10 @@
 """The recommendation, what it takes on trust and what weakens it, as sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
 from churnlab.nday.config import NdayCosts
-from churnlab.nday.decide.recommend import (
-    LEAST_WORST,
-    NOTHING,
-    PLATEAU_DAY,
-    Recommendation,
-)
+from churnlab.nday.decide.recommend import LEAST_WORST, NOTHING, PLATEAU_DAY, Recommendation
 from churnlab.nday.report import say
 from churnlab.report.catalogue import LANGUAGES, Money
 
@@ -21,14 +14,9 @@ Sentence = dict[str, str]
 def recommendation(found: Recommendation, *, window_days: int, slow: tuple[int, float]) -> Sentence:
     """Say what to do and what it rests on, in every language.
 
-    Parameters
-    ----------
-    found : Recommendation
-        N and its basis.
-    window_days : int
-        M.
-    slow : tuple of int and float
-        A day, and the share of the window's buyers who come after it: said when there is no
+    found: N and its basis.
+    window_days: M.
+    slow: A day, and the share of the window's buyers who come after it: said when there is no
         plateau.
     """
     if found.basis == NOTHING:

@@ -1,7 +1,5 @@
 """Numbers of the N-day pictures, from the tables that `churnlab nday` writes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,20 +34,15 @@ class CurveData:
 def curve(cohort_curve: pd.DataFrame, fitted: pd.DataFrame, group: str = "all") -> CurveData:
     """Arrange the cohort curve and the fitted one.
 
-    Parameters
-    ----------
-    cohort_curve : DataFrame
-        `curve.parquet`.
-    fitted : DataFrame
-        `nday_fitted.parquet`.
-    group : str
-        ``all`` or a group.
+    cohort_curve: `curve.parquet`.
+    fitted: `nday_fitted.parquet`.
+    group: ``all`` or a group.
     """
     part = fitted[fitted["group"] == group]
     rows = cohort_curve if group == "all" else cohort_curve[cohort_curve["group"] == group]
     return CurveData(
         days=part["day"].to_numpy(float),
-        cohorts=_lines(rows),
+        cohorts=_by_signup(rows).to_numpy(float),
         data=part["converted"].to_numpy(float),
         model=part["model"].to_numpy(float),
         model_q05=part["model_q05"].to_numpy(float),
@@ -59,11 +52,6 @@ def curve(cohort_curve: pd.DataFrame, fitted: pd.DataFrame, group: str = "all") 
         hazard_q95=part["model_hazard_q95"].to_numpy(float),
         data_hazard=part["hazard"].to_numpy(float),
     )
-
-
-def _lines(curve: pd.DataFrame) -> Array:
-    """Ratio of each signup day, or of each signup week when there are many; (line, day)."""
-    return np.asarray(_by_signup(curve).to_numpy(float))
 
 
 def _by_signup(curve: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,5 @@
 """N-day pictures; numbers come from `churnlab.nday.report.data`."""
 
-from __future__ import annotations
-
 import matplotlib as mpl
 import matplotlib.dates as mdates
 import matplotlib.ticker as mticker
@@ -144,10 +142,7 @@ def draw_value(
 ) -> Axes:
     """Draw value over N under every reading, with its best N and the recommended one.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Rows of `nday_value` at one uplift.
+    table: Rows of `nday_value` at one uplift.
     """
     for i, (reading, rows) in enumerate(table.groupby("reading", sort=False)):
         colour, best = _LINES[i % len(_LINES)], rows.iloc[int(rows["value"].argmax())]

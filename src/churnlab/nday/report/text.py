@@ -1,7 +1,5 @@
 """What the report of the N-day rule says; figures come from the run's tables."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """What the plateau's figures say, as a code and as a sentence; what the decision takes on trust."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -16,12 +14,8 @@ PLATEAU, NO_PLATEAU, LATE_BUMP = "plateau", "no_plateau", "late_bump"
 class Verdict:
     """A plain statement about the plateau.
 
-    Parameters
-    ----------
-    code : str
-        ``plateau``, ``no_plateau`` (inside the follow-up) or ``late_bump`` (a second wave comes).
-    said : dict of str
-        One sentence in every language.
+    code: ``plateau``, ``no_plateau`` (inside the follow-up) or ``late_bump`` (a second wave comes).
+    said: One sentence in every language.
     """
 
     code: str
@@ -29,23 +23,13 @@ class Verdict:
 
 
 def verdict(
-    flat: PlateauDay,
-    bump: LateBump,
-    *,
-    window_days: int,
-    day_index: int,
-    slow: tuple[int, float],
+    flat: PlateauDay, bump: LateBump, *, window_days: int, day_index: int, slow: tuple[int, float]
 ) -> Verdict:
     """State what the curve does inside the follow-up.
 
-    Parameters
-    ----------
-    flat : PlateauDay
-        The headline's posterior.
-    bump : LateBump
-        A second wave.
-    slow : tuple of int and float
-        A day and the share of the window's buyers after it: what is said without a plateau.
+    flat: The headline's posterior.
+    bump: A second wave.
+    slow: A day and the share of the window's buyers after it: what is said without a plateau.
     """
     if bump.probability >= 0.95:
         said = say.both(

@@ -132,8 +132,4 @@ def _interval(latents: SpendLatents, n: float, mean: Array) -> Array:
     return np.stack([np.interp(place, u[:, 0], q) for q in nodes]) * (total + unit)
 
 
-AMOUNT_COLUMNS = (
-    "amount_per_purchase",
-    "amount_per_purchase_q05",
-    "amount_per_purchase_q95",
-)
+AMOUNT_COLUMNS = ("amount_per_purchase", "amount_per_purchase_q05", "amount_per_purchase_q95")

@@ -4,8 +4,6 @@ Parametrised and named as in PyMC; the same text builds the PyMC distribution (`
 Every density is normalised, because the evidence for k compares marginal likelihoods.
 """
 
-from __future__ import annotations
-
 from churnlab.priors.distributions.base import Distribution
 from churnlab.priors.distributions.bounded import Beta, LogitNormal, TruncatedNormal, Uniform
 from churnlab.priors.distributions.positive import (

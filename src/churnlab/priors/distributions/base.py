@@ -1,7 +1,5 @@
 """What every prior density offers."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import fields
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Densities of shares and of what lies between bounds."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

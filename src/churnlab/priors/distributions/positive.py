@@ -1,7 +1,5 @@
 """Densities of what is positive: rates, shapes, scales."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

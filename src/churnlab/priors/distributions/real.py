@@ -1,7 +1,5 @@
 """Densities of what may have either sign."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

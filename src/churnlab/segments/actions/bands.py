@@ -24,10 +24,7 @@ _WINDOWED = ("personal_cycles", "fixed_days")
 
 
 def churn_bands(
-    customers: pd.DataFrame,
-    *,
-    basis: str = "personal_cycles",
-    edges: Sequence[float] = EDGES,
+    customers: pd.DataFrame, *, basis: str = "personal_cycles", edges: Sequence[float] = EDGES
 ) -> pd.DataFrame:
     """Put repeat customers (two purchases or more) into bands of churn rate.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, nearest, one_of
 from churnlab.vocabulary import ALL_CODES, SEGMENT_CODES
 
 #: How an action's audience is found; `segment` is everybody in its cells.
@@ -42,8 +42,7 @@ class Action:
 
     def text(self, lang: str = "en") -> str:
         """Return the line in Korean or English."""
-        if lang not in ("ko", "en"):
-            raise UsageError(f"lang must be en or ko; got {lang!r}.")
+        one_of("lang", lang, ("en", "ko"))
         return self.text_ko if lang == "ko" else self.text_en
 
 
@@ -171,16 +170,8 @@ def _check_action(action: Action) -> None:
                 f"Action {action.action_id} names the cell {cell!r}, which does not exist."
                 + nearest(cell, ALL_CODES)
             )
-    if action.audience not in AUDIENCE_KINDS:
-        raise UsageError(
-            f"The audience of {action.action_id} must be one of {', '.join(AUDIENCE_KINDS)}; got "
-            f"{action.audience!r}." + nearest(action.audience, AUDIENCE_KINDS)
-        )
-    if action.message_class not in MESSAGE_CLASSES:
-        raise UsageError(
-            f"The message class of {action.action_id} must be one of "
-            f"{', '.join(MESSAGE_CLASSES)}; got {action.message_class!r}."
-        )
+    one_of(f"The audience of {action.action_id}", action.audience, AUDIENCE_KINDS)
+    one_of(f"The message class of {action.action_id}", action.message_class, MESSAGE_CLASSES)
     if action.cooldown_days < 0 or not action.channel or not action.incentive:
         raise UsageError(
             f"Action {action.action_id} needs a channel, an incentive (`none` is one) and a "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import UsageError, nearest, one_of
 from churnlab.segments.config import POLARITIES, check_polarity
 from churnlab.vocabulary import (
     ALL_CODES,
@@ -84,8 +84,7 @@ def segment_name(code: str, lang: str = "en") -> str:
     names = {**STATE_NAMES, **_POLARITY_NAMES, **names}
     if code not in names:
         raise UsageError(f"{code!r} is not a segment or group." + nearest(code, names))
-    if lang not in ("ko", "en"):
-        raise UsageError(f"lang must be en or ko; got {lang!r}.")
+    one_of("lang", lang, ("en", "ko"))
     return names[code][0 if lang == "ko" else 1]
 
 

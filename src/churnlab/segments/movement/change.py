@@ -18,10 +18,7 @@ from churnlab.types import Array, Ints
 
 
 def change_table(
-    before: Snapshot,
-    after: Snapshot,
-    config: SegmentsConfig,
-    rng: np.random.Generator,
+    before: Snapshot, after: Snapshot, config: SegmentsConfig, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Compare two days: counts with their exact flows, shares with customer-paired intervals.
 

@@ -179,11 +179,7 @@ class Past:
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by file name."""
         steps = {"leak_steps": self.leaks.steps} if len(self.leaks.steps) else {}
-        return {
-            "shares_over_time": self.shares,
-            "churn_band_calibration": self.bands,
-            **steps,
-        }
+        return {"shares_over_time": self.shares, "churn_band_calibration": self.bands, **steps}
 
     def core_leak(self) -> dict[str, Any]:
         """Return what `segments.json` says of the alert; values are null without a verdict."""

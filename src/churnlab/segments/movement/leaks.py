@@ -121,7 +121,8 @@ def leak_alert(history: pd.DataFrame, level: float = 0.05) -> LeakAlert:
             f"A core-leak alert compares core customers who left; there were {n[-1]} in the latest "
             f"period and {n[:-1].sum()} in the earlier ones. Give dates on which the core is there."
         )
-    exact = _fisher(int(k[-1]), int(n[-1]), int(k[:-1].sum()), int(n[:-1].sum()))
+    # P(at least so many leaks in the latest period | total leaks), one-sided and conservative.
+    exact = float(hypergeom.sf(k[-1] - 1, n.sum(), k.sum(), n[-1]))
     dispersion = _dispersion(k[:-1], n[:-1])
     p_value = max(exact, _t_test(k, n, dispersion)) if dispersion > 1 else exact
     share, usual = _share(k[-1:], n[-1:]), _share(k[:-1], n[:-1])
@@ -138,11 +139,6 @@ def leak_alert(history: pd.DataFrame, level: float = 0.05) -> LeakAlert:
 
 def _share(k: Ints, n: Ints) -> float:
     return int(k.sum()) / max(int(n.sum()), 1)
-
-
-def _fisher(k: int, n: int, k_usual: int, n_usual: int) -> float:
-    """P(at least k leaks in the latest period | total leaks), one-sided and conservative."""
-    return float(hypergeom.sf(k - 1, n + n_usual, k + k_usual, n))
 
 
 def _dispersion(k: Ints, n: Ints) -> float:

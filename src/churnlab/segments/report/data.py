@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churnlab.errors import UsageError
+from churnlab.errors import UsageError, one_of
 from churnlab.types import Array
 from churnlab.vocabulary import (
     PURCHASE_STATES,
@@ -149,11 +149,7 @@ def flows(transitions: pd.DataFrame, *, largest: int = 10, lang: str = "en") -> 
 
 
 def over_time(
-    shares: pd.DataFrame,
-    *,
-    level: str = "polarity",
-    scored_by: str | None = None,
-    lang: str = "en",
+    shares: pd.DataFrame, *, level: str = "polarity", scored_by: str | None = None, lang: str = "en"
 ) -> TimeData:
     """Return shares by day of all groups of one level.
 
@@ -193,8 +189,7 @@ def over_time(
 
 
 def _names(lang: str) -> dict[str, str]:
-    if lang not in ("en", "ko"):
-        raise UsageError(f"lang must be one of en, ko; got {lang!r}.")
+    one_of("lang", lang, ("en", "ko"))
     return {s.code: s.korean if lang == "ko" else s.english for s in SEGMENTS}
 
 

@@ -85,8 +85,7 @@ def _change_lines(change: pd.DataFrame, reestimation: pd.DataFrame, before: Snap
     polarity = some[some["level"] == "polarity"]
     flat = (polarity["segment_code"] == "neutral").all()
     groups = (some[some["level"] == "purchase_state"] if flat else polarity).merge(
-        reestimation[["level", "segment_code", "reestimation"]],
-        on=["level", "segment_code"],
+        reestimation[["level", "segment_code", "reestimation"]], on=["level", "segment_code"]
     )
     columns = ["change", "change_q05", "change_q95"]
     groups[columns] *= 100.0

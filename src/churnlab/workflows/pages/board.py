@@ -29,12 +29,8 @@ _REACH: Final = ("campaign_plan.csv", "nday_audience.parquet", "journey_audience
 class BoardSettings(ReportSettings):
     """Of a board: the finished run folder, and whether to show it on this machine at once.
 
-    Parameters
-    ----------
-    serve : bool
-        Offer the page on the loopback interface until interrupted.
-    port : int
-        Where; 0 takes a free one.
+    serve: Offer the page on the loopback interface until interrupted.
+    port: Where; 0 takes a free one.
     """
 
     serve: bool = False
@@ -113,10 +109,7 @@ def deliver(folder: Path, chosen: ReportConfig) -> Path | None:
 
     Nothing is sent. Where ids are kept out of pages, audiences are left out.
 
-    Raises
-    ------
-    OSError
-        The file cannot be written.
+    Raises OSError: The file cannot be written.
     """
     if chosen.deliver is None:
         return None

@@ -1,7 +1,5 @@
 """What the front page of a pipeline says: the steps' answers together."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from churnlab.backtest.report import text as backtest_text

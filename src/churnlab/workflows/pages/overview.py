@@ -1,7 +1,5 @@
 """The demo's result in one picture: forecast, silence, and the grid."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +50,10 @@ def draw_overview(
 ) -> Figure:
     """Draw tracking and silence of real customers beside the grid of the simulated shop.
 
-    Parameters
-    ----------
-    tracking, customers, draws, fit
-        Of the real log: a backtest's tracking, the customers table, the posterior draws, fit.json.
-    shares, changes : DataFrame
-        Of the shop with visits: tables of `churnlab segment`.
-    horizon_days : float
-        Window of the risk shown.
+    tracking, customers, draws, fit: Of the real log: a backtest's tracking, the customers table,
+        the posterior draws, fit.json.
+    shares, changes: Of the shop with visits: tables of `churnlab segment`.
+    horizon_days: Window of the risk shown.
     """
     figure = plt.figure(figsize=(15, 8.5))
     grid = figure.add_gridspec(2, 3, width_ratios=[1, 1, 1.5])

@@ -1,7 +1,5 @@
 """Render the notebook report of a finished run folder."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -43,10 +41,7 @@ class Report(Result):
 def report(settings: ReportSettings, progress: Progress = SILENT) -> Report:
     """Render the report of the run in `settings.run`.
 
-    Raises
-    ------
-    UsageError
-        No finished run, or one of a command that has no report.
+    Raises UsageError: No finished run, or one of a command that has no report.
     """
     source = open_run(settings.run)
     notebook = NOTEBOOKS.get(source.command)

@@ -1,7 +1,5 @@
 """A fitted log as every command writes it: `posterior.nc`, `fit.json`, `customers.parquet`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -22,6 +20,7 @@ from churnlab.report.labels import LANGUAGES, label
 from churnlab.rules import Costs, Threshold
 from churnlab.runs import Result, RunFolder
 from churnlab.studies.sensitivity import prior_sensitivity
+from churnlab.workflows.steps.forecasting import WindowForecast
 from churnlab.workflows.steps.worth import Worth
 
 
@@ -29,20 +28,12 @@ from churnlab.workflows.steps.worth import Worth
 class Fitted(Result):
     """A fitted log with its threshold, and what customers are worth.
 
-    Attributes
-    ----------
-    fit : Fit
-        The posterior.
-    threshold : Threshold
-        The rule's cut on the risk.
-    worth : Worth, optional
-        What residual values rest on.
-    make_table : callable
-        Computes the per-customer table's columns.
-    costs : Costs
-        Of a message, as far as they are stated.
-    risk : RiskConfig
-        Risk that the costs are held against.
+    threshold: The rule's cut on the risk.
+    worth: What residual values rest on.
+    make_table: Computes the per-customer table's columns.
+    costs: Of a message, as far as they are stated.
+    risk: Risk that the costs are held against.
+    window: What forecasts a window best, beside the model.
     """
 
     files: ClassVar[str] = "files: {folder}/customers.parquet, fit.json, posterior.nc"
@@ -52,6 +43,7 @@ class Fitted(Result):
     make_table: Callable[[], CustomerTable]
     costs: Costs = field(default_factory=Costs)
     risk: RiskConfig = field(default_factory=RiskConfig)
+    window: WindowForecast | None = None
 
     @cached_property
     def table(self) -> CustomerTable:
@@ -76,6 +68,11 @@ class Fitted(Result):
         """Purchase states that hold hardly anybody or nearly everybody."""
         read = ("x", "at_risk_date", "last_purchase_at", "days_since_last", "rhythm_days")
         return extreme_states(self.table.frame(read), self.fit.data.as_of)
+
+    @property
+    def expected(self) -> float:
+        """Purchases to come of all customers, within the risk's days."""
+        return float(self.table.frame(("expected_purchases",))["expected_purchases"].sum())
 
     @cached_property
     def monte_carlo(self) -> MonteCarlo:
@@ -105,21 +102,24 @@ class Fitted(Result):
             f"{self.fit.model}: {len(customers):,} customers up to {as_of.date()}, "
             f"{self.fit.population.method} with {len(self.fit.draws.theta):,} draws",
             _cycles(customers),
-            f"{_state(threshold)}: {flagged:,} at risk ({share:.1%})",
+            f"{state_line(threshold)}: {flagged:,} at risk ({share:.1%})",
             headline(self.late.to_dict()),
             *map(banner, self.extremes),
             self.monte_carlo.line(),
+            *([self.window.line] if self.window else []),
             *(self.worth.lines(customers) if self.worth else []),
             *(f"note: {n}" for n in threshold.notes),
         ]
 
     def write(self, folder: RunFolder) -> None:
-        """Write `posterior.nc`, `fit.json` and `customers.parquet`."""
+        """Write `posterior.nc`, `fit.json`, `customers.parquet` and what a stack has learnt."""
         give_back()  # what the table was computed with: tree and table are made side by side
         with ThreadPoolExecutor(1) as beside:  # neither tree nor table keeps a second core busy
             image = beside.submit(posterior_image, self.fit.population)
             folder.write_parquet("customers.parquet", self.table)
             folder.write_json("fit.json", fit_report(self))
+            if self.window is not None and self.window.learnt is not None:
+                folder.write_json("forecast.json", self.window.learnt.stack.to_dict())
             folder.write("posterior.nc", lambda path: path.write_bytes(image.result()))
 
 
@@ -154,7 +154,8 @@ def fit_report(fitted: Fitted) -> dict[str, Any]:
         "seconds": population.seconds | ({"amounts": spend.seconds} if spend else {}),
         "threshold": fitted.threshold.to_dict(),
         "late": fitted.late.to_dict(),
-        "coming": purchases_to_come(fitted.fit, fitted.table, fitted.risk.horizon_days),
+        "coming": purchases_to_come(fitted.fit, fitted.expected, fitted.risk.horizon_days),
+        "forecast": None if fitted.window is None else fitted.window.to_dict(),
         "extreme_states": fitted.extremes,
         "monte_carlo": fitted.monte_carlo.to_dict(),
         "spend": None if fitted.worth is None else fitted.worth.to_dict(),
@@ -185,7 +186,7 @@ def covariate_rows(fit: Fit) -> list[dict[str, Any]]:
     return [] if design is None else [asdict(coding) for coding in design.codings]
 
 
-def _state(threshold: Threshold) -> str:
+def state_line(threshold: Threshold) -> str:
     """Return what puts a customer at risk, in words."""
     if threshold.window_cycles is not None:
         return (

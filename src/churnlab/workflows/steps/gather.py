@@ -1,7 +1,5 @@
 """What an export is made of, gathered from finished run folders."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import fields
@@ -43,10 +41,7 @@ _PARTS = ("fit", "segment", "backtest", "nday", "journey")
 def export_inputs(folders: Sequence[str]) -> ExportInputs:
     """Return an export's inputs from the folders of a pipeline, or of its steps.
 
-    Raises
-    ------
-    UsageError
-        No fit among the folders, or folders of different days.
+    Raises UsageError: No fit among the folders, or folders of different days.
     """
     runs = _by_command(folders)
     source = runs.get("fit") or runs.get("segment")

@@ -1,7 +1,5 @@
 """The grid on earlier days, by the latest fit and by fits of their own: shares and leaks."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable
 from typing import NamedTuple
@@ -43,12 +41,8 @@ def look_back(
 ) -> Past | None:  # fmt: skip
     """Place everybody on earlier days, equally spaced; None where there are no such days.
 
-    Parameters
-    ----------
-    before : Compared, optional
-        The day compared with, taken as it is where it is among the days.
-    on : callable
-        Fits the data up to a day and places everybody on it.
+    before: The day compared with, taken as it is where it is among the days.
+    on: Fits the data up to a day and places everybody on it.
     """
     earlier = None if before is None else before.latest.as_of
     first = log.first_day()

@@ -28,12 +28,8 @@ def use_case[R](
 ) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Let a function of (..., settings, progress) also take the settings' fields as keywords.
 
-    Parameters
-    ----------
-    kind : type
-        Class of the settings.
-    by_position : str
-        Fields that may be given by position, after the function's own arguments.
+    kind: Class of the settings.
+    by_position: Fields that may be given by position, after the function's own arguments.
     """
 
     def decorate(work: Callable[..., R]) -> Callable[..., R]:
@@ -83,10 +79,7 @@ def _made(command: str, settings: Settings, log: EventLog | None) -> Made:
 def settings_from(kind: type[Settings], options: Mapping[str, Any]) -> Any:
     """Return settings with some fields given; a part may be given as a mapping or by its name.
 
-    Raises
-    ------
-    UsageError
-        An unknown field, or a value that the settings refuse.
+    Raises UsageError: An unknown field, or a value that the settings refuse.
     """
     hints = get_type_hints(kind)
     for name in options:

@@ -42,14 +42,9 @@ def open_data(
 ) -> EventLog:
     """Return the checked event log.
 
-    Parameters
-    ----------
-    data : DataConfig
-        Where the tables are; `syn_shop` names the simulated shop.
-    as_of : str, optional
-        Last known day, inclusive; the last day in the logs by default.
-    shop, seed
-        Of the simulated shop.
+    data: Where the tables are; `syn_shop` names the simulated shop.
+    as_of: Last known day, inclusive; the last day in the logs by default.
+    shop, seed: Of the simulated shop.
     """
     if data.name != SIMULATED:
         return open_log(data, as_of=as_of)

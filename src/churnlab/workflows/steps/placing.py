@@ -1,7 +1,5 @@
 """Place everybody in the grid on a log's last day: fits of purchases and visits, and both axes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 from churnlab.errors import FitRefusedError
@@ -28,12 +26,8 @@ from churnlab.workflows.steps.settings import FitSettings
 class GridSettings(FitSettings):
     """What everything that places people in the grid has.
 
-    Parameters
-    ----------
-    compare_to : str, optional
-        An earlier day for the changes (ISO date).
-    playbook : str, optional
-        A YAML file of actions; the packaged one by default.
+    compare_to: An earlier day for the changes (ISO date).
+    playbook: A YAML file of actions; the packaged one by default.
     """
 
     compare_to: str | None = None

@@ -5,13 +5,12 @@ line adds where the data are and where the files go (`churnlab.config`). A use c
 has its settings in its own module.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from churnlab.errors import UsageError
+from churnlab.errors import UsageError, one_of
 from churnlab.fitting import InferenceConfig, ModelConfig
+from churnlab.forecast import ForecastConfig
 from churnlab.parts import whole
 from churnlab.posterior import RiskConfig, ValueConfig
 from churnlab.report.config import ReportConfig
@@ -22,13 +21,7 @@ from churnlab.simulate import ShopConfig
 
 @dataclass(kw_only=True)
 class Settings:
-    """What every use case has.
-
-    Parameters
-    ----------
-    seed : int
-        Everything random follows from it.
-    """
+    """What every use case has."""
 
     seed: int = 1
 
@@ -41,10 +34,7 @@ class Settings:
 class ModelSettings(Settings):
     """What every use case that fits has.
 
-    Parameters
-    ----------
-    rule : OverdueRule or ThresholdRule
-        Who counts as at risk; `overdue` by default: late by the own rhythm.
+    rule: Who counts as at risk; `overdue` by default: late by the own rhythm.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -61,9 +51,10 @@ class ModelSettings(Settings):
 
 @dataclass(kw_only=True)
 class FitSettings(ModelSettings):
-    """Of a fit: how values are counted besides."""
+    """Of a fit: how values are counted, and what forecasts a window, besides."""
 
     value: ValueConfig = field(default_factory=ValueConfig)
+    forecast: ForecastConfig = field(default_factory=ForecastConfig)
 
 
 @dataclass(kw_only=True)
@@ -77,12 +68,8 @@ class SimulateSettings(Settings):
 class Worded(Settings):
     """What is told in words.
 
-    Parameters
-    ----------
-    lang : str
-        `en` or `ko`.
-    report : ReportConfig
-        How pages look; its `lang`, where given, goes before.
+    lang: `en` or `ko`.
+    report: How pages look; its `lang`, where given, goes before.
     """
 
     lang: str = "en"
@@ -92,8 +79,7 @@ class Worded(Settings):
         """Refuse languages without words of their own."""
         super().__post_init__()
         self.lang = self.report.lang or self.lang
-        if self.lang not in LANGUAGES:
-            raise UsageError(f"lang must be one of {', '.join(LANGUAGES)}; got {self.lang!r}.")
+        one_of("lang", self.lang, LANGUAGES)
 
 
 @dataclass(kw_only=True)

@@ -1,7 +1,5 @@
 """What `explain` tells, of the most urgent customers at once: the board opens on them."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, replace

@@ -3,8 +3,6 @@
 Off by default. What stands there is a copy: the run folder stays the record.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import time
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from churnlab.comparison import figures
-from churnlab.errors import UsageError
+from churnlab.errors import UsageError, one_of
 from churnlab.runs import Run, open_run
 
 TRACKERS: Final = ("none", "mlflow")
@@ -30,12 +28,9 @@ _FILES: Final = ("manifest.json", "config.resolved.yaml", "run.log")
 def check_tracker(name: str) -> None:
     """Refuse an unknown tracker, and MLflow where it is not installed, before anything runs.
 
-    Raises
-    ------
-    UsageError
+    Raises UsageError.
     """
-    if name not in TRACKERS:
-        raise UsageError(f"tracking must be one of {', '.join(TRACKERS)}; got {name!r}.")
+    one_of("tracking", name, TRACKERS)
     if name == "mlflow" and find_spec("mlflow") is None:
         raise UsageError(
             "tracking=mlflow needs MLflow; install the extra: pip install 'churnlab[mlflow]'."
@@ -45,16 +40,9 @@ def check_tracker(name: str) -> None:
 def note_in_mlflow(folder: Path) -> str:
     """Note a finished run in MLflow's store; return a line that says where.
 
-    Parameters
-    ----------
-    folder : Path
-        The run's folder. Its resolved settings become parameters, what `compare` shows of it
+    folder: The run's folder. Its resolved settings become parameters, what `compare` shows of it
         metrics (`target/name/figure`), its provenance tags; `_FILES` go along.
-
-    Raises
-    ------
-    MlflowException, OSError
-        The store refuses.
+    Raises MlflowException, OSError: The store refuses.
     """
     # a run tells nobody but the store that the user named
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -68,7 +56,9 @@ def note_in_mlflow(folder: Path) -> str:
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
     known = client.get_experiment_by_name(name)
     experiment = known.experiment_id if known else client.create_experiment(name)
-    noted = client.create_run(experiment, run_name=_name(run), tags=_tags(run)).info.run_id
+    noted = client.create_run(
+        experiment, run_name=f"{run.command} {run.path.name}", tags=_tags(run)
+    ).info.run_id
     params = [Param(_key(k), str(v)[:_LONGEST]) for k, v in flat(run.manifest["config"])]
     metrics = [Metric(k, value, now, 0) for k, value in _metrics(run)]
     for i in range(0, len(params), _PARAMS):
@@ -80,10 +70,6 @@ def note_in_mlflow(folder: Path) -> str:
             client.log_artifact(noted, str(folder / file))
     client.set_terminated(noted)
     return f"noted in MLflow: {uri}, experiment {name}, run {noted}"
-
-
-def _name(run: Run) -> str:
-    return f"{run.command} {run.path.name}"
 
 
 def _tags(run: Run) -> dict[str, str]:

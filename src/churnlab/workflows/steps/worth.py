@@ -1,7 +1,5 @@
 """What customers are worth in a run: by their amounts, by a stated margin, or unknown."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,14 +20,9 @@ AMOUNT, STATED = "amount", "value.per_purchase"
 class Worth:
     """What residual values of a run rest on.
 
-    Attributes
-    ----------
-    config
-        Horizon, discount, margins.
-    spend
-        The spend model; None without amounts, or where they cannot be learnt from.
-    notes
-        Why there is no spend model, and what the values are.
+    config: Horizon, discount, margins.
+    spend: The spend model; None without amounts, or where they cannot be learnt from.
+    notes: Why there is no spend model, and what the values are.
     """
 
     config: ValueConfig

@@ -71,11 +71,7 @@ class Picked(NamedTuple):
 
 
 def draw_pool(
-    groups: SideBySide,
-    hyper: HyperTarget,
-    phi: Array,
-    rng: np.random.Generator,
-    pairs: int = PAIRS,
+    groups: SideBySide, hyper: HyperTarget, phi: Array, rng: np.random.Generator, pairs: int = PAIRS
 ) -> Pool:
     """Draw the particles of every group; `phi` (draw, coordinate) says where groups may lie."""
     some = phi[np.linspace(0, len(phi) - 1, COMPONENTS).round().astype(int)]
@@ -142,16 +138,10 @@ def sizes(
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Effective draws of means, and of tails: each of the population's quantities, and by group.
 
-    Parameters
-    ----------
-    found
-        Weighted draws.
-    quantities
-        The population's quantities, (draw, quantity).
-    counts
-        How often each draw was kept.
-    picked
-        The groups' particles of the kept draws.
+    found: Weighted draws.
+    quantities: The population's quantities, (draw, quantity).
+    counts: How often each draw was kept.
+    picked: The groups' particles of the kept draws.
     """
     bulk, tail = effective_sizes(quantities, counts / counts.sum())
     noise = _noise(found, quantities)

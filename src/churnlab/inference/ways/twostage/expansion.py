@@ -5,8 +5,6 @@ exact posterior given the population found (`match`): skewed likelihoods of smal
 where their mass is, not where their top is (the idea of expectation propagation, Minka 2001).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -79,14 +77,10 @@ def match(
 ) -> Expansion:
     """Return the quadratic whose posterior given `population` has the particles' moments.
 
-    Parameters
-    ----------
-    population, rows
-        Where the particles were drawn, and the varying rows.
-    eta
-        Particles (particle, row, group).
-    log_weight
-        ln of likelihood x prior / proposal, less the present quadratic's ln Z, (particle, group).
+    population, rows: Where the particles were drawn, and the varying rows.
+    eta: Particles (particle, row, group).
+    log_weight: ln of likelihood x prior / proposal, less the present quadratic's ln Z, (particle,
+        group).
     """
     total = logsumexp(log_weight, axis=0)
     weight = np.exp(log_weight - total)
@@ -108,12 +102,8 @@ def match(
 def condition(expansion: Expansion, m: Array, spread: Array, shared: Array) -> Conditional:
     """Every group given draws of phi.
 
-    Parameters
-    ----------
-    m, spread
-        Mean and spread of the varying rows, (draw, row).
-    shared
-        Shared rows less `expansion.shared`, (draw, shared row).
+    m, spread: Mean and spread of the varying rows, (draw, row).
+    shared: Shared rows less `expansion.shared`, (draw, shared row).
     """
     d = m[:, None] - expansion.anchor
     pull = expansion.slope + np.einsum("gvr,dr->dgv", expansion.cross, shared)

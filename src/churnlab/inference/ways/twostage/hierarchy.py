@@ -1,7 +1,5 @@
 """What two-stage inference needs of a target, whatever groups share beside the population."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from churnlab.inference.targets.density import Density

@@ -5,8 +5,6 @@ prior v is standard normal, so a spread that the data cannot tell from 0 has a G
 ln s would have an exponential one that importance sampling cannot follow.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import ndtr, ndtri
 

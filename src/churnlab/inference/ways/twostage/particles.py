@@ -1,7 +1,5 @@
 """Draws of every group given phi, with their exact likelihoods."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -32,14 +30,9 @@ class Drawn(NamedTuple):
 class Particles:
     """Estimates the groups' integrals at given phi.
 
-    Parameters
-    ----------
-    groups, hyper
-        The groups' likelihoods, and the population's posterior with their expansion.
-    pairs
-        Mirrored pairs of particles per phi and group.
-    degrees
-        Degrees of freedom of the particles' t distribution.
+    groups, hyper: The groups' likelihoods, and the population's posterior with their expansion.
+    pairs: Mirrored pairs of particles per phi and group.
+    degrees: Degrees of freedom of the particles' t distribution.
     """
 
     def __init__(
@@ -66,12 +59,9 @@ class Particles:
     def ratios(self, u: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         """Particles of every group given phi, and ln [L p(eta | phi) / (q Z)], Z the Gaussian one.
 
-        Returns
-        -------
-        eta
-            (draw, particle, row, group).
-        ratio
-            (draw, particle, group); the mean of its exponential is 1 where the expansion is exact.
+        Returns: (draw, particle, row, group).
+        Returns: (draw, particle, group); the mean of its exponential is 1 where the expansion is
+            exact.
         """
         hyper, given = self.hyper, self.hyper.conditional(u)
         away, log_q = student(given, self.pairs, self.degrees, rng)
@@ -102,15 +92,9 @@ def student(
 ) -> tuple[Array, Array]:
     """Multivariate t draws from each conditional, less m; and their log densities.
 
-    Returns
-    -------
-    away
-        (draw, particle, group, row).
-    log_density
-        (draw, particle, group).
+    Returns: (draw, particle, group, row).
+    Returns: (draw, particle, group).
 
-    Notes
-    -----
     Particle i + pairs mirrors particle i at the mean: the odd part of what the expansion misses
     cancels in the sum of their weights.
     """
@@ -127,14 +111,8 @@ def student(
 def student_density(given: Conditional, draw: int, away: Array, degrees: float) -> Array:
     """Log density under one draw's conditionals of points less its m.
 
-    Parameters
-    ----------
-    away
-        (particle, group, row).
-
-    Returns
-    -------
-    array, shape (particle, group)
+    away: (particle, group, row).
+    Returns: array, shape (particle, group)
     """
     root = given.root[draw]
     standard = np.einsum("gij,pgj->pgi", np.linalg.inv(root), away - given.away[draw])

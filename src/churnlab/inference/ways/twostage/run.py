@@ -1,7 +1,5 @@
 """Both stages, and what is known of the draws' quality."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,14 +67,7 @@ class _Round:
 def sample_two_stage(target: Grouped, draws: int, rng: np.random.Generator) -> TwoStageSample:
     """Draw from the posterior of a population with groups.
 
-    Parameters
-    ----------
-    target
-        The log posterior.
-    draws
-        Equal-weight draws to return.
-    rng
-        Source of randomness.
+    draws: Equal-weight draws to return.
     """
     groups = side_by_side(target)
     population = find_population(groups, target)

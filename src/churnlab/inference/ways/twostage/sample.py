@@ -1,7 +1,5 @@
 """What two-stage inference returns."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Modes of all groups, and the population that suits them: Newton and EM steps side by side."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The likelihoods of all groups side by side: one pass over the cells serves every group."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,14 +17,9 @@ STEP = 1e-4
 class SideBySide:
     """Log-likelihood of each group as a function of its own rows; inner time, no constants.
 
-    Attributes
-    ----------
-    n_groups, n_rows
-        Shape of what every method takes: rows x groups, here those of eta.
-    width
-        Parameter sets that one evaluation is made of.
-    passes
-        Passes over the cells so far.
+    n_groups, n_rows: Shape of what every method takes: rows x groups, here those of eta.
+    width: Parameter sets that one evaluation is made of.
+    passes: Passes over the cells so far.
     """
 
     def __init__(self, target: EtaTarget) -> None:

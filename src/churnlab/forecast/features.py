@@ -49,14 +49,11 @@ def _counts(past: Past) -> dict[str, Array]:
         "last_91_per_rate": found["last_91"] / (rate * np.minimum(past.T + 1.0, 91.0)),
     }
     for days in (30, 91):
-        before = past.purchases_between(now - 2 * days, now - days).sum()
-        trend[f"shop_trend_{days}"] = np.full(past.n, found_sum(found, days) / max(before, 1.0))
+        before = past.shop_between(now - 2 * days, now - days)
+        trend[f"shop_trend_{days}"] = np.full(
+            past.n, past.shop_between(now - days, now) / max(before, 1.0)
+        )
     return found | trend
-
-
-def found_sum(found: dict[str, Array], days: int) -> float:
-    """Return the whole shop's purchases in the last days."""
-    return float(found[f"last_{days}"].sum())
 
 
 def _gaps(past: Past, windows: Ints) -> dict[str, Array]:
