@@ -63,7 +63,8 @@ minimal: $(STAMP) ## the fast tests on the oldest versions that pyproject.toml a
 	$(UV) pip compile --quiet --python build/minimal/bin/python --resolution lowest-direct --no-header --group test \
 	  pyproject.toml -o build/minimal/requirements.txt
 	$(UV) pip sync --quiet --python build/minimal/bin/python build/minimal/requirements.txt
-	PYTHONPATH=src OMP_NUM_THREADS=1 build/minimal/bin/python -m pytest -W default -n 2
+	$(UV) pip install --quiet --python build/minimal/bin/python --no-deps --editable .
+	OMP_NUM_THREADS=1 build/minimal/bin/python -m pytest -W default -n 2
 
 # mutmut wants packages that nobody else here does, hence an environment of its own.
 build/mutants/.installed: requirements.lock pyproject.toml $(STAMP)
