@@ -52,7 +52,7 @@ def test_counts_sum_to_one_and_their_mean_is_the_expectation(case, horizon):
 def test_new_customers_are_customers_of_age_zero(case):
     model, theta = case
     t, n = np.array([1.0, 30.0, 365.0]), np.arange(2500.0)[:, None]
-    pmf = model.pmf_new(theta, n, t)
+    pmf = model.pmf(theta, n, 0.0, 0.0, 0.0, t)
     np.testing.assert_allclose(pmf.sum(axis=0), 1.0, rtol=1e-9)
     np.testing.assert_allclose((n * pmf).sum(axis=0), model.expected_new(theta, t), rtol=1e-7)
     none = np.exp(model.log_likelihood(theta, 0, 0.0, t))
@@ -121,24 +121,11 @@ def test_draws_broadcast_against_customers(case):
         lambda th: model.p_no_purchase(th, *DATA, 30.0),
         lambda th: model.expected_purchases(th, *DATA, 90.0),
         lambda th: model.pmf(th, 2, *DATA, 30.0),
-        lambda th: model.next_purchase_quantile(th, *DATA, 0.2),
     ):
         table = call(draws[:, :, None])
         assert table.shape == (3, X.size)
         rows = np.stack([call(draws[:, i]) for i in range(3)])
         np.testing.assert_allclose(table, rows, rtol=1e-9)
-
-
-def test_next_purchase_quantiles_invert_the_forecast(case):
-    model, theta = case
-    for q in (0.02, 0.1, 0.5, 0.9):
-        h = model.next_purchase_quantile(theta, *DATA, q)
-        come = np.isfinite(h)
-        silent = model.p_no_purchase(theta, *DATA, np.where(come, h, 1.0))
-        np.testing.assert_allclose(silent[come], 1 - q, rtol=1e-10)
-        never = model.p_no_purchase(theta, *DATA, 1e6 * (theta[1] + T))
-        assert np.all(never[~come] > 1 - q)
-    assert np.isinf(model.next_purchase_quantile(theta, 30, 30.0, 900.0, 0.5))
 
 
 # -- kernels -------------------------------------------------------------------------------------

@@ -118,7 +118,8 @@ def test_conditional_expectations(oracles, name, model, args, horizon, rtol):
 
 def test_counts_of_new_customers(oracles):
     e = _value(oracles, "bg.pmf30")
-    got = likelihoods.get("bg_nbd").pmf_new(np.array(e["params"]), np.arange(11.0, 21.0), 30.0)
+    n = np.arange(11.0, 21.0)
+    got = likelihoods.get("bg_nbd").pmf(np.array(e["params"]), n, 0.0, 0.0, 0.0, 30.0)
     np.testing.assert_allclose(got, e["value"], rtol=e["tol"])
 
 

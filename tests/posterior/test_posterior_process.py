@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from churnlab import models as likelihoods
 from churnlab.kernels import rows
 from churnlab.models.pareto.death_kernel import death_by_count
-from churnlab.models.pareto.death_table import DeathTables, death_before_purchase
+from churnlab.models.pareto.death_table import DeathTables
 from churnlab.models.silence import FormulaProcess
 
 #: (r, alpha, s, beta) where naive code fails, days.
@@ -181,6 +181,14 @@ def test_death_before_purchase_is_its_integral(R, alpha, s, beta, t):
 
     direct = quad(integrand, 0, 60, epsabs=1e-13, limit=400)[0]
     assert death_before_purchase(R, alpha, s, beta, t) == pytest.approx(direct, abs=1e-10)
+
+
+def death_before_purchase(R, alpha, s, beta, t):
+    """Return Q(t) of x = 0, (row, draw): the fraction without the recurrence."""
+    t = np.atleast_2d(np.asarray(t, float))
+    out = np.empty((1, *t.shape))
+    death_by_count(np.array([R, alpha, s, beta], float).reshape(4, -1), t, np.zeros(1), 1e-13, out)
+    return out[0]
 
 
 def _death_exactly(R, alpha, s, beta, t):

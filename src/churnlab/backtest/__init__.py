@@ -13,16 +13,7 @@ from churnlab.origins.panel import Panel
 from churnlab.origins.targets import Target
 
 __all__ = [
-    "DEFAULT_CANDIDATES",
-    "BacktestResult",
-    "Candidate",
-    "Context",
-    "Forecast",
-    "Panel",
-    "SplitConfig",
-    "Target",
-    "calibrate_threshold",
-    "candidate_named",
-    "default_rules",
+    "DEFAULT_CANDIDATES", "BacktestResult", "Candidate", "Context", "Forecast", "Panel",
+    "SplitConfig", "Target", "calibrate_threshold", "candidate_named", "default_rules",
     "run_backtest",
-]
+]  # fmt: skip

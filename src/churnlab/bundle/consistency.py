@@ -1,7 +1,5 @@
 """Rules between the fields of a bundle, which a JSON Schema cannot state."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable, Iterator
 
@@ -21,10 +19,7 @@ HIATUS = "hiatus"
 def check_content(bundle: Bundle) -> None:
     """Refuse a bundle whose parts contradict each other; it must follow the schema already.
 
-    Raises
-    ------
-    VerificationError
-        Naming the place of the first contradiction.
+    Raises VerificationError: Naming the place of the first contradiction.
     """
     for rule in RULES:
         for where, what in rule(bundle):

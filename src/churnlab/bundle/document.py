@@ -4,8 +4,6 @@ The published JSON Schema is written from it (`python -m churnlab.bundle.schema`
 fields are in `churnlab.bundle.consistency`. Times are days; days are ISO 8601; instants are UTC.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

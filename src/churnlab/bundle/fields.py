@@ -1,7 +1,5 @@
 """What a field of bundle.json may hold: kinds of text and numbers with their bounds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Annotated, Literal
 

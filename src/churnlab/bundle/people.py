@@ -19,16 +19,10 @@ from churnlab.summary.customers import with_cells
 class People:
     """Everybody to be scored on a day, with what is known of their events.
 
-    Attributes
-    ----------
-    members : DataFrame
-        `customer_id` (distinct) and `signed_up_at` (missing where unknown).
-    purchases : Summary or None
-        x, t_x, T of purchase-days; None when nobody has bought.
-    visits : Summary or None
-        The same of visit-days; None when nobody has visited.
-    visits_observed : bool
-        Whether visits were recorded at all: else every visit state is unknown.
+    members: `customer_id` (distinct) and `signed_up_at` (missing where unknown).
+    purchases: x, t_x, T of purchase-days; None when nobody has bought.
+    visits: The same of visit-days; None when nobody has visited.
+    visits_observed: Whether visits were recorded at all: else every visit state is unknown.
     """
 
     members: pd.DataFrame
@@ -40,17 +34,9 @@ class People:
     def of_log(cls, log: EventLog, group: Sequence[str] = ()) -> People:
         """Summarise a log as of its last known day.
 
-        Parameters
-        ----------
-        log : EventLog
-            Checked events.
-        group : sequence of str
-            Attributes of members that name a purchaser's group.
-
-        Raises
-        ------
-        DataError
-            When the members lack a grouping attribute.
+        log: Checked events.
+        group: Attributes of members that name a purchaser's group.
+        Raises DataError when the members lack a grouping attribute.
         """
 
         def known(events: str, columns: Sequence[str] = ()) -> Summary | None:
@@ -92,19 +78,12 @@ def people_of_frames(
 ) -> People:
     """Read frames of events and members as a log and summarise it.
 
-    Parameters
-    ----------
-    frames : mapping
-        `purchases`, `visits`, `members`, as far as there are any. A frame without rows counts as
-        a log in which nothing happened.
-    as_of : date
-        Last complete day; later rows are left out.
-    time_zone : str
-        Zone of the day boundary.
-    group : sequence of str
-        Attributes of members that name a purchaser's group.
-    columns : mapping, optional
-        Canonical name -> name in the purchases frame.
+    frames: `purchases`, `visits`, `members`, as far as there are any. A frame without rows counts
+        as a log in which nothing happened.
+    as_of: Last complete day; later rows are left out.
+    time_zone: Zone of the day boundary.
+    group: Attributes of members that name a purchaser's group.
+    columns: Canonical name -> name in the purchases frame.
     """
     observed = frames.get("visits") is not None
     purchases = frames.get("purchases")
@@ -170,10 +149,7 @@ def summary_of(
 ) -> Summary:
     """Return the summary that a table of `customer_id, x, t_x, T` (days) holds.
 
-    Raises
-    ------
-    DataError
-        When a column is missing, a value impossible, or a customer repeated.
+    Raises DataError when a column is missing, a value impossible, or a customer repeated.
     """
     require(frame, ("customer_id", "x", "t_x", "T"), what)
     frame = frame.assign(customer_id=ids(frame["customer_id"], what))
@@ -212,10 +188,7 @@ def _group_columns(
 def require(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
     """Refuse a frame that lacks columns, naming the nearest ones.
 
-    Raises
-    ------
-    DataError
-        When a column is missing.
+    Raises DataError when a column is missing.
     """
     for column in columns:
         if column not in frame.columns:
@@ -229,10 +202,7 @@ def require(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
 def ids(values: pd.Series, what: str) -> pd.Series:
     """Return ids as text, to the letter; float ids are refused (1.0 is not "1").
 
-    Raises
-    ------
-    DataError
-        When the ids are floats.
+    Raises DataError when the ids are floats.
     """
     if pd.api.types.is_float_dtype(values) and len(values):
         raise DataError(f"{what} holds ids as floats; read them as text, so that no digit is lost.")

@@ -1,7 +1,5 @@
 """Reading a bundle that somebody else may have written: every fault names its place."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -34,15 +32,8 @@ def locate(folder: Path, bundle_id: str, name: str) -> Path:
 def load_bundle(path: str | Path) -> Bundle:
     """Read bundle.json and check all that it says by itself: schema, rules between fields, hash.
 
-    Parameters
-    ----------
-    path : path
-        A bundle.json, or the folder of an export.
-
-    Raises
-    ------
-    VerificationError
-        At the first fault, naming the place.
+    path: A bundle.json, or the folder of an export.
+    Raises VerificationError: At the first fault, naming the place.
     """
     content = strict_json.load(bundle_path(path))
     bundle = validate(content)
@@ -60,10 +51,7 @@ def load_bundle(path: str | Path) -> Bundle:
 def validate(content: Any) -> Bundle:
     """Return the document that JSON values hold, refusing what does not follow the schema.
 
-    Raises
-    ------
-    VerificationError
-        Naming the place at fault, what was found and what was expected.
+    Raises VerificationError: Naming the place at fault, what was found and what was expected.
     """
     _check_version(content)
     try:

@@ -1,7 +1,5 @@
 """A bundle as the scorer needs it: draws, definition of risk, thresholds."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,18 +73,11 @@ def _measure(risk: RiskConfig, window_cycles: float | None) -> Measure:
 class ScoringBundle:
     """What scoring needs of a bundle.
 
-    Attributes
-    ----------
-    bundle_id : str
-        Written into every scored row.
-    as_of : datetime.date
-        Last complete day behind the bundle.
-    time_zone : str
-        IANA zone that sets the day boundary.
-    purchases, visits
-        Draws, risk and cuts; `visits` is None without a visit model.
-    group_columns : tuple of str
-        Customer attributes whose values, joined by `` | ``, name the group.
+    bundle_id: Written into every scored row.
+    as_of: Last complete day behind the bundle.
+    time_zone: IANA zone that sets the day boundary.
+    purchases, visits: Draws, risk and cuts; `visits` is None without a visit model.
+    group_columns: Customer attributes whose values, joined by `` | ``, name the group.
     """
 
     bundle_id: str
@@ -108,15 +99,9 @@ class ScoringBundle:
 def read_bundle(path: str | Path) -> ScoringBundle:
     """Read a bundle for scoring.
 
-    Parameters
-    ----------
-    path : path
-        A bundle.json, or the folder of an export.
-
-    Raises
-    ------
-    VerificationError
-        Whatever is wrong with its content: schema, rules between fields, an edit.
+    path: A bundle.json, or the folder of an export.
+    Raises VerificationError: Whatever is wrong with its content: schema, rules between fields, an
+        edit.
     """
     return rules_of(load_bundle(path))
 

@@ -3,8 +3,6 @@
 ``python -m churnlab.bundle.schema`` writes the file anew; a test holds it against the model.
 """
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from importlib import resources

@@ -124,10 +124,7 @@ def score(
 def check_zone(rules: ScoringBundle, log: EventLog) -> None:
     """Refuse a log whose days begin at other times than the bundle's.
 
-    Raises
-    ------
-    UsageError
-        With both zones.
+    Raises UsageError with both zones.
     """
     if log.time_zone != rules.time_zone:
         raise UsageError(

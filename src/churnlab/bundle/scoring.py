@@ -1,7 +1,5 @@
 """The part of bundle.json that scores are made from: draws, the risk, the cuts."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Reading JSON that somebody else may have written: strict, and never a traceback."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,10 +27,7 @@ def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def load(path: Path) -> Any:
     """Read strict JSON: UTF-8, no NaN, no repeated key, not nested without end.
 
-    Raises
-    ------
-    VerificationError
-        Whatever is wrong with the file.
+    Raises VerificationError: Whatever is wrong with the file.
     """
     try:
         if path.exists() and not path.is_file():

@@ -10,12 +10,6 @@ from churnlab.candidates.registry import (
 )
 
 __all__ = [
-    "COMPULSORY",
-    "DEFAULT_CANDIDATES",
-    "Candidate",
-    "Context",
-    "Forecast",
-    "candidate_named",
-    "known_candidates",
-    "with_compulsory",
-]
+    "COMPULSORY", "DEFAULT_CANDIDATES", "Candidate", "Context", "Forecast", "candidate_named",
+    "known_candidates", "with_compulsory",
+]  # fmt: skip

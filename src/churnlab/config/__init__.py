@@ -10,12 +10,6 @@ from churnlab.config.recorded import recorded
 from churnlab.config.register import register
 
 __all__ = [
-    "absent_plugin",
-    "compose",
-    "configs_folder",
-    "explain",
-    "mend",
-    "recorded",
-    "register",
+    "absent_plugin", "compose", "configs_folder", "explain", "mend", "recorded", "register",
     "to_settings",
-]
+]  # fmt: skip

@@ -15,20 +15,7 @@ from churnlab.events.reading import open_log
 from churnlab.events.report import Beginning, DataReport, MembersReport, TableReport
 
 __all__ = [
-    "DATA_NAMES",
-    "FIRST_CATEGORY",
-    "SIGNUP_MONTH",
-    "Beginning",
-    "DataConfig",
-    "DataReport",
-    "EventLog",
-    "MembersReport",
-    "MembersTable",
-    "PurchasesTable",
-    "TableReport",
-    "TreatmentsTable",
-    "VisitsTable",
-    "log_from_frames",
-    "open_log",
-    "read_events",
-]
+    "DATA_NAMES", "FIRST_CATEGORY", "SIGNUP_MONTH", "Beginning", "DataConfig", "DataReport",
+    "EventLog", "MembersReport", "MembersTable", "PurchasesTable", "TableReport", "TreatmentsTable",
+    "VisitsTable", "log_from_frames", "open_log", "read_events",
+]  # fmt: skip

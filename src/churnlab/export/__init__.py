@@ -11,13 +11,6 @@ from churnlab.export.inputs import ExportInputs, VisitEvidence
 from churnlab.export.verify import verify
 
 __all__ = [
-    "ExportConfig",
-    "ExportInputs",
-    "SqlConfig",
-    "VisitEvidence",
-    "backtest_evidence",
-    "export_bundle",
-    "nday_rule",
-    "playbook_parts",
-    "verify",
-]
+    "ExportConfig", "ExportInputs", "SqlConfig", "VisitEvidence", "backtest_evidence",
+    "export_bundle", "nday_rule", "playbook_parts", "verify",
+]  # fmt: skip

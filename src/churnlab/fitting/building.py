@@ -40,14 +40,8 @@ def build(
 ) -> Built:
     """Reach the posteriors of a summary that is grouped as the model says.
 
-    Parameters
-    ----------
-    kept : mapping, optional
-        By model, what an earlier fit of the same sampled (see `inference.fit_population`).
-    check : bool
-        Refuse a fit that its diagnostics do not support.
-    progress : callable, optional
-        Called with (stage, share done).
+    kept: By model, what an earlier fit of the same sampled (see `inference.fit_population`).
+    check: Refuse a fit that its diagnostics do not support.
     """
     notes = check_groups(summary)
     if model.calendar == AUTO:

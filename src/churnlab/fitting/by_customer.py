@@ -33,10 +33,7 @@ OBSERVED: Final = "repeat_purchases"
 def with_customers(fit: FittedModel, *, limit: int = LIMIT) -> DataTree:
     """Return the fit's DataTree with log-likelihood, predictive draws and data by customer.
 
-    Parameters
-    ----------
-    limit : int
-        Largest number of values of a table, draws times customers.
+    limit: Largest number of values of a table, draws times customers.
     """
     from xarray import DataTree
 
@@ -76,11 +73,8 @@ def in_days(fit: FittedModel) -> Array | None:
     repeat purchase. The clock stands at its estimate, whoever is left out; so its multipliers are
     paid for as parameters are by AIC, in equal shares.
 
-    Returns
-    -------
-    array (customer,) or None
-        Zeros without a clock; None where not everybody's purchase-days are known (a fit of more
-        than `summary.customers.MOST_DATED` customers that was read from a folder).
+    Returns (customer,): Zeros without a clock; None where not everybody's purchase-days are known
+        (a fit of more than `summary.customers.MOST_DATED` customers that was read from a folder).
     """
     people = fit.data.customers
     plus = np.zeros(len(people))

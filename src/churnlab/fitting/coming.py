@@ -1,7 +1,5 @@
 """Purchases to come of all customers together, with an interval of their number."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np
@@ -21,20 +19,10 @@ def purchases_to_come(
 ) -> dict[str, float]:
     """Return the expected number of purchases in the days ahead, and its 90% interval.
 
-    Parameters
-    ----------
-    mean : float
-        Sum of the customers' `expected_purchases`, which look `horizon_days` ahead.
-    horizon_days : float
-        Days.
+    mean: Sum of the customers' `expected_purchases`, which look `horizon_days` ahead.
+    horizon_days: Days.
+    Returns: ``days, mean, q05, q95``.
 
-    Returns
-    -------
-    dict
-        ``days, mean, q05, q95``.
-
-    Notes
-    -----
     The interval's width is that of simulated futures of some of
     the customers: what the parameters leave open moves all customers alike and grows with their
     number, what chance leaves open with its root.

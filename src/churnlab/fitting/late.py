@@ -1,7 +1,5 @@
 """How many are newly late, worth a message, probably gone: and states that hold nearly all."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -55,19 +53,11 @@ def count_late(
 ) -> LateCounts:
     """Count purchasers by how late they are.
 
-    Parameters
-    ----------
-    customers : DataFrame
-        The per-customer table (`Fit.customers`).
-    as_of : date
-        The day of the table.
-    costs : Costs
-        Of a message; what is not stated is not invented.
-    basis : str
-        Windowed risk that the costs are held against: a message to somebody who would not buy in
+    customers: The per-customer table (`Fit.customers`).
+    costs: Of a message; what is not stated is not invented.
+    basis: Windowed risk that the costs are held against: a message to somebody who would not buy in
         the window is worth it from P(no purchase) = wasted / (wasted + missed) on.
-    weight : array (row,), optional
-        Customers whom a row stands for; default: one.
+    weight (row,): Customers whom a row stands for; default: one.
     """
     since = days_since(customers["at_risk_date"].to_numpy(), as_of)
     band = customers["risk_band"].astype("str").to_numpy()
@@ -109,10 +99,7 @@ def extreme_states(customers: pd.DataFrame, as_of: dt.date) -> list[dict[str, An
 
     A state is held against those who may be in it: first purchasers, or repeat purchasers.
 
-    Returns
-    -------
-    list of dict
-        ``state, n, of, share, reason``; the other state of the two holds the rest.
+    Returns: ``state, n, of, share, reason``; the other state of the two holds the rest.
     """
     at_risk = days_since(customers["at_risk_date"].to_numpy(), as_of) >= 0
     found = []

@@ -1,7 +1,5 @@
 """The quantiles of the next purchase, learnt from whether those of a window ago held."""
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -40,10 +38,7 @@ def learn_levels(
     back within the window), with `PRIOR_RETURNS` uniform values beside those seen. A window of a
     year looks back at the same season. Without a history of two windows nothing is learnt.
 
-    Parameters
-    ----------
-    due : bool
-        Of the next purchase counted from the last one, no silence known: from the gaps that began
+    due: Of the next purchase counted from the last one, no silence known: from the gaps that began
         in the window before the origin and ended within one window.
     """
     end = number(summary.as_of)

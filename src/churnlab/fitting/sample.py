@@ -20,13 +20,9 @@ MOST_PURCHASES = 40_000
 class Sample:
     """Customers and their purchase-days.
 
-    Attributes
-    ----------
-    people : DataFrame
-        Rows of the summary's customers.
-    row, day : int array (purchase,), optional
-        Customer (a row of `people`) and day (since 1970-01-01) of every purchase, sorted by both;
-        None where the summary was made from arrays.
+    people: Rows of the summary's customers.
+    row, day (purchase,): Customer (a row of `people`) and day (since 1970-01-01) of every purchase,
+        sorted by both; None where the summary was made from arrays.
     """
 
     people: pd.DataFrame

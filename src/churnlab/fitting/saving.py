@@ -35,10 +35,7 @@ FORMAT: Final = 1
 def save(fit: FittedModel, folder: str | Path) -> Path:
     """Write a fit into a folder; a fit that stands there is replaced at the end.
 
-    Raises
-    ------
-    UsageError
-        A fit that was applied to other data (`Fit.on`), or of groups fitted alone.
+    Raises UsageError: A fit that was applied to other data (`Fit.on`), or of groups fitted alone.
     """
     _refuse(fit)
     summary, config = fit.data, dataclasses.replace(fit.config, k=fit.draws.k)

@@ -5,8 +5,6 @@ made forecasts worse on the logs tried (lab book 012). So a calendar is only ask
 years on, and only taken where forecasts from inside the past were better with it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from typing import Final, NamedTuple
@@ -72,14 +70,9 @@ def months_pay(
 ) -> Evidence:
     """Forecast the windows of the past year with months and without, from data before each.
 
-    Parameters
-    ----------
-    row, day : array of int (purchase,)
-        Customer (0, 1, ...) and day number of every purchase-day, sorted by both.
-    end : int
-        Last known day.
-    model, priors, spread
-        As in `ModelConfig`.
+    row, day (purchase,): Customer (0, 1, ...) and day number of every purchase-day, sorted by both.
+    end: Last known day.
+    model, priors, spread: As in `ModelConfig`.
     """
     if not len(day) or end - int(day.min()) + 1 < LEAST_HISTORY:
         return Evidence()

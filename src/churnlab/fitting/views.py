@@ -71,10 +71,7 @@ class Fit(Foresight):
     ) -> Fit:
         """Fit a summary that is grouped as the model says (`churnlab.fit` does both).
 
-        Parameters
-        ----------
-        how
-            ``kept``, ``check`` and ``progress`` of `building.build`.
+        how: ``kept``, ``check`` and ``progress`` of `building.build`.
         """
         found = build(summary, model, inference, seed, **how)
         first = None

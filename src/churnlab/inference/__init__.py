@@ -7,14 +7,6 @@ from churnlab.inference.result import PopulationFit
 from churnlab.inference.ways.seasons import Seasons, fit_seasons
 
 __all__ = [
-    "PopulationFit",
-    "Seasons",
-    "fit_population",
-    "fit_seasons",
-    "gate",
-    "load_draws",
-    "load_predictive",
-    "maximum_likelihood",
-    "posterior_image",
-    "to_datatree",
-]
+    "PopulationFit", "Seasons", "fit_population", "fit_seasons", "gate", "load_draws",
+    "load_predictive", "maximum_likelihood", "posterior_image", "to_datatree",
+]  # fmt: skip

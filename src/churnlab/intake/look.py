@@ -48,18 +48,10 @@ class Times(NamedTuple):
 class Looked:
     """One source, taken into memory as it is.
 
-    Attributes
-    ----------
-    source : Source
-        Where it came from.
-    settings : dict
-        What says where it lies: path and sheet, or table.
-    table : str
-        Name in the engine.
-    rows : int
-        Rows read.
-    fills : dict
-        Column -> how full it is.
+    source: Where it came from.
+    settings: What says where it lies: path and sheet, or table.
+    rows: Rows read.
+    fills: Column -> how full it is.
     """
 
     backend: Backend
@@ -110,10 +102,7 @@ class Looked:
     def with_clock(self, day: str, clock: str) -> tuple[Looked, str]:
         """Return the source with one more column, named as the expression that joins two.
 
-        Parameters
-        ----------
-        day, clock : str
-            Columns of days (a time of day of its own is cut off), and of times of day.
+        day, clock: Columns of days (a time of day of its own is cut off), and of times of day.
         """
         kind, name = self.source.columns[day], engine.identifier(day)
         if not kind.is_string():
@@ -233,13 +222,7 @@ class Looked:
 
 
 def look(backend: Backend, source: Source, settings: dict[str, Any]) -> Looked:
-    """Take a source into memory and count its columns.
-
-    Raises
-    ------
-    DataError
-        It cannot be read.
-    """
+    """Take a source into memory and count its columns. Raises DataError: It cannot be read."""
     table = f"looked_{source.table}"
     engine.close_off(backend, source.files)
     try:

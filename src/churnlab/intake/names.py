@@ -1,7 +1,5 @@
 """What shops call their columns, by role, best first."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

@@ -1,7 +1,5 @@
 """From what was typed, files, folders, globs, URLs, to sources to look at."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,10 +19,7 @@ MOST_TABLES = 20
 def open_sources(typed: list[str], scratch: Path) -> list[Looked]:
     """Return what to look at, each source in an engine of its own.
 
-    Raises
-    ------
-    DataError
-        Nothing there, files that cannot be read, or no rows in any of them.
+    Raises DataError: Nothing there, files that cannot be read, or no rows in any of them.
     """
     found = [looked for source in typed for looked in _opened(source, scratch)]
     filled = [looked for looked in found if looked.rows]

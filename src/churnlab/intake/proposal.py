@@ -1,7 +1,5 @@
 """What is proposed for some files: settings, the reason of each, and what has to be asked."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +8,9 @@ from typing import Any
 class Question:
     """A reading that the data leave open.
 
-    Attributes
-    ----------
-    text : str
-        What is open, with what speaks for either.
-    table, key : str
-        The setting that the answer decides.
-    options : tuple of (label, value)
-        The first is the safer one; a value of None leaves the column out.
+    text: What is open, with what speaks for either.
+    table, key: The setting that the answer decides.
+    options (label, value): The first is the safer one; a value of None leaves the column out.
     """
 
     text: str
@@ -30,18 +23,10 @@ class Question:
 class Proposal:
     """Settings of the data, as plain values for a configuration file.
 
-    Attributes
-    ----------
-    data : dict
-        Settings of the data but its tables: zone, policies, connection.
-    tables : dict
-        Table -> its settings.
-    reasons : dict
-        (table, key) -> why.
-    questions : list of Question
-        Open readings; nothing is set for them until `answer`.
-    notes : list of str
-        What else to know.
+    data: Settings of the data but its tables: zone, policies, connection.
+    tables: Table -> its settings.
+    reasons: (table, key) -> why.
+    questions: Open readings; nothing is set for them until `answer`.
     """
 
     data: dict[str, Any] = field(default_factory=dict)

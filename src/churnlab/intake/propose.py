@@ -1,7 +1,5 @@
 """Guess what each source is: tables, columns, times, amounts, statuses, zone; with reasons."""
 
-from __future__ import annotations
-
 from churnlab.errors import DataError
 from churnlab.events import engine
 from churnlab.events.cleaning.clean import CEILINGS
@@ -26,10 +24,7 @@ SORTED = 0.95
 def propose(sources: list[Looked]) -> Proposal:
     """Propose settings for all sources together.
 
-    Raises
-    ------
-    DataError
-        No source with customers and times in it.
+    Raises DataError: No source with customers and times in it.
     """
     found = Proposal()
     for looked in sources:

@@ -1,7 +1,5 @@
 """Which columns say what a purchase is worth, in which unit and currency, and per what."""
 
-from __future__ import annotations
-
 from churnlab.events import engine
 from churnlab.intake.look import Looked
 from churnlab.intake.names import HUNDREDTHS, SMALLEST_UNIT, WHOLE, by_name, last, plain, rank

@@ -1,7 +1,5 @@
 """Which zone a log is local to: from the offsets that it writes, or from its language."""
 
-from __future__ import annotations
-
 import re
 
 from churnlab.events import engine

@@ -9,9 +9,5 @@ from churnlab.metrics.drift import population_stability_index, shares_of_bins
 from churnlab.metrics.recalibration import CALIBRATORS, calibrator
 
 __all__ = [
-    "CALIBRATORS",
-    "calibrator",
-    "corp_split",
-    "population_stability_index",
-    "shares_of_bins",
-]
+    "CALIBRATORS", "calibrator", "corp_split", "population_stability_index", "shares_of_bins",
+]  # fmt: skip

@@ -42,16 +42,6 @@ def get(name: str, k: int = 1) -> Likelihood:
 
 
 __all__ = [
-    "MODELS",
-    "REGISTRY",
-    "BgCnbdK",
-    "BgNbd",
-    "GGomNbd",
-    "Latent",
-    "Likelihood",
-    "MbgCnbdK",
-    "MbgNbd",
-    "ParetoNbd",
-    "get",
-    "named",
-]
+    "MODELS", "REGISTRY", "BgCnbdK", "BgNbd", "GGomNbd", "Latent", "Likelihood", "MbgCnbdK",
+    "MbgNbd", "ParetoNbd", "get", "named",
+]  # fmt: skip

@@ -9,18 +9,13 @@ its *first* axis and broadcasts against the data on the others: for draws x cust
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from churnlab.errors import UsageError
 from churnlab.types import Array
 
-#: A next purchase later than this many times (alpha + T) counts as never.
-NEVER = 1e6
 #: Largest Erlang shape: the edges are tested up to it (factorials overflow at 171).
 LARGEST_K = 50
-#: Halvings of ln h: from e^48 down to a relative error of 1e-14.
-BISECTIONS = 53
 
 
 class Formulas(ABC):
@@ -81,26 +76,3 @@ class Formulas(ABC):
     def expected_new(self, theta: Array, t: ArrayLike) -> Array:
         """E[repeat purchases in (0, t]] of a new customer: the conditional one at x = T = 0."""
         return self.expected_purchases(theta, 0.0, 0.0, 0.0, t)
-
-    def pmf_new(self, theta: Array, n: ArrayLike, t: ArrayLike) -> Array:
-        """P(exactly n repeat purchases in (0, t]) of a new customer."""
-        return self.pmf(theta, n, 0.0, 0.0, 0.0, t)
-
-    def next_purchase_quantile(
-        self, theta: Array, x: ArrayLike, t_x: ArrayLike, T: ArrayLike, q: ArrayLike
-    ) -> Array:
-        """Return h with P(a purchase in (T, T + h] | data) = q, per element.
-
-        Solved by bisection in ln h. Infinite where the customer is too likely never to buy again,
-        that is where the probability is below q even for h = `NEVER` times (alpha + T).
-        """
-        silent = 1.0 - np.asarray(q, float)
-        scale = theta[1] + np.asarray(T, float)
-        shape = np.broadcast_shapes(np.shape(self.p_alive(theta, x, t_x, T)), np.shape(silent))
-        low, high = np.full(shape, np.log(1e-15)), np.full(shape, np.log(NEVER))
-        finite = self.p_no_purchase(theta, x, t_x, T, scale * NEVER) <= silent
-        for _ in range(BISECTIONS):
-            middle = 0.5 * (low + high)
-            late = self.p_no_purchase(theta, x, t_x, T, scale * np.exp(middle)) <= silent
-            low, high = np.where(late, low, middle), np.where(late, middle, high)
-        return np.where(finite, scale * np.exp(high), np.inf)

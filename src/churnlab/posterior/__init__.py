@@ -25,28 +25,8 @@ from churnlab.posterior.silence.stream import Rows, keys_of, rows_of
 from churnlab.posterior.worth.value import value_table
 
 __all__ = [
-    "CustomerTable",
-    "Lateness",
-    "Measure",
-    "MonteCarlo",
-    "RiskConfig",
-    "Rows",
-    "StateCut",
-    "ValueConfig",
-    "at_risk_days",
-    "customer_columns",
-    "customers_table",
-    "keys_of",
-    "monte_carlo",
-    "p_alive_table",
-    "personal_window",
-    "rhythm_days",
-    "risk_by_draw",
-    "risk_curve",
-    "risk_summary",
-    "rows_of",
-    "sample_latent",
-    "to_dates",
-    "value_table",
-    "weekly_forecast",
-]
+    "CustomerTable", "Lateness", "Measure", "MonteCarlo", "RiskConfig", "Rows", "StateCut",
+    "ValueConfig", "at_risk_days", "customer_columns", "customers_table", "keys_of", "monte_carlo",
+    "p_alive_table", "personal_window", "rhythm_days", "risk_by_draw", "risk_curve", "risk_summary",
+    "rows_of", "sample_latent", "to_dates", "value_table", "weekly_forecast",
+]  # fmt: skip

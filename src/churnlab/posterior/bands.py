@@ -1,7 +1,5 @@
 """Bands inside "at risk": newly late, winnable, probably gone."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Final
 
@@ -29,12 +27,8 @@ def days_since(dates: NDArray[np.datetime64], as_of: dt.date) -> Array:
 def risk_band(days_at_risk: Array, p_return: Array) -> NDArray[np.object_]:
     """Return `active`, or the band inside "at risk": `fresh`, `winnable` or `gone`.
 
-    Parameters
-    ----------
-    days_at_risk
-        From `days_since` of `at_risk_date`, (row,).
-    p_return
-        P(at least one purchase in the year ahead), (row,).
+    days_at_risk: From `days_since` of `at_risk_date`, (row,).
+    p_return: P(at least one purchase in the year ahead), (row,).
     """
     active = ~(days_at_risk >= 0)
     fresh, gone = days_at_risk < FRESH_DAYS, p_return < GONE_BELOW

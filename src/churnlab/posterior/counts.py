@@ -4,8 +4,6 @@ The mean is that of the posterior; q05 and q95 are quantiles of the *number boug
 mixture of its distributions over draws, not of its expectation.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -37,15 +35,10 @@ def expected_purchases(
 ) -> Purchases:
     """Return mean and predictive 5% and 95% quantiles of purchases in (T, T + horizon].
 
-    Parameters
-    ----------
-    draws
-        Posterior draws of the population's parameters; given being alive at most `COUNT_DRAWS`
+    draws: Posterior draws of the population's parameters; given being alive at most `COUNT_DRAWS`
         are used.
-    cells
-        Rows with group, x, t_x, T (days).
-    horizon_days
-        Days to look ahead.
+    cells: Rows with group, x, t_x, T (days).
+    horizon_days: Days to look ahead.
     """
     rows = rows_of(cells, draws)
     out = np.empty((3, len(rows.x)))

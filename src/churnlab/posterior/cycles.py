@@ -39,12 +39,8 @@ def rate_quantiles(
 ) -> RateQuantiles:
     """Return mean and quantiles of purchases per day while alive; cycles are their reciprocals.
 
-    Parameters
-    ----------
-    draws
-        Posterior draws of the population's parameters; at most `CYCLE_DRAWS` are used.
-    cells
-        Rows with group, x, t_x, T (days).
+    draws: Posterior draws of the population's parameters; at most `CYCLE_DRAWS` are used.
+    cells: Rows with group, x, t_x, T (days).
     """
     rows = rows_of(cells, draws)
     thinned = draws.thin(CYCLE_DRAWS)

@@ -4,8 +4,6 @@ Both depend on (group, x, t_x) alone, not on how long the silence has lasted: on
 Searches start on a few draws and end on all of them, so the answer is that of the whole posterior.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -52,22 +50,12 @@ def at_risk_days(
 ) -> Ints:
     """Return whole days after the last purchase from which a measure stays at the threshold.
 
-    Parameters
-    ----------
-    draws
-        Posterior draws of the population's parameters.
-    keys
-        Distinct (group, x, t_x), days.
-    risk
-        Basis and windows of the risk, or lateness by the own rhythm.
-    threshold, first_threshold
-        Cut for repeat purchasers and for first purchasers (default: the same).
-
-    Returns
-    -------
-    array of int (key,)
-        The first day d >= 1 with the mean measure >= threshold on d and on every later day up to
-        ten years; `NEVER` (-1) if there is none.
+    keys: Distinct (group, x, t_x), days.
+    risk: Basis and windows of the risk, or lateness by the own rhythm.
+    threshold, first_threshold: Cut for repeat purchasers and for first purchasers (default: the
+        same).
+    Returns (key,): The first day d >= 1 with the mean measure >= threshold on d and on every later
+        day up to ten years; `NEVER` (-1) if there is none.
     """
     cut = check_threshold(threshold)
     first = cut if first_threshold is None else check_threshold(first_threshold, "first_threshold")
@@ -106,16 +94,10 @@ def first_day_above(
 ) -> Ints:
     """Return the first day >= 1 on which risks that rise from `floor` on reach the level.
 
-    Parameters
-    ----------
-    coarse, full
-        Risk under a few draws, for a first guess, and under all.
-    level
-        Threshold.
-    n
-        Number of risks.
-    floor
-        Days from which they rise; default: day 1.
+    coarse, full: Risk under a few draws, for a first guess, and under all.
+    level: Threshold.
+    n: Number of risks.
+    floor: Days from which they rise; default: day 1.
     """
     floor = np.ones(n, np.int64) if floor is None else floor
     guess = _bisect(coarse, level, floor - 1, np.full(n, LAST_DAY, np.int64))
@@ -186,24 +168,11 @@ def due_days(
 ) -> Array:
     """Return days from the last purchase to the next, given that it comes within `within` days.
 
-    Parameters
-    ----------
-    draws
-        Posterior draws of the population's parameters.
-    keys
-        Distinct (group, x, t_x), days.
-    within
-        W, `risk.due_window_days`; one for all, or one per key (on a clock).
-    levels
-        Probabilities q with F(h) = q.
+    keys: Distinct (group, x, t_x), days.
+    within: W, `risk.due_window_days`; one for all, or one per key (on a clock).
+    levels: Probabilities q with F(h) = q.
+    Returns (level, key): Days, to a hundredth.
 
-    Returns
-    -------
-    array (level, key)
-        Days, to a hundredth.
-
-    Notes
-    -----
     F(h) = mean[1 - L(t_x+h)/L(t_x)] / mean[1 - L(t_x+W)/L(t_x)], means over draws (docs/risk.md).
     """
     out = np.empty((len(levels), len(keys.x)))
@@ -235,23 +204,12 @@ def next_days(
 
     The silence so far counts: two customers with the same due date differ, once it has passed.
 
-    Parameters
-    ----------
-    draws
-        Posterior draws of the population's parameters; `NEXT_DRAWS` of them are taken, because
+    draws: Posterior draws of the population's parameters; `NEXT_DRAWS` of them are taken, because
         every row, not only every key, is a search of its own.
-    rows
-        Distinct (group, x, t_x, T), days.
-    within, levels
-        As in `due_days`, counted from the cutoff.
+    rows: Distinct (group, x, t_x, T), days.
+    within, levels: As in `due_days`, counted from the cutoff.
+    Returns (level, row): Days.
 
-    Returns
-    -------
-    array (level, row)
-        Days.
-
-    Notes
-    -----
     F(h) = (1 - mean p_no_purchase(T, T+h)) / (1 - mean p_no_purchase(T, T+W)).
     """
     out = np.empty((len(levels), len(rows.x)))
@@ -325,17 +283,10 @@ def _quantiles(
 def whole_due_days(days: Array) -> Array:
     """Return whole days for the due date and its interval.
 
-    Parameters
-    ----------
-    days
-        (3, row): h.5, h.1 and h.9, as `due_days` and `next_days` give them.
-
-    Returns
-    -------
-    array (3, row)
-        h.5 rounded; the interval holds the whole days inside [h.1, h.9], and the due date. A day
-        stands for the day around it, so ends rounded to the nearest day would make the interval
-        a day too wide (simulated: .84-.86 instead of .80 where many buy every ten days).
+    days: (3, row): h.5, h.1 and h.9, as `due_days` and `next_days` give them.
+    Returns (3, row): h.5 rounded; the interval holds the whole days inside [h.1, h.9], and the due
+        date. A day stands for the day around it, so ends rounded to the nearest day would make the
+        interval a day too wide (simulated: .84-.86 instead of .80 where many buy every ten days).
     """
     due = np.maximum(np.rint(days[0]), 1.0)
     early = np.minimum(np.maximum(np.ceil(days[1]), 1.0), due)
@@ -347,12 +298,8 @@ def to_dates(
 ) -> NDArray[np.datetime64]:
     """Return last purchase + days as dates (seconds since 1970, so that year 9999 fits).
 
-    Parameters
-    ----------
-    last
-        Day of the last purchase, (row,).
-    days
-        Days after it; fractions are rounded to the nearest day, `NEVER` is 9999-12-31.
+    last: Day of the last purchase, (row,).
+    days: Days after it; fractions are rounded to the nearest day, `NEVER` is 9999-12-31.
     """
     whole = np.rint(np.asarray(days, float)).astype("timedelta64[D]")
     dates = np.asarray(last).astype("datetime64[D]") + whole

@@ -1,7 +1,5 @@
 """Purchases per week to come, of all customers together, with the chance that is in them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -49,29 +47,17 @@ def weekly_forecast(
 ) -> WeeklyForecast:
     """Forecast purchases per week after the cutoff.
 
-    Parameters
-    ----------
-    draws
-        Posterior draws of the population's parameters; `n_draws` of them are used.
-    cells
-        Customers known at the cutoff; those whose first purchase is all that is known are among
+    draws: Posterior draws of the population's parameters; `n_draws` of them are used.
+    cells: Customers known at the cutoff; those whose first purchase is all that is known are among
         them.
-    weeks
-        Weeks ahead, of seven days each.
-    rng
-        Randomness of the predicted totals.
-    new_per_week
-        Expected number of new customers per week (first purchases, Poisson); they add their first
-        and repeat purchases to both totals. With several groups newcomers come as the known
-        customers are spread.
-    ahead
-        On a clock: so many days of the calendar after the cutoff in clock days. Newcomers are then
-        not forecast.
-
-    Returns
-    -------
-    WeeklyForecast
-        Each (draw, week). Purchases are those of continuous time: two on a day count twice.
+    weeks: Weeks ahead, of seven days each.
+    rng: Randomness of the predicted totals.
+    new_per_week: Expected number of new customers per week (first purchases, Poisson); they add
+        their first and repeat purchases to both totals. With several groups newcomers come as the
+        known customers are spread.
+    ahead: On a clock: so many days of the calendar after the cutoff in clock days. Newcomers are
+        then not forecast.
+    Returns: Each (draw, week). Purchases are those of continuous time: two on a day count twice.
     """
     if weeks < 1 or n_draws < 1 or new_per_week < 0:
         raise UsageError(

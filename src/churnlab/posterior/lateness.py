@@ -9,8 +9,6 @@ the day by which q of the customers like this one who come back have come back; 
 silence too, so the day is a personal threshold on P(alive) at the same time.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.models.silence import Process, Returning

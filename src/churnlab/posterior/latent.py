@@ -43,23 +43,12 @@ def sample_latent(
 ) -> dict[str, Array | NDArray[np.bool_]]:
     """Return exact posterior draws of each customer's rate, dropout and being alive.
 
-    Parameters
-    ----------
-    summary
-        Customers and cells.
-    population
-        Posterior draws of the population's parameters. Row i of the result belongs to the same
-        population draw for every customer, so rows are draws of all customers jointly.
-    draws
-        Number of rows; memory is 17 bytes x draws x customers.
-    seed
-        Of the generators.
-
-    Returns
-    -------
-    dict
-        ``rate`` (purchases per day while alive), ``dropout`` (probability per purchase; rate per
-        day for Pareto/NBD), ``alive`` (at the cutoff), each (draw, customer) in the order of
+    summary: Customers and cells.
+    population: Posterior draws of the population's parameters. Row i of the result belongs to the
+        same population draw for every customer, so rows are draws of all customers jointly.
+    draws: Number of rows; memory is 17 bytes x draws x customers.
+    Returns: ``rate`` (purchases per day while alive), ``dropout`` (probability per purchase; rate
+        per day for Pareto/NBD), ``alive`` (at the cutoff), each (draw, customer) in the order of
         ``summary.customers``.
     """
     shape = (_checked(draws), len(summary.customers))
@@ -78,10 +67,8 @@ def sample_next_purchase(
 ) -> Array:
     """Return draws of the days from the cutoff to each customer's next purchase.
 
-    Returns
-    -------
-    array (draw, customer)
-        Days after `summary.as_of`; infinite where the customer never buys again.
+    Returns (draw, customer): Days after `summary.as_of`; infinite where the customer never buys
+        again.
     """
     out = np.empty((_checked(draws), len(summary.customers)))
     likelihood = population.likelihood

@@ -1,7 +1,5 @@
 """How far dates and states hang on which draws happened to be taken: their Monte Carlo error."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,14 +45,9 @@ class MonteCarlo(NamedTuple):
 def monte_carlo(draws: PopulationDraws, cells: Cells, cut: StateCut) -> MonteCarlo:
     """Hold the dates under the first half of the draws against those under the second.
 
-    Parameters
-    ----------
-    draws : PopulationDraws
-        Equal-weight draws, in no order (or chain after chain).
-    cells : Cells
-        Customers with their weights; of many, an even choice of cells stands for all.
-    cut : StateCut
-        From where on a purchaser is at risk.
+    draws: Equal-weight draws, in no order (or chain after chain).
+    cells: Customers with their weights; of many, an even choice of cells stands for all.
+    cut: From where on a purchaser is at risk.
     """
     half = np.array_split(np.arange(draws.n_draws), 2)
     some = np.unique(np.linspace(0, len(cells.x) - 1, _CELLS).round().astype(np.int64))

@@ -1,7 +1,5 @@
 """Risk of customers: its mean and interval over the draws, now, later, and day by day."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -157,20 +155,11 @@ def risk_summary(
 ) -> RiskSummary:
     """Return mean, q05, q95 of the risk (or lateness) per row, and P(risk >= threshold).
 
-    Parameters
-    ----------
-    draws
-        Posterior draws of the population's parameters.
-    cells
-        Rows with group, x, t_x, T (days).
-    risk
-        Basis and windows, or lateness by the own rhythm.
-    days_later
-        Look at the risk so many days after the cutoff, given no purchase in between.
-    threshold
-        Cut for `RiskSummary.above`.
-    ahead
-        On a clock: each row's window of so many days of the calendar in clock days.
+    cells: Rows with group, x, t_x, T (days).
+    risk: Basis and windows, or lateness by the own rhythm.
+    days_later: Look at the risk so many days after the cutoff, given no purchase in between.
+    threshold: Cut for `RiskSummary.above`.
+    ahead: On a clock: each row's window of so many days of the calendar in clock days.
     """
     risk = risk or RiskConfig()
     rows = rows_of(cells, draws)
@@ -240,14 +229,9 @@ def risk_curve(
 ) -> RiskSummary:
     """Return the risk of one customer on days after the last purchase, for plots.
 
-    Parameters
-    ----------
-    x, t_x
-        Repeat purchases, and days from the first to the last purchase.
-    days
-        Days since the last purchase, (day,).
-    risk
-        Basis and windows; a personal window stays as it stood at the last purchase.
+    x, t_x: Repeat purchases, and days from the first to the last purchase.
+    days: Days since the last purchase, (day,).
+    risk: Basis and windows; a personal window stays as it stood at the last purchase.
     """
     days = np.asarray(days, float)
     n = len(days)

@@ -47,16 +47,9 @@ class SeasonKeys(NamedTuple):
 class Season:
     """A clock around the cutoff of some customers.
 
-    Parameters
-    ----------
-    clock
-        Multipliers and their time.
-    as_of
-        The cutoff.
-    oldest
-        Largest silence of the customers at the cutoff, in clock days.
-    reach
-        Days after the cutoff that will be asked for.
+    clock: Multipliers and their time.
+    oldest: Largest silence of the customers at the cutoff, in clock days.
+    reach: Days after the cutoff that will be asked for.
     """
 
     def __init__(self, clock: Clock, as_of: dt.date, oldest: float, reach: int) -> None:
@@ -207,10 +200,8 @@ class Season:
     def highest_ahead(self, days: int) -> Array:
         """Return the most clock time in a window of `days`, over 2^l days from each day on.
 
-        Returns
-        -------
-        array (level, day)
-            Entry (l, i): the largest over the windows that begin after day i .. i + 2^l - 1.
+        Returns (level, day): Entry (l, i): the largest over the windows that begin after day i .. i
+            + 2^l - 1.
         """
         if days in self._highest:
             return self._highest[days]

@@ -111,12 +111,8 @@ class Lateness:
     that has come back by now. It rises with silence from 0 to 1 and needs neither an identified
     dropout nor an outcome, since it looks only at those who come back (docs/risk.md).
 
-    Parameters
-    ----------
-    window_cycles : float
-        Window in own rhythms; the rhythm is the one of the last purchase.
-    least_cycles : float
-        Nobody counts as due before so many own rhythms; 0 for the bare share.
+    window_cycles: Window in own rhythms; the rhythm is the one of the last purchase.
+    least_cycles: Nobody counts as due before so many own rhythms; 0 for the bare share.
     """
 
     window_cycles: float = 6.0

@@ -1,7 +1,5 @@
 """What is known of the day from which a silence is a state: its interval, and P(alive) on it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
@@ -54,20 +52,11 @@ def state_days(
     share q of the draws has reached the cut by the q-quantile of their days: no draw is searched
     on its own.
 
-    Parameters
-    ----------
-    draws
-        Posterior draws of the population's parameters.
-    keys
-        Distinct (group, x, t_x), days.
-    cut
-        Measure and cut points.
-    day
-        From `at_risk_days` under the same measure and cut, (key,).
-    elapsed
-        Days of the model's time in so many days of the calendar after the last purchase.
-    oldest
-        Largest age that `elapsed` can lead to; default: ten years after the last purchase.
+    keys: Distinct (group, x, t_x), days.
+    cut: Measure and cut points.
+    day: From `at_risk_days` under the same measure and cut, (key,).
+    elapsed: Days of the model's time in so many days of the calendar after the last purchase.
+    oldest: Largest age that `elapsed` can lead to; default: ten years after the last purchase.
     """
     if falls_first(draws.k, cut.measure):
         return None

@@ -13,14 +13,6 @@ from churnlab.rules.threshold import CalibratedRule, CostRatioRule, FixedRule
 from churnlab.rules.types import Evidence, Threshold
 
 __all__ = [
-    "RULES",
-    "CalibratedRule",
-    "CostRatioRule",
-    "Costs",
-    "Evidence",
-    "FixedRule",
-    "OverdueRule",
-    "Threshold",
-    "ThresholdRule",
-    "rule_named",
-]
+    "RULES", "CalibratedRule", "CostRatioRule", "Costs", "Evidence", "FixedRule", "OverdueRule",
+    "Threshold", "ThresholdRule", "rule_named",
+]  # fmt: skip

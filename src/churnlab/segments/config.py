@@ -1,7 +1,5 @@
 """What a user may choose about visits and segments."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -127,10 +125,7 @@ class SegmentsConfig:
 def check_dates(as_of: dt.date, compare_to: dt.date, first_event: dt.date) -> None:
     """Refuse a comparison date that is not before `as_of` or lies before the first event.
 
-    Raises
-    ------
-    UsageError
-        With the three dates.
+    Raises UsageError with the three dates.
     """
     if compare_to >= as_of:
         raise UsageError(
@@ -146,10 +141,7 @@ def check_dates(as_of: dt.date, compare_to: dt.date, first_event: dt.date) -> No
 def check_polarity(mapping: Mapping[str, str]) -> None:
     """Refuse a polarity map that misses a cell or names an unknown cell or polarity.
 
-    Raises
-    ------
-    UsageError
-        With the cell or polarity in question.
+    Raises UsageError with the cell or polarity in question.
     """
     for code, polarity in mapping.items():
         if code not in ALL_CODES:

@@ -1,7 +1,5 @@
 """The tables of a day's grid by file name: those of the day, and of a comparison of two days."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
@@ -30,12 +28,8 @@ def compare(
 ) -> Tables:
     """Return membership and shares, and where there is an earlier day, what has changed since.
 
-    Parameters
-    ----------
-    now, before : Snapshot
-        Both days by the latest fit: what moves between them is behaviour.
-    own : Snapshot
-        The earlier day by its own fit: what re-estimation moved stands beside.
+    now, before: Both days by the latest fit: what moves between them is behaviour.
+    own: The earlier day by its own fit: what re-estimation moved stands beside.
     """
     rng, leak_rng, share_rng = np.random.default_rng(seed).spawn(3)
     shares = shares_table(now, config, share_rng)
@@ -72,10 +66,7 @@ def with_bands(membership: pd.DataFrame, customers: CustomerTable) -> pd.DataFra
 def churn_tables(customers: CustomerTable, risk: RiskConfig, winback: WinbackConfig) -> Tables:
     """Return each customer's churn-rate band, and what winning one back of each must achieve.
 
-    Parameters
-    ----------
-    customers : CustomerTable
-        Risk, and value where it is known, of every customer (`Fit.customer_table`).
+    customers: Risk, and value where it is known, of every customer (`Fit.customer_table`).
     """
     read = ("customer_id", "x", f"risk_{risk.windowed_basis}")
     bands = churn_bands(customers.frame(read), basis=risk.windowed_basis)

@@ -16,17 +16,6 @@ from churnlab.summary.grouping import check_groups
 from churnlab.summary.spend import SpendSummary, summarise_spend
 
 __all__ = [
-    "JOINED",
-    "UNKNOWN",
-    "Calendar",
-    "Cells",
-    "Clock",
-    "Dated",
-    "Design",
-    "SpendSummary",
-    "Summary",
-    "as_summary",
-    "check_groups",
-    "summarise",
-    "summarise_spend",
-]
+    "JOINED", "UNKNOWN", "Calendar", "Cells", "Clock", "Dated", "Design", "SpendSummary", "Summary",
+    "as_summary", "check_groups", "summarise", "summarise_spend",
+]  # fmt: skip

@@ -25,10 +25,7 @@ from churnlab.types import Ints
 def as_summary(data: Any) -> Summary:
     """Return a summary; a log, or a path or frame of purchases, is summarised first.
 
-    Raises
-    ------
-    UsageError
-        A frame of x, t_x and T, whose day is not known.
+    Raises UsageError: A frame of x, t_x and T, whose day is not known.
     """
     if isinstance(data, Summary):
         return data

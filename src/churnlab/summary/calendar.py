@@ -40,12 +40,8 @@ class Range(NamedTuple):
 class Calendar:
     """Buckets of days; every day falls into exactly one, an event's before month's or week's.
 
-    Attributes
-    ----------
-    kind : str, optional
-        `month` (twelve), `week` (ISO weeks 1 to 52; the rare week 53 counts as 52) or None.
-    ranges : tuple of Range
-        Days of events.
+    kind: `month` (twelve), `week` (ISO weeks 1 to 52; the rare week 53 counts as 52) or None.
+    ranges: Days of events.
     """
 
     kind: str | None = None
@@ -78,15 +74,8 @@ class Calendar:
     def codes(self, days: ArrayLike) -> Ints:
         """Return the bucket of each day.
 
-        Parameters
-        ----------
-        days : array of int
-            Days since 1970-01-01.
-
-        Returns
-        -------
-        array of int
-            Codes into `buckets`.
+        days: Days since 1970-01-01.
+        Returns: Codes into `buckets`.
         """
         day = np.asarray(days, np.int64)
         out = _base_codes(self.kind, day)

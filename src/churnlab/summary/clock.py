@@ -24,14 +24,10 @@ from churnlab.types import Array, Ints
 class Clock:
     """Multipliers of a calendar's buckets, and the time that they make.
 
-    Attributes
-    ----------
-    calendar : Calendar
-        Buckets.
-    multipliers : tuple of float
-        Clock days per day of each bucket; 1 is the mean day of the data that it was learnt from.
-    origin : date
-        Day whose end is clock time 0.
+    calendar: Buckets.
+    multipliers: Clock days per day of each bucket; 1 is the mean day of the data that it was learnt
+        from.
+    origin: Day whose end is clock time 0.
     """
 
     calendar: Calendar
@@ -71,10 +67,8 @@ class Clock:
     def stretches(self, first: int, last: int) -> tuple[Ints, Array, Array]:
         """Return the runs of days with one multiplier that make up the days `first` .. `last`.
 
-        Returns
-        -------
-        array of int, array, array (stretch,)
-            First day (days since 1970-01-01), clock time at the end of the day before, multiplier.
+        Returns (stretch,): First day (days since 1970-01-01), clock time at the end of the day
+            before, multiplier.
         """
         days = np.arange(first, last + 1)
         code = self.calendar.codes(days)

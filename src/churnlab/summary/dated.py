@@ -20,16 +20,11 @@ from churnlab.types import Array, Ints
 class Dated:
     """Distinct (x, first, last) with weights, and repeat purchases per day.
 
-    Attributes
-    ----------
-    x, weight : array (row,)
-        Repeat purchases; customers.
-    first, last : int array (row,)
-        First and last purchase-day, days since 1970-01-01.
-    as_of : date
-        Cutoff, inclusive.
-    repeats : array (day,)
-        Repeat purchases on each day from `start` (the earliest first purchase) to `as_of`.
+    x, weight (row,): Repeat purchases; customers.
+    first, last (row,): First and last purchase-day, days since 1970-01-01.
+    as_of: Cutoff, inclusive.
+    repeats (day,): Repeat purchases on each day from `start` (the earliest first purchase) to
+        `as_of`.
     """
 
     x: Array
@@ -55,12 +50,8 @@ class Dated:
     ) -> Dated:
         """Return the rows of customers.
 
-        Parameters
-        ----------
-        x, first, last : array (customer,)
-            As above.
-        purchase_days : array of int (purchase,)
-            Day of every purchase of these customers, the first ones too.
+        x, first, last (customer,): As above.
+        purchase_days (purchase,): Day of every purchase of these customers, the first ones too.
         """
         columns = [np.asarray(v, np.int64) for v in (x, first, last)]
         rows, weight = np.unique(np.column_stack(columns), axis=0, return_counts=True)

@@ -4,8 +4,6 @@ A profile is a distinct (group, covariates). Cells carry profiles where cells wi
 carry groups, so everything that follows a fit stays as it is.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,14 +24,9 @@ MOST_LEVELS = 50
 class Coding:
     """How one covariate becomes coefficients.
 
-    Attributes
-    ----------
-    column : str
-        The attribute's name.
-    mean, sd : float
-        Of a number, over the customers of the fit; its coefficient is per standard deviation.
-    levels : tuple of str
-        Of a category, the most frequent one first: it is the reference, the others have a
+    column: The attribute's name.
+    mean, sd: Of a number, over the customers of the fit; its coefficient is per standard deviation.
+    levels: Of a category, the most frequent one first: it is the reference, the others have a
         coefficient each. Empty for a number.
     """
 
@@ -52,10 +45,8 @@ class Coding:
     def encode(self, values: pd.Series) -> Array:
         """Return (customer, coefficient).
 
-        Raises
-        ------
-        DataError
-            Numbers that are missing or infinite; categories that the fit has not seen.
+        Raises DataError: Numbers that are missing or infinite; categories that the fit has not
+            seen.
         """
         if not self.levels:
             return ((_numbers(values, self.column) - self.mean) / self.sd)[:, None]
@@ -75,16 +66,10 @@ class Coding:
 class Design:
     """Profiles of a summary: distinct (group, covariates).
 
-    Attributes
-    ----------
-    codings : tuple of Coding
-        One per covariate.
-    matrix : array (profile, coefficient)
-        Standardised numbers and indicators.
-    group : int array (profile,)
-        Codes into `groups`.
-    groups : tuple of str
-        Names of the groups; ``("all",)`` without grouping columns.
+    codings: One per covariate.
+    matrix (profile, coefficient): Standardised numbers and indicators.
+    group (profile,): Codes into `groups`.
+    groups: Names of the groups; ``("all",)`` without grouping columns.
     """
 
     codings: tuple[Coding, ...]
@@ -101,15 +86,8 @@ class Design:
 def learn_codings(customers: pd.DataFrame, covariates: Sequence[str]) -> tuple[Coding, ...]:
     """Return how each covariate is coded, from the customers of a fit.
 
-    Parameters
-    ----------
-    covariates
-        Column names; ``C(name)`` makes a category of numbers.
-
-    Raises
-    ------
-    DataError
-        A covariate that is constant, missing or infinite, or has too many levels.
+    covariates: Column names; ``C(name)`` makes a category of numbers.
+    Raises DataError: A covariate that is constant, missing or infinite, or has too many levels.
     """
     return tuple(_coding(customers[column_of(name)], name) for name in covariates)
 
@@ -125,12 +103,8 @@ def profiles(
 ) -> tuple[Design, Ints, tuple[str, ...]]:
     """Return the design, the profile of each customer, and the profiles' names.
 
-    Parameters
-    ----------
-    customers
-        One row per customer with the covariates' columns.
-    group, groups
-        Group code of each customer, and the groups' names.
+    customers: One row per customer with the covariates' columns.
+    group, groups: Group code of each customer, and the groups' names.
     """
     encoded = [coding.encode(customers[coding.column]) for coding in codings]
     table = np.column_stack([group.astype(np.float64), *encoded])

@@ -1,7 +1,5 @@
 """Customers who stay in Spark or PostgreSQL, and how what is known of cells comes to them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,15 +14,11 @@ KEYS: Final = ("x", "t_x", "T")
 class Elsewhere:
     """The customers of a summary, where they are.
 
-    Attributes
-    ----------
-    customers : Ibis table
-        A row a customer: customer_id, x, t_x, T, the days of the first and last purchase, groups.
-    rows : DataFrame
-        One customer a cell, in the order of the cells: what is known of a cell is known of its
+    customers: A row a customer: customer_id, x, t_x, T, the days of the first and last purchase,
+        groups.
+    rows: One customer a cell, in the order of the cells: what is known of a cell is known of its
         customers.
-    group_columns : tuple of str
-        Columns that the groups come from.
+    group_columns: Columns that the groups come from.
     """
 
     customers: Any
@@ -34,10 +28,7 @@ class Elsewhere:
     def with_columns(self, table: pd.DataFrame) -> Any:
         """Return the customers with columns of their cells, as an Ibis table.
 
-        Parameters
-        ----------
-        table : DataFrame
-            A row a cell, in the order of `rows`.
+        table: A row a cell, in the order of `rows`.
         """
         keys = [*KEYS, *self.group_columns]
         new = [c for c in table.columns if c not in self.customers.columns]

@@ -1,7 +1,5 @@
 """Gaps between purchases that are over: what late by the own rhythm is held against."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -44,14 +42,9 @@ def completed_gaps(
 ) -> Gaps:
     """Return the gaps of customers who came back, of at most `MOST_CUSTOMERS`.
 
-    Parameters
-    ----------
-    histories : callable
-        See `Summary.histories`.
-    people : DataFrame
-        The summary's customers, sorted by id.
-    group : array of int (cell,)
-        Group code of each of the summary's cells.
+    histories: See `Summary.histories`.
+    people: The summary's customers, sorted by id.
+    group (cell,): Group code of each of the summary's cells.
     """
     repeat = people[people["x"] > 0]
     chosen = repeat.iloc[:: max(1, -(-len(repeat) // MOST_CUSTOMERS))]

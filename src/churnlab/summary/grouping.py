@@ -1,7 +1,5 @@
 """Whether grouping columns can serve as groups, and what must be said of them."""
 
-from __future__ import annotations
-
 from churnlab.errors import DataError
 from churnlab.summary.customers import UNKNOWN, Summary
 
@@ -9,10 +7,7 @@ from churnlab.summary.customers import UNKNOWN, Summary
 def check_groups(summary: Summary) -> list[str]:
     """Return what a user must know of the groups.
 
-    Raises
-    ------
-    DataError
-        One group only, or as many as customers.
+    Raises DataError: One group only, or as many as customers.
     """
     columns = summary.group_columns
     if not columns:

@@ -28,14 +28,9 @@ _COUNTS = ("n_amounts", "n_zero", "n_negative", "n_missing")
 class SpendCells:
     """Distinct (n, mean) of customers with a positive amount, with weights.
 
-    Attributes
-    ----------
-    n, mean : array (cell,)
-        Positive amounts and their mean.
-    sum_log : array (cell,)
-        Sum of their logs, the mean over the cell's customers.
-    weight : array (cell,)
-        Customers.
+    n, mean (cell,): Positive amounts and their mean.
+    sum_log (cell,): Sum of their logs, the mean over the cell's customers.
+    weight (cell,): Customers.
     """
 
     n: Array

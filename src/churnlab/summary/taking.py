@@ -1,7 +1,5 @@
 """What the functions of the library take: a log, or whatever a log can be read from."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from churnlab.errors import UsageError

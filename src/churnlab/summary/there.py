@@ -1,7 +1,5 @@
 """The summary of a log that stays in Spark or PostgreSQL: its cells, and a sample of customers."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any, Final
 
@@ -28,18 +26,10 @@ def _md5(text):  # type: ignore[no-untyped-def]
 def summary_there(customers: Any, as_of: dt.date, columns: tuple[str, ...]) -> Summary | None:
     """Return the cells of customers who stay where they are, and a sample of them.
 
-    Parameters
-    ----------
-    customers : Ibis table
-        A row a customer, as of `summarise`.
-    columns : tuple of str
-        Grouping columns; a missing value is a group.
-
-    Returns
-    -------
-    Summary
-        `cells` are those of all; `customers` is a sample of at most `MOST_CUSTOMERS`. None where
-        there is nobody.
+    customers: A row a customer, as of `summarise`.
+    columns: Grouping columns; a missing value is a group.
+    Returns: `cells` are those of all; `customers` is a sample of at most `MOST_CUSTOMERS`. None
+        where there is nobody.
     """
     customers = customers.mutate(**{c: customers[c].fill_null(UNKNOWN) for c in columns})
     keys = [*KEYS, *columns]

@@ -11,11 +11,6 @@ from churnlab.events.sources.views import (
 )
 
 __all__ = [
-    "ROW_HASH",
-    "Source",
-    "from_connection",
-    "from_files",
-    "from_frame",
-    "reading_error",
+    "ROW_HASH", "Source", "from_connection", "from_files", "from_frame", "reading_error",
     "where_error",
-]
+]  # fmt: skip

@@ -5,8 +5,6 @@ for the same first days and the same cutoff. Source of the idea: Gelman, Meng, S
 "Posterior predictive assessment of model fitness via realized discrepancies".
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -59,20 +57,12 @@ CHECKS: dict[str, Check] = {
 class Misfit:
     """What a check found, at its most telling figure.
 
-    Attributes
-    ----------
-    check : str
-        One of `CHECKS`, or `BEGINNING`.
-    cell : str
-        Which of its figures: a purchase class with a silence, a month, ...
-    observed, expected : float
-        The figure in the data, and its mean over the replicates.
-    z : float
-        Their difference in standard deviations of the replicates.
-    p_value : float
-        Probability of so large a difference in any of the check's figures.
-    flagged : bool
-        Whether it is a warning.
+    check: One of `CHECKS`, or `BEGINNING`.
+    cell: Which of its figures: a purchase class with a silence, a month, ...
+    observed, expected: The figure in the data, and its mean over the replicates.
+    z: Their difference in standard deviations of the replicates.
+    p_value: Probability of so large a difference in any of the check's figures.
+    flagged: Whether it is a warning.
     """
 
     check: str

@@ -31,17 +31,11 @@ YEAR = 365.25
 class Histories:
     """The same customers, as they were (one replicate) or as a model makes them (many).
 
-    Attributes
-    ----------
-    first : int array (customer,)
-        Day of the first purchase, days since 1970-01-01.
-    end : int
-        Last known day.
-    x, t_x : array (row,)
-        Repeat purchases, and days from the first purchase to the last; replicate r has the rows
-        r n .. r n + n - 1.
-    purchases : Purchases, optional
-        The repeat purchases with their dates, where they are known.
+    first (customer,): Day of the first purchase, days since 1970-01-01.
+    end: Last known day.
+    x, t_x (row,): Repeat purchases, and days from the first purchase to the last; replicate r has
+        the rows r n .. r n + n - 1.
+    purchases: The repeat purchases with their dates, where they are known.
     """
 
     first: Ints

@@ -1,7 +1,5 @@
 """Purchases as a fitted model would make them again, for the same customers on the same days."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -37,19 +35,11 @@ def replicate(
 ) -> Purchases:
     """Simulate every customer anew under each draw, from the day of the first purchase on.
 
-    Parameters
-    ----------
-    draws
-        One replicate each.
-    codes, first
-        Group code and day of the first purchase of each customer, (customer,).
-    end
-        Last known day, inclusive; days since 1970-01-01.
-    clock
-        With one, rates are per clock day.
+    draws: One replicate each.
+    codes, first: Group code and day of the first purchase of each customer, (customer,).
+    end: Last known day, inclusive; days since 1970-01-01.
+    clock: With one, rates are per clock day.
 
-    Notes
-    -----
     Times of day are even. Where customers buy nearly daily, purchases in continuous time would
     share days that the fit, made of days, counted one by one: the rate is raised to the one whose
     purchase-*days* come at the fitted rate (1 - exp(-rate) for exponential gaps).

@@ -1,7 +1,5 @@
 """What a misfit means and what cures it: one sentence each."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 from collections.abc import Callable

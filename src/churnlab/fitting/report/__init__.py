@@ -1,7 +1,5 @@
 """Numbers, pictures and words of a fit."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from churnlab.report.catalogue import Catalogue

@@ -1,7 +1,5 @@
 """Numbers behind the figures of a fit: silence curves, shrinkage, predictive checks, cost."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -53,12 +51,8 @@ def p_alive_of(
 ) -> SilenceCurve:
     """Return P(alive) of one of a summary's customers, in their group and on the summary's clock.
 
-    Parameters
-    ----------
-    person : Series
-        A row of `summary.customers`.
-    days : array (day,)
-        Whole days of silence.
+    person: A row of `summary.customers`.
+    days (day,): Whole days of silence.
     """
     cells, cell = summary.cells, [int(person["cell"])]
     rows = rows_of(cells, draws).at(np.array(cell))
@@ -75,14 +69,9 @@ def silence_curves(
 ) -> tuple[SilenceCurve, SilenceCurve]:
     """Return P(alive) and P(no purchase in the next `horizon_days`) of one customer.
 
-    Parameters
-    ----------
-    person
-        A row of the customers table, with the columns of the fit's groups.
-    days : array (day,)
-        Whole days of silence.
-    fit : mapping
-        ``fit.json``: whose groups and clock these are.
+    person: A row of the customers table, with the columns of the fit's groups.
+    days (day,): Whole days of silence.
+    fit: ``fit.json``: whose groups and clock these are.
     """
     name = JOINED.join(str(getattr(person, column)) for column in fit["group_columns"])
     group = draws.groups.index(name) if name in draws.groups else 0
@@ -118,16 +107,9 @@ def shrinkage(customers: pd.DataFrame) -> pd.DataFrame:
 def predictive(counts: Mapping[str, Array]) -> pd.DataFrame:
     """Return customers by repeat purchases: in the data, expected before it, and after it.
 
-    Parameters
-    ----------
-    counts : mapping
-        `observed` (1, count), `prior` and `posterior` (draw, count), as
+    counts: `observed` (1, count), `prior` and `posterior` (draw, count), as
         `inference.load_predictive` reads them.
-
-    Returns
-    -------
-    DataFrame
-        One row per number of repeat purchases (the last: that many or more): `repeats`,
+    Returns: One row per number of repeat purchases (the last: that many or more): `repeats`,
         `observed`, and `prior` and `posterior` with `_q05`, `_q50`, `_q95` over draws.
     """
     observed = counts["observed"][0]
@@ -152,17 +134,10 @@ def interval(threshold: Mapping[str, Any]) -> tuple[float, float] | None:
 def repeats_by_week(draws: PopulationDraws, summary: Summary) -> pd.DataFrame:
     """Return cumulative repeat purchases since the first customer's first week.
 
-    Returns
-    -------
-    DataFrame
-        ``candidate`` (the model), ``week``, ``cumulative_actual``, and what the model expects of
-        customers who began when these did, ``cumulative_expected`` with its 90% interval over the
-        posterior, ``cumulative_q05``, ``cumulative_q95``.
-
-    Raises
-    ------
-    UsageError
-        The summary was made from arrays.
+    Returns: ``candidate`` (the model), ``week``, ``cumulative_actual``, and what the model expects
+        of customers who began when these did, ``cumulative_expected`` with its 90% interval over
+        the posterior, ``cumulative_q05``, ``cumulative_q95``.
+    Raises UsageError: The summary was made from arrays.
     """
     if summary.purchase_days is None:
         raise UsageError("tracking needs the day of every purchase; fit summarise(log).")

@@ -1,7 +1,5 @@
 """Numbers behind shrinkage figures: groups, and customers, apart and with the others' help."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
@@ -20,28 +18,15 @@ def groups(
 ) -> pd.DataFrame:
     """Return each group's estimate on its own and under partial pooling, largest group first.
 
-    Parameters
-    ----------
-    apart, partial : DataFrame
-        Parameter tables (`Fit.diagnostics`) of the fits without and with partial pooling.
-    sizes : mapping
-        Customers by group.
-    quantity : str
-        A quantity that varies by group: `rate_mean`, `dropout_mean`, ...
-    scale : float
-        Multiplies every value (30: purchases per day become purchases per 30 days).
-
-    Returns
-    -------
-    DataFrame
-        One row per group: `group`, `customers`, `apart`, `partial` with `_q05`, `_q95` (posterior
-        means and 90% intervals), and `population`, the same in every row: the location of the
-        groups under partial pooling.
-
-    Raises
-    ------
-    UsageError
-        A fit that has no such quantity by group.
+    apart, partial: Parameter tables (`Fit.diagnostics`) of the fits without and with partial
+        pooling.
+    sizes: Customers by group.
+    quantity: A quantity that varies by group: `rate_mean`, `dropout_mean`, ...
+    scale: Multiplies every value (30: purchases per day become purchases per 30 days).
+    Returns: One row per group: `group`, `customers`, `apart`, `partial` with `_q05`, `_q95`
+        (posterior means and 90% intervals), and `population`, the same in every row: the location
+        of the groups under partial pooling.
+    Raises UsageError: A fit that has no such quantity by group.
     """
     names = sorted(sizes, key=lambda name: (-sizes[name], name))
     rows = [f"{quantity}[{name}]" for name in names]
@@ -62,19 +47,10 @@ def groups(
 def individuals(customers: pd.DataFrame, *, most: int = 60, seed: int = 1) -> pd.DataFrame:
     """Return mean gap and posterior cycle with its interval of some repeat customers.
 
-    Parameters
-    ----------
-    customers : DataFrame
-        Rows of the customers table.
-    most : int
-        At most so many, drawn evenly over the number of gaps, so that frequent buyers are seen.
-    seed : int
-        Which ones.
-
-    Returns
-    -------
-    DataFrame
-        `x`, `mean_gap_days`, `cycle_days`, `cycle_q05`, `cycle_q95`.
+    customers: Rows of the customers table.
+    most: At most so many, drawn evenly over the number of gaps, so that frequent buyers are seen.
+    seed: Which ones.
+    Returns: `x`, `mean_gap_days`, `cycle_days`, `cycle_q05`, `cycle_q95`.
     """
     repeat = customers[customers["x"] > 0]
     order = np.random.default_rng(seed).permutation(len(repeat))

@@ -1,7 +1,5 @@
 """Figures of shrinkage: small groups and short histories lean on the others."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
@@ -22,14 +20,8 @@ def groups(
 ) -> Axes:
     """Draw each group's estimate on its own above the one under partial pooling.
 
-    Parameters
-    ----------
-    table : DataFrame
-        See `plotdata.hierarchies.groups`.
-    truth : mapping, optional
-        True value by group, where it is known.
-    quantity : str
-        Name of the axis of values.
+    truth: True value by group, where it is known.
+    quantity: Name of the axis of values.
     """
     place = np.arange(len(table), dtype=float)
     for what, colour, shift in (
@@ -59,13 +51,7 @@ def groups(
 
 
 def individuals(ax: Axes, pairs: pd.DataFrame, *, lang: str = "en") -> Axes:
-    """Draw customers' mean gap against the posterior cycle with its 90% interval.
-
-    Parameters
-    ----------
-    pairs : DataFrame
-        See `plotdata.hierarchies.individuals`.
-    """
+    """Draw customers' mean gap against the posterior cycle with its 90% interval."""
     gap, cycle = pairs["mean_gap_days"], pairs["cycle_days"]
     few = pairs["x"] <= 2
     for rows, colour, name in (

@@ -1,7 +1,5 @@
 """Figures of a fit: three customers' silence, shrinkage of the cycles, predictive checks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -32,16 +30,10 @@ def silence(
 ) -> None:
     """Draw P(alive) and the risk of no purchase against silence, one line per customer.
 
-    Parameters
-    ----------
-    axes : two Axes
-        Left P(alive), right P(no purchase in `horizon_days`).
-    people : DataFrame
-        Rows of the customers table; dots mark where they stand today.
-    threshold : float, optional
-        On 1 - P(alive): drawn in the left panel.
-    fit : mapping
-        ``fit.json``.
+    axes: Left P(alive), right P(no purchase in `horizon_days`).
+    people: Rows of the customers table; dots mark where they stand today.
+    threshold: On 1 - P(alive): drawn in the left panel.
+    fit: ``fit.json``.
     """
     left, right = axes
     reach = max(
@@ -74,10 +66,7 @@ def silence(
 def shrinkage(ax: Axes, pairs: pd.DataFrame, *, lang: str = "en") -> Axes:
     """Draw each repeat customer's mean gap against the posterior cycle; the more gaps, the darker.
 
-    Parameters
-    ----------
-    pairs : DataFrame
-        `x`, `mean_gap_days`, `cycle_days` (see `plotdata.fits.shrinkage`).
+    pairs: `x`, `mean_gap_days`, `cycle_days`.
     """
     shown = pairs[pairs["mean_gap_days"] > 0].sort_values("x")
     points = ax.scatter(
@@ -103,13 +92,7 @@ def shrinkage(ax: Axes, pairs: pd.DataFrame, *, lang: str = "en") -> Axes:
 
 
 def predictive(ax: Axes, counts: pd.DataFrame, *, lang: str = "en") -> Axes:
-    """Draw customers by repeat purchases: what came, and 90% intervals before and after the data.
-
-    Parameters
-    ----------
-    counts : DataFrame
-        See `plotdata.fits.predictive`.
-    """
+    """Draw customers by repeat purchases: what came, 90% intervals before and after the data."""
     position = counts["repeats"].to_numpy(float)
     for name, width, colour in (
         ("prior", 0.8, COLOURS["muted"]),
@@ -153,14 +136,10 @@ def risk_over_silence(
 ) -> Axes:
     """Draw one customer's probability against the days of silence, with its band.
 
-    Parameters
-    ----------
-    idle_days, mean, q05, q95 : array, shape (day,)
-        Days since the last purchase, and the probability with its interval.
-    today : float, optional
-        Where the customer stands now; marked with a point.
-    mark : str
-        What the point is, for the legend.
+    idle_days, mean, q05, q95 (day,): Days since the last purchase, and the probability with its
+        interval.
+    today: Where the customer stands now; marked with a point.
+    mark: What the point is, for the legend.
     """
     days, centre = np.asarray(idle_days, float), np.asarray(mean, float)
     ax.fill_between(days, np.asarray(q05), np.asarray(q95), color=colour, alpha=0.2, lw=0)
@@ -175,10 +154,7 @@ def risk_over_silence(
 def tracking(ax: Axes, weeks: pd.DataFrame, *, lang: str = "en") -> Axes:
     """Draw cumulative repeat purchases by week: what came, and what each model expects.
 
-    Parameters
-    ----------
-    weeks : DataFrame
-        `candidate`, `week`, `cumulative_actual`, `cumulative_expected`, `cumulative_q05`,
+    weeks: `candidate`, `week`, `cumulative_actual`, `cumulative_expected`, `cumulative_q05`,
         `cumulative_q95`: of a fit `data.repeats_by_week`, held out a backtest's `tracking.parquet`.
     """
     alone = len(set(weeks["candidate"])) == 1
@@ -228,12 +204,8 @@ def lateness(
 ) -> Axes:
     """Draw customers' P(alive) against silence, the day from which each is at risk marked.
 
-    Parameters
-    ----------
-    alive_over : callable
-        Days of silence to what tells a customer's curve up to there, by id.
-    people : DataFrame
-        Rows of the customers table.
+    alive_over: Days of silence to what tells a customer's curve up to there, by id.
+    people: Rows of the customers table.
     """
     late = (people["at_risk_date"] - people["last_purchase_at"]).dt.days.to_numpy(float)
     curve_of = alive_over(max(1.3 * np.nanmax(late), float(people["rhythm_days"].max())))
@@ -254,10 +226,7 @@ def parameters(
 ) -> None:
     """Draw posterior and prior of each quantity, one panel each, where the posterior lies.
 
-    Parameters
-    ----------
-    drawn : mapping
-        Posterior and prior draws by name, each of shape (draw,).
+    drawn: Posterior and prior draws by name, each of shape (draw,).
     """
     for ax, (name, (posterior, prior)) in zip(panels, drawn.items(), strict=True):
         edges = np.linspace(posterior.min(), posterior.max(), 31)

@@ -1,7 +1,5 @@
 """What the report of a fit says, with numbers from the run folder."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,10 +27,7 @@ def answer(
 ) -> str:
     """Return the answer: one sentence with numbers, one table by number of purchases.
 
-    Parameters
-    ----------
-    horizon_days : float
-        How far the expected purchases look ahead (`risk.horizon_days`).
+    horizon_days: How far the expected purchases look ahead (`risk.horizon_days`).
     """
     as_of = pd.Timestamp(fit["as_of"])
     flagged = customers["at_risk_date"] <= as_of

@@ -47,7 +47,12 @@ def _fraction(a, c, z, tolerance):  # type: ignore[no-untyped-def]
 
 @njit
 def _death(R, alpha, s, beta, t, tolerance):  # type: ignore[no-untyped-def]
-    """Return Q(t); see `posterior.silence.death_before_purchase`."""
+    """Return Q(t), by a continued fraction.
+
+    alpha >= beta: Q = s/(R+s) 2F1(R, 1; R+s+1; (alpha-beta)/(alpha+t)); otherwise
+    Q = s/(R+s) (1-z) 2F1(s+1, 1; R+s+1; z), z = (beta-alpha)/(beta+t). Gauss' fraction (DLMF
+    15.7) has positive coefficients for 0 <= z < 1 and converges for all of them.
+    """
     low, high = min(alpha, beta), max(alpha, beta)
     if (low + t) > _NEAR * (high + t):
         return _by_fraction(R, alpha, s, beta, t, tolerance)
@@ -89,13 +94,6 @@ def _on_the_way(R, alpha, s, beta, t, length):  # type: ignore[no-untyped-def]
             y = low * expm1(v)
             total += _WEIGHTS[i] * exp(v - R * log1p(y / start) - (s + 1.0) * log1p(y / far))
     return total * s * low / far * width / panels
-
-
-@njit
-def death(R, alpha, s, beta, t, tolerance, out):  # type: ignore[no-untyped-def]
-    """Write Q of each element into `out`; all arrays of one dimension."""
-    for i in range(out.shape[0]):
-        out[i] = _death(R[i], alpha[i], s[i], beta[i], t[i], tolerance)
 
 
 @njit

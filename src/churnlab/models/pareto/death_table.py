@@ -29,25 +29,6 @@ _MOST_NODES = 513
 _BLOCK = 128
 
 
-def death_before_purchase(R: Array, alpha: Array, s: Array, beta: Array, t: Array) -> Array:
-    """Return Q(t), by a continued fraction.
-
-    R: r + x.
-    alpha, s, beta: Parameters of Pareto/NBD.
-    t: Age, in the unit of alpha and beta; all arguments broadcast.
-
-    alpha >= beta: Q = s/(R+s) 2F1(R, 1; R+s+1; (alpha-beta)/(alpha+t)); otherwise
-    Q = s/(R+s) (1-z) 2F1(s+1, 1; R+s+1; z), z = (beta-alpha)/(beta+t). Gauss' fraction (DLMF
-    15.7) has positive coefficients for 0 <= z < 1 and converges for all of them.
-    """
-    from churnlab.models.pareto.death_kernel import death
-
-    arguments = np.broadcast_arrays(R, alpha, s, beta, t)
-    out = np.empty(arguments[0].size)
-    death(*(np.ravel(v).astype(float) for v in arguments), _TOLERANCE, out)
-    return out.reshape(arguments[0].shape)
-
-
 class DeathTable:
     """Q of one x for all draws, at any age in a range; see `DeathTables`.
 

@@ -8,15 +8,6 @@ from churnlab.nday.data.curve import cohort_curve, pooled_curve
 from churnlab.nday.data.design import level_columns, level_names
 
 __all__ = [
-    "CohortConfig",
-    "CohortCounts",
-    "Conversions",
-    "attention_from_visits",
-    "cohort_curve",
-    "convert",
-    "count_cohorts",
-    "level_columns",
-    "level_names",
-    "pooled_curve",
-    "require_enough",
-]
+    "CohortConfig", "CohortCounts", "Conversions", "attention_from_visits", "cohort_curve",
+    "convert", "count_cohorts", "level_columns", "level_names", "pooled_curve", "require_enough",
+]  # fmt: skip

@@ -1,7 +1,5 @@
 """Roots of many increasing functions at once: gallop to a bracket, then Illinois steps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -24,21 +22,12 @@ def solve(
 ) -> Array:
     """Return y in [low, high] with value(y) = 0, element by element.
 
-    Parameters
-    ----------
-    value
-        Called with arguments and the positions that they belong to; increasing in each argument.
-    start
-        First guesses, (row,).
-    low, high
-        Limits; the answer is a limit where the function has no root between them.
-    step
-        First step of the gallop.
-    x_tolerance, f_tolerance
-        An element is done when its bracket, or its value, is this small.
+    value: Called with arguments and the positions that they belong to; increasing in each argument.
+    start: First guesses, (row,).
+    low, high: Limits; the answer is a limit where the function has no root between them.
+    step: First step of the gallop.
+    x_tolerance, f_tolerance: An element is done when its bracket, or its value, is this small.
 
-    Notes
-    -----
     Regula falsi with the Illinois weight (Dowell and Jarratt, 1971): an end that stays twice has
     its value halved, which gives order 1.44 without ever leaving the bracket. Each element's
     steps depend on that element only.

@@ -76,18 +76,11 @@ class Keys:
 def rows_of(cells: Cells, draws: PopulationDraws | None = None) -> Rows:
     """Return the four columns of cells as arrays of the right types.
 
-    Parameters
-    ----------
-    cells
-        `churnlab.summary.Cells`, or `Rows`.
-    draws
-        With them, group codes are those of the *draws'* groups: matched by name where the cells
+    cells: `churnlab.summary.Cells`, or `Rows`.
+    draws: With them, group codes are those of the *draws'* groups: matched by name where the cells
         have names, so that a summary made on another day may have groups in another order.
-
-    Raises
-    ------
-    UsageError
-        A group of the cells that the draws do not know, and no population to draw it from.
+    Raises UsageError: A group of the cells that the draws do not know, and no population to draw it
+        from.
     """
     group = np.asarray(cells.group, np.int64)
     names = getattr(cells, "groups", None)
@@ -136,19 +129,11 @@ def for_each_run(
 ) -> None:
     """Call ``work(process, positions)`` for every run of equal (group, x), in threads.
 
-    Parameters
-    ----------
-    draws
-        Posterior draws of the population's parameters.
-    group, x
-        Shape (row,).
-    oldest
-        Largest age in days that the work will ask for.
-    age
-        T, (row,), where positions shall come in its order: what depends on the age alone is then
+    group, x: Shape (row,).
+    oldest: Largest age in days that the work will ask for.
+    age: T, (row,), where positions shall come in its order: what depends on the age alone is then
         shared by the rows of a chunk.
-    work
-        Writes its results at `positions` of arrays of its own. NumPy releases the interpreter's
+    work: Writes its results at `positions` of arrays of its own. NumPy releases the interpreter's
         lock within each operation, so threads share the cores.
     """
     pieces = runs(group, x, *(() if age is None else (age,)))

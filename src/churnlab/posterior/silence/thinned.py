@@ -5,8 +5,6 @@ two factors are independent a posteriori, so each is averaged over its own draws
 visit-days to come holds the dropout: k = 0 for those who are gone.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -42,25 +40,13 @@ def thinned_silence(
 ) -> Array:
     """Return P(no purchase in (T, T + horizon]) per row, averaged over draws.
 
-    Parameters
-    ----------
-    draws
-        Posterior draws of the visit-days' model.
-    cells
-        Rows of visit-days: group, x, t_x, T (days).
-    conversion
-        Posterior draws of c and d.
-    tally
-        Days behind each row's posterior of pi: Beta(c + purchases, d + visits - purchases).
-    horizon_days
-        Days to look ahead.
-
-    Raises
-    ------
-    DataError
-        More purchase-days than visit-days.
-    UsageError
-        A horizon that is not positive.
+    draws: Posterior draws of the visit-days' model.
+    cells: Rows of visit-days: group, x, t_x, T (days).
+    conversion: Posterior draws of c and d.
+    tally: Days behind each row's posterior of pi: Beta(c + purchases, d + visits - purchases).
+    horizon_days: Days to look ahead.
+    Raises DataError: More purchase-days than visit-days.
+    Raises UsageError: A horizon that is not positive.
     """
     if not horizon_days > 0:
         raise UsageError(f"horizon_days must be positive; got {horizon_days}.")

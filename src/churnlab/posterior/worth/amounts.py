@@ -5,8 +5,6 @@ amounts: draw j is exact for each of them, a function of (n, mean) and the draws
 rows, chunks and threads cannot change it, and prices times c give amounts times c.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -52,12 +50,8 @@ class InverseNu(NamedTuple):
 class SpendLatents:
     """Exact draws of 1 / nu for any customer, from one table per number of amounts.
 
-    Parameters
-    ----------
-    draws
-        Posterior draws of the population's parameters; `VALUE_DRAWS` of them are used.
-    seed
-        Of the uniform numbers.
+    draws: Posterior draws of the population's parameters; `VALUE_DRAWS` of them are used.
+    seed: Of the uniform numbers.
     """
 
     def __init__(self, draws: SpendDraws, seed: int = 1) -> None:
@@ -86,12 +80,8 @@ class SpendLatents:
 def expected_amounts(draws: SpendDraws, n: Array, mean: Array, *, seed: int = 1) -> Amounts:
     """Return the amount per purchase of customers with n positive amounts of this mean.
 
-    Parameters
-    ----------
-    draws
-        Posterior draws of the spend model.
-    n, mean
-        Positive amounts of each customer and their mean, (customer,); n = 0: the population's.
+    draws: Posterior draws of the spend model.
+    n, mean: Positive amounts of each customer and their mean, (customer,); n = 0: the population's.
     """
     n, mean = np.asarray(n, float), np.asarray(mean, float)
     sizes, code = np.unique(n, return_inverse=True)

@@ -1,7 +1,5 @@
 """Possible futures: the purchases that latent rates, dropouts and chance bring."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,21 +19,11 @@ def purchases_ahead(
 ) -> Iterator[tuple[Ints, Array]]:
     """Yield each row's next purchase, then its second next, and so on, until `end`.
 
-    Parameters
-    ----------
-    latent
-        Rate, dropout and being alive, (row,).
-    silence
-        Days since the last purchase, (row,).
-    start
-        When the row's silence is looked at, days from the cutoff, (row,).
-    end
-        Days from the cutoff.
-
-    Yields
-    ------
-    rows, times
-        Rows that buy again by `end`, and when (days from the cutoff).
+    latent: Rate, dropout and being alive, (row,).
+    silence: Days since the last purchase, (row,).
+    start: When the row's silence is looked at, days from the cutoff, (row,).
+    end: Days from the cutoff.
+    Yields: Rows that buy again by `end`, and when (days from the cutoff).
     """
     gap = likelihood.next_gap(latent, silence, rng)
     death = start + likelihood.time_to_death(latent, rng)

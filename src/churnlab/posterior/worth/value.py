@@ -127,24 +127,14 @@ def value_table(
 ) -> pd.DataFrame:
     """Return amount per purchase and residual value, one row per customer of `summary`.
 
-    Parameters
-    ----------
-    summary, draws
-        Customers and the posterior of purchases.
-    value
-        Horizon, discount and margin. With `per_purchase` the value rests on it and not on `spend`.
-    amounts, spend
-        Amounts per customer and the posterior of the spend model. Customers without an amount get
-        the population's.
-    first_draws
-        Purchases of customers with one so far, as in `customers_table`.
-    seed
-        Of the simulated futures.
-
-    Returns
-    -------
-    DataFrame
-        customer_id; with `spend` amount_per_purchase, _q05, _q95; residual_value, _q05, _q95,
+    summary, draws: Customers and the posterior of purchases.
+    value: Horizon, discount and margin. With `per_purchase` the value rests on it and not on
+        `spend`.
+    amounts, spend: Amounts per customer and the posterior of the spend model. Customers without an
+        amount get the population's.
+    first_draws: Purchases of customers with one so far, as in `customers_table`.
+    seed: Of the simulated futures.
+    Returns: customer_id; with `spend` amount_per_purchase, _q05, _q95; residual_value, _q05, _q95,
         residual_value_if_returns. ``attrs["worth"]`` says what a purchase is worth by: `amount` or
         `value.per_purchase`.
     """
@@ -236,11 +226,8 @@ class _Futures:
     def quantiles(self, returns: Array, *, threads: int | None = None) -> Array:
         """Return the 5% and 95% quantiles, (2, customer).
 
-        Parameters
-        ----------
-        returns
-            P(at least one purchase within the horizon), (cell,): who returns too rarely is worth 0
-            at both levels.
+        returns: P(at least one purchase within the horizon), (cell,): who returns too rarely is
+            worth 0 at both levels.
         """
         out = np.zeros((2, len(self.order)))
         likely = np.flatnonzero(returns > 1.0 - _LEVELS[-1])

@@ -3,8 +3,6 @@
 Columns of every audience: ``customer_id, action_id, segment_code`` and what the kind adds.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -73,22 +71,15 @@ class Audience(NamedTuple):
 class AudienceData:
     """What audiences are found from; a table that the shop does not have is None.
 
-    Parameters
-    ----------
-    as_of : date
-        The day, complete; nothing later is looked at.
-    membership : DataFrame
-        From a `Snapshot`.
-    customers : DataFrame
-        The per-customer table of the fit (``x, due_date, due_q10, due_q90, ...``).
-    members : DataFrame
-        Attributes by ``customer_id``.
-    visits, purchases : DataFrame
-        Event rows (``customer_id, event_at`` and, where the shop has them, ``event, item``).
-    churn_bands : DataFrame
-        From `churn_bands`.
-    journeys : DataFrame
-        Who stands at the first step of a journey (``customer_id, target_item, window_closes_at``).
+    as_of: The day, complete; nothing later is looked at.
+    membership: From a `Snapshot`.
+    customers: The per-customer table of the fit (``x, due_date, due_q10, due_q90, ...``).
+    members: Attributes by ``customer_id``.
+    visits, purchases: Event rows (``customer_id, event_at`` and, where the shop has them, ``event,
+        item``).
+    churn_bands: From `churn_bands`.
+    journeys: Who stands at the first step of a journey (``customer_id, target_item,
+        window_closes_at``).
     """
 
     as_of: dt.date

@@ -1,7 +1,5 @@
 """The churn rate on the purchase cycle (구매주기 이탈률, P12): bands, and their calibration."""
 
-from __future__ import annotations
-
 import datetime as dt
 import itertools
 from collections.abc import Sequence
@@ -28,19 +26,10 @@ def churn_bands(
 ) -> pd.DataFrame:
     """Put repeat customers (two purchases or more) into bands of churn rate.
 
-    Parameters
-    ----------
-    customers : DataFrame
-        The per-customer table: ``customer_id, x`` and ``risk_<basis>``.
-    basis : str
-        ``personal_cycles`` (no purchase within c own rhythms) or ``fixed_days``.
-    edges : sequence of float
-        Inner edges of the bands, increasing, in (0, 1).
-
-    Returns
-    -------
-    DataFrame
-        ``customer_id, churn_rate, churn_band``, sorted by customer.
+    customers: The per-customer table: ``customer_id, x`` and ``risk_<basis>``.
+    basis: ``personal_cycles`` (no purchase within c own rhythms) or ``fixed_days``.
+    edges: Inner edges of the bands, increasing, in (0, 1).
+    Returns: ``customer_id, churn_rate, churn_band``, sorted by customer.
     """
     _check_edges(edges)
     if basis not in _WINDOWED:
@@ -65,17 +54,9 @@ def band_calibration(
 ) -> pd.DataFrame:
     """Compare forecast and observed churn per band, on an origin whose windows are over.
 
-    Parameters
-    ----------
-    churn_rate : array of float, shape (customer,)
-        Forecast at the earlier origin.
-    returned : array of bool, shape (customer,)
-        Whether the customer bought within the own window after the origin.
-
-    Returns
-    -------
-    DataFrame
-        ``churn_band, n, forecast, observed, observed_q05, observed_q95, verdict`` (Jeffreys
+    churn_rate (customer,): Forecast at the earlier origin.
+    returned (customer,): Whether the customer bought within the own window after the origin.
+    Returns: ``churn_band, n, forecast, observed, observed_q05, observed_q95, verdict`` (Jeffreys
         intervals; a band nobody is in has nan and no verdict). Verdicts are for all bands together.
     """
     _check_edges(edges)
@@ -115,19 +96,10 @@ def calibrate_out_of_time(
     Customers whose window is not over by `known_until` are left out and counted: windows are fixed
     at the last purchase, so that leaving long ones out looks at no outcome.
 
-    Parameters
-    ----------
-    customers : DataFrame
-        The per-customer table of the origin, by a fit on data up to it.
-    days : DataFrame
-        ``customer_id, day`` of purchases, the later ones included.
-    risk : RiskConfig
-        Basis (``personal_cycles`` for ``p_alive``, which no outcome can check) and windows.
-
-    Returns
-    -------
-    DataFrame
-        ``origin, known_until, left_out`` and the columns of `band_calibration`.
+    customers: The per-customer table of the origin, by a fit on data up to it.
+    days: ``customer_id, day`` of purchases, the later ones included.
+    risk: Basis (``personal_cycles`` for ``p_alive``, which no outcome can check) and windows.
+    Returns: ``origin, known_until, left_out`` and the columns of `band_calibration`.
     """
     basis = risk.windowed_basis
     repeat = customers[customers["x"] >= 1]

@@ -4,8 +4,6 @@ Everybody counts in the arm of their first assignment, whether or not the messag
 outcome is a purchase within a window after it; assignments whose window is not over wait.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -44,23 +42,14 @@ def action_effects(
 ) -> pd.DataFrame:
     """Return the effect of every action whose messages are logged, in all and by cell.
 
-    Parameters
-    ----------
-    costs : Costs
-        The break-even uplift is `contact_cost` (or the logged cost of a message) over
+    costs: The break-even uplift is `contact_cost` (or the logged cost of a message) over
         `value_per_customer`; null where these are not stated.
-    window_days : int
-        A purchase counts from the assignment on, for so many days.
-    holdout_share : float
-        Stated share of the holdout, for the sample-ratio check.
-
-    Returns
-    -------
-    DataFrame
-        `COLUMNS`: of each action ``all`` and the cells on the day before the assignment. Without
-        an effect `reason` says why: too few in an arm, or a sample ratio that is not the stated one
-        (p < .001). ``next_*``: sizes of the test that finds the break-even uplift, or the one seen,
-        with power .8. Empty without treatments that name an action.
+    window_days: A purchase counts from the assignment on, for so many days.
+    holdout_share: Stated share of the holdout, for the sample-ratio check.
+    Returns: `COLUMNS`: of each action ``all`` and the cells on the day before the assignment.
+        Without an effect `reason` says why: too few in an arm, or a sample ratio that is not the
+        stated one (p < .001). ``next_*``: sizes of the test that finds the break-even uplift, or
+        the one seen, with power .8. Empty without treatments that name an action.
     """
     sent = _assignments(log, playbook)
     if sent.empty:

@@ -41,28 +41,18 @@ def campaign_plan(
     nobody who is held out of one gets another in its place. Whoever is suppressed stands in the
     plan with the reason, and comes up again in a later day's plan.
 
-    Parameters
-    ----------
-    playbook
-        Actions; of two in its order the earlier one goes first, occasions that pass before others.
-    audiences
-        From `all_audiences`.
-    as_of
-        The day; whatever has no date of its own is sent the day after.
-    treatments
-        Messages so far: ``customer_id, event_at``, with ``rule_id`` the action's name and ``arm``
-        where known. Without a name a message counts for every action.
-    journeys
-        Ids of journeys: a message under one of them is one of the action that carries journeys on.
-    bands
-        `risk_band` by customer, shown beside.
-    holdout_share
-        Share of the people of each action that is held out, by a hash of id, action and seed.
-
-    Returns
-    -------
-    DataFrame
-        ``customer_id, action_id, segment_code, channel, send_date, arm, priority, risk_band,
+    playbook: Actions; of two in its order the earlier one goes first, occasions that pass before
+        others.
+    audiences: From `all_audiences`.
+    as_of: The day; whatever has no date of its own is sent the day after.
+    treatments: Messages so far: ``customer_id, event_at``, with ``rule_id`` the action's name and
+        ``arm`` where known. Without a name a message counts for every action.
+    journeys: Ids of journeys: a message under one of them is one of the action that carries
+        journeys on.
+    bands: `risk_band` by customer, shown beside.
+    holdout_share: Share of the people of each action that is held out, by a hash of id, action and
+        seed.
+    Returns: ``customer_id, action_id, segment_code, channel, send_date, arm, priority, risk_band,
         items, suppressed_reason``, by customer, date and priority. Send to ``arm == "treat"``
         without a reason.
     """
@@ -158,11 +148,8 @@ def _cooling(plan: pd.DataFrame, playbook: Playbook, sent: pd.DataFrame | None) 
 def campaign_calendar(plan: pd.DataFrame, as_of: dt.date, days: int = 14) -> pd.DataFrame:
     """Return how many messages go out on each coming day, by action.
 
-    Returns
-    -------
-    DataFrame
-        ``send_date, action_id, channel, treat, holdout, suppressed`` for the next `days` days, days
-        and actions with nobody left out.
+    Returns: ``send_date, action_id, channel, treat, holdout, suppressed`` for the next `days` days,
+        days and actions with nobody left out.
     """
     end = pd.Timestamp(as_of) + pd.Timedelta(days=days)
     near = plan[pd.to_datetime(plan["send_date"]) <= end]

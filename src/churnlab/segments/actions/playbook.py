@@ -70,23 +70,14 @@ class Playbook:
     def for_cell(self, code: str) -> tuple[Action, ...]:
         """Return the actions of a cell, in the file's order.
 
-        Raises
-        ------
-        UsageError
-            For a cell that does not exist.
+        Raises UsageError for a cell that does not exist.
         """
         if code not in ALL_CODES:
             raise UsageError(f"{code!r} is not a segment." + nearest(code, ALL_CODES))
         return tuple(a for a in self.actions if code in a.cells)
 
     def action(self, action_id: str) -> Action:
-        """Return an action by its id.
-
-        Raises
-        ------
-        UsageError
-            For an id that does not exist.
-        """
+        """Return an action by its id. Raises UsageError for an id that does not exist."""
         by_id = {a.action_id: a for a in self.actions}
         if action_id not in by_id:
             raise UsageError(
@@ -124,10 +115,8 @@ def default_playbook() -> Playbook:
 def load_playbook(path: Path | str | None = None) -> Playbook:
     """Read a playbook from a JSON file of the same form as the one that comes with churnlab.
 
-    Raises
-    ------
-    UsageError
-        When the file is missing, no JSON, lacks a key, or leaves a cell without an action.
+    Raises UsageError when the file is missing, no JSON, lacks a key, or leaves a cell without an
+        action.
     """
     if path is None:
         return default_playbook()

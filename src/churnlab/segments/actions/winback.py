@@ -1,7 +1,5 @@
 """Win-back cost against what a returning customer is worth (P16)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -67,22 +65,14 @@ def break_even_table(
 ) -> pd.DataFrame:
     """Return break-even uplift and value per message over costs, margins and return chances.
 
-    Parameters
-    ----------
-    return_probability : sequence of float
-        Chances of returning without a message (1 - windowed risk), one block of rows each; for
-        example the mean in every churn-rate band.
-    residual_value : sequence of float, optional
-        What a customer of each block is worth once back (`worth_once_back`); adds rows in which
-        it takes the place of the configured margins.
-
-    Returns
-    -------
-    DataFrame
-        ``return_probability, incentive_cost, margin, worth`` (`margin`, a configured one, or
+    return_probability: Chances of returning without a message (1 - windowed risk), one block of
+        rows each; for example the mean in every churn-rate band.
+    residual_value: What a customer of each block is worth once back (`worth_once_back`); adds rows
+        in which it takes the place of the configured margins.
+    Returns: ``return_probability, incentive_cost, margin, worth`` (`margin`, a configured one, or
         `residual_value`), ``break_even_uplift`` (inf where the incentive eats the margin; may
-        exceed what is left to win, see ``possible``), ``possible`` (break-even uplift <= 1 -
-        return probability), and ``value_at_U`` per message for each uplift U.
+        exceed what is left to win, see ``possible``), ``possible`` (break-even uplift <= 1 - return
+        probability), and ``value_at_U`` per message for each uplift U.
     """
     chances = np.asarray(return_probability, dtype=float)
     if chances.size == 0 or chances.min() < 0 or chances.max() > 1:
@@ -140,12 +130,8 @@ def worth_once_back(customers: pd.DataFrame, group: pd.Series) -> pd.Series:
     both averaged over the group. It takes those whom a message brings back to be like those who
     come by themselves, which flatters the message if anything.
 
-    Parameters
-    ----------
-    customers : DataFrame
-        `residual_value` and `residual_value_if_returns`, as in the customers table.
-    group : Series
-        Group of each row, on the same index.
+    customers: `residual_value` and `residual_value_if_returns`, as in the customers table.
+    group: Group of each row, on the same index.
     """
     value = customers["residual_value"]
     returns = (value / customers["residual_value_if_returns"]).fillna(0.0)

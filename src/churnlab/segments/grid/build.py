@@ -45,26 +45,16 @@ def take_snapshot(
 ) -> Snapshot:
     """Place every member in the grid on one day.
 
-    Parameters
-    ----------
-    members : DataFrame
-        ``customer_id, signed_up_at`` (and, with a grouped visit fit, its group column). Those who
-        signed up later are left out; purchasers and visitors who are missing are added, counted
+    members: ``customer_id, signed_up_at`` (and, with a grouped visit fit, its group column). Those
+        who signed up later are left out; purchasers and visitors who are missing are added, counted
         and said so in `Snapshot.notes`.
-    purchases, visits : Summary
-        Purchase-days and visit-days up to the same day; no `visits` means ``visit_unknown``.
-    purchase_axis, visit_axis : Axis
-        Fits and cut points; one cut for purchases, two for visits.
-    as_of : date, optional
-        Must equal the summaries' day.
-    slim : bool
-        Leave the membership at ids, signup days and `state_since`: enough for shares, changes and
+    purchases, visits: Purchase-days and visit-days up to the same day; no `visits` means
+        ``visit_unknown``.
+    purchase_axis, visit_axis: Fits and cut points; one cut for purchases, two for visits.
+    as_of: Must equal the summaries' day.
+    slim: Leave the membership at ids, signup days and `state_since`: enough for shares, changes and
         leaks.
-
-    Raises
-    ------
-    UsageError
-        When days or cut points do not fit together.
+    Raises UsageError when days or cut points do not fit together.
     """
     config = config or SegmentsConfig()
     day = np.datetime64(_check(purchases, purchase_axis, visits, visit_axis, as_of), "D")

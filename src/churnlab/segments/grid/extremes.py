@@ -1,7 +1,5 @@
 """Visit states that hold hardly anybody or nearly everybody: said, with the reason."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import pandas as pd
@@ -16,10 +14,7 @@ LEAST_SHARE: Final = 0.02
 def extreme_visits(membership: pd.DataFrame) -> list[dict[str, Any]]:
     """Return visit states under 2% or over 90% of the members whose visits are known.
 
-    Returns
-    -------
-    list of dict
-        ``state, n, of, share, reason``.
+    Returns: ``state, n, of, share, reason``.
     """
     known = membership[membership["visit_state"].isin(VISIT_STATES)]
     if known.empty:

@@ -54,16 +54,9 @@ def membership_frame(
 ) -> pd.DataFrame:
     """Return `Snapshot.membership`: one row per member (columns: docs/segments.md).
 
-    Parameters
-    ----------
-    ids, signup : array, shape (member,)
-        Sorted ids and signup days.
-    states : tuple
-        Cells by the dates, and under every draw.
-    sides : tuple of Side
-        Purchases and visits.
-    day : datetime64
-        The day.
+    ids, signup (member,): Sorted ids and signup days.
+    states: Cells by the dates, and under every draw.
+    sides: Purchases and visits.
     """
     code, drawn = states
     bought, seen = sides

@@ -25,12 +25,8 @@ def cells_then(
 
     By the latest fit, as all movement is: the same clocks and cut points as of today's grid.
 
-    Parameters
-    ----------
-    moments : DataFrame
-        ``customer_id, day`` (midnight); rows may repeat a customer.
-    signed_up : Series
-        Signup by customer: the visit clock of those without a purchase or a visit.
+    moments: ``customer_id, day`` (midnight); rows may repeat a customer.
+    signed_up: Signup by customer: the visit clock of those without a purchase or a visit.
     """
     x, level = _levels(log, "purchases", placed.purchases, placed.purchase_axis, moments)
     bought = purchase_codes(x, level[0])

@@ -1,7 +1,5 @@
 """A day's grid with what it rests on: summaries of the events, and both axes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pandas as pd
@@ -17,14 +15,10 @@ from churnlab.summary import Summary
 class Placed:
     """Everybody's place on a day.
 
-    Attributes
-    ----------
-    snapshot : Snapshot
-        Who stands in which cell.
-    purchases, visits : Summary
-        x, t_x, T of both kinds of events up to the day; no visits without a visit log.
-    purchase_axis, visit_axis : Axis
-        Draws, risk and cut points of both.
+    snapshot: Who stands in which cell.
+    purchases, visits: x, t_x, T of both kinds of events up to the day; no visits without a visit
+        log.
+    purchase_axis, visit_axis: Draws, risk and cut points of both.
     """
 
     snapshot: Snapshot

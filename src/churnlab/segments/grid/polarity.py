@@ -1,7 +1,5 @@
 """Groups of cells: positive and negative ones, the source's parent groups, the axes' states."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -72,10 +70,7 @@ def polarity_of(mapping: Mapping[str, str] | None = None) -> dict[str, str]:
 def segment_name(code: str, lang: str = "en") -> str:
     """Return the name of a cell, parent group, state or polarity in Korean or English.
 
-    Raises
-    ------
-    UsageError
-        For a code or language that does not exist.
+    Raises UsageError for a code or language that does not exist.
     """
     names = {s.code: (s.korean, s.english) for s in SEGMENTS}
     names |= {code: (ko, en) for code, (ko, en, _) in PARENTS.items()}

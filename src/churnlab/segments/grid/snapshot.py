@@ -30,12 +30,9 @@ class DrawnStates:
 
     Purchase and visit fits are separate posteriors, so draw d of one meets draw d of the other.
 
-    Attributes
-    ----------
-    purchase, visit : array of int8, shape (draw, row)
-        States of each axis.
-    purchase_row, visit_row : array of int, shape (member,)
-        Row of `purchase` and of `visit`; -1: no purchase, visit state unknown.
+    purchase, visit (draw, row): States of each axis.
+    purchase_row, visit_row (member,): Row of `purchase` and of `visit`; -1: no purchase, visit
+        state unknown.
     """
 
     purchase: Codes
@@ -103,18 +100,11 @@ class DrawnStates:
 class Snapshot:
     """The grid on one day.
 
-    Parameters
-    ----------
-    as_of : date
-        The day, complete.
-    membership : DataFrame
-        One row per member, sorted by ``customer_id``; see docs/segments.md for the columns.
-    code : ndarray of int8, shape (member,)
-        Cell by the dates (mean risk), position in `vocabulary.ALL_CODES`.
-    drawn : DrawnStates
-        Cells under every posterior draw.
-    notes : tuple of str
-        What had to be decided on the way, for example purchasers missing from the members table.
+    as_of: The day, complete.
+    membership: One row per member, sorted by ``customer_id``; see docs/segments.md for the columns.
+    code (member,): Cell by the dates (mean risk), position in `vocabulary.ALL_CODES`.
+    drawn: Cells under every posterior draw.
+    notes: What had to be decided on the way, for example purchasers missing from the members table.
     """
 
     as_of: dt.date

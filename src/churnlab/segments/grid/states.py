@@ -4,8 +4,6 @@ States are small integers here: positions in `vocabulary.PURCHASE_STATES`, in
 `VISIT_STATES + (VISIT_UNKNOWN,)`, and in `ALL_CODES` (cell = 5 * visit + purchase).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -30,12 +28,8 @@ _VISIT_ACTIVE, _VISIT_RISK, _VISIT_INACTIVE = range(3)
 def purchase_codes(x: ArrayLike, at_risk: ArrayLike) -> Codes:
     """Return the purchase state: exactly one of five.
 
-    Parameters
-    ----------
-    x : array of float
-        Repeat purchase-days so far; nan for a member without a purchase.
-    at_risk : array of bool
-        Whether the day of interest is `at_risk_date` or later; ignored without a purchase.
+    x: Repeat purchase-days so far; nan for a member without a purchase.
+    at_risk: Whether the day of interest is `at_risk_date` or later; ignored without a purchase.
     """
     x, at_risk = np.asarray(x, dtype=float), np.asarray(at_risk, dtype=bool)
     # whole tables of draws pass here: bytes, and a list of codes instead of nested choices
@@ -48,12 +42,8 @@ def purchase_codes(x: ArrayLike, at_risk: ArrayLike) -> Codes:
 def visit_codes(at_risk: ArrayLike, inactive: ArrayLike, unknown: ArrayLike) -> Codes:
     """Return the visit state: active, at risk, inactive, or unknown.
 
-    Parameters
-    ----------
-    at_risk, inactive : arrays of bool
-        Whether the first and the second cut point have been reached.
-    unknown : array of bool
-        Purchasers without any visit row, and everyone when there is no visit log.
+    at_risk, inactive: Whether the first and the second cut point have been reached.
+    unknown: Purchasers without any visit row, and everyone when there is no visit log.
     """
     at_risk, inactive = np.asarray(at_risk, dtype=bool), np.asarray(inactive, dtype=bool)
     state = np.where(inactive, _VISIT_INACTIVE, np.where(at_risk, _VISIT_RISK, _VISIT_ACTIVE))
@@ -79,12 +69,9 @@ def reached(day: np.datetime64, date: ArrayLike) -> NDArray[np.bool_]:
 def after_days(last: ArrayLike, days: NDArray[np.int64]) -> Days:
     """Return `last` + `days` as dates; negative days mean never (the far date).
 
-    Parameters
-    ----------
-    last : array of datetime64, shape (row,)
-        Day of the last event.
-    days : array of int, shape (row,)
-        Whole days after it on which a cut point is reached; at least 1, or negative for never.
+    last (row,): Day of the last event.
+    days (row,): Whole days after it on which a cut point is reached; at least 1, or negative for
+        never.
     """
     start = np.asarray(last, dtype="datetime64[D]")
     return np.where(days < 0, FAR_DAY, start + np.maximum(days, 0).astype("timedelta64[D]"))

@@ -4,8 +4,6 @@ The models live in continuous time and visit-days on a day grid, so short window
 check.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import itertools
 from collections.abc import Sequence
@@ -35,10 +33,7 @@ def any_event(
 ) -> NDArray[np.bool_]:
     """Return whether each customer has an event in the window origin + 1 .. origin + horizon.
 
-    Parameters
-    ----------
-    days : DataFrame
-        ``customer_id, day`` of events, the later ones included (`EventLog.days`).
+    days: ``customer_id, day`` of events, the later ones included (`EventLog.days`).
     """
     start = pd.Timestamp(origin)
     inside = (days["day"] > start) & (days["day"] <= start + pd.Timedelta(days=horizon_days))
@@ -73,21 +68,11 @@ def visit_calibration(
 ) -> pd.DataFrame:
     """Compare forecast and observed silence in short windows after an origin.
 
-    Parameters
-    ----------
-    summary : Summary
-        Visit-days up to the origin.
-    draws : PopulationDraws
-        Fitted on data up to the origin.
-    days : DataFrame
-        ``customer_id, day``, the days after the origin included.
-    known_until : date
-        Last complete day of `days`; windows must end by it.
-
-    Returns
-    -------
-    DataFrame
-        ``horizon_days, forecast_band, n, forecast, observed, observed_q05, observed_q95, bias,
+    summary: Visit-days up to the origin.
+    draws: Fitted on data up to the origin.
+    days: ``customer_id, day``, the days after the origin included.
+    known_until: Last complete day of `days`; windows must end by it.
+    Returns: ``horizon_days, forecast_band, n, forecast, observed, observed_q05, observed_q95, bias,
         brier, brier_constant, verdict``: per window all members (``all``), then by the forecast
         itself, since an average may hide that low and high ones are off. `forecast` and `observed`
         are mean shares without a visit, `bias` their ratio minus 1, `brier_constant` the score of

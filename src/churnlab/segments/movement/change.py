@@ -1,7 +1,5 @@
 """Change between two days (P8): exact flows, shares with paired intervals, and re-estimation."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
@@ -27,11 +25,8 @@ def change_table(
     the first is (n - n_before) / N and the second n_before (1/N - 1/N_before): a share can fall
     though nobody left, because N grew.
 
-    Returns
-    -------
-    DataFrame
-        ``as_of, compared_to, level, segment_code, name_en, name_ko, n_before, n, entries, exits,
-        moves_in, moves_out, moves, share_before, share, change, change_q05, change_q95,
+    Returns: ``as_of, compared_to, level, segment_code, name_en, name_ko, n_before, n, entries,
+        exits, moves_in, moves_out, moves, share_before, share, change, change_q05, change_q95,
         change_from_counts, change_from_total``.
     """
     if before.as_of >= after.as_of:
@@ -64,12 +59,8 @@ def change_table(
 def flows(joint: Ints, matrix: Ints) -> Mapping[str, Ints]:
     """Split the change of counts into entries, exits and moves.
 
-    Parameters
-    ----------
-    joint : array of int, shape (21, 21)
-        Customers by cell before and after; the last row and column are those absent.
-    matrix : array of int, shape (group, 20)
-        Which cells each group adds up.
+    joint (21, 21): Customers by cell before and after; the last row and column are those absent.
+    matrix (group, 20): Which cells each group adds up.
     """
     inside = joint[:N_CODES, :N_CODES]
     stay = np.einsum("gi,ij,gj->g", matrix, inside, matrix)
@@ -94,21 +85,12 @@ def reestimation_table(
 ) -> pd.DataFrame:
     """Tell moves by behaviour from moves by re-estimation.
 
-    Parameters
-    ----------
-    before_by_own_fit : Snapshot
-        The earlier day as it was said then: by a fit on data up to it.
-    before, after : Snapshot
-        Both days by the latest fit (its draws, windows and cut points).
-    polarity : mapping, optional
-        Cell -> polarity, for the groups' rows; default: the vocabulary's.
-
-    Returns
-    -------
-    DataFrame
-        Per cell and group ``n_before`` (as said then), ``reestimation`` (what the latest fit alone
-        moved on the earlier day), ``behaviour`` (change under the latest fit), ``n`` with
-        ``n = n_before + reestimation + behaviour`` exactly; ``moved_by_reestimation`` counts the
+    before_by_own_fit: The earlier day as it was said then: by a fit on data up to it.
+    before, after: Both days by the latest fit (its draws, windows and cut points).
+    polarity: Cell -> polarity, for the groups' rows; default: the vocabulary's.
+    Returns: Per cell and group ``n_before`` (as said then), ``reestimation`` (what the latest fit
+        alone moved on the earlier day), ``behaviour`` (change under the latest fit), ``n`` with ``n
+        = n_before + reestimation + behaviour`` exactly; ``moved_by_reestimation`` counts the
         customers whom the latest fit puts into or out of the cell or group on the earlier day.
     """
     own = before_by_own_fit

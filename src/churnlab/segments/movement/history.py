@@ -1,7 +1,5 @@
 """The grid on several days: which days, the shares on them, and the core's leaks per step (P10)."""
 
-from __future__ import annotations
-
 import datetime as dt
 import itertools
 from collections.abc import Mapping, Sequence
@@ -40,10 +38,7 @@ def comparison_day(
 ) -> dt.date | None:
     """Return the day to compare with: stated, or a step before where the log reaches back.
 
-    Raises
-    ------
-    UsageError
-        `compare_to` is no date, not before `as_of`, or before the first event.
+    Raises UsageError: `compare_to` is no date, not before `as_of`, or before the first event.
     """
     if compare_to is None:
         step = dt.timedelta(days=every_days or LOOK_BACK)
@@ -80,16 +75,9 @@ def shares_over_time(
 ) -> pd.DataFrame:
     """Return `shares_table` of several days, for each way of scoring them.
 
-    Parameters
-    ----------
-    scored : mapping
-        ``own_fit``: every day by a fit on data up to it (what was known on the day);
+    scored: ``own_fit``: every day by a fit on data up to it (what was known on the day);
         ``latest_fit``: every day by the latest one (what customers did, without re-estimation).
-
-    Returns
-    -------
-    DataFrame
-        ``scored_by`` and the columns of `shares_table`, with 90% intervals.
+    Returns: ``scored_by`` and the columns of `shares_table`, with 90% intervals.
     """
     parts = []
     for scored_by, snapshots in scored.items():
@@ -103,12 +91,8 @@ def shares_over_time(
 def leak_verdict(snapshots: Sequence[Snapshot], level: float) -> LeakVerdict:
     """Judge the latest step's core leak, and every earlier one by what came before it.
 
-    Parameters
-    ----------
-    snapshots : sequence of Snapshot
-        Equally spaced days, oldest first, all scored by one fit.
-    level : float
-        Nominal false-alarm rate of one alert, where the inflow is constant and nothing changes.
+    snapshots: Equally spaced days, oldest first, all scored by one fit.
+    level: Nominal false-alarm rate of one alert, where the inflow is constant and nothing changes.
     """
     steps = leak_history(snapshots)
     steps["n_new"] = _newcomers(snapshots)

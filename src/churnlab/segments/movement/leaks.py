@@ -1,7 +1,5 @@
 """Core leaks (P10): who left the two core cells, and whether it is more than usual."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,11 +45,8 @@ def leak_table(
 ) -> pd.DataFrame:
     """Return where the core's customers went, with customer-paired 90% intervals.
 
-    Returns
-    -------
-    DataFrame
-        ``destination, n_core, n, share, share_q05, share_q95``: one row per cell outside the core
-        (and ``left``) that anybody went to, and ``total`` for all of them.
+    Returns: ``destination, n_core, n, share, share_q05, share_q95``: one row per cell outside the
+        core (and ``left``) that anybody went to, and ``total`` for all of them.
     """
     pairing = Pairing.of(before, after)
     tables = resample(pairing.joint_by_draw(), config.replicates, rng)
@@ -78,10 +73,7 @@ def leak_history(snapshots: Sequence[Snapshot]) -> pd.DataFrame:
 
     All snapshots should be scored by *one* fit: otherwise a new fit's cut points look like leaks.
 
-    Returns
-    -------
-    DataFrame
-        ``as_of`` (end of the period), ``n_core``, ``n_leaked``, ``share``.
+    Returns: ``as_of`` (end of the period), ``n_core``, ``n_leaked``, ``share``.
     """
     rows = []
     for before, after in itertools.pairwise(snapshots):
@@ -100,15 +92,9 @@ def leak_alert(history: pd.DataFrame, level: float = 0.05) -> LeakAlert:
     false-alarm rate is at most `level` where nothing changes: a shop with constant inflow after
     burn-in. A closed cohort always leaks, and is not such a shop.
 
-    Parameters
-    ----------
-    history : DataFrame
-        From `leak_history`, the latest period last; periods of equal length.
-
-    Raises
-    ------
-    UsageError
-        With fewer than 3 earlier periods, or an empty core in the latest or all earlier ones.
+    history: From `leak_history`, the latest period last; periods of equal length.
+    Raises UsageError with fewer than 3 earlier periods, or an empty core in the latest or all
+        earlier ones.
     """
     n, k = (history[c].to_numpy(dtype=np.int64) for c in ("n_core", "n_leaked"))
     if len(n) < LEAST_PERIODS + 1:

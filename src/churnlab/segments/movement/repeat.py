@@ -1,7 +1,5 @@
 """First -> repeat (P14): how many first purchasers of each cell buy again."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -21,10 +19,7 @@ def repeat_table(before: Snapshot, after: Snapshot, strength: float | None = Non
     Rates are shrunk to the pooled rate of all first purchasers; the strength of the pull is the
     one under which the counts are most probable, unless given.
 
-    Returns
-    -------
-    DataFrame
-        ``segment_code, n, n_repeat, share, repeat_rate, repeat_rate_q05, repeat_rate_q95,
+    Returns: ``segment_code, n, n_repeat, share, repeat_rate, repeat_rate_q05, repeat_rate_q95,
         strength, days``: `days` is the follow-up.
     """
     origin, destination = Pairing.of(before, after).codes()

@@ -37,17 +37,9 @@ def _sums(key: NDArray[np.integer], members: Ints, size: int) -> Ints:
 class Pairing:
     """The same customers on two days, matched by id.
 
-    Parameters
-    ----------
-    before, after : Snapshot
-        The earlier and the later day.
-
-    Attributes
-    ----------
-    n : int
-        Customers of either day: those of the earlier, then the new ones.
-    before_at, after_at : array of int
-        Where each day's members stand among them.
+    before, after: The earlier and the later day.
+    n: Customers of either day: those of the earlier, then the new ones.
+    before_at, after_at: Where each day's members stand among them.
     """
 
     def __init__(self, before: Snapshot, after: Snapshot) -> None:
@@ -109,14 +101,8 @@ class Pairing:
 def resample(counts: Ints, replicates: int, rng: np.random.Generator) -> Ints:
     """Draw bootstrap tables: replicate i resamples the customers under draw i modulo draws.
 
-    Parameters
-    ----------
-    counts : array of int, shape (draw, ...)
-        One table per posterior draw, all with the same total.
-
-    Returns
-    -------
-    array of int, shape (replicate, ...)
+    counts (draw, ...): One table per posterior draw, all with the same total.
+    Returns: array of int, shape (replicate, ...)
     """
     n_draws, shape = counts.shape[0], counts.shape[1:]
     flat = counts.reshape(n_draws, -1)
@@ -133,12 +119,8 @@ def interval(
 ) -> tuple[Array, Array]:
     """Return the quantiles of a statistic over resampled tables.
 
-    Parameters
-    ----------
-    tables : array of int, shape (replicate, ...)
-        From `resample`.
-    statistic : callable
-        Vectorised over the first axis: (replicate, ...) -> (replicate, value).
+    tables (replicate, ...): From `resample`.
+    statistic: Vectorised over the first axis: (replicate, ...) -> (replicate, value).
     """
     values = statistic(tables)
     tail = (1 - level) / 2

@@ -1,7 +1,5 @@
 """Status of the segments on a day (P7), and its breakdown by member attributes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -26,17 +24,10 @@ def shares_table(
 
     The interval joins sampling of customers with the posterior of the population's parameters.
 
-    Parameters
-    ----------
-    who : array of bool, shape (member,), optional
-        Only these members.
-
-    Returns
-    -------
-    DataFrame
-        ``as_of, level, segment_code, name_en, name_ko, n, share, share_q05, share_q95``; levels
-        ``segment`` (20 codes: shares sum to 1), ``polarity``, ``parent``, ``purchase_state``,
-        ``visit_state``.
+    who (member,): Only these members.
+    Returns: ``as_of, level, segment_code, name_en, name_ko, n, share, share_q05, share_q95``;
+        levels ``segment`` (20 codes: shares sum to 1), ``polarity``, ``parent``,
+        ``purchase_state``, ``visit_state``.
     """
     groups = groups_of_cells(config.polarity)
     matrix = group_matrix(groups)
@@ -59,10 +50,7 @@ def shares_table(
 def check_breakdown(wanted: Iterable[str], attributes: Iterable[str]) -> None:
     """Refuse columns of a breakdown that are no attributes of the members.
 
-    Raises
-    ------
-    UsageError
-        Names the column, those that exist, and the nearest of them.
+    Raises UsageError: Names the column, those that exist, and the nearest of them.
     """
     known = [c for c in attributes if c != "customer_id"]
     for column in wanted:
@@ -82,15 +70,9 @@ def breakdown_table(
 ) -> pd.DataFrame:
     """Return `shares_table` for each value of a member attribute.
 
-    Parameters
-    ----------
-    attributes : DataFrame
-        ``customer_id`` and the attribute; members who are missing there count as ``(missing)``.
-
-    Raises
-    ------
-    UsageError
-        When the attribute does not exist.
+    attributes: ``customer_id`` and the attribute; members who are missing there count as
+        ``(missing)``.
+    Raises UsageError when the attribute does not exist.
     """
     check_breakdown([column], attributes.columns)
     by_id = attributes.drop_duplicates("customer_id").set_index("customer_id")[column]

@@ -4,8 +4,6 @@ The prior's strength (customers that the pooled row weighs) is given or, by `bes
 one under which the counts are most probable (empirical Bayes).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -35,14 +33,10 @@ def shrink(
 
     Row posterior: Dirichlet(counts + strength * pooled); the marginals are betas.
 
-    Parameters
-    ----------
-    counts : array of int, shape (row, outcome)
-        Two outcomes make it a beta-binomial.
-    strength : float, optional
-        Weight of the pooled row in customers; None for `best_strength`.
-    pooled : array, shape (outcome,) or (row, outcome), optional
-        What to shrink to; default: all rows together, with half a customer added per outcome.
+    counts (row, outcome): Two outcomes make it a beta-binomial.
+    strength: Weight of the pooled row in customers; None for `best_strength`.
+    pooled (outcome,): What to shrink to; default: all rows together, with half a customer added per
+        outcome.
     """
     rows: Array = np.asarray(counts, dtype=np.float64)
     pooled = pooled_row(rows) if pooled is None else np.asarray(pooled, dtype=float)

@@ -4,8 +4,6 @@ States are functions of idle clocks, so a cell is not a Markov state: the rows a
 dwell band, each shrunk to the pooled row of its cell.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,10 +27,7 @@ def transition_table(before: Snapshot, after: Snapshot, config: SegmentsConfig) 
     The dwell is counted from the last day on which one of the customer's clocks was reset or ran
     out (last purchase or visit, start of risk or inactivity, signup): ``state_since``.
 
-    Returns
-    -------
-    DataFrame
-        ``origin, dwell_band, destination, n_origin, n, share, probability, probability_q05,
+    Returns: ``origin, dwell_band, destination, n_origin, n, share, probability, probability_q05,
         probability_q95``, for bands with at least one customer. The band ``all`` is the cell's own
         pooled row (not shrunk further).
     """

@@ -3,8 +3,6 @@
 Input are the tables that `churnlab segment` writes, so a picture needs a run folder only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -84,12 +82,8 @@ def grid(
 ) -> GridData:
     """Lay shares (and changes) out as the grid.
 
-    Parameters
-    ----------
-    shares, change : DataFrame
-        From `segments.shares_table` and `segments.change_table`; one day.
-    polarity : dict, optional
-        Cell -> polarity; default: the vocabulary's.
+    shares, change: From `segments.shares_table` and `segments.change_table`; one day.
+    polarity: Cell -> polarity; default: the vocabulary's.
     """
     cells = shares[shares["level"] == "segment"].set_index("segment_code")
     if not cells.index.is_unique:
@@ -116,12 +110,8 @@ def grid(
 def flows(transitions: pd.DataFrame, *, largest: int = 10, lang: str = "en") -> FlowData:
     """Return the largest moves between cells of the grid.
 
-    Parameters
-    ----------
-    transitions : DataFrame
-        From `segments.transition_table`.
-    largest : int
-        Number of moves to show.
+    transitions: From `segments.transition_table`.
+    largest: Number of moves to show.
     """
     rows = transitions[
         (transitions["dwell_band"] == "all")
@@ -153,14 +143,9 @@ def over_time(
 ) -> TimeData:
     """Return shares by day of all groups of one level.
 
-    Parameters
-    ----------
-    shares : DataFrame
-        Rows of `segments.shares_table` for several days.
-    level : str
-        ``polarity``, ``parent``, ``purchase_state``, ``visit_state`` or ``segment``.
-    scored_by : str, optional
-        Only the rows of ``own_fit`` or ``latest_fit``, where the table has both.
+    shares: Rows of `segments.shares_table` for several days.
+    level: ``polarity``, ``parent``, ``purchase_state``, ``visit_state`` or ``segment``.
+    scored_by: Only the rows of ``own_fit`` or ``latest_fit``, where the table has both.
     """
     rows = shares if scored_by is None else shares[shares["scored_by"] == scored_by]
     rows = rows[rows["level"] == level]

@@ -1,7 +1,5 @@
 """The grid in a few lines for the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pandas as pd

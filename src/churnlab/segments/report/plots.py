@@ -3,8 +3,6 @@
 Each function draws on an `Axes` and returns it; numbers come from `data`.
 """
 
-from __future__ import annotations
-
 import itertools
 
 import matplotlib as mpl
@@ -75,10 +73,7 @@ def draw_over_time(
 ) -> Axes:
     """Draw shares by day with their 90% bands, labelled at the line's end.
 
-    Parameters
-    ----------
-    beside : TimeData, optional
-        The same groups as they were said then (by fits of their own): dashed, without bands.
+    beside: The same groups as they were said then (by fits of their own): dashed, without bands.
     """
     ends = _apart(data.share[-1], 0.035 * max(float(data.share_q95.max()), 1e-9) * 1.4)
     for i, (code, name) in enumerate(zip(data.codes, data.names, strict=True)):

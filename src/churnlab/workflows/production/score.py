@@ -1,7 +1,5 @@
 """Score new events with a bundle, without a refit."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 from typing import ClassVar

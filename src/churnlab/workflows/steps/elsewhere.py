@@ -1,7 +1,5 @@
 """A fit of a log that stays in Spark or PostgreSQL: cells come here, and go back as columns."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -116,10 +114,7 @@ class FittedElsewhere(Fitted):
 def fit_elsewhere(log: EventLog, settings: FitSettings, progress: Progress) -> FittedElsewhere:
     """Fit the cells of a log that stays where it is, and compute the table of its cells.
 
-    Raises
-    ------
-    UsageError
-        A rule, model or value that needs every customer's history here.
+    Raises UsageError: A rule, model or value that needs every customer's history here.
     """
     assert log.engine is not None
     model, rule = settings.model, settings.rule
