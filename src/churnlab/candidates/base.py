@@ -1,7 +1,5 @@
 """What a candidate is: a name, a kind, and a forecast from a history."""
 
-from __future__ import annotations
-
 import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping

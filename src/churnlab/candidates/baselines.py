@@ -1,7 +1,5 @@
 """The bar: simple rules that a model has to beat."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 import numpy as np

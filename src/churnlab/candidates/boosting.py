@@ -1,7 +1,5 @@
 """A strong comparator: gradient boosting on everything a history tells, tuned inside the past."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

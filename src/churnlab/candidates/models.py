@@ -1,7 +1,5 @@
 """Buy-till-you-die models: Bayesian, by maximum likelihood, and as `lifetimes` fits them."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import hashlib
@@ -36,14 +34,8 @@ _PEER_TOLERANCES = (1e-7, 1e-5, 1e-3)
 class ModelCandidate(Candidate):
     """A model whose forecasts are its closed forms averaged over draws of its parameters.
 
-    Parameters
-    ----------
-    name : str
-        Name in tables.
-    model : str
-        Likelihood, as in `churnlab.models.MODELS`.
-    k : int, optional
-        Erlang shape of the gaps; None leaves the choice to the fit.
+    model: Likelihood, as in `churnlab.models.MODELS`.
+    k: Erlang shape of the gaps; None leaves the choice to the fit.
     """
 
     kind: ClassVar[Kind] = "model"

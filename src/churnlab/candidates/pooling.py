@@ -1,7 +1,5 @@
 """Models whose groups borrow strength from each other, or each stand alone."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from churnlab.candidates.base import Context
@@ -26,14 +24,9 @@ class PoolingCandidate(BayesianCandidate):
 
     The groups are those of `split.group` that have a customer by the origin.
 
-    Parameters
-    ----------
-    name, model, k
-        As in `ModelCandidate`.
-    how : str
-        `partial` or `none`.
-    effects : str
-        What varies under partial pooling: `locations` or `all`.
+    name, model, k: As in `ModelCandidate`.
+    how: `partial` or `none`.
+    effects: What varies under partial pooling: `locations` or `all`.
     """
 
     def __init__(self, name: str, model: str, k: int | None, how: str, effects: str) -> None:
@@ -48,10 +41,7 @@ class PoolingCandidate(BayesianCandidate):
     def learn(self, past: Past, context: Context) -> tuple[PopulationDraws, dict[str, Any]]:
         """Fit the groups known at an origin, or find the finished fit.
 
-        Raises
-        ------
-        UsageError
-            The panel has no groups.
+        Raises UsageError: The panel has no groups.
         """
         if past.group_names == POOLED:
             raise UsageError(

@@ -1,7 +1,5 @@
 """Candidates by name. A new one is a class and a line here."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
@@ -116,15 +114,11 @@ def known_candidates() -> list[str]:
 def candidate_named(name: str, k: int | None = None) -> Candidate:
     """Return a fresh candidate.
 
-    Parameters
-    ----------
-    name : str
-        As in `known_candidates`; ``bg_cnbd_2`` and ``mbg_cnbd_3_ml`` fix the Erlang shape,
+    name: As in `known_candidates`; ``bg_cnbd_2`` and ``mbg_cnbd_3_ml`` fix the Erlang shape,
         ``mbg_nbd@month`` (``@week``, ``@auto``, ``@events``) is the model on a calendar's clock,
         ``mbg_nbd+partial`` (``+partial_all``, ``+none``, ``+complete``) the model with groups.
         Endings add up: ``mbg_nbd+partial_relearnt``.
-    k : int, optional
-        Erlang shape of candidates whose name leaves it open.
+    k: Erlang shape of candidates whose name leaves it open.
     """
     found = _found(name, k)
     if found is None:

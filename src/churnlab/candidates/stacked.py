@@ -5,8 +5,6 @@ present origin: one season for all rows, so that a learner need not have seen a 
 know what it means.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import ClassVar
 
@@ -63,17 +61,9 @@ class Stacked(Candidate):
     ) -> Learnt:
         """Fit the family to some of the customers, and learn the stack from their earlier origins.
 
-        Parameters
-        ----------
-        model : Member, optional
-            Whom the stack is held against.
-        least_origins : int
-            Earlier origins that must be there.
-
-        Raises
-        ------
-        DataError
-            Fewer of them, or one outcome only.
+        model: Whom the stack is held against.
+        least_origins: Earlier origins that must be there.
+        Raises DataError: Fewer of them, or one outcome only.
         """
         sample = sample_of(past)
         training = training_for(sample, target, ORIGINS)

@@ -30,14 +30,9 @@ _REFINEMENTS = 3
 class ThinningFit:
     """Posterior of the conversion.
 
-    Attributes
-    ----------
-    conversion : Conversion
-        Equal-weight draws of c and d.
-    mean, q05, q95 : float
-        Posterior mean and 90% interval of c / (c + d), purchases per visit-day.
-    n_customers : int
-        Customers with at least one visit-day in the tally.
+    conversion: Equal-weight draws of c and d.
+    mean, q05, q95: Posterior mean and 90% interval of c / (c + d), purchases per visit-day.
+    n_customers: Customers with at least one visit-day in the tally.
     """
 
     conversion: Conversion
@@ -52,20 +47,11 @@ def fit_thinning(
 ) -> ThinningFit:
     """Return the posterior of (c, d) from each customer's visit-days and purchase-days.
 
-    Parameters
-    ----------
-    visits, purchases
-        Visit-days and those of them that were purchase-days, (customer,).
-    rng
-        Draws from the grid.
-    draws
-        Equal-weight draws to return.
-
-    Raises
-    ------
-    DataError
-        More purchase-days than visit-days; no visit-day at all; every visit-day or none of them
-        with a purchase, so that there is nothing to thin.
+    visits, purchases: Visit-days and those of them that were purchase-days, (customer,).
+    rng: Draws from the grid.
+    draws: Equal-weight draws to return.
+    Raises DataError: More purchase-days than visit-days; no visit-day at all; every visit-day or
+        none of them with a purchase, so that there is nothing to thin.
     """
     m, n = (np.asarray(v).astype(np.int64) for v in (visits, purchases))
     check_thinned(m, n)

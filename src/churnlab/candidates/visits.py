@@ -40,14 +40,8 @@ class RelearntCandidate(Candidate):
     last visit), the log of visit-days per day since the first purchase, and log(1 + visit-days) of
     the last window.
 
-    Parameters
-    ----------
-    name : str
-        Name in tables.
-    base : BayesianCandidate
-        The model whose risk is relearnt.
-    visits : ThinnedCandidate or "features", optional
-        What the visits add; None for the twin without them.
+    base: The model whose risk is relearnt.
+    visits: What the visits add; None for the twin without them.
     """
 
     kind: ClassVar[Kind] = "comparator"
@@ -123,12 +117,7 @@ class ThinnedCandidate(Candidate):
 
     See `likelihoods.thinned`. Clock: the first purchase; purchase-days count as visit-days.
 
-    Parameters
-    ----------
-    name : str
-        Name in tables.
-    visits : BayesianCandidate
-        Model of the visit-days.
+    visits: Model of the visit-days.
     """
 
     kind: ClassVar[Kind] = "model"

@@ -53,12 +53,8 @@ class Booster:
     ) -> Booster:
         """Search, then train on all rows.
 
-        Parameters
-        ----------
-        rows, outcome, customer : array (row, feature), (row,), (row,)
-            Both outcomes must occur.
-        tuned : Tuned, optional
-            What a search has found already.
+        rows, outcome, customer (row, feature): Both outcomes must occur.
+        tuned: What a search has found already.
         """
         found = tuned or search(rows, outcome, customer)
         known = known_columns(rows)
@@ -99,16 +95,10 @@ def search(
 ) -> Tuned:
     """Choose leaves, least leaf size and number of trees by the log loss on held-out customers.
 
-    Parameters
-    ----------
-    rows, outcome, customer : array (row, feature), (row,), (row,)
-        Rows of one customer are never on both sides.
-    folds : int
-        Folds that are held out, one after the other.
-    most : int
-        Rows that are looked at.
-    rate : float
-        What each tree adds of its step.
+    rows, outcome, customer (row, feature): Rows of one customer are never on both sides.
+    folds: Folds that are held out, one after the other.
+    most: Rows that are looked at.
+    rate: What each tree adds of its step.
     """
     fold = folds_of(customer)
     kept = fold < FOLDS * min(1.0, most / len(rows))  # whole customers

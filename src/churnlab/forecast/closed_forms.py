@@ -4,8 +4,6 @@ The average of the formula, never the formula at the average (docs/risk.md). Equ
 computed once, through `posterior`'s processes.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.errors import UsageError
@@ -25,16 +23,10 @@ _MOST_COUNTS = 60
 class Rows:
     """Distinct (group, x, t_x, T, window) of a history; results are spread back to customers.
 
-    Parameters
-    ----------
-    past : Past or Visits
-        Customers at the origin: their x, t_x, T.
-    windows : array (customer,)
-        Forecast window of each customer, in days.
-    clock : Clock, optional
-        Then times and windows here are clock days.
-    draws : PopulationDraws, optional
-        With groups: each customer's is looked up by name; one that the fit has not seen is drawn
+    past: Customers at the origin: their x, t_x, T.
+    windows (customer,): Forecast window of each customer, in days.
+    clock: Then times and windows here are clock days.
+    draws: With groups: each customer's is looked up by name; one that the fit has not seen is drawn
         from the population. Default: no groups.
     """
 

@@ -1,7 +1,5 @@
 """What can be asked of the forecast of a window."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

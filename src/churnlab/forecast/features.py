@@ -4,8 +4,6 @@ One row per customer, in the order of `Past`; nan where a history has no such nu
 with one purchase has no gap). Everything is known at the origin.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from churnlab.origins.daysums import day_number
@@ -20,10 +18,8 @@ _YEAR = 365
 def features(past: Past, windows: Ints) -> tuple[tuple[str, ...], Array]:
     """Return names and values (customer, feature).
 
-    Parameters
-    ----------
-    windows : array (customer,)
-        Days that are forecast; part of what is asked, and of the calendar's columns.
+    windows (customer,): Days that are forecast; part of what is asked, and of the calendar's
+        columns.
     """
     columns = {
         "x": past.x,

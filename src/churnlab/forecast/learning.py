@@ -82,17 +82,11 @@ class Rows(NamedTuple):
 class Evidence:
     """How the stack, the model and the base rate did at the latest earlier origins, held out.
 
-    Attributes
-    ----------
-    origins : tuple of date
-        Those origins, which neither the learner nor the base rate has seen.
-    customers : int
-        Of whom the outcome is known.
-    log_score, brier : dict of str to float
-        Means over customers (`stacked`, `model`, `base_rate`): of the log of the probability of
-        what came (greater is better), and of the squared error (smaller is better).
-    gain, error : float
-        Log score of the stack above the model's, customers summed, and its standard error.
+    origins: Those origins, which neither the learner nor the base rate has seen.
+    customers: Of whom the outcome is known.
+    log_score, brier: Means over customers (`stacked`, `model`, `base_rate`): of the log of the
+        probability of what came (greater is better), and of the squared error (smaller is better).
+    gain, error: Log score of the stack above the model's, customers summed, and its standard error.
     """
 
     origins: tuple[dt.date, ...]
@@ -112,20 +106,12 @@ class Evidence:
 class Learnt:
     """A stack with what it was learnt from.
 
-    Attributes
-    ----------
-    stack : Stack
-        What forecasts.
-    origins : tuple of date
-        Earlier origins.
-    customers : int
-        Customers learnt from.
-    tuned : Tuned
-        Settings of the learner.
-    evidence : Evidence, optional
-        None with one earlier origin.
-    note : str
-        Empty, or in what way the windows fall short of the target.
+    stack: What forecasts.
+    origins: Earlier origins.
+    customers: Customers learnt from.
+    tuned: Settings of the learner.
+    evidence: None with one earlier origin.
+    note: Empty, or in what way the windows fall short of the target.
     """
 
     stack: Stack
@@ -169,23 +155,12 @@ def learn(
 ) -> Learnt:
     """Learn a stack from the earlier origins of a history.
 
-    Parameters
-    ----------
-    sample : Past
-        From `sample_of`.
-    target : Target
-        What is forecast.
-    training : Training
-        Its earlier origins.
-    family : sequence of Member
-        The models, as they are at the present origin.
-    model : Member, optional
-        Whom the stack is held against; default: the last of the family.
-
-    Raises
-    ------
-    DataError
-        One outcome only: nothing to learn.
+    sample: From `sample_of`.
+    target: What is forecast.
+    training: Its earlier origins.
+    family: The models, as they are at the present origin.
+    model: Whom the stack is held against; default: the last of the family.
+    Raises DataError: One outcome only: nothing to learn.
     """
     names, rows = _rows(training, family)
     if not rows.both:
@@ -261,12 +236,8 @@ def _weight(rows: Rows, without_latest: Mixed | None, origins: int) -> float:
 def posterior_weight(first: Array, second: Array, outcome: Array) -> float:
     """Return the posterior mean of the first forecast's weight in a mean of logits.
 
-    Parameters
-    ----------
-    first, second : array (row,)
-        Logits of the outcome.
-    outcome : array (row,)
-        0 or 1; none of the forecasts has seen it.
+    first, second (row,): Logits of the outcome.
+    outcome (row,): 0 or 1; none of the forecasts has seen it.
     """
     means = [expit(w * first + (1.0 - w) * second) for w in WEIGHTS]
     scores = np.array([-log_losses(mean, outcome).sum() for mean in means])
@@ -280,12 +251,8 @@ def spread_by_logit(z: Array, moved: Sequence[Array]) -> tuple[Array, Array]:
     The jackknife's variance of each customer is a sum of few squares; customers of like forecast
     are taken together.
 
-    Parameters
-    ----------
-    z : array (customer,)
-        The forecast.
-    moved : sequence of array (customer,)
-        The same with one origin left out.
+    z (customer,): The forecast.
+    moved (customer,): The same with one origin left out.
     """
     g = len(moved)
     if g < 2:
@@ -307,12 +274,8 @@ def _evidence(
 ) -> Evidence:
     """Hold the stack, the model and the base rate against the latest origins.
 
-    Parameters
-    ----------
-    held_out : array of int (origin,)
-        Those origins, in order.
-    blind : Mixed
-        Learnt from the others.
+    held_out (origin,): Those origins, in order.
+    blind: Learnt from the others.
     """
     held = rows.of(held_out)
     pairs = [(training.pasts[j], training.windows[j]) for j in held_out]

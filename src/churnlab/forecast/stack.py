@@ -82,17 +82,11 @@ class Mixed(NamedTuple):
 class Stack:
     """What forecasts P(no purchase in a window) of any history.
 
-    Attributes
-    ----------
-    family : tuple of Member
-        Models whose logits are features.
-    names : tuple of str
-        The other features, in order.
-    mixed : Mixed
-        What was learnt.
-    knots, spread : array (knot,)
-        Logits, increasing, and the forecast's standard deviation there in logits; empty where one
-        origin cannot tell.
+    family: Models whose logits are features.
+    names: The other features, in order.
+    mixed: What was learnt.
+    knots, spread (knot,): Logits, increasing, and the forecast's standard deviation there in
+        logits; empty where one origin cannot tell.
     """
 
     family: tuple[Member, ...]
@@ -104,17 +98,10 @@ class Stack:
     def forecast(self, past: Past, windows: Ints) -> tuple[Array, Array, Array]:
         """Return P(no purchase in the window) and its 90% interval, each (customer,).
 
-        Parameters
-        ----------
-        past : Past
-            Histories.
-        windows : array (customer,)
-            Days.
-
-        Raises
-        ------
-        VerificationError
-            Features of the history are not those that were learnt on (amounts that one log has).
+        past: Histories.
+        windows (customer,): Days.
+        Raises VerificationError: Features of the history are not those that were learnt on (amounts
+            that one log has).
         """
         family = logits(self.family, past, windows)
         z = np.empty(past.n)

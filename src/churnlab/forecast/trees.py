@@ -23,27 +23,14 @@ _ALL: Final = float(np.finfo(np.float64).max)
 class Trees:
     """Binary trees whose leaves add up to a logit.
 
-    Attributes
-    ----------
-    start : float
-        Logit before the first tree.
-    roots : array of int (tree,)
-        First node of each tree.
-    feature : array of int (node,)
-        Column of the rows that is asked for; -1 at a leaf.
-    threshold : array (node,)
-        Left where the column is at most this.
-    missing_left : array of bool (node,)
-        Where a missing value goes.
-    left, right : array of int (node,)
-        Nodes, each later than its parent.
-    value : array (node,)
-        What a leaf adds.
-
-    Raises
-    ------
-    VerificationError
-        Nodes that lead nowhere, or back.
+    start: Logit before the first tree.
+    roots (tree,): First node of each tree.
+    feature (node,): Column of the rows that is asked for; -1 at a leaf.
+    threshold (node,): Left where the column is at most this.
+    missing_left (node,): Where a missing value goes.
+    left, right (node,): Nodes, each later than its parent.
+    value (node,): What a leaf adds.
+    Raises VerificationError: Nodes that lead nowhere, or back.
     """
 
     start: float
@@ -95,10 +82,7 @@ class Trees:
     def logit(self, rows: Array) -> Array:
         """Return the sum of the leaves, (row,).
 
-        Parameters
-        ----------
-        rows : array (row, column)
-            nan where a value is missing.
+        rows (row, column): nan where a value is missing.
         """
         from churnlab.kernels.trees import add_up
 

@@ -1,7 +1,5 @@
 """Compiled pass of rows through decision trees: what they add up to."""
 
-from __future__ import annotations
-
 from churnlab.kernels._compile import njit
 
 

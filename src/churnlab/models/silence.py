@@ -226,11 +226,6 @@ class DoomProcess(Process):
         """Negative binomials up to the horizon or to death."""
         ages, of = np.unique(T, return_inverse=True)
         age = ages[:, None]
-        living = LivingUntilDeath(
-            self.shape,
-            self.alpha + age,
-            self.survival(age, horizon),
-            partial(self.lifetime, age),
-            horizon,
-        )
+        survives, lifetime = self.survival(age, horizon), partial(self.lifetime, age)
+        living = LivingUntilDeath(self.shape, self.alpha + age, survives, lifetime, horizon)
         return AliveCounts(self.alive(t_x, T), of, living)

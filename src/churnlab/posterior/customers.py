@@ -53,18 +53,10 @@ class CustomerTable:
     Millions of customers share some hundred thousand cells, so this takes a fraction of the
     table's memory; columns and rows are made as they are asked for.
 
-    Attributes
-    ----------
-    summary : Summary
-        Whose rows, in its order.
-    names : tuple of str
-        The columns.
-    cells : mapping of str to array, shape (cell,)
-        What the cell decides.
-    own : mapping of str to array, shape (customer,)
-        What it does not.
-    attrs : dict
-        Of the frames.
+    summary: Whose rows, in its order.
+    cells (cell,): What the cell decides.
+    own (customer,): What it does not.
+    attrs: Of the frames.
     """
 
     summary: Summary
@@ -122,35 +114,17 @@ def customers_table(
 ) -> pd.DataFrame:
     """Return one row per customer, in the order of the summary (docs/risk.md).
 
-    Parameters
-    ----------
-    summary
-        x, t_x, T per customer and their distinct cells, days; on a clock (`summary.clock`) the
+    summary: x, t_x, T per customer and their distinct cells, days; on a clock (`summary.clock`) the
         windows are days of the calendar all the same, rates and cycles are per clock day.
-    draws
-        Posterior draws of the population's parameters.
-    risk
-        Basis and windows.
-    state
-        From where on a purchaser is at risk; default: late by the own rhythm. With None
+    state: From where on a purchaser is at risk; default: late by the own rhythm. With None
         `at_risk_date` and what belongs to it are left out.
-    first_draws
-        Draws of another model, on the same groups, that fill the rows of customers with one
-        purchase; for BG models, which cannot. See `first_purchase_warning`.
-    columns
-        Only these columns are returned, and only what they need is computed; default: all.
-    next_levels
-        Levels of the model's law behind `next_purchase_q50`, `_q10`, `_q90`.
-    threads
-        Default: one per core.
-    progress
-        Told the stage and the share done.
-
-    Returns
-    -------
-    DataFrame
-        `COLUMNS`, with `first_draws` the `model` of each row, then the group columns. Dates are
-        datetime64[s]: the far date 9999-12-31 does not fit nanoseconds. ``attrs["warnings"]``
+    first_draws: Draws of another model, on the same groups, that fill the rows of customers with
+        one purchase; for BG models, which cannot. See `first_purchase_warning`.
+    columns: Only these columns are returned, and only what they need is computed; default: all.
+    next_levels: Levels of the model's law behind `next_purchase_q50`, `_q10`, `_q90`.
+    threads: Default: one per core.
+    Returns: `COLUMNS`, with `first_draws` the `model` of each row, then the group columns. Dates
+        are datetime64[s]: the far date 9999-12-31 does not fit nanoseconds. ``attrs["warnings"]``
         holds `first_purchase_warning` when it applies.
     """
     given = (summary, draws, risk)
@@ -272,17 +246,9 @@ def p_alive_table(
 ) -> pd.DataFrame:
     """Return P(alive) per customer at the cutoff, or on a later day without a purchase until then.
 
-    Parameters
-    ----------
-    at
-        A day not before `summary.as_of` (default: that day).
-    first_draws
-        Judge customers with one purchase, as in `customers_table`.
-
-    Returns
-    -------
-    DataFrame
-        customer_id, p_alive, p_alive_q05, p_alive_q95.
+    at: A day not before `summary.as_of` (default: that day).
+    first_draws: Judge customers with one purchase, as in `customers_table`.
+    Returns: customer_id, p_alive, p_alive_q05, p_alive_q95.
     """
     later: float = days_later(summary.as_of, at)
     if summary.clock is not None:

@@ -239,20 +239,3 @@ def risk_curve(
         np.full(n, group, np.int64), np.full(n, float(x)), np.full(n, float(t_x)), t_x + days
     )
     return risk_summary(draws, rows, risk)
-
-
-__all__ = [
-    "RiskSummary",
-    "key_rhythm",
-    "mean_and_interval",
-    "on_silence",
-    "personal_window",
-    "rhythm",
-    "rhythm_days",
-    "risk_by_draw",
-    "risk_curve",
-    "risk_matrix",
-    "risk_mean",
-    "risk_summary",
-    "windows",
-]

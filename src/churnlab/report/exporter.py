@@ -41,15 +41,8 @@ def page(book: Any, title: str, lang: str = "en") -> str:
     shown = "".join([title, *parts])
     hangul = any("\uac00" <= letter <= "\ud7a3" for letter in shown)
     fonts = {weight: base64_woff(shown, weight) for weight in ("", "Bold") if hangul}
-    return _template().render(
-        title=title,
-        lang=lang,
-        policy=policy(),
-        parts=_contents(parts),
-        fonts=fonts,
-        cards=_CARDS,
-        lines=_LINES,
-    )
+    told = {"title": title, "lang": lang, "policy": policy(), "cards": _CARDS, "lines": _LINES}
+    return _template().render(told, parts=_contents(parts), fonts=fonts)
 
 
 @cache

@@ -58,11 +58,5 @@ class Dated:
         start, size = int(columns[1].min()), number(as_of) - int(columns[1].min()) + 1
         every = np.bincount(np.asarray(purchase_days, np.int64) - start, minlength=size)
         firsts = np.bincount(columns[1] - start, minlength=size)
-        return Dated(
-            rows[:, 0].astype(np.float64),
-            rows[:, 1],
-            rows[:, 2],
-            weight.astype(np.float64),
-            as_of,
-            (every - firsts).astype(np.float64),
-        )
+        x, first, last = rows[:, 0].astype(float), rows[:, 1], rows[:, 2]
+        return Dated(x, first, last, weight.astype(float), as_of, (every - firsts).astype(float))

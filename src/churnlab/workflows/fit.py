@@ -1,7 +1,5 @@
 """Fit a log: the posterior of a model, a first threshold, and the per-customer table."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from churnlab.backtest import Context, calibrate_threshold
@@ -29,12 +27,9 @@ def fit(
     Without worth nobody asks for money (an earlier day's grid, for example), and the table is made
     when somebody asks for it.
 
-    Raises
-    ------
-    DataError
-        Too few customers, no repeat purchase, or too little to learn a threshold from.
-    FitRefusedError
-        The diagnostics do not support the fit.
+    Raises DataError: Too few customers, no repeat purchase, or too little to learn a threshold
+        from.
+    Raises FitRefusedError: The diagnostics do not support the fit.
     """
     if log.engine is not None:
         return fit_elsewhere(log, settings, progress)

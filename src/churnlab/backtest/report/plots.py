@@ -4,6 +4,7 @@ Each function draws numbers that were computed elsewhere on an `Axes` and return
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,16 +32,8 @@ def reliability(
     """
     ax.plot([0, 1], [0, 1], color=COLOURS["muted"], lw=1, ls="--")
     if band is not None:
-        at, low, high = band
-        ax.fill_between(
-            np.asarray(at),
-            np.asarray(low),
-            np.asarray(high),
-            color=COLOURS["muted"],
-            alpha=0.25,
-            lw=0,
-            label=label("consistency_band", lang),
-        )
+        (at, low, high), said = map(np.asarray, band), label("consistency_band", lang)
+        ax.fill_between(at, low, high, color=COLOURS["muted"], alpha=0.25, lw=0, label=said)
     ax.plot(np.asarray(predicted), np.asarray(observed), color=colour, label=name)
     ax.set(
         xlabel=label("predicted", lang), ylabel=label("observed", lang), xlim=(0, 1), ylim=(0, 1)
@@ -88,14 +81,7 @@ def purchase_axis(ax: Axes, shares: pd.DataFrame, *, lang: str = "en") -> Axes:
         names, states["share"], xerr=np.clip(np.array(error), 0, None), color=colours, height=0.7
     )
     for position, row in enumerate(states.itertuples()):
-        ax.annotate(
-            f"{row.share:.1%}  ({row.n:,})",
-            (row.share_q95, position),
-            textcoords="offset points",
-            xytext=(6, 0),
-            va="center",
-            fontsize=9,
-        )
+        _beside(ax, f"{row.share:.1%}  ({row.n:,})", (row.share_q95, position), 6, fontsize=9)
     ax.set_xlim(0, float(states["share_q95"].max()) * 1.3)
     ax.set_xlabel(label("share", lang))
     ax.grid(axis="y", visible=False)
@@ -117,15 +103,12 @@ def score_bars(
     colours = [COLOURS["baseline"] if n in baselines else COLOURS["model"] for n in ordered]
     ax.barh(ordered, scores[order], color=colours, height=0.7)
     for position, value in enumerate(scores[order]):
-        ax.annotate(
-            f"{value:.4f}",
-            (value, position),
-            textcoords="offset points",
-            xytext=(4, 0),
-            va="center",
-            fontsize=8,
-        )
+        _beside(ax, f"{value:.4f}", (value, position), 4, fontsize=8)
     ax.set_xlabel(axis_label)
     ax.set_xlim(0, float(np.nanmax(scores)) * 1.15)
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def _beside(ax: Axes, text: str, place: Any, points: int, **how: Any) -> None:
+    ax.annotate(text, place, textcoords="offset points", xytext=(points, 0), va="center", **how)

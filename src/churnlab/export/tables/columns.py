@@ -37,11 +37,7 @@ class Table(NamedTuple):
 _ID = Column("customer_id", TEXT, "customer, to the letter")
 _AS_OF = Column("as_of", DAY, "last known, complete day")
 _BAND = Column(
-    "risk_band",
-    TEXT,
-    "active, or how far at risk: fresh, winnable, gone",
-    nullable=True,
-    later=True,
+    "risk_band", TEXT, "active, or how far at risk: fresh, winnable, gone", True, later=True
 )
 _CODE = Column("segment_code", TEXT, "purchase_state.visit_state, see docs/segments.md")
 

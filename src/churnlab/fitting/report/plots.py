@@ -49,14 +49,8 @@ def silence(
             risk_over_silence(ax, *curve, name=name, colour=colour, today=today, lang=lang)
     if threshold is not None:
         left.axhline(1 - threshold, color="#555555", lw=1, ls=":")
-        left.annotate(
-            label("threshold", lang),
-            (0, 1 - threshold),
-            ha="left",
-            va="top",
-            fontsize=8,
-            color="#555555",
-        )
+        said, at = label("threshold", lang), (0, 1 - threshold)
+        left.annotate(said, at, ha="left", va="top", fontsize=8, color="#555555")
     left.set_ylabel(label("p_alive", lang))
     right.set_ylabel(label("no_purchase_in", lang, days=horizon_days))
     right.plot([], [], "o", color=COLOURS["actual"], label=label("today", lang))
@@ -69,15 +63,8 @@ def shrinkage(ax: Axes, pairs: pd.DataFrame, *, lang: str = "en") -> Axes:
     pairs: `x`, `mean_gap_days`, `cycle_days`.
     """
     shown = pairs[pairs["mean_gap_days"] > 0].sort_values("x")
-    points = ax.scatter(
-        shown["mean_gap_days"],
-        shown["cycle_days"],
-        c=np.log2(shown["x"]),
-        s=10,
-        cmap="viridis_r",
-        alpha=0.7,
-        linewidths=0,
-    )
+    x, y, gaps = shown["mean_gap_days"], shown["cycle_days"], np.log2(shown["x"])
+    points = ax.scatter(x, y, c=gaps, s=10, cmap="viridis_r", alpha=0.7, linewidths=0)
     both = pd.concat([shown["mean_gap_days"], shown["cycle_days"]])
     ends = [float(both.min()), float(both.max())]
     ax.plot(ends, ends, color="#999999", lw=1, ls="--")
@@ -161,23 +148,12 @@ def tracking(ax: Axes, weeks: pd.DataFrame, *, lang: str = "en") -> Axes:
     for position, (name, rows) in enumerate(weeks.groupby("candidate", sort=False)):
         said = label("model", lang) if alone else str(name)
         colour = f"C{position}"
-        ax.fill_between(
-            rows["week"],
-            rows["cumulative_q05"],
-            rows["cumulative_q95"],
-            color=colour,
-            alpha=0.15,
-            lw=0,
-        )
+        band = (rows["cumulative_q05"], rows["cumulative_q95"])
+        ax.fill_between(rows["week"], *band, color=colour, alpha=0.15, lw=0)
         ax.plot(rows["week"], rows["cumulative_expected"], color=colour, label=said)
     first = weeks.drop_duplicates("week")
-    ax.plot(
-        first["week"],
-        first["cumulative_actual"],
-        color=COLOURS["actual"],
-        lw=2.4,
-        label=label("actual", lang),
-    )
+    x, y, said = first["week"], first["cumulative_actual"], label("actual", lang)
+    ax.plot(x, y, color=COLOURS["actual"], lw=2.4, label=said)
     ax.set(xlabel=label("week", lang), ylabel=label("cumulative_purchases", lang))
     ax.set_ylim(bottom=0)
     ax.legend(loc="upper left", title=label("band_90", lang))

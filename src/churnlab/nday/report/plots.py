@@ -90,18 +90,10 @@ def draw_hazard(
     lang: str = "en",
 ) -> Axes:
     """Draw the hazard on a log axis, with the plateau's threshold."""
-    floor = 1e-5
-    ax.fill_between(
-        data.days,
-        np.maximum(data.hazard_q05, floor),
-        np.maximum(data.hazard_q95, floor),
-        color=COLOURS["model"],
-        alpha=0.25,
-        step="mid",
-    )
-    ax.step(
-        data.days, data.hazard, where="mid", color=COLOURS["model"], label=say("axis.model", lang)
-    )
+    model, said = COLOURS["model"], say("axis.model", lang)
+    low, high = np.maximum(data.hazard_q05, 1e-5), np.maximum(data.hazard_q95, 1e-5)
+    ax.fill_between(data.days, low, high, color=model, alpha=0.25, step="mid")
+    ax.step(data.days, data.hazard, where="mid", color=model, label=said)
     seen = data.data_hazard > 0
     ax.plot(
         data.days[seen], data.data_hazard[seen], ".", color=COLOURS["actual"],

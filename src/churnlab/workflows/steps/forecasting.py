@@ -1,7 +1,5 @@
 """The forecast of a window in a fit: by the stack where the past bears it out, or by the model."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,20 +30,12 @@ LEAST_ORIGINS = 2
 class WindowForecast:
     """P(no purchase in a window) of every customer, and what forecast it.
 
-    Attributes
-    ----------
-    name : str
-        `stacked` or `model`.
-    horizon_days : int
-        The window.
-    reason : str
-        Why that one, in words.
-    columns : DataFrame
-        `COLUMNS`, a row a customer in the order of the summary.
-    learnt : Learnt, optional
-        The stack that was taken.
-    judged : Learnt, optional
-        The stack that the model was held against, taken or not.
+    name: `stacked` or `model`.
+    horizon_days: The window.
+    reason: Why that one, in words.
+    columns: `COLUMNS`, a row a customer in the order of the summary.
+    learnt: The stack that was taken.
+    judged: The stack that the model was held against, taken or not.
     """
 
     name: str
@@ -92,10 +82,7 @@ def forecast_window(
 ) -> WindowForecast:
     """Forecast the window by the stack, or by the fitted model.
 
-    Raises
-    ------
-    DataError
-        The stack was asked for by name, and there is nothing to learn it from.
+    Raises DataError: The stack was asked for by name, and there is nothing to learn it from.
     """
     wanted, days = settings.forecast.name, settings.forecast.horizon_days
     days = settings.risk.horizon_days if days is None else int(days)
