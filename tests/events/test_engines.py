@@ -15,7 +15,8 @@ from churnlab.errors import DataError, UsageError
 from churnlab.events import DataConfig, open_log
 from churnlab.events.config import MembersTable, PurchasesTable, VisitsTable
 from churnlab.fitting import ModelConfig
-from churnlab.runs import RunFolder
+from churnlab.forecast import ForecastConfig
+from churnlab.runs import RunFolder, open_run
 from churnlab.workflows.fit import fit
 from churnlab.workflows.steps.settings import FitSettings
 
@@ -181,7 +182,8 @@ def fetched(monkeypatch, backend):
 
 @pytest.fixture(scope="module")
 def settings():
-    return FitSettings(model=ModelConfig(calendar=None, group="country"))
+    chosen = ModelConfig(calendar=None, group="country")
+    return FitSettings(model=chosen, forecast=ForecastConfig(name="none"))
 
 
 def test_the_table_is_the_same_and_only_cells_come(pair, settings, tmp_path, monkeypatch):
@@ -208,6 +210,9 @@ def test_the_table_is_the_same_and_only_cells_come(pair, settings, tmp_path, mon
             np.testing.assert_allclose(x, y.astype(float), rtol=1e-9, err_msg=column)
         else:
             assert x.astype(str).tolist() == y.astype(str).tolist(), column
+    again = open_run(tmp_path / "there").frame("customers.parquet", ["x", "no such column"])
+    assert list(again) == ["x"]
+    assert again["x"].tolist() == a["x"].tolist()
     assert dataclasses.replace(results[0].late, value=None) == results[1].late
 
 

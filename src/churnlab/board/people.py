@@ -22,28 +22,14 @@ _SOON: Final = 14
 _WEEK: Final = 7
 #: Column in the page -> of which table, and what it is there.
 _COLUMNS: Final[dict[str, str]] = {
-    "id": "customer_id",
-    "code": "segment_code",
-    "band": "risk_band",
-    "first": "first_purchase_at",
-    "last": "last_purchase_at",
-    "purchases": "purchases",
-    "silence": "days_since_last",
-    "alive": "p_alive",
-    "returns": "p_return_year",
-    "cycle": "cycle_days",
-    "late": "at_risk_date",
-    "late05": "at_risk_q05",
-    "late95": "at_risk_q95",
-    "due": "due_date",
-    "due10": "due_q10",
-    "due90": "due_q90",
-    "expected": "expected_purchases",
-    "value": "residual_value",
-    "visit": "last_visit_at",
-    "signup": "signed_up_at",
-    "previous": "previous_code",
-}
+    "id": "customer_id", "code": "segment_code", "band": "risk_band",
+    "first": "first_purchase_at", "last": "last_purchase_at", "purchases": "purchases",
+    "silence": "days_since_last", "alive": "p_alive", "returns": "p_return_year",
+    "cycle": "cycle_days", "late": "at_risk_date", "late05": "at_risk_q05",
+    "late95": "at_risk_q95", "due": "due_date", "due10": "due_q10", "due90": "due_q90",
+    "expected": "expected_purchases", "value": "residual_value", "visit": "last_visit_at",
+    "signup": "signed_up_at", "previous": "previous_code",
+}  # fmt: skip
 _DATES: Final = ("first", "last", "late", "late05", "late95", "due", "due10", "due90", "visit",
                  "signup")  # fmt: skip
 #: Columns that say who is urgent, as far as a run has them.

@@ -30,15 +30,10 @@ from churnlab.summary.calendar import AUTO, KINDS
 _Wrapper = Callable[[str, Candidate], Candidate | None]
 
 _SIMPLE: Final[dict[str, Callable[[], Candidate]]] = {
-    "recency": Recency,
-    "recency_logistic": RecencyLogistic,
-    "hiatus": Hiatus,
-    "personal_ratio": PersonalRatio,
-    "rfm": Rfm,
-    "majority": Majority,
-    "gradient_boosting": GradientBoosting,
-    "stacked": Stacked,
-}
+    "recency": Recency, "recency_logistic": RecencyLogistic, "hiatus": Hiatus,
+    "personal_ratio": PersonalRatio, "rfm": Rfm, "majority": Majority,
+    "gradient_boosting": GradientBoosting, "stacked": Stacked,
+}  # fmt: skip
 #: Models that `lifetimes` fits too.
 _PEERS: Final = tuple(m.name for m in REGISTRY.values() if m.lifetimes_fitter)
 #: Begins the names of models that `lifetimes` fits.
@@ -85,14 +80,9 @@ _WRAPPERS: Final[dict[str, _Wrapper]] = {
 
 #: Baselines that every backtest carries (docs/backtesting.md).
 COMPULSORY: Final = (
-    "recency",
-    "recency_logistic",
-    "hiatus",
-    "personal_ratio",
-    "rfm",
-    "majority",
+    "recency", "recency_logistic", "hiatus", "personal_ratio", "rfm", "majority",
     "lifetimes_bg_nbd",
-)
+)  # fmt: skip
 DEFAULT_CANDIDATES: Final = (
     "bg_nbd",
     "mbg_nbd",

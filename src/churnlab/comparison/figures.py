@@ -60,13 +60,8 @@ def _row(
     figure: str, name: str, value: Any, q05: Any = None, q95: Any = None, target: str = ""
 ) -> dict[str, Any]:
     return {
-        "target": target,
-        "name": name,
-        "figure": figure,
-        "value": value,
-        "q05": q05,
-        "q95": q95,
-    }
+        "target": target, "name": name, "figure": figure, "value": value, "q05": q05, "q95": q95,
+    }  # fmt: skip
 
 
 def _fit(run: Run) -> list[dict[str, Any]]:

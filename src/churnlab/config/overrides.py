@@ -18,13 +18,9 @@ from churnlab.errors import UsageError
 
 # Mappings with free keys: Hydra asks for a leading + where a key is new, users should not have to.
 _FREE_MAPPINGS = (
-    "model.priors",
-    "model.events",
-    "data.members.attributes",
-    "segments.polarity",
-    "nday.n_by_group",
-    "nday.cohort.campaigns",
-)
+    "model.priors", "model.events", "data.members.attributes", "segments.polarity",
+    "nday.n_by_group", "nday.cohort.campaigns",
+)  # fmt: skip
 #: What a name of a file in `configs/` chooses; Hydra stumbles over anything else.
 _GROUPS = (
     "data", "debug", "experiment", "export", "inference", "model", "rule", "split", "visits",

@@ -51,21 +51,12 @@ def report_of(
     elif "purchases" in events and config.unknown_beginning == "model":
         notes += history.kept(clean[history.TABLE], events["purchases"], str(config.history_from))
     return DataReport(
-        name=config.name,
-        as_of=as_of,
-        as_of_given=given,
-        time_zone=config.time_zone,
-        returns=config.returns or "drop",
-        duplicates=config.duplicates or "drop",
-        purchase_unit=config.purchase_unit,
-        tables=tables,
-        members=members_report(events, members),
-        purchase_days=days,
-        days_with_several=several,
-        hashes=hashes,
-        notes=notes,
-        beginning=began,
-    )
+        name=config.name, as_of=as_of, as_of_given=given, time_zone=config.time_zone,
+        returns=config.returns or "drop", duplicates=config.duplicates or "drop",
+        purchase_unit=config.purchase_unit, tables=tables,
+        members=members_report(events, members), purchase_days=days, days_with_several=several,
+        hashes=hashes, notes=notes, beginning=began,
+    )  # fmt: skip
 
 
 def _purchase_days(purchases: Any | None) -> tuple[int, int, list[str]]:

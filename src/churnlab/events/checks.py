@@ -10,21 +10,12 @@ from churnlab.errors import UsageError, nearest
 
 #: Zones by the abbreviations that people type.
 ABBREVIATED: Final = {
-    "KST": "Asia/Seoul",
-    "JST": "Asia/Tokyo",
-    "SGT": "Asia/Singapore",
-    "HKT": "Asia/Hong_Kong",
-    "IST": "Asia/Kolkata",
-    "AEST": "Australia/Sydney",
-    "BST": "Europe/London",
-    "CEST": "Europe/Berlin",
-    "EDT": "America/New_York",
-    "CST": "America/Chicago",
-    "CDT": "America/Chicago",
-    "MDT": "America/Denver",
-    "PST": "America/Los_Angeles",
+    "KST": "Asia/Seoul", "JST": "Asia/Tokyo", "SGT": "Asia/Singapore", "HKT": "Asia/Hong_Kong",
+    "IST": "Asia/Kolkata", "AEST": "Australia/Sydney", "BST": "Europe/London",
+    "CEST": "Europe/Berlin", "EDT": "America/New_York", "CST": "America/Chicago",
+    "CDT": "America/Chicago", "MDT": "America/Denver", "PST": "America/Los_Angeles",
     "PDT": "America/Los_Angeles",
-}
+}  # fmt: skip
 
 
 def check_time_zone(name: str) -> None:

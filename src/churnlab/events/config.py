@@ -192,12 +192,9 @@ class DataConfig:
         one_of("data.engine", self.engine, ENGINES)
         one_of("data.unknown_beginning", self.unknown_beginning, UNKNOWN_BEGINNINGS)
         one_of("data.purchase_unit", self.purchase_unit, PURCHASE_UNITS)
-        for key, known in (
-            ("returns", RETURNS),
-            ("duplicates", DUPLICATES),
-            ("on_bad_rows", BAD_ROWS),
-        ):
-            one_of(f"data.{key}", getattr(self, key), known)
+        one_of("data.returns", self.returns, RETURNS)
+        one_of("data.duplicates", self.duplicates, DUPLICATES)
+        one_of("data.on_bad_rows", self.on_bad_rows, BAD_ROWS)
         if not 0 <= self.max_bad_share <= 1:
             raise UsageError(
                 f"data.max_bad_share must lie between 0 and 1; got {self.max_bad_share}."
@@ -220,9 +217,4 @@ class DataConfig:
     @property
     def tables(self) -> dict[str, SourceTable]:
         """The four tables by name, given or not."""
-        return {
-            "purchases": self.purchases,
-            "visits": self.visits,
-            "members": self.members,
-            "treatments": self.treatments,
-        }
+        return {n: getattr(self, n) for n in ("purchases", "visits", "members", "treatments")}

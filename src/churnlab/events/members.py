@@ -101,13 +101,9 @@ def members_report(events: dict[str, Any], members: Any | None) -> MembersReport
     added = _size(buyers), _size(visitors)
     early, who = _early(purchases, members)
     return MembersReport(
-        derived=False,
-        count=_size(members) + sum(added),
-        added_purchasers=added[0],
-        added_visitors=added[1],
-        early_purchase_rows=early,
-        early_purchasers=who,
-    )
+        derived=False, count=_size(members) + sum(added), added_purchasers=added[0],
+        added_visitors=added[1], early_purchase_rows=early, early_purchasers=who,
+    )  # fmt: skip
 
 
 def _ids(table: Any) -> Any:

@@ -46,14 +46,9 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
 #: Why a row is dropped; a row has the first reason that fits, in this order. Lateness comes first:
 #: nothing about a row after `as_of` is looked at.
 REASONS: Final = (
-    "after_as_of",
-    "missing_id",
-    "missing_time",
-    "unreadable_time",
-    "unknown_beginning",
-    "returned",
-    "duplicate",
-)
+    "after_as_of", "missing_id", "missing_time", "unreadable_time", "unknown_beginning",
+    "returned", "duplicate",
+)  # fmt: skip
 #: The reasons that `on_bad_rows` and `max_bad_share` speak of.
 BAD_REASONS: Final = ("missing_id", "missing_time", "unreadable_time")
 

@@ -95,14 +95,8 @@ NOBODY: Final = frozenset(
 )
 #: Events that are purchases, among the values of an event column.
 PURCHASE_EVENTS: Final = (
-    "purchase",
-    "order",
-    "buy",
-    "transaction",
-    "order_completed",
-    "구매",
-    "결제",
-)
+    "purchase", "order", "buy", "transaction", "order_completed", "구매", "결제",
+)  # fmt: skip
 _COMPILED = {
     role: [re.compile(f"(?:{p})") for p in patterns] for role, patterns in PATTERNS.items()
 }

@@ -15,13 +15,9 @@ from churnlab.rules.threshold import (
 
 #: The first decides states; the others cut a risk and may also choose whom to contact.
 RULES: Final[dict[str, type[ThresholdRule | OverdueRule]]] = {
-    "overdue": OverdueRule,
-    "fixed": FixedRule,
-    "cost_ratio": CostRatioRule,
-    "capacity": CapacityRule,
-    "precision": PrecisionRule,
-    "calibrated": CalibratedRule,
-}
+    "overdue": OverdueRule, "fixed": FixedRule, "cost_ratio": CostRatioRule,
+    "capacity": CapacityRule, "precision": PrecisionRule, "calibrated": CalibratedRule,
+}  # fmt: skip
 
 
 def rule_named(name: str, **fields: Any) -> ThresholdRule | OverdueRule:

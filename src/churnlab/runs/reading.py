@@ -102,14 +102,20 @@ class Run:
     ) -> pd.DataFrame:
         """Read a Parquet file, or of some columns those that it has.
 
-        Text of few values in `coded` columns comes as categories, a byte a row.
+        Text of few values in `coded` columns comes as categories, a byte a row. Of a table that an
+        engine's workers wrote in parts, the rows come sorted by id.
         """
-        file = self.file(name)
-        known = read_schema(file).names
-        wanted = None if columns is None else [c for c in columns if c in known]
-        return pd.read_parquet(
-            file, columns=wanted, read_dictionary=[c for c in coded if c in known]
-        )
+        parts = sorted(f for f in self.manifest["files"] if f.startswith(f"{name}/"))
+        files = [self.file(part) for part in parts or [name]]
+        known = read_schema(files[0]).names
+        wanted = known if columns is None else [c for c in columns if c in known]
+        read = dict.fromkeys(["customer_id", *wanted]) if parts else wanted
+        coded = [c for c in coded if c in known]
+        found = [pd.read_parquet(f, columns=list(read), read_dictionary=coded) for f in files]
+        if not parts:
+            return found[0]
+        together = pd.concat(found).sort_values("customer_id", ignore_index=True)
+        return together[wanted]
 
     def part(self, name: str) -> Run | None:
         """Return the run of a pipeline's step, or None where the step was skipped."""

@@ -6,13 +6,9 @@ import pandas as pd
 
 #: Columns of the table on the terminal: metric and how it is written.
 SHOWN: Final = {
-    "brier": ".4f",
-    "log_score": ".4f",
-    "auc": ".3f",
-    "bias": "+.1%",
-    "mae": ".3f",
+    "brier": ".4f", "log_score": ".4f", "auc": ".3f", "bias": "+.1%", "mae": ".3f",
     "count_bias": "+.1%",
-}
+}  # fmt: skip
 
 
 def table_lines(headline: pd.DataFrame) -> list[str]:

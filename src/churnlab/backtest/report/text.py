@@ -14,25 +14,13 @@ from churnlab.report.notes import all_told, told
 from churnlab.report.words import bullets, heading, table
 
 _FORMATS: Final = {
-    "brier": ".4f",
-    "mcb": ".4f",
-    "dsc": ".4f",
-    "log_score": ".4f",
-    "auc": ".3f",
-    "bias": "+.1%",
-    "lift_10": ".2f",
-    "mae": ".3f",
-    "count_bias": "+.1%",
-    "crps": ".4f",
-}
+    "brier": ".4f", "mcb": ".4f", "dsc": ".4f", "log_score": ".4f", "auc": ".3f", "bias": "+.1%",
+    "lift_10": ".2f", "mae": ".3f", "count_bias": "+.1%", "crps": ".4f",
+}  # fmt: skip
 _RULE_FORMATS: Final = {
-    "threshold": ".3f",
-    "flagged_share": ".1%",
-    "precision": ".1%",
-    "recall": ".1%",
-    "cost_per_customer": ".4f",
-    "regret": ".4f",
-}
+    "threshold": ".3f", "flagged_share": ".1%", "precision": ".1%", "recall": ".1%",
+    "cost_per_customer": ".4f", "regret": ".4f",
+}  # fmt: skip
 
 
 def _table(frame: pd.DataFrame, formats: dict[str, str], lang: str) -> str:

@@ -276,15 +276,8 @@ def account(table: Any, staged: Staged, dropped: dict[str, int], as_of: dt.date)
     if not values["kept"] and staged.table in ("purchases", "visits"):
         raise _nothing_left(staged, dropped, as_of)
     return TableReport(
-        source=staged.source.label,
-        rows=staged.rows,
-        kept=int(values["kept"]),
-        dropped=dropped,
-        customers=int(values["customers"]),
-        first_day=values["first"],
-        last_day=values["last"],
-        times=staged.time_kind,
-        columns=staged.columns,
-        unreadable=staged.unreadable,
+        source=staged.source.label, rows=staged.rows, kept=int(values["kept"]), dropped=dropped,
+        customers=int(values["customers"]), first_day=values["first"], last_day=values["last"],
+        times=staged.time_kind, columns=staged.columns, unreadable=staged.unreadable,
         notes=staged.notes,
-    )
+    )  # fmt: skip

@@ -18,18 +18,9 @@ ENOUGH_THOUSANDS = 5
 
 #: Spellings of one currency; others stand for themselves.
 _SAME = {
-    "$": "USD",
-    "US$": "USD",
-    "€": "EUR",
-    "£": "GBP",
-    "₩": "KRW",
-    "원": "KRW",
-    "¥": "JPY",
-    "円": "JPY",
-    "￥": "JPY",
-    "元": "CNY",
-    "₹": "INR",
-}
+    "$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "₩": "KRW", "원": "KRW", "¥": "JPY",
+    "円": "JPY", "￥": "JPY", "元": "CNY", "₹": "INR",
+}  # fmt: skip
 #: Currencies without decimals: whatever mark stands in them parts thousands.
 _WHOLE = "₩|원|KRW|¥|円|￥|JPY|VND|₫"
 #: Of currencies.

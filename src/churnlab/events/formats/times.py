@@ -202,10 +202,6 @@ def parse_day(value: dt.date | str | None, key: str = "as_of") -> dt.date | None
     """
     if value is None:
         return None
-    if isinstance(value, dt.datetime):
-        return value.date()
-    if isinstance(value, dt.date):
-        return value
     try:
         return dt.date.fromisoformat(str(value).strip()[:10])
     except ValueError as error:

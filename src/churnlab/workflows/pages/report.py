@@ -15,13 +15,9 @@ from churnlab.workflows.steps.settings import ReportSettings
 
 #: Which notebook reports on which command's folder.
 NOTEBOOKS = {
-    "fit": "report_fit",
-    "segment": "report_segments",
-    "backtest": "report_backtest",
-    "nday": "report_nday",
-    "journey": "report_journey",
-    "pipeline": "report_pipeline",
-}
+    "fit": "report_fit", "segment": "report_segments", "backtest": "report_backtest",
+    "nday": "report_nday", "journey": "report_journey", "pipeline": "report_pipeline",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
