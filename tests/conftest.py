@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import shutil
 import tempfile
@@ -23,6 +24,10 @@ from xdist.scheduler import LoadFileScheduling
 from churnlab.report.render import Rendered
 
 mpl.use("Agg")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # While it is imported, a package of its own asks where each module of the process is from:
+    # among the thousands of a session that takes 5 s, among those that are here now 1 s.
+    importlib.import_module("arviz")
 # Properties on all their examples (tests/examples.py), as `make test-slow` asks.
 hypothesis.settings.register_profile("full", hypothesis.settings.get_profile("default"))
 

@@ -24,7 +24,7 @@ from churnlab.board.serve import server
 from churnlab.errors import UsageError
 from churnlab.report.config import ReportConfig
 from churnlab.workflows.pages.board import deliver
-from churnlab.workflows.segment import _to_csv
+from churnlab.workflows.segmentation import _to_csv
 
 ROOT = Path(__file__).parents[2]
 

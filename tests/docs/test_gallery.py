@@ -9,7 +9,7 @@ from pathlib import Path
 from churnlab import Fit
 from churnlab.backtest.result import BacktestResult
 from churnlab.nday.result import NdayResult
-from churnlab.workflows.segment import Segmentation
+from churnlab.workflows.segmentation import Segmentation
 
 _SPEC = importlib.util.spec_from_file_location(
     "gallery", Path(__file__).parents[2] / "docs" / "gallery.py"

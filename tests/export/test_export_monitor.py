@@ -259,9 +259,10 @@ def test_steps_are_those_of_a_plain_loop(bundle, events):
     assert last.customers[last.elapsed > last.rows.T].sum() == len(new) > 0
 
 
-def test_true_forecasts_are_no_evidence_of_a_change(bundle):
-    """Five other years of the same shop."""
-    for seed in range(5):
+@pytest.mark.parametrize("years", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_true_forecasts_are_no_evidence_of_a_change(bundle, years):
+    """Other years of the same shop."""
+    for seed in range(years):
         events = simulate(1500, END, seed=50 + seed)
         found = evidence_of(bundle, log_of(events))
         assert found.days == 119

@@ -108,14 +108,14 @@ def test_without_effects_it_is_the_pooled_likelihood() -> None:
 @pytest.mark.parametrize("model", ["mbg_nbd", pytest.param("pareto_nbd", marks=pytest.mark.slow)])
 def test_effects_are_recovered_by_laplace(model: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
     """Within four posterior deviations of the truth, and away from 0 where there is an effect."""
-    summary = people(model, 2000, 4)
+    summary = people(model, 1200, 4)
     fit = cl.fit(summary, model=model, seed=1, draws=400)
     assert fit.population.method == "laplace"
     table = fit.summary()
     check_effects(table)
     assert table["sd"][list(EFFECTS)].max() < 0.3
     customers = fit.customers(horizon_days=90)
-    assert len(customers) == 2000
+    assert len(customers) == 1200
     bare = summary.customers.assign(rate=customers["rate_per_day"].to_numpy())
     old = bare.loc[(bare["x"] == 0) & (bare["age"] > 52), "rate"].mean()
     young = bare.loc[(bare["x"] == 0) & (bare["age"] < 28), "rate"].mean()
@@ -203,7 +203,7 @@ def test_gradient_of_the_population_with_effects() -> None:
 
 
 def test_effects_within_groups_are_recovered_in_two_stages() -> None:
-    summary, _ = in_groups(1500)
+    summary, _ = in_groups()
     fit = cl.fit(
         summary, model="mbg_nbd", group="group", covariates=["age", "channel"], seed=1, draws=300
     )

@@ -55,8 +55,8 @@ def _assert_groups_uniform(table: pd.DataFrame, effects: str, most_refused: floa
 
 @pytest.mark.parametrize(("model", "effects"), GROUPED)
 def test_ranks_with_groups_are_uniform_short(model: str, effects: str) -> None:
-    """8 simulations of 200 customers in 4 groups."""
-    table = sbc_table(model, simulations=8, customers=200, groups=4, effects=effects, seed=11)
+    """6 simulations of 150 customers in 4 groups."""
+    table = sbc_table(model, simulations=6, customers=150, groups=4, effects=effects, seed=11)
     _assert_groups_uniform(table, effects, 0.35)
 
 

@@ -204,7 +204,7 @@ def test_an_update_is_the_same_fit_on_newer_events(fit):
 
 
 def test_what_has_no_picture_says_why(fit):
-    segments = cl.segment(the_shop(), segments={"periods": 0})
+    segments = cl.segment(cl.load_shop(200), segments={"periods": 0}, inference={"draws": 200})
     with pytest.raises(UsageError, match=r"segments\.periods"):
         segments.plot_shares()
     arrays = cl.Summary.from_arrays([2, 0, 1], [30, 0, 9], [60, 40, 50], as_of="2025-01-01")

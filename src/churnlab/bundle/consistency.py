@@ -3,7 +3,8 @@
 import datetime as dt
 from collections.abc import Callable, Iterator
 
-from churnlab.bundle.document import REQUIRED_TABLES, Bundle, Model
+from churnlab.bundle.document import REQUIRED_TABLES, Bundle
+from churnlab.bundle.scoring import Model
 from churnlab.errors import UsageError, VerificationError
 from churnlab.models import REGISTRY
 from churnlab.vocabulary import ALL_CODES, SEGMENT_CODES

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from churnlab.bundle.document import Bundle, Model, Risk
+from churnlab.bundle.document import Bundle
 from churnlab.bundle.reading import load_bundle
+from churnlab.bundle.scoring import Model, Risk
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import Lateness, Measure, RiskConfig, StateCut
 from churnlab.rules.types import inside

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from churnlab.bundle.document import MAX_DRAWS, MAX_THINNING_ERROR
+from churnlab.bundle.fields import MAX_DRAWS, MAX_THINNING_ERROR
 from churnlab.errors import FitRefusedError
 from churnlab.export.inputs import ExportInputs
 from churnlab.models.draws import PopulationDraws

@@ -2,7 +2,7 @@
 
 from sqlglot import exp
 
-from churnlab.bundle.document import DIALECTS as DIALECTS
+from churnlab.bundle.fields import DIALECTS as DIALECTS
 from churnlab.errors import UsageError
 
 #: The dialect the canonical text is written in and parsed from.
