@@ -99,7 +99,7 @@ def _forecast(source: Run, fit: dict[str, Any]) -> dict[str, Any] | None:
     """Return what forecasts windows, where it is a stack."""
     if not source.has("forecast.json"):
         return None
-    return source.json("forecast.json") | {"horizon_days": fit["forecast"]["horizon_days"]}
+    return {**source.json("forecast.json"), "horizon_days": fit["forecast"]["horizon_days"]}
 
 
 def _risk(typed: dict[str, Any], fit: dict[str, Any]) -> RiskConfig:
