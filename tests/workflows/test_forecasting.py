@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -134,3 +136,10 @@ def test_a_bundle_forecasts_what_the_fit_did(
     pd.testing.assert_frame_equal(shipped, mine, check_exact=True, check_index_type=False)
     summary = stacked.customers[["customer_id", "x", "t_x", "T"]].head(50)
     assert cl.score(tmp_path / "out", summary=summary)["no_purchase"].isna().all()
+
+
+@pytest.mark.parametrize("name", ["stacked", "model"])
+def test_a_log_that_stays_elsewhere_is_not_forecast_by_name(log: EventLog, name: str) -> None:
+    there: Any = SimpleNamespace(name="Spark")
+    with pytest.raises(UsageError, match="stays in Spark"):
+        fitted(replace(log, engine=there), name=name)
