@@ -102,7 +102,9 @@ def _with_paths(config: DataConfig, given: Mapping[str, Any]) -> DataConfig:
                 f"data.engine={config.engine} reads one path or table that its workers see for "
                 f"{name}; got {got}. Give a glob of Parquet files, or take data.engine=duckdb."
             )
-    tables = {n: replace(config.tables[n], path=str(v[0])) for n, v in given.items()}
+    tables: dict[str, Any] = {
+        n: replace(config.tables[n], path=str(v[0])) for n, v in given.items()
+    }
     return replace(config, **tables)
 
 
