@@ -6,7 +6,9 @@
 Simulates purchases with amounts, visits and members once per size; each stage is the command
 itself in a process of its own: wall time, CPU time (of all threads) and peak memory. With --folder
 stages may be measured one by one: the table holds the last measurement of each. With --write it
-goes to benchmarks/results/pipeline.md, which is worth doing on an idle machine only.
+goes to benchmarks/results/pipeline.md, which is worth doing on an idle machine only. `once_s` is
+what DuckDB takes to read a stage's Parquet files once and to write those that it made once: no
+stage can be faster; `times_once` says how far it is from that.
 10,000,000 customers are one more size: --customers 1000000 10000000 (bar: 20 minutes and 12 GB).
 """
 
@@ -22,6 +24,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import duckdb
 import numpy as np
 import pandas as pd
 from logs import TRUTH
@@ -112,6 +115,26 @@ def measure(words: list[str], log: Path) -> dict[str, float]:
     }
 
 
+def once(read: list[Path], written: list[Path], scratch: Path) -> float:
+    """Return the seconds that DuckDB takes to read Parquet files once, and to write others once."""
+    engine = duckdb.connect()
+    started = time.perf_counter()
+    for path in read:
+        engine.sql(f"SELECT bit_xor(hash(t)) FROM read_parquet('{path}') AS t").fetchall()
+    for path in written:
+        engine.sql(f"COPY (FROM read_parquet('{path}')) TO '{scratch}' (FORMAT parquet)")
+    seconds = time.perf_counter() - started
+    scratch.unlink(missing_ok=True)
+    return seconds
+
+
+def tables_of(words: str, here: Path) -> list[Path]:
+    """Return the Parquet files that a stage reads: the simulated ones, or those of earlier ones."""
+    earlier = [stage for stage in STAGES if f"{{{stage}}}" in words]
+    found = list(here.glob("*.parquet")) if "{data}" in words else []
+    return found + [p for stage in earlier for p in (here / stage).rglob("*.parquet")]
+
+
 def run(n: int, stages: list[str], folder: Path) -> list[dict[str, object]]:
     """Measure stages at one size."""
     here = folder / str(n)
@@ -123,6 +146,8 @@ def run(n: int, stages: list[str], folder: Path) -> list[dict[str, object]]:
     for stage in stages:
         words = STAGES[stage].format(**places).split()
         found = measure([*words, f"run_dir={here / stage}"], here / f"{stage}.log")
+        made = list((here / stage).rglob("*.parquet"))
+        found["once_s"] = once(tables_of(STAGES[stage], here), made, here / "once.tmp")
         rows.append({"stage": stage, "customers": n, **found})
         print(f"{stage:<10}{n:>12,}" + "".join(f"  {k} {v:8.2f}" for k, v in found.items()),
               flush=True)  # fmt: skip
@@ -144,6 +169,7 @@ def with_bars(table: pd.DataFrame) -> pd.DataFrame:
     step = np.log(table["customers"] / before["customers"])
     for kind in ("wall", "cpu"):
         table[f"{kind}_exponent"] = np.log(table[f"{kind}_s"] / before[f"{kind}_s"]) / step
+    table["times_once"] = table["wall_s"] / table["once_s"]
     bars = [BARS.get(s) if n == 1_000_000 else None for s, n in zip(
         table["stage"], table["customers"], strict=True)]  # fmt: skip
     table["bar_s"] = [np.nan if b is None else b.seconds for b in bars]
@@ -160,7 +186,9 @@ def report(table: pd.DataFrame) -> str:
         f"`benchmarks/pipeline.py`, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the "
         "end, one run; each stage is a process of its own, its start (some 3 s) included. Bars are "
         "for two idle cores; the export's is for export and verify together; exponents are of the "
-        f"growth since the size before (bar: 1).\n\n```\n{text}\n```\n"
+        "growth since the size before (bar: 1); `once_s`: DuckDB reads a stage's files once and "
+        "writes those that it made once; `times_once`: the wall time over it."
+        f"\n\n```\n{text}\n```\n"
     )
 
 

@@ -28,7 +28,14 @@ def pipeline(monkeypatch):
 
 def test_growth_is_since_the_size_before_and_bars_stand_at_a_million(pipeline):
     rows = [
-        {"stage": stage, "customers": n, "wall_s": 2.0 * n**e, "cpu_s": n**e, "peak_gb": 1.0}
+        {
+            "stage": stage,
+            "customers": n,
+            "wall_s": 2.0 * n**e,
+            "cpu_s": n**e,
+            "peak_gb": 1.0,
+            "once_s": 0.5 * n**e,
+        }
         for stage, e in (("verify", 0.5), ("fit", 1.0))
         for n in (1_000_000, 10_000, 100_000)
     ]
@@ -40,9 +47,24 @@ def test_growth_is_since_the_size_before_and_bars_stand_at_a_million(pipeline):
         assert exponents[1:3] == pytest.approx([1.0, 1.0])
         assert exponents[4:] == pytest.approx([0.5, 0.5])
     assert found["wall_exponent"].isna().tolist() == [True, False, False] * 2
+    assert found["times_once"].tolist() == pytest.approx([4.0] * 6)
     fit = found.set_index(["stage", "customers"]).loc["fit"]
     assert fit["bar_s"].tolist()[2] == 20
     assert fit["bar_s"].isna().tolist() == [True, True, False]
+
+
+def test_once_reads_what_a_stage_reads_and_leaves_nothing_behind(pipeline, tmp_path):
+    (tmp_path / "segment").mkdir()
+    for name in ("members_000", "segment/shares"):
+        pd.DataFrame({"a": [1, 2]}).to_parquet(tmp_path / f"{name}.parquet")
+    read = pipeline.tables_of("score bundle={segment} {data}", tmp_path)
+    assert [p.name for p in read] == ["members_000.parquet", "shares.parquet"]
+    assert pipeline.tables_of("verify bundle={export}", tmp_path) == []
+    before = set(tmp_path.rglob("*"))
+    assert pipeline.once(read, read, tmp_path / "once.tmp") > 0
+    assert set(tmp_path.rglob("*")) == before
+    with pytest.raises(Exception, match="No files found"):
+        pipeline.once([tmp_path / "other.parquet"], [], tmp_path / "once.tmp")
 
 
 def test_stages_that_are_measured_one_by_one_stand_in_one_table(pipeline, tmp_path):

@@ -15,6 +15,7 @@ from churnlab.errors import DataError, UsageError
 from churnlab.events import DataConfig, open_log
 from churnlab.events.config import MembersTable, PurchasesTable, VisitsTable
 from churnlab.fitting import ModelConfig
+from churnlab.forecast import ForecastConfig
 from churnlab.runs import RunFolder, open_run
 from churnlab.workflows.fit import fit
 from churnlab.workflows.steps.settings import FitSettings
@@ -181,7 +182,8 @@ def fetched(monkeypatch, backend):
 
 @pytest.fixture(scope="module")
 def settings():
-    return FitSettings(model=ModelConfig(calendar=None, group="country"))
+    chosen = ModelConfig(calendar=None, group="country")
+    return FitSettings(model=chosen, forecast=ForecastConfig(name="none"))
 
 
 def test_the_table_is_the_same_and_only_cells_come(pair, settings, tmp_path, monkeypatch):

@@ -93,6 +93,16 @@ def test_parquet_is_held_against_its_checksums(tmp_path):
         read_events(purchases=str(path))
 
 
+@pytest.mark.parametrize("written", [False, True])
+def test_pages_are_read_a_second_time_only_for_their_checksums(written, tmp_path, monkeypatch):
+    path, read = tmp_path / "orders.parquet", []
+    table = pa.table({"customer_id": ["a", "b"] * 300, "event_at": ["2024-01-01"] * 600})
+    pq.write_table(table, path, write_page_checksum=written)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda self: read.append(self) or ())
+    read_events(purchases=str(path), duplicates="keep")
+    assert len(read) == written
+
+
 def test_a_workbook_whose_archive_is_broken_is_refused(tmp_path):
     path = tmp_path / "orders.xlsx"
     pd.DataFrame({"customer_id": ["a"] * 9, "event_at": "2024-01-01"}).to_excel(path, index=False)

@@ -12,7 +12,7 @@ from pandas.api.extensions import ExtensionArray
 
 def whole(ids: Iterable[str]) -> pa.Array:
     """Return ids as one Arrow array: pandas may hold pieces of two types."""
-    found = pa.array(ids, pa.large_string())
+    found = ids if isinstance(ids, pa.ChunkedArray) else pa.array(ids, pa.large_string())
     pieces = found.chunks if isinstance(found, pa.ChunkedArray) else [found]
     texts = [piece.cast(pa.large_string()) for piece in pieces]
     if len(texts) == 1:

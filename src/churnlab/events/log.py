@@ -16,6 +16,7 @@ from churnlab.errors import DataError, UsageError, nearest, one_of
 from churnlab.events import engine
 from churnlab.events.cleaning import history
 from churnlab.events.cleaning.staging import DATE, literal_date
+from churnlab.events.days import EventDays
 from churnlab.events.formats.times import parse_day
 from churnlab.events.members import members_expression, with_derived
 from churnlab.events.report import DataReport
@@ -76,6 +77,10 @@ class EventLog:
     """Clean Ibis tables by name, of those of unknown beginning too where anybody asked."""
     engine: Place | None = field(default=None, repr=False, compare=False, kw_only=True)
     """Where the tables are, if not in this process."""
+    _kept: dict[tuple[Any, Any], Any] = field(
+        default_factory=dict, repr=False, compare=False, kw_only=True
+    )
+    """What the engine was asked for once; views share it."""
 
     def __repr__(self) -> str:
         """Where from, up to which day, what is kept of each table; a line for each note."""
@@ -192,8 +197,8 @@ class EventLog:
         >>> log.first_day("visits") <= log.as_of
         True
         """
-        days = self.day_table(events)
-        found = days.day.min().to_pyarrow().as_py()
+        one_of("events", events, EVENTS)
+        found = self.table(events)[DATE].min().to_pyarrow().as_py()
         return self.as_of if found is None else found
 
     def days(
@@ -265,10 +270,42 @@ class EventLog:
         True
         """
         one_of("events", events, EVENTS)
-        table = self.table(events)
-        if events == "purchases" and self.purchase_unit == "order":
-            return _orders(table)
-        return table.select("customer_id", day=table[DATE]).distinct()
+        days = self._rows_of_days(events)
+        orders = events == "purchases" and self.purchase_unit == "order"
+        return days if orders else days.distinct()
+
+    def event_days(self, events: str = "purchases", *, count_purchases: bool = False) -> EventDays:
+        """Return `days` as numbers; the engine is asked once, for every day of the log.
+
+        Parameters
+        ----------
+        events : str
+            `purchases` or `visits`.
+        count_purchases : bool
+            Whether a purchase-day is a visit-day, too.
+
+        Returns
+        -------
+        EventDays
+            Up to `as_of`; ``.ids``, ``.starts``, ``.day``.
+
+        Examples
+        --------
+        >>> seen = log.event_days("visits")
+        >>> len(seen.day) == len(log.days("visits"))
+        True
+        """
+        one_of("events", events, EVENTS)
+        both = count_purchases and events == "visits" and "purchases" in self.tables
+        if (events, both) not in self._kept:
+            every = replace(self, as_of=self.report.as_of)
+            orders = events == "purchases" and self.purchase_unit == "order"
+            table = every._rows_of_days(events)
+            if both:
+                table = table.union(every._rows_of_days("purchases"))
+            self._kept[events, both] = EventDays.read(table, distinct=not orders)
+        found: EventDays = self._kept[events, both]
+        return found.until(self.as_of)
 
     def members(self) -> pd.DataFrame:
         """Return customer_id, signed_up_at and the attributes, one row per member, sorted.
@@ -326,7 +363,11 @@ class EventLog:
         >>> {"signup_month", "gender"} <= set(log.attributes())
         True
         """
-        return engine.frame(self.attribute_table().order_by("customer_id"))
+        if ("attributes", self.as_of) not in self._kept:
+            found = engine.frame(self.attribute_table().order_by("customer_id"))
+            self._kept["attributes", self.as_of] = found
+        kept: pd.DataFrame = self._kept["attributes", self.as_of]
+        return kept.copy(deep=False)
 
     def attribute_table(self) -> Any:
         """Return members and derived attributes as an Ibis expression.
@@ -383,6 +424,13 @@ class EventLog:
             return None
         table = self._clean[name]
         return table.filter(table[DATE] <= literal_date(self.as_of))
+
+    def _rows_of_days(self, events: str) -> Any:
+        """Return ``customer_id``, ``day``: a row an order, or one a row that `day` counts once."""
+        table = self.table(events)
+        if events == "purchases" and self.purchase_unit == "order":
+            return _orders(table)
+        return table.select("customer_id", day=table[DATE])
 
     def _events(self) -> list[Any]:
         return [self._raw(name) for name in EVENTS if name in self.tables]

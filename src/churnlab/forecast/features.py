@@ -6,8 +6,8 @@ with one purchase has no gap). Everything is known at the origin.
 
 import numpy as np
 
-from churnlab.origins.daysums import day_number
 from churnlab.origins.panel import Past
+from churnlab.summary.daysums import day_number
 from churnlab.types import Array, Ints
 
 #: Purchases are counted over these many days before the origin.

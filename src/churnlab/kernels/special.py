@@ -30,9 +30,15 @@ def log_rising(r: Any, n: Any) -> Array:
     r, n: Arguments (r > 0, n >= 0, any shapes that broadcast).
 
     For r < 10 both terms are small enough to subtract; above, the difference of two Stirling
-    series is taken term by term (DLMF 5.11.1).
+    series is taken term by term (DLMF 5.11.1). Cells share their n by the thousand: under draws
+    (draw, 1) each n is looked at once.
     """
-    r, n = np.broadcast_arrays(np.asarray(r, float), np.asarray(n, float))
+    r, n = np.asarray(r, float), np.asarray(n, float)
+    if n.ndim == 1 and r.ndim > 1 and r.shape[-1] == 1:
+        distinct, of = np.unique(n, return_inverse=True)
+        if len(distinct) < len(n):
+            return np.asarray(log_rising(r, distinct)[..., of])
+    r, n = np.broadcast_arrays(r, n)
     small = gammaln(r + n) - gammaln(r)
     if not np.any(r >= STIRLING_FROM):
         return np.asarray(small)

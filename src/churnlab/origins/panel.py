@@ -17,12 +17,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError
+from churnlab.events.days import SPAN
 from churnlab.events.ids import positions, ranks
-from churnlab.origins.daysums import SPAN, date_of, day_number, day_sums
 from churnlab.origins.groups import grouped
 from churnlab.origins.guards import LeakageError
 from churnlab.origins.visitdays import VisitDays, Visits
 from churnlab.summary import Cells, Clock, Dated
+from churnlab.summary.daysums import date_of, day_number, day_sums
 from churnlab.types import Array, Ints
 
 

@@ -15,8 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError
+from churnlab.events.days import SPAN
 from churnlab.events.ids import positions
-from churnlab.origins.daysums import SPAN, date_of, day_sums
+from churnlab.summary.daysums import date_of, day_sums
 from churnlab.types import Array, Ints
 
 #: Share of visit-days known from purchases alone beyond which the visit log is said to miss some.

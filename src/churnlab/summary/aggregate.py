@@ -1,24 +1,27 @@
-"""From events to a summary, inside the event engine."""
+"""From events to a summary."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from churnlab.errors import DataError, UsageError, nearest
 from churnlab.events import FIRST_CATEGORY, EventLog
-from churnlab.events.engine import frame
+from churnlab.events.days import EventDays
+from churnlab.events.ids import positions
+from churnlab.summary.calendar import number
 from churnlab.summary.customers import Summary, gaps_of, with_cells
+from churnlab.summary.daysums import sum_log_gaps
 from churnlab.summary.design import column_of
 from churnlab.summary.taking import as_log, is_summary_frame
-from churnlab.summary.there import summary_there
+from churnlab.summary.there import Histories, summed_up_there
 from churnlab.types import Ints
 
 
@@ -109,25 +112,30 @@ def summarise(
             f"this log stays in {view.engine.name}, and a customer's row is wanted here. Sum up "
             "there with summarise(log, there=True), or read the log with data.engine=duckdb."
         )
-    days = view.day_table(events)
-    if count_purchases and events == "visits" and "purchases" in view.tables:
-        days = days.union(view.day_table("purchases"), distinct=True)
-    customers = _per_customer(days, view.as_of, log_gaps=log_gaps)
-    if columns or plain:
-        members = _attributes(view, columns, plain)
-        customers = customers.left_join(members, "customer_id").drop("customer_id_right")
-    made = _made(customers, view, columns, wanted)
+    counting: dict[str, Any] = {"events": events, "count_purchases": count_purchases}
+    if view.engine is None:
+        days = partial(view.event_days, **counting)
+        found = _with_attributes(_customers(days(), view.as_of, log_gaps), view, columns, plain)
+        made = None if found.empty else with_cells(found, view.as_of, columns, wanted)
+        histories: Histories = partial(_histories, days)
+        every: Callable[[], Ints] = partial(_every_day, days)
+    else:
+        if wanted:
+            raise UsageError(
+                f"covariates need every customer here, and the log stays in {view.engine.name}; "
+                "group them with model.group, or read the log with data.engine=duckdb."
+            )
+        members = _attributes(view, columns, ()) if columns else None
+        found_there = summed_up_there(view, members, columns, log_gaps=log_gaps, **counting)
+        made, histories, every = found_there
     if made is None:
         raise DataError(
             f"no {events} up to {view.as_of}; give a later as_of or data that reach back further."
         )
-    counting: dict[str, Any] = {"events": events, "count_purchases": count_purchases}
-    again = partial(summarise, view, there=there, **counting)
-    histories = partial(_histories, days)
     return replace(
         made,
-        regroup=again,
-        purchase_days=partial(_purchase_days, days),
+        regroup=partial(summarise, view, there=there, **counting),
+        purchase_days=every,
         histories=histories,
         counting=counting,
         beginning=view.report.beginning if events == "purchases" else None,
@@ -135,62 +143,42 @@ def summarise(
     )
 
 
-def _made(
-    customers: Any, log: EventLog, columns: tuple[str, ...], covariates: tuple[str, ...]
-) -> Summary | None:
-    """Return the summary of counted customers; None where there is nobody."""
-    if log.engine is not None:
-        if covariates:
-            raise UsageError(
-                f"covariates need every customer here, and the log stays in {log.engine.name}; "
-                "group them with model.group, or read the log with data.engine=duckdb."
-            )
-        return summary_there(customers, log.as_of, columns)
-    found = frame(customers.order_by("customer_id"))
-    return None if found.empty else with_cells(found, log.as_of, columns, covariates)
+def _customers(days: EventDays, as_of: dt.date, log_gaps: bool) -> pd.DataFrame:
+    """Return what days come to, a row a customer."""
+    starts, size = days.starts[:-1], np.diff(days.starts)
+    first, last = days.day[starts], days.day[days.starts[1:] - 1]
+    dates = (v.astype("datetime64[D]").astype("datetime64[us]") for v in (first, last))
+    return pd.DataFrame(
+        {
+            "customer_id": days.ids.to_pandas(),
+            "x": size - 1.0,
+            "t_x": (last - first).astype(np.float64),
+            "T": (number(as_of) - first).astype(np.float64),
+            "sum_log_gap": sum_log_gaps(days.day, starts) if log_gaps and len(size) else np.nan,
+            **dict(zip(("first_purchase_at", "last_purchase_at"), dates, strict=True)),
+        }
+    )
 
 
-def _purchase_days(days: Any) -> Ints:
+def _with_attributes(
+    customers: pd.DataFrame, log: EventLog, columns: tuple[str, ...], covariates: tuple[str, ...]
+) -> pd.DataFrame:
+    if not columns and not covariates:
+        return customers
+    members = _attributes(log, columns, covariates).to_pyarrow()
+    at = positions(customers["customer_id"], members["customer_id"])
+    own: pd.DataFrame = members.drop_columns("customer_id").take(pa.array(at)).to_pandas()
+    return pd.concat([customers, own], axis="columns")
+
+
+def _every_day(days: Callable[[], EventDays]) -> Ints:
     """Return the day number of every counted event, by day (only a clock needs them)."""
-    counted = frame(days.group_by("day").aggregate(n=days.count()).order_by("day"))
-    day = counted["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    return np.repeat(day, counted["n"].to_numpy())
+    return np.sort(days().day).astype(np.int64)
 
 
-def _histories(days: Any, ids: list[str]) -> pd.DataFrame:
+def _histories(days: Callable[[], EventDays], ids: list[str]) -> pd.DataFrame:
     """Return the counted days of these customers, sorted by customer and day."""
-    wanted = ibis.memtable(pd.DataFrame({"customer_id": pd.Series(ids, dtype="str")}))
-    kept = days.semi_join(wanted, "customer_id").select("customer_id", "day")
-    return frame(kept.order_by("customer_id", "day"))
-
-
-def _with_log_gap(days: Any) -> Any:
-    """Return the days with the log of the gap before each, 0 at a customer's first."""
-    ordered = ibis.window(group_by="customer_id", order_by="day")
-    before = days.day.lag().over(ordered)
-    gap = days.day.delta(before, unit="day").cast("float64")
-    nothing = ibis.literal(float("-inf"))
-    # DuckDB raises on ln(0): two orders on a day, under purchase_unit=order
-    log_gap = ibis.cases((gap > 0, ibis.ifelse(gap > 0, gap, 1.0).ln()), (gap == 0, nothing))
-    return days.mutate(log_gap=log_gap.fill_null(0.0))  # the first event has no gap
-
-
-def _per_customer(days: Any, as_of: dt.date, *, log_gaps: bool) -> Any:
-    """Return the aggregation; log gaps come from a window over each customer's days."""
-    days = _with_log_gap(days) if log_gaps else days.mutate(log_gap=ibis.literal(float("nan")))
-    found = days.group_by("customer_id").aggregate(
-        n=days.count(), first=days.day.min(), last=days.day.max(), gaps=days.log_gap.sum()
-    )
-    cutoff = ibis.literal(as_of, type="date")
-    return found.select(
-        "customer_id",
-        x=(found.n - 1).cast("float64"),
-        t_x=found["last"].delta(found["first"], unit="day").cast("float64"),
-        T=cutoff.delta(found["first"], unit="day").cast("float64"),
-        sum_log_gap=found.gaps,
-        first_purchase_at=found["first"].cast("timestamp"),
-        last_purchase_at=found["last"].cast("timestamp"),
-    )
+    return days().of(ids)
 
 
 def _check_columns(columns: tuple[str, ...], covariates: tuple[str, ...]) -> None:

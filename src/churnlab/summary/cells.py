@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from churnlab.types import Array, Ints
 
 POOLED = ("all",)
+#: Whole numbers up to here are whole in a column of 64 bits.
+_WHOLE: Final = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,8 @@ class Cells:
 def distinct_rows(*columns: ArrayLike) -> tuple[Ints, Ints]:
     """Return which rows of a table are its distinct ones, sorted, and which of them each row is.
 
-    As ``np.unique(table, axis=0)``, which sorts a million rows ten times slower.
+    As ``np.unique(table, axis=0)``, which sorts a million rows ten times slower. Columns of small
+    whole numbers, as most are, are joined into one; it is hashed, and only what is distinct sorted.
 
     Parameters
     ----------
@@ -113,6 +118,13 @@ def distinct_rows(*columns: ArrayLike) -> tuple[Ints, Ints]:
         ``column[first][inverse]`` is `column`.
     """
     table = [np.asarray(c) for c in columns]
+    if (joined := _joined(table)) is not None:
+        kind, distinct = pd.factorize(joined)
+        order = np.argsort(distinct)
+        first, rank = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
+        first[kind[::-1]] = np.arange(len(kind))[::-1]  # the last to be written is the first row
+        rank[order] = np.arange(len(order))
+        return first[order], rank[kind]
     order = np.lexsort(table[::-1])
     new = np.ones(order.size, dtype=bool)
     if order.size:
@@ -120,3 +132,17 @@ def distinct_rows(*columns: ArrayLike) -> tuple[Ints, Ints]:
     inverse = np.empty(order.size, dtype=np.int64)
     inverse[order] = np.cumsum(new) - 1
     return order[new], inverse
+
+
+def _joined(table: list[NDArray[Any]]) -> Ints | None:
+    """Return columns of whole numbers from 0 on as one that sorts like them; None where none is."""
+    joined, size = np.zeros(len(table[0]), np.int64), 1
+    for column in table:
+        if not len(column) or not 0 <= column.min() <= (most := column.max()) < _WHOLE // size:
+            return None
+        whole = column.astype(np.int64)
+        if (whole != column).any():
+            return None
+        size *= int(most) + 1
+        joined = joined * (int(most) + 1) + whole
+    return joined

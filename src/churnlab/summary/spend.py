@@ -21,6 +21,8 @@ from churnlab.types import Array
 
 #: A sum this small beside its parts' sizes is a rounding remnant of 0.
 _ROUNDING = 1e-9
+#: Sums of so many digits are exact; an amount of a quadrillion, or more, is none that is known.
+_EXACT = "decimal(33, 18)"
 _COUNTS = ("n_amounts", "n_zero", "n_negative", "n_missing")
 
 
@@ -240,7 +242,7 @@ def summarise_spend(log: EventLog, as_of: dt.date | str | None = None) -> SpendS
 
 def _per_purchase(table: Any, unit: str) -> Any:
     """Return customer_id, total, size (sum of absolute amounts; null without an amount)."""
-    sums = {"total": lambda t: t.amount.sum(), "size": lambda t: t.amount.abs().sum()}
+    sums = {"total": lambda t: _sum(t.amount), "size": lambda t: _sum(t.amount.abs())}
     if unit != "order":
         return table.group_by(["customer_id", "event_date"]).aggregate(**sums).drop("event_date")
     if "order_id" not in table.columns:
@@ -250,6 +252,11 @@ def _per_purchase(table: Any, unit: str) -> Any:
     single = table.filter(table.order_id.isnull())  # noqa: PD003 (Ibis)
     rows = single.select("customer_id", total=single.amount, size=single.amount.abs())
     return ibis.union(orders, rows, distinct=False)
+
+
+def _sum(values: Any) -> Any:
+    """Return a sum to 18 decimal places, which has the same bits in whatever order threads add."""
+    return values.try_cast(_EXACT).sum().cast("float64")
 
 
 def _per_customer(purchases: Any) -> Any:
@@ -270,8 +277,8 @@ def _per_customer(purchases: Any) -> Any:
     )
     return rows.group_by("customer_id").aggregate(
         **{name: rows[name].sum() for name in _COUNTS},
-        total=rows.positive.sum(),
-        sum_log_amount=rows.log.sum(),
+        total=_sum(rows.positive),
+        sum_log_amount=_sum(rows.log),
     )
 
 

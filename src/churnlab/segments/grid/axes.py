@@ -143,9 +143,8 @@ def drawn_levels(
             i = at[part]
             wide = None if window is None else window[i]
             risk = matrix(process, rows.t_x[i], rows.T[i], wide)
-            reached = risk[:, :, None] >= cuts[:, i].T[:, None, :]
-            silent = (rows.T[i] > rows.t_x[i])[:, None]
-            levels[:, i] = (reached.sum(axis=2) * silent).T.astype(np.int8)
+            reached = sum((risk >= cut[i, None]).view(np.int8) for cut in cuts)
+            levels[:, i] = (reached * (rows.T[i] > rows.t_x[i])[:, None]).T
 
     oldest = float(rows.T.max(initial=0.0)) + (0.0 if window is None else float(window.max()))
     for_each_run(draws, rows.group[open_], rows.x[open_], oldest + 1.0, work)

@@ -134,9 +134,16 @@ def _take(states: Codes, draws: NDArray[np.int64], row: NDArray[np.int64], missi
 
 
 def _distinct_columns(states: Codes) -> tuple[Codes, NDArray[np.int64]]:
-    """Return the distinct columns, (draw, kind), and the kind of each column, -1 appended."""
-    sequence = np.ascontiguousarray(states.T).view(np.dtype((np.void, states.shape[0]))).ravel()
-    _, first, kind = np.unique(sequence, return_index=True, return_inverse=True)
+    """Return the distinct columns, (draw, kind), and the kind of each column, -1 appended.
+
+    Most have one state under every draw: only the others are sorted as sequences.
+    """
+    moving = np.flatnonzero((states != states[0]).any(axis=0))
+    sequences = np.ascontiguousarray(states[:, moving].T)
+    of = np.unique(sequences.view(np.dtype((np.void, len(states)))).ravel(), return_inverse=True)[1]
+    key = states[0].astype(np.int64)
+    key[moving] = N_CODES + of
+    _, first, kind = np.unique(key, return_index=True, return_inverse=True)
     return np.ascontiguousarray(states[:, first]), np.append(kind, -1)
 
 

@@ -2,7 +2,8 @@
 
 import datetime as dt
 from collections.abc import Callable
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,8 +25,11 @@ from churnlab.segments import (
     step_of,
 )
 from churnlab.segments.actions.bands import NEEDED
-from churnlab.summary import summarise
+from churnlab.summary import Summary, summarise
 from churnlab.workflows.steps.placing import Day, GridSettings
+
+#: Earlier days that are placed at the same time.
+_AT_ONCE: Final = 2
 
 
 class Compared(NamedTuple):
@@ -56,7 +60,15 @@ def look_back(
         by_latest[before.latest.as_of], known[before.latest.as_of] = before.latest, before.own
     with progress.stage("earlier days by the latest fit"):
         members = log.attributes()
-        latest = [by_latest.get(day) or by_fit_of(now, log, members, day, settings) for day in days]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:  # tables of members keep one core busy
+            placed = {
+                day: pool.submit(
+                    _placed, now, members, _summaries(now, log, day, settings), settings
+                )
+                for day in days
+                if day not in by_latest
+            }
+            latest = [by_latest.get(day) or placed[day].result() for day in days]
     own, notes = _by_own_fits(days, known, on if settings.segments.own_fit else None)
     rng = np.random.default_rng([settings.seed, 2])
     with progress.stage("shares over time"):
@@ -122,6 +134,13 @@ def by_fit_of(
     now: Day, log: EventLog, members: pd.DataFrame, day: dt.date, settings: GridSettings
 ) -> Snapshot:
     """Return an earlier day's grid by the latest fit: its draws and cut points on older clocks."""
+    return _placed(now, members, _summaries(now, log, day, settings), settings)
+
+
+def _summaries(
+    now: Day, log: EventLog, day: dt.date, settings: GridSettings
+) -> tuple[Summary, Summary | None]:
+    """Return what was known of purchases and visits; the engine is asked by one thread alone."""
     placed, visits = now.placed, None
     if placed.visits is not None:
         visits = summarise(
@@ -136,6 +155,13 @@ def by_fit_of(
     purchases = summarise(log, day, group=group, log_gaps=False)
     if (clock := placed.purchases.clock) is not None:
         purchases = purchases.on_clock(clock)
-    axes = placed.purchase_axis, placed.visit_axis
+    return purchases, visits
+
+
+def _placed(
+    now: Day, members: pd.DataFrame, known: tuple[Summary, Summary | None], settings: GridSettings
+) -> Snapshot:
+    purchases, visits = known
+    axes = now.placed.purchase_axis, now.placed.visit_axis
     config = settings.segments
     return place(members, purchases, axes[0], visits, axes[1], config, slim=True).snapshot

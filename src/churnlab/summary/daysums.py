@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from churnlab.types import Array, Ints
 
-#: Days are below this, so customer * SPAN + day sorts by customer, then day.
-SPAN = 1 << 20
 _EPOCH = dt.date(1970, 1, 1)
 
 
@@ -41,12 +39,24 @@ def day_sums(customer: Ints, day: Ints) -> DaySums:
     """Sum up events that are sorted by customer and day."""
     starts = np.flatnonzero(np.r_[True, customer[1:] != customer[:-1]])
     size = np.diff(np.r_[starts, customer.size])
-    gaps = _sum_log_gaps(day, starts)
+    gaps = sum_log_gaps(day, starts)
     return DaySums(customer[starts], starts, size, day[starts], day[starts + size - 1], gaps)
 
 
-def _sum_log_gaps(day: Ints, starts: NDArray[np.intp]) -> Array:
-    gap = np.diff(day, prepend=day[0]).astype(np.float64)
-    gap[starts] = 1.0  # the first event has no gap: log 1 = 0
+def sum_log_gaps(day: NDArray[np.integer], starts: NDArray[np.integer]) -> Array:
+    """Return each customer's sum of ln(gap in days), in the order of the days.
+
+    So it has the same last bit in every run, which a sum in the engine's threads has not.
+
+    Parameters
+    ----------
+    day : array of int (event,)
+        Sorted by customer and day.
+    starts : array of int (customer,)
+        Where each customer's begin.
+    """
+    gap = np.diff(day, prepend=day[:1])
+    gap[starts] = 1  # the first event has no gap: log 1 = 0
     with np.errstate(divide="ignore"):
-        return np.add.reduceat(np.log(gap), starts)
+        logs = np.log(np.arange(gap.max(initial=1) + 1.0))
+    return np.add.reduceat(logs[gap], starts)

@@ -1,0 +1,86 @@
+"""Everybody's event-days as two columns of numbers: what is summed up on any day of the log."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from churnlab.events.ids import whole
+from churnlab.types import Ints
+
+#: Days are below this, so customer * SPAN + day sorts by customer, then day.
+SPAN = 1 << 20
+
+
+@dataclass(frozen=True)
+class EventDays:
+    """Event-days by customer, sorted by id and day; the engine is asked for them once a log.
+
+    Attributes
+    ----------
+    ids : Arrow array of text, shape (customer,)
+        Sorted; everybody has a day.
+    starts : array of int, shape (customer + 1,)
+        Where each customer's days begin, and where the last ones end.
+    day : array of int32, shape (event,)
+        Days since 1970-01-01.
+    """
+
+    ids: pa.Array
+    starts: Ints
+    day: NDArray[np.int32]
+
+    @staticmethod
+    def read(table: Any, *, distinct: bool) -> EventDays:
+        """Fetch the days of an Ibis table (``customer_id``, ``day``).
+
+        Parameters
+        ----------
+        table : ibis.Table
+            In any order.
+        distinct : bool
+            Whether a customer's day counts once, however many rows it has.
+        """
+        listed = table.group_by("customer_id").aggregate(days=table.day.collect())
+        found = listed.order_by("customer_id").to_pyarrow()
+        ids, days = whole(found["customer_id"]), found["days"].combine_chunks()
+        size = pc.list_value_length(days).to_numpy(zero_copy_only=False).astype(np.int64)
+        key = np.repeat(np.arange(len(ids)) * SPAN, size) + days.flatten().cast("int32").to_numpy()
+        key.sort()
+        if distinct:
+            key = key[np.diff(key, prepend=-1) != 0]
+        return EventDays(ids, np.searchsorted(key, np.arange(len(ids) + 1) * SPAN),
+                         (key % SPAN).astype(np.int32))  # fmt: skip
+
+    @property
+    def customer(self) -> Ints:
+        """Whose each day is, (event,): a place among the ids."""
+        return np.repeat(np.arange(len(self.ids)), np.diff(self.starts))
+
+    def until(self, as_of: dt.date) -> EventDays:
+        """Return the days up to one, of those who have any."""
+        known = self.day <= np.datetime64(as_of, "D").astype(np.int32)
+        if known.all():
+            return self
+        starts = np.concatenate([[0], np.cumsum(known)])[self.starts]
+        there = np.diff(starts) > 0
+        ids = self.ids.filter(pa.array(there))
+        return EventDays(ids, np.append(starts[:-1][there], starts[-1]), self.day[known])
+
+    def of(self, ids: Iterable[str]) -> pd.DataFrame:
+        """Return ``customer_id``, ``day`` of some customers, sorted by both."""
+        chosen = pc.is_in(self.ids, value_set=whole(ids)).to_numpy(zero_copy_only=False)
+        size = np.diff(self.starts)
+        each = pa.array(np.repeat(np.arange(chosen.sum()), size[chosen]))
+        days = pa.array(self.day[np.repeat(chosen, size)]).cast("date32")
+        names = self.ids.filter(pa.array(chosen)).take(each)
+        found: pd.DataFrame = pa.table({"customer_id": names, "day": days}).to_pandas()
+        return found
