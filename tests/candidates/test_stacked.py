@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from churnlab.errors import DataError, FitRefusedError
 from churnlab.forecast import learning
 from churnlab.forecast.features import features
 from churnlab.forecast.learning import ENOUGH_ORIGINS, LEFT_OUT, Evidence, posterior_weight
-from churnlab.forecast.stack import Stack
+from churnlab.forecast.stack import STEP, Stack
 from churnlab.origins.panel import Panel, Past
 from churnlab.origins.targets import Target
 
@@ -145,8 +146,13 @@ def test_what_is_learnt_is_found_again_in_plain_values(past: Past) -> None:
 def test_a_forecast_lies_inside_its_interval(past: Past) -> None:
     learnt = Stacked().learn(past, Target("fixed_days", 30.0), Context(counts=False))
     risk, low, high = learnt.stack.forecast(past, np.full(past.n, 30))
-    assert ((low < risk) & (risk < high)).all()
+    assert ((low <= risk - np.minimum(risk, STEP)) & (high >= np.minimum(risk + STEP, 1.0))).all()
+    assert ((low >= 0) & (high <= 1)).all()
     assert len(learnt.origins) >= LEFT_OUT
+    exact = replace(learnt.stack, spread=np.zeros_like(learnt.stack.spread))
+    risk, low, high = exact.forecast(past, np.full(past.n, 30))
+    np.testing.assert_allclose(low, np.maximum(risk - 0.005, 0), atol=1e-12)
+    np.testing.assert_allclose(high, np.minimum(risk + 0.005, 1), atol=1e-12)
 
 
 @pytest.mark.parametrize(("gain", "model"), [(-1.6, False), (-1.7, True), (2.0, False)])

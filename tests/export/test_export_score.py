@@ -137,7 +137,7 @@ def test_an_edited_bundle_is_not_scored(exported, tmp_path):
     path.write_text(text.replace('"first_value": 0.4', '"first_value": 0.9'), "utf-8")
     with pytest.raises(VerificationError, match="content_hash"):
         read_bundle(path)
-    path.write_text(text.replace('"schema_version": "1.3.0"', '"schema_version": "2.0.0"'), "utf-8")
+    path.write_text(text.replace('"schema_version": "1.4.0"', '"schema_version": "2.0.0"'), "utf-8")
     with pytest.raises(VerificationError, match=r"2\.0\.0"):
         read_bundle(path)
     with pytest.raises(VerificationError, match="cannot be read"):

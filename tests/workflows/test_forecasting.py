@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +14,7 @@ from churnlab.errors import UsageError
 from churnlab.events import EventLog
 from churnlab.fitting import InferenceConfig
 from churnlab.forecast import ForecastConfig, learning
+from churnlab.runs import RunFolder
 from churnlab.workflows.fit import fit
 from churnlab.workflows.steps.fitted import Fitted, fit_report
 from churnlab.workflows.steps.forecasting import COLUMNS
@@ -110,3 +114,23 @@ def test_the_model_is_taken_where_the_held_out_origins_say_so(
 def test_settings_that_do_not_exist(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         ForecastConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_bundle_forecasts_what_the_fit_did(
+    log: EventLog, stacked: Fitted, tmp_path: Path
+) -> None:
+    """From events, to the last bit; a summary does not hold what the trees ask for."""
+    config = {"data": {"time_zone": "UTC"}, "risk": asdict(stacked.risk)}
+    run = RunFolder(tmp_path / "fit", "fit", config=config, seed=1)
+    stacked.write(run)
+    run.finish()
+    done = cl.export(tmp_path / "out", [str(run.place)], export={"allow_uncalibrated": True})
+    assert any("forecast" in line and "trees lead somewhere" in line for line in done.checks)
+    mine = stacked.customers.set_index("customer_id")[list(COLUMNS)]
+    scored = cl.score(tmp_path / "out", log).set_index("customer_id")[list(COLUMNS)]
+    pd.testing.assert_frame_equal(scored, mine, check_exact=True)
+    table = pd.read_parquet(tmp_path / "out" / "customer_thresholds.parquet")
+    shipped = table.set_index("customer_id")[list(COLUMNS)]
+    pd.testing.assert_frame_equal(shipped, mine, check_exact=True, check_index_type=False)
+    summary = stacked.customers[["customer_id", "x", "t_x", "T"]].head(50)
+    assert cl.score(tmp_path / "out", summary=summary)["no_purchase"].isna().all()

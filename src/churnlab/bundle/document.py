@@ -29,9 +29,10 @@ from churnlab.bundle.fields import (
     Whole,
 )
 from churnlab.bundle.scoring import Models, Risks, Thresholds
+from churnlab.bundle.windows import WindowForecast
 
 #: Semantic version of the layout; readers refuse an unknown major version.
-SCHEMA_VERSION = "1.3.0"
+SCHEMA_VERSION = "1.4.0"
 #: How the scoring SQL is written; texts of earlier editions cannot be written any more.
 SQL_EDITION = 2
 #: Tables of every bundle; the others are there when there is something to say.
@@ -257,6 +258,10 @@ class Bundle(Section):
     actions: Annotated[list[Action], Field(min_length=1, max_length=500)]
     backtest: Backtest
     monitoring: Monitoring
+    forecast: Annotated[
+        WindowForecast | None,
+        Field(description="Since 1.4: null or absent where the model forecasts windows."),
+    ] = None
     sql: Sql
     csv_guarded: Annotated[
         bool,

@@ -9,6 +9,7 @@ import numpy as np
 from churnlab.bundle.document import Bundle
 from churnlab.bundle.reading import load_bundle
 from churnlab.bundle.scoring import Model, Risk
+from churnlab.forecast.stack import Stack
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior import Lateness, Measure, RiskConfig, StateCut
 from churnlab.rules.types import inside
@@ -86,6 +87,9 @@ class ScoringBundle:
     purchases: PurchaseRule
     visits: VisitRule | None
     group_columns: tuple[str, ...] = ()
+    stack: Stack | None = None
+    """What forecasts `no_purchase` from events, within `stack_days`."""
+    stack_days: int = 0
 
     @property
     def grouping(self) -> tuple[str, ...]:
@@ -133,6 +137,8 @@ def rules_of(bundle: Bundle) -> ScoringBundle:
         purchases,
         visits,
         tuple(models.purchases.group_columns),
+        None if bundle.forecast is None else Stack.from_dict(bundle.forecast.model_dump()),
+        0 if bundle.forecast is None else bundle.forecast.horizon_days,
     )
 
 

@@ -16,6 +16,7 @@ from churnlab.bundle.rules import PurchaseRule, ScoringBundle, VisitRule, read_b
 from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
 from churnlab.events.ids import increasing, positions, text
+from churnlab.origins.panel import Panel
 from churnlab.posterior import Rows, at_risk_days, customers_table, keys_of, to_dates
 from churnlab.summary import Summary
 from churnlab.types import Array
@@ -36,8 +37,11 @@ COLUMNS = (
     "p_alive", "horizon_days", "at_risk_date", "due_date", "due_q10", "due_q90",
     "visit_risk_date", "visit_inactive_date", "valid_for_last_purchase_at",
     "valid_for_last_visit_at", "bundle_id", "scored_at", "updated_at",
+    "no_purchase", "no_purchase_q05", "no_purchase_q95",
 )  # fmt: skip
 
+#: Of a bundle with a stack, and of events alone: a summary does not hold what it asks for.
+FORECAST = ("no_purchase", "no_purchase_q05", "no_purchase_q95")
 #: What takes long, and can be left out where a fit's own table has it already.
 DETAILS = ("cycle_days", "cycle_q05", "cycle_q95", "due_date", "due_q10", "due_q90")
 _SCORED = ("rhythm_days", "purchase_risk", "purchase_risk_q05", "purchase_risk_q95", "p_alive",
@@ -106,8 +110,9 @@ def score(
         )
     if log is not None:
         check_zone(rules, log)
-        return score_people(rules, People.of_log(log, rules.grouping), log.as_of,
-                            details=details, scored_at=scored_at)  # fmt: skip
+        table = score_people(rules, People.of_log(log, rules.grouping), log.as_of,
+                             details=details, scored_at=scored_at)  # fmt: skip
+        return _with_forecast(rules, log, table)
     day = _as_day(as_of, rules.as_of)
     frames = {"purchases": purchases, "visits": visits, "members": members}
     named = columns if summary is None else None
@@ -119,6 +124,18 @@ def score(
             renamed, day, group=rules.grouping, members=members, others=people
         )
     return score_people(rules, people, day, details=details, scored_at=scored_at)
+
+
+def _with_forecast(rules: ScoringBundle, log: EventLog, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the stack's forecast of every purchaser, from all of the events."""
+    if rules.stack is None or table["purchase_state"].eq("none").all():
+        return table
+    panel = Panel.from_log(log)
+    past = panel.until(log.as_of)
+    found = rules.stack.forecast(past, np.full(past.n, rules.stack_days))
+    at = positions(table["customer_id"], panel.ids[past.customer])
+    forecast = zip(FORECAST, found, strict=True)
+    return table.assign(**{name: np.where(at >= 0, v[at], np.nan) for name, v in forecast})
 
 
 def check_zone(rules: ScoringBundle, log: EventLog) -> None:
@@ -236,6 +253,7 @@ def _finish(table: pd.DataFrame) -> pd.DataFrame:
         table[column] = pd.to_datetime(table[column]).astype("datetime64[us]").fillna(FAR)
     for column in ("valid_for_last_purchase_at", "valid_for_last_visit_at"):
         table[column] = pd.to_datetime(table[column]).astype("datetime64[us]")
-    table = table[list(COLUMNS)]
+    blank = {name: np.nan for name in FORECAST if name not in table.columns}
+    table = table.assign(**blank)[list(COLUMNS)]
     alone = increasing(table["customer_id"])
     return table if alone else table.sort_values("customer_id", ignore_index=True)

@@ -6,7 +6,7 @@ import functools
 import zoneinfo
 from typing import Final
 
-from churnlab.errors import UsageError, nearest
+from churnlab.errors import DataError, UsageError, nearest
 
 #: Zones by the abbreviations that people type.
 ABBREVIATED: Final = {
@@ -51,4 +51,15 @@ def check_encoding(name: str) -> None:
         raise UsageError(
             f"unknown encoding {name!r}.{nearest(name, known)} "
             "Expected one such as utf-8, cp949, cp932, latin-1 or utf-16."
+        )
+
+
+def distinct(table: str, what: str, names: list[str]) -> None:
+    """Refuse columns of the same name: SQL does not tell upper from lower case."""
+    lowered = [n.lower() for n in names]
+    twice = sorted({n for n in names if lowered.count(n.lower()) > 1})
+    if twice:
+        raise DataError(
+            f"{table}: {what} has columns of the same name (upper and lower case count as the "
+            f"same): {', '.join(twice)}. Rename them."
         )

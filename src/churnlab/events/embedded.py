@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pyarrow as pa
 from churnlab.errors import DataError
 from churnlab.events import engine
 from churnlab.events.config import DataConfig
+
+_CDNOW = ["customer_id", "date", "quantity", "amount"]
 
 Frames = dict[str, pd.DataFrame | pa.Table]
 
@@ -35,15 +38,6 @@ def _cdnow(config: DataConfig, file: str, names: list[str]) -> tuple[DataConfig,
     table = dataclasses.replace(config.purchases, event_at="date", time_format="%Y%m%d")
     # Each line is a transaction, and days are the finest time: equal lines are no duplicates.
     return dataclasses.replace(config, duplicates="keep", purchases=table), {"purchases": frame}
-
-
-def _cdnow_sample(config: DataConfig) -> tuple[DataConfig, Frames]:
-    names = ["master_customer_id", "customer_id", "date", "quantity", "amount"]
-    return _cdnow(config, "CDNOW_sample.txt", names)
-
-
-def _cdnow_full(config: DataConfig) -> tuple[DataConfig, Frames]:
-    return _cdnow(config, "CDNOW_master.txt", ["customer_id", "date", "quantity", "amount"])
 
 
 _BASKETS = """
@@ -82,7 +76,7 @@ def _complete_journey(config: DataConfig) -> tuple[DataConfig, Frames]:
 
 
 READERS: dict[str, Callable[[DataConfig], tuple[DataConfig, Frames]]] = {
-    "cdnow": _cdnow_sample,
-    "cdnow_full": _cdnow_full,
+    "cdnow": partial(_cdnow, file="CDNOW_sample.txt", names=["master_customer_id", *_CDNOW]),
+    "cdnow_full": partial(_cdnow, file="CDNOW_master.txt", names=_CDNOW),
     "complete_journey": _complete_journey,
 }

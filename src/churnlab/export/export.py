@@ -178,5 +178,6 @@ def _earlier_table(earlier: Path, table: columns.Table) -> pd.DataFrame:
     found = files.read_table(locate(folder, old.bundle_id, f"{table.name}.parquet"), table)
     if found.empty:
         raise UsageError(f"the earlier export {earlier} has no rows in {table.name}.")
+    found = found.reindex(columns=table.names)  # one of before a column was there lacks it
     raw: pd.DataFrame = arrow.to_arrow(found, table).to_pandas(ignore_metadata=True)
     return raw

@@ -73,6 +73,7 @@ class ExportInputs:
     polarity: Segment code -> positive, neutral, negative; empty for the default.
     banners: States that hold hardly anybody or nearly everybody, in words.
     misfit: Where the purchase model does not fit, in words (`misfit_words` of fit.json).
+    forecast: What forecasts `no_purchase`, as `forecast.json` has it, with its `horizon_days`.
     config, data_hashes, seed: Provenance.
     purchases: The table `summary` with its cells, grouped as the draws are and in their time.
     people: Who is exported: members, else purchasers and visitors.
@@ -102,6 +103,7 @@ class ExportInputs:
     playbook: Mapping[str, Sequence[str]] = field(default_factory=dict)
     polarity: Mapping[str, str] = field(default_factory=dict)
     misfit: Sequence[str] = ()
+    forecast: Mapping[str, Any] | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     data_hashes: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None

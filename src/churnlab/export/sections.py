@@ -28,6 +28,11 @@ from churnlab.vocabulary import OVERDUE, SEGMENT_CODES, SEGMENTS
 #: Thresholds are written with six digits, so that no customer's risk equals one but for rounding.
 DIGITS = 6
 _RISK_BINS = 10
+#: Why the scoring SQL has no `no_purchase`.
+NO_SQL = (
+    "trees over 37 features of every gap, amount and the calendar, and models' logits: send "
+    "no_purchase of customer_thresholds, or score events with churnlab"
+)
 
 
 def model_section(thinned: Thinned, n_full: int, columns: Sequence[str]) -> dict[str, Any]:
@@ -315,6 +320,7 @@ def all_sections(
         "actions": [action_section(a) for a in inputs.actions],
         "sql": sql_section(config, chosen.purchases.draws, inputs.risk),
         "csv_guarded": config.csv_guard,
+        "forecast": {**inputs.forecast, "no_sql": NO_SQL} if inputs.forecast else None,
         **evidence,
         "monitoring": monitoring_section(config, table, inputs.risk, evidence["backtest"]),
         "provenance": provenance_section(inputs, len(table)),

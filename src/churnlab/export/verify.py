@@ -16,6 +16,7 @@ from churnlab.errors import UsageError, VerificationError
 from churnlab.events.ids import looked_up
 from churnlab.export.recompute import aligned, check_scores, check_sql, hold, refuse_unknown
 from churnlab.export.tables import files
+from churnlab.forecast.stack import Stack
 from churnlab.runs.hashing import file_hash
 from churnlab.vocabulary import ALL_CODES
 
@@ -45,6 +46,7 @@ def verify(
     frames, n_tables = _read_tables(folder, bundle, limit)
     _check_rows(frames, bundle)
     report.append(_entry("tables", f"{n_tables} tables: columns, types, keys, ids"))
+    report.append(_entry("forecast", _check_forecast(frames["customer_thresholds"], rules.stack)))
     rows, group = aligned(frames, rules)
     del frames
     report.append(_entry("dates", check_scores(rows, group, rules)))
@@ -160,6 +162,22 @@ def _check_order(customers: pd.DataFrame) -> None:
     ):
         fine = ~(customers[low] > customers[high])
         hold(fine, customers, low, f"lies above {high}")
+
+
+def _check_forecast(customers: pd.DataFrame, stack: Stack | None) -> str:
+    """The forecast is there where its learner is, and inside its interval."""
+    if "no_purchase" not in customers.columns:
+        return "written before there was one"
+    low, p, high = (customers[f"no_purchase{end}"] for end in ("_q05", "", "_q95"))
+    bought = customers["purchase_state"].ne("none")
+    there = bought if stack is not None else ~bought & bought
+    hold(p.notna().eq(there), customers, "no_purchase", "is not there exactly where it is learnt")
+    fine = ~((p < 0) | (p > 1) | (low > p) | (high < p))
+    hold(fine, customers, "no_purchase", "leaves its interval or [0, 1]")
+    if stack is None:
+        return "none: windows are the model's"
+    n = len(stack.mixed.trees.roots)
+    return f"{int(there.sum())} purchasers; {n} trees lead somewhere (scored from events only)"
 
 
 def _check_sql_text(folder: Path, bundle: Bundle, rules: ScoringBundle) -> str:

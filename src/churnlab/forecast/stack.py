@@ -27,6 +27,9 @@ from churnlab.types import Array, Ints
 MARGIN: Final = 1e-6
 #: Half of a 90% interval, in standard deviations.
 WIDTH: Final = 1.645
+#: What the interval leaves open beyond that, as a probability: trees go in steps and end short of 0
+#: and 1 (lab book 027).
+STEP: Final = 0.005
 #: Customers whose features are held at once.
 _CHUNK: Final = 100_000
 
@@ -111,7 +114,8 @@ class Stack:
         if not len(self.knots):
             return expit(z), np.full(past.n, np.nan), np.full(past.n, np.nan)
         half = WIDTH * np.interp(z, self.knots, self.spread)
-        return expit(z), expit(z - half), expit(z + half)
+        low, high = expit(z - half) - STEP, expit(z + half) + STEP
+        return expit(z), np.maximum(low, 0.0), np.minimum(high, 1.0)
 
     def _rows(self, past: Past, windows: Ints, family: Array) -> Array:
         names, columns = features(past, windows)

@@ -5,7 +5,7 @@ from typing import Any
 import ibis
 
 from churnlab.events.formats.text import read_text, strip
-from churnlab.events.formats.times import EARLIEST, LATEST
+from churnlab.events.formats.times import plausible
 
 _TRUE = ("true", "t", "yes", "y", "1", "1.0")
 _FALSE = ("false", "f", "no", "n", "0", "0.0")
@@ -26,8 +26,7 @@ def read_attribute(column: Any) -> Any:
     """Return an attribute in a sensible type: time, number, boolean or text."""
     kind = column.type()
     if kind.is_date() or kind.is_timestamp():
-        stamp = column.cast("timestamp")
-        return ibis.ifelse(stamp.between(EARLIEST, LATEST), stamp, ibis.null("timestamp"))
+        return plausible(column.cast("timestamp"))
     if kind.is_numeric() or kind.is_boolean():
         return column
     return read_text(column)

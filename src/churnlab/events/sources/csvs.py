@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from churnlab.errors import DataError
+from churnlab.events.checks import distinct
 from churnlab.events.engine import literal
 from churnlab.events.sources.encodings import open_bytes
 
@@ -43,13 +43,7 @@ def form(table: str, path: Path, label: str) -> Form:
     choices = [hint[1]] if hint else _DELIMITERS
     header, delimiter, quote, above = _best(text, choices)
     names = [n.strip() or f"column{i + 1}" for i, n in enumerate(header)]
-    lowered = [n.lower() for n in names]
-    twice = sorted({n for n in names if lowered.count(n.lower()) > 1})
-    if twice:
-        raise DataError(
-            f"{table}: {label} has columns of the same name (upper and lower case count as "
-            f"the same): {', '.join(twice)}. Rename them."
-        )
+    distinct(table, label, names)
     return Form(names, delimiter, quote, above + (1 if hint else 0))
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from churnlab.errors import DataError
+from churnlab.events.checks import distinct
 
 type Arrowed = Any
 """A pandas frame, or anything Arrow can take: polars, Arrow tables and datasets, DuckDB
@@ -26,13 +27,7 @@ def to_arrow(table: str, data: Arrowed) -> pa.Table:
     """
     found = _from_pandas(data) if isinstance(data, pd.DataFrame) else _from_others(table, data)
     names = [str(n) for n in found.column_names]
-    lowered = [n.lower() for n in names]
-    twice = sorted({n for n in names if lowered.count(n.lower()) > 1})
-    if twice:
-        raise DataError(
-            f"{table}: the frame has columns of the same name (upper and lower case count as the "
-            f"same): {', '.join(twice)}."
-        )
+    distinct(table, "the frame", names)
     return pa.table([_plain(found.column(i)) for i in range(len(names))], names=names)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from churnlab.errors import DataError, nearest
+from churnlab.events.checks import distinct
 
 MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
@@ -57,10 +58,7 @@ def _table(table: str, path: Path, rows: list[list[Any]]) -> pa.Table:
     if not rows:
         raise DataError(f"{table}: {path} has no rows in this sheet; expected some.")
     names = [str(c).strip() or f"column{i + 1}" for i, c in enumerate(rows[start])]
-    lowered = [n.lower() for n in names]
-    if len(set(lowered)) < len(names):
-        twice = sorted({n for n in names if lowered.count(n.lower()) > 1})
-        raise DataError(f"{table}: {path} has columns of the same name: {', '.join(twice)}.")
+    distinct(table, str(path), names)
     columns = zip(*rows[start + 1 :], strict=True)
     cells = dict(zip(names, columns, strict=True)) if len(rows) > start + 1 else {}
     return pa.table({n: _column(list(cells.get(n, ()))) for n in names})

@@ -36,6 +36,7 @@ class Table(NamedTuple):
 
 _ID = Column("customer_id", TEXT, "customer, to the letter")
 _AS_OF = Column("as_of", DAY, "last known, complete day")
+_FORECAST = "P(no purchase within forecast.horizon_days of the bundle); null without a stack"
 _BAND = Column(
     "risk_band", TEXT, "active, or how far at risk: fresh, winnable, gone", True, later=True
 )
@@ -80,6 +81,9 @@ CUSTOMER_THRESHOLDS = Table(
         Column("bundle_id", TEXT, "bundle that scored the row"),
         Column("scored_at", INSTANT, "when the row was scored, UTC"),
         Column("updated_at", INSTANT, "when a state or date of the row last changed, UTC"),
+        Column("no_purchase", NUMBER, _FORECAST, True, later=True),
+        Column("no_purchase_q05", NUMBER, "lower end of its 90% interval", True, later=True),
+        Column("no_purchase_q95", NUMBER, "upper end of its 90% interval", True, later=True),
     ),
     "state, dates and risk per customer: upsert by customer_id",
 )

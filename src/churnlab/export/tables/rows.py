@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from churnlab.bundle import ScoringBundle
-from churnlab.bundle.score import FAR, score_people
+from churnlab.bundle.score import FAR, FORECAST, score_people
 from churnlab.errors import DataError
 from churnlab.events.ids import looked_up, positions, text
 from churnlab.export.inputs import ExportInputs
@@ -52,16 +52,17 @@ def tables_of(
 
 
 def _with_fit(table: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
-    known = (customers[name] for name in FROM_FIT)
+    names = (*FROM_FIT, *(name for name in FORECAST if name in customers.columns))
+    known = (customers[name] for name in names)
     values = looked_up(table["customer_id"], customers["customer_id"], *known)
-    fitted = dict(zip(FROM_FIT, values, strict=True))
+    fitted = dict(zip(names, values, strict=True))
     bought = table["purchase_state"].ne("none").to_numpy()
     if pd.isna(fitted["cycle_days"][bought]).any():
         raise DataError(
             "customers lacks purchasers of the summary; give both from the same fit and as_of."
         )
     table = table.copy()
-    for column in FROM_FIT:
+    for column in names:
         if column.startswith("due"):
             days = pd.to_datetime(pd.Series(fitted[column])).dt.normalize()
             table[column] = days.astype("datetime64[us]").fillna(FAR).to_numpy()

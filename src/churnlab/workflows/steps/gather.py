@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from churnlab.bundle.score import FORECAST
 from churnlab.errors import UsageError
 from churnlab.events.ids import positions
 from churnlab.export import (
@@ -53,7 +54,9 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         )
     fit = source.json("fit.json")
     groups = tuple(fit.get("group_columns", ()))
-    customers = source.frame("customers.parquet", (*_SUMMARY, *FROM_FIT, BAND, *groups))
+    forecast = _forecast(source, fit)
+    wanted = (*_SUMMARY, *FROM_FIT, BAND, *(FORECAST if forecast else ()), *groups)
+    customers = source.frame("customers.parquet", wanted)
     config = source.manifest["config"]
     segment, nday, backtest = runs.get("segment"), runs.get("nday"), runs.get("backtest")
     journey = runs.get("journey")
@@ -85,10 +88,18 @@ def export_inputs(folders: Sequence[str]) -> ExportInputs:
         actions=actions if nday is None else [*actions, _offer(nday)],
         playbook=playbook,
         misfit=fit.get("misfit_words", {}).get("en", ()),
+        forecast=forecast,
         config=config,
         data_hashes={k.replace(".", "_"): v for k, v in source.manifest["inputs"].items()},
         seed=source.manifest["seed"],
     )
+
+
+def _forecast(source: Run, fit: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what forecasts windows, where it is a stack."""
+    if not source.has("forecast.json"):
+        return None
+    return {**source.json("forecast.json"), "horizon_days": fit["forecast"]["horizon_days"]}
 
 
 def _risk(typed: dict[str, Any], fit: dict[str, Any]) -> RiskConfig:
