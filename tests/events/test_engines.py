@@ -272,6 +272,22 @@ def test_history_from_is_kept_to(files, place):
     logs[1].engine.close()
 
 
+def test_python_gives_paths_and_tables(files, place, spark):
+    path = files / "visits.parquet"
+    names = {"customer_id": "user", "event_at": "day"}
+    there = cl.read_events(visits=path, columns={"visits": names}, engine="spark")
+    named = cl.read_events(
+        visits="visits", columns={"visits": names}, engine="postgres", connection=place
+    )
+    here = cl.read_events(visits=path, columns={"visits": names})
+    for log in (there, named):
+        assert log.report.tables["visits"].kept == here.report.tables["visits"].kept
+        log.engine.close()
+    for wrong, said in ((pd.read_parquet(path), "got a frame"), ([path, path], "got 2 paths")):
+        with pytest.raises(UsageError, match=said):
+            cl.read_events(visits=wrong, columns={"visits": names}, engine="spark")
+
+
 @pytest.mark.parametrize(("most", "all_come"), [(6, True), (3, False)])
 def test_a_sample_is_taken_of_more_customers_than_may_come(most, all_come, monkeypatch):
     """Six customers: all come where six may, and fewer where three may, by their ids' hashes."""

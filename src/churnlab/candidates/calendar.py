@@ -1,7 +1,5 @@
 """Models on a clock of the calendar: multipliers learnt in the past, applied to the window."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from numpy.typing import NDArray
@@ -26,12 +24,8 @@ class CalendarCandidate(BayesianCandidate):
 
     A bucket that the past has not seen counts as an average day in the forecast.
 
-    Parameters
-    ----------
-    name, model : str
-        As in `ModelCandidate`.
-    calendar : str
-        `month`, `week`, `auto` (months, at origins where they pay) or `events`; the context's
+    name, model: As in `ModelCandidate`.
+    calendar: `month`, `week`, `auto` (months, at origins where they pay) or `events`; the context's
         events join all.
     """
 
@@ -45,13 +39,7 @@ class CalendarCandidate(BayesianCandidate):
         return {**super().key(context), **about}
 
     def buckets(self, context: Context) -> Calendar:
-        """Return the calendar.
-
-        Raises
-        ------
-        UsageError
-            A candidate of events, and no events.
-        """
+        """Return the calendar. Raises UsageError: A candidate of events, and no events."""
         kind = {EVENTS_ONLY: None, AUTO: "month"}.get(self.calendar, self.calendar)
         found = Calendar.of(kind, context.events)
         if found is None:

@@ -24,14 +24,9 @@ SPAN = 1 << 20
 class EventDays:
     """Event-days by customer, sorted by id and day; the engine is asked for them once a log.
 
-    Attributes
-    ----------
-    ids : Arrow array of text, shape (customer,)
-        Sorted; everybody has a day.
-    starts : array of int, shape (customer + 1,)
-        Where each customer's days begin, and where the last ones end.
-    day : array of int32, shape (event,)
-        Days since 1970-01-01.
+    ids (customer,): Sorted; everybody has a day.
+    starts (customer + 1,): Where each customer's days begin, and where the last ones end.
+    day (event,): Days since 1970-01-01.
     """
 
     ids: pa.Array
@@ -42,12 +37,8 @@ class EventDays:
     def read(table: Any, *, distinct: bool) -> EventDays:
         """Fetch the days of an Ibis table (``customer_id``, ``day``).
 
-        Parameters
-        ----------
-        table : ibis.Table
-            In any order.
-        distinct : bool
-            Whether a customer's day counts once, however many rows it has.
+        table: In any order.
+        distinct: Whether a customer's day counts once, however many rows it has.
         """
         listed = table.group_by("customer_id").aggregate(days=table.day.collect())
         found = listed.order_by("customer_id").to_pyarrow()

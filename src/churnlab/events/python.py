@@ -53,7 +53,7 @@ def read_events(
         Of a table, for all of them or by table (``where={"visits": "kind = 'view'"}``): `where`,
         `time_format`, `encoding`, `sheet`, `decimal`; see `SourceTable` and `PurchasesTable`. Of
         the data: `returns`, `on_bad_rows`, `max_bad_share`, `duplicates`, `purchase_unit`,
-        `connection`; see `DataConfig`.
+        `connection`, `engine`; see `DataConfig`.
 
     Returns
     -------

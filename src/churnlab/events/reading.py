@@ -3,6 +3,7 @@
 import datetime as dt
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,7 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
             "or embedded data: data=cdnow."
         )
     if config.engine != "duckdb":
-        if given:
-            raise UsageError(
-                f"data.engine={config.engine} reads Parquet files and tables that its workers see; "
-                "got frames. Read frames with data.engine=duckdb."
-            )
-        return read_there(config, as_of)
+        return read_there(_with_paths(config, given), as_of)
     backend = engine.connect(config.memory_limit)
     with tempfile.TemporaryDirectory(prefix="churnlab-") as scratch:
         sources = [_source(backend, name, config, given, Path(scratch)) for name in used]
@@ -92,6 +88,24 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
     tables = {n: backend.table(n) for n in (*reports, kept) if n}
     report = report_of(tables, config, reports, hashes, cutoff, as_of is not None)
     return EventLog(cutoff, config.time_zone, report, hashes, config.purchase_unit, _clean=tables)
+
+
+def _with_paths(config: DataConfig, given: Mapping[str, Any]) -> DataConfig:
+    """Return the settings with what Python gave as paths.
+
+    Raises UsageError: A frame, which is here, or several paths of one table.
+    """
+    for name, value in given.items():
+        if is_frame(value) or len(value) != 1:
+            got = "a frame" if is_frame(value) else f"{len(value)} paths"
+            raise UsageError(
+                f"data.engine={config.engine} reads one path or table that its workers see for "
+                f"{name}; got {got}. Give a glob of Parquet files, or take data.engine=duckdb."
+            )
+    tables: dict[str, Any] = {
+        n: replace(config.tables[n], path=str(v[0])) for n, v in given.items()
+    }
+    return replace(config, **tables)
 
 
 def _source(

@@ -72,31 +72,37 @@ class Request:
 
 
 def _risk_columns(request: Request) -> dict[str, Values]:
-    """P(alive), the three risks' means, and the interval of the chosen one."""
-    rows, basis = request.rows, request.risk.basis
-    n = len(rows.x)
+    """P(alive), the three risks' means, and the interval of the chosen one, as far as wanted."""
+    rows, chosen = request.rows, RISK_BASES.index(request.risk.basis)
+    n, place = len(rows.x), _RISK_OF | dict.fromkeys(_CHOSEN, chosen)
+    wanted = [name for name in RISK_COLUMNS if name in request.wanted]
+    asked = {place[name] for name in wanted}
     fixed = np.full(n, request.ahead(request.risk.horizon_days))
     personal = request.ahead(request.window)
     year = np.full(n, request.ahead(DAYS_PER_YEAR))
-    chosen = RISK_BASES.index(basis)
-    mean, bands = np.empty((4, n)), {place: np.empty((2, n)) for place in (0, chosen)}
+    ahead = {i: w for i, w in enumerate((personal, fixed, year), 1) if i in asked}
+    mean, bands = np.empty((4, n)), {place[c]: np.empty((2, n)) for c in wanted if "_q" in c}
 
     def work(process: Process, at: Ints) -> None:
         for part in chunks(len(at), process.n_draws):
             i = at[part]
-            risks = process.risks(rows.t_x[i], rows.T[i], personal[i], fixed[i], year[i])
-            for place, risk in enumerate(risks):
-                if place in bands:
-                    mean[place, i], *bands[place][:, i] = mean_and_interval(risk)
-                else:
-                    mean[place, i] = risk.mean(axis=1)
+            risks = process.risks(rows.t_x[i], rows.T[i], *(w[i] for w in ahead.values()))
+            for of, risk in zip((0, *ahead), risks, strict=True):
+                if of in bands:
+                    mean[of, i], *bands[of][:, i] = mean_and_interval(risk)
+                elif of in asked:
+                    mean[of, i] = risk.mean(axis=1)
 
     top = float(rows.T.max(initial=0.0))
     top += max(window.max(initial=0.0) for window in (fixed, personal, year))
     for_each_run(request.draws, rows.group, rows.x, top + 1.0, work, threads=request.threads)
-    columns = (1.0 - mean[0], *(1.0 - bands[0][::-1]), mean[chosen], *bands[chosen], *mean[:3],
-               1.0 - mean[3])  # fmt: skip
-    return dict(zip(RISK_COLUMNS, columns, strict=True))
+
+    def column(name: str) -> Values:
+        upper = name.endswith("_q95") != (name in _ALIVE)
+        found = bands[place[name]][int(upper)] if "_q" in name else mean[place[name]]
+        return np.asarray(1.0 - found if name in _ALIVE else found)
+
+    return {name: column(name) for name in wanted}
 
 
 def _horizon_column(request: Request) -> dict[str, Values]:
@@ -180,6 +186,14 @@ RISK_COLUMNS: Final = (
     "purchase_risk_q95", "risk_p_alive", "risk_personal_cycles", "risk_fixed_days",
     "p_return_year",
 )  # fmt: skip
+#: Which of the risks a column is of: 1 - P(alive), then by personal cycles, fixed days, a year.
+_RISK_OF: Final = {
+    "p_alive": 0, "p_alive_q05": 0, "p_alive_q95": 0, "risk_p_alive": 0,
+    "risk_personal_cycles": 1, "risk_fixed_days": 2, "p_return_year": 3,
+}  # fmt: skip
+_CHOSEN: Final = ("purchase_risk", "purchase_risk_q05", "purchase_risk_q95")
+#: Columns of 1 - risk: their interval's ends change places.
+_ALIVE: Final = ("p_alive", "p_alive_q05", "p_alive_q95", "p_return_year")
 STATE_COLUMNS: Final = (*STATE_DATES, "p_alive_at_risk")
 CYCLE_COLUMNS: Final = (
     "cycle_days", "cycle_q05", "cycle_q95", "rate_per_day", "rate_q05", "rate_q95",

@@ -21,20 +21,13 @@ _WHOLE: Final = 1 << 62
 class Cells:
     """Distinct (group, x, t_x, T), sorted by them, with the number of customers of each.
 
-    Attributes
-    ----------
-    x : array (cell,)
-        Repeat purchase-days.
-    t_x, T : array (cell,)
-        Days from the first to the last purchase, and to the cutoff.
-    weight : array (cell,)
-        Customers.
-    sum_log_gap : array (cell,)
-        Sum over gaps of ln(days), the mean of the cell's customers; -inf where a gap is 0 days.
-    group : int array (cell,)
-        Codes into `groups`.
-    groups : tuple of str
-        ``("all",)`` when pooled.
+    x (cell,): Repeat purchase-days.
+    t_x, T (cell,): Days from the first to the last purchase, and to the cutoff.
+    weight (cell,): Customers.
+    sum_log_gap (cell,): Sum over gaps of ln(days), the mean of the cell's customers; -inf where a
+        gap is 0 days.
+    group (cell,): Codes into `groups`.
+    groups: ``("all",)`` when pooled.
     """
 
     x: Array
@@ -66,20 +59,11 @@ class Cells:
     ) -> tuple[Cells, Ints]:
         """Return the cells of customers, and the cell of each customer.
 
-        Parameters
-        ----------
-        x, t_x, T : array (customer,)
-            As above.
-        sum_log_gap : array (customer,), optional
-            0 where missing.
-        group : int array (customer,), optional
-            Codes into `groups`.
-
-        Returns
-        -------
-        cells : Cells
-        inverse : int array (customer,)
-            ``cells.x[inverse]`` is `x`.
+        x, t_x, T (customer,): As above.
+        sum_log_gap (customer,): 0 where missing.
+        group (customer,): Codes into `groups`.
+        Returns cells : Cells.
+        Returns inverse (customer,): ``cells.x[inverse]`` is `x`.
         """
         xs, ts, ages = (np.asarray(v, dtype=np.float64) for v in (x, t_x, T))
         n = len(xs)
@@ -105,17 +89,9 @@ def distinct_rows(*columns: ArrayLike) -> tuple[Ints, Ints]:
     As ``np.unique(table, axis=0)``, which sorts a million rows ten times slower. Columns of small
     whole numbers, as most are, are joined into one; it is hashed, and only what is distinct sorted.
 
-    Parameters
-    ----------
-    columns : array (row,)
-        The table, the first column the slowest in the order.
-
-    Returns
-    -------
-    first : int array (distinct,)
-        A row of each kind: ``column[first]`` is the distinct table, sorted.
-    inverse : int array (row,)
-        ``column[first][inverse]`` is `column`.
+    columns (row,): The table, the first column the slowest in the order.
+    Returns first (distinct,): A row of each kind: ``column[first]`` is the distinct table, sorted.
+    Returns inverse (row,): ``column[first][inverse]`` is `column`.
     """
     table = [np.asarray(c) for c in columns]
     if (joined := _joined(table)) is not None:

@@ -48,12 +48,8 @@ def sum_log_gaps(day: NDArray[np.integer], starts: NDArray[np.integer]) -> Array
 
     So it has the same last bit in every run, which a sum in the engine's threads has not.
 
-    Parameters
-    ----------
-    day : array of int (event,)
-        Sorted by customer and day.
-    starts : array of int (customer,)
-        Where each customer's begin.
+    day (event,): Sorted by customer and day.
+    starts (customer,): Where each customer's begin.
     """
     gap = np.diff(day, prepend=day[:1])
     gap[starts] = 1  # the first event has no gap: log 1 = 0

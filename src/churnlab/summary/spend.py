@@ -21,8 +21,6 @@ from churnlab.types import Array
 
 #: A sum this small beside its parts' sizes is a rounding remnant of 0.
 _ROUNDING = 1e-9
-#: Sums of so many digits are exact; an amount of a quadrillion, or more, is none that is known.
-_EXACT = "decimal(33, 18)"
 _COUNTS = ("n_amounts", "n_zero", "n_negative", "n_missing")
 
 
@@ -242,7 +240,7 @@ def summarise_spend(log: EventLog, as_of: dt.date | str | None = None) -> SpendS
 
 def _per_purchase(table: Any, unit: str) -> Any:
     """Return customer_id, total, size (sum of absolute amounts; null without an amount)."""
-    sums = {"total": lambda t: _sum(t.amount), "size": lambda t: _sum(t.amount.abs())}
+    sums = {"total": lambda t: _sum(t.amount), "size": lambda t: t.amount.abs().sum()}
     if unit != "order":
         return table.group_by(["customer_id", "event_date"]).aggregate(**sums).drop("event_date")
     if "order_id" not in table.columns:
@@ -255,8 +253,8 @@ def _per_purchase(table: Any, unit: str) -> Any:
 
 
 def _sum(values: Any) -> Any:
-    """Return a sum to 18 decimal places, which has the same bits in whatever order threads add."""
-    return values.try_cast(_EXACT).sum().cast("float64")
+    """Return a sum in the order of size: threads add in any, and the last bit would be another."""
+    return values.collect().sort().sums()
 
 
 def _per_customer(purchases: Any) -> Any:

@@ -35,12 +35,8 @@ def summed_up_there(
 ) -> tuple[Summary | None, Histories, Callable[[], Ints]]:  # fmt: skip
     """Return the summary of a log that stays elsewhere, and its `histories` and `purchase_days`.
 
-    Parameters
-    ----------
-    log : EventLog
-        Up to the day in question.
-    members : Ibis table, optional
-        customer_id and the grouping columns, where there are any.
+    log: Up to the day in question.
+    members: customer_id and the grouping columns, where there are any.
     """
     days = log.day_table(events)
     if count_purchases and events == "visits" and "purchases" in log.tables:

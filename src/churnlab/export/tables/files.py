@@ -14,6 +14,9 @@ from churnlab.errors import VerificationError
 from churnlab.export.tables.arrow import arrow_schema, check_keys, check_text
 from churnlab.export.tables.columns import TABLES, Table
 
+#: What readers raise on a broken file; RuntimeError: pyarrow-hotfix, on types that hold a pickle.
+_BROKEN = (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError,
+           RuntimeError)  # fmt: skip
 #: Rows that are turned into text at a time.
 _BATCH = 1 << 16
 
@@ -209,7 +212,7 @@ def _guarded[T](path: Path, read: Callable[[], T]) -> T:
     """Run a reader; whatever a broken file makes it raise becomes a plain error."""
     try:
         return read()
-    except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
+    except _BROKEN as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise VerificationError(
             f"{path.name} cannot be read ({first}); take it from the export again."

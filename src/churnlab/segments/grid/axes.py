@@ -4,8 +4,6 @@ Level 0 is active; each cut point reached adds one. Purchases have one cut point
 visits have two (three levels).
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import itertools
 from collections.abc import Callable
@@ -30,18 +28,11 @@ from churnlab.types import Array, Ints
 class Axis:
     """A fit, a measure of the silence and increasing cut points on it.
 
-    Parameters
-    ----------
-    draws : PopulationDraws
-        Posterior of the population's parameters: purchases or visit-days.
-    risk : RiskConfig or Lateness
-        Basis and windows of a risk, or lateness by the own rhythm.
-    cuts : tuple of float
-        Increasing values in (0, 1): one for purchases, two for visits.
-    first_cut : float, optional
-        Another (first) cut for customers with one purchase only; default: the same.
-    clock : Clock, optional
-        With one, the draws are per clock day, and so are the t_x and T of rows.
+    draws: Posterior of the population's parameters: purchases or visit-days.
+    risk: Basis and windows of a risk, or lateness by the own rhythm.
+    cuts: Increasing values in (0, 1): one for purchases, two for visits.
+    first_cut: Another (first) cut for customers with one purchase only; default: the same.
+    clock: With one, the draws are per clock day, and so are the t_x and T of rows.
     """
 
     draws: PopulationDraws
@@ -77,17 +68,9 @@ def cut_days(axis: Axis, rows: Rows, as_of: dt.date | None = None) -> Ints:
     Days depend on (group, x, t_x) only, on a clock on the day of the last event too. A later cut
     comes at least a day after the one before it, so that every level has a day.
 
-    Parameters
-    ----------
-    rows
-        Distinct or not.
-    as_of
-        The day on which their T ends; only a clock asks for it.
-
-    Returns
-    -------
-    array of int, shape (cut, row)
-        At least 1; -1 for never within ten years.
+    rows: Distinct or not.
+    as_of: The day on which their T ends; only a clock asks for it.
+    Returns (cut, row): At least 1; -1 for never within ten years.
     """
     days = np.empty((len(axis.cuts), len(rows.x)), dtype=np.int64)
     at_cut = _reached(axis, rows, as_of)
