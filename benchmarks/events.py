@@ -57,7 +57,7 @@ def write(events: int, path: Path) -> None:
             COPY (
                 SELECT
                     'c' || lpad(
-                        floor({customers} * pow((hash(i) % 1000003) / 1000003.0, 3))::BIGINT
+                        floor({customers} * pow((hash(i) % 1000000007) / 1000000007.0, 3))::BIGINT
                         ::VARCHAR, 8, '0') AS customer_id,
                     TIMESTAMP '2023-01-01' + to_seconds((hash(i + 7) % {DAYS * 86_400})::BIGINT)
                         AS event_at
