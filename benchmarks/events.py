@@ -89,7 +89,7 @@ def main() -> None:
     """Write the events, measure each size, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--memory", default="2GB", help="data.memory_limit, or none")
+    parser.add_argument("--memory", default="3GB", help="data.memory_limit, or none")
     parser.add_argument("--folder", type=Path, help="keep the events here; default: none is kept")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
     wanted = parser.parse_args()
