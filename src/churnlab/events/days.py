@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from churnlab.events.ids import whole
 from churnlab.types import Ints
 
-#: Days are below this, so customer * SPAN + day sorts by customer, then day.
-SPAN = 1 << 20
+#: Days of 1900 to 2199 are between minus the one and the other less the one, so that
+#: customer * SPAN + _BEFORE + day sorts by customer, then day, also before 1970.
+SPAN, _BEFORE = 1 << 20, 1 << 19
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,30 @@ class EventDays:
         distinct: Whether a customer's day counts once, however many rows it has.
         """
         listed = table.group_by("customer_id").aggregate(days=table.day.collect())
-        found = listed.order_by("customer_id").to_pyarrow()
+        return EventDays.fetch(listed, distinct=distinct)[0]
+
+    @staticmethod
+    def fetch(listed: Any, *, distinct: bool = True) -> tuple[EventDays, int]:
+        """Fetch the days of an Ibis table of lists (``customer_id``, ``days``), each in any order.
+
+        Returns how many of the days stand in several rows, too.
+        """
+        found = listed.select("customer_id", "days").order_by("customer_id").to_pyarrow()
         ids, days = whole(found["customer_id"]), found["days"].combine_chunks()
+        del found
         size = pc.list_value_length(days).to_numpy(zero_copy_only=False).astype(np.int64)
-        key = np.repeat(np.arange(len(ids)) * SPAN, size) + days.flatten().cast("int32").to_numpy()
+        key = np.repeat(np.arange(len(ids)) * SPAN + _BEFORE, size)
+        key += days.flatten().cast("int32").to_numpy()
+        del days
         key.sort()
-        if distinct:
-            key = key[np.diff(key, prepend=-1) != 0]
-        return EventDays(ids, np.searchsorted(key, np.arange(len(ids) + 1) * SPAN),
-                         (key % SPAN).astype(np.int32))  # fmt: skip
+        again = key[1:] == key[:-1]
+        several = int(again.sum() - (again[1:] & again[:-1]).sum())
+        if distinct and several:
+            key = key[np.append(True, ~again)]
+        starts = np.searchsorted(key, np.arange(len(ids) + 1) * SPAN)
+        key %= SPAN
+        key -= _BEFORE
+        return EventDays(ids, starts, key.astype(np.int32)), several
 
     @property
     def customer(self) -> Ints:

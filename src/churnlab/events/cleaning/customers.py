@@ -1,0 +1,24 @@
+"""A row a customer: the ids of a table are grouped once, for all that its account asks."""
+
+from typing import Any
+
+from churnlab.events.cleaning.staging import DATE
+
+
+def by_customer(rows: Any, *, listed: bool = False) -> Any:
+    """Return ``customer_id``, ``rows``, ``first_day``; with `listed` the ``days`` of all rows.
+
+    rows: A clean Ibis table of events.
+    """
+    days = {"days": rows[DATE].collect()} if listed else {}
+    return rows.group_by("customer_id").aggregate(
+        rows=rows.count(), first_day=rows[DATE].min(), **days
+    )
+
+
+def count_days(rows: Any) -> tuple[int, int]:
+    """Return how many customer-days there are, and how many of them stand in several rows."""
+    each = rows.group_by(["customer_id", DATE]).aggregate(n=rows.count())
+    found = each.aggregate(days=each.count(), several=(each.n > 1).sum()).to_pyarrow()
+    days, several = (int(found[c][0].as_py() or 0) for c in found.column_names)
+    return days, several
