@@ -16,7 +16,7 @@ from churnlab.events.cleaning import history
 from churnlab.events.cleaning.clean import account, clean
 from churnlab.events.cleaning.customers import by_customer
 from churnlab.events.cleaning.orders import settle
-from churnlab.events.cleaning.staging import Staged, stage
+from churnlab.events.cleaning.staging import DATE, Staged, stage
 from churnlab.events.cleaning.unsaid import unsaid
 from churnlab.events.config import DataConfig
 from churnlab.events.days import EventDays
@@ -91,7 +91,9 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
     tables = {n: backend.table(n) for n in (*reports, kept) if n}
     days, counts = None, (0, 0)
     if "purchases" in people:
-        days, several = EventDays.fetch(people["purchases"])
+        rows = tables["purchases"]
+        rows = rows.select("customer_id", day=rows[DATE])
+        days, several = EventDays.read(rows, people=people["purchases"])
         counts = len(days.day), several
     report = report_of(tables, people, config, reports, hashes, cutoff, as_of is not None, counts)
     for name in people:
@@ -110,8 +112,7 @@ def _cleaned(
         dropped = clean(backend, s, config, cutoff)
         rows = backend.table(s.table)
         if s.table in EVENTS:
-            grouped = by_customer(rows, listed=s.table == "purchases")
-            people[s.table] = backend.create_table(f"people_{s.table}", grouped)
+            people[s.table] = backend.create_table(f"people_{s.table}", by_customer(rows))
         reports[s.table] = account(rows, people.get(s.table), s, dropped, cutoff)
     return reports, people
 

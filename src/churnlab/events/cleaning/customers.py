@@ -5,15 +5,9 @@ from typing import Any
 from churnlab.events.cleaning.staging import DATE
 
 
-def by_customer(rows: Any, *, listed: bool = False) -> Any:
-    """Return ``customer_id``, ``rows``, ``first_day``; with `listed` the ``days`` of all rows.
-
-    rows: A clean Ibis table of events.
-    """
-    days = {"days": rows[DATE].collect()} if listed else {}
-    return rows.group_by("customer_id").aggregate(
-        rows=rows.count(), first_day=rows[DATE].min(), **days
-    )
+def by_customer(rows: Any) -> Any:
+    """Return ``customer_id``, ``rows``, ``first_day`` of a clean Ibis table of events."""
+    return rows.group_by("customer_id").aggregate(rows=rows.count(), first_day=rows[DATE].min())
 
 
 def count_days(rows: Any) -> tuple[int, int]:
