@@ -62,14 +62,17 @@ class EventDays:
         key = _joined(rows, int(table.count().to_pyarrow().as_py()))
         backend.drop_table(numbered)
         key.sort()
+        starts = np.searchsorted(key, np.arange(len(ids) + 1) * SPAN)
         again = key[1:] == key[:-1]
         several = int(again.sum() - (again[1:] & again[:-1]).sum())
-        if distinct and several:
-            key = key[np.append(True, ~again)]
-        starts = np.searchsorted(key, np.arange(len(ids) + 1) * SPAN)
         key %= SPAN
         key -= _BEFORE
-        return EventDays(ids, starts, key.astype(np.int32)), several
+        day = key.astype(np.int32)
+        del key
+        if distinct and several:
+            starts -= np.searchsorted(np.flatnonzero(again) + 1, starts)
+            day = day[np.append(True, ~again)]
+        return EventDays(ids, starts, day), several
 
     @property
     def customer(self) -> Ints:
