@@ -307,12 +307,6 @@ class EventLog:
         found: EventDays = self._kept[events, both]
         return found.until(self.as_of)
 
-    def with_purchase_days(self, days: EventDays) -> EventLog:
-        """Return the log with the days of all purchase rows, which need not be asked for again."""
-        if self.purchase_unit != "order":
-            self._kept["purchases", False] = days
-        return self
-
     def members(self) -> pd.DataFrame:
         """Return customer_id, signed_up_at and the attributes, one row per member, sorted.
 

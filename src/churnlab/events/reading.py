@@ -89,17 +89,21 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
     hashes = {s.table: s.source.hash for s in staged}
     kept = history.TABLE if config.unknown_beginning == "model" else None
     tables = {n: backend.table(n) for n in (*reports, kept) if n}
-    days, counts = None, (0, 0)
+    kept_days, counts = {}, (0, 0)
     if "purchases" in people:
         rows = tables["purchases"]
         rows = rows.select("customer_id", day=rows[DATE])
         days, several = EventDays.read(rows, people=people["purchases"])
         counts = len(days.day), several
+        if config.purchase_unit != "order":
+            kept_days["purchases", False] = days
     report = report_of(tables, people, config, reports, hashes, cutoff, as_of is not None, counts)
     for name in people:
         backend.drop_table(f"people_{name}")
-    log = EventLog(cutoff, config.time_zone, report, hashes, config.purchase_unit, _clean=tables)
-    return log if days is None else log.with_purchase_days(days)
+    return EventLog(
+        cutoff, config.time_zone, report, hashes, config.purchase_unit, _clean=tables,
+        _kept=kept_days,
+    )  # fmt: skip
 
 
 def _cleaned(
