@@ -39,12 +39,13 @@ def entry_at(truth: Truth, candidate: Candidate, context: Context) -> Entry:
     arrays, note = context.cache.get(
         _key(truth, candidate, context), lambda: _stored(forecast()), FORECASTS
     )
+    rows: dict[str, Any] = {name: arrays.get(name) for name in PER_ROW}
     return Entry(
         truth,
         candidate.name,
         candidate.kind,
         PLAIN,
-        **{name: arrays.get(name) for name in PER_ROW},
+        **rows,
         details=note["details"],
         notes=tuple(note["notes"]),
         shared=truth.cells if note["shared"] else None,
