@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ import churnlab as cl
 from churnlab.candidates import Context, candidate_named
 from churnlab.candidates.stacked import Stacked
 from churnlab.errors import DataError, FitRefusedError
-from churnlab.forecast import learning
+from churnlab.forecast import boosting, learning
 from churnlab.forecast.features import features
 from churnlab.forecast.learning import ENOUGH_ORIGINS, LEFT_OUT, Evidence, posterior_weight
 from churnlab.forecast.stack import STEP, Stack
@@ -194,3 +196,21 @@ def test_the_spread_is_the_jackknifes_by_hand() -> None:
     assert (np.diff(knots) > 0).all()
     np.testing.assert_allclose(spread, 0.3, rtol=1e-12)
     assert len(learning.spread_by_logit(z, [z])[0]) == 0
+
+
+@pytest.mark.parametrize(("more", "folds"), [(0, 3), (1, 1)])
+def test_few_rows_are_searched_as_the_comparators(more, folds, monkeypatch) -> None:
+    """More of them by one fold, so that the search costs no more however many there are."""
+    asked = inspect.signature(boosting.search)
+
+    def search(*rows: np.ndarray, **how: Any) -> dict[str, Any]:
+        known = asked.bind(*rows, **how)
+        known.apply_defaults()
+        return known.arguments
+
+    monkeypatch.setattr(learning, "search", search)
+    n = boosting.SEARCH_ROWS + more
+    some = np.zeros(n)
+    found: Any = learning.tuned_for(learning.Rows(some[:, None], some, some.astype(int), some))
+    rate = boosting.RATE if folds == boosting.FOLDS else 2 * boosting.RATE
+    assert (found["folds"], found["rate"]) == (folds, rate)
