@@ -98,6 +98,15 @@ def test_the_learner_stands_alone_once_it_has_seen_enough_origins(
     assert learnt.evidence.origins[-1] == learnt.origins[-1]
 
 
+@pytest.mark.parametrize(("found", "taken"), [(0.2, 0.5), (0.51, 0.51)])
+def test_the_latest_origin_does_not_speak_against_the_learner(
+    past: Past, monkeypatch: pytest.MonkeyPatch, found: float, taken: float
+) -> None:
+    monkeypatch.setattr(learning, "posterior_weight", lambda *_: found)
+    learnt = Stacked().learn(past, Target("fixed_days", 60.0), Context(counts=False))
+    assert learnt.stack.mixed.weight == taken
+
+
 def test_one_origin_is_halved_and_judges_nothing(past: Past) -> None:
     learnt = Stacked().learn(past, Target("fixed_days", 120.0), Context(counts=False))
     assert (len(learnt.origins), learnt.stack.mixed.weight) == (1, 0.5)
