@@ -148,7 +148,7 @@ def test_fits_on_other_calendars_are_other_fits(panel):
     past = panel.until(ORIGIN)
     for name in ("mbg_nbd", "mbg_nbd@events", "mbg_nbd@events"):
         candidate_named(name).learn(past, context)  # type: ignore[attr-defined]
-    assert (context.cache.fits, context.cache.hits) == (2, 1)
+    assert (context.cache.made["fits"], context.cache.hits["fits"]) == (2, 1)
 
 
 def test_an_event_after_the_origin_is_a_refused_fit_and_no_events_an_error(panel):

@@ -80,8 +80,12 @@ def test_finished_fits_are_found_again(twice):
     (one, other), _ = twice
     assert one.summary["fits"]["made"] > 0
     assert other.summary["fits"]["made"] == one.summary["fits"]["kept"] == 0
-    made = one.summary["fits"]["made"]
-    assert f"{made} of {made} fits are those of an earlier run (cache_dir)" in other.lines
+    made, kept = one.summary["forecasts"]["made"], other.summary["fits"]["kept"]
+    assert other.summary["forecasts"] == {"made": 0, "kept": made}
+    assert kept == 1  # weekly purchases are followed by the model itself
+    assert other.lines[-1] == (
+        f"{made} of {made} forecasts and 1 of 1 fits are those of an earlier run (cache_dir)"
+    )
     assert not any("earlier run" in line for line in one.lines)
 
 
@@ -171,17 +175,33 @@ def test_too_few_customers_or_events_are_refused(small_log):
         run_backtest(small_log, split=_split(limits=limits))
 
 
-def test_a_broken_cache_entry_is_made_again(tmp_path):
+def _of_another_key(file, folder):
+    cache = FitCache(folder / "other")
+    cache.get({"b": 1}, lambda: ({"theta": np.zeros(3)}, {"k": 2}))
+    return next(cache.folder.glob("*.npz")).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda file, folder: b"broken",
+        lambda file, folder: file.read_bytes()[:-30],
+        lambda file, folder: file.read_bytes().replace(np.arange(3.0).tobytes(), bytes(24)),
+        _of_another_key,
+    ],
+    ids=["broken", "cut", "altered", "foreign"],
+)
+def test_a_cache_entry_that_is_not_what_was_stored_is_made_again(tmp_path, break_it):
     def make():
         return {"theta": np.arange(3.0)}, {"k": 1}
 
     cache = FitCache(tmp_path)
     cache.get({"a": 1}, make)
     (file,) = tmp_path.glob("*.npz")
-    file.write_bytes(b"broken")
+    file.write_bytes(break_it(file, tmp_path))
     again = FitCache(tmp_path)
     arrays, note = again.get({"a": 1}, make)
-    assert again.fits == 1
+    assert again.made["fits"] == len(again.notes) == 1
     assert arrays["theta"].tolist() == [0, 1, 2]
     assert note == {"k": 1}
 

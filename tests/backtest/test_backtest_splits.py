@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from churnlab.backtest import Panel, SplitConfig
-from churnlab.backtest.splits import plan_origins
+from churnlab.backtest.splits import _fixed_step, plan_origins
 from churnlab.errors import DataError, UsageError
 from churnlab.origins.targets import targets
 
@@ -24,6 +24,26 @@ def test_origins_are_laid_back_from_the_last_complete_window(small_log):
     assert dates[-1] == small_log.as_of - dt.timedelta(days=60)
     assert {(b - a).days for a, b in pairwise(dates)} == {60}
     assert not plan.dropped
+
+
+def test_anchored_origins_stay_where_they_are_while_the_log_grows(small_log):
+    def days(as_of, **fields):
+        log = small_log.until(as_of)
+        plan = _plan(log, **{"horizon_days": [60], "warmup": 0, "anchored": True} | fields)
+        return [o.date.toordinal() - dt.date(1970, 1, 1).toordinal() for o in plan.origins]
+
+    last = (small_log.as_of - dt.timedelta(days=60)).toordinal()
+    for ago in (0, 1, 59, 60):
+        found = days(small_log.as_of - dt.timedelta(days=ago))
+        room = last - ago - dt.date(1970, 1, 1).toordinal()
+        assert found[-1] == room - room % 60
+        assert {b - a for a, b in pairwise(found)} == {60}
+    assert len(days(small_log.as_of, origins=9, step_days=60)) == 5  # those that have a history
+    assert days(small_log.as_of, step_days=28)[-1] % 28 == 0
+
+
+def test_the_step_of_anchored_origins_is_halved_where_the_history_is_short():
+    assert [_fixed_step(span, 3, 60) for span in (180, 179, 90, 89, 0)] == [60, 30, 30, 15, 1]
 
 
 def test_a_warm_up_origin_is_learnt_from_but_not_scored(small_log):

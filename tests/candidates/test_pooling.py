@@ -145,7 +145,7 @@ def test_complete_pooling_is_the_plain_model_and_its_fit(panel):
         candidate_named(n).forecast(past, TARGET, context) for n in ("mbg_nbd", "mbg_nbd+complete")
     )
     np.testing.assert_array_equal(plain.risk, complete.risk)
-    assert (context.cache.fits, context.cache.hits) == (1, 1)
+    assert (context.cache.made["fits"], context.cache.hits["fits"]) == (1, 1)
 
 
 @pytest.mark.parametrize("how", ["partial", "none"])
@@ -216,7 +216,7 @@ def test_a_refused_fit_is_not_made_again():
     for _ in range(2):
         with pytest.raises(FitRefusedError, match="too few"):
             cache.get({"a": 1}, make)
-    assert (len(made), cache.fits) == (1, 0)
+    assert (len(made), cache.made["fits"]) == (1, 0)
 
 
 @pytest.mark.parametrize("how", ["partial", "none"])

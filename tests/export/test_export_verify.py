@@ -22,9 +22,11 @@ from churnlab.bundle import score, strict_json
 from churnlab.bundle.consistency import check_content
 from churnlab.bundle.reading import place, validate
 from churnlab.bundle.schema import SCHEMA_FILE, bundle_schema, schema_text
+from churnlab.bundle.score import FORECAST
 from churnlab.errors import ChurnlabError, VerificationError
 from churnlab.export import verify
 from churnlab.export.tables import TABLES, arrow, files
+from churnlab.export.verify import _check_forecast
 from churnlab.runs.hashing import file_hash
 
 SLOW_FIXTURE = list(HealthCheck)
@@ -323,6 +325,45 @@ def test_a_changed_or_missing_file_is_named(copied, name):
     path.unlink()
     with pytest.raises(VerificationError, match=name):
         verify(copied)
+
+
+def before_forecasts(folder, lacking=FORECAST):
+    """Make of an export what schema 1.3 wrote: no forecast, no columns of it."""
+    path = folder / "customer_thresholds.parquet"
+    files.write_parquet(pq.read_table(path).drop_columns(list(lacking)), path)
+    table = pd.read_csv(path.with_suffix(".csv"), dtype=str, keep_default_na=False)
+    table.drop(columns=list(lacking)).to_csv(path.with_suffix(".csv"), index=False)
+
+    def edit(content):
+        content["schema_version"] = "1.3.0"
+        content.pop("forecast")
+
+    reseal(folder, edit)
+
+
+def test_a_bundle_of_before_forecasts_verifies_and_scores(copied, exported):
+    before_forecasts(copied)
+    told = {check["name"]: check["detail"] for check in verify(copied)["checks"]}
+    assert (told["schema"], told["forecast"]) == ("1.3.0", "written before there was one")
+    summary = pd.read_parquet(copied / "customer_summary.parquet").rename(
+        columns={"grp": "channel"}
+    )
+    found, now = (score(folder, summary=summary) for folder in (copied, exported))
+    assert found[list(FORECAST)].isna().all(axis=None)
+    stamps = ["bundle_id", "scored_at", "updated_at"]
+    pd.testing.assert_frame_equal(found.drop(columns=stamps), now.drop(columns=stamps))
+
+
+@pytest.mark.parametrize("lacking", [FORECAST[:1], FORECAST[1:]])
+def test_half_a_forecast_is_refused(copied, lacking):
+    before_forecasts(copied, lacking)
+    with pytest.raises(VerificationError, match=f"lacks {', '.join(lacking)}; expected all of"):
+        verify(copied, sql=False)
+
+
+def test_a_learner_whose_forecasts_are_left_out_is_refused():
+    with pytest.raises(VerificationError, match=r"lacks no_purchase, .* and no forecast in the"):
+        _check_forecast(pd.DataFrame(), object())
 
 
 class Bomb:

@@ -40,6 +40,9 @@ class SplitConfig:
     cycles: Windows in own rhythms: "no purchase in c own rhythms", H_i = ceil(clip(c rhythm, 14,
         182)).
     step_days: Days between origins; default: the longest window, less where the history is short.
+    anchored: Lay origins on fixed days (multiples of the step since 1970-01-01): a log that has
+        grown finds its origins of before again and, in `cache_dir`, their forecasts. The latest
+        days of the log, less than a step, are not scored.
     warmup: Extra earlier origins that are only learnt from (thresholds, recalibration), not scored.
     min_history_days: Least history before an origin; default: one window, or half of what there is.
     recalibration: isotonic, shrunk_isotonic, platt, beta, auto or none: shown beside each candidate
@@ -57,6 +60,7 @@ class SplitConfig:
     horizon_days: list[int] = field(default_factory=lambda: [90])
     cycles: list[float] = field(default_factory=list)
     step_days: int | None = None
+    anchored: bool = False
     warmup: int = 1
     min_history_days: int | None = None
     recalibration: str = "auto"

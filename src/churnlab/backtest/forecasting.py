@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from churnlab.backtest.config import SplitConfig
 from churnlab.backtest.limits import refuse_few_events
-from churnlab.backtest.scores.board import Entry, Truth, entry_of, p_alive_entry
+from churnlab.backtest.reusing import entry_at
+from churnlab.backtest.scores.board import Entry, Truth, p_alive_entry
 from churnlab.backtest.scores.recalibrated import recalibrated_entry
 from churnlab.backtest.splits import Plan
 from churnlab.candidates import Candidate, Context
@@ -72,8 +73,8 @@ def _forecast_one(
 ) -> None:
     """Add one candidate's forecast; a refused fit is noted, the others go on."""
     try:
-        forecast = candidate.forecast(truth.past, truth.target, context)
+        entry = entry_at(truth, candidate, context)
     except FitRefusedError as error:
         board.refused.append(f"{truth.origin}, {truth.target.label}, {candidate.name}: {error}")
         return
-    board.add(entry_of(truth, candidate.name, candidate.kind, forecast), split.recalibration)
+    board.add(entry, split.recalibration)

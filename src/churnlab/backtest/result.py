@@ -61,10 +61,19 @@ class BacktestResult(Result):
     @property
     def lines(self) -> list[str]:
         """The table of candidates and the answers in words."""
-        fits = self.summary["fits"]
-        kept = f"{fits['kept']} of {fits['kept'] + fits['made']} fits are those of an earlier run"
-        again = [f"{kept} (cache_dir)"] if fits["kept"] else []
-        return [*table_lines(self.headline()), *self.answers, *again]
+        again = " and ".join(self.reused.values())
+        said = [f"{again} are those of an earlier run (cache_dir)"] if again else []
+        return [*table_lines(self.headline()), *self.answers, *said]
+
+    @property
+    def reused(self) -> dict[str, str]:
+        """What was found of an earlier run, of how much: `fits`, `forecasts`."""
+        found = {}
+        for what in ("forecasts", "fits"):
+            kept, made = (self.summary[what][how] for how in ("kept", "made"))
+            if kept:
+                found[what] = f"{kept} of {kept + made} {what}"
+        return found
 
     @property
     def warnings(self) -> list[str]:
@@ -112,6 +121,7 @@ class BacktestResult(Result):
     def write(self, folder: RunFolder) -> None:
         """Write the tables, the means over origins, and `backtest.json`."""
         super().write(folder)
+        folder.reused.update(self.reused)
         folder.write_parquet("headline.parquet", self.headline())
         folder.write_json("backtest.json", self.summary)
 

@@ -15,6 +15,7 @@ from churnlab.backtest.forecasting import FORECASTING, Board, forecast_all
 from churnlab.backtest.limits import degradations, refuse_few_customers
 from churnlab.backtest.report.answers import sentence
 from churnlab.backtest.result import BacktestResult
+from churnlab.backtest.reusing import FORECASTS
 from churnlab.backtest.scores import answers, decisions, evaluate
 from churnlab.backtest.scores.board import PLAIN, RECALIBRATED, Entry, predictions_frame
 from churnlab.backtest.scores.differences import differences_frame
@@ -112,7 +113,10 @@ def _candidates(wanted: Sequence[str | Candidate], k: int | None) -> list[Candid
     names = [c for c in wanted if isinstance(c, str)]
     own = [c for c in wanted if not isinstance(c, str)]
     every = list(COMPULSORY) if own and not names else with_compulsory(names)
-    return [candidate_named(n, k) for n in every] + own
+    made = [candidate_named(name, k) for name in every]
+    for name, candidate in zip(every, made, strict=True):
+        candidate.known_by = name, k
+    return made + own
 
 
 def _score(
@@ -229,10 +233,11 @@ def _summary(
             "as_of": panel.as_of,
         },
         "fits": {
-            "made": context.cache.fits,
-            "reused": context.cache.hits,
-            "kept": context.cache.kept,
+            "made": context.cache.made["fits"],
+            "reused": context.cache.hits["fits"],
+            "kept": context.cache.kept["fits"],
         },
+        "forecasts": {"made": context.cache.made[FORECASTS], "kept": context.cache.kept[FORECASTS]},
         "policy": label("note.policy"),
         "seed": context.seed,
     }

@@ -3,11 +3,14 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from churnlab.backtest.config import SplitConfig
 from churnlab.errors import DataError
 from churnlab.origins.panel import Panel
 from churnlab.origins.targets import Target
+
+_EPOCH: Final = dt.date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,28 @@ def _laid_back(panel: Panel, split: SplitConfig, wanted: Sequence[Target]) -> li
     history = split.min_history_days or min(reach, max(1, room // 2))
     span = max(room - history, 0)
     count = int(split.origins)
+    if split.anchored:
+        return _anchored(last, span, count, split.step_days or _fixed_step(span, count, reach))
     step = split.step_days or (min(reach, span // (count - 1)) if count > 1 else 1)
     steps = [j for j in range(count) if j * step <= span] if step > 0 else [0]
     return sorted(last - dt.timedelta(days=j * step) for j in steps)
+
+
+def _fixed_step(span: int, count: int, step: int) -> int:
+    """Halve a step while the history is too short for all origins: it holds for months."""
+    while step > 1 and count * step > span:
+        step //= 2
+    return step
+
+
+def _anchored(last: dt.date, span: int, count: int, step: int) -> list[dt.date]:
+    """Return up to `count` days that are multiples of the step since 1970, the latest by `last`.
+
+    span: Days before `last` that have history enough.
+    """
+    since = (last - _EPOCH).days
+    days = [since - since % step - j * step for j in range(count)]
+    return sorted(_EPOCH + dt.timedelta(days=d) for d in days if since - d <= span)
 
 
 def _warmups(

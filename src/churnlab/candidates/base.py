@@ -125,12 +125,15 @@ class Candidate(ABC):
         Whether it reads `Past.visits`.
     twin : str, optional
         Name of the same forecast without visits, which it is then held against.
+    known_by : tuple, optional
+        Name and Erlang shape of which the harness made it: its forecasts may be stored by them.
     """
 
     name: str
     kind: ClassVar[Kind]
     needs_visits: bool = False
     twin: str | None = None
+    known_by: tuple[str, int | None] | None = None
 
     @abstractmethod
     def forecast(self, past: Past, target: Target, context: Context) -> Forecast:

@@ -12,6 +12,7 @@ from churnlab.bundle import ScoringBundle
 from churnlab.bundle.document import SQL_EDITION, Bundle
 from churnlab.bundle.reading import bundle_path, load_bundle, locate
 from churnlab.bundle.rules import rules_of
+from churnlab.bundle.score import FORECAST
 from churnlab.errors import UsageError, VerificationError
 from churnlab.events.ids import looked_up
 from churnlab.export.recompute import aligned, check_scores, check_sql, hold, refuse_unknown
@@ -166,9 +167,15 @@ def _check_order(customers: pd.DataFrame) -> None:
 
 def _check_forecast(customers: pd.DataFrame, stack: Stack | None) -> str:
     """The forecast is there where its learner is, and inside its interval."""
-    if "no_purchase" not in customers.columns:
+    lacks = [name for name in FORECAST if name not in customers.columns]
+    if len(lacks) == len(FORECAST) and stack is None:
         return "written before there was one"
-    low, p, high = (customers[f"no_purchase{end}"] for end in ("_q05", "", "_q95"))
+    if lacks:
+        raise VerificationError(
+            f"customer_thresholds lacks {', '.join(lacks)}; expected all of {', '.join(FORECAST)}, "
+            "or none of them and no forecast in the bundle. Export again."
+        )
+    p, low, high = (customers[name] for name in FORECAST)
     bought = customers["purchase_state"].ne("none")
     there = bought if stack is not None else ~bought & bought
     hold(p.notna().eq(there), customers, "no_purchase", "is not there exactly where it is learnt")

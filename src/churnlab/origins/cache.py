@@ -1,7 +1,8 @@
-"""Finished fits by content hash: an interrupted run goes on where it stopped."""
+"""Finished fits and forecasts by content hash: a run goes on where an earlier one stopped."""
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from churnlab.runs.folder import write_atomic
 from churnlab.runs.hashing import canonical_json, content_hash
 
 #: Raise when what is stored changes its meaning: old entries are then simply not found.
-FORMAT = 3
+FORMAT = 4
 
 
 class FitCache:
@@ -27,6 +28,8 @@ class FitCache:
     archives read without pickle; a broken one is fitted anew, and where the folder cannot be
     written nothing is kept: `notes` says either. A refused fit is refused again
     without fitting, as long as the object lasts: every target of an origin asks for the same one.
+    `made`, `kept` and `hits` count by what was asked for: made now, found of an earlier run, and
+    found at all.
     """
 
     def __init__(self, folder: Path | str | None = None) -> None:
@@ -34,17 +37,19 @@ class FitCache:
         self.memory: dict[str, tuple[dict[str, NDArray[Any]], dict[str, Any]]] = {}
         self.refused: dict[str, FitRefusedError] = {}
         self.notes: list[str] = []
-        self.hits = 0
-        self.kept = 0
-        self.fits = 0
+        self.made: Counter[str] = Counter()
+        self.kept: Counter[str] = Counter()
+        self.hits: Counter[str] = Counter()
 
     def get(
         self,
         key: Mapping[str, Any],
         make: Callable[[], tuple[dict[str, NDArray[Any]], dict[str, Any]]],
+        what: str = "fits",
     ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return what was made for `key`, making it when it is not there.
 
+        what: As what it is counted.
         Raises FitRefusedError: `make` refused, now or earlier.
         """
         name = content_hash({"format": FORMAT, **key})
@@ -53,11 +58,12 @@ class FitCache:
         found = self.memory.get(name)
         if found is None:
             found = self._read(name)
-            self.kept += found is not None
+            self.kept[what] += found is not None
         if found is not None:
-            self.hits += 1
+            self.hits[what] += 1
         else:
             found = self._make(name, make)
+            self.made[what] += 1
         self.memory[name] = found
         return found
 
@@ -69,7 +75,6 @@ class FitCache:
         except FitRefusedError as error:
             self.refused[name] = error
             raise
-        self.fits += 1
         self._write(name, *found)
         return found
 
@@ -84,7 +89,7 @@ class FitCache:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {k: stored[k] for k in stored.files if k != "note"}
                 about: dict[str, Any] = json.loads(str(stored["note"]))
-            if about["hash"] != _hash(arrays):
+            if (about["key"], about["hash"]) != (name, arrays_hash(arrays)):
                 raise ValueError("it is not what was stored")
         except Exception as error:  # zip, zlib, NumPy and JSON each have their own
             self.notes.append(f"the stored fit {path} is broken ({error}) and was made again")
@@ -97,7 +102,7 @@ class FitCache:
         path = self._path(name)
         if path is None:
             return
-        text = np.array(canonical_json({"hash": _hash(arrays), "note": note}))
+        text = np.array(canonical_json({"key": name, "hash": arrays_hash(arrays), "note": note}))
 
         def write(temporary: Path) -> None:
             with temporary.open("wb") as file:
@@ -114,7 +119,8 @@ class FitCache:
             )
 
 
-def _hash(arrays: Mapping[str, NDArray[Any]]) -> str:
+def arrays_hash(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return the SHA-256 of arrays: their names, types, shapes and values."""
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from churnlab.errors import DataError
 from churnlab.events.days import SPAN
 from churnlab.events.ids import positions, ranks
+from churnlab.origins.cache import arrays_hash
 from churnlab.origins.groups import grouped
 from churnlab.origins.guards import LeakageError
 from churnlab.origins.visitdays import VisitDays, Visits
+from churnlab.runs.hashing import content_hash
 from churnlab.summary import Cells, Clock, Dated
 from churnlab.summary.daysums import date_of, day_number, day_sums
 from churnlab.types import Array, Ints
@@ -115,6 +117,23 @@ class Past:
         now = day_number(self.origin)
         first = clock.time(now - self.T)
         return clock.time(now - self.T + self.t_x) - first, clock.time([now]) - first
+
+    @cached_property
+    def alone(self) -> Past:
+        """The same history numbered without those who come later, customers and groups."""
+        if self.customer[-1] == self.n - 1:
+            return self
+        names, of = self.groups_present()
+        events = self._events.renumbered(self.customer)
+        about: dict[str, Any] = {"group": of, "group_names": names}
+        numbers = np.arange(self.n, dtype=np.int64)
+        return replace(self, customer=numbers, _events=replace(events, **about), **about)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of all that a candidate can read here; equal histories have equal ones."""
+        alone = self.alone
+        return content_hash([self.origin, alone.group_names, arrays_hash(alone._events.arrays())])
 
     def purchases_between(self, start: int | Ints, end: int | Ints) -> Array:
         """Return each customer's purchase-days in (start, end], day numbers, one or (customer,)."""
@@ -215,6 +234,19 @@ class Events:
         return replace(
             self, customer=mine, day=day, amount=amount, visits=None, others=self.shop_days
         )
+
+    def renumbered(self, customer: Ints) -> Events:
+        """Return these customers' events (codes, sorted, of all), numbered from 0 on."""
+        visits = None if self.visits is None else self.visits.renumbered(customer)
+        mine = np.searchsorted(customer, self.customer)
+        return replace(self, customer=mine, group=self.group[customer], visits=visits)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what there is, by name."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        visits = {} if self.visits is None else vars(self.visits)
+        every = own | {f"visits.{name}": values for name, values in visits.items()}
+        return {name: v for name, v in every.items() if isinstance(v, np.ndarray)}
 
     def until(self, origin: dt.date) -> Past:
         """Copy everything up to `origin` and summarise it."""

@@ -112,6 +112,12 @@ class VisitDays:
         marks = (self.logged[kept], self.bought[kept])
         return VisitDays(self.customer[kept], self.day[kept], *marks)
 
+    def renumbered(self, customer: Ints) -> VisitDays:
+        """Return the visit-days of some customers (codes, sorted), numbered from 0 on."""
+        at = np.minimum(np.searchsorted(customer, self.customer), customer.size - 1)
+        kept = customer[at] == self.customer
+        return VisitDays(at[kept], self.day[kept], self.logged[kept], self.bought[kept])
+
     def since(self, customer: Ints, first: Ints, origin: int, recent_days: int) -> Visits:
         """Return the visits of customers from their first purchase to the origin.
 

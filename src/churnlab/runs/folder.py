@@ -36,7 +36,10 @@ STAGING = ".writing"
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}(\.\w+)?")
 #: Rows of a Parquet file that are converted at a time.
 _ROW_GROUP = 131_072
-_PACKAGES = ("churnlab", "numpy", "pandas", "scipy", "numba", "pymc", "arviz", "nutpie", "duckdb")
+_PACKAGES = (
+    "churnlab", "numpy", "pandas", "scipy", "numba", "scikit-learn", "lifetimes", "pymc",
+    "arviz", "nutpie", "duckdb",
+)  # fmt: skip
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> Path:
@@ -116,6 +119,7 @@ class RunFolder:
     config: The resolved configuration, stored in the manifest.
     staged: Whether a finished run is kept until this one has come to its end.
     locked: Whether other runs are refused the folder while this one lasts.
+    reused: What of an earlier run was taken, in words: by kind, or by step and kind.
     path: Where files are written now.
     place: Where they stand in the end.
     """
@@ -128,6 +132,7 @@ class RunFolder:
     locked: bool = True
     inputs: dict[str, str] = field(default_factory=dict)
     written: dict[str, str] = field(default_factory=dict)
+    reused: dict[str, Any] = field(default_factory=dict)
     started_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     release: Callable[[], object] = field(init=False, repr=False, default_factory=lambda: _nothing)
 
@@ -246,6 +251,7 @@ class RunFolder:
             "config": self.config,
             "config_hash": content_hash(self.config),
             "inputs": self.inputs,
+            "reused": self.reused,
             "files": {name: found for name, found in self.written.items() if name != MANIFEST},
         }
 

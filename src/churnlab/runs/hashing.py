@@ -1,6 +1,7 @@
 """What content is known by: canonical JSON, and hashes of values, files and frames."""
 
 import datetime as dt
+import functools
 import hashlib
 import json
 import math
@@ -46,6 +47,16 @@ def canonical_json(value: Any) -> str:
 def content_hash(value: Any) -> str:
     """Return the SHA-256 of the canonical JSON of `value`."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+@functools.cache
+def source_hash() -> str:
+    """Return the SHA-256 of churnlab's own source: what is stored of another one is not taken."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(f"{path.relative_to(root)} ".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def file_hash(path: Path) -> str:

@@ -103,6 +103,8 @@ class _Steps:
             self.progress.say(*result.closing(part.place))
             self.progress.warn(result.warnings)
         part.finish()
+        if part.reused:
+            self.folder.reused[name] = part.reused
         self.outcomes[name] = "done"
         self.done.append(str(part.path))
         return result

@@ -25,7 +25,7 @@ PLAIN, RECALIBRATED, P_ALIVE = "plain", "recalibrated", "p_alive"
 
 _FREQUENCIES: Final = (*(str(x) for x in range(7)), "7+")
 #: What an entry holds of each row.
-_PER_ROW: Final = ("score", "risk", "p_alive", "expected", "crps", "flag")
+PER_ROW: Final = ("score", "risk", "p_alive", "expected", "crps", "flag")
 _AGES = (
     (90, "under 90 days"),
     (180, "90-179 days"),
@@ -180,7 +180,7 @@ def entry_of(truth: Truth, name: str, kind: Kind, forecast: Forecast) -> Entry:
         forecast.details,
         forecast.notes,
     )
-    arrays = {n: v for n in _PER_ROW if (v := getattr(made, n)) is not None}
+    arrays = {n: v for n in PER_ROW if (v := getattr(made, n)) is not None}
     shared = truth.cells
     if not all(shared.hold(v) for v in arrays.values()):
         return made
