@@ -262,13 +262,15 @@ def test_an_nday_study_is_the_same_and_counts_come(signups, monkeypatch):
     free = read_inputs(here, day, None).conversions(None).frame.query("age < 0")
     days = (pd.Timestamp(day) + pd.Timedelta(days=1) - free["signup_date"]).dt.days
     cohort = CohortConfig(window_days=100, min_signups=50)
-    study = NdayConfig(cohort=cohort, n=int(days.min()), draws=50, backtest=False)
+    study = NdayConfig(cohort=cohort, n=int(days.min()), draws=100, backtest=False)
     rows = fetched(monkeypatch, there.table("purchases").get_backend())
     a, b = (run_nday(log, study, as_of=day) for log in signups)
     assert len(b.audience) == int((days == days.min()).sum()) > 0
     purchases = len(here.until(day).frame("purchases"))
     # a signup day here is a member's own; one number is of purchasers who are no members
     assert 0 < max(rows.values()) <= len(here.members()) + 1 + len(b.audience) < purchases
+    for result in (a, b):
+        del result.rule["fit"]["seconds"]
     assert content_hash(a.rule) == content_hash(b.rule)
     assert a.tables.keys() == b.tables.keys()
     for name, table in a.tables.items():
