@@ -95,6 +95,7 @@ benchmarks/.venv/.installed: benchmarks/requirements-peers.lock $(STAMP)
 
 bench: benchmarks/.venv/.installed ## speed and memory beside the peers (about two hours, idle machine)
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/from_log.py --write
 	$(BIN)/python benchmarks/likelihoods.py
 	$(BIN)/python benchmarks/p_alive.py
 	$(BIN)/python benchmarks/command.py

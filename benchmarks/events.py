@@ -1,7 +1,7 @@
 """From raw events to the cells of a model: how long it takes, by number of events.
 
     .venv/bin/python benchmarks/events.py [--events 1000000 10000000 100000000]
-                                          [--memory 3GB] [--folder DIR] [--write]
+                                          [--memory 2GB] [--folder DIR] [--write]
 
 DuckDB writes the events (20 a customer on average, few customers with very many) as Parquet; one
 process per size then reads, checks, cleans and sums them up to the distinct (x, t_x, T): seconds
@@ -89,7 +89,7 @@ def main() -> None:
     """Write the events, measure each size, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--memory", default="3GB", help="data.memory_limit, or none")
+    parser.add_argument("--memory", default="2GB", help="data.memory_limit, or none")
     parser.add_argument("--folder", type=Path, help="keep the events here; default: none is kept")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
     wanted = parser.parse_args()

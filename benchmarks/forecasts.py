@@ -32,7 +32,6 @@ from churnlab.metrics.binary import log_losses
 from churnlab.origins.panel import Panel, Past
 from churnlab.origins.targets import Target
 from churnlab.types import Array, Ints
-from churnlab.workflows.steps.forecasting import LEAST_ORIGINS
 
 BAR, MODEL = "gradient_boosting", "mbg_nbd@auto"
 NAMES = ("default", "stacked", MODEL)
@@ -53,7 +52,7 @@ class Forecasts:
     def takes_stack(self) -> bool:
         """Whether the default is the stack."""
         learnt = self.learnt
-        return learnt is not None and len(learnt.origins) >= LEAST_ORIGINS and learnt.taken
+        return learnt is not None and not learnt.note and learnt.taken
 
     @property
     def buyers(self) -> int:

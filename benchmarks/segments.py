@@ -82,7 +82,7 @@ def measure(n: int, model: str, clock: Clock, *, values: bool = False) -> None:
     axis = Axis(bought, RiskConfig(), (0.5,))
     visit_axis = Axis(seen, RiskConfig(), (0.5, 0.9))
     with clock.part("risk, cycles and dates (customers.parquet)"):
-        customers_table(purchases, bought, RiskConfig(), threshold=0.5)
+        customers_table(purchases, bought, RiskConfig())
     with clock.part("grid with visit dates (membership.parquet)"):
         grid = take_snapshot(members, purchases, axis, visits, visit_axis, config=config)
     with clock.part("shares with intervals (shares.parquet)"):

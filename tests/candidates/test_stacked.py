@@ -102,22 +102,25 @@ def test_one_origin_is_halved_and_judges_nothing(past: Past) -> None:
     learnt = Stacked().learn(past, Target("fixed_days", 120.0), Context(counts=False))
     assert (len(learnt.origins), learnt.stack.mixed.weight) == (1, 0.5)
     assert learnt.evidence is None
-    assert not learnt.taken
+    assert learnt.taken
     risk, low, high = learnt.stack.forecast(past, np.full(past.n, 120))
     assert np.isfinite(risk).all()
     assert np.isnan(low).all()
     assert np.isnan(high).all()
 
 
-@pytest.mark.parametrize(("least", "days", "refused"), [(2, 120, True), (2, 90, False)])
-def test_origins_that_must_be_there(past: Past, least: int, days: int, refused: bool) -> None:
+@pytest.mark.parametrize(
+    ("whole", "days", "refused"), [(True, 179, False), (True, 180, True), (False, 180, False)]
+)
+def test_windows_that_must_be_whole(past: Past, whole: bool, days: int, refused: bool) -> None:
+    """269 days of history hold a window and a half of 179 days."""
     target, context = Target("fixed_days", float(days)), Context(counts=False)
     if refused:
-        with pytest.raises(DataError, match=f"1 earlier windows of {days}d"):
-            Stacked().learn(past, target, context, least_origins=least)
+        with pytest.raises(DataError, match=f"no earlier window of {days}d"):
+            Stacked().learn(past, target, context, whole=whole)
     else:
-        learnt = Stacked().learn(past, target, context, least_origins=least)
-        assert len(learnt.origins) == least
+        learnt = Stacked().learn(past, target, context, whole=whole)
+        assert bool(learnt.note) == (days == 180)
 
 
 def test_a_model_that_is_refused_leaves_the_others(
@@ -157,10 +160,24 @@ def test_a_forecast_lies_inside_its_interval(past: Past) -> None:
     np.testing.assert_allclose(high, np.minimum(risk + 0.005, 1), atol=1e-12)
 
 
-@pytest.mark.parametrize(("gain", "model"), [(-1.6, False), (-1.7, True), (2.0, False)])
-def test_the_model_is_taken_where_it_is_better_beyond_chance(gain: float, model: bool) -> None:
-    known = Evidence((dt.date(2024, 1, 1),), 100, {}, {}, gain, 1.0)
+@pytest.mark.parametrize(
+    ("groups", "gain", "model"),
+    [(3, -2.91, False), (3, -2.93, True), (2, -6.31, False), (2, -6.32, True), (3, 9.0, False)],
+)
+def test_the_model_is_taken_where_it_is_better_beyond_chance(groups, gain, model) -> None:
+    """Student's law: few origins are asked for more."""
+    known = Evidence((dt.date(2024, 1, 1),), 100, {}, {}, (0.0,) * groups, gain, 1.0)
     assert known.favours_model == model
+
+
+def test_origins_are_what_chance_is_reckoned_by(past: Past) -> None:
+    known = Stacked().learn(past, Target("fixed_days", 60.0), Context(counts=False)).evidence
+    assert known is not None
+    assert len(known.gains) == len(known.origins) == 3
+    assert known.gain == pytest.approx(sum(known.gains))
+    assert known.error == pytest.approx(np.std(known.gains, ddof=1) * 3**0.5)
+    rows = sum(past.at(origin).n for origin in known.origins)
+    assert known.gain / rows == pytest.approx(known.log_score["stacked"] - known.log_score["model"])
 
 
 @pytest.mark.parametrize("more", [0, 1])

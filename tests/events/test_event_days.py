@@ -59,3 +59,21 @@ def test_logs_of_gaps_are_summed_in_the_order_of_the_days(unit):
     found = dict(zip(people["customer_id"], people["sum_log_gap"], strict=True))
     same_day = 0.0 if unit == "customer_day" else -np.inf  # two orders of b
     assert found == {"a": np.log(2.0) + np.log(7.0), "b": same_day, "c": 0.0}
+
+
+def test_days_before_1970_stay_with_their_customer():
+    days = ["1900-01-01", "1969-12-31", "1965-02-01", "1970-01-01", "2199-12-31"]
+    log = log_from_frames({"purchases": pd.DataFrame(
+        {"customer_id": list("aabbb"), "event_at": pd.to_datetime(days)})})  # fmt: skip
+    found = log.event_days()
+    assert np.diff(found.starts).tolist() == [2, 3]
+    assert list(found.day.astype("datetime64[D]")) == list(np.array(days, "datetime64[D]"))
+
+
+def test_days_in_several_rows_are_counted_once_each():
+    rows = pd.DataFrame({"customer_id": list("aaaab"), "event_at": pd.to_datetime(
+        ["2024-01-03 08:00", "2024-01-03 09:00", "2024-01-03 10:00", "2024-01-04", "2024-01-04"],
+        format="mixed")})  # fmt: skip
+    report = log_of("customer_day", rows).report
+    assert (report.purchase_days, report.days_with_several) == (3, 1)
+    assert log_of("order", rows).report.purchase_days == 3

@@ -6,6 +6,7 @@ import pytest
 from churnlab.cli import main
 from churnlab.errors import DataError
 from churnlab.events import read_events
+from churnlab.events.cleaning import clean as cleaning
 from churnlab.events.cleaning.clean import CEILINGS
 
 
@@ -64,3 +65,10 @@ def test_d6_every_command_says_what_was_dropped(command, tmp_path, capsys):
     said = capsys.readouterr()
     assert status == 0, said.err
     assert "purchases: of 909 rows dropped: 9 duplicate" in " ".join(said.err.split())
+
+
+@pytest.mark.parametrize("piece", [1, 7, 10_000])
+def test_repeated_rows_are_found_whatever_is_sorted_at_once(piece, monkeypatch):
+    monkeypatch.setattr(cleaning, "_PIECE", piece)
+    table = read_events(rows(90, repeated=9)).report.tables["purchases"]
+    assert (table.kept, table.dropped["duplicate"]) == (90, 9)

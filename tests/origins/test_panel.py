@@ -68,6 +68,23 @@ def test_incomplete_windows_are_refused(small_log):
         panel.counts(past, np.full(past.n, 11))
 
 
+def test_the_amounts_of_a_day_have_the_same_bits_in_any_order_of_the_rows():
+    from churnlab.events import read_events
+
+    amounts = [80432.47, 214.63, 2.5, 24.07, 5.0]
+    rows = pd.DataFrame({"customer_id": "a", "event_at": "2024-01-02", "amount": amounts})
+    rows.loc[4, "customer_id"] = "b"  # the first four sum to another last bit in another order
+    found = [
+        Panel.from_log(read_events(purchases=rows.iloc[order], as_of="2024-03-01"))
+        for order in ([0, 1, 2, 3, 4], [1, 3, 0, 2, 4], [4, 2, 3, 1, 0])
+    ]
+    assert [panel.ids.tolist() for panel in found] == [["a", "b"]] * 3
+    assert [panel.events.customer.tolist() for panel in found] == [[0, 1]] * 3
+    first, *others = (panel.events.amount.tolist() for panel in found)
+    assert first == [pytest.approx(80673.67, rel=1e-15), 5.0]
+    assert others == [first, first]
+
+
 def test_the_window_begins_the_day_after_the_origin():
     from churnlab.events import read_events
 

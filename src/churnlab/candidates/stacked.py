@@ -57,20 +57,20 @@ class Stacked(Candidate):
         context: Context,
         *,
         model: Member | None = None,
-        least_origins: int = 1,
+        whole: bool = False,
     ) -> Learnt:
         """Fit the family to some of the customers, and learn the stack from their earlier origins.
 
         model: Whom the stack is held against.
-        least_origins: Earlier origins that must be there.
-        Raises DataError: Fewer of them, or one outcome only.
+        whole: Refuse to learn on windows that the history cuts short: their level is another.
+        Raises DataError: Of those, or one outcome only.
         """
         sample = sample_of(past)
         training = training_for(sample, target, ORIGINS)
-        if len(training.pasts) < least_origins:
+        if whole and training.note:
             raise DataError(
-                f"{len(training.pasts)} earlier windows of {target.label} with half a window of "
-                f"history and {LEAST_CUSTOMERS} customers before them; {least_origins} are needed"
+                f"no earlier window of {target.label} with half a window of history and "
+                f"{LEAST_CUSTOMERS} customers before it"
             )
         family = self._members(sample, context)
         context.report("train")

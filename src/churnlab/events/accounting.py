@@ -5,7 +5,7 @@ from typing import Any
 
 from churnlab.events.cleaning import history
 from churnlab.events.cleaning.complaints import no_readable_time
-from churnlab.events.cleaning.staging import DATE, Staged
+from churnlab.events.cleaning.staging import Staged
 from churnlab.events.cleaning.unsaid import guests
 from churnlab.events.config import DataConfig
 from churnlab.events.log import EVENTS
@@ -27,56 +27,52 @@ def last_day(backend: Any, staged: list[Staged]) -> dt.date:
 
 def report_of(
     clean: dict[str, Any],
+    people: dict[str, Any],
     config: DataConfig,
     tables: dict[str, TableReport],
     hashes: dict[str, str],
     as_of: dt.date,
     given: bool,
+    purchase_days: tuple[int, int],
 ) -> DataReport:
     """Return the whole account of a reading.
 
     clean: By the name of the contract; who began before `data.history_from` where they are kept.
+    people: `by_customer` of purchases and visits.
     tables: The account of each table.
     hashes: Of each input.
     given: Whether `as_of` was.
+    purchase_days: Customer-days with a purchase, and those in several rows.
     """
-    events = {n: clean[n] for n in EVENTS if n in clean}
-    members = clean.get("members")
-    days, several, crowd = _purchase_days(events.get("purchases"))
-    notes = _notes(config, tables, as_of, given) + crowd
+    members, buyers = clean.get("members"), people.get("purchases")
+    notes = _notes(config, tables, as_of, given)
+    notes += [] if buyers is None else _crowd(buyers)
     began = None
-    if "purchases" in events and config.history_from is None:
-        began = history.beginning(events["purchases"], members)
+    if buyers is not None and config.history_from is None:
+        began = history.beginning(buyers, members)
         notes += [] if began is None else [history.said(began)]
-    elif "purchases" in events and config.unknown_beginning == "model":
-        notes += history.kept(clean[history.TABLE], events["purchases"], str(config.history_from))
+    elif buyers is not None and config.unknown_beginning == "model":
+        notes += history.kept(clean[history.TABLE], buyers, str(config.history_from))
     return DataReport(
         name=config.name, as_of=as_of, as_of_given=given, time_zone=config.time_zone,
         returns=config.returns or "drop", duplicates=config.duplicates or "drop",
         purchase_unit=config.purchase_unit, tables=tables,
-        members=members_report(events, members), purchase_days=days, days_with_several=several,
+        members=members_report(people, clean.get("purchases"), members),
+        purchase_days=purchase_days[0], days_with_several=purchase_days[1],
         hashes=hashes, notes=notes, beginning=began,
     )  # fmt: skip
 
 
-def _purchase_days(purchases: Any | None) -> tuple[int, int, list[str]]:
-    """Return customer-days, those with several rows, and what is to be said of crowded ids."""
-    if purchases is None:
-        return 0, 0, []
-    per_day = purchases.group_by(["customer_id", DATE]).aggregate(n=purchases.count())
-    own = per_day.group_by("customer_id").aggregate(
-        days=per_day.count(), several=(per_day.n > 1).sum(), rows=per_day.n.sum()
-    )
-    found = own.aggregate(
-        days=own.days.sum(),
-        several=own.several.sum(),
-        most=own.rows.max(),
-        who=own.customer_id.argmax(own.rows),
-        of=own.rows.sum(),
-        n=own.count(),
+def _crowd(buyers: Any) -> list[str]:
+    """Return what is to be said of an id with very many rows."""
+    found = buyers.aggregate(
+        most=buyers.rows.max(),
+        who=buyers.customer_id.argmax(buyers.rows),
+        of=buyers.rows.sum(),
+        n=buyers.count(),
     ).to_pyarrow()
-    days, several, most, who, of, n = (found[c][0].as_py() or 0 for c in found.column_names)
-    return int(days), int(several), guests(str(who), int(most), int(of), n)
+    most, who, of, n = (found[c][0].as_py() or 0 for c in found.column_names)
+    return guests(str(who), int(most), int(of), n)
 
 
 def _notes(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any
 
+import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -16,8 +18,11 @@ from numpy.typing import NDArray
 from churnlab.events.ids import whole
 from churnlab.types import Ints
 
-#: Days are below this, so customer * SPAN + day sorts by customer, then day.
-SPAN = 1 << 20
+#: Days of 1900 to 2199 are between minus the one and the other less the one, so that
+#: customer * SPAN + _BEFORE + day sorts by customer, then day, also before 1970.
+SPAN, _BEFORE = 1 << 20, 1 << 19
+#: Rows that come from the engine at once.
+_BATCH = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -34,22 +39,40 @@ class EventDays:
     day: NDArray[np.int32]
 
     @staticmethod
-    def read(table: Any, *, distinct: bool) -> EventDays:
-        """Fetch the days of an Ibis table (``customer_id``, ``day``).
+    def read(
+        table: Any, *, people: Any | None = None, distinct: bool = True
+    ) -> tuple[EventDays, int]:
+        """Fetch the days of an Ibis table (``customer_id``, ``day``) of the embedded engine.
+
+        Days come beside numbers of customers, not ids: lists of days by id take the engine's memory
+        several times over, and so does text here.
 
         table: In any order.
+        people: A row a customer of it, where there is such a table.
         distinct: Whether a customer's day counts once, however many rows it has.
+        Returns how many customer-days stand in several rows, too.
         """
-        listed = table.group_by("customer_id").aggregate(days=table.day.collect())
-        found = listed.order_by("customer_id").to_pyarrow()
-        ids, days = whole(found["customer_id"]), found["days"].combine_chunks()
-        size = pc.list_value_length(days).to_numpy(zero_copy_only=False).astype(np.int64)
-        key = np.repeat(np.arange(len(ids)) * SPAN, size) + days.flatten().cast("int32").to_numpy()
+        backend, numbered = table.get_backend(), f"numbered_{token_hex(4)}"
+        named = table.select("customer_id").distinct() if people is None else people
+        rank = ibis.row_number().over(ibis.window(order_by="customer_id"))
+        ranked = named.select("customer_id", number=rank.cast("int32"))
+        known = backend.create_table(numbered, ranked, temp=True)
+        ids = whole(known.order_by("number").customer_id.to_pyarrow())
+        rows = table.inner_join(known, "customer_id").select("number", "day")
+        key = _joined(rows, int(table.count().to_pyarrow().as_py()))
+        backend.drop_table(numbered)
         key.sort()
-        if distinct:
-            key = key[np.diff(key, prepend=-1) != 0]
-        return EventDays(ids, np.searchsorted(key, np.arange(len(ids) + 1) * SPAN),
-                         (key % SPAN).astype(np.int32))  # fmt: skip
+        starts = np.searchsorted(key, np.arange(len(ids) + 1) * SPAN)
+        again = key[1:] == key[:-1]
+        several = int(again.sum() - (again[1:] & again[:-1]).sum())
+        key %= SPAN
+        key -= _BEFORE
+        day = key.astype(np.int32)
+        del key
+        if distinct and several:
+            starts -= np.searchsorted(np.flatnonzero(again) + 1, starts)
+            day = day[np.append(True, ~again)]
+        return EventDays(ids, starts, day), several
 
     @property
     def customer(self) -> Ints:
@@ -75,3 +98,14 @@ class EventDays:
         names = self.ids.filter(pa.array(chosen)).take(each)
         found: pd.DataFrame = pa.table({"customer_id": names, "day": days}).to_pandas()
         return found
+
+
+def _joined(rows: Any, n: int) -> Ints:
+    """Return number * SPAN + _BEFORE + day of each of `n` rows, as they come."""
+    key, at = np.empty(n, np.int64), 0
+    for batch in rows.to_pyarrow_batches(chunk_size=_BATCH):
+        place = key[at : at + len(batch)]
+        np.multiply(batch["number"].to_numpy(), SPAN, out=place, dtype=np.int64)
+        place += batch["day"].cast("int32").to_numpy() + _BEFORE
+        at += len(batch)
+    return key

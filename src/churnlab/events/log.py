@@ -303,7 +303,7 @@ class EventLog:
             table = every._rows_of_days(events)
             if both:
                 table = table.union(every._rows_of_days("purchases"))
-            self._kept[events, both] = EventDays.read(table, distinct=not orders)
+            self._kept[events, both], _ = EventDays.read(table, distinct=not orders)
         found: EventDays = self._kept[events, both]
         return found.until(self.as_of)
 

@@ -88,18 +88,24 @@ def type_attributes(backend: Backend, zone: str) -> None:
         backend.create_table("members", changed, overwrite=True)
 
 
-def members_report(events: dict[str, Any], members: Any | None) -> MembersReport:
-    """Count the members, those added, and purchases before signup."""
+def members_report(
+    people: dict[str, Any], purchases: Any | None, members: Any | None
+) -> MembersReport:
+    """Count the members, those added, and purchases before signup.
+
+    people: `by_customer` of purchases and visits.
+    """
     if members is None:
-        return MembersReport(derived=True, count=_size(first_events(list(events.values()))))
-    purchases = events.get("purchases")
-    lacking = {k: _ids(t.anti_join(members, "customer_id")) for k, t in events.items()}
+        ids = [t.select("customer_id") for t in people.values()]
+        return MembersReport(derived=True, count=_size(ibis.union(*ids, distinct=True)
+                                                       if len(ids) > 1 else ids[0]))  # fmt: skip
+    lacking = {k: _ids(t.anti_join(members, "customer_id")) for k, t in people.items()}
     buyers = lacking.get("purchases")
     visitors = lacking.get("visits")
     if visitors is not None and buyers is not None:
         visitors = visitors.anti_join(buyers, "customer_id")
     added = _size(buyers), _size(visitors)
-    early, who = _early(purchases, members)
+    early, who = _early(people.get("purchases"), purchases, members)
     return MembersReport(
         derived=False, count=_size(members) + sum(added), added_purchasers=added[0],
         added_visitors=added[1], early_purchase_rows=early, early_purchasers=who,
@@ -107,6 +113,7 @@ def members_report(events: dict[str, Any], members: Any | None) -> MembersReport
 
 
 def _ids(table: Any) -> Any:
+    """Return distinct ids: PostgreSQL's dialect has no anti join that ends a statement."""
     return table.select("customer_id").distinct()
 
 
@@ -114,11 +121,14 @@ def _size(table: Any | None) -> int:
     return 0 if table is None else int(table.count().to_pyarrow().as_py())
 
 
-def _early(purchases: Any | None, members: Any) -> tuple[int, int]:
-    if purchases is None:
+def _early(buyers: Any | None, purchases: Any | None, members: Any) -> tuple[int, int]:
+    if buyers is None or purchases is None:
         return 0, 0
     signup = members.select("customer_id", signup_day=members[DATE])
-    joined = purchases.inner_join(signup, "customer_id")
-    early = joined.filter(joined[DATE] < joined.signup_day)
-    found = early.aggregate(rows=early.count(), who=early.customer_id.nunique()).to_pyarrow()
-    return int(found["rows"][0].as_py()), int(found["who"][0].as_py())
+    known = buyers.inner_join(signup, "customer_id")
+    early = known.filter(known.first_day < known.signup_day).select("customer_id", "signup_day")
+    who = _size(early)
+    if not who:
+        return 0, 0
+    joined = purchases.inner_join(early, "customer_id")
+    return _size(joined.filter(joined[DATE] < joined.signup_day)), who

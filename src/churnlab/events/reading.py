@@ -13,14 +13,17 @@ from churnlab.errors import UsageError
 from churnlab.events import embedded, engine
 from churnlab.events.accounting import last_day, report_of
 from churnlab.events.cleaning import history
-from churnlab.events.cleaning.clean import clean
+from churnlab.events.cleaning.clean import account, clean
+from churnlab.events.cleaning.customers import by_customer
 from churnlab.events.cleaning.orders import settle
-from churnlab.events.cleaning.staging import Staged, stage
+from churnlab.events.cleaning.staging import DATE, Staged, stage
 from churnlab.events.cleaning.unsaid import unsaid
 from churnlab.events.config import DataConfig
+from churnlab.events.days import EventDays
 from churnlab.events.formats.times import parse_day
 from churnlab.events.log import EVENTS, EventLog
 from churnlab.events.members import type_attributes
+from churnlab.events.report import TableReport
 from churnlab.events.sources import Source, from_connection, from_files, from_frame
 from churnlab.events.sources.connections import detach
 from churnlab.events.sources.frames import is_frame
@@ -74,7 +77,7 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
             since = dt.date.fromisoformat(config.history_from)
             early = history.find_unknown(backend, staged, since, cutoff)
             backend.create_table(history.TABLE, early)
-        reports = {s.table: clean(backend, s, config, cutoff) for s in staged}
+        reports, people = _cleaned(backend, staged, config, cutoff)
         if config.unknown_beginning == "drop":
             backend.drop_table(history.TABLE, force=True)
         for s in staged:
@@ -86,8 +89,36 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
     hashes = {s.table: s.source.hash for s in staged}
     kept = history.TABLE if config.unknown_beginning == "model" else None
     tables = {n: backend.table(n) for n in (*reports, kept) if n}
-    report = report_of(tables, config, reports, hashes, cutoff, as_of is not None)
-    return EventLog(cutoff, config.time_zone, report, hashes, config.purchase_unit, _clean=tables)
+    kept_days, counts = {}, (0, 0)
+    if "purchases" in people:
+        rows = tables["purchases"]
+        rows = rows.select("customer_id", day=rows[DATE])
+        days, several = EventDays.read(rows, people=people["purchases"])
+        counts = len(days.day), several
+        if config.purchase_unit != "order":
+            kept_days["purchases", False] = days
+    report = report_of(tables, people, config, reports, hashes, cutoff, as_of is not None, counts)
+    for name in people:
+        backend.drop_table(f"people_{name}")
+    return EventLog(
+        cutoff, config.time_zone, report, hashes, config.purchase_unit, _clean=tables,
+        _kept=kept_days,
+    )  # fmt: skip
+
+
+def _cleaned(
+    backend: Backend, staged: list[Staged], config: DataConfig, cutoff: dt.date
+) -> tuple[dict[str, TableReport], dict[str, Any]]:
+    """Return the account of each table, and purchases and visits by customer."""
+    reports: dict[str, TableReport] = {}
+    people: dict[str, Any] = {}
+    for s in staged:
+        dropped = clean(backend, s, config, cutoff)
+        rows = backend.table(s.table)
+        if s.table in EVENTS:
+            people[s.table] = backend.create_table(f"people_{s.table}", by_customer(rows))
+        reports[s.table] = account(rows, people.get(s.table), s, dropped, cutoff)
+    return reports, people
 
 
 def _with_paths(config: DataConfig, given: Mapping[str, Any]) -> DataConfig:

@@ -3,8 +3,8 @@
 Two forecasts are made from the features of earlier origins: a ridge logistic regression on the
 logits of the family's models, and gradient boosting on the same logits beside everything else. With
 `ENOUGH_ORIGINS` of them the boosting is taken as it is; with fewer their logits are averaged, with
-a weight by the latest one. Each origin is left out once: the latest says how the stack does where
-it has seen nothing, and all of them together how far one origin moves the forecast.
+a weight by the latest one. Each origin is left out once, which says how the stack does where it has
+seen nothing, and how far one origin moves the forecast.
 
 The family's parameters are those of the present: a logit means the same in all rows. They have seen
 the outcomes of the earlier rows, four numbers from all purchases.
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from scipy.special import expit, logsumexp
+from scipy.special import expit, logsumexp, stdtrit
 
 from churnlab.errors import DataError
 from churnlab.forecast.boosting import (
@@ -60,8 +60,8 @@ _SEARCHED: Final[dict[str, Any]] = {"folds": 1, "most": 20_000, "rate": 0.16}
 LEFT_OUT: Final = 3
 #: Another stream of numbers than the folds of the search, which must stay even in the sample.
 _SAMPLE: Final = 0x5DEECE66D
-#: The model is taken where it is better at the held-out origin by so many standard errors.
-SURE: Final = 1.645
+#: The model is taken where it is better at the held-out origins with this probability.
+SURE: Final = 0.95
 #: Customers behind each knot of the spread, and the most knots.
 _PER_KNOT, _MOST_KNOTS = 100, 20
 
@@ -89,26 +89,32 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class Evidence:
-    """How the stack, the model and the base rate did at the latest earlier origins, held out.
+    """How the stack, the model and the base rate did at the earlier origins, each held out once.
 
-    origins: Those origins, which neither the learner nor the base rate has seen.
+    Origins, not customers, are what chance is reckoned by: one origin is one season, whatever the
+    number of customers (lab book 029).
+
+    origins: Those origins; neither the learner nor the base rate has seen its own.
     customers: Of whom the outcome is known.
     log_score, brier: Means over customers (`stacked`, `model`, `base_rate`): of the log of the
         probability of what came (greater is better), and of the squared error (smaller is better).
-    gain, error: Log score of the stack above the model's, customers summed, and its standard error.
+    gains (group,): Log score of the stack above the model's, customers summed, at each group of
+        neighbouring origins that was left out.
+    gain, error: Their sum and its standard error.
     """
 
     origins: tuple[dt.date, ...]
     customers: int
     log_score: dict[str, float]
     brier: dict[str, float]
+    gains: tuple[float, ...]
     gain: float
     error: float
 
     @property
     def favours_model(self) -> bool:
-        """Whether the model did better beyond chance."""
-        return self.gain < -SURE * self.error
+        """Whether the model did better beyond chance, by Student's law."""
+        return self.gain < -float(stdtrit(len(self.gains) - 1, SURE)) * self.error
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,7 @@ class Learnt:
     origins: Earlier origins.
     customers: Customers learnt from.
     tuned: Settings of the learner.
-    evidence: None with one earlier origin.
+    evidence: None where fewer than two groups of origins were left out.
     note: Empty, or in what way the windows fall short of the target.
     """
 
@@ -132,8 +138,8 @@ class Learnt:
 
     @property
     def taken(self) -> bool:
-        """Whether the latest earlier origins do not speak against it."""
-        return self.evidence is not None and not self.evidence.favours_model
+        """Whether the earlier origins do not speak against it."""
+        return self.evidence is None or not self.evidence.favours_model
 
     @property
     def words(self) -> str:
@@ -142,8 +148,8 @@ class Learnt:
             return "no earlier origin is left to judge it by"
         score = known.log_score
         return (
-            f"log score {score['stacked']:.4f} in the window after {known.origins[-1]}, which it "
-            f"had not seen; the model {score['model']:.4f}, the base rate {score['base_rate']:.4f}"
+            f"log score {score['stacked']:.4f} in {len(known.origins)} earlier windows, each left "
+            f"out once; the model {score['model']:.4f}, the base rate {score['base_rate']:.4f}"
         )
 
 
@@ -187,10 +193,14 @@ def learn(
     now = _features(sample, target.windows(sample), family)[1]
     moved = [one._replace(weight=weight).logit(now) for one in without if one is not None]
     knots, spread = spread_by_logit(mixed.logit(now), moved)
-    evidence = None
-    if without and (one := without[-1]) is not None and (rival := model or _last(family)):
-        blind = one._replace(weight=weight if g >= ENOUGH_ORIGINS else 0.5)
-        evidence = _evidence(training, rows, groups[-1], blind, rival)
+    blind = weight if g >= ENOUGH_ORIGINS else 0.5
+    tried = [
+        (left_out, one._replace(weight=blind))
+        for left_out, one in zip(groups, without, strict=True)
+        if one is not None
+    ]
+    rival = model or _last(family)
+    evidence = _evidence(training, rows, tried, rival) if len(tried) > 1 and rival else None
     dates = tuple(p.origin for p in training.pasts)
     stack = Stack(tuple(family), names, mixed, knots, spread)
     return Learnt(stack, dates, sample.n, tuned, evidence, training.note)
@@ -285,29 +295,32 @@ def _last(family: Sequence[Member]) -> Member | None:
 
 
 def _evidence(
-    training: Training, rows: Rows, held_out: Ints, blind: Mixed, model: Member
+    training: Training, rows: Rows, tried: Sequence[tuple[Ints, Mixed]], model: Member
 ) -> Evidence:
-    """Hold the stack, the model and the base rate against the latest origins.
+    """Hold the stack, the model and the base rate against all origins that were left out.
 
-    held_out (origin,): Those origins, in order.
-    blind: Learnt from the others.
+    tried: Groups of origins, two or more, in order, and what was learnt from the others.
     """
-    held = rows.of(held_out)
-    pairs = [(training.pasts[j], training.windows[j]) for j in held_out]
-    y, rate = held.outcome, float(rows.of(held_out, but=True).outcome.mean())
+    held = [rows.of(origins) for origins, _ in tried]
+    y = np.concatenate([some.outcome for some in held])
+    rates = [rows.of(origins, but=True).outcome.mean() for origins, _ in tried]
+    there = np.concatenate([origins for origins, _ in tried])
+    pairs = [(training.pasts[j], training.windows[j]) for j in there]
+    blind = [one.logit(some.features) for (_, one), some in zip(tried, held, strict=True)]
     forecasts = {
-        "stacked": expit(blind.logit(held.features)),
+        "stacked": expit(np.concatenate(blind)),
         "model": expit(np.concatenate([model.logit(*pair) for pair in pairs])),
-        "base_rate": np.full(len(y), rate),
+        "base_rate": np.repeat(rates, [len(some.outcome) for some in held]),
     }
     losses: dict[str, Any] = {name: log_losses(p, y) for name, p in forecasts.items()}
-    who = np.unique(held.customer, return_inverse=True)[1]
-    ahead = np.bincount(who, losses["model"] - losses["stacked"])
+    group = np.repeat(np.arange(len(held)), [len(some.outcome) for some in held])
+    gains = np.bincount(group, losses["model"] - losses["stacked"])
     return Evidence(
         tuple(past.origin for past, _ in pairs),
-        len(ahead),
+        len(np.unique(np.concatenate([some.customer for some in held]))),
         {name: -float(loss.mean()) for name, loss in losses.items()},
         {name: float(np.mean((p - y) ** 2)) for name, p in forecasts.items()},
-        float(ahead.sum()),
-        float(ahead.std() * np.sqrt(len(ahead))),
+        tuple(gains.tolist()),
+        float(gains.sum()),
+        float(gains.std(ddof=1) * np.sqrt(len(gains))),
     )

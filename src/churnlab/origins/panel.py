@@ -17,8 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError
-from churnlab.events.days import SPAN
-from churnlab.events.ids import positions, ranks
+from churnlab.events.days import SPAN, EventDays
+from churnlab.events.ids import positions
 from churnlab.origins.cache import arrays_hash
 from churnlab.origins.groups import grouped
 from churnlab.origins.guards import LeakageError
@@ -36,8 +36,11 @@ class Log(Protocol):
     def as_of(self) -> dt.date:
         """Last complete day."""
 
-    def days(self, events: str = "purchases") -> pd.DataFrame:
-        """Return distinct (customer_id, day), sorted."""
+    def event_days(self, events: str = "purchases") -> EventDays:
+        """Return distinct days by customer, sorted."""
+
+    def table(self, name: str) -> Any:
+        """Return a table's clean rows as an Ibis expression."""
 
     def attributes(self) -> pd.DataFrame:
         """Return customer_id, signed_up_at and attributes, own and derived."""
@@ -306,16 +309,12 @@ class Panel:
         visits: Read the purchasers' visit-days too.
         Raises DataError: No purchases; visits wanted and none there.
         """
-        days = log.days()
-        if days.empty:
+        days = log.event_days()
+        if not len(days.day):
             raise DataError("the log has no purchases; a backtest needs some.")
-        customer = ranks(days["customer_id"])
-        first = np.unique(customer, return_index=True)[1]
-        ids = days["customer_id"].iloc[first].to_numpy(dtype=object)
-        day = days["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
-        order = np.lexsort((day, customer))
+        ids = days.ids.to_numpy(zero_copy_only=False)
         names, codes = grouped(log, group, ids)
-        who, when = customer[order], day[order]
+        who, when = days.customer, days.day.astype(np.int64)
         kept = _amounts(log, ids, who * SPAN + when)
         seen = VisitDays.read(log, ids, who, when) if visits else None
         return cls(ids, Events(who, when, kept, codes, names, seen), log.as_of)
@@ -340,19 +339,18 @@ class Panel:
         return self.events.counts(past, windows)
 
 
-def _amounts(log: Any, ids: NDArray[Any], keys: Ints) -> Array | None:
+def _amounts(log: Log, ids: NDArray[Any], keys: Ints) -> Array | None:
     """Amount per purchase-day, by the sorted keys of customers and days; None where there is none.
 
     Orders of one day have no day of their own.
     """
-    frame = getattr(log, "frame", None)
-    if frame is None:
+    table = log.table("purchases")
+    if "amount" not in table.columns or not np.all(keys[1:] > keys[:-1]):
         return None
-    rows = frame("purchases")
-    if "amount" not in rows.columns or not np.all(keys[1:] > keys[:-1]):
-        return None
-    day = rows["event_at"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    key = positions(rows["customer_id"], ids) * SPAN + day
-    total = rows["amount"].groupby(key).sum()
+    rows = table.select("customer_id", "amount", day=table.event_date).to_pyarrow()
+    key = positions(rows["customer_id"], ids) * SPAN + rows["day"].cast("int32").to_numpy()
+    amount = rows["amount"].cast("float64").to_numpy()
+    order = np.lexsort((amount, key))  # the same last bit whatever the order of the rows
+    total = pd.Series(amount[order]).groupby(key[order]).sum()
     values: Array = total.reindex(keys).fillna(0.0).to_numpy(dtype=np.float64)
     return values

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError
-from churnlab.events.days import SPAN
+from churnlab.events.days import SPAN, EventDays
 from churnlab.events.ids import positions
 from churnlab.summary.daysums import date_of, day_sums
 from churnlab.types import Array, Ints
@@ -31,8 +30,8 @@ class VisitLog(Protocol):
     def tables(self) -> frozenset[str]:
         """Names of the tables there are."""
 
-    def days(self, events: str = "purchases") -> pd.DataFrame:
-        """Return distinct (customer_id, day), sorted."""
+    def event_days(self, events: str = "purchases") -> EventDays:
+        """Return distinct days by customer, sorted."""
 
 
 @dataclass(frozen=True)
@@ -92,15 +91,15 @@ class VisitDays:
                 "a candidate uses visits, and the log has none; give data.visits.path (and its "
                 "columns), or choose candidates without visits."
             )
-        table = log.days("visits")
-        at = positions(table["customer_id"], ids)
+        seen = log.event_days("visits")
+        at = positions(seen.ids, ids)
         if not (at >= 0).any():
             raise DataError(
-                f"none of the {table['customer_id'].nunique():,} customers in the visit log has a "
+                f"none of the {len(at):,} customers in the visit log has a "
                 "purchase; check that both tables name customers in the same way."
             )
-        number = table["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
-        visited = at[at >= 0].astype(np.int64) * SPAN + number[at >= 0]
+        of = np.repeat(at, np.diff(seen.starts))
+        visited = of[of >= 0] * SPAN + seen.day[of >= 0]
         purchased = customer * SPAN + day
         every = np.union1d(visited, purchased)
         marks = (np.isin(every, part) for part in (visited, purchased))

@@ -4,7 +4,10 @@ import datetime as dt
 from typing import Any
 
 import ibis
+import numpy as np
+import pyarrow as pa
 from ibis.backends.duckdb import Backend
+from numpy.typing import NDArray
 
 from churnlab.errors import DataError
 from churnlab.events.cleaning import history
@@ -17,6 +20,7 @@ from churnlab.events.cleaning.complaints import (
 from churnlab.events.cleaning.orders import RETURNED
 from churnlab.events.cleaning.staging import DATE, HASH, TIME_TEXT, Staged, literal_date
 from churnlab.events.config import DataConfig
+from churnlab.events.engine import identifier
 from churnlab.events.formats.detect import FIRST_YEAR
 from churnlab.events.formats.times import NUMERIC
 from churnlab.events.report import TableReport
@@ -32,25 +36,33 @@ _FEW = 100
 
 REASON = "_reason"
 _ROW = "_row"
+#: The rows that go, while they are counted.
+DROPPED = "dropped"
+#: So many hashes are sorted at once.
+_PIECE = 20_000_000
 
 
-def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) -> TableReport:
-    """Write the clean table into the engine and return its account.
+def clean(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) -> dict[str, int]:
+    """Turn the staged table into the clean one, and return how many rows each reason dropped.
 
     A row is dropped for the first of `schema.REASONS` that fits.
 
     Raises DataError: More bad rows than allowed; returned or duplicate rows where they are an
-        error, or more of them than anybody would expect; nothing left of the purchases.
+        error, or more of them than anybody would expect.
     """
     in_its_unit(backend, staged)
-    backend.create_table(staged.table, _judged(backend, staged, config, as_of))
-    dropped = counts_of(backend.table(staged.table), config)
+    backend.create_table(DROPPED, _dropped(backend, staged, config, as_of), overwrite=True)
+    dropped = counts_of(backend.table(DROPPED), config)
     enforce(backend, staged, config, dropped)
     # In place: writing the rows that are left anew would take a tenth of the whole reading.
-    backend.raw_sql(f"DELETE FROM {staged.table} WHERE {REASON} IS NOT NULL")
-    backend.raw_sql(f"ALTER TABLE {staged.table} DROP COLUMN {REASON}")
-    backend.drop_table(staged.name)
-    return account(backend.table(staged.table), staged, dropped, as_of)
+    if sum(dropped.values()):
+        backend.raw_sql(f"DELETE FROM {staged.name} WHERE rowid IN (SELECT {_ROW} FROM {DROPPED})")
+    backend.drop_table(DROPPED)
+    for column in backend.table(staged.name).columns:
+        if column.startswith("_"):
+            backend.raw_sql(f"ALTER TABLE {staged.name} DROP COLUMN {identifier(column)}")
+    backend.raw_sql(f"ALTER TABLE {staged.name} RENAME TO {staged.table}")
+    return dropped
 
 
 def in_its_unit(backend: Any, staged: Staged) -> None:
@@ -63,18 +75,19 @@ def in_its_unit(backend: Any, staged: Staged) -> None:
         raise in_another_unit(backend, staged)
 
 
-def _judged(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) -> Any:
+def _dropped(backend: Backend, staged: Staged, config: DataConfig, as_of: dt.date) -> Any:
+    """Return the rows that go, with the reason of each."""
     early = backend.table(history.TABLE) if drops_unknown(config) else None
     raw = backend.table(staged.name)
     table = reasoned(raw.mutate(**{_ROW: raw.rowid()}), staged.table, config, as_of, early)
-    own = [c for c in table.columns if not c.startswith("_")]
-    judged = table.select(*own, REASON, _ROW)
+    bad = table.filter(table[REASON].notnull()).select(_ROW, REASON)
     if config.duplicates == "keep" and staged.table != "members":
-        return judged.drop(_ROW)
-    backend.create_table("repeated", _repeated(table, staged), temp=True, overwrite=True)
-    judged = judged.left_join(backend.table("repeated"), _ROW)
-    again = ibis.ifelse(judged.repeated, "duplicate", ibis.null("string"))
-    return judged.select(*own, **{REASON: ibis.coalesce(judged[REASON], again)})
+        return bad
+    again = _repeated(table, staged)
+    if again is None:
+        return bad
+    again = again.anti_join(bad, _ROW).select(_ROW, **{REASON: ibis.literal("duplicate")})
+    return ibis.union(bad, again, distinct=False)
 
 
 def reasoned(
@@ -92,7 +105,7 @@ def reasoned(
     tests = {
         "after_as_of": table[DATE] > literal_date(as_of),
         "missing_id": table.customer_id.isnull(),
-        "missing_time": table[TIME_TEXT].isnull(),
+        "missing_time": table[at].isnull() & table[TIME_TEXT].isnull(),
         "unreadable_time": table[at].isnull(),
     }
     if early is not None:
@@ -126,8 +139,8 @@ def drops_unknown(config: DataConfig) -> bool:
     return config.history_from is not None and config.unknown_beginning == "drop"
 
 
-def _repeated(table: Any, staged: Staged) -> Any:
-    """Return the rows that repeat an earlier one.
+def _repeated(table: Any, staged: Staged) -> Any | None:
+    """Return the rows that repeat an earlier one; None where no two are alike.
 
     Only rows whose hash occurs twice are numbered: a window over all rows costs several times
     the reading. Id and time are in the key beside the 64-bit hash, so that a collision of hashes
@@ -135,11 +148,36 @@ def _repeated(table: Any, staged: Staged) -> Any:
     """
     key, first = _same(staged.table)
     known = table.filter(table.customer_id.notnull())
-    twice = known.group_by(key[-1]).aggregate(n=known.count())
-    several = known.semi_join(twice.filter(twice.n > 1), key[-1])
+    if staged.table == "members":
+        each = known.group_by("customer_id").aggregate(n=known.count())
+        twice = each.filter(each.n > 1)
+    else:
+        found = several_times(known[HASH], staged.rows)
+        if not len(found):
+            return None
+        twice = ibis.memtable(pa.table({HASH: found}))
+    several = known.semi_join(twice, key[-1])
     rank = ibis.row_number().over(ibis.window(group_by=key, order_by=first or [_ROW]))
     numbered = several.select(_ROW, rank=rank)
-    return numbered.filter(numbered["rank"] > 0).select(_ROW, repeated=ibis.literal(True))
+    return numbered.filter(numbered["rank"] > 0).select(_ROW)
+
+
+def several_times(hashes: Any, rows: int) -> NDArray[np.uint64]:
+    """Return the values that a column of 64-bit hashes holds more than once, sorted.
+
+    Sorted in pieces of one remainder each: a group of its own for every row would take the engine
+    ten times the memory.
+
+    rows: Of the table, at least.
+    """
+    pieces = 1 + rows // _PIECE
+    found = []
+    for piece in range(pieces):
+        some = hashes.name("h").as_table()
+        some = some.filter(some.h % pieces == piece) if pieces > 1 else some
+        value = np.sort(some.to_pyarrow()["h"].to_numpy())
+        found.append(np.unique(value[1:][value[1:] == value[:-1]]))
+    return np.sort(np.concatenate(found))
 
 
 def _returned(table: Any) -> Any:
@@ -261,14 +299,18 @@ def _nothing_left(staged: Staged, dropped: dict[str, int], as_of: dt.date) -> Da
     )
 
 
-def account(table: Any, staged: Staged, dropped: dict[str, int], as_of: dt.date) -> TableReport:
+def account(
+    table: Any, people: Any | None, staged: Staged, dropped: dict[str, int], as_of: dt.date
+) -> TableReport:
     """Return the account of a clean table.
 
+    people: `by_customer` of purchases or visits.
     Raises DataError: Nothing is left of purchases or visits.
     """
+    customers = table.customer_id.nunique() if people is None else people.count()
     found = table.aggregate(
         kept=table.count(),
-        customers=table.customer_id.nunique(),
+        customers=customers.as_scalar(),
         first=table[DATE].min(),
         last=table[DATE].max(),
     )

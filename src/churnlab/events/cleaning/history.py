@@ -47,22 +47,26 @@ def find_unknown(backend: Any, staged: list[Staged], since: dt.date, until: dt.d
     return ids.distinct()
 
 
-def kept(unknown: Any, purchases: Any, since: str) -> list[str]:
-    """Return what is to be known where customers of unknown beginning are kept."""
-    early = unknown.semi_join(purchases, "customer_id").count().to_pyarrow().as_py()
-    buyers = purchases.customer_id.nunique().to_pyarrow().as_py()
+def kept(unknown: Any, buyers: Any, since: str) -> list[str]:
+    """Return what is to be known where customers of unknown beginning are kept.
+
+    buyers: A row a purchaser.
+    """
+    early = unknown.semi_join(buyers, "customer_id").count().to_pyarrow().as_py()
+    every = buyers.count().to_pyarrow().as_py()
     return [
-        f"{early:,} of {buyers:,} purchasers began before {since} and are kept; give them a "
+        f"{early:,} of {every:,} purchasers began before {since} and are kept; give them a "
         "population of their own with model.group=beginning, or dropout comes out too low"
     ]
 
 
-def beginning(purchases: Any, members: Any | None) -> Beginning | None:
+def beginning(buyers: Any, members: Any | None) -> Beginning | None:
     """Return what speaks for purchases before the log.
 
-    purchases, members: Clean Ibis tables.
+    buyers: A row a purchaser, with the ``first_day``.
+    members: A clean Ibis table.
     """
-    first = purchases.group_by("customer_id").aggregate(day=purchases[DATE].min())
+    first = buyers.select("customer_id", day="first_day")
     start = first.aggregate(day=first.day.min()).to_pyarrow()["day"][0].as_py()
     if members is not None:
         return _early_members(first, members, start)

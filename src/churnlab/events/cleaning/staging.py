@@ -71,16 +71,34 @@ def stage(backend: Backend, source: Source, config: SourceTable, zone: str) -> S
     columns = {m.column.name: m.source for m in mapped}
     staged = Staged(source, f"staged_{source.table}", columns, zone, config.time_format)
     try:
-        picked = _pick(backend, source, mapped)
-        if not picked.count().to_pyarrow().as_py():
+        whole = not all(_needs_no_look(source, m) for m in mapped)
+        picked = _pick(backend, source, mapped) if whole else backend.table(source.view)
+        if whole and not picked.count().to_pyarrow().as_py():
             raise no_rows(staged, config)  # types of an empty table say nothing
         staged.notes += [*source.notes, *_mend_notes(picked, source, mapped)]
         backend.create_table(staged.name, _selection(backend, picked, staged, config, mapped))
-        backend.drop_table(picked.get_name())
+        if whole:
+            backend.drop_table(picked.get_name())
     except engine.DuckDBError as error:
         raise _while_reading(source, config, error) from error
     look(backend, staged)
+    if not staged.rows:
+        raise no_rows(staged, config)
     return staged
+
+
+def _needs_no_look(source: Source, mapped: Mapped) -> bool:
+    """Whether a column is read by its type alone, so that the source streams through once."""
+    kind, role = source.columns.get(mapped.source), mapped.column.kind
+    if kind is None or mapped.computed or kind.is_unknown():
+        return False
+    if role == "time":
+        return bool(kind.is_timestamp() or kind.is_date())
+    if role == "number":
+        return bool(kind.is_numeric())
+    if role == "id":
+        return bool(kind.is_string() or kind.is_integer())
+    return bool(kind.is_string() or kind.is_boolean() or kind.is_integer())
 
 
 def require(source: Source, mapped: list[Mapped]) -> None:

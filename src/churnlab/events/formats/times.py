@@ -73,7 +73,7 @@ class Time(NamedTuple):
     kind: Any
     """1 naive, 2 with offset, null where neither."""
     text: Any
-    """What the source says; null where nothing is said."""
+    """What the source says; null where nothing is said, and of typed columns where it is used."""
 
 
 def read_time(column: Any, zone: str, time_format: str | None, name: str) -> Time:
@@ -113,8 +113,21 @@ def read_time(column: Any, zone: str, time_format: str | None, name: str) -> Tim
 def _typed(column: Any, zone: str) -> Time:
     zoned = column.type().is_timestamp() and column.type().timezone is not None
     local = at_zone(zone, column) if zoned else column.cast("timestamp")
-    kind = ibis.ifelse(column.notnull(), OFFSET if zoned else NAIVE, ibis.null("int64"))
-    return Time(plausible(local), kind, column.cast("string"))
+    return typed(local, column, OFFSET if zoned else NAIVE)
+
+
+def typed(local: Any, column: Any, kind: int) -> Time:
+    """Return the expressions of a column of dates or timestamps.
+
+    What the source says is text only where it cannot be used: beside every time it would take
+    more memory than all the rest.
+
+    local, column: Timestamps, local to the data's zone, and as they came.
+    kind: Of those that are there.
+    """
+    usable = plausible(local)
+    said = ibis.ifelse(usable.isnull(), column.cast("string"), ibis.null("string"))
+    return Time(usable, ibis.ifelse(column.notnull(), kind, ibis.null("int8")), said)
 
 
 def _number(column: Any, zone: str, unit: str) -> Time:
@@ -134,7 +147,7 @@ def _number(column: Any, zone: str, unit: str) -> Time:
         local = _from_micros(days)
     else:
         local = at_zone(zone, _instant("UTC", _from_micros(_micros(value, EPOCHS[unit]))))
-    kind = ibis.ifelse(column.notnull(), NAIVE if excel else OFFSET, ibis.null("int64"))
+    kind = ibis.ifelse(column.notnull(), NAIVE if excel else OFFSET, ibis.null("int8"))
     return Time(plausible(local), kind, column.cast("string"))
 
 
@@ -181,7 +194,7 @@ def _formatted(text: Any, zone: str, time_format: str) -> Time:
         text = western(text)
     zoned = "%z" in time_format or "%Z" in time_format
     local = at_zone(zone, _parse_zoned(text, time_format)) if zoned else _parse(text, time_format)
-    kind = ibis.ifelse(local.notnull(), OFFSET if zoned else NAIVE, ibis.null("int64"))
+    kind = ibis.ifelse(local.notnull(), OFFSET if zoned else NAIVE, ibis.null("int8"))
     return Time(plausible(local), kind, text)
 
 

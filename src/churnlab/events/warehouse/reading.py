@@ -17,11 +17,11 @@ from churnlab.events.cleaning.clean import (
     reasoned,
     repeats,
 )
+from churnlab.events.cleaning.customers import by_customer, count_days
 from churnlab.events.cleaning.orders import settled
 from churnlab.events.cleaning.staging import HASH, Staged
 from churnlab.events.config import DataConfig
-from churnlab.events.log import EventLog
-from churnlab.events.report import TableReport
+from churnlab.events.log import EVENTS, EventLog
 from churnlab.events.schema import time_column
 from churnlab.events.warehouse.engines import Engine, connect
 from churnlab.events.warehouse.typed import stage_there
@@ -52,13 +52,21 @@ def read_there(config: DataConfig, as_of: dt.date | None) -> EventLog:
             found = history.find_unknown(engine.backend, staged, since, cutoff)
             early = engine.keep(history.TABLE, found)
         hashes = {s.table: _hash(engine, s) for s in staged}
-        reports, clean = {}, {}
+        reports, clean, people = {}, {}, {}
         for one in staged:
-            reports[one.table], clean[one.table] = _clean(engine, one, config, cutoff, early)
+            dropped, kept = _clean(engine, one, config, cutoff, early)
+            own = None
+            if one.table in EVENTS:
+                people[one.table] = own = engine.keep(f"people_{one.table}", by_customer(kept))
+            reports[one.table] = account(kept, own, one, dropped, cutoff)
+            clean[one.table] = kept
         if early is not None and config.unknown_beginning == "model":
             clean[history.TABLE] = early
+        engine.let_go([*clean, *(f"people_{name}" for name in people)])
+        counts = count_days(clean["purchases"]) if "purchases" in clean else (0, 0)
+        given = as_of is not None
+        report = report_of(clean, people, config, reports, hashes, cutoff, given, counts)
         engine.let_go(clean)
-        report = report_of(clean, config, reports, hashes, cutoff, as_of is not None)
     except BaseException:
         engine.close()
         raise
@@ -83,7 +91,7 @@ def _settle(engine: Engine, staged: Staged, config: DataConfig) -> None:
 
 def _clean(
     engine: Engine, staged: Staged, config: DataConfig, as_of: dt.date, early: Any | None
-) -> tuple[TableReport, Any]:
+) -> tuple[dict[str, int], Any]:
     in_its_unit(engine.backend, staged)
     raw = engine.backend.table(staged.name)
     table = reasoned(raw, staged.table, config, as_of, early if drops_unknown(config) else None)
@@ -94,9 +102,7 @@ def _clean(
     judged = engine.keep(f"judged_{staged.table}", table.select(*own, REASON))
     dropped = counts_of(judged, config)
     enforce(engine.backend, staged, config, dropped)
-    kept = engine.keep(staged.table, judged.filter(judged[REASON].isnull()).drop(REASON))
-    report = account(kept, staged, dropped, as_of)
-    return report, kept
+    return dropped, engine.keep(staged.table, judged.filter(judged[REASON].isnull()).drop(REASON))
 
 
 def _hash(engine: Engine, staged: Staged) -> str:

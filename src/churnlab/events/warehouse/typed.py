@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import ibis
-
 from churnlab.errors import DataError
 from churnlab.events.cleaning.staging import (
     DATE,
@@ -19,7 +17,7 @@ from churnlab.events.cleaning.staging import (
 from churnlab.events.config import SourceTable
 from churnlab.events.formats.amounts import read_number
 from churnlab.events.formats.text import is_mendable, read_id, read_text
-from churnlab.events.formats.times import NAIVE, OFFSET, plausible
+from churnlab.events.formats.times import NAIVE, OFFSET, typed
 from churnlab.events.formats.values import read_attribute, read_flag
 from churnlab.events.schema import Mapped, mapped_columns
 from churnlab.events.sources import ROW_HASH, Source
@@ -60,11 +58,9 @@ def _column(opened: Opened, table: str, mapped: Mapped) -> dict[str, Any]:
     if kind == "time":
         if not (of.is_timestamp() or of.is_date()):
             raise _refused(table, mapped, f"holds {of}", "cast it to a timestamp or date in a view")
-        local = plausible(cell.cast("timestamp"))
         said = OFFSET if mapped.source in opened.zoned else NAIVE
-        seen = ibis.ifelse(cell.notnull(), said, ibis.null("int64"))
-        text = cell.cast("string")
-        return {name: local, DATE: local.date(), KIND: seen, TIME_TEXT: text}
+        time = typed(cell.cast("timestamp"), cell, said)
+        return {name: time.local, DATE: time.local.date(), KIND: time.kind, TIME_TEXT: time.text}
     if kind == "number":
         if not (of.is_numeric() or of.is_boolean()):
             raise _refused(table, mapped, f"holds {of}", "cast it to a number in a view")

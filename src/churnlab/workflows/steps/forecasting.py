@@ -22,8 +22,6 @@ from churnlab.workflows.steps.settings import FitSettings
 
 #: Columns of the customers table.
 COLUMNS = ("no_purchase", "no_purchase_q05", "no_purchase_q95")
-#: Earlier origins that `auto` asks for: one to learn from, and one held out to judge by.
-LEAST_ORIGINS = 2
 
 
 @dataclass(frozen=True)
@@ -91,10 +89,9 @@ def forecast_window(
     with progress.stage(f"learning a forecast of {days} days"):
         panel = Panel.from_log(log, list(settings.model.groups) or None)
         past, target = panel.until(log.as_of), Target("fixed_days", float(days))
-        least = LEAST_ORIGINS if wanted == AUTO else 1
         try:
             learnt = Stacked().learn(
-                past, target, _context(settings), model=_rival(fit), least_origins=least
+                past, target, _context(settings), model=_rival(fit), whole=wanted == AUTO
             )
         except DataError as error:
             if wanted == STACKED:
