@@ -98,6 +98,15 @@ def test_the_learner_stands_alone_once_it_has_seen_enough_origins(
     assert learnt.evidence.origins[-1] == learnt.origins[-1]
 
 
+@pytest.mark.parametrize(("found", "taken"), [(0.2, 0.5), (0.51, 0.51)])
+def test_the_latest_origin_does_not_speak_against_the_learner(
+    past: Past, monkeypatch: pytest.MonkeyPatch, found: float, taken: float
+) -> None:
+    monkeypatch.setattr(learning, "posterior_weight", lambda *_: found)
+    learnt = Stacked().learn(past, Target("fixed_days", 60.0), Context(counts=False))
+    assert learnt.stack.mixed.weight == taken
+
+
 def test_one_origin_is_halved_and_judges_nothing(past: Past) -> None:
     learnt = Stacked().learn(past, Target("fixed_days", 120.0), Context(counts=False))
     assert (len(learnt.origins), learnt.stack.mixed.weight) == (1, 0.5)
@@ -162,7 +171,7 @@ def test_a_forecast_lies_inside_its_interval(past: Past) -> None:
 
 @pytest.mark.parametrize(
     ("groups", "gain", "model"),
-    [(3, -2.91, False), (3, -2.93, True), (2, -6.31, False), (2, -6.32, True), (3, 9.0, False)],
+    [(3, -4.30, False), (3, -4.31, True), (2, -12.70, False), (2, -12.71, True), (3, 9.0, False)],
 )
 def test_the_model_is_taken_where_it_is_better_beyond_chance(groups, gain, model) -> None:
     """Student's law: few origins are asked for more."""
