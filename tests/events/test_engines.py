@@ -16,7 +16,11 @@ from churnlab.events import DataConfig, open_log
 from churnlab.events.config import MembersTable, PurchasesTable, VisitsTable
 from churnlab.fitting import ModelConfig
 from churnlab.forecast import ForecastConfig
+from churnlab.nday import NdayConfig, run_nday
+from churnlab.nday.data import CohortConfig, count_cohorts
+from churnlab.nday.inputs import read_inputs
 from churnlab.runs import RunFolder, open_run
+from churnlab.runs.hashing import content_hash
 from churnlab.workflows.fit import fit
 from churnlab.workflows.steps.settings import FitSettings
 
@@ -227,6 +231,57 @@ def test_of_many_customers_a_sample_comes(pair, settings, monkeypatch):
     found = fit(there, settings)
     assert found.late.purchasers == n
     assert found.lines[0].endswith(there.engine.name)
+
+
+@pytest.fixture(scope="module")
+def signups(pair):
+    """The logs without visits, whose rows an N-day study reads here."""
+
+    def without(log):
+        tables = {k: t for k, t in log.report.tables.items() if k != "visits"}
+        return dataclasses.replace(log, report=dataclasses.replace(log.report, tables=tables))
+
+    return [without(log) for log in pair]
+
+
+@pytest.mark.parametrize("by", [None, "country"])
+def test_signups_are_counted_alike(signups, by):
+    here, there = (read_inputs(log, "2024-09-30", None).conversions(by) for log in signups)
+    assert here.report == there.report
+    assert min(here.report[k] for k in ("no_signup", "purchase_before_signup", "converted")) > 0
+    assert int(there.frame["n"].sum()) == len(here.frame) == here.report["used"]
+    cohort = CohortConfig(by=by, window_days=60)
+    a, b = (count_cohorts(found, cohort) for found in (here, there))
+    pd.testing.assert_frame_equal(a.cohorts, b.cohorts)
+    np.testing.assert_array_equal(a.conversions, b.conversions)
+
+
+def test_an_nday_study_is_the_same_and_counts_come(signups, monkeypatch):
+    here, there = signups
+    day = "2024-06-15"
+    free = read_inputs(here, day, None).conversions(None).frame.query("age < 0")
+    days = (pd.Timestamp(day) + pd.Timedelta(days=1) - free["signup_date"]).dt.days
+    cohort = CohortConfig(window_days=100, min_signups=50)
+    study = NdayConfig(cohort=cohort, n=int(days.min()), draws=100, backtest=False)
+    rows = fetched(monkeypatch, there.table("purchases").get_backend())
+    a, b = (run_nday(log, study, as_of=day) for log in signups)
+    assert len(b.audience) == int((days == days.min()).sum()) > 0
+    purchases = len(here.until(day).frame("purchases"))
+    # a signup day here is a member's own; one number is of purchasers who are no members
+    assert 0 < max(rows.values()) <= len(here.members()) + 1 + len(b.audience) < purchases
+    for result in (a, b):
+        del result.rule["fit"]["seconds"]
+    assert content_hash(a.rule) == content_hash(b.rule)
+    assert a.tables.keys() == b.tables.keys()
+    for name, table in a.tables.items():
+        pd.testing.assert_frame_equal(table, b.tables[name], rtol=1e-9, obj=name)
+
+
+def test_what_nday_wants_here_is_said(pair, signups):
+    with pytest.raises(UsageError, match=r"every row of visits here.*leave out data\.visits"):
+        run_nday(pair[1], NdayConfig())
+    with pytest.raises(DataError, match="members has no column 'land'"):
+        run_nday(signups[1], NdayConfig(cohort=CohortConfig(by="land")))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from churnlab.backtest import Panel, Target
 from churnlab.errors import DataError
+from churnlab.events import read_events
 from churnlab.origins.guards import LeakageError
 from churnlab.origins.targets import common_rhythm
 from churnlab.origins.training import training_for
@@ -69,8 +70,6 @@ def test_incomplete_windows_are_refused(small_log):
 
 
 def test_the_amounts_of_a_day_have_the_same_bits_in_any_order_of_the_rows():
-    from churnlab.events import read_events
-
     amounts = [80432.47, 214.63, 2.5, 24.07, 5.0]
     rows = pd.DataFrame({"customer_id": "a", "event_at": "2024-01-02", "amount": amounts})
     rows.loc[4, "customer_id"] = "b"  # the first four sum to another last bit in another order
@@ -86,8 +85,6 @@ def test_the_amounts_of_a_day_have_the_same_bits_in_any_order_of_the_rows():
 
 
 def test_the_window_begins_the_day_after_the_origin():
-    from churnlab.events import read_events
-
     rows = [("a", "2020-01-01"), ("a", "2020-01-10"), ("b", "2020-01-05"), ("b", "2020-01-11")]
     frame = pd.DataFrame(rows, columns=["customer_id", "event_at"])
     panel = Panel.from_log(read_events(purchases=frame, as_of="2020-01-31"))
@@ -140,3 +137,13 @@ def test_the_simple_rule_never_takes_longer_silence_for_less_risk(small_log):
 def test_an_unknown_group_column_is_said_plainly(small_log):
     with pytest.raises(DataError, match="members have no column 'chanel'"):
         Panel.from_log(small_log, "chanel")
+
+
+def test_visits_before_1970_stay_with_their_customer():
+    rows = {"customer_id": list("aab"), "event_at": ["1960-01-01", "1975-01-01", "1971-01-01"]}
+    seen = {"customer_id": list("ab"), "event_at": ["1961-01-01", "1969-12-31"]}
+    log = read_events(pd.DataFrame(rows), visits=pd.DataFrame(seen))
+    days = Panel.from_log(log, visits=True).events.visits
+    assert days.customer.tolist() == [0, 0, 0, 1, 1]
+    assert [int(d) for d in np.flatnonzero(days.logged)] == [1, 3]
+    assert days.day[1] == (dt.date(1961, 1, 1) - dt.date(1970, 1, 1)).days

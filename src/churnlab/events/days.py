@@ -18,11 +18,21 @@ from numpy.typing import NDArray
 from churnlab.events.ids import whole
 from churnlab.types import Ints
 
-#: Days of 1900 to 2199 are between minus the one and the other less the one, so that
-#: customer * SPAN + _BEFORE + day sorts by customer, then day, also before 1970.
-SPAN, _BEFORE = 1 << 20, 1 << 19
+#: Days of 1900 to 2199 lie well between minus the other and the one less the other.
+_SPAN, _BEFORE = 1 << 20, 1 << 19
 #: Rows that come from the engine at once.
 _BATCH = 1 << 20
+
+
+def keyed(customer: Ints, day: NDArray[np.integer] | int) -> Ints:
+    """Return a customer's number and a day as one number that sorts like both, also before 1970."""
+    key: Ints = customer * _SPAN + (day + _BEFORE)
+    return key
+
+
+def unkeyed(key: Ints) -> tuple[Ints, Ints]:
+    """Return the customers' numbers and the days of `keyed`."""
+    return key // _SPAN, key % _SPAN - _BEFORE
 
 
 @dataclass(frozen=True)
@@ -62,10 +72,10 @@ class EventDays:
         key = _joined(rows, int(table.count().to_pyarrow().as_py()))
         backend.drop_table(numbered)
         key.sort()
-        starts = np.searchsorted(key, np.arange(len(ids) + 1) * SPAN)
+        starts = np.searchsorted(key, np.arange(len(ids) + 1) * _SPAN)
         again = key[1:] == key[:-1]
         several = int(again.sum() - (again[1:] & again[:-1]).sum())
-        key %= SPAN
+        key %= _SPAN
         key -= _BEFORE
         day = key.astype(np.int32)
         del key
@@ -101,11 +111,11 @@ class EventDays:
 
 
 def _joined(rows: Any, n: int) -> Ints:
-    """Return number * SPAN + _BEFORE + day of each of `n` rows, as they come."""
+    """Return `keyed` of each of `n` rows, as they come."""
     key, at = np.empty(n, np.int64), 0
     for batch in rows.to_pyarrow_batches(chunk_size=_BATCH):
         place = key[at : at + len(batch)]
-        np.multiply(batch["number"].to_numpy(), SPAN, out=place, dtype=np.int64)
+        np.multiply(batch["number"].to_numpy(), _SPAN, out=place, dtype=np.int64)
         place += batch["day"].cast("int32").to_numpy() + _BEFORE
         at += len(batch)
     return key

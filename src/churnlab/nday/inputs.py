@@ -2,26 +2,46 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from churnlab.errors import DataError
-from churnlab.events import engine
-from churnlab.nday.data.conversions import local_times
+from churnlab.events import EventLog, engine
+from churnlab.nday.data import there
+from churnlab.nday.data.conversions import Conversions, convert, local_times
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Tables in local time, up to `as_of`; visits and treatments only where there are any."""
+    """Tables in local time, up to `as_of`; visits and treatments only where there are any.
 
-    members: pd.DataFrame
-    purchases: pd.DataFrame
+    A log that stays in Spark or PostgreSQL is asked there, and has no tables here.
+    """
+
+    members: pd.DataFrame | None
+    purchases: pd.DataFrame | None
     visits: pd.DataFrame | None
     treatments: pd.DataFrame | None
     as_of: dt.date
     time_zone: str | None
+    elsewhere: EventLog | None = None
+
+    def conversions(self, by: str | None) -> Conversions:
+        """Return the members with their age at the first purchase; counts of a log elsewhere."""
+        if self.elsewhere is not None:
+            return there.counted(self.elsewhere, by)
+        assert self.purchases is not None
+        return convert(
+            self.members, self.purchases, as_of=self.as_of, by=by, time_zone=self.time_zone
+        )
+
+    def reachable(self, found: Conversions, by: str | None, days: set[dt.date]) -> Conversions:
+        """Return the members by row, of a log elsewhere those of these signup days alone."""
+        if self.elsewhere is None:
+            return found
+        return replace(found, frame=there.unconverted(self.elsewhere, by, sorted(days)))
 
 
 def read_inputs(source: Any, as_of: dt.date | str | None, time_zone: str | None) -> Inputs:
@@ -36,6 +56,8 @@ def read_inputs(source: Any, as_of: dt.date | str | None, time_zone: str | None)
         raise _no_members()
     end = _date(as_of)
     log = source if end is None else source.until(end)
+    if getattr(log, "engine", None) is not None:
+        return Inputs(None, None, None, None, log.as_of, log.time_zone, log)
     return Inputs(
         members=engine.frame(log.signup_table()),
         purchases=log.frame("purchases"),

@@ -14,13 +14,12 @@ from churnlab.nday.data import (
     CohortCounts,
     Conversions,
     cohort_curve,
-    convert,
     count_cohorts,
     require_enough,
 )
 from churnlab.nday.data.conversions import NOT_CONVERTED, local_times
 from churnlab.nday.decide.attention import AttentionReadings, attention_readings
-from churnlab.nday.decide.audience import Audience, audience
+from churnlab.nday.decide.audience import Audience, audience_of
 from churnlab.nday.decide.experiment import Experiment, read_experiment
 from churnlab.nday.decide.plateau import PlateauDay
 from churnlab.nday.decide.recommend import Recommendation, recommend
@@ -61,13 +60,7 @@ def run_nday(
     rngs = np.random.default_rng(seed).spawn(7)
     progress("cohorts", 0.0)
     data = read_inputs(source, as_of, time_zone)
-    found = convert(
-        data.members,
-        data.purchases,
-        as_of=data.as_of,
-        by=config.cohort.by,
-        time_zone=data.time_zone,
-    )
+    found = data.conversions(config.cohort.by)
     config, cut = fitting_window(config, found)
     counts = count_cohorts(found, config.cohort)
     start = policy_start(config, data)
@@ -78,7 +71,7 @@ def run_nday(
     study = _Study(config, data, found, before, start, fit, population_curves(fit), cut)
     studied, rule = study.tables_and_rule(rngs, progress)
     progress("audience", 0.95)
-    sent = _audience(data, config, previous, opted_out)
+    sent = _audience(data, found, config, previous, opted_out)
     rule |= {"audience": sent.report, "seed": seed}
     progress("done", 1.0)
     return NdayResult(cohort_curve(counts), sent.frame, rule, studied)
@@ -216,23 +209,29 @@ def _until(found: Conversions, as_of: dt.date) -> Conversions:
 
 
 def _audience(
-    data: Inputs, config: NdayConfig, previous: pd.DataFrame | None, opted_out: tuple[str, ...]
+    data: Inputs,
+    found: Conversions,
+    config: NdayConfig,
+    previous: pd.DataFrame | None,
+    opted_out: tuple[str, ...],
 ) -> Audience:
     """Tomorrow's audience; whoever is in the treatments had their message."""
     earlier = [f for f in (previous, _treated(data, config)) if f is not None and len(f)]
-    return audience(
-        data.members,
-        data.purchases,
+    index = config.cohort.day_index
+    due = {
+        data.as_of + dt.timedelta(days=1 + index - n)
+        for n in (config.n, *config.n_by_group.values())
+    }
+    return audience_of(
+        data.reachable(found, config.cohort.by, due),
         n=config.n,
-        as_of=data.as_of,
-        day_index=config.cohort.day_index,
+        day_index=index,
         rule_id=config.rule_id,
         holdout_share=config.holdout_share,
         by=config.cohort.by,
         n_by_group=config.n_by_group,
         previous=pd.concat(earlier, ignore_index=True) if earlier else None,
         opted_out=opted_out,
-        time_zone=data.time_zone,
     )
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError
-from churnlab.events.days import SPAN, EventDays
+from churnlab.events.days import EventDays, keyed
 from churnlab.events.ids import positions
 from churnlab.origins.cache import arrays_hash
 from churnlab.origins.groups import grouped
@@ -220,7 +220,7 @@ class Events:
 
     @cached_property
     def _key(self) -> Ints:
-        return self.customer * SPAN + self.day
+        return keyed(self.customer, self.day)
 
     @cached_property
     def shop_days(self) -> Ints:
@@ -284,8 +284,8 @@ class Events:
 
     def between(self, customer: Ints, start: int | Ints, end: int | Ints) -> Ints:
         """Return purchase-days of customers in (start, end]."""
-        low = np.searchsorted(self._key, customer * SPAN + start, side="right")
-        high = np.searchsorted(self._key, customer * SPAN + end, side="right")
+        low = np.searchsorted(self._key, keyed(customer, start), side="right")
+        high = np.searchsorted(self._key, keyed(customer, end), side="right")
         return high - low
 
 
@@ -315,7 +315,7 @@ class Panel:
         ids = days.ids.to_numpy(zero_copy_only=False)
         names, codes = grouped(log, group, ids)
         who, when = days.customer, days.day.astype(np.int64)
-        kept = _amounts(log, ids, who * SPAN + when)
+        kept = _amounts(log, ids, keyed(who, when))
         seen = VisitDays.read(log, ids, who, when) if visits else None
         return cls(ids, Events(who, when, kept, codes, names, seen), log.as_of)
 
@@ -348,7 +348,7 @@ def _amounts(log: Log, ids: NDArray[Any], keys: Ints) -> Array | None:
     if "amount" not in table.columns or not np.all(keys[1:] > keys[:-1]):
         return None
     rows = table.select("customer_id", "amount", day=table.event_date).to_pyarrow()
-    key = positions(rows["customer_id"], ids) * SPAN + rows["day"].cast("int32").to_numpy()
+    key = keyed(positions(rows["customer_id"], ids), rows["day"].cast("int32").to_numpy())
     amount = rows["amount"].cast("float64").to_numpy()
     order = np.lexsort((amount, key))  # the same last bit whatever the order of the rows
     total = pd.Series(amount[order]).groupby(key[order]).sum()

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError
-from churnlab.events.days import SPAN, EventDays
+from churnlab.events.days import EventDays, keyed, unkeyed
 from churnlab.events.ids import positions
 from churnlab.summary.daysums import date_of, day_sums
 from churnlab.types import Array, Ints
@@ -99,11 +99,11 @@ class VisitDays:
                 "purchase; check that both tables name customers in the same way."
             )
         of = np.repeat(at, np.diff(seen.starts))
-        visited = of[of >= 0] * SPAN + seen.day[of >= 0]
-        purchased = customer * SPAN + day
+        visited = keyed(of[of >= 0], seen.day[of >= 0])
+        purchased = keyed(customer, day)
         every = np.union1d(visited, purchased)
         marks = (np.isin(every, part) for part in (visited, purchased))
-        return cls(every // SPAN, every % SPAN, *marks)
+        return cls(*unkeyed(every), *marks)
 
     def until(self, origin: int) -> VisitDays:
         """Copy everything up to a day number."""

@@ -1,6 +1,7 @@
 """Per member: the signup day, and the age in whole local days at the first purchase."""
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,8 @@ class Conversions:
 
     frame: One row per member: `customer_id` (text), `signup_date` (midnight, local), `age` (int64;
         days from the signup day to the first purchase, 0 = the signup day, -1 = none up to
-        `as_of`), `group` (text).
+        `as_of`), `group` (text). Of a log that stays elsewhere one row for all who are alike, with
+        their number `n` and without ids.
     as_of: The last complete day.
     report: Counts: members, missing_time, repeated_signup, signup_after_as_of, no_signup
         (purchasers who are no members), purchase_before_signup, used, converted.
@@ -132,9 +134,18 @@ def _require(frame: pd.DataFrame | None, columns: tuple[str, ...], table: str) -
             f"there is no {table} table (or it has no rows); the N-day rule counts from signups, "
             f"so it needs columns {', '.join(columns)}. Give data.{table}.path=FILE."
         )
-    for column in columns:
-        if column not in frame.columns:
+    require_columns(map(str, frame.columns), columns, table)
+
+
+def require_columns(there: Iterable[str], wanted: Iterable[str], table: str) -> None:
+    """Refuse a table that lacks a column.
+
+    Raises DataError: It does.
+    """
+    known = list(there)
+    for column in wanted:
+        if column not in known:
             raise DataError(
-                f"{table} has no column {column!r}; it has {', '.join(map(str, frame.columns))}."
-                f"{nearest(column, map(str, frame.columns))}"
+                f"{table} has no column {column!r}; it has {', '.join(known)}."
+                f"{nearest(column, known)}"
             )

@@ -112,13 +112,15 @@ def count_cohorts(found: Conversions, config: CohortConfig) -> CohortCounts:
     unconverted.
     """
     frame = found.frame
-    keys = frame.groupby(["signup_date", "group"], sort=True)
+    n = frame["n"].to_numpy() if "n" in frame else np.ones(len(frame), np.int64)
+    keys = frame.assign(signups=n).groupby(["signup_date", "group"], sort=True)
     code = keys.ngroup().to_numpy(np.int64)
-    cohorts = keys.size().rename("signups").reset_index()
+    cohorts = keys["signups"].sum().reset_index()
     age = frame["age"].to_numpy(np.int64)
     inside = (age >= 0) & (age <= config.last_age)
     width = config.last_age + 1
-    flat = np.bincount(code[inside] * width + age[inside], minlength=len(cohorts) * width)
+    at = code[inside] * width + age[inside]
+    flat = np.bincount(at, weights=n[inside], minlength=len(cohorts) * width)
     return CohortCounts(
         cohorts=cohorts,
         conversions=flat.reshape(len(cohorts), width).astype(np.int64),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from churnlab.errors import UsageError
 from churnlab.events.arms import HOLDOUT, TREAT, arm_of
-from churnlab.nday.data import convert
+from churnlab.nday.data import Conversions, convert
 
 ALREADY = "already_in_audience"
 OPTED_OUT = "opted_out"
@@ -62,9 +62,28 @@ def audience(
     Raises UsageError: N leaves no day for signing up, or the holdout share is outside of 0..1.
     Raises DataError: No members, or a column is missing.
     """
-    _check([n, *(n_by_group or {}).values()], day_index, holdout_share)
     found = convert(members, purchases, as_of=as_of, by=by, time_zone=time_zone)
-    send_date = pd.Timestamp(as_of) + pd.Timedelta(days=1)
+    return audience_of(
+        found, n=n, day_index=day_index, rule_id=rule_id, holdout_share=holdout_share, by=by,
+        n_by_group=n_by_group, previous=previous, opted_out=opted_out,
+    )  # fmt: skip
+
+
+def audience_of(
+    found: Conversions,
+    *,
+    n: int,
+    day_index: int = 0,
+    rule_id: str = "nday",
+    holdout_share: float = 0.2,
+    by: str | None = None,
+    n_by_group: Mapping[str, int] | None = None,
+    previous: pd.DataFrame | None = None,
+    opted_out: Iterable[str] = (),
+) -> Audience:
+    """Return the audience of the day after `found.as_of`: see `audience`."""
+    _check([n, *(n_by_group or {}).values()], day_index, holdout_share)
+    send_date = pd.Timestamp(found.as_of) + pd.Timedelta(days=1)
     frame = found.frame
     age = frame["group"].map(n_by_group or {}).fillna(n).astype("int64") - day_index
     due = frame["signup_date"] + pd.to_timedelta(age, unit="D") == send_date
