@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from churnlab.errors import DataError, UsageError
 from churnlab.events import EventLog
-from churnlab.events.engine import frame
+from churnlab.events.days import keyed
 from churnlab.events.ids import positions
 from churnlab.summary.taking import as_log
-from churnlab.types import Array
+from churnlab.types import Array, Ints
 
 #: A sum this small beside its parts' sizes is a rounding remnant of 0.
 _ROUNDING = 1e-9
@@ -195,7 +195,7 @@ class SpendSummary:
 def summarise_spend(log: EventLog, as_of: dt.date | str | None = None) -> SpendSummary:
     """Return how much every customer spent per purchase, up to `as_of`.
 
-    Amounts of one customer-day (or order, under ``purchase_unit=order``) are summed in the engine;
+    Amounts of one customer-day (or order, under ``purchase_unit=order``) are summed up;
     missing amounts are left out of the sum, a purchase without any other counts as missing.
 
     Parameters
@@ -232,51 +232,64 @@ def summarise_spend(log: EventLog, as_of: dt.date | str | None = None) -> SpendS
             "the purchases carry no amount; name its column in data.purchases.amount, or state "
             "what a purchase is worth in value.per_purchase."
         )
-    found = frame(_per_customer(_per_purchase(table, view.purchase_unit)))
-    if found.empty:
+    ids = view.event_days().ids
+    if not len(ids):
         raise DataError(f"no purchases up to {view.as_of}; give a later as_of.")
-    return _summary(found, view.as_of)
+    return _summary(_per_customer(ids, *_per_purchase(table, ids, view.purchase_unit)), view.as_of)
 
 
-def _per_purchase(table: Any, unit: str) -> Any:
-    """Return customer_id, total, size (sum of absolute amounts; null without an amount)."""
-    sums = {"total": lambda t: _sum(t.amount), "size": lambda t: t.amount.abs().sum()}
+def _per_purchase(table: Any, ids: pa.Array, unit: str) -> tuple[Ints, Array, Array]:
+    """Return whose each purchase is, its total (NaN without an amount), and its parts' sizes.
+
+    ids: Customers, sorted; the purchases come in their order. Parts are added up in the order of
+        their size, so that the last bit is the same whatever the order of the rows.
+    """
+    by = {"order_id": table.order_id} if unit == "order" and "order_id" in table.columns else {}
+    rows = table.select("customer_id", "event_date", "amount", **by).to_pyarrow()
+    number = positions(rows["customer_id"], ids)
     if unit != "order":
-        return table.group_by(["customer_id", "event_date"]).aggregate(**sums).drop("event_date")
-    if "order_id" not in table.columns:
-        return table.select("customer_id", total=table.amount, size=table.amount.abs())
-    known = table.filter(table.order_id.notnull())  # noqa: PD004 (Ibis)
-    orders = known.group_by(["customer_id", "order_id"]).aggregate(**sums).drop("order_id")
-    single = table.filter(table.order_id.isnull())  # noqa: PD003 (Ibis)
-    rows = single.select("customer_id", total=single.amount, size=single.amount.abs())
-    return ibis.union(orders, rows, distinct=False)
+        key = keyed(number, rows["event_date"].cast("int32").to_numpy())
+    else:
+        key = number * (2 * len(rows)) + _orders(rows)
+    amount = rows["amount"].to_numpy().astype(np.float64)
+    order = np.lexsort((amount, key))
+    key, amount = key[order], amount[order]
+    starts = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
+    known = ~np.isnan(amount)
+    amount = np.where(known, amount, 0.0)
+    total, size = np.add.reduceat(amount, starts), np.add.reduceat(np.abs(amount), starts)
+    total[np.add.reduceat(known.astype(np.int64), starts) == 0] = np.nan
+    return number[order][starts], total, size
 
 
-def _sum(values: Any) -> Any:
-    """Return a sum in the order of size: threads add in any, and the last bit would be another."""
-    return values.collect().sort().sums()
+def _orders(rows: pa.Table) -> Ints:
+    """Return a number of each row's order; rows without order_id are one each."""
+    own = len(rows) + np.arange(len(rows))
+    if "order_id" not in rows.column_names:
+        return own
+    codes = rows["order_id"].combine_chunks().dictionary_encode().indices
+    return np.where(codes.is_null(), own, codes.fill_null(0).to_numpy()).astype(np.int64)
 
 
-def _per_customer(purchases: Any) -> Any:
-    total, size = purchases.total, purchases["size"]
-    nothing = total.abs() <= _ROUNDING * size
+def _per_customer(ids: pa.Array, who: Ints, total: Array, size: Array) -> pd.DataFrame:
+    nothing = np.abs(total) <= _ROUNDING * size
     good = (total > 0) & ~nothing
-    number = {
-        "n_amounts": good,
-        "n_zero": nothing,
-        "n_negative": (total < 0) & ~nothing,
-        "n_missing": total.isnull(),  # noqa: PD003 (Ibis)
+    flags = (good, nothing, (total < 0) & ~nothing, np.isnan(total))
+    positive = np.where(good, total, 0.0)
+    order = np.lexsort((positive, who))
+    starts = np.searchsorted(who, np.arange(len(ids)))
+    logs = np.log(np.where(good, total, 1.0))
+    sums = {
+        name: np.add.reduceat(flag.astype(np.int64), starts)
+        for name, flag in zip(_COUNTS, flags, strict=True)
     }
-    flags = {name: flag.fill_null(False).cast("int64") for name, flag in number.items()}
-    rows = purchases.mutate(
-        **flags,
-        positive=ibis.ifelse(good.fill_null(False), total, 0.0),
-        log=ibis.ifelse(good.fill_null(False), ibis.ifelse(total > 0, total, 1.0).ln(), 0.0),
-    )
-    return rows.group_by("customer_id").aggregate(
-        **{name: rows[name].sum() for name in _COUNTS},
-        total=_sum(rows.positive),
-        sum_log_amount=_sum(rows.log),
+    return pd.DataFrame(
+        {
+            "customer_id": ids.to_pandas(),
+            **sums,
+            "total": np.add.reduceat(positive[order], starts),
+            "sum_log_amount": np.add.reduceat(logs[order], starts),
+        }
     )
 
 
