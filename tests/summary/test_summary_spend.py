@@ -102,3 +102,17 @@ def test_lookup_by_id_gives_no_amounts_for_strangers():
     n, mean = summary.of(pd.Series(["a", "x", "b"]))
     assert n.tolist() == [1, 0, 1]
     assert mean.tolist() == [7.0, 0.0, 5.0]
+
+
+@pytest.mark.parametrize("unit", ["customer_day", "order"])
+def test_sums_have_the_same_bits_in_any_order_of_the_rows(unit):
+    amounts = [80432.47, 214.63, 2.5, 24.07]  # sum to another last bit in another order
+    rows = pd.DataFrame({"customer_id": "a", "event_at": "2024-01-02", "amount": amounts})
+    rows["order_id"] = list("wxyz")
+    found = [
+        cl.summarise_spend(cl.read_events(rows.iloc[order], purchase_unit=unit)).customers
+        for order in ([0, 1, 2, 3], [1, 3, 0, 2], [3, 2, 1, 0])
+    ]
+    assert found[0]["n_amounts"].tolist() == [1 if unit == "customer_day" else 4]
+    for other in found[1:]:
+        pd.testing.assert_frame_equal(other, found[0], check_exact=True)
