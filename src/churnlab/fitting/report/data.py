@@ -72,16 +72,18 @@ def silence_curves(
     person: A row of the customers table, with the columns of the fit's groups.
     days (day,): Whole days of silence.
     fit: ``fit.json``: whose groups and clock these are.
+    Raises UsageError: A group that the fit has not seen; a fit with covariates, whose profiles the
+        customers table does not name.
     """
     name = JOINED.join(str(getattr(person, column)) for column in fit["group_columns"])
-    group = draws.groups.index(name) if name in draws.groups else 0
+    group = draws.codes_of([name])
     t_x, silence, horizon = float(person.t_x), days, np.asarray(float(horizon_days))
     if (clock := Clock.of_fit(fit)) is not None:
         last = number(person.last_purchase_at.date())
         silence = clock.ahead(np.asarray(last), days)
         horizon = clock.ahead(last + days.astype(np.int64), horizon_days)
         t_x = float(clock.ahead(np.asarray(last - round(t_x)), round(t_x)))
-    theta, likelihood = draws.theta_rows(np.array([group])), draws.likelihood
+    theta, likelihood = draws.theta_rows(group), draws.likelihood
     alive = likelihood.p_alive(theta, person.x, t_x, t_x + silence)
     risk = likelihood.p_no_purchase(theta, person.x, t_x, t_x + silence, horizon)
     return _summarised(days, alive), _summarised(days, risk)
