@@ -240,7 +240,7 @@ def test_a_broken_cache_entry_is_made_again_with_a_note(how, tmp_path):
         file.write_bytes(broken.get(how, changed))
     again = FitCache(tmp_path)
     arrays, about = again.get({"a": 1}, make)
-    assert (again.fits, arrays["theta"].tolist(), about) == (1, [0, 1, 2], {"k": 1})
+    assert (again.made["fits"], arrays["theta"].tolist(), about) == (1, [0, 1, 2], {"k": 1})
     assert "is broken" in again.notes[0]
 
 
@@ -249,7 +249,7 @@ def test_a_cache_that_cannot_be_written_is_no_fault(tmp_path):
     cache = FitCache(tmp_path / "file" / "cache")
     cache.get({"a": 1}, make)
     cache.get({"a": 2}, make)
-    assert cache.fits == 2
+    assert cache.made["fits"] == 2
     assert len(cache.notes) == 1
     assert "cannot be stored" in cache.notes[0]
 

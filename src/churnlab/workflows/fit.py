@@ -1,5 +1,6 @@
 """Fit a log: the posterior of a model, a first threshold, and the per-customer table."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from churnlab.backtest import Context, calibrate_threshold
@@ -7,6 +8,7 @@ from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
 from churnlab.forecast.config import NONE
+from churnlab.inference import posterior_image
 from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.posterior import CustomerTable
 from churnlab.progress import SILENT, Progress
@@ -54,9 +56,11 @@ def fit(
             else choose_threshold(log, settings, posterior)
         )
     worth = find_worth(log, settings, progress) if with_worth else None
-    window = None
+    window, image = None, None
     if with_worth and settings.forecast.name != NONE:
-        window = forecast_window(log, settings, posterior, progress)
+        with ThreadPoolExecutor(1) as beside:  # learning keeps no second core busy
+            image = beside.submit(posterior_image, posterior.population)
+            window = forecast_window(log, settings, posterior, progress)
 
     def table() -> CustomerTable:
         found = posterior.customer_table(
@@ -68,7 +72,7 @@ def fit(
         )
         return found if window is None else found.joined(window.columns)
 
-    fitted = Fitted(posterior, threshold, worth, table, settings.rule, settings.risk, window)
+    fitted = Fitted(posterior, threshold, worth, table, settings.rule, settings.risk, window, image)
     if with_worth:
         with progress.stage("risk, dates and value of every customer"):
             _ = fitted.table
