@@ -1,6 +1,5 @@
 """Fit a log: the posterior of a model, a first threshold, and the per-customer table."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from churnlab.backtest import Context, calibrate_threshold
@@ -8,7 +7,6 @@ from churnlab.events import EventLog
 from churnlab.fitting import Fit
 from churnlab.fitting import fit as fit_model
 from churnlab.forecast.config import NONE
-from churnlab.inference import posterior_image
 from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.posterior import CustomerTable
 from churnlab.progress import SILENT, Progress
@@ -56,11 +54,9 @@ def fit(
             else choose_threshold(log, settings, posterior)
         )
     worth = find_worth(log, settings, progress) if with_worth else None
-    window, image = None, None
+    window = None
     if with_worth and settings.forecast.name != NONE:
-        with ThreadPoolExecutor(1) as beside:  # learning keeps no second core busy
-            image = beside.submit(posterior_image, posterior.population)
-            window = forecast_window(log, settings, posterior, progress)
+        window = forecast_window(log, settings, posterior, progress)
 
     def table() -> CustomerTable:
         found = posterior.customer_table(
@@ -72,7 +68,7 @@ def fit(
         )
         return found if window is None else found.joined(window.columns)
 
-    fitted = Fitted(posterior, threshold, worth, table, settings.rule, settings.risk, window, image)
+    fitted = Fitted(posterior, threshold, worth, table, settings.rule, settings.risk, window)
     if with_worth:
         with progress.stage("risk, dates and value of every customer"):
             _ = fitted.table

@@ -1,7 +1,7 @@
 """A fitted log as every command writes it: `posterior.nc`, `fit.json`, `customers.parquet`."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -34,7 +34,6 @@ class Fitted(Result):
     costs: Of a message, as far as they are stated.
     risk: Risk that the costs are held against.
     window: What forecasts a window best, beside the model.
-    image: What `posterior.nc` will hold, where it is being made.
     """
 
     files: ClassVar[str] = "files: {folder}/customers.parquet, fit.json, posterior.nc"
@@ -45,7 +44,6 @@ class Fitted(Result):
     costs: Costs = field(default_factory=Costs)
     risk: RiskConfig = field(default_factory=RiskConfig)
     window: WindowForecast | None = None
-    image: Future[memoryview] | None = None
 
     @cached_property
     def table(self) -> CustomerTable:
@@ -117,7 +115,7 @@ class Fitted(Result):
         """Write `posterior.nc`, `fit.json`, `customers.parquet` and what a stack has learnt."""
         give_back()  # what the table was computed with: tree and table are made side by side
         with ThreadPoolExecutor(1) as beside:  # neither tree nor table keeps a second core busy
-            image = self.image or beside.submit(posterior_image, self.fit.population)
+            image = beside.submit(posterior_image, self.fit.population)
             folder.write_parquet("customers.parquet", self.table)
             folder.write_json("fit.json", fit_report(self))
             if self.window is not None and self.window.learnt is not None:
