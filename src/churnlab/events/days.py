@@ -114,8 +114,7 @@ def _joined(rows: Any, n: int) -> Ints:
     """Return `keyed` of each of `n` rows, as they come."""
     key, at = np.empty(n, np.int64), 0
     for batch in rows.to_pyarrow_batches(chunk_size=_BATCH):
-        place = key[at : at + len(batch)]
-        np.multiply(batch["number"].to_numpy(), _SPAN, out=place, dtype=np.int64)
-        place += batch["day"].cast("int32").to_numpy() + _BEFORE
+        number, day = batch["number"].cast("int64"), batch["day"].cast("int32")
+        key[at : at + len(batch)] = keyed(number.to_numpy(), day.to_numpy())
         at += len(batch)
     return key

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError
 from churnlab.events.days import EventDays, keyed
-from churnlab.events.ids import positions
 from churnlab.origins.cache import arrays_hash
 from churnlab.origins.groups import grouped
 from churnlab.origins.guards import LeakageError
@@ -26,6 +26,7 @@ from churnlab.origins.visitdays import VisitDays, Visits
 from churnlab.runs.hashing import content_hash
 from churnlab.summary import Cells, Clock, Dated
 from churnlab.summary.daysums import date_of, day_number, day_sums
+from churnlab.summary.spend import per_purchase
 from churnlab.types import Array, Ints
 
 
@@ -315,7 +316,7 @@ class Panel:
         ids = days.ids.to_numpy(zero_copy_only=False)
         names, codes = grouped(log, group, ids)
         who, when = days.customer, days.day.astype(np.int64)
-        kept = _amounts(log, ids, keyed(who, when))
+        kept = _amounts(log, days.ids, keyed(who, when))
         seen = VisitDays.read(log, ids, who, when) if visits else None
         return cls(ids, Events(who, when, kept, codes, names, seen), log.as_of)
 
@@ -339,7 +340,7 @@ class Panel:
         return self.events.counts(past, windows)
 
 
-def _amounts(log: Log, ids: NDArray[Any], keys: Ints) -> Array | None:
+def _amounts(log: Log, ids: pa.Array, keys: Ints) -> Array | None:
     """Amount per purchase-day, by the sorted keys of customers and days; None where there is none.
 
     Orders of one day have no day of their own.
@@ -347,10 +348,4 @@ def _amounts(log: Log, ids: NDArray[Any], keys: Ints) -> Array | None:
     table = log.table("purchases")
     if "amount" not in table.columns or not np.all(keys[1:] > keys[:-1]):
         return None
-    rows = table.select("customer_id", "amount", day=table.event_date).to_pyarrow()
-    key = keyed(positions(rows["customer_id"], ids), rows["day"].cast("int32").to_numpy())
-    amount = rows["amount"].cast("float64").to_numpy()
-    order = np.lexsort((amount, key))  # the same last bit whatever the order of the rows
-    total = pd.Series(amount[order]).groupby(key[order]).sum()
-    values: Array = total.reindex(keys).fillna(0.0).to_numpy(dtype=np.float64)
-    return values
+    return np.nan_to_num(per_purchase(table, ids, "customer_day")[1])

@@ -235,10 +235,10 @@ def summarise_spend(log: EventLog, as_of: dt.date | str | None = None) -> SpendS
     ids = view.event_days().ids
     if not len(ids):
         raise DataError(f"no purchases up to {view.as_of}; give a later as_of.")
-    return _summary(_per_customer(ids, *_per_purchase(table, ids, view.purchase_unit)), view.as_of)
+    return _summary(_per_customer(ids, *per_purchase(table, ids, view.purchase_unit)), view.as_of)
 
 
-def _per_purchase(table: Any, ids: pa.Array, unit: str) -> tuple[Ints, Array, Array]:
+def per_purchase(table: Any, ids: pa.Array, unit: str) -> tuple[Ints, Array, Array]:
     """Return whose each purchase is, its total (NaN without an amount), and its parts' sizes.
 
     ids: Customers, sorted; the purchases come in their order. Parts are added up in the order of
