@@ -41,6 +41,7 @@ LIGHT = [
     "report.currency=KRW",
     "report.title='</title><i>Shop & Söhne'",
     "cache_dir=null",
+    "keep_predictions=true",
 ]
 TABLES = ("purchases", "visits", "members", "treatments")
 ATTRIBUTES = ("channel", "lead_type", "gender", "tier", "coupon_expires_at")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from churnlab.backtest.scores.board import Entry, Truth
+from churnlab.backtest.scores.board import Entry, Truth, predictions_frame
 from churnlab.backtest.scores.recalibrated import IDENTITY, chosen_map, recalibrated_entry
+from churnlab.origins.targets import Target
 
 CUSTOMERS = 1500
 
@@ -71,3 +73,15 @@ def test_outcomes_that_are_not_known_yet_are_not_learnt_from():
     alone = recalibrated_entry(now, past[:-1], "platt")
     np.testing.assert_array_equal(recalibrated_entry(now, past, "platt").risk, alone.risk)
     assert recalibrated_entry(now, past[-1:], "platt") is None
+
+
+def test_predictions_are_of_the_scored_origins_alone():
+    """So that means over them are the scores: what is only learnt from stays out."""
+    first, then = _entries(lambda risk, _: risk, 5, 2)
+    both = [
+        replace(e, truth=replace(e.truth, target=Target("fixed_days", 90.0), scored=e is then))
+        for e in (first, then)
+    ]
+    rows = predictions_frame(both, np.arange(CUSTOMERS))
+    assert rows["origin"].unique().tolist() == [then.truth.origin.isoformat()]
+    assert len(rows) == CUSTOMERS

@@ -189,9 +189,11 @@ def cl_rule(name, **values):
     return rule_named(name, **values)
 
 
-def test_next_purchases_are_the_due_dates(fit):
+def test_next_purchases_are_counted_from_the_last_one_and_from_today(fit):
     found, table = fit.next_purchase(), fit.customers()
-    assert (found["due_date"] == table["due_date"]).all()
+    for counted in ("due_date", "next_purchase_q50"):
+        assert (found[counted] == table[counted]).all()
+    assert (found["due_date"] < found["next_purchase_q10"]).any()
 
 
 def test_an_update_is_the_same_fit_on_newer_events(fit):

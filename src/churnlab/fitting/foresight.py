@@ -64,13 +64,15 @@ class Foresight(FittedModel):
         return table
 
     def next_purchase(self) -> pd.DataFrame:
-        """Return when each customer's next purchase is due, counted from the last one.
+        """Return when each customer's next purchase is due, from the last one and from today.
 
         Returns
         -------
         DataFrame
-            ``customer_id``, ``last_purchase_at``, ``due_date`` (median), ``due_q10``, ``due_q90``;
-            definitions: docs/files.md.
+            ``customer_id``, ``last_purchase_at``; counted from that ``due_date`` (median) with its
+            80% interval ``due_q10``, ``due_q90``; counted from today, after the silence so far,
+            ``next_purchase_q50`` with ``next_purchase_q10``, ``next_purchase_q90``; definitions:
+            docs/files.md.
 
         Examples
         --------
@@ -79,6 +81,7 @@ class Foresight(FittedModel):
         True
         """
         columns = ["customer_id", "last_purchase_at", "due_date", "due_q10", "due_q90"]
+        columns += ["next_purchase_q50", "next_purchase_q10", "next_purchase_q90"]
         return self.customers()[columns]
 
     def states(self, rule: Any = "overdue") -> pd.DataFrame:

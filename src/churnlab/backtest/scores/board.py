@@ -219,7 +219,7 @@ def usable_at(origin: dt.date, earlier: list[Entry]) -> list[Entry]:
 
 
 def predictions_frame(entries: list[Entry], ids: NDArray[Any]) -> pd.DataFrame:
-    """Return forecasts and outcomes per customer, tidy."""
+    """Return forecasts and outcomes per customer at the scored origins, tidy."""
     parts = [
         pd.DataFrame(
             {
@@ -235,5 +235,6 @@ def predictions_frame(entries: list[Entry], ids: NDArray[Any]) -> pd.DataFrame:
             }
         )
         for e in entries
+        if e.truth.scored
     ]
     return pd.concat(parts, ignore_index=True)
