@@ -284,7 +284,7 @@ def test_without_stated_costs_decisions_are_counted_and_not_priced(small_log):
     assert any("fewest wrong flags" in n for n in noted)
 
 
-def test_notes_that_differ_in_numbers_alone_are_said_once():
+def test_notes_that_differ_in_numbers_or_brackets_alone_are_said_once():
     def entry(day, target, note, variant="plain"):
         truth = SimpleNamespace(origin=dt.date(2024, 1, day), target=SimpleNamespace(label=target))
         return SimpleNamespace(truth=truth, candidate="bg_nbd", variant=variant, notes=(note,))
@@ -294,13 +294,14 @@ def test_notes_that_differ_in_numbers_alone_are_said_once():
             entry(1, "30d", "runs off to 3.4e+03 (below 50)"),
             entry(9, "30d", "runs off to 7,012.5 (below 50)"),
             entry(9, "90d", "runs off to 7,012.5 (below 50)", "recalibrated"),
-            entry(1, "90d", "runs off to 3.4e+03 (below 50)"),
-            entry(1, "30d", "few repeaters"),
+            entry(1, "90d", "runs off to 3.4e+03 (along a -> 2)"),
+            entry(1, "30d", "few repeaters (in a (b), c)"),
+            entry(2, "30d", "few repeaters (in c)"),
         ]
     )
     assert [(r["target"], r["reason"]) for r in rows] == [
         ("30d, 90d", "bg_nbd: runs off to 7,012.5 (below 50) (3 times, the last at 2024-01-09)"),
-        ("30d", "bg_nbd: few repeaters"),
+        ("30d", "bg_nbd: few repeaters (in c) (2 times, the last at 2024-01-02)"),
     ]
 
 

@@ -10,6 +10,7 @@ from scipy.special import gammaln
 from churnlab.errors import FitRefusedError
 from churnlab.inference import fit_population, gate
 from churnlab.inference.acceptance import problems
+from churnlab.inference.diagnostics import in_groups, kind_of
 from churnlab.inference.fit import maximum_likelihood
 from churnlab.inference.targets.target import Target
 from churnlab.inference.ways.mode import find_mode
@@ -189,3 +190,15 @@ def test_a_proposal_survives_one_draw_that_outweighs_all(cdnow: Rows, others: fl
     assert np.isfinite(v).all()
     ratio = np.exp(proposal.log_density(v) - log_q)
     assert ratio.mean() == pytest.approx(1, rel=1e-9, abs=5 * ratio.std() / np.sqrt(4000))
+
+
+def test_a_warning_of_several_groups_is_one() -> None:
+    said = [
+        ("a", "Two starts (of 2) differ by 3."),
+        ("a", "Few repeaters."),
+        ("b (old)", "Two starts (of 4) differ by 7.5."),
+    ]
+    found = in_groups(said)
+    assert found == ["Two starts (of 2) differ by 3. (in a, b (old))", "Few repeaters. (in a)"]
+    assert kind_of(found[0]) != kind_of(found[1])
+    assert kind_of(found[1]) == kind_of("Few repeaters. (in b (old), c)")

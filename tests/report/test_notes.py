@@ -51,6 +51,10 @@ def test_every_note_is_phrased_as_the_code_writes_it():
          "mbg_nbd: 가능도에 제대로 된 최댓값이 없습니다(a -> 3e-07 방향). 그 방향의 사후분포는 "
          "사전분포가 붙잡고 있으므로 점추정값 대신 구간을 쓰거나 더 단순한 모형을 쓰세요. "
          "(3번, 마지막은 2011년 9월 10일)"),
+        ("mbg_nbd+none: Two starts ended in different maxima; run inference=nuts to compare. "
+         "(in a, b) (3 times, the last at 2011-09-10)",
+         "mbg_nbd+none: 두 시작점이 서로 다른 최댓값에 이르렀습니다. inference=nuts와 비교하세요. "
+         "(그룹: a, b) (3번, 마지막은 2011년 9월 10일)"),
         # a note inside a note
         ("no spend model: all amounts are equal (3): there is no spread to learn. State what a "
          "purchase is worth in value.per_purchase, the margin of one purchase.",

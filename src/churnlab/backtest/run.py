@@ -1,6 +1,5 @@
 """A backtest: rolling origins x candidates x rules on held-out windows."""
 
-import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
@@ -24,6 +23,7 @@ from churnlab.backtest.scores.tracking import tracking_frame
 from churnlab.backtest.scores.visit_answers import visit_answers
 from churnlab.backtest.splits import Plan, plan_origins
 from churnlab.candidates import COMPULSORY, Candidate, Context, candidate_named, with_compulsory
+from churnlab.inference.diagnostics import kind_of
 from churnlab.origins.cache import FitCache
 from churnlab.origins.panel import Log, Panel
 from churnlab.origins.targets import targets
@@ -31,8 +31,6 @@ from churnlab.progress import Update
 from churnlab.report.labels import label
 from churnlab.rules import CalibratedRule, CostRatioRule, Costs, FixedRule, ThresholdRule
 from churnlab.summary.calendar import SPREAD
-
-_NUMBER = re.compile(r"\d[\d.,]*(e[+-]?\d+)?")
 
 
 def run_backtest(
@@ -246,12 +244,13 @@ def _summary(
 def _shortfalls(entries: list[Entry]) -> list[dict[str, Any]]:
     """Return the notes of candidates (short training windows and the like), each kind once.
 
-    Notes that differ in numbers alone are one: that of the last origin, with how often it came.
+    Notes that differ in numbers or brackets alone are one: that of the last origin, with how often
+    it came.
     """
     kinds: dict[tuple[str, str], list[tuple[Entry, str]]] = {}
     for entry in entries:
         for note in entry.notes if entry.variant == PLAIN else ():
-            kinds.setdefault((entry.candidate, _NUMBER.sub("#", note)), []).append((entry, note))
+            kinds.setdefault((entry.candidate, kind_of(note)), []).append((entry, note))
     rows = []
     for (candidate, _), found in kinds.items():
         last, note = max(found, key=lambda one: one[0].truth.origin)

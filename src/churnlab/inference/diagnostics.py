@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,23 @@ if TYPE_CHECKING:
     from churnlab.summary import Cells
 
 
+#: What two warnings of one kind may differ in: what stands in brackets, and numbers.
+_DETAIL = re.compile(r" \(in .*\)$|\([^)]*\)|\d[\d.,]*(e[+-]?\d+)?")
 FEW_REPEATERS = 50
 FEW_CELLS = 20
+
+
+def kind_of(warning: str) -> str:
+    """Return what is the same of all warnings of a kind: neither its numbers nor its brackets."""
+    return _DETAIL.sub("#", warning)
+
+
+def in_groups(warnings: Sequence[tuple[str, str]]) -> list[str]:
+    """Return warnings, (group, warning), each kind once: the first, and the groups that have it."""
+    kinds: dict[str, dict[str, str]] = {}
+    for group, warning in warnings:
+        kinds.setdefault(kind_of(warning), {})[group] = warning
+    return [f"{next(iter(of.values()))} (in {', '.join(of)})" for of in kinds.values()]
 
 
 def check_cells(cells: Cells, k: int = 1) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from churnlab import models as likelihoods
 from churnlab.errors import DataError
+from churnlab.inference.diagnostics import in_groups
 from churnlab.inference.result import Point, PopulationFit
 from churnlab.inference.targets.structure import SeparateTarget
 from churnlab.inference.targets.target import default_time_scale
@@ -75,7 +76,7 @@ def _together(cells: Cells, fits: list[PopulationFit]) -> PopulationFit:
         max_likelihood=_points([f.max_likelihood for f in fits]),
         mode=_points([f.mode for f in fits]),
         diagnostics=worst,
-        warnings=[f"{n}: {w}" for f, n in zip(fits, names, strict=True) for w in f.warnings],
+        warnings=in_groups([(n, w) for f, n in zip(fits, names, strict=True) for w in f.warnings]),
         seconds={s: sum(f.seconds.get(s, 0.0) for f in fits) for f in fits for s in f.seconds},
         u=u,
         target=target,
