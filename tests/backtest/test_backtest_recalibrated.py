@@ -59,9 +59,9 @@ def test_a_distortion_that_turns_with_every_origin_is_left_as_it_is():
     np.testing.assert_array_equal(made.risk, now.risk)
 
 
-@pytest.mark.parametrize(("origins", "plain"), [(1, True), (2, False)])
-def test_auto_asks_for_two_earlier_origins_before_it_maps(origins, plain):
-    """The first to learn from, the second to be held out."""
+@pytest.mark.parametrize(("origins", "plain"), [(1, True), (2, True), (3, False)])
+def test_auto_asks_for_three_earlier_origins_before_it_maps(origins, plain):
+    """The first to learn from, two to be held out: what helped at one may harm at the next."""
     past = _entries(lambda risk, _: risk**0.4, 3, origins)
     assert (chosen_map(past) == IDENTITY) is plain
 

@@ -13,6 +13,9 @@ from churnlab.types import Array
 
 #: The forecast as it comes: what `auto` keeps until a map has bettered it on held-out origins.
 IDENTITY: Final = "identity"
+#: Held-out origins that a map is judged on at least: customers' errors do not show how much a gain
+#: turns from one origin to the next.
+LEAST_HELD_OUT: Final = 2
 #: Standard errors by which a map's held-out gain must exceed 0 (one-sided 5%).
 _CLEAR: Final = 1.645
 
@@ -49,11 +52,11 @@ def chosen_map(usable: list[Entry]) -> str:
     Each of `usable` that has earlier outcomes known by then is forecast by each map learnt on
     those. A map is taken when it betters the plain forecast by more than 1.645 standard errors
     (customers are the clusters: one is there at several origins) and is not more biased: the
-    mean over origins of abs(bias) does not rise.
+    mean over origins of abs(bias) does not rise; of fewer than `LEAST_HELD_OUT` origins none is.
     """
     folds = [(e, past) for e in usable if _teaches(past := usable_at(e.truth.origin, usable))]
     best, least = IDENTITY, 0.0
-    for name in CALIBRATORS if folds else ():
+    for name in CALIBRATORS if len(folds) >= LEAST_HELD_OUT else ():
         change, error, bias = _held_out(folds, name)
         if change + _CLEAR * error < 0 and bias <= 0 and change < least:
             best, least = name, change
