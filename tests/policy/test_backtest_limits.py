@@ -198,6 +198,34 @@ def test_an_answer_is_the_best_contender_less_the_best_simple_rule() -> None:
     assert not answer["simple_is_as_good"]
 
 
+@pytest.mark.parametrize(("boosted", "said"), [(0.2, True), (0.25, False), (0.26, False)])
+def test_what_boosting_gains_is_no_gain_of_a_model(boosted, said) -> None:  # type: ignore[no-untyped-def]
+    """The rule betters every model: that is the headline, whatever the comparator does beside."""
+    rule = [keyed("rfm", {0: 0.25}, "baseline", "plain", "fixed_days", "fixed")]
+    rivals = [
+        keyed("a", {0: 0.3}, "model", "plain", "p_alive", "fixed"),
+        keyed("gradient_boosting", {0: boosted}, "comparator", "plain", "fixed_days", "fixed"),
+    ]
+    for answered, metric in ((_brier_answer, "brier"), (_cost_answer, "cost")):
+        answer = answered("90d", dict(rule), dict(rivals))
+        assert (answer["best"], answer["contenders"], answer["comparator_value"]) == (
+            "a",
+            1,
+            boosted,
+        )
+        assert answer["simple_is_as_good"]
+        for lang, worse, name in (
+            ("en", "the simple rule", "Gradient boosting"),
+            ("ko", "단순 규칙", "그래디언트 부스팅은"),
+        ):
+            for told in (sentence(answer, lang), plain(answer, lang)):
+                assert worse in told
+                assert ("20.0%" in told) is said, metric
+            assert (name in sentence(answer, lang)) is said
+    alone = _brier_answer("90d", dict(rule), dict(rivals[1:]))
+    assert alone["best"] == "gradient_boosting"
+
+
 def test_the_cheapest_decision_is_named_in_full() -> None:
     simple = dict([keyed("rfm", {0: 0.5}, "baseline", "recalibrated", "fixed_days", "calibrated")])
     rivals = dict([

@@ -11,6 +11,7 @@ from churnlab.report.notes import told
 
 Comparison = Mapping[str, Any]
 _ALONE = "better_alone"
+_BETTER = ("better", _ALONE)
 
 
 def plain(answer: Comparison, lang: str = "en") -> str:
@@ -20,7 +21,11 @@ def plain(answer: Comparison, lang: str = "en") -> str:
     if say.has(simple):
         values["simple"] = say(simple, lang)
     said = say(f"plain.{answer['metric']}_{verdict.partition('_')[0]}", lang, **values)
-    return said + (say("plain.unopposed", lang) if verdict == _ALONE else "")
+    if verdict == _ALONE:
+        said += say("plain.unopposed", lang)
+    if _boosted(answer):
+        said += say(f"plain.{answer['metric']}_boosted", lang, **values)
+    return said
 
 
 def sentence(answer: Comparison, lang: str = "en") -> str:
@@ -32,6 +37,7 @@ def sentence(answer: Comparison, lang: str = "en") -> str:
         more = say("detail.visits_pairs", lang, pairs=pairs) if pairs > 1 else ""
         return say("detail.visits", lang, **values | {"verdict": verdict, "pairs": more})
     verdict = say(f"verdict.{_verdict(answer)}", lang, **values)
+    verdict += say("verdict.boosted", lang, **values) if _boosted(answer) else ""
     caution = ""
     if answer.get("caution"):
         caution = "; ".join(told(note, lang) for note in answer["caution"].split("; "))
@@ -52,6 +58,11 @@ def _verdict(answer: Comparison) -> str:
     if answer["simple_is_as_good"]:
         return "equal"
     return "better" if answer.get("comparator") else _ALONE
+
+
+def _boosted(answer: Comparison) -> bool:
+    """Return whether the strong comparator betters the simple rule where no model does."""
+    return _verdict(answer) not in _BETTER and (answer.get("comparator_q95") or 0.0) < 0
 
 
 def _values(answer: Comparison, lang: str) -> dict[str, Any]:

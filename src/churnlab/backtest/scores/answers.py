@@ -15,13 +15,14 @@ from churnlab.types import Array
 
 #: Kind of the simple rules: none is left out because it does well.
 _SIMPLE = "baseline"
-_CONTENDERS = ("model", "comparator")
-#: Without this one among the contenders no answer says that a model beats anything.
+_MODEL = "model"
+_CONTENDERS = (_MODEL, "comparator")
+#: Without this one beside the models no answer says that a model beats anything.
 STRONG = GradientBoosting.name
 
 
 def brier_answers(entries: list[Entry], resample: Resample) -> list[dict[str, Any]]:
-    """Return per target the best contender against the best simple rule, in Brier score.
+    """Return per target the best model against the best simple rule, in Brier score.
 
     Each simple rule counts as it comes and recalibrated, which makes it free of its form.
     """
@@ -62,14 +63,17 @@ def _brier_answer(
     simple: dict[tuple[str, str, str], Series],
     rivals: dict[tuple[str, str, str], Series],
 ) -> dict[str, Any]:
-    """Compare every contender with the best simple rule, on their common origins."""
+    """Compare every model with the best simple rule, on their common origins.
+
+    A comparator stands beside: it is the answer where no model takes part.
+    """
     origins = _shared_origins(simple, rivals)
     usable = {k: s for k, s in rivals.items() if set(origins) <= _origins(s)}
     bars = {k: s for k, s in simple.items() if set(origins) <= _origins(s)}
     bar_key = min(bars, key=lambda k: mean_at(bars[k], origins)[0])
     bar, bar_draws = mean_at(bars[bar_key], origins)
     simple_at = [e for e in bars[bar_key].entries if e.truth.origin in origins]
-    pairs = {k: mean_at(s, origins) for k, s in usable.items()}
+    pairs = {k: mean_at(s, origins) for k, s in _contending(usable).items()}
     differences = [v - bar for v, _ in pairs.values()]
     draws = [d - bar_draws for _, d in pairs.values()]
     highs = simultaneous_high(differences, draws)
@@ -90,20 +94,26 @@ def _brier_answer(
         "q95": high,
         "adjusted_high": float(highs[best]),
         "contenders": len(pairs),
-        **_strong(pairs),
+        **_strong(usable, origins, bar_draws),
         "origins": [o.isoformat() for o in origins],
         "simple_is_as_good": bool(highs[best] >= 0),
         "caution": "; ".join(dict.fromkeys(n for e in simple_at for n in e.notes)),
     }
 
 
-def _strong(pairs: Mapping[Any, tuple[float, Array]]) -> dict[str, Any]:
-    """Return the strong comparator among the contenders, its best form, or None for both."""
-    values = [value for key, (value, _) in pairs.items() if key[1] == STRONG]
-    return {
-        "comparator": STRONG if values else None,
-        "comparator_value": min(values) if values else None,
-    }
+def _contending(rivals: Mapping[Any, Series]) -> dict[Any, Series]:
+    """Return the models among the rivals; where there are none, all."""
+    return {k: s for k, s in rivals.items() if s.entries[0].kind == _MODEL} or dict(rivals)
+
+
+def _strong(rivals: Mapping[Any, Series], origins: list[Any], bar_draws: Array) -> dict[str, Any]:
+    """Return the strong comparator's best form and the upper end of its own difference."""
+    found = [mean_at(s, origins) for k, s in rivals.items() if k[1] == STRONG]
+    if not found:
+        return {"comparator": None, "comparator_value": None, "comparator_q95": None}
+    value, draws = min(found, key=lambda one: one[0])
+    high = quantiles(draws - bar_draws)[1]
+    return {"comparator": STRONG, "comparator_value": value, "comparator_q95": high}
 
 
 def _shared_origins(
@@ -146,7 +156,7 @@ def _cost_answer(
     bar_key = min(bars, key=lambda k: mean_at(bars[k], origins)[0])
     bar = bars[bar_key]
     value, bar_draws = mean_at(bar, origins)
-    pairs = {k: mean_at(s, origins) for k, s in rivals.items()}
+    pairs = {k: mean_at(s, origins) for k, s in _contending(rivals).items()}
     differences = [v - value for v, _ in pairs.values()]
     draws = [d - bar_draws for _, d in pairs.values()]
     highs, best = simultaneous_high(differences, draws), int(np.argmin(differences))
@@ -171,7 +181,7 @@ def _cost_answer(
         "q95": high,
         "adjusted_high": float(highs[best]),
         "contenders": len(pairs),
-        **_strong(pairs),
+        **_strong(rivals, origins, bar_draws),
         "origins": [o.isoformat() for o in origins],
         "simple_is_as_good": bool(highs[best] >= 0),
     }
