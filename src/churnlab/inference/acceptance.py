@@ -6,7 +6,8 @@ conversion) is judged here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,6 +47,15 @@ def why_not(k_hat: float, ess: float, min_ess: float) -> str:
             f"parameter (at least {min_ess:.0f} needed)"
         )
     return ""
+
+
+def mixed(diagnostics: Mapping[str, Any], n_draws: int) -> bool:
+    """Whether chains have become one, by what `problems` asks of them."""
+    return bool(
+        diagnostics["r_hat"] < MAX_R_HAT
+        and diagnostics["ess"] >= least_effective(n_draws)
+        and diagnostics["divergences"] <= MAX_DIVERGENT * n_draws
+    )
 
 
 def gate(fit: PopulationFit) -> None:

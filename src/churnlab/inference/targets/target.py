@@ -112,8 +112,8 @@ class Target:
             self.evaluations += 1
             gradient = self.map.pull_back(u, theta, np.asarray(by_theta)[:, 0])
             prior, by_u = self.log_prior(u[:, None])
-        value = float(value + self.data_constant + prior[0])
-        gradient = gradient + by_u[:, 0]
+            value = float(value + self.data_constant + prior[0])
+            gradient = gradient + by_u[:, 0]
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             return -np.inf, np.zeros_like(u)
         return value, gradient

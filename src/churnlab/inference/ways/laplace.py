@@ -78,6 +78,8 @@ def sample_laplace(
     *,
     min_ess: float = MIN_ESS,
     pilot_draws: int = PILOT,
+    at_least: int = 0,
+    near: Array | None = None,
 ) -> Sample:
     """Draw from the posterior by importance sampling from the mode.
 
@@ -85,16 +87,20 @@ def sample_laplace(
     draws: Equal-weight draws to return.
     min_ess: Effective sample size that every quantity must reach.
     pilot_draws: Draws by which a proposal is judged and fitted; more where an evaluation is cheap.
+    at_least: Draws to propose at least.
+    near: Points about the posterior, (point, coordinate), that the first proposal is fitted to.
     """
     if not mode.proper:
         return _unusable(target, mode, draws, "the mode has no proper curvature")
     proposal = from_mode(target, mode)
+    if near is not None:
+        proposal = refit(proposal, near, np.full(len(near), 1 / len(near)))
     pilot, rounds = _draw(target, proposal, pilot_draws, rng), 1
     while rounds < MAX_ROUNDS and not _good(pilot):
         proposal = refit(pilot.proposal, pilot.u, pilot.weights)
         pilot = max(pilot, _draw(target, proposal, pilot_draws, rng), key=_quality)
         rounds += 1
-    found = _extend(target, pilot, proposals(target, draws), rng)
+    found = _extend(target, pilot, max(proposals(target, draws), at_least), rng)
     if found.ess < min_ess and not _hopeless(found):
         found = _extend(target, found, int(1.3 * len(found.u) * min_ess / found.ess), rng)
     return _finish(target, found, draws, rounds, min_ess, rng)
