@@ -24,8 +24,9 @@ from churnlab.backtest.scores.tracking import tracking_frame
 from churnlab.backtest.scores.visit_answers import visit_answers
 from churnlab.backtest.splits import Plan, plan_origins
 from churnlab.candidates import COMPULSORY, Candidate, Context, candidate_named, with_compulsory
+from churnlab.events import EventLog
 from churnlab.origins.cache import FitCache
-from churnlab.origins.panel import Log, Panel
+from churnlab.origins.panel import Panel
 from churnlab.origins.targets import targets
 from churnlab.progress import Update
 from churnlab.report.labels import label
@@ -36,7 +37,7 @@ _NUMBER = re.compile(r"\d[\d.,]*(e[+-]?\d+)?")
 
 
 def run_backtest(
-    log: Log,
+    log: EventLog,
     *,
     candidates: Sequence[str | Candidate] = (),
     split: SplitConfig | None = None,

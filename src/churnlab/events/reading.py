@@ -2,7 +2,7 @@
 
 import datetime as dt
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,8 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
     hashes = {s.table: s.source.hash for s in staged}
     kept = history.TABLE if config.unknown_beginning == "model" else None
     tables = {n: backend.table(n) for n in (*reports, kept) if n}
-    kept_days, counts = {}, (0, 0)
+    kept_days: dict[Hashable, EventDays] = {}
+    counts = (0, 0)
     if "purchases" in people:
         rows = tables["purchases"]
         rows = rows.select("customer_id", day=rows[DATE])

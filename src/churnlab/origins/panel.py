@@ -10,15 +10,14 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError
-from churnlab.events.days import EventDays, keyed
+from churnlab.events import EventLog
+from churnlab.events.days import keyed
 from churnlab.origins.cache import arrays_hash
 from churnlab.origins.groups import grouped
 from churnlab.origins.guards import LeakageError
@@ -28,27 +27,6 @@ from churnlab.summary import Cells, Clock, Dated
 from churnlab.summary.daysums import date_of, day_number, day_sums
 from churnlab.summary.spend import per_purchase
 from churnlab.types import Array, Ints
-
-
-class Log(Protocol):
-    """What the harness needs of an event log."""
-
-    @property
-    def as_of(self) -> dt.date:
-        """Last complete day."""
-
-    def event_days(self, events: str = "purchases") -> EventDays:
-        """Return distinct days by customer, sorted."""
-
-    def table(self, name: str) -> Any:
-        """Return a table's clean rows as an Ibis expression."""
-
-    def attributes(self) -> pd.DataFrame:
-        """Return customer_id, signed_up_at and attributes, own and derived."""
-
-    @property
-    def tables(self) -> frozenset[str]:
-        """Names of the tables there are; visits are read only if a candidate uses them."""
 
 
 @dataclass(frozen=True)
@@ -300,7 +278,7 @@ class Panel:
 
     @classmethod
     def from_log(
-        cls, log: Log, group: str | Sequence[str] | None = None, *, visits: bool = False
+        cls, log: EventLog, group: str | Sequence[str] | None = None, *, visits: bool = False
     ) -> Panel:
         """Read purchase-days, amounts, members' groups and visit-days from a log.
 
@@ -316,7 +294,7 @@ class Panel:
         ids = days.ids.to_numpy(zero_copy_only=False)
         names, codes = grouped(log, group, ids)
         who, when = days.customer, days.day.astype(np.int64)
-        kept = _amounts(log, days.ids, keyed(who, when))
+        kept = _amounts(log, keyed(who, when))
         seen = VisitDays.read(log, ids, who, when) if visits else None
         return cls(ids, Events(who, when, kept, codes, names, seen), log.as_of)
 
@@ -340,12 +318,12 @@ class Panel:
         return self.events.counts(past, windows)
 
 
-def _amounts(log: Log, ids: pa.Array, keys: Ints) -> Array | None:
+def _amounts(log: EventLog, keys: Ints) -> Array | None:
     """Amount per purchase-day, by the sorted keys of customers and days; None where there is none.
 
     Orders of one day have no day of their own.
     """
-    table = log.table("purchases")
-    if "amount" not in table.columns or not np.all(keys[1:] > keys[:-1]):
+    has = "amount" in log.table("purchases").columns
+    if not has or not np.all(keys[1:] > keys[:-1]):
         return None
-    return np.nan_to_num(per_purchase(table, ids, "customer_day")[1])
+    return np.nan_to_num(per_purchase(log, "customer_day").total)
