@@ -28,7 +28,8 @@ from kinds import DESCRIBED, KINDS, Simulated, simulated
 import churnlab as cl
 from churnlab.forecast.closed_forms import Rows, risk_and_alive
 from churnlab.models.draws import PopulationDraws
-from churnlab.origins.panel import Panel, Past
+from churnlab.origins.panel import Panel
+from churnlab.origins.past import Past
 from churnlab.report.words import table
 from churnlab.summary.daysums import day_number
 from churnlab.types import Array, Ints

@@ -29,7 +29,8 @@ from churnlab.errors import DataError
 from churnlab.forecast.learning import Learnt
 from churnlab.forecast.stack import Member
 from churnlab.metrics.binary import log_losses
-from churnlab.origins.panel import Panel, Past
+from churnlab.origins.panel import Panel
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 from churnlab.types import Array, Ints
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from churnlab.events import engine
+from churnlab import engine
 
 
 @pytest.fixture

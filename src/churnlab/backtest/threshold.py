@@ -16,7 +16,8 @@ from churnlab.candidates.models import ModelCandidate
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
 from churnlab.forecast import closed_forms
-from churnlab.origins.panel import Panel, Past
+from churnlab.origins.panel import Panel
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 from churnlab.posterior import Rows, personal_window, rhythm_days
 from churnlab.rules import Evidence, Threshold, ThresholdRule

@@ -12,15 +12,15 @@ from typing import Any, ClassVar, Protocol
 import ibis
 import pandas as pd
 
+from churnlab import engine
 from churnlab.errors import DataError, UsageError, nearest, one_of
-from churnlab.events import engine
 from churnlab.events.cleaning import history
 from churnlab.events.cleaning.staging import DATE, literal_date
 from churnlab.events.days import EventDays
-from churnlab.events.formats.times import parse_day
 from churnlab.events.members import members_expression, with_derived
 from churnlab.events.report import DataReport
 from churnlab.events.schema import COLUMNS, time_column
+from churnlab.formats.times import parse_day
 
 EVENTS = ("purchases", "visits")
 

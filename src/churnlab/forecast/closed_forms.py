@@ -9,7 +9,7 @@ import numpy as np
 from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.origins.visitdays import Visits
 from churnlab.posterior.silence.stream import chunks, for_each_run
 from churnlab.summary import Clock

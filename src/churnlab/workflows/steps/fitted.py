@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from churnlab.events.engine import give_back
+from churnlab.engine import give_back
 from churnlab.fitting import Fit
 from churnlab.fitting.coming import purchases_to_come
 from churnlab.fitting.late import LateCounts, count_late, extreme_states
