@@ -28,7 +28,8 @@ from kinds import DESCRIBED, KINDS, Simulated, simulated
 import churnlab as cl
 from churnlab.forecast.closed_forms import Rows, risk_and_alive
 from churnlab.models.draws import PopulationDraws
-from churnlab.origins.panel import Panel, Past
+from churnlab.origins.panel import Panel
+from churnlab.origins.past import Past
 from churnlab.report.words import table
 from churnlab.summary.daysums import day_number
 from churnlab.types import Array, Ints
@@ -49,7 +50,7 @@ class TrueClock:
     def time(self, days: Any) -> Array:
         """Return the time in the middle of a day."""
         at = np.asarray(days, dtype=np.float64) - self.start + 0.5
-        return np.interp(at, np.arange(len(self.sum)), self.sum)
+        return np.asarray(np.interp(at, np.arange(len(self.sum)), self.sum))
 
     def ahead(self, _origin: object, windows: Ints) -> Array:
         """Return the windows: nothing is asked of them."""
@@ -118,7 +119,7 @@ def _worst(values: Array) -> float:
 
 
 def main() -> None:
-    about = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    about = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     about.add_argument("kinds", nargs="*", default=list(KINDS))
     about.add_argument("--seeds", type=int, nargs="+", default=[11])
     about.add_argument("--customers", type=int, default=6000)
@@ -130,7 +131,8 @@ def main() -> None:
                 rows.append(judged(kind, seed, wanted.customers, model))
                 print(rows[-1], flush=True)
     found = pd.DataFrame(rows)
-    print(table(found, dict.fromkeys([c for c in found if c.startswith("worst")], ".3f"), names=1))
+    worst = [name for name in map(str, found) if name.startswith("worst")]
+    print(table(found, dict.fromkeys(worst, ".3f"), names=1))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,7 +53,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         simulate(wanted.customers, folder)
-        rows, tables = [], []
+        rows: list[dict[str, Any]] = []
+        tables = []
         for engine in ("duckdb", "spark"):
             words = (
                 f"fit data=files data.engine={engine} data.purchases.path={folder}/purchases_*."

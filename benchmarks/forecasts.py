@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,8 @@ from churnlab.errors import DataError
 from churnlab.forecast.learning import Learnt
 from churnlab.forecast.stack import Member
 from churnlab.metrics.binary import log_losses
-from churnlab.origins.panel import Panel, Past
+from churnlab.origins.panel import Panel
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 from churnlab.types import Array, Ints
 
@@ -77,14 +79,14 @@ def forecast(panel: Panel, past: Past, target: Target, context: Context) -> Fore
     draws, note = candidate.learn(past, context)  # type: ignore[attr-defined]
     rival = Member(draws.thin(context.score_draws), candidate.clock(note))  # type: ignore[attr-defined]
     risk = {
-        BAR: candidate_named(BAR).forecast(past, target, context).risk,
+        BAR: np.asarray(candidate_named(BAR).forecast(past, target, context).risk),
         MODEL: 1.0 / (1.0 + np.exp(-rival.logit(past, window))),
     }
-    try:
+    learnt: Learnt | None = None
+    risk["stacked"] = risk[MODEL]
+    with suppress(DataError):
         learnt = Stacked().learn(past, target, context, model=rival)
         risk["stacked"] = learnt.stack.forecast(past, window)[0]
-    except DataError:
-        learnt, risk["stacked"] = None, risk[MODEL]
     found = Forecasts(past.origin, past.customer, (known == 0).astype(float), risk, learnt)
     risk["default"] = risk["stacked" if found.takes_stack else MODEL]
     return found
@@ -102,8 +104,10 @@ def difference(found: list[Forecasts], name: str, which: int, weight: Array) -> 
         return drawn @ loss / drawn.sum(axis=1)
 
     def ratio(drawn: Array) -> Array:
-        own, bar = (sum(mean(f, of, drawn[:, f.customer]) for f in found) for of in (name, BAR))
-        return 100.0 * (own / bar - 1.0)
+        own, bar = (
+            np.sum([mean(f, of, drawn[:, f.customer]) for f in found], axis=0) for of in (name, BAR)
+        )
+        return np.asarray(100.0 * (own / bar - 1.0))
 
     value = ratio(np.ones((1, weight.shape[1])))[0]
     return [float(v) for v in (value, *np.quantile(ratio(weight), [0.05, 0.95]))]
@@ -146,7 +150,7 @@ def row(found: dict[str, object]) -> str:
 
 
 def main() -> None:
-    about = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    about = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     about.add_argument("logs", nargs="+")
     about.add_argument("--days", type=int, nargs="+", default=[90])
     about.add_argument("--origins", type=int, default=4)

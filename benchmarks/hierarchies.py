@@ -66,7 +66,8 @@ def measure(model: str, groups: int, method: str, each: int) -> dict[str, object
     fit = fit_population(cells, model=model, group_effects="all", method=how, draws=1000, seed=1)
     seconds = time.perf_counter() - start
     ess = fit.table[["ess_bulk", "ess_tail"]].min(axis=1).min()
-    quality = {k: fit.diagnostics[k] for k in ("k_hat", "r_hat") if k in fit.diagnostics}
+    known: dict[str, object] = dict(fit.diagnostics)
+    quality: dict[str, object] = {n: known[n] for n in ("k_hat", "r_hat") if n in known}
     return {
         "method": fit.method, "reason": fit.reason, "cells": len(cells), "seconds": seconds,
         "ess": float(ess), "s_per_1000_ess": seconds * 1000 / float(ess), **quality,

@@ -6,7 +6,7 @@ Each seed of a simulated kind is a population of its own: the parameters are dra
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -57,7 +57,7 @@ def simulated(kind: str, seed: int, customers: int) -> Simulated:
     theta = theta * np.exp(SPREAD * rng.normal(size=4))
     if model == "weibull":
         return ageing(theta, customers, days, rng)
-    options = dict(how)
+    options: dict[str, Any] = dict(how)
     rate = None
     if "daily_rate" in how:
         rate = options["daily_rate"] = RATES[str(how["daily_rate"])](days, rng)

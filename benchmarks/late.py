@@ -107,8 +107,8 @@ def dates(log: EventLog, share: float) -> pd.DataFrame:
             learnt = fit.overdue(OverdueRule(quantile=quantile, window_cycles=cycles))
             back = (follow >= cycles * rhythm) & (bought["gap"].to_numpy() <= cycles * rhythm)
             after = []
-            for level in (quantile, learnt.value):
-                late = at_risk_days(draws, keys, Lateness(window_cycles=cycles), level)[keys.of]
+            for cut in (quantile, learnt.value):
+                late = at_risk_days(draws, keys, Lateness(window_cycles=cycles), cut)[keys.of]
                 late = np.where(late < 0, np.inf, late)
                 after.append((bought["gap"].to_numpy()[back] > late[back]).mean())
             level = f"{learnt.value:.3f} ({learnt.low or 0:.3f}-{learnt.high or 1:.3f})"
@@ -129,8 +129,8 @@ def state_today(log: EventLog) -> dict[str, float]:
         "repeat": late[table["x"] > 0].mean(),
         "day_after": (days == 1).mean(),
         "before_own_rhythm": (days < table["rhythm_days"]).mean(),
-        "cycles_q10": (days / table["rhythm_days"]).quantile(0.1),
-        "cycles_q90": (days / table["rhythm_days"]).quantile(0.9),
+        "cycles_q10": float((days / table["rhythm_days"]).quantile(0.1)),
+        "cycles_q90": float((days / table["rhythm_days"]).quantile(0.9)),
     }
 
 

@@ -53,7 +53,8 @@ def measure(model: str, groups: int, size: int, span: int) -> dict[str, float]:
     t_x = np.where(x > 0, np.clip(np.ceil(t_x), 1, T), 0.0)
     rows = np.column_stack([group, np.minimum(x, t_x), t_x, T])
     cells, weight = np.unique(rows, axis=0, return_counts=True)
-    engine = Engine(model, cells[:, 0].astype(int), *cells[:, 1:].T, weight, threads=1)
+    x, t_x, T = cells[:, 1:].T
+    engine = Engine(model, cells[:, 0].astype(int), x, t_x, T, weight, threads=1)
     thetas = theta[None, :, None] * np.exp(rng.normal(0, 0.1, (320, 4, groups)))
     together = fastest(lambda: engine.values_by_group(thetas)) / len(thetas) / len(cells)
     one = fastest(lambda: engine.by_group(thetas[0])) / len(cells)

@@ -31,7 +31,8 @@ def cdnow() -> pd.DataFrame:
     """The 1/10 sample to 1997-09-30."""
     from lifetimes.datasets import load_cdnow_summary
 
-    data = load_cdnow_summary()[["frequency", "recency", "T"]].reset_index(drop=True)
+    data: pd.DataFrame = load_cdnow_summary()[["frequency", "recency", "T"]]
+    data = data.reset_index(drop=True)
     return data.assign(recency=(data["recency"] * 7).round(), T=(data["T"] * 7).round())
 
 

@@ -99,7 +99,7 @@ def histories(shop: Shop, before: int) -> tuple[NDArray[np.int64], Rows]:
     who, first, n = np.unique(customer[known], return_index=True, return_counts=True)
     day = day[known]
     begin, last = day[first], day[first + n - 1]
-    x, t_x, age = (n - 1.0), (last - begin).astype(float), (before - 1.0 - begin)
+    x, t_x, age = (v.astype(np.float64) for v in (n - 1, last - begin, before - 1 - begin))
     return who, Rows(np.zeros(len(who), np.int64), x, t_x, age)
 
 
@@ -142,7 +142,7 @@ def oracle(shop: Shop, days_after: int, change: Change, theta: tuple[float, ...]
     p = (node + 1) / 2
 
     def silent(until: NDArray[np.float64]) -> NDArray[np.float64]:
-        return -(r + n - 1) * np.log(alpha + until - birth)
+        return np.asarray(-(r + n - 1) * np.log(alpha + until - birth))
 
     def total(later: NDArray[np.float64]) -> float:
         stayed = (n - after)[:, None] * np.log1p(-p) + (after - 1)[:, None] * np.log1p(-later)

@@ -95,7 +95,10 @@ def first_day(seed: int) -> dict[str, bool]:
     """Return whether shifted dates and a dead feed are found on the first morning after."""
     shop = simulate(CHANGES["nothing"], 7, np.random.default_rng(seed))
     frame = frame_of(shop)
-    until = lambda rows, day: log_from_frames({"purchases": rows}, as_of=day).until(day)  # noqa: E731
+
+    def until(rows: pd.DataFrame, day: dt.date) -> EventLog:
+        return log_from_frames({"purchases": rows}, as_of=day).until(day)
+
     export, morning = day_of(HISTORY_DAYS), day_of(HISTORY_DAYS + 1)
     shifted = frame.assign(event_at=frame["event_at"] + pd.Timedelta(days=1))
     with tempfile.TemporaryDirectory() as folder:
@@ -119,4 +122,4 @@ def main(years: int, begin: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:] or [100]))
+    main(*map(int, sys.argv[1:] or ["100"]))

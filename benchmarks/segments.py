@@ -109,7 +109,7 @@ def measure_values(purchases: Summary, bought: PopulationDraws, clock: Clock) ->
 def report(n: int, model: str, clock: Clock) -> str:
     """Return the table of what was measured, with the bar."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    wall, cpu = (sum(row[i] for row in clock.rows) for i in (1, 2))
+    wall, cpu = sum(row[1] for row in clock.rows), sum(row[2] for row in clock.rows)
     lines = [
         f"# Segments of {n:,} customers after the fit ({model}; visits mbg_nbd)",
         "",

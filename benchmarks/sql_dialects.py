@@ -88,15 +88,16 @@ def main(n: int, address: str | None, spark: bool) -> None:
             "customer_id, x, t_x, CAST(T AS INTEGER) AS T FROM customer_summary"
         )
         con.execute(f"COPY customer_summary TO '{data}' (FORMAT parquet)")
-        cells = con.execute(
+        [(cells,)] = con.execute(
             "SELECT COUNT(*) FROM (SELECT DISTINCT x, t_x, T FROM customer_summary)"
-        ).fetchone()[0]
+        ).fetchall()
         print(f"{n:,} customers, {cells:,} distinct cells")
         for model, basis in CASES:
 
             def work(model: str = model, basis: str = basis) -> int:
                 con.execute("CREATE OR REPLACE TABLE scored AS " + body(model, basis, "duckdb"))
-                return con.execute("SELECT COUNT(*) FROM scored").fetchone()[0]
+                [(rows,)] = con.execute("SELECT COUNT(*) FROM scored").fetchall()
+                return int(rows)
 
             timed("duckdb", model, basis, work)
         if address:

@@ -49,20 +49,20 @@ def main(n: int) -> None:
         con.execute(f"SET threads = {THREADS}")
         con.execute("SELECT setseed(0.5)")
         con.execute(CUSTOMERS.format(n=n))
-        cells = con.execute(
+        [(cells,)] = con.execute(
             "SELECT COUNT(*) FROM (SELECT DISTINCT x, t_x, T FROM customer_summary)"
-        ).fetchone()
-        print(f"{n:,} customers, {cells[0]:,} distinct cells, {DRAWS} draws, {THREADS} threads")
+        ).fetchall()
+        print(f"{n:,} customers, {cells:,} distinct cells, {DRAWS} draws, {THREADS} threads")
         for model in CENTRES:
             for basis in BASES:
                 text = score_sql(rules(model, basis), "duckdb", SummarySource())
                 start, busy = time.perf_counter(), time.process_time()
                 con.execute("CREATE OR REPLACE TABLE scored AS " + text.split("\n", 2)[2])
                 seconds, busy = time.perf_counter() - start, time.process_time() - busy
-                rows = con.execute("SELECT COUNT(*), AVG(p_alive) FROM scored").fetchone()
+                [(rows, mean)] = con.execute("SELECT COUNT(*), AVG(p_alive) FROM scored").fetchall()
                 print(
                     f"{model:8} {basis:16} {seconds:6.1f} s wall, {busy:6.1f} s of CPU, "
-                    f"{rows[0]:,} rows, mean {rows[1]:.4f}",
+                    f"{rows:,} rows, mean {mean:.4f}",
                     flush=True,
                 )
 

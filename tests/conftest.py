@@ -21,6 +21,7 @@ from tests.shop import run_everything
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from churnlab import engine
 from churnlab.report.render import Rendered
 
 mpl.use("Agg")
@@ -90,6 +91,14 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 10)
+
+
+@pytest.fixture
+def backend():
+    """An empty engine for tests of single expressions."""
+    found = engine.connect()
+    yield found
+    found.disconnect()
 
 
 @pytest.fixture(scope="session")

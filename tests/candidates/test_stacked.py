@@ -21,7 +21,8 @@ from churnlab.forecast import boosting, learning
 from churnlab.forecast.features import features
 from churnlab.forecast.learning import ENOUGH_ORIGINS, LEFT_OUT, Evidence, posterior_weight
 from churnlab.forecast.stack import STEP, Stack
-from churnlab.origins.panel import Panel, Past
+from churnlab.origins.panel import Panel
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 
 

@@ -77,3 +77,11 @@ def test_days_in_several_rows_are_counted_once_each():
     report = log_of("customer_day", rows).report
     assert (report.purchase_days, report.days_with_several) == (3, 1)
     assert log_of("order", rows).report.purchase_days == 3
+
+
+def test_what_the_engine_was_asked_for_once_is_shared_by_views():
+    log, found = log_of("order"), []
+    first = log.once("a", lambda: found.append(1) or found)
+    assert log.until(DAY).once("a", lambda: found.append(2) or []) is first
+    assert log.once(("a", DAY), list) == []
+    assert found == [1]

@@ -147,3 +147,16 @@ def test_visits_before_1970_stay_with_their_customer():
     assert days.customer.tolist() == [0, 0, 0, 1, 1]
     assert [int(d) for d in np.flatnonzero(days.logged)] == [1, 3]
     assert days.day[1] == (dt.date(1961, 1, 1) - dt.date(1970, 1, 1)).days
+
+
+def test_a_purchase_of_the_origin_is_known_and_a_day_before_the_first_is_refused():
+    days = pd.to_datetime(["2024-01-02", "2024-01-05", "2024-01-05"])
+    log = read_events(purchases=pd.DataFrame({"customer_id": list("aab"), "event_at": days}))
+    panel = Panel.from_log(log)
+    first = panel.until(dt.date(2024, 1, 2))
+    assert (first.n, first.T.tolist()) == (1, [0.0])
+    assert panel.until(dt.date(2024, 1, 5)).x.tolist() == [1.0, 0.0]
+    with pytest.raises(DataError, match="no purchase up to 2024-01-01; the first is on 2024-01-02"):
+        panel.until(dt.date(2024, 1, 1))
+    with pytest.raises(LeakageError, match="lies after the origin"):
+        first.at(dt.date(2024, 1, 3))

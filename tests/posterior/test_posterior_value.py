@@ -327,3 +327,22 @@ def test_what_cannot_be_valued_says_why(small):
     ):  # fmt: skip
         with pytest.raises(UsageError, match=next(iter(wrong))):
             ValueConfig(**wrong)
+
+
+@pytest.mark.parametrize("model", ["mbg_nbd", "bg_nbd"])
+def test_what_a_table_knows_of_being_alive_gives_the_same_value(model, small, monkeypatch):
+    from churnlab.posterior import counts
+
+    known, _, spend = small
+    fit = cl.fit(known.summary, model=model, draws=400)
+    assert fit.draws.n_draws > counts.COUNT_DRAWS  # else P(alive) of all draws is nobody's matter
+    table = fit.customer_table()
+    plain = fit.residual_value(spend)
+    asked, mean_alive = [], counts.mean_alive
+    monkeypatch.setattr(
+        counts, "mean_alive", lambda p, *rows: asked.append(p.n_draws) or mean_alive(p, *rows)
+    )
+    valued = fit.with_value(table, spend).frame(plain.columns)
+    pd.testing.assert_frame_equal(valued, plain, rtol=0, atol=0)
+    assert set(asked) == {counts.COUNT_DRAWS}  # never of all draws again
+    assert fit.with_value(table) is table

@@ -53,6 +53,17 @@ def test_the_manifest_names_every_file_by_its_hash(tmp_path):
     assert manifest["versions"]["numpy"] == np.__version__
 
 
+def test_the_manifest_names_files_in_one_order_whichever_was_written_first(tmp_path):
+    def names(folder, *order):
+        run = RunFolder(folder, "fit")
+        for name in order:
+            run.write_text(name, name)
+        run.finish()
+        return list(read_json(folder / "manifest.json")["files"])
+
+    assert names(tmp_path / "a", "b.txt", "a.txt") == names(tmp_path / "b", "a.txt", "b.txt")
+
+
 def test_an_unwritable_folder_is_refused_before_anything_else(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):

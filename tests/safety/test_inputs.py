@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from churnlab import engine
 from churnlab.cli import main
 from churnlab.errors import DataError, UsageError, VerificationError
-from churnlab.events import DataConfig, PurchasesTable, engine, open_log, read_events
+from churnlab.events import DataConfig, PurchasesTable, open_log, read_events
 from churnlab.runs import open_run
 from churnlab.runs.folder import RunFolder, read_json
 from churnlab.runs.hashing import file_hash

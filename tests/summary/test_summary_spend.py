@@ -8,7 +8,9 @@ import pytest
 
 import churnlab as cl
 from churnlab.errors import DataError, UsageError
+from churnlab.origins.panel import Panel
 from churnlab.summary import SpendSummary
+from churnlab.summary.spend import per_purchase
 
 ROWS = pd.DataFrame(
     [
@@ -116,3 +118,14 @@ def test_sums_have_the_same_bits_in_any_order_of_the_rows(unit):
     assert found[0]["n_amounts"].tolist() == [1 if unit == "customer_day" else 4]
     for other in found[1:]:
         pd.testing.assert_frame_equal(other, found[0], check_exact=True)
+
+
+def test_amounts_are_asked_of_the_engine_once_a_day_of_the_log():
+    log = read()
+    asked = per_purchase(log, log.purchase_unit)
+    assert per_purchase(log, log.purchase_unit) is asked
+    assert Panel.from_log(log).events.amount.sum() == pytest.approx(np.nansum(asked.total))
+    earlier = per_purchase(log.until("2024-01-04"), log.purchase_unit)
+    assert len(earlier.total) < len(asked.total)
+    orders = per_purchase(log, "order")
+    assert len(orders.total) == len(ROWS)

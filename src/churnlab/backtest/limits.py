@@ -9,7 +9,7 @@ import numpy as np
 from churnlab.backtest.config import Limits
 from churnlab.backtest.scores.board import Truth
 from churnlab.errors import DataError
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 
 
 def refuse_few_customers(past: Past, limits: Limits) -> None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from churnlab.backtest.config import SplitConfig
 from churnlab.backtest.splits import plan_origins
 from churnlab.errors import UsageError
-from churnlab.origins.panel import Log, Panel
+from churnlab.events import EventLog
+from churnlab.origins.panel import Panel
 from churnlab.origins.targets import targets
 
 #: Column of the day up to which a row is known.
@@ -52,7 +53,7 @@ class RollingOrigins:
             f"step_days={self.step_days!r})"
         )
 
-    def table(self, log: Log) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    def table(self, log: EventLog) -> tuple[pd.DataFrame, NDArray[np.int64]]:
         """Return every customer at every origin, and whether no purchase came in the window.
 
         Parameters

@@ -23,9 +23,10 @@ from churnlab.backtest.scores.tracking import tracking_frame
 from churnlab.backtest.scores.visit_answers import visit_answers
 from churnlab.backtest.splits import Plan, plan_origins
 from churnlab.candidates import COMPULSORY, Candidate, Context, candidate_named, with_compulsory
+from churnlab.events import EventLog
 from churnlab.inference.diagnostics import kind_of
 from churnlab.origins.cache import FitCache
-from churnlab.origins.panel import Log, Panel
+from churnlab.origins.panel import Panel
 from churnlab.origins.targets import targets
 from churnlab.progress import Update
 from churnlab.report.labels import label
@@ -34,7 +35,7 @@ from churnlab.summary.calendar import SPREAD
 
 
 def run_backtest(
-    log: Log,
+    log: EventLog,
     *,
     candidates: Sequence[str | Candidate] = (),
     split: SplitConfig | None = None,

@@ -14,8 +14,10 @@ from churnlab.candidates import Candidate, Context, candidate_named
 from churnlab.candidates.base import Forecast
 from churnlab.candidates.models import ModelCandidate
 from churnlab.errors import DataError, FitRefusedError
+from churnlab.events import EventLog
 from churnlab.forecast import closed_forms
-from churnlab.origins.panel import Log, Panel, Past
+from churnlab.origins.panel import Panel
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 from churnlab.posterior import Rows, personal_window, rhythm_days
 from churnlab.rules import Evidence, Threshold, ThresholdRule
@@ -36,7 +38,7 @@ class Risk(Protocol):
 
 
 def calibrate_threshold(
-    log: Log,
+    log: EventLog,
     *,
     rule: ThresholdRule,
     risk: Risk,
@@ -128,7 +130,7 @@ def _risk(forecast: Forecast, basis: str) -> np.ndarray:
 
 
 def _earlier(
-    log: Log,
+    log: EventLog,
     target: Target,
     candidate: Candidate,
     group: Sequence[str],
@@ -180,7 +182,7 @@ def _judged(candidate: Candidate, past: Past, target: Target, context: Context) 
     )
 
 
-def _fallback(rule: ThresholdRule, risk: Risk, log: Log, target: Target) -> Threshold:
+def _fallback(rule: ThresholdRule, risk: Risk, log: EventLog, target: Target) -> Threshold:
     """Return the rule's own number as the cut, as if the risk were calibrated, and say so."""
     why = (
         f"the log up to {log.as_of} is too short for an earlier origin with a complete window of "

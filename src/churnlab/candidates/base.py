@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from churnlab.errors import VerificationError
 from churnlab.origins.cache import FitCache
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 from churnlab.rules.costs import Costs
 from churnlab.summary.calendar import SPREAD

@@ -7,7 +7,7 @@ import numpy as np
 from churnlab.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.metrics.binary import log_losses
 from churnlab.metrics.cost import least_cost_cut
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 from churnlab.origins.training import SEVERAL, Training, training_for
 from churnlab.types import Array

@@ -7,7 +7,7 @@ import numpy as np
 from churnlab.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.forecast.boosting import ORIGINS, Booster, customers_of, training_rows
 from churnlab.forecast.features import features
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 from churnlab.origins.training import training_for
 

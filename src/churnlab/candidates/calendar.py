@@ -10,7 +10,7 @@ from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.fitting.sample import MOST_CUSTOMERS
 from churnlab.fitting.seasonal import LEAST_HISTORY, months_pay
 from churnlab.models.draws import PopulationDraws
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.summary import Calendar, Cells, Clock
 from churnlab.summary.calendar import AUTO
 from churnlab.summary.daysums import day_number

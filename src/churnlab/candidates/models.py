@@ -17,7 +17,7 @@ from churnlab.candidates.base import Candidate, Context, Forecast, Kind
 from churnlab.errors import FitRefusedError
 from churnlab.forecast import closed_forms
 from churnlab.models.draws import PopulationDraws
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 from churnlab.runs.hashing import content_hash
 from churnlab.summary import Cells, Clock, Dated

@@ -6,7 +6,7 @@ from churnlab.candidates.base import Context
 from churnlab.candidates.models import BayesianCandidate
 from churnlab.errors import DataError, FitRefusedError, UsageError
 from churnlab.models.draws import PopulationDraws
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.summary import Cells
 from churnlab.summary.cells import POOLED
 

@@ -15,7 +15,7 @@ from churnlab.errors import DataError, FitRefusedError
 from churnlab.forecast.boosting import ORIGINS
 from churnlab.forecast.learning import Learnt, learn, sample_of
 from churnlab.forecast.stack import Member
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 from churnlab.origins.training import LEAST_CUSTOMERS, training_for
 from churnlab.summary.calendar import AUTO

@@ -18,7 +18,7 @@ from churnlab.forecast.closed_forms import Rows, expected_of, risk_and_alive
 from churnlab.metrics.logistic import logistic_weights
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.thinned import Conversion
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 from churnlab.origins.training import SEVERAL, training_for
 from churnlab.origins.visitdays import Visits

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from churnlab.errors import UsageError, one_of
 from churnlab.events.checks import check_encoding, check_time_zone
-from churnlab.events.formats.times import parse_day
+from churnlab.formats.times import parse_day
 
 RETURNS = ("drop", "keep", "error")
 BAD_ROWS = ("drop", "error")

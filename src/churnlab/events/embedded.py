@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from churnlab import engine
 from churnlab.errors import DataError
-from churnlab.events import engine
 from churnlab.events.config import DataConfig
 
 _CDNOW = ["customer_id", "date", "quantity", "amount"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
@@ -12,15 +12,15 @@ from typing import Any, ClassVar, Protocol
 import ibis
 import pandas as pd
 
+from churnlab import engine
 from churnlab.errors import DataError, UsageError, nearest, one_of
-from churnlab.events import engine
 from churnlab.events.cleaning import history
 from churnlab.events.cleaning.staging import DATE, literal_date
 from churnlab.events.days import EventDays
-from churnlab.events.formats.times import parse_day
 from churnlab.events.members import members_expression, with_derived
 from churnlab.events.report import DataReport
 from churnlab.events.schema import COLUMNS, time_column
+from churnlab.formats.times import parse_day
 
 EVENTS = ("purchases", "visits")
 
@@ -77,7 +77,7 @@ class EventLog:
     """Clean Ibis tables by name, of those of unknown beginning too where anybody asked."""
     engine: Place | None = field(default=None, repr=False, compare=False, kw_only=True)
     """Where the tables are, if not in this process."""
-    _kept: dict[tuple[Any, Any], Any] = field(
+    _kept: dict[Hashable, Any] = field(
         default_factory=dict, repr=False, compare=False, kw_only=True
     )
     """What the engine was asked for once; views share it."""
@@ -297,15 +297,41 @@ class EventLog:
         """
         one_of("events", events, EVENTS)
         both = count_purchases and events == "visits" and "purchases" in self.tables
-        if (events, both) not in self._kept:
+
+        def read() -> EventDays:
             every = replace(self, as_of=self.report.as_of)
             orders = events == "purchases" and self.purchase_unit == "order"
             table = every._rows_of_days(events)
             if both:
                 table = table.union(every._rows_of_days("purchases"))
-            self._kept[events, both], _ = EventDays.read(table, distinct=not orders)
-        found: EventDays = self._kept[events, both]
-        return found.until(self.as_of)
+            return EventDays.read(table, distinct=not orders)[0]
+
+        return self.once((events, both), read).until(self.as_of)
+
+    def once[Found](self, what: Hashable, find: Callable[[], Found]) -> Found:
+        """Return what the engine is asked for once, however often and in how many views.
+
+        Parameters
+        ----------
+        what : hashable
+            Its name; what depends on the day has `as_of` in it.
+        find : callable
+            Asks the engine, where nobody has.
+
+        Returns
+        -------
+        object
+            What `find` returned first; it is shared, so nobody changes it.
+
+        Examples
+        --------
+        >>> log.once("answer", lambda: 42), log.once("answer", lambda: 43)
+        (42, 42)
+        """
+        if what not in self._kept:
+            self._kept[what] = find()
+        found: Found = self._kept[what]
+        return found
 
     def members(self) -> pd.DataFrame:
         """Return customer_id, signed_up_at and the attributes, one row per member, sorted.
@@ -363,11 +389,11 @@ class EventLog:
         >>> {"signup_month", "gender"} <= set(log.attributes())
         True
         """
-        if ("attributes", self.as_of) not in self._kept:
-            found = engine.frame(self.attribute_table().order_by("customer_id"))
-            self._kept["attributes", self.as_of] = found
-        kept: pd.DataFrame = self._kept["attributes", self.as_of]
-        return kept.copy(deep=False)
+
+        def read() -> pd.DataFrame:
+            return engine.frame(self.attribute_table().order_by("customer_id"))
+
+        return self.once(("attributes", self.as_of), read).copy(deep=False)
 
     def attribute_table(self) -> Any:
         """Return members and derived attributes as an Ibis expression.

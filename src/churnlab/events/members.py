@@ -6,8 +6,8 @@ import ibis
 from ibis.backends.duckdb import Backend
 
 from churnlab.events.cleaning.staging import DATE
-from churnlab.events.formats.times import read_time
 from churnlab.events.report import MembersReport
+from churnlab.formats.times import read_time
 
 #: Attributes that follow from the log itself, for whatever groups customers.
 SIGNUP_MONTH, FIRST_CATEGORY, BEGINNING = "signup_month", "first_category", "beginning"

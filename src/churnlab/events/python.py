@@ -13,10 +13,10 @@ import pandas as pd
 
 from churnlab.errors import ChurnlabError, UsageError, nearest
 from churnlab.events.config import SETTINGS, DataConfig, SourceTable
-from churnlab.events.formats.times import parse_day
 from churnlab.events.log import EventLog
 from churnlab.events.reading import read
 from churnlab.events.sources.frames import Arrowed, is_frame
+from churnlab.formats.times import parse_day
 
 type Given = str | PathLike[str] | Sequence[str | PathLike[str]] | Arrowed | None
 

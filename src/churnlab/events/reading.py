@@ -2,15 +2,16 @@
 
 import datetime as dt
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ibis.backends.duckdb import Backend
 
+from churnlab import engine
 from churnlab.errors import UsageError
-from churnlab.events import embedded, engine
+from churnlab.events import embedded
 from churnlab.events.accounting import last_day, report_of
 from churnlab.events.cleaning import history
 from churnlab.events.cleaning.clean import account, clean
@@ -20,7 +21,6 @@ from churnlab.events.cleaning.staging import DATE, Staged, stage
 from churnlab.events.cleaning.unsaid import unsaid
 from churnlab.events.config import DataConfig
 from churnlab.events.days import EventDays
-from churnlab.events.formats.times import parse_day
 from churnlab.events.log import EVENTS, EventLog
 from churnlab.events.members import type_attributes
 from churnlab.events.report import TableReport
@@ -28,6 +28,7 @@ from churnlab.events.sources import Source, from_connection, from_files, from_fr
 from churnlab.events.sources.connections import detach
 from churnlab.events.sources.frames import is_frame
 from churnlab.events.warehouse import read_there
+from churnlab.formats.times import parse_day
 
 
 def open_log(config: DataConfig, as_of: dt.date | str | None = None) -> EventLog:
@@ -89,7 +90,8 @@ def read(config: DataConfig, given: Mapping[str, Any], as_of: dt.date | None) ->
     hashes = {s.table: s.source.hash for s in staged}
     kept = history.TABLE if config.unknown_beginning == "model" else None
     tables = {n: backend.table(n) for n in (*reports, kept) if n}
-    kept_days, counts = {}, (0, 0)
+    kept_days: dict[Hashable, EventDays] = {}
+    counts = (0, 0)
     if "purchases" in people:
         rows = tables["purchases"]
         rows = rows.select("customer_id", day=rows[DATE])

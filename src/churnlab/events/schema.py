@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from churnlab.events.config import MembersTable, SourceTable
-from churnlab.events.formats.expressions import NotAnExpressionError, columns_of, parse
+from churnlab.formats.expressions import NotAnExpressionError, columns_of, parse
 
 
 class Column(NamedTuple):

@@ -28,6 +28,7 @@ from churnlab.progress import Update
 from churnlab.rules import OverdueRule, Threshold
 from churnlab.spend import SpendFit
 from churnlab.summary import Summary, as_summary
+from churnlab.types import Array
 
 
 @dataclass(frozen=True)
@@ -290,9 +291,37 @@ class FittedModel:
             next_levels=self.next_levels(settings.due_window_days).levels,
             progress=progress,
         )
+        return self.with_value(table, spend, value)
+
+    def with_value(
+        self,
+        table: individual.CustomerTable,
+        spend: SpendFit | None = None,
+        value: ValueConfig | None = None,
+    ) -> individual.CustomerTable:
+        """Return a table with amount per purchase and residual value, where there are any.
+
+        Parameters
+        ----------
+        table : CustomerTable
+            Of this fit, from `customer_table`; what it knows of P(alive) is not computed again.
+        spend, value
+            As of `customers`.
+
+        Returns
+        -------
+        CustomerTable
+            The same rows; as it was without `spend` and `value.per_purchase`.
+
+        Examples
+        --------
+        >>> worth = fit.with_value(fit.customer_table(), value=cl.ValueConfig(per_purchase=20.0))
+        >>> bool((worth.frame(["residual_value"]) >= 0).all(axis=None))
+        True
+        """
         if spend is None and (value is None or value.per_purchase is None):
             return table
-        return table.joined(self.residual_value(spend, value))
+        return table.joined(self._value(spend, value, table.alive, seed=1))
 
     def residual_value(
         self, spend: SpendFit | None = None, value: ValueConfig | None = None, *, seed: int = 1
@@ -326,6 +355,11 @@ class FittedModel:
         >>> bool((worth["residual_value"] >= 0).all())
         True
         """
+        return self._value(spend, value, None, seed=seed)
+
+    def _value(
+        self, spend: SpendFit | None, value: ValueConfig | None, alive: Array | None, *, seed: int
+    ) -> pd.DataFrame:
         return individual.value_table(
             self.data,
             self.draws,
@@ -333,6 +367,7 @@ class FittedModel:
             amounts=None if spend is None else spend.data,
             spend=None if spend is None else spend.draws,
             first_draws=self._first_draws,
+            alive=alive,
             seed=seed,
         )
 

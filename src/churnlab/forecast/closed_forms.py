@@ -9,7 +9,7 @@ import numpy as np
 from churnlab.errors import UsageError
 from churnlab.models.draws import PopulationDraws
 from churnlab.models.silence import Process
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.origins.visitdays import Visits
 from churnlab.posterior.silence.stream import chunks, for_each_run
 from churnlab.summary import Clock
@@ -94,7 +94,7 @@ def expected_of(rows: Rows, draws: PopulationDraws) -> Array:
             same = at[rows.window[at] == window]
             for part in chunks(len(same), process.n_draws):
                 i = same[part]
-                out[i] = mean(rows.t_x[i], rows.T[i], float(window)).mean(axis=1)
+                out[i] = mean(rows.t_x[i], rows.T[i])(float(window)).mean(axis=1)
 
     for_each_run(draws, rows.group, rows.x, rows.oldest, work, age=rows.T)
     values: Array = out[rows.inverse]
@@ -108,10 +108,11 @@ def expected_by_horizon(rows: Rows, draws: PopulationDraws, horizons: Array) -> 
 
     def work(process: Process, at: Ints) -> None:
         total, mean = np.zeros((process.n_draws, len(horizons))), process.mean_by_horizon()
-        for j, horizon in enumerate(horizons):
-            for part in chunks(len(at), process.n_draws):
-                i = at[part]
-                total[:, j] += weight[i] @ mean(rows.t_x[i], rows.T[i], float(horizon))
+        for part in chunks(len(at), process.n_draws):
+            i = at[part]
+            within = mean(rows.t_x[i], rows.T[i])
+            for j, horizon in enumerate(horizons):
+                total[:, j] += weight[i] @ within(float(horizon))
         parts.append(total)
 
     # one thread: sums of floats must not depend on which run ends first

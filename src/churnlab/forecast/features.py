@@ -6,7 +6,7 @@ with one purchase has no gap). Everything is known at the origin.
 
 import numpy as np
 
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.summary.daysums import day_number
 from churnlab.types import Array, Ints
 

@@ -39,7 +39,7 @@ from churnlab.forecast.features import features
 from churnlab.forecast.stack import Member, Mixed, Stack, logits
 from churnlab.forecast.trees import Trees
 from churnlab.metrics.binary import log_losses
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 from churnlab.origins.training import Training
 from churnlab.types import Array, Ints

@@ -19,7 +19,7 @@ from churnlab.forecast.closed_forms import Rows, risk_and_alive
 from churnlab.forecast.features import features
 from churnlab.forecast.trees import Trees
 from churnlab.models.draws import PopulationDraws
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.summary import Clock
 from churnlab.types import Array, Ints
 

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 from ibis.backends.duckdb import Backend
 
+from churnlab import engine
 from churnlab.errors import DataError
-from churnlab.events import engine
 from churnlab.events.cleaning.orders import repeated_totals
-from churnlab.events.formats.amounts import PLAIN, decide, read_number
-from churnlab.events.formats.detect import ENOUGH, Candidate, candidates
-from churnlab.events.formats.text import read_text, strip
-from churnlab.events.formats.times import OFFSET, read_time
 from churnlab.events.sources.views import Source, reading_error
+from churnlab.formats.amounts import PLAIN, decide, read_number
+from churnlab.formats.detect import ENOUGH, Candidate, candidates
+from churnlab.formats.text import read_text, strip
+from churnlab.formats.times import OFFSET, read_time
 
 
 class Fill(NamedTuple):

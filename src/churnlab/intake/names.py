@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from churnlab.events.formats.amounts import CODES
+from churnlab.formats.amounts import CODES
 
 #: Role -> patterns over the whole of a name in small letters, blanks for `_`, `-`, `.` and `/`.
 PATTERNS: Final[dict[str, tuple[str, ...]]] = {

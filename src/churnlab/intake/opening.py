@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from churnlab import engine
 from churnlab.errors import DataError
-from churnlab.events import engine
 from churnlab.events.config import SourceTable
 from churnlab.events.sources.connections import attach, database_file, opened
 from churnlab.events.sources.files import READABLE, resolve

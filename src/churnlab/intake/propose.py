@@ -1,7 +1,7 @@
 """Guess what each source is: tables, columns, times, amounts, statuses, zone; with reasons."""
 
+from churnlab import engine
 from churnlab.errors import DataError
-from churnlab.events import engine
 from churnlab.events.cleaning.clean import CEILINGS
 from churnlab.events.cleaning.orders import MOST_STATES, is_cancelled
 from churnlab.events.config import DataConfig

@@ -1,6 +1,6 @@
 """Which columns say what a purchase is worth, in which unit and currency, and per what."""
 
-from churnlab.events import engine
+from churnlab import engine
 from churnlab.intake.look import Looked
 from churnlab.intake.names import HUNDREDTHS, SMALLEST_UNIT, WHOLE, by_name, last, plain, rank
 from churnlab.intake.proposal import Proposal, Question

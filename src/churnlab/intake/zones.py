@@ -2,7 +2,7 @@
 
 import re
 
-from churnlab.events import engine
+from churnlab import engine
 from churnlab.events.checks import ABBREVIATED, time_zones
 from churnlab.intake.look import Looked, Times
 from churnlab.intake.names import by_name

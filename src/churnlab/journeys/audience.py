@@ -6,8 +6,8 @@ import ibis
 import pandas as pd
 from ibis import _
 
+from churnlab.engine import frame
 from churnlab.errors import UsageError, nearest
-from churnlab.events.engine import frame
 from churnlab.journeys.baskets import Baskets
 from churnlab.journeys.config import JourneyConfig
 from churnlab.journeys.mine import ARROW, journey_id

@@ -13,9 +13,9 @@ from typing import Any, Final
 import ibis
 import pandas as pd
 
+from churnlab.engine import frame
 from churnlab.errors import DataError
 from churnlab.events import EventLog
-from churnlab.events.engine import frame
 
 DAY: Final = 86_400_000_000
 """Microseconds: the unit of times in here, so that a window's end is exact."""

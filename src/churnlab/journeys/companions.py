@@ -9,7 +9,7 @@ everything, because a large basket holds much of everything.
 import pandas as pd
 from ibis import _
 
-from churnlab.events.engine import frame
+from churnlab.engine import frame
 from churnlab.journeys.baskets import Baskets
 from churnlab.journeys.lift import lift_of
 

@@ -18,7 +18,7 @@ import pandas as pd
 from ibis import _
 
 from churnlab import models
-from churnlab.events.engine import frame
+from churnlab.engine import frame
 from churnlab.fitting import Fit, InferenceConfig, ModelConfig, fit
 from churnlab.journeys.baskets import DAY, Baskets
 from churnlab.journeys.config import CycleConfig

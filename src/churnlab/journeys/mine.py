@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from ibis import _
 
-from churnlab.events.engine import frame
+from churnlab.engine import frame
 from churnlab.journeys.baskets import DAY, Baskets
 from churnlab.journeys.config import JourneyConfig
 from churnlab.journeys.lift import lift_of

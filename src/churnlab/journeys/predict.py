@@ -21,8 +21,8 @@ from ibis import _
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from churnlab.engine import frame
 from churnlab.events import EventLog
-from churnlab.events.engine import frame
 from churnlab.journeys.baskets import DAY, Baskets, moment
 from churnlab.journeys.config import JourneyConfig
 from churnlab.journeys.loyal import later_days

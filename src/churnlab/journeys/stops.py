@@ -13,7 +13,7 @@ import pandas as pd
 from ibis import _
 from scipy.stats import beta
 
-from churnlab.events.engine import frame
+from churnlab.engine import frame
 from churnlab.journeys.baskets import DAY, Baskets
 from churnlab.journeys.mine import ARROW, Mined
 

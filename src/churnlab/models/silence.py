@@ -19,8 +19,10 @@ from churnlab.models.story import Story
 from churnlab.types import Array, Ints
 
 Returning = Callable[[Array, Ints], Array]
-#: (t_x, T, horizon) -> expectation, (row, draw).
-Mean = Callable[[Array, Array, float], Array]
+#: Horizon -> expectation, (row, draw).
+Ahead = Callable[[float], Array]
+#: (t_x, T) -> horizon -> expectation.
+Mean = Callable[[Array, Array], Ahead]
 
 
 class Component(NamedTuple):
@@ -106,25 +108,29 @@ class Process(ABC):
 
     def risks(self, t_x: Array, T: Array, *horizons: Array) -> tuple[Array, ...]:
         """1 - P(alive at T | data), and P(no purchase in (T, T+H] | data) per horizon."""
-        alive, *found = self.states(t_x, T, *horizons)
-        for quiet in found:
-            self.rows.at_risk(alive, quiet)
-        return (np.subtract(1.0, alive, out=alive), *found)
+        return self.risks_of(*self.states(t_x, T, *horizons))
+
+    def risks_of(self, alive: Array, *quiet: Array) -> tuple[Array, ...]:
+        """Return `risks` of what `states` gave, in its place."""
+        for one in quiet:
+            self.rows.at_risk(alive, one)
+        return (np.subtract(1.0, alive, out=alive), *quiet)
 
     @abstractmethod
     def rate_mixture(self, t_x: Array, T: Array) -> list[Component]:
         """Return the law of lambda given each draw; weights sum to one per (row, draw)."""
 
     def mean_by_horizon(self) -> Mean:
-        """Return a function (t_x, T, horizon) -> E[purchases in (T, T + horizon] | data].
+        """Return a function (t_x, T) -> horizon -> E[purchases in (T, T + horizon] | data].
 
-        Formulas: `Likelihood.expected_purchases`; what depends on the draws alone is done once.
+        Formulas: `Likelihood.expected_purchases`; what depends on the draws alone is done once, and
+        so is what depends on the rows alone.
         """
         theta = self.theta[:, None, :]
 
-        def formula(t_x: Array, T: Array, horizon: float) -> Array:
-            last, now = t_x[:, None], T[:, None]
-            return self.likelihood.expected_purchases(theta, self.x, last, now, horizon)
+        def formula(t_x: Array, T: Array) -> Ahead:
+            known = theta, self.x, t_x[:, None], T[:, None]
+            return partial(self.likelihood.expected_purchases, *known)
 
         return formula
 

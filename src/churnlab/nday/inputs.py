@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from churnlab import engine
 from churnlab.errors import DataError
-from churnlab.events import EventLog, engine
+from churnlab.events import EventLog
 from churnlab.nday.data import there
 from churnlab.nday.data.conversions import Conversions, convert, local_times
 

@@ -1,293 +1,28 @@
 """A customer panel: purchase-days of everybody, cut off at any origin.
 
-`Past` is what a candidate gets: a copy that ends at the origin, so the future is not there to be
-looked at. Labels are read from the whole panel by the harness only.
+`Past` is what a candidate gets; labels are read from the whole panel by the harness only.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from churnlab.errors import DataError
-from churnlab.events.days import EventDays, keyed
-from churnlab.origins.cache import arrays_hash
+from churnlab.events import EventLog
+from churnlab.events.days import keyed
+from churnlab.origins.events import Events
 from churnlab.origins.groups import grouped
-from churnlab.origins.guards import LeakageError
-from churnlab.origins.visitdays import VisitDays, Visits
-from churnlab.runs.hashing import content_hash
-from churnlab.summary import Cells, Clock, Dated
-from churnlab.summary.daysums import date_of, day_number, day_sums
+from churnlab.origins.past import Past
+from churnlab.origins.visitdays import VisitDays
+from churnlab.summary.daysums import date_of
 from churnlab.summary.spend import per_purchase
 from churnlab.types import Array, Ints
-
-
-class Log(Protocol):
-    """What the harness needs of an event log."""
-
-    @property
-    def as_of(self) -> dt.date:
-        """Last complete day."""
-
-    def event_days(self, events: str = "purchases") -> EventDays:
-        """Return distinct days by customer, sorted."""
-
-    def table(self, name: str) -> Any:
-        """Return a table's clean rows as an Ibis expression."""
-
-    def attributes(self) -> pd.DataFrame:
-        """Return customer_id, signed_up_at and attributes, own and derived."""
-
-    @property
-    def tables(self) -> frozenset[str]:
-        """Names of the tables there are; visits are read only if a candidate uses them."""
-
-
-@dataclass(frozen=True)
-class Past:
-    """What is known at an origin, one row per customer with a purchase by then; times in days.
-
-    origin: Last known day, inclusive.
-    customer (customer,): Codes into the panel's `ids`.
-    x, t_x, T, sum_log_gap (customer,): Repeat purchase-days, first to last, first to origin, sum of
-        log gaps.
-    spend (customer,): Mean amount per purchase-day, where the log has amounts.
-    group (customer,): Group code; `group_names` names those of the whole panel, ``("all",)`` where
-        it has none.
-    """
-
-    origin: dt.date
-    customer: Ints
-    x: Array
-    t_x: Array
-    T: Array
-    sum_log_gap: Array
-    group: Ints
-    group_names: tuple[str, ...]
-    spend: Array | None
-    _events: Events = field(repr=False)
-
-    @property
-    def n(self) -> int:
-        """Number of customers."""
-        return int(self.customer.size)
-
-    def groups_present(self) -> tuple[tuple[str, ...], Ints]:
-        """Return the names of the groups that have a customer by now, and each customer's code."""
-        codes, of = np.unique(self.group, return_inverse=True)
-        return tuple(self.group_names[i] for i in codes), of.astype(np.int64)
-
-    @cached_property
-    def cells(self) -> Cells:
-        """Distinct rows of all customers together, as the models read them."""
-        return Cells.collapse(self.x, self.t_x, self.T, sum_log_gap=self.sum_log_gap)[0]
-
-    def grouped_cells(self) -> Cells:
-        """Return the distinct rows by the groups that have a customer by now."""
-        names, of = self.groups_present()
-        groups, rank = np.unique(np.asarray(names, dtype=object), return_inverse=True)
-        return Cells.collapse(
-            self.x, self.t_x, self.T, sum_log_gap=self.sum_log_gap, group=rank[of],
-            groups=tuple(groups),
-        )[0]  # fmt: skip
-
-    @property
-    def idle(self) -> Array:
-        """Days since the last purchase."""
-        return self.T - self.t_x
-
-    @property
-    def first_day(self) -> dt.date:
-        """First purchase day of the log."""
-        return date_of(int(self._events.day.min()))
-
-    def dated(self) -> Dated:
-        """Return the customers by first and last day, for a clock to be learnt from."""
-        first = day_number(self.origin) - self.T
-        return Dated.collapse(self.x, first, first + self.t_x, self._events.day, self.origin)
-
-    def times(self, clock: Clock | None) -> tuple[Array, Array]:
-        """Return t_x and T in clock days; as they are without a clock."""
-        if clock is None:
-            return self.t_x, self.T
-        now = day_number(self.origin)
-        first = clock.time(now - self.T)
-        return clock.time(now - self.T + self.t_x) - first, clock.time([now]) - first
-
-    @cached_property
-    def alone(self) -> Past:
-        """The same history numbered without those who come later, customers and groups."""
-        if self.customer[-1] == self.n - 1:
-            return self
-        names, of = self.groups_present()
-        events = self._events.renumbered(self.customer)
-        about: dict[str, Any] = {"group": of, "group_names": names}
-        numbers = np.arange(self.n, dtype=np.int64)
-        return replace(self, customer=numbers, _events=replace(events, **about), **about)
-
-    @cached_property
-    def content_hash(self) -> str:
-        """SHA-256 of all that a candidate can read here; equal histories have equal ones."""
-        alone = self.alone
-        return content_hash([self.origin, alone.group_names, arrays_hash(alone._events.arrays())])
-
-    def purchases_between(self, start: int | Ints, end: int | Ints) -> Array:
-        """Return each customer's purchase-days in (start, end], day numbers, one or (customer,)."""
-        return self._events.between(self.customer, start, end).astype(np.float64)
-
-    def shop_between(self, start: int, end: int) -> float:
-        """Return the purchase-days in (start, end] of all customers of the log."""
-        low, high = np.searchsorted(self._events.shop_days, [start, end], side="right")
-        return float(high - low)
-
-    def part(self, at: slice | Ints) -> Past:
-        """Return some customers, by their rows in order; the shop's days stay everybody's."""
-        columns = ("customer", "x", "t_x", "T", "sum_log_gap", "group")
-        mine: dict[str, Any] = {name: getattr(self, name)[at] for name in columns}
-        spend = None if self.spend is None else self.spend[at]
-        return replace(self, spend=spend, _events=self._events.of(mine["customer"]), **mine)
-
-    def some_purchases(self, most: int, seed: int) -> tuple[Ints, Ints]:
-        """Return customer (0, 1, ...) and day of the purchases of at most so many, by chance."""
-        rng = np.random.default_rng([seed, self.n])
-        chosen = np.sort(rng.choice(self.customer, min(most, self.n), replace=False))
-        kept = np.isin(self._events.customer, chosen)
-        return np.searchsorted(chosen, self._events.customer[kept]), self._events.day[kept]
-
-    def gaps(self) -> tuple[Ints, Array]:
-        """Return the row of each gap between purchase-days, in order of time, and its days."""
-        row = np.searchsorted(self.customer, self._events.customer)
-        same = row[1:] == row[:-1]
-        return row[1:][same], np.diff(self._events.day)[same].astype(np.float64)
-
-    @property
-    def last_amount(self) -> Array:
-        """Amount of the last purchase-day.
-
-        Raises DataError: The log has no amounts.
-        """
-        if self._events.amount is None:
-            raise DataError("the log has no amounts; map data.purchases.amount.")
-        last = np.searchsorted(self._events.customer, self.customer, side="right") - 1
-        return self._events.amount[last]
-
-    def visits(self, recent_days: int = 30) -> Visits:
-        """Return the visit-days since each customer's first purchase, up to the origin.
-
-        Raises DataError: The panel was made without visits.
-        """
-        if self._events.visits is None:
-            raise DataError("this panel was made without visits; pass visits=True to from_log.")
-        end = day_number(self.origin)
-        first = end - self.T.astype(np.int64)
-        return self._events.visits.since(self.customer, first, end, recent_days)
-
-    def at(self, inner: dt.date) -> Past:
-        """Return what was known at an earlier day."""
-        if inner > self.origin:
-            raise LeakageError(f"{inner} lies after the origin {self.origin}: not known there.")
-        return self._events.until(inner)
-
-    def counts(self, inner: Past, windows: Ints) -> Ints:
-        """Return purchases of `inner`'s customers in their windows, complete by this origin."""
-        end = inner.origin + dt.timedelta(days=int(windows.max()))
-        if end > self.origin:
-            raise LeakageError(
-                f"labels of {inner.origin} need data until {end}, after the origin {self.origin}."
-            )
-        return self._events.counts(inner, windows)
-
-
-@dataclass(frozen=True)
-class Events:
-    """Purchase-days sorted by customer and day, and visit-days; `Past` objects are cut from it."""
-
-    customer: Ints
-    day: Ints
-    amount: Array | None
-    group: Ints
-    group_names: tuple[str, ...]
-    visits: VisitDays | None = None
-    others: Ints | None = None
-    """Days of everybody's purchases, sorted, where these are the events of some customers."""
-
-    @cached_property
-    def _key(self) -> Ints:
-        return keyed(self.customer, self.day)
-
-    @cached_property
-    def shop_days(self) -> Ints:
-        """Days of all purchases, everybody's, sorted."""
-        return np.sort(self.day) if self.others is None else self.others
-
-    def of(self, customer: Ints) -> Events:
-        """Return the purchases of some customers (codes, sorted), without visits."""
-        ends = np.searchsorted(self.customer, customer, side="right")
-        size = ends - np.searchsorted(self.customer, customer)
-        kept = np.repeat(ends - np.cumsum(size), size) + np.arange(size.sum())
-        amount = None if self.amount is None else self.amount[kept]
-        mine, day = self.customer[kept], self.day[kept]
-        return replace(
-            self, customer=mine, day=day, amount=amount, visits=None, others=self.shop_days
-        )
-
-    def renumbered(self, customer: Ints) -> Events:
-        """Return these customers' events (codes, sorted, of all), numbered from 0 on."""
-        visits = None if self.visits is None else self.visits.renumbered(customer)
-        mine = np.searchsorted(customer, self.customer)
-        return replace(self, customer=mine, group=self.group[customer], visits=visits)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what there is, by name."""
-        own = {field.name: getattr(self, field.name) for field in fields(self)}
-        visits = {} if self.visits is None else vars(self.visits)
-        every = own | {f"visits.{name}": values for name, values in visits.items()}
-        return {name: v for name, v in every.items() if isinstance(v, np.ndarray)}
-
-    def until(self, origin: dt.date) -> Past:
-        """Copy everything up to `origin` and summarise it."""
-        kept = self.day <= day_number(origin)
-        customer, day = self.customer[kept], self.day[kept]
-        if not customer.size:
-            raise DataError(
-                f"no purchase up to {origin}; the first is on {date_of(int(self.day.min()))}."
-            )
-        amount = None if self.amount is None else self.amount[kept]
-        visits = None if self.visits is None else self.visits.until(day_number(origin))
-        others = None if self.others is None else self.others[self.others <= day_number(origin)]
-        known = Events(customer, day, amount, self.group, self.group_names, visits, others)
-        sums = day_sums(customer, day)
-        return Past(
-            origin=origin,
-            customer=sums.customer,
-            x=(sums.size - 1).astype(np.float64),
-            t_x=(sums.last - sums.first).astype(np.float64),
-            T=(day_number(origin) - sums.first).astype(np.float64),
-            sum_log_gap=sums.sum_log_gap,
-            group=self.group[sums.customer],
-            group_names=self.group_names,
-            spend=None if amount is None else np.add.reduceat(amount, sums.starts) / sums.size,
-            _events=known,
-        )
-
-    def counts(self, past: Past, windows: Ints) -> Ints:
-        """Return purchase-days in (origin, origin + window] of each customer of `past`."""
-        now = day_number(past.origin)
-        return self.between(past.customer, now, now + windows)
-
-    def between(self, customer: Ints, start: int | Ints, end: int | Ints) -> Ints:
-        """Return purchase-days of customers in (start, end]."""
-        low = np.searchsorted(self._key, keyed(customer, start), side="right")
-        high = np.searchsorted(self._key, keyed(customer, end), side="right")
-        return high - low
 
 
 @dataclass(frozen=True)
@@ -300,7 +35,7 @@ class Panel:
 
     @classmethod
     def from_log(
-        cls, log: Log, group: str | Sequence[str] | None = None, *, visits: bool = False
+        cls, log: EventLog, group: str | Sequence[str] | None = None, *, visits: bool = False
     ) -> Panel:
         """Read purchase-days, amounts, members' groups and visit-days from a log.
 
@@ -316,7 +51,7 @@ class Panel:
         ids = days.ids.to_numpy(zero_copy_only=False)
         names, codes = grouped(log, group, ids)
         who, when = days.customer, days.day.astype(np.int64)
-        kept = _amounts(log, days.ids, keyed(who, when))
+        kept = _amounts(log, keyed(who, when))
         seen = VisitDays.read(log, ids, who, when) if visits else None
         return cls(ids, Events(who, when, kept, codes, names, seen), log.as_of)
 
@@ -327,7 +62,7 @@ class Panel:
 
     def until(self, origin: dt.date) -> Past:
         """Return what was known at `origin`."""
-        return self.events.until(origin)
+        return Past.of(self.events, origin)
 
     def counts(self, past: Past, windows: Ints) -> Ints:
         """Return what came in the windows; refuse windows that are not complete."""
@@ -337,15 +72,15 @@ class Panel:
                 f"the label window of {past.origin} ends on {end}, after the last known day "
                 f"{self.as_of}; drop this origin or shorten the horizon."
             )
-        return self.events.counts(past, windows)
+        return past.bought(self.events, windows)
 
 
-def _amounts(log: Log, ids: pa.Array, keys: Ints) -> Array | None:
+def _amounts(log: EventLog, keys: Ints) -> Array | None:
     """Amount per purchase-day, by the sorted keys of customers and days; None where there is none.
 
     Orders of one day have no day of their own.
     """
-    table = log.table("purchases")
-    if "amount" not in table.columns or not np.all(keys[1:] > keys[:-1]):
+    has = "amount" in log.table("purchases").columns
+    if not has or not np.all(keys[1:] > keys[:-1]):
         return None
-    return np.nan_to_num(per_purchase(table, ids, "customer_day")[1])
+    return np.nan_to_num(per_purchase(log, "customer_day").total)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.types import Array, Ints
 
 #: Personal windows stay within these days (docs/risk.md).

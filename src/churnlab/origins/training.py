@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churnlab.origins.panel import Past
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 from churnlab.types import Array, Ints
 

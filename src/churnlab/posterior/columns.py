@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -46,6 +46,8 @@ class Request:
     threads: int | None = None
     season: Season | None = None
     next_levels: tuple[float, ...] = (0.5, 0.1, 0.9)
+    found: dict[str, Values] = field(default_factory=dict)
+    """What was computed so far: the wanted columns, and mean P(alive) where a block had it."""
 
     def ahead(self, days: Array | float) -> Array:
         """Return so many days after the cutoff in the time of the rows."""
@@ -68,13 +70,14 @@ class Request:
 
     def only(self, at: Ints, draws: PopulationDraws) -> Request:
         """Return the request for some rows under other draws."""
-        return replace(self, rows=self.rows.at(at), draws=draws)
+        return replace(self, rows=self.rows.at(at), draws=draws, found={})
 
 
 def _risk_columns(request: Request) -> dict[str, Values]:
     """P(alive), the three risks' means, and the interval of the chosen one, as far as wanted."""
     rows, chosen = request.rows, RISK_BASES.index(request.risk.basis)
     n, place = len(rows.x), _RISK_OF | dict.fromkeys(_CHOSEN, chosen)
+    whole = np.empty(n)
     wanted = [name for name in RISK_COLUMNS if name in request.wanted]
     asked = {place[name] for name in wanted}
     fixed = np.full(n, request.ahead(request.risk.horizon_days))
@@ -86,7 +89,9 @@ def _risk_columns(request: Request) -> dict[str, Values]:
     def work(process: Process, at: Ints) -> None:
         for part in chunks(len(at), process.n_draws):
             i = at[part]
-            risks = process.risks(rows.t_x[i], rows.T[i], *(w[i] for w in ahead.values()))
+            alive, *quiet = process.states(rows.t_x[i], rows.T[i], *(w[i] for w in ahead.values()))
+            whole[i] = alive.mean(axis=1)  # 1 - the mean risk has other last bits
+            risks = process.risks_of(alive, *quiet)
             for of, risk in zip((0, *ahead), risks, strict=True):
                 if of in bands:
                     mean[of, i], *bands[of][:, i] = mean_and_interval(risk)
@@ -102,7 +107,7 @@ def _risk_columns(request: Request) -> dict[str, Values]:
         found = bands[place[name]][int(upper)] if "_q" in name else mean[place[name]]
         return np.asarray(1.0 - found if name in _ALIVE else found)
 
-    return {name: column(name) for name in wanted}
+    return {ALIVE: whole} | {name: column(name) for name in wanted}
 
 
 def _horizon_column(request: Request) -> dict[str, Values]:
@@ -176,11 +181,16 @@ def _cycle_columns(request: Request) -> dict[str, Values]:
 
 def _count_columns(request: Request) -> dict[str, Values]:
     horizon = float(request.ahead(request.risk.horizon_days))
-    coming = expected_purchases(request.draws, request.rows, horizon, threads=request.threads)
+    alive = None if ALIVE not in request.found else np.asarray(request.found[ALIVE], float)
+    coming = expected_purchases(
+        request.draws, request.rows, horizon, alive=alive, threads=request.threads
+    )
     whole = (coming.q05.astype(np.int64), coming.q95.astype(np.int64))
     return dict(zip(COUNT_COLUMNS, (coming.mean, *whole), strict=True))
 
 
+#: Mean P(alive) per row, which purchases to come and their value rest on; no column of the table.
+ALIVE: Final = "mean of P(alive)"
 RISK_COLUMNS: Final = (
     "p_alive", "p_alive_q05", "p_alive_q95", "purchase_risk", "purchase_risk_q05",
     "purchase_risk_q95", "risk_p_alive", "risk_personal_cycles", "risk_fixed_days",
@@ -217,8 +227,8 @@ _BLOCKS: Final[tuple[tuple[str, tuple[str, ...], _Block], ...]] = (
 
 
 def cell_columns(request: Request, progress: Update | None = None) -> dict[str, Values]:
-    """Return the wanted columns per row (dates as days after the last purchase)."""
-    out: dict[str, Values] = {}
+    """Return the wanted columns per row (dates as days after the last purchase), and `ALIVE`."""
+    out = request.found
     for done, (stage, names, block) in enumerate(_BLOCKS):
         if progress is not None:
             progress(stage, done / len(_BLOCKS))

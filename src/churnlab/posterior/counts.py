@@ -31,7 +31,12 @@ class Purchases(NamedTuple):
 
 
 def expected_purchases(
-    draws: PopulationDraws, cells: Cells, horizon_days: float, *, threads: int | None = None
+    draws: PopulationDraws,
+    cells: Cells,
+    horizon_days: float,
+    *,
+    alive: Array | None = None,
+    threads: int | None = None,
 ) -> Purchases:
     """Return mean and predictive 5% and 95% quantiles of purchases in (T, T + horizon].
 
@@ -39,6 +44,7 @@ def expected_purchases(
         are used.
     cells: Rows with group, x, t_x, T (days).
     horizon_days: Days to look ahead.
+    alive: `mean_alive` per row, where it is known.
     """
     rows = rows_of(cells, draws)
     out = np.empty((3, len(rows.x)))
@@ -49,9 +55,10 @@ def expected_purchases(
         for part in chunks(len(at), some.n_draws):
             i = at[part]
             t_x, T = rows.t_x[i], rows.T[i]
-            out[0, i] = mean(t_x, T, horizon_days).mean(axis=1)
+            out[0, i] = mean(t_x, T)(horizon_days).mean(axis=1)
             out[1:, i] = _quantiles(few, t_x, T, horizon_days)
-        out[0, at] *= alive_of_all(process, some, rows.t_x[at], rows.T[at])
+        known = None if alive is None else alive[at]
+        out[0, at] *= alive_of_all(process, some, rows.t_x[at], rows.T[at], known)
 
     oldest = float(rows.T.max(initial=0.0)) + horizon_days + 1.0
     for_each_run(draws, rows.group, rows.x, oldest, work, age=rows.T, threads=threads)
@@ -63,18 +70,23 @@ def count_draws(process: Process) -> Process:
     return process.thin(COUNT_DRAWS if process.k == 1 else LAW_DRAWS)
 
 
-def alive_of_all(process: Process, some: Process, t_x: Array, T: Array) -> Array:
+def alive_of_all(
+    process: Process, some: Process, t_x: Array, T: Array, whole: Array | None = None
+) -> Array:
     """Return mean P(alive) of all draws over that of some of them, (row,).
 
     A ratio estimator: what is bought is bought by the living, and P(alive) is cheap.
+
+    whole: `mean_alive` of all draws, where it is known.
     """
     if some.n_draws == process.n_draws:
         return np.ones(len(t_x))
-    whole, part = (_alive(one, t_x, T) for one in (process, some))
+    whole = mean_alive(process, t_x, T) if whole is None else whole
+    part = mean_alive(some, t_x, T)
     return np.divide(whole, part, out=np.ones_like(whole), where=part > 0)
 
 
-def _alive(process: Process, t_x: Array, T: Array) -> Array:
+def mean_alive(process: Process, t_x: Array, T: Array) -> Array:
     """Return mean P(alive) over the draws, (row,)."""
     out = np.empty(len(t_x))
     for part in chunks(len(t_x), process.n_draws):

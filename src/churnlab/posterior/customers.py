@@ -14,6 +14,7 @@ from churnlab.errors import UsageError, nearest
 from churnlab.models.draws import PopulationDraws
 from churnlab.posterior.bands import BAND, days_since, risk_band
 from churnlab.posterior.columns import (
+    ALIVE,
     DATES,
     NEXT_DATES,
     STATE_COLUMNS,
@@ -28,7 +29,7 @@ from churnlab.posterior.season import Season
 from churnlab.posterior.settings import LATE, RiskConfig, StateCut
 from churnlab.posterior.silence.stream import rows_of
 from churnlab.progress import Update
-from churnlab.types import Ints
+from churnlab.types import Array, Ints
 
 if TYPE_CHECKING:
     from churnlab.summary import Summary
@@ -68,6 +69,11 @@ class CustomerTable:
     def __len__(self) -> int:
         """Return the number of customers."""
         return len(self.summary.customers)
+
+    @property
+    def alive(self) -> Array | None:
+        """Mean P(alive) per cell, as `value_table` takes it; None where no risk was computed."""
+        return None if ALIVE not in self.cells else np.asarray(self.cells[ALIVE], float)
 
     def frame(
         self, columns: Iterable[str] | None = None, rows: slice | Ints = slice(None)

@@ -101,8 +101,9 @@ def _expected(
         mean = process.mean_by_horizon()
         for part in chunks(len(at), len(theta)):
             i = at[part]
+            within = mean(rows.t_x[i], rows.T[i])
             for week, end in enumerate(ends, start=1):
-                total[:, week] += weight[i] @ mean(rows.t_x[i], rows.T[i], float(end))
+                total[:, week] += weight[i] @ within(float(end))
     return np.diff(total, axis=1)
 
 

@@ -252,7 +252,9 @@ class RunFolder:
             "config_hash": content_hash(self.config),
             "inputs": self.inputs,
             "reused": self.reused,
-            "files": {name: found for name, found in self.written.items() if name != MANIFEST},
+            "files": {
+                name: self.written[name] for name in sorted(self.written) if name != MANIFEST
+            },
         }
 
     def _swap(self) -> None:

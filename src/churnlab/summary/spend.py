@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -226,8 +226,7 @@ def summarise_spend(log: EventLog, as_of: dt.date | str | None = None) -> SpendS
     """
     log = as_log(log)
     view = log if as_of is None else log.until(as_of)
-    table = view.table("purchases")
-    if "amount" not in table.columns:
+    if "amount" not in view.table("purchases").columns:
         raise DataError(
             "the purchases carry no amount; name its column in data.purchases.amount, or state "
             "what a purchase is worth in value.per_purchase."
@@ -235,15 +234,33 @@ def summarise_spend(log: EventLog, as_of: dt.date | str | None = None) -> SpendS
     ids = view.event_days().ids
     if not len(ids):
         raise DataError(f"no purchases up to {view.as_of}; give a later as_of.")
-    return _summary(_per_customer(ids, *per_purchase(table, ids, view.purchase_unit)), view.as_of)
+    return _summary(_per_customer(ids, *per_purchase(view, view.purchase_unit)), view.as_of)
 
 
-def per_purchase(table: Any, ids: pa.Array, unit: str) -> tuple[Ints, Array, Array]:
-    """Return whose each purchase is, its total (NaN without an amount), and its parts' sizes.
+class Amounts(NamedTuple):
+    """Amounts of purchases in the order of the customers' ids; arrays (purchase,)."""
 
-    ids: Customers, sorted; the purchases come in their order. Parts are added up in the order of
-        their size, so that the last bit is the same whatever the order of the rows.
+    who: Ints
+    """Whose, as a place among the ids of the purchasers."""
+    total: Array
+    """NaN without an amount."""
+    size: Array
+    """Sum of its parts' sizes, signs apart."""
+
+
+def per_purchase(log: EventLog, unit: str) -> Amounts:
+    """Return the amounts of a log's purchases; the engine is asked once.
+
+    unit: `customer_day` or `order`. Parts are added up in the order of their size, so that the last
+        bit is the same whatever the order of the rows.
     """
+    return log.once(
+        ("amounts", unit, log.as_of),
+        lambda: _amounts(log.table("purchases"), log.event_days().ids, unit),
+    )
+
+
+def _amounts(table: Any, ids: pa.Array, unit: str) -> Amounts:
     by = {"order_id": table.order_id} if unit == "order" and "order_id" in table.columns else {}
     rows = table.select("customer_id", "event_date", "amount", **by).to_pyarrow()
     number = positions(rows["customer_id"], ids)
@@ -259,7 +276,7 @@ def per_purchase(table: Any, ids: pa.Array, unit: str) -> tuple[Ints, Array, Arr
     amount = np.where(known, amount, 0.0)
     total, size = np.add.reduceat(amount, starts), np.add.reduceat(np.abs(amount), starts)
     total[np.add.reduceat(known.astype(np.int64), starts) == 0] = np.nan
-    return number[order][starts], total, size
+    return Amounts(number[order][starts], total, size)
 
 
 def _orders(rows: pa.Table) -> Ints:

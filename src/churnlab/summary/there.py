@@ -9,8 +9,8 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from churnlab.engine import frame
 from churnlab.events import EventLog
-from churnlab.events.engine import frame
 from churnlab.summary.cells import Cells, distinct_rows
 from churnlab.summary.customers import UNKNOWN, Summary, grouped
 from churnlab.summary.elsewhere import KEYS, Elsewhere

@@ -1,6 +1,7 @@
 """Fit a log: the posterior of a model, a first threshold, and the per-customer table."""
 
 from dataclasses import replace
+from functools import partial
 
 from churnlab.backtest import Context, calibrate_threshold
 from churnlab.events import EventLog
@@ -9,9 +10,10 @@ from churnlab.fitting import fit as fit_model
 from churnlab.forecast.config import NONE
 from churnlab.inference.targets.covariates import split_effect_priors
 from churnlab.posterior import CustomerTable
-from churnlab.progress import SILENT, Progress
+from churnlab.progress import SILENT, Progress, Update
 from churnlab.rules import OverdueRule, Threshold
 from churnlab.summary import summarise
+from churnlab.workflows.steps.beside import beside
 from churnlab.workflows.steps.elsewhere import fit_elsewhere
 from churnlab.workflows.steps.fitted import Fitted
 from churnlab.workflows.steps.forecasting import forecast_window
@@ -53,26 +55,26 @@ def fit(
             if isinstance(settings.rule, OverdueRule)
             else choose_threshold(log, settings, posterior)
         )
-    worth = find_worth(log, settings, progress) if with_worth else None
+
+    def columns(update: Update) -> CustomerTable:
+        state = threshold.state(settings.risk)
+        return posterior.customer_table(settings.risk, state=state, progress=update)
+
+    if not with_worth:
+        return Fitted(
+            posterior, threshold, None, partial(columns, progress.update), settings.rule,
+            settings.risk,
+        )  # fmt: skip
     window = None
-    if with_worth and settings.forecast.name != NONE:
-        window = forecast_window(log, settings, posterior, progress)
-
-    def table() -> CustomerTable:
-        found = posterior.customer_table(
-            risk=settings.risk,
-            state=threshold.state(settings.risk),
-            spend=None if worth is None else worth.spend,
-            value=None if worth is None else worth.config,
-            progress=progress.update,
-        )
-        return found if window is None else found.joined(window.columns)
-
-    fitted = Fitted(posterior, threshold, worth, table, settings.rule, settings.risk, window)
-    if with_worth:
+    with beside(columns) as own:  # what is learnt of amounts and windows leaves a core alone
+        worth = find_worth(log, settings, progress)
+        if settings.forecast.name != NONE:
+            window = forecast_window(log, settings, posterior, progress)
         with progress.stage("risk, dates and value of every customer"):
-            _ = fitted.table
-    return fitted
+            table = posterior.with_value(own.result(), worth.spend, worth.config)
+    if window is not None:
+        table = table.joined(window.columns)
+    return Fitted(posterior, threshold, worth, lambda: table, settings.rule, settings.risk, window)
 
 
 def choose_threshold(log: EventLog, settings: ModelSettings, fit: Fit) -> Threshold:

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from churnlab.engine import give_back
 from churnlab.errors import DataError, FitRefusedError
 from churnlab.events import EventLog
-from churnlab.events.engine import give_back
 from churnlab.export import ExportConfig
 from churnlab.fitting import ModelConfig
 from churnlab.fitting.late import three_numbers

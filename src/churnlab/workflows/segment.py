@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
 
 import pandas as pd
 
@@ -26,16 +26,14 @@ from churnlab.segments.actions.effects import action_effects, with_evidence
 from churnlab.segments.actions.plan import campaign_calendar, campaign_plan
 from churnlab.segments.tables import breakdowns, churn_tables, compare, visit_checks, with_bands
 from churnlab.workflows.fit import fit as fit_log
+from churnlab.workflows.segmentation import Segmentation
+from churnlab.workflows.steps.beside import beside
 from churnlab.workflows.steps.fitted import Fitted
 from churnlab.workflows.steps.history import Compared, by_fit_of, look_back
 from churnlab.workflows.steps.keywords import use_case
 from churnlab.workflows.steps.placing import Day, GridSettings, place_fitted
 from churnlab.workflows.steps.settings import Worded
-from churnlab.workflows.steps.stories import stories
-
-if TYPE_CHECKING:
-    pass
-from churnlab.workflows.segmentation import Segmentation
+from churnlab.workflows.steps.stories import Few, stories
 
 
 @dataclass(kw_only=True)
@@ -127,7 +125,7 @@ def segment_fitted(
     now = place_fitted(log, fitted, settings, progress)
     placed = now.placed
     tables, before, past = _moved(log, now, settings, progress, on)
-    with progress.stage("audiences and campaigns"):
+    with progress.stage("churn rates and effects"):
         tables |= churn_tables(fitted.table, settings.risk, settings.winback)
         tables |= breakdowns(log, placed, settings.segments, settings.seed)
         members = tables["membership"] = with_bands(tables["membership"], fitted.table)
@@ -139,6 +137,11 @@ def segment_fitted(
         )  # fmt: skip
         playbook = with_evidence(playbook, effects, chosen.effect_days)
         tables |= {"action_effects": effects}
+        few = Few.of(log, now)
+    with (
+        beside(partial(stories, few, now, playbook)) as told,
+        progress.stage("audiences and campaigns"),
+    ):
         data = replace(audience_data(log, now, tables["churn_bands"]), journeys=journeys)
         audiences = all_audiences(playbook, data, chosen)
         plan = campaign_plan(
@@ -154,10 +157,8 @@ def segment_fitted(
         calendar = campaign_calendar(plan, log.as_of, chosen.plan_days)
         tables |= {"campaign_plan": plan, "campaign_calendar": calendar}
     found = tables | ({} if past is None else past.tables)
-    with progress.stage("the most urgent customers' stories"):
-        told = stories(log, now, playbook)
     return Segmentation(
-        now, before, past, found, playbook, audiences, chosen.effect_days, stories=told
+        now, before, past, found, playbook, audiences, chosen.effect_days, stories=told.result()
     )
 
 

@@ -178,15 +178,16 @@ class Segmentation(Result):
 
     def write(self, folder: RunFolder) -> None:
         """Write the tables, the audiences, the visit-days' posterior and `segments.json`."""
-        if self.with_fit:
-            self.now.fitted.write(folder)
-        visits = self.now.visits
-        with ThreadPoolExecutor(1) as beside:  # neither tree nor tables keep a second core busy
+        fitted, visits = self.now.fitted, self.now.visits
+        with ThreadPoolExecutor(1) as beside:  # neither trees nor tables keep a second core busy
+            fit = beside.submit(fitted.write, folder) if self.with_fit else None
             image = None if visits is None else beside.submit(posterior_image, visits.population)
             self._write_tables(folder)
             if visits is not None and image is not None:
                 folder.write("visits_posterior.nc", lambda p: p.write_bytes(image.result()))
                 folder.write_parquet("visits.parquet", visits.data.customers)
+            if fit is not None:
+                fit.result()
 
     def _write_tables(self, folder: RunFolder) -> None:
         super().write(folder)

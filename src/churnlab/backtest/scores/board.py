@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from churnlab.candidates.base import Forecast, Kind
 from churnlab.metrics.counts import crps_pmf
 from churnlab.origins.guards import assert_seen
-from churnlab.origins.panel import Panel, Past
+from churnlab.origins.panel import Panel
+from churnlab.origins.past import Past
 from churnlab.origins.targets import Target
 from churnlab.summary.cells import distinct_rows
 from churnlab.types import Array, Ints

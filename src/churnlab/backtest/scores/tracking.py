@@ -11,7 +11,8 @@ from churnlab.candidates.base import Candidate, Context
 from churnlab.candidates.models import ModelCandidate
 from churnlab.forecast import closed_forms
 from churnlab.models.draws import PopulationDraws
-from churnlab.origins.panel import Panel, Past
+from churnlab.origins.panel import Panel
+from churnlab.origins.past import Past
 from churnlab.summary import Clock
 from churnlab.types import Array
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from ibis.backends.duckdb import Backend
 from numpy.typing import NDArray
 
+from churnlab.engine import identifier
 from churnlab.errors import DataError
 from churnlab.events.cleaning import history
 from churnlab.events.cleaning.complaints import (
@@ -20,11 +21,10 @@ from churnlab.events.cleaning.complaints import (
 from churnlab.events.cleaning.orders import RETURNED
 from churnlab.events.cleaning.staging import DATE, HASH, TIME_TEXT, Staged, literal_date
 from churnlab.events.config import DataConfig
-from churnlab.events.engine import identifier
-from churnlab.events.formats.detect import FIRST_YEAR
-from churnlab.events.formats.times import NUMERIC
 from churnlab.events.report import TableReport
 from churnlab.events.schema import BAD_REASONS, COLUMNS, REASONS, time_column
+from churnlab.formats.detect import FIRST_YEAR
+from churnlab.formats.times import NUMERIC
 
 #: What may be lost of the rows up to `as_of` without a word from the user, by reason: a larger
 #: share says that equal rows are no duplicates, or that a flag or a sign means something else.

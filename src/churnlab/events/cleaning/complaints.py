@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from churnlab import engine
 from churnlab.errors import DataError
-from churnlab.events import engine
 from churnlab.events.cleaning.staging import TIME_TEXT, Staged, unreadable_column
-from churnlab.events.formats.detect import candidates, said
 from churnlab.events.schema import time_column
+from churnlab.formats.detect import candidates, said
 
 _SAMPLES = 3
 

@@ -6,11 +6,11 @@ from typing import Any
 import ibis
 from ibis.backends.duckdb import Backend
 
+from churnlab import engine
 from churnlab.errors import DataError
-from churnlab.events import engine
-from churnlab.events.formats import expressions
-from churnlab.events.formats.text import strip
 from churnlab.events.schema import Mapped
+from churnlab.formats import expressions
+from churnlab.formats.text import strip
 
 
 def result_of(column: str) -> str:

@@ -13,7 +13,7 @@ from ibis.backends.duckdb import Backend
 from churnlab.errors import DataError
 from churnlab.events.cleaning.staging import DATE, KIND, TIME_TEXT, Staged
 from churnlab.events.config import PurchasesTable
-from churnlab.events.formats.text import strip
+from churnlab.formats.text import strip
 
 #: Marks the rows that are returns (cancelled, refunded, net of their order not positive).
 RETURNED: Final = "_returned"

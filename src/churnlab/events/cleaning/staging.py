@@ -8,17 +8,17 @@ from typing import Any
 import ibis
 from ibis.backends.duckdb import Backend
 
+from churnlab import engine
 from churnlab.errors import DataError, nearest
-from churnlab.events import engine
 from churnlab.events.cleaning.computed import compute, counted_text, result_of, uncomputed
 from churnlab.events.config import SourceTable
-from churnlab.events.formats.amounts import PLAIN, Marks, decide, read_number
-from churnlab.events.formats.detect import candidates, said
-from churnlab.events.formats.text import broken_ids, is_mendable, read_id, read_text
-from churnlab.events.formats.times import OFFSET, read_time
-from churnlab.events.formats.values import read_attribute, read_flag
 from churnlab.events.schema import ARMS, Mapped, mapped_columns, time_column
 from churnlab.events.sources import ROW_HASH, Source, reading_error, where_error
+from churnlab.formats.amounts import PLAIN, Marks, decide, read_number
+from churnlab.formats.detect import candidates, said
+from churnlab.formats.text import broken_ids, is_mendable, read_id, read_text
+from churnlab.formats.times import OFFSET, read_time
+from churnlab.formats.values import read_attribute, read_flag
 
 #: Columns of a staged table that are not the user's.
 KIND, TIME_TEXT, HASH, DATE = "_kind", "_time_text", "_hash", "event_date"

@@ -10,8 +10,8 @@ import ibis
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
+from churnlab import engine
 from churnlab.errors import DataError
-from churnlab.events import engine
 
 _FILES = ("duckdb", "sqlite")
 _ATTACHED = "remote"

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from churnlab.engine import literal
 from churnlab.events.checks import distinct
-from churnlab.events.engine import literal
 from churnlab.events.sources.encodings import open_bytes
 
 _HEAD = 1 << 16

@@ -10,8 +10,8 @@ from pathlib import Path
 from pyarrow import ArrowException
 from pyarrow.parquet import ParquetFile
 
+from churnlab.engine import literal
 from churnlab.errors import DataError, nearest
-from churnlab.events.engine import literal
 from churnlab.events.sources.encodings import open_bytes, whole
 from churnlab.events.sources.workbooks import MAGIC as WORKBOOKS
 from churnlab.runs.hashing import content_hash, file_hash

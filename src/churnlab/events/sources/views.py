@@ -10,10 +10,9 @@ import ibis
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
+from churnlab import engine
 from churnlab.errors import DataError
-from churnlab.events import engine
 from churnlab.events.config import SourceTable
-from churnlab.events.formats.expressions import NotAnExpressionError, parse
 from churnlab.events.sources.connections import (
     attach,
     database_file,
@@ -27,6 +26,7 @@ from churnlab.events.sources.encodings import as_utf8, detect, require
 from churnlab.events.sources.files import Files, resolve
 from churnlab.events.sources.frames import Arrowed, to_arrow
 from churnlab.events.sources.workbooks import read_sheet
+from churnlab.formats.expressions import NotAnExpressionError, parse
 from churnlab.runs.hashing import content_hash
 
 #: Added to each source: a hash over all its columns, by which duplicates are known.

@@ -12,13 +12,13 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 import ibis
 
+from churnlab import engine as embedded
 from churnlab.errors import DataError, UsageError
-from churnlab.events import engine as embedded
 from churnlab.events.config import DataConfig, SourceTable
-from churnlab.events.formats.expressions import NotAnExpressionError, parse
-from churnlab.events.formats.times import at_zone
 from churnlab.events.sources.connections import qualified
 from churnlab.events.sources.views import ROW_HASH, where_error
+from churnlab.formats.expressions import NotAnExpressionError, parse
+from churnlab.formats.times import at_zone
 
 _PARTITIONS: Final = "spark.sql.shuffle.partitions"
 

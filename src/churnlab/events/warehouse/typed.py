@@ -15,13 +15,13 @@ from churnlab.events.cleaning.staging import (
     unreadable_column,
 )
 from churnlab.events.config import SourceTable
-from churnlab.events.formats.amounts import read_number
-from churnlab.events.formats.text import is_mendable, read_id, read_text
-from churnlab.events.formats.times import NAIVE, OFFSET, typed
-from churnlab.events.formats.values import read_attribute, read_flag
 from churnlab.events.schema import Mapped, mapped_columns
 from churnlab.events.sources import ROW_HASH, Source
 from churnlab.events.warehouse.engines import Engine, Opened
+from churnlab.formats.amounts import read_number
+from churnlab.formats.text import is_mendable, read_id, read_text
+from churnlab.formats.times import NAIVE, OFFSET, typed
+from churnlab.formats.values import read_attribute, read_flag
 
 
 def stage_there(engine: Engine, table: str, config: SourceTable, zone: str) -> Staged:

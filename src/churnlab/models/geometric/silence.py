@@ -5,7 +5,7 @@ import numpy as np
 from churnlab.kernels.special import beta_rule
 from churnlab.models.counts import AliveCounts, CountLaw
 from churnlab.models.geometric.counts import GeometricLiving
-from churnlab.models.silence import Component, Mean, Process, Returning
+from churnlab.models.silence import Ahead, Component, Mean, Process, Returning
 from churnlab.models.story import Story
 from churnlab.types import Array, Ints
 
@@ -121,13 +121,18 @@ class GeometricProcess(Process):
             return super().mean_by_horizon()
         nodes, weights = beta_rule(*self._dropout, _P_NODES)  # the eigenproblems are the cost
 
-        def gauss(t_x: Array, T: Array, horizon: float) -> Array:
+        def gauss(t_x: Array, T: Array) -> Ahead:
             ages, of = np.unique(T, return_inverse=True)
-            growth = horizon / (self.alpha + ages[:, None])
-            total = np.zeros_like(growth)
-            for p, w in zip(nodes.T, weights.T, strict=True):
-                total -= w / p * np.expm1(-self.shape * np.log1p(p * growth))
-            return np.asarray(self.alive(t_x, T) * total[of])
+            alive = self.alive(t_x, T)
+
+            def within(horizon: float) -> Array:
+                growth = horizon / (self.alpha + ages[:, None])
+                total = np.zeros_like(growth)
+                for p, w in zip(nodes.T, weights.T, strict=True):
+                    total -= w / p * np.expm1(-self.shape * np.log1p(p * growth))
+                return np.asarray(alive * total[of])
+
+            return within
 
         return gauss
 

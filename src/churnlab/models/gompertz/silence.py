@@ -7,7 +7,7 @@ from threading import Lock
 import numpy as np
 
 from churnlab.models.gompertz.lifetime import age_at, hazard, log_decay, log_growth, rule
-from churnlab.models.silence import DoomProcess, Mean
+from churnlab.models.silence import Ahead, DoomProcess, Mean
 from churnlab.models.story import Story
 from churnlab.types import Array
 
@@ -96,15 +96,20 @@ class GompertzProcess(DoomProcess):
         """
         theta = self.theta[:, None, :]
 
-        def mean(t_x: Array, T: Array, horizon: float) -> Array:
+        def mean(t_x: Array, T: Array) -> Ahead:
             age = T[:, None]
             born = log_growth(theta[3], theta[4], age)
-            ahead = np.broadcast_to(np.asarray(horizon, float), age.shape)
-            time = np.zeros((len(T), self.n_draws))
-            for after, weight in zip(*rule(theta, 0.0, age, ahead, panels=1), strict=True):
-                lived = log_growth(theta[3], theta[4], age + after) - born
-                time += weight * np.exp(-theta[2] * lived)
-            return np.asarray(self.alive(t_x, T) * self.shape / (self.alpha + age) * time)
+            alive_rate = self.alive(t_x, T) * self.shape / (self.alpha + age)
+
+            def within(horizon: float) -> Array:
+                ahead = np.broadcast_to(np.asarray(horizon, float), age.shape)
+                time = np.zeros((len(T), self.n_draws))
+                for after, weight in zip(*rule(theta, 0.0, age, ahead, panels=1), strict=True):
+                    lived = log_growth(theta[3], theta[4], age + after) - born
+                    time += weight * np.exp(-theta[2] * lived)
+                return np.asarray(alive_rate * time)
+
+            return within
 
         return mean
 

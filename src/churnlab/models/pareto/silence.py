@@ -6,7 +6,7 @@ import numpy as np
 
 from churnlab.kernels.special import legendre
 from churnlab.models.pareto.death_table import DeathTable, DeathTables
-from churnlab.models.silence import DoomProcess, Mean
+from churnlab.models.silence import Ahead, DoomProcess, Mean
 from churnlab.models.story import Story
 from churnlab.types import Array
 
@@ -45,14 +45,18 @@ class ParetoProcess(DoomProcess):
         """In closed form; see `ParetoNbd.expected_purchases`."""
         lived = 1.0 - self.s
 
-        def closed(t_x: Array, T: Array, horizon: float) -> Array:
+        def closed(t_x: Array, T: Array) -> Ahead:
             age = T[:, None]
-            y = np.log1p(horizon / (self.beta + age))
-            power = lived * y
-            safe = np.where(np.abs(power) < 1e-16, 1.0, power)  # expm1(z)/z is 1 below
-            growth = y * np.where(np.abs(power) < 1e-16, 1.0, np.expm1(safe) / safe)
-            rate = self.shape * (self.beta + age) / (self.alpha + age)
-            return np.asarray(self.alive(t_x, T) * rate * growth)
+            alive_rate = self.alive(t_x, T) * (self.shape * (self.beta + age) / (self.alpha + age))
+
+            def within(horizon: float) -> Array:
+                y = np.log1p(horizon / (self.beta + age))
+                power = lived * y
+                safe = np.where(np.abs(power) < 1e-16, 1.0, power)  # expm1(z)/z is 1 below
+                growth = y * np.where(np.abs(power) < 1e-16, 1.0, np.expm1(safe) / safe)
+                return np.asarray(alive_rate * growth)
+
+            return within
 
         return closed
 

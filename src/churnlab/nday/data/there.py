@@ -10,9 +10,9 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from churnlab.engine import frame
 from churnlab.errors import UsageError
 from churnlab.events import EventLog
-from churnlab.events.engine import frame
 from churnlab.nday.data.conversions import NOT_CONVERTED, UNKNOWN, Conversions, require_columns
 
 

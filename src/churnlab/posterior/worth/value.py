@@ -67,7 +67,12 @@ class Discounted(NamedTuple):
 
 
 def discounted_purchases(
-    draws: PopulationDraws, cells: Cells, value: ValueConfig, *, threads: int | None = None
+    draws: PopulationDraws,
+    cells: Cells,
+    value: ValueConfig,
+    *,
+    alive: Array | None = None,
+    threads: int | None = None,
 ) -> Discounted:
     """Return the expected discounted purchases in (T, T + horizon], and the chance of any.
 
@@ -77,6 +82,8 @@ def discounted_purchases(
 
     so a few values of M, which is smooth, serve every model; no purchase is moved to the end of a
     month. The integral comes as a multiple of M(H), from few draws.
+
+    alive: Mean P(alive) per cell (`counts.mean_alive`), where it is known.
     """
     rows = rows_of(cells, draws)
     horizon = float(value.horizon_days)
@@ -91,23 +98,24 @@ def discounted_purchases(
         few, share = some.thin(_SHARE_DRAWS), np.empty(len(at))
         early = few.mean_by_horizon()
         for part in chunks(len(at), few.n_draws):
-            t_x, T = rows.t_x[at[part]], rows.T[at[part]]
+            within = early(rows.t_x[at[part]], rows.T[at[part]])
             share[part] = sum(
-                weight * early(t_x, T, float(t)).mean(axis=1)
+                weight * within(float(t)).mean(axis=1)
                 for weight, t in zip(parts, times, strict=True)
             )
-            all_of_it = early(t_x, T, horizon).mean(axis=1)
+            all_of_it = within(horizon).mean(axis=1)
             np.divide(share[part], all_of_it, out=share[part], where=all_of_it > 0)
         mean = some.mean_by_horizon()
         for part in chunks(len(at), some.n_draws):
             i = at[part]
             t_x, T = rows.t_x[i], rows.T[i]
-            bought = mean(t_x, T, horizon).mean(axis=1)
+            bought = mean(t_x, T)(horizon).mean(axis=1)
             out[0, i] = bought * (value.discount(horizon) + share[part])
-            alive, silent = some.states(t_x, T, np.full(len(i), horizon))
+            living, silent = some.states(t_x, T, np.full(len(i), horizon))
             # not 1 - no_purchase(): of those long gone 1e-17 must be left to divide by
-            out[1, i] = (alive * (1.0 - silent)).mean(axis=1)
-        out[:, at] *= alive_of_all(process, some, rows.t_x[at], rows.T[at])
+            out[1, i] = (living * (1.0 - silent)).mean(axis=1)
+        known = None if alive is None else alive[at]
+        out[:, at] *= alive_of_all(process, some, rows.t_x[at], rows.T[at], known)
 
     oldest = float(rows.T.max(initial=0.0)) + horizon + 1.0
     for_each_run(draws, rows.group, rows.x, oldest, work, age=rows.T, threads=threads)
@@ -122,6 +130,7 @@ def value_table(
     amounts: SpendSummary | None = None,
     spend: SpendDraws | None = None,
     first_draws: PopulationDraws | None = None,
+    alive: Array | None = None,
     seed: int = 1,
     threads: int | None = None,
 ) -> pd.DataFrame:
@@ -133,6 +142,7 @@ def value_table(
     amounts, spend: Amounts per customer and the posterior of the spend model. Customers without an
         amount get the population's.
     first_draws: Purchases of customers with one so far, as in `customers_table`.
+    alive: Mean P(alive) of each cell by the draws that judge it, where it is known.
     seed: Of the simulated futures.
     Returns: customer_id; with `spend` amount_per_purchase, _q05, _q95; residual_value, _q05, _q95,
         residual_value_if_returns. ``attrs["worth"]`` says what a purchase is worth by: `amount` or
@@ -162,7 +172,8 @@ def value_table(
     low, high = np.zeros((2, len(people)))
     for model, here in _judged(summary, draws, first_draws):
         rows = rows_of(summary.cells, model).at(here)
-        coming[:, here] = discounted_purchases(model, rows, value, threads=threads)
+        known = None if alive is None else alive[here]
+        coming[:, here] = discounted_purchases(model, rows, value, alive=known, threads=threads)
         likely = np.where(here, coming[1], 0.0)
         futures = _Futures(summary, model, value, latents, n, mean, seed)
         own = here[cell]

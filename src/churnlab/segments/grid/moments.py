@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churnlab.engine import frame
 from churnlab.events import EventLog
-from churnlab.events.engine import frame
 from churnlab.posterior.silence.stream import Rows
 from churnlab.segments.grid.axes import Axis, cut_days
 from churnlab.segments.grid.placed import Placed

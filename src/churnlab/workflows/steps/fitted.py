@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from churnlab.events.engine import give_back
+from churnlab.engine import give_back
 from churnlab.fitting import Fit
 from churnlab.fitting.coming import purchases_to_come
 from churnlab.fitting.late import LateCounts, count_late, extreme_states
@@ -114,10 +114,11 @@ class Fitted(Result):
     def write(self, folder: RunFolder) -> None:
         """Write `posterior.nc`, `fit.json`, `customers.parquet` and what a stack has learnt."""
         give_back()  # what the table was computed with: tree and table are made side by side
-        with ThreadPoolExecutor(1) as beside:  # neither tree nor table keeps a second core busy
+        with ThreadPoolExecutor(2) as beside:  # none of the three keeps a second core busy
             image = beside.submit(posterior_image, self.fit.population)
+            report = beside.submit(fit_report, self)
             folder.write_parquet("customers.parquet", self.table)
-            folder.write_json("fit.json", fit_report(self))
+            folder.write_json("fit.json", report.result())
             if self.window is not None and self.window.learnt is not None:
                 folder.write_json("forecast.json", self.window.learnt.stack.to_dict())
             folder.write("posterior.nc", lambda path: path.write_bytes(image.result()))

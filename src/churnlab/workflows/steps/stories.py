@@ -1,5 +1,7 @@
 """What `explain` tells, of the most urgent customers at once: the board opens on them."""
 
+from __future__ import annotations
+
 import datetime as dt
 from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, replace
@@ -10,7 +12,9 @@ import pandas as pd
 
 from churnlab.board.people import URGENCY, joined, most_urgent
 from churnlab.events import EventLog
+from churnlab.events.log import EVENTS
 from churnlab.explanation.data import explanation
+from churnlab.progress import Update
 from churnlab.segments import Placed, Playbook
 from churnlab.workflows.steps.placing import Day
 
@@ -22,42 +26,54 @@ _POINTS: Final = 300
 
 
 @dataclass(frozen=True)
-class _Few:
-    """The event-days of a few customers, as `explanation` asks a log for them."""
+class Few:
+    """The event-days of the most urgent customers, as `explanation` asks a log for them.
 
+    ids: Who they are.
+    as_of, tables: Of the log.
+    kept: Their days by table.
+    """
+
+    ids: Set[str]
     as_of: dt.date
     tables: Set[str]
     kept: Mapping[str, pd.DataFrame]
+
+    @staticmethod
+    def of(log: EventLog, day: Day) -> Few:
+        """Ask the log's engine for them."""
+        table = day.fitted.table
+        everybody = joined(_urgency(day.placed.snapshot.membership), table.frame(URGENCY))
+        ids = set(most_urgent(everybody, pd.Timestamp(log.as_of)).head(MOST)["customer_id"])
+        asked = (name for name in EVENTS if name in log.tables)
+        return Few(ids, log.as_of, log.tables, {name: log.days(name, of=ids) for name in asked})
 
     def days(self, events: str, of: Collection[str]) -> pd.DataFrame:
         """Return the event-days of some of them."""
         return _of(self.kept[events], of)
 
 
-def stories(log: EventLog, day: Day, playbook: Playbook) -> list[dict[str, Any]]:
+def stories(
+    few: Few, day: Day, playbook: Playbook, progress: Update | None = None
+) -> list[dict[str, Any]]:
     """Return each one's days, curves and paragraph, as `stories.json` holds them."""
-    table = day.fitted.table
-    everybody = joined(_urgency(day.placed.snapshot.membership), table.frame(URGENCY))
-    ids = set(most_urgent(everybody, pd.Timestamp(log.as_of)).head(MOST)["customer_id"])
-    placed = _placed(day.placed, ids)
-    few = _Few(
-        log.as_of,
-        log.tables,
-        {n: log.days(n, of=ids) for n in ("purchases", "visits") if n in log.tables},
-    )
-    at = np.flatnonzero(table.summary.customers["customer_id"].isin(ids))
+    table, placed = day.fitted.table, _placed(day.placed, few.ids)
+    at = np.flatnonzero(table.summary.customers["customer_id"].isin(few.ids))
     own, threshold = table.frame(rows=at), day.fitted.threshold.to_dict()
-    return [
-        _short(explanation(cast(EventLog, few), who, placed, own, threshold, playbook))
-        for who in sorted(ids)
-    ]
+    told = []
+    for done, who in enumerate(sorted(few.ids)):
+        if progress is not None:
+            progress("stories", done / len(few.ids))
+        known = explanation(cast(EventLog, few), who, placed, own, threshold, playbook)
+        told.append(_short(known))
+    return told
 
 
 def _urgency(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[[c for c in URGENCY if c in frame]]
 
 
-def _placed(placed: Placed, ids: set[str]) -> Placed:
+def _placed(placed: Placed, ids: Set[str]) -> Placed:
     """Return the day's grid with these members alone, so that each is found in no time."""
     snapshot = placed.snapshot
     return replace(

@@ -8,7 +8,7 @@ import pytest
 
 from churnlab.errors import DataError, UsageError
 from churnlab.events import read_events
-from churnlab.events.formats.detect import ENOUGH, candidates
+from churnlab.formats.detect import ENOUGH, candidates
 
 DAYS = pd.date_range("2022-01-03", periods=300, freq="37h").floor("min")
 

@@ -3,9 +3,9 @@
 import datetime as dt
 from typing import Any, NamedTuple
 
-from churnlab.events import engine
-from churnlab.events.formats.text import read_text, strip
-from churnlab.events.formats.times import NUMERIC, read_time, western, written_as
+from churnlab import engine
+from churnlab.formats.text import read_text, strip
+from churnlab.formats.times import NUMERIC, read_time, western, written_as
 
 _DAYS = (
     *("%Y%m%d", "%Y.%m.%d", "%Y. %m. %d", "%Y. %m. %d.", "%Y년 %m월 %d일", "%Y年%m月%d日"),

@@ -4,8 +4,8 @@ from typing import Any
 
 import ibis
 
-from churnlab.events.formats.text import read_text, strip
-from churnlab.events.formats.times import plausible
+from churnlab.formats.text import read_text, strip
+from churnlab.formats.times import plausible
 
 _TRUE = ("true", "t", "yes", "y", "1", "1.0")
 _FALSE = ("false", "f", "no", "n", "0", "0.0")

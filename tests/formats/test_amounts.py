@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from churnlab.errors import DataError
 from churnlab.events import read_events
-from churnlab.events.formats.expressions import NotAnExpressionError, parse
+from churnlab.formats.expressions import NotAnExpressionError, parse
 
 
 def read(amounts, **options):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import ibis
 
 from churnlab.errors import DataError
-from churnlab.events.formats.text import strip
+from churnlab.formats.text import strip
 
 MARKS = (".", ",")
 #: So many different values with three digits behind the only comma are thousands: no currency but

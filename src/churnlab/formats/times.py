@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.datatypes as ibis_types
 
 from churnlab.errors import DataError, UsageError
-from churnlab.events.formats.text import read_text, strip
+from churnlab.formats.text import read_text, strip
 
 NAIVE, OFFSET = 1, 2
 #: Units of a number of seconds since 1970, per second.
