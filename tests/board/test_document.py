@@ -50,6 +50,16 @@ def test_every_cell_keeps_its_most_urgent():
     assert (chosen["segment_code"] == "small").sum() == people.LEAST_OF_CELL
 
 
+def test_the_next_purchase_is_counted_from_the_last_one_and_from_today(shop):
+    document = to_jsonable(read_document(shop, ReportConfig()))
+    held, today = document["people"]["columns"], document["about"]["as_of"]
+    assert any(day and day < today for day in held["due"])
+    known = [day for day in held["next10"] if day]
+    assert known
+    assert min(known) > today
+    assert [d is None for d in held["next"]] == [d is None for d in held["due"]]
+
+
 def test_hidden_ids_are_nowhere_in_the_page(shop):
     page = render(read_document(shop, ReportConfig(ids=False)))
     members = pd.read_parquet(shop / "segment" / "membership.parquet")["customer_id"]

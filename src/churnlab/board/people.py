@@ -27,11 +27,12 @@ _COLUMNS: Final[dict[str, str]] = {
     "silence": "days_since_last", "alive": "p_alive", "returns": "p_return_year",
     "cycle": "cycle_days", "late": "at_risk_date", "late05": "at_risk_q05",
     "late95": "at_risk_q95", "due": "due_date", "due10": "due_q10", "due90": "due_q90",
+    "next": "next_purchase_q50", "next10": "next_purchase_q10", "next90": "next_purchase_q90",
     "expected": "expected_purchases", "value": "residual_value", "visit": "last_visit_at",
     "signup": "signed_up_at", "previous": "previous_code",
 }  # fmt: skip
-_DATES: Final = ("first", "last", "late", "late05", "late95", "due", "due10", "due90", "visit",
-                 "signup")  # fmt: skip
+_DATES: Final = ("first", "last", "late", "late05", "late95", "due", "due10", "due90", "next",
+                 "next10", "next90", "visit", "signup")  # fmt: skip
 #: Columns that say who is urgent, as far as a run has them.
 URGENCY: Final = ("customer_id", "segment_code", "at_risk_date", "risk_band", "residual_value",
                   "expected_purchases", "signed_up_at", "T")  # fmt: skip

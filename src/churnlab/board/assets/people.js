@@ -125,6 +125,7 @@ function facts(row) {
     ["col_last", day(row.last)], ["col_purchases", count(row.purchases)], ["fact_cycle", row.last ? t("days", { n: count(row.cycle) }) : none],
     ["fact_late", row.late05 && row.late95 && row.late05 !== row.late95 ? `${day(row.late)} (${day(row.late05)} – ${day(row.late95)})` : day(row.late)],
     ["fact_due", row.due ? `${day(row.due)} (${day(row.due10)} – ${day(row.due90)})` : none],
+    ["fact_next", row.next ? `${day(row.next)} (${day(row.next10)} – ${day(row.next90)})` : none],
     ["col_alive", percent(row.alive)], ["fact_expected", count(row.expected, 1)],
     ["col_value", money(row.value)], ["col_visit", day(row.visit)], ["fact_signup", day(row.signup)],
   ].filter(([, value]) => value !== none);
